@@ -1,0 +1,81 @@
+# Sallyport: what a contributor types. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+NODE_VERSION := 24
+PNPM_VERSION := 12
+TOOLS := $(CURDIR)/.tools
+export PATH := $(TOOLS)/node_modules/.bin:$(PATH)
+CLUSTER ?= ../shared/cluster/cluster
+PORT ?= 4180
+DATA ?= .sallyport
+RESOURCES ?= deploy/local
+IMAGE ?= localhost/sallyport:dev
+JEST := pnpm --silent jest --reporters=default --reporters=<rootDir>/test/support/tally-reporter.cjs
+
+.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+$(TOOLS)/.node: Makefile
+	@npm install --prefix $(TOOLS) --no-audit --no-fund --loglevel=error node@$(NODE_VERSION) pnpm@$(PNPM_VERSION)
+	@touch $@
+
+node_modules/.installed: $(TOOLS)/.node pnpm-lock.yaml pnpm-workspace.yaml
+	@pnpm install --frozen-lockfile --reporter=append-only
+	@touch $@
+
+setup: node_modules/.installed ## put Node 24, pnpm and all packages in place
+
+dev: setup ## run the whole suite here: make dev [PORT=4180] [DATA=.sallyport] [RESOURCES=deploy/local]
+	@exec node services/cli/src/main.ts dev --port $(PORT) --data $(DATA) --resources $(RESOURCES)
+
+test: setup ## lint, types, and every test that needs no cluster
+	@test/run-all.sh lint typecheck unit architecture integration resources chart
+
+unit: setup ## tests beside the source
+	@$(JEST) --selectProjects unit
+
+architecture: setup ## import directions, file sizes, names, requirements
+	@$(JEST) --selectProjects architecture
+
+integration: setup ## the suite as real processes with real Postgres and Redis
+	@$(JEST) --selectProjects integration --runInBand
+
+resources: setup ## CRDs and controllers against a real API server
+	@CLUSTER=$(CLUSTER) $(JEST) --selectProjects resources --runInBand
+
+chart: setup ## render and check the Helm chart
+	@CLUSTER=$(CLUSTER) $(JEST) --selectProjects chart --runInBand
+
+cluster-test: setup ## Helm install, kubectl apply and SDK calls on a real cluster
+	@CLUSTER=$(CLUSTER) test/cluster/run.sh
+
+generate: setup ## proto code, CRDs, chart schema and chart README
+	@pnpm exec buf format -w proto
+	@cd proto && ../node_modules/.bin/buf generate
+	@node services/custom-resources/src/render-crds.ts
+	@node test/chart/render-values-schema.ts
+	@pnpm exec biome check --write --log-level=error proto/package.json >/dev/null
+
+verify: generate ## regenerate everything generated and fail if anything differs
+	@git diff --exit-code -- proto charts deploy || (echo "generated files differ: commit the result of make generate" >&2; exit 1)
+	@test -z "$$(git ls-files --others --exclude-standard proto charts deploy)" || (echo "generated files are not checked in" >&2; exit 1)
+
+lint: setup ## Biome, buf
+	@pnpm exec biome check --error-on-warnings .
+	@cd proto && ../node_modules/.bin/buf lint .
+
+typecheck: setup ## every package with tsc
+	@test/typecheck.sh
+
+images: ## build the one image for all services: make images [IMAGE=…]
+	@$(CLUSTER) base
+	@$(CLUSTER) build $(IMAGE) . -f deploy/Dockerfile --layers --build-arg BASE=localhost/node:24
+
+bench: setup ## measure CPU a request beside a bare proxy and Portkey; writes test/load/results.json
+	@node test/load/bench.ts
+
+clean: ## remove what was installed and built
+	@rm -rf node_modules .tools services/*/node_modules services/*/dist proto/node_modules test/node_modules

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Runs the named make targets one after the other, all of them even when one fails, and ends with one line `N passed, N failed[, N skipped]`.
+# Jest projects count each test; a target without tests (lint, typecheck) counts as one.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+tally=$(mktemp -d)
+trap 'rm -rf "$tally"' EXIT
+passed=0 failed=0 skipped=0
+for target in "$@"; do
+  echo "== $target"
+  start=$SECONDS
+  SALLYPORT_TALLY="$tally/$target" make --no-print-directory "$target"
+  code=$?
+  echo "== $target: exit $code, $((SECONDS - start)) s"
+  if [ -s "$tally/$target" ]; then
+    read -r p f s <"$tally/$target"
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    if [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then failed=$((failed + 1)); fi
+  elif [ "$code" -eq 0 ]; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+  fi
+done
+if [ "$skipped" -gt 0 ]; then echo "$passed passed, $failed failed, $skipped skipped"; else echo "$passed passed, $failed failed"; fi
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
