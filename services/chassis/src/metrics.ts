@@ -1,0 +1,68 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** The metrics of one process. Label values must be bounded: never users, arguments or a client's raw model names. */
+export interface Metrics {
+  readonly registry: Registry;
+  /** `sallyport_<service>_<name>`; a name ends in `_total`. The same name again gives the same metric. */
+  counter<L extends string>(name: string, help: string, labels?: readonly L[]): Counter<L>;
+  /** Buckets default to 5 ms … 120 s, in seconds, which suits model calls. */
+  histogram<L extends string>(
+    name: string,
+    help: string,
+    labels?: readonly L[],
+    buckets?: readonly number[],
+  ): Histogram<L>;
+  /** With `collect` the value is asked for at each scrape. */
+  gauge<L extends string>(name: string, help: string, labels?: readonly L[], collect?: () => number): Gauge<L>;
+}
+
+const MODEL_CALL_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** Makes a registry of its own, with the process's default metrics unless told not to (tests). */
+export function createMetrics(service: string, options: { readonly defaults?: boolean } = {}): Metrics {
+  const registry = new Registry();
+  const prefix = `sallyport_${service.replaceAll('-', '_')}_`;
+  if (options.defaults !== false) collectDefaultMetrics({ register: registry });
+  const once = <M>(name: string, make: (fullName: string) => M): M =>
+    (registry.getSingleMetric(prefix + name) as M | undefined) ?? make(prefix + name);
+  return {
+    registry,
+    counter: <L extends string>(name: string, help: string, labels: readonly L[] = []) =>
+      once(name, (full) => new Counter<L>({ name: full, help, labelNames: [...labels], registers: [registry] })),
+    histogram: <L extends string>(
+      name: string,
+      help: string,
+      labels: readonly L[] = [],
+      buckets: readonly number[] = MODEL_CALL_SECONDS,
+    ) =>
+      once(
+        name,
+        (full) =>
+          new Histogram<L>({
+            name: full,
+            help,
+            labelNames: [...labels],
+            buckets: [...buckets],
+            registers: [registry],
+          }),
+      ),
+    gauge: <L extends string>(name: string, help: string, labels: readonly L[] = [], collect?: () => number) =>
+      once(
+        name,
+        (full) =>
+          new Gauge<L>({
+            name: full,
+            help,
+            labelNames: [...labels],
+            registers: [registry],
+            ...(collect === undefined
+              ? {}
+              : {
+                  collect(this: Gauge<L>) {
+                    this.set(collect());
+                  },
+                }),
+          }),
+      ),
+  };
+}
