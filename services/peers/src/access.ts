@@ -1,0 +1,111 @@
+import type { Client } from '@sallyport/chassis/rpc/client';
+import {
+  AccessGrant_ClientTools,
+  type AccessService,
+  type ResolveAccessResponse,
+} from '@sallyport/proto/policy/v1/policy_pb';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { Snapshot } from './snapshot.ts';
+
+/** What a principal may use. Nothing is allowed that no AccessPolicy grants. */
+export interface Access {
+  /** Names of the AccessPolicies that select the principal. */
+  readonly policies: readonly string[];
+  readonly policyRevision: string;
+  allowsModel(name: string): boolean;
+  allowsTool(server: string, tool: string): boolean;
+  allowsEndpoint(endpoint: string): boolean;
+  /** False where every policy that selects the principal denies client-declared tools. */
+  readonly clientTools: boolean;
+}
+
+/** Access of principals, cached until AccessPolicy changes or the answer's time is over. */
+export interface AccessCache {
+  accessOf(principal: Principal, signal?: AbortSignal): Promise<Access>;
+}
+
+const MAX_ENTRIES = 20_000;
+
+/**
+ * Asks policy once for a principal and matches names locally afterwards. An AccessPolicy delta in the snapshot drops
+ * everything; so does an edit of the credential, since its revision is part of the cache key.
+ */
+export function accessCache(options: {
+  readonly client: Pick<Client<typeof AccessService>, 'resolveAccess'>;
+  readonly snapshot: Pick<Snapshot, 'onChange'>;
+  readonly timeoutMs?: number;
+}): AccessCache {
+  const entries = new Map<string, { access: Access; until: number }>();
+  const asking = new Map<string, Promise<Access>>();
+  let epoch = 0;
+  options.snapshot.onChange((kind) => {
+    if (kind !== 'AccessPolicy') return;
+    epoch++;
+    entries.clear();
+    asking.clear();
+  });
+
+  const ask = async (key: string, principal: Principal): Promise<Access> => {
+    const asked = epoch;
+    const answer = await options.client.resolveAccess({ principal }, { timeoutMs: options.timeoutMs ?? 2_000 });
+    const access = readAccess(answer);
+    if (asked === epoch) {
+      if (entries.size >= MAX_ENTRIES) entries.delete(entries.keys().next().value as string);
+      entries.set(key, { access, until: performance.now() + answer.cacheTtlMs });
+    }
+    return access;
+  };
+
+  return {
+    async accessOf(principal, signal) {
+      const key = `${principal.tenant}\n${principal.id}\n${principal.revision}`;
+      const held = entries.get(key);
+      if (held && performance.now() < held.until) return held.access;
+      let pending = asking.get(key);
+      if (!pending) {
+        pending = ask(key, principal).finally(() => asking.delete(key));
+        asking.set(key, pending);
+      }
+      const access = await pending;
+      signal?.throwIfAborted();
+      return access;
+    },
+  };
+}
+
+/** Reads policy's answer into matchers. Grants add up; within a grant each dimension stands alone. */
+export function readAccess(answer: ResolveAccessResponse): Access {
+  const models = matcher(answer.grants.flatMap((grant) => grant.models));
+  const tools = matcher(answer.grants.flatMap((grant) => grant.tools));
+  const endpoints = matcher(answer.grants.flatMap((grant) => grant.endpoints));
+  return {
+    policies: answer.grants.map((grant) => grant.policy),
+    policyRevision: answer.policyRevision,
+    allowsModel: models,
+    allowsTool: (server, tool) => tools(`${server}/${tool}`),
+    allowsEndpoint: endpoints,
+    clientTools: answer.grants.some((grant) => grant.clientTools === AccessGrant_ClientTools.DECIDE),
+  };
+}
+
+/** Compiles globs (only `*`, any run of characters) into one linear-time test. */
+export function matcher(globs: readonly string[]): (name: string) => boolean {
+  if (globs.includes('*')) return () => true;
+  const exact = new Set(globs.filter((glob) => !glob.includes('*')));
+  const patterns = globs.filter((glob) => glob.includes('*')).map((glob) => glob.split('*'));
+  return (name) => exact.has(name) || patterns.some((parts) => matchesParts(parts, name));
+}
+
+function matchesParts(parts: readonly string[], name: string): boolean {
+  const first = parts[0] ?? '';
+  const last = parts.at(-1) ?? '';
+  if (name.length < first.length + last.length || !name.startsWith(first) || !name.endsWith(last)) return false;
+  let at = first.length;
+  const end = name.length - last.length;
+  for (const part of parts.slice(1, -1)) {
+    const found = name.indexOf(part, at);
+    if (found < 0 || found + part.length > end) return false;
+    at = found + part.length;
+  }
+  return at <= end;
+}

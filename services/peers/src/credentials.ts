@@ -1,0 +1,119 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { Logger } from '@sallyport/chassis/log';
+import type { Client } from '@sallyport/chassis/rpc/client';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
+import { watchStream } from './stream-watch.ts';
+
+/** What needs a credential, and where it will be sent. */
+export interface CredentialUse {
+  readonly tenant: string;
+  readonly ref: { readonly name: string; readonly key: string };
+  readonly kind: 'ModelProvider' | 'ToolServer';
+  readonly name: string;
+  readonly uid: string;
+  /** Scheme, host and port, as `new URL(…).origin`. */
+  readonly origin: string;
+}
+
+/** A leased credential. `reference` names it in records and says nothing of the value. */
+export interface Lease {
+  readonly value: string;
+  readonly reference: string;
+}
+
+/** Leases of upstream credentials, in memory. */
+export interface Credentials {
+  readonly name: string;
+  start(): void;
+  stop(): Promise<void>;
+  lease(use: CredentialUse, principal: Principal): Promise<Lease>;
+  /** Drops a lease, because the upstream refused the credential. */
+  drop(use: CredentialUse): void;
+}
+
+const MAX_ENTRIES = 5_000;
+const AWAY_MS = 10_000;
+
+/** Leases from vault, dropped at once when vault says so; while vault is away a lease lives at most ten more seconds. */
+export function credentialLeases(options: {
+  readonly client: Pick<Client<typeof CredentialService>, 'resolve' | 'watchInvalidations'>;
+  readonly log: Logger;
+  readonly timeoutMs?: number;
+}): Credentials {
+  const leases = new Map<string, { lease: Lease; use: CredentialUse; until: number }>();
+  const asking = new Map<string, Promise<Lease>>();
+  let epoch = 0;
+  const watch = watchStream({
+    name: 'credential invalidations',
+    log: options.log,
+    open: (signal) => options.client.watchInvalidations({}, { timeoutMs: 0, signal }),
+    onMessage(message) {
+      if (!message.ref) return;
+      epoch++;
+      for (const [key, { use }] of leases) {
+        const same = use.ref.name === message.ref.name && (message.ref.key === '' || use.ref.key === message.ref.key);
+        if (use.tenant === message.tenant && same) leases.delete(key);
+      }
+    },
+    onBreak() {
+      epoch++;
+      const now = performance.now();
+      for (const held of leases.values()) held.until = Math.min(held.until, now);
+    },
+  });
+
+  const ask = async (key: string, use: CredentialUse, principal: Principal): Promise<Lease> => {
+    const asked = epoch;
+    try {
+      const { tenant, ref, kind, name, uid, origin } = use;
+      const answer = await options.client.resolve(
+        { tenant, ref, kind, name, uid, origin, principal },
+        { timeoutMs: options.timeoutMs ?? 2_000 },
+      );
+      const lease = { value: answer.value, reference: answer.reference };
+      if (asked === epoch) {
+        if (leases.size >= MAX_ENTRIES) leases.delete(leases.keys().next().value as string);
+        leases.set(key, { lease, use, until: performance.now() + answer.leaseTtlMs });
+      }
+      return lease;
+    } catch (error) {
+      const held = leases.get(key);
+      const away =
+        error instanceof GatewayError && (error.code === 'unavailable' || error.code === 'deadline_exceeded');
+      if (held && away && performance.now() < held.until + AWAY_MS) return held.lease;
+      if (away)
+        throw new GatewayError('unavailable', 'Credentials cannot be had right now.', {
+          cause: error,
+          retryAfterMs: 1_000,
+        });
+      leases.delete(key);
+      throw new GatewayError('upstream_credentials', 'The gateway holds no usable credential for this upstream.', {
+        cause: error,
+      });
+    }
+  };
+
+  return {
+    name: 'credentials',
+    start: () => watch.start(),
+    stop: () => watch.stop(),
+    async lease(use, principal) {
+      const key = keyOf(use);
+      const held = leases.get(key);
+      if (held && performance.now() < held.until) return held.lease;
+      let pending = asking.get(key);
+      if (!pending) {
+        pending = ask(key, use, principal).finally(() => asking.delete(key));
+        asking.set(key, pending);
+      }
+      return await pending;
+    },
+    drop: (use) => void leases.delete(keyOf(use)),
+  };
+}
+
+// The uid and origin are in the key: a resource made anew, or pointed elsewhere, must ask vault again.
+function keyOf(use: CredentialUse): string {
+  return [use.tenant, use.kind, use.uid, use.origin, use.ref.name, use.ref.key].join('\n');
+}

@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { Logger } from '@sallyport/chassis/log';
+import type { Client } from '@sallyport/chassis/rpc/client';
+import type { AuthenticationService, WatchRevocationsResponse } from '@sallyport/proto/identity/v1/identity_pb';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { watchStream } from './stream-watch.ts';
+
+/** Turns credentials into principals, mostly from memory. */
+export interface Principals {
+  readonly name: string;
+  start(): void;
+  stop(): Promise<void>;
+  /** The principal of a bearer secret; GatewayError unauthenticated or unavailable. */
+  authenticate(secret: string, endpoint: string, signal?: AbortSignal): Promise<Principal>;
+  /** Called with what was revoked, so that open streams can be closed; everything where both are ''. */
+  onRevoked(listener: (revoked: { tenant: string; keyId: string; principalId: string }) => void): () => void;
+}
+
+/** What the cache is made of. */
+export interface PrincipalsOptions {
+  readonly client: Pick<Client<typeof AuthenticationService>, 'authenticate' | 'watchRevocations'>;
+  readonly log: Logger;
+  readonly timeoutMs?: number;
+}
+
+interface Entry {
+  principal: Principal;
+  freshUntil: number;
+  usableUntil: number;
+}
+
+const MAX_ENTRIES = 20_000;
+/** After this much silence of the revocation stream a cached answer is not trusted without asking. */
+const SILENCE_MS = 1_000;
+/** How much longer a cached answer may serve while identity is away. */
+const AWAY_MS = 10_000;
+
+/**
+ * Caches principals by digest of their secret. Revocations arrive by stream within a second; when the stream is silent for
+ * a second identity is asked again, and when it cannot be reached a cached principal lives out at most ten more seconds
+ * (DESIGN sections 3 and 7), then 503, never 401.
+ */
+export function principalCache(options: PrincipalsOptions): Principals {
+  const entries = new Map<string, Entry>();
+  const asking = new Map<string, Promise<Principal>>();
+  const listeners = new Set<(revoked: { tenant: string; keyId: string; principalId: string }) => void>();
+  const timeoutMs = options.timeoutMs ?? 2_000;
+  let sequence = -1;
+  // Rises with each revocation: an answer that was asked for before one may be stale and is not kept.
+  let epoch = 0;
+
+  const tell = (tenant: string, keyId: string, principalId: string) => {
+    for (const listener of listeners) listener({ tenant, keyId, principalId });
+  };
+
+  const onMessage = (message: WatchRevocationsResponse) => {
+    const gap = sequence >= 0 && message.sequence > sequence + 1;
+    sequence = Math.max(sequence, message.sequence);
+    if (gap) {
+      epoch++;
+      entries.clear();
+      tell('', '', '');
+    }
+    if (message.keyId === '' && message.principalId === '') return;
+    epoch++;
+    for (const [digest, { principal }] of entries) {
+      if (principal.tenant !== message.tenant) continue;
+      if (principal.keyId === message.keyId || principal.id === message.principalId) entries.delete(digest);
+    }
+    tell(message.tenant, message.keyId, message.principalId);
+  };
+
+  const watch = watchStream({
+    name: 'revocations',
+    log: options.log,
+    open: (signal) => options.client.watchRevocations({}, { timeoutMs: 0, signal }),
+    onMessage,
+    onBreak: () => {
+      // What was revoked while the stream was down is unknown: ask again for each.
+      sequence = -1;
+      epoch++;
+      for (const entry of entries.values()) entry.freshUntil = 0;
+    },
+  });
+
+  const ask = async (digest: string, secret: string, endpoint: string, signal?: AbortSignal): Promise<Principal> => {
+    const asked = epoch;
+    try {
+      const answer = await options.client.authenticate(
+        { secret, endpoint },
+        { timeoutMs, ...(signal ? { signal } : {}) },
+      );
+      if (!answer.principal) throw new GatewayError('internal', 'Identity gave no principal.');
+      if (asked === epoch) {
+        const now = performance.now();
+        if (entries.size >= MAX_ENTRIES) entries.delete(entries.keys().next().value as string);
+        entries.set(digest, {
+          principal: answer.principal,
+          freshUntil: now + answer.cacheTtlMs,
+          usableUntil: now + answer.cacheTtlMs + AWAY_MS,
+        });
+      }
+      return answer.principal;
+    } catch (error) {
+      if (error instanceof GatewayError && error.code === 'unauthenticated') {
+        entries.delete(digest);
+        throw error;
+      }
+      const held = entries.get(digest);
+      const away = watch.silenceMs();
+      if (held && asked === epoch && performance.now() < held.usableUntil && away < SILENCE_MS + AWAY_MS)
+        return held.principal;
+      if (signal?.aborted) throw error;
+      throw new GatewayError('unavailable', 'The credential cannot be checked right now.', {
+        cause: error,
+        retryAfterMs: 1_000,
+      });
+    }
+  };
+
+  return {
+    name: 'principals',
+    start: () => watch.start(),
+    stop: () => watch.stop(),
+    async authenticate(secret, endpoint, signal) {
+      const digest = createHash('sha256').update(secret).digest('base64');
+      const held = entries.get(digest);
+      if (held && performance.now() < held.freshUntil && watch.silenceMs() < SILENCE_MS) return alive(held.principal);
+      let pending = asking.get(digest);
+      if (!pending) {
+        // Shared by concurrent requests, so it must not die with the first one's client.
+        pending = ask(digest, secret, endpoint).finally(() => asking.delete(digest));
+        asking.set(digest, pending);
+      }
+      const principal = await pending;
+      signal?.throwIfAborted();
+      return alive(principal);
+    },
+    onRevoked(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function alive(principal: Principal): Principal {
+  if (principal.expiresAtMs > 0 && Date.now() >= principal.expiresAtMs) {
+    throw new GatewayError('unauthenticated', 'The credential is not valid.');
+  }
+  return principal;
+}
