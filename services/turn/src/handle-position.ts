@@ -1,0 +1,107 @@
+import type { JsonValue } from './canonical-json.ts';
+import { pointerTokens } from './json-pointer.ts';
+
+/** What an argument position holds, as far as handles go: only `value` is filled without a mark by policy. */
+export type PositionKind = 'value' | 'host' | 'identifier';
+
+const HOST_FORMATS = new Set([
+  'uri',
+  'url',
+  'iri',
+  'uri-reference',
+  'iri-reference',
+  'hostname',
+  'idn-hostname',
+  'ipv4',
+  'ipv6',
+]);
+const HOST_WORDS = new Set([
+  'url',
+  'urls',
+  'uri',
+  'uris',
+  'href',
+  'link',
+  'host',
+  'hosts',
+  'hostname',
+  'domain',
+  'endpoint',
+  'server',
+  'webhook',
+  'callback',
+  'origin',
+  'proxy',
+]);
+const NAME_WORDS = new Set([
+  'table',
+  'column',
+  'columns',
+  'database',
+  'sql',
+  'header',
+  'headers',
+  'method',
+  'command',
+  'cmd',
+  'tool',
+  'function',
+  'operation',
+  'operator',
+]);
+
+/**
+ * Says what stands at a position of a tool's arguments, by the format in its input schema and by the words of its key.
+ * Ids of records are values here: what may be done to which record is for the rules on calls to say.
+ */
+export function positionKind(pointer: string, inputSchema?: JsonValue): PositionKind {
+  const tokens = pointerTokens(pointer);
+  const format = member(schemaAt(inputSchema, tokens), 'format');
+  if (typeof format === 'string' && HOST_FORMATS.has(format)) return 'host';
+  // The name of a list's or map's member is that of the nearest key around it.
+  let kind: PositionKind = 'value';
+  for (const token of tokens) {
+    const words = token
+      .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+      .toLowerCase()
+      .split(/[^a-z0-9]+/);
+    if (words.some((word) => HOST_WORDS.has(word))) return 'host';
+    if (words.some((word) => NAME_WORDS.has(word))) kind = 'identifier';
+  }
+  return kind;
+}
+
+function schemaAt(schema: JsonValue | undefined, tokens: readonly string[]): JsonValue | undefined {
+  let at = schema;
+  for (const token of tokens) at = member(member(at, 'properties'), token) ?? member(at, 'items');
+  return at;
+}
+
+function member(value: JsonValue | undefined, key: string): JsonValue | undefined {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined;
+  return Object.hasOwn(value, key) ? value[key] : undefined;
+}
+
+/** Where in a text a handle stands, as far as URLs go. */
+export type TextPosition = 'plain' | 'url-part' | 'url-host';
+
+const SCHEME_BEFORE_HOST =
+  /(?:(?:https?|wss?|ftp|file):[/\\]*|[a-z][a-z0-9+.-]*:[/\\]{2}|(?:^|[\s"'(<[=,])[/\\]{2})[^/\\?#\s]*$/i;
+const SCHEME_BEFORE_REST =
+  /(?:(?:https?|wss?|ftp|file):[/\\]*|[a-z][a-z0-9+.-]*:[/\\]{2}|(?:^|[\s"'(<[=,])[/\\]{2})\S*$/i;
+const MAX_URL = 2048;
+
+/**
+ * Says whether the text before and after a handle makes it part of a URL. A URL parser takes `\` for `/`, needs no
+ * slashes after `https:`, and skips tabs and line breaks (WHATWG), so this does too.
+ */
+export function textPosition(before: string, after: string): TextPosition {
+  const oneUrl = /^\s*[a-z][a-z0-9+.-]*:[^ ]*$/i.test(before);
+  const near = (oneUrl ? before.replace(/[\t\r\n]/g, '') : before).slice(-MAX_URL);
+  if (SCHEME_BEFORE_HOST.test(near)) return 'url-host';
+  // The handle would be the scheme or the host of what follows: `h_…://x`, `h_….example.com/x`, `h_…@host`.
+  if (/^:[/\\]/.test(after) || /^[.@][a-z0-9-]+(?:\.[a-z0-9-]+)*(?:[:/?#\s]|$)/i.test(after)) return 'url-host';
+  if (/[a-z0-9-][.@]$/i.test(near) && /(?:^|[\s"'(<[])[a-z0-9.@-]*$/i.test(near) && /^[/:?#]/.test(after))
+    return 'url-host';
+  return SCHEME_BEFORE_REST.test(near) ? 'url-part' : 'plain';
+}

@@ -1,0 +1,96 @@
+import type { Decision } from './decision.ts';
+import { SIDE_EFFECT_RULE } from './decision.ts';
+
+/** Stable codes of refusals; they stand in the text, in records and in metrics. */
+export type RefusalCode =
+  | 'policy_denied'
+  | 'untrusted_in_play'
+  | 'approval_required'
+  | 'approval_rejected'
+  | 'policy_unavailable'
+  | 'audit_unavailable'
+  | 'quarantine_unavailable'
+  | 'no_such_tool'
+  | 'tool_changed'
+  | 'invalid_arguments'
+  | 'handle_refused'
+  | 'step_limit'
+  | 'result_withheld'
+  | 'tool_failed'
+  | 'cancelled'
+  | 'not_run';
+
+/** A refusal for a model: the code, and a text made of rule-owned words only. */
+export type Refusal = { readonly code: RefusalCode; readonly text: string };
+
+const TEXTS: Readonly<Record<RefusalCode, string>> = {
+  policy_denied: 'This call is not allowed. Do not try it again in another form.',
+  untrusted_in_play:
+    'This call is not allowed while content from untrusted sources is in play. Go on without it, or tell the user what you would have done.',
+  approval_required: 'This call waits for an approval. It has not been made.',
+  approval_rejected: 'The approval of this call was refused. Do not try it again.',
+  policy_unavailable: 'This call could not be checked, so it was not made. It may be tried again later.',
+  audit_unavailable: 'This call could not be recorded, so it was not made. It may be tried again later.',
+  quarantine_unavailable: 'The result could not be read safely, so it is not shown. The call was made.',
+  no_such_tool: 'There is no such tool.',
+  tool_changed: 'The definition of this tool has changed and waits for review. The call was not made.',
+  invalid_arguments: 'The arguments of this call are not valid JSON for this tool. The call was not made.',
+  handle_refused: 'A handle in this call is unknown or stands where none may stand. The call was not made.',
+  step_limit: 'No steps are left in this run. The call was not made.',
+  result_withheld: 'The result of this call is withheld by a rule. The call was made.',
+  tool_failed: 'The tool reported an error. Its text is not shown because its source is untrusted.',
+  cancelled: 'The run was stopped. It is not known whether the call took effect.',
+  not_run:
+    'This call was not run because another call made together with it was refused. Make it again if you still need it.',
+};
+
+const MAX_REASON = 300;
+const MAX_NAME = 120;
+
+// A rule's own words may carry line breaks or control characters from its YAML; a model sees one plain line.
+function oneLine(text: string, max: number): string {
+  const plain = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  return (plain.length > max ? `${plain.slice(0, max)}…` : plain).toWellFormed();
+}
+
+/** Makes a refusal from a code, and from the rule and reason of a decision where they explain it. */
+export function refusal(code: RefusalCode, decision?: Pick<Decision, 'rule' | 'reason'>): Refusal {
+  const explained = code === 'policy_denied' || code === 'result_withheld' || code === 'approval_required';
+  const why =
+    explained && decision !== undefined
+      ? ` Rule ${oneLine(decision.rule, MAX_NAME)}: ${oneLine(decision.reason, MAX_REASON)}`
+      : '';
+  return { code, text: `[${code}] ${TEXTS[code]}${why}` };
+}
+
+/**
+ * The refusal of a call by its decision. A hidden tool looks as if it were not there (DESIGN §8: an AccessPolicy denial
+ * looks like not-found), a denied one explains itself.
+ */
+export function refusalOf(decision: Decision): Refusal {
+  if (decision.enforced === 'ask') return refusal('approval_required', decision);
+  if (decision.rule === SIDE_EFFECT_RULE) return refusal('untrusted_in_play');
+  if (decision.enforced === 'hide') return refusal('no_such_tool');
+  return refusal('policy_denied', decision);
+}
+
+/** What a model is told of a call that was held back only because another of its batch was refused. */
+export function notRun(): Refusal {
+  return refusal('not_run');
+}
+
+/** The text that ends a turn whose calls were refused as often as the gate asks again. */
+export function finalText(refusals: readonly Refusal[]): string {
+  const codes = [...new Set(refusals.map((one) => one.code).filter((code) => code !== 'not_run'))].sort();
+  const list = codes.length === 0 ? '' : ` (${codes.join(', ')})`;
+  return `I could not finish this: the actions it needs are not allowed here${list}. Nothing of them was carried out.`;
+}
+
+/**
+ * The text that ends a turn which waits for an approval. `approval` is the approval's id; `link` is the gate's own
+ * page and names the approval without granting it.
+ */
+export function approvalText(approval: string, link?: string): string {
+  const where = link === undefined ? '' : ` It can be answered at ${oneLine(link, MAX_REASON)} .`;
+  return `This needs an approval before it can go on (approval ${oneLine(approval, MAX_NAME)}).${where} After that, ask again.`;
+}
