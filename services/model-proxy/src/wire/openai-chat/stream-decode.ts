@@ -1,0 +1,207 @@
+import { DecodeError, malformed } from '../../chat/failure.ts';
+import { asArray, asNumber, asObject, asString, isObject, parseBody } from '../../chat/json.ts';
+import type { JsonObject } from '../../chat/message.ts';
+import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
+import { decodeFailure } from './failure.ts';
+import { decodeFinish, decodeUsage } from './usage.ts';
+
+interface OpenCall {
+  index: number;
+  wireIndex: number | undefined;
+  id: string;
+  name: string;
+  kind?: 'custom';
+  /** Argument text that came before the name did. */
+  early: string;
+  started: boolean;
+}
+
+interface OpenChoice {
+  calls: OpenCall[];
+  finished: boolean;
+}
+
+/** Decodes the chunks of one streamed chat completion. */
+export function createStreamDecoder(): StreamDecoder {
+  const choices = new Map<number, OpenChoice>();
+  let started = false;
+  let done = false;
+  let chunkId = '';
+
+  const fail = (events: StreamEvent[], error: DecodeError): void => {
+    done = true;
+    events.push({ type: 'error', failure: malformed(error) });
+  };
+
+  const finishOpen = (events: StreamEvent[]): void => {
+    for (const [index, choice] of choices) {
+      if (choice.finished) continue;
+      closeChoice(choice, index, events, undefined);
+    }
+  };
+
+  const read = (chunk: JsonObject, events: StreamEvent[]): void => {
+    if (chunk['error'] !== undefined && chunk['error'] !== null) {
+      done = true;
+      events.push({ type: 'error', failure: decodeFailure(undefined, chunk) });
+      return;
+    }
+    const id = asString(chunk['id']);
+    if (!started && id !== undefined) {
+      started = true;
+      chunkId = id;
+      const created = asNumber(chunk['created']);
+      const model = asString(chunk['model']) ?? '';
+      events.push({ type: 'start', id, model, ...(created === undefined ? {} : { created }) });
+    }
+    const usage = decodeUsage(chunk['usage']) ?? decodeUsage(asObject(chunk['x_groq'])?.['usage']);
+    const list = chunk['choices'];
+    if (!Array.isArray(list) && !usage && id === undefined) {
+      throw new DecodeError('wrong_shape', 'choices', 'must be an array');
+    }
+    for (const entry of asArray(list)) {
+      if (!isObject(entry)) throw new DecodeError('wrong_shape', 'choices', 'must hold objects');
+      const index = Math.trunc(asNumber(entry['index']) ?? 0);
+      let choice = choices.get(index);
+      if (!choice) {
+        if (choices.size >= 128) throw new DecodeError('too_large', 'choices', 'are too many');
+        choice = { calls: [], finished: false };
+        choices.set(index, choice);
+      }
+      if (!choice.finished) readChoice(choice, index, entry, chunkId, events);
+    }
+    if (usage) events.push({ type: 'usage', usage });
+  };
+
+  return {
+    push(data) {
+      const events: StreamEvent[] = [];
+      if (done) return events;
+      try {
+        if (data.trim() === '[DONE]') {
+          done = true;
+          if (choices.size === 0) throw new DecodeError('truncated', '', 'ended without an answer');
+          finishOpen(events);
+        } else read(parseBody(data), events);
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+        fail(events, error);
+      }
+      return events;
+    },
+    end() {
+      const events: StreamEvent[] = [];
+      if (done) return events;
+      done = true;
+      const open = [...choices.values()].some((choice) => !choice.finished);
+      // Some providers close the connection without [DONE]; an answer whose every choice finished is whole.
+      if (open || choices.size === 0) fail(events, new DecodeError('truncated', '', 'ended before the answer did'));
+      return events;
+    },
+    get done() {
+      return done;
+    },
+  };
+}
+
+function readChoice(choice: OpenChoice, index: number, entry: JsonObject, chunkId: string, events: StreamEvent[]): void {
+  const delta = asObject(entry['delta']) ?? asObject(entry['message']);
+  const at = index === 0 ? {} : { choice: index };
+  if (delta) {
+    const reasoning = asString(delta['reasoning_content']) ?? asString(delta['reasoning']);
+    if (reasoning) events.push({ type: 'reasoning', delta: reasoning, ...at });
+    for (const detail of asArray(delta['reasoning_details'])) {
+      const data = asString(asObject(detail)?.['data']);
+      const signature = asString(asObject(detail)?.['signature']);
+      if (data !== undefined) events.push({ type: 'redacted', data, ...at });
+      else if (signature) events.push({ type: 'signature', signature, ...at });
+    }
+    const { content } = delta;
+    if (typeof content === 'string') {
+      if (content !== '') events.push({ type: 'text', delta: content, ...at });
+    } else if (content !== undefined && content !== null) {
+      readParts(content, at, events);
+    }
+    const refusal = asString(delta['refusal']);
+    if (refusal) events.push({ type: 'refusal', delta: refusal, ...at });
+    if (delta['function_call'] !== undefined && delta['function_call'] !== null) {
+      throw new DecodeError('wrong_shape', 'choices[].delta.function_call', 'is not supported; tool_calls is');
+    }
+    const calls = delta['tool_calls'];
+    if (calls !== undefined && calls !== null) {
+      if (!Array.isArray(calls)) throw new DecodeError('wrong_shape', 'choices[].delta.tool_calls', 'must be an array');
+      for (const call of calls) readCall(choice, call, at, `${chunkId}_${index}`, events);
+    }
+  }
+  const raw = entry['finish_reason'];
+  if (typeof raw === 'string' && raw !== '') closeChoice(choice, index, events, raw);
+}
+
+/** Mistral and others stream content as parts. */
+function readParts(content: unknown, at: { choice?: number }, events: StreamEvent[]): void {
+  if (!Array.isArray(content)) throw new DecodeError('wrong_shape', 'choices[].delta.content', 'must be text');
+  for (const part of content) {
+    const text = asString(asObject(part)?.['text']);
+    if (text) events.push({ type: 'text', delta: text, ...at });
+  }
+}
+
+function readCall(
+  choice: OpenChoice,
+  value: unknown,
+  at: { choice?: number },
+  prefix: string,
+  events: StreamEvent[],
+): void {
+  if (!isObject(value)) throw new DecodeError('wrong_shape', 'choices[].delta.tool_calls', 'must hold objects');
+  const id = asString(value['id']) ?? '';
+  const custom = asObject(value['custom']);
+  const definition = custom ?? asObject(value['function']);
+  const name = asString(definition?.['name']) ?? '';
+  const wireIndex = asNumber(value['index']);
+  let call = findCall(choice, wireIndex, id, name);
+  if (!call) {
+    if (choice.calls.length >= 1024) throw new DecodeError('too_large', 'choices[].delta.tool_calls', 'are too many');
+    const index = choice.calls.length;
+    call = { index, wireIndex, id: id || `call_${prefix}_${index}`, name: '', early: '', started: false };
+    if (custom) call.kind = 'custom';
+    choice.calls.push(call);
+  }
+  const raw = custom ? custom['input'] : definition?.['arguments'];
+  const text = typeof raw === 'string' ? raw : raw === undefined || raw === null ? '' : JSON.stringify(raw);
+  if (!call.started) {
+    call.name += name;
+    call.early += text;
+    if (call.name === '') return;
+    call.started = true;
+    const kind = call.kind ? { kind: call.kind } : {};
+    events.push({ type: 'toolCallStart', index: call.index, id: call.id, name: call.name, ...kind, ...at });
+    if (call.early) events.push({ type: 'toolCallDelta', index: call.index, delta: call.early, ...at });
+  } else if (text) events.push({ type: 'toolCallDelta', index: call.index, delta: text, ...at });
+}
+
+/**
+ * Finds the call that a delta continues. Providers skip indexes, leave them out, or send 0 for every call: a new id with
+ * a name begins a new call whatever its index says.
+ */
+function findCall(choice: OpenChoice, wireIndex: number | undefined, id: string, name: string): OpenCall | undefined {
+  if (id && name) {
+    const same = choice.calls.findLast((call) => call.id === id);
+    if (same || choice.calls.every((call) => call.wireIndex !== wireIndex)) return same;
+    const open = choice.calls.findLast((call) => call.wireIndex === wireIndex);
+    return open && !open.started ? open : undefined;
+  }
+  if (wireIndex !== undefined) return choice.calls.findLast((call) => call.wireIndex === wireIndex);
+  if (id) return choice.calls.findLast((call) => call.id === id);
+  return name ? undefined : choice.calls.at(-1);
+}
+
+function closeChoice(choice: OpenChoice, index: number, events: StreamEvent[], raw: string | undefined): void {
+  choice.finished = true;
+  const at = index === 0 ? {} : { choice: index };
+  for (const call of choice.calls) {
+    if (!call.started) throw new DecodeError('wrong_shape', 'choices[].delta.tool_calls', 'have a call without a name');
+    events.push({ type: 'toolCallStop', index: call.index, ...at });
+  }
+  events.push({ type: 'finish', finish: decodeFinish(raw, choice.calls.length > 0), ...at });
+}

@@ -1,0 +1,103 @@
+import type { ProviderFailure } from '../../chat/failure.ts';
+import type { JsonObject } from '../../chat/message.ts';
+import type { StreamEncoder } from '../../chat/stream.ts';
+import type { Usage } from '../../chat/usage.ts';
+import { encodeReasoningDetail, type ResponseNames } from './response.ts';
+import { encodeFinish, encodeUsage } from './usage.ts';
+
+/** What a stream is written with; `errorFrame` writes a failure as one SSE frame in the caller's dialect. */
+export interface OpenAiStreamOptions extends ResponseNames {
+  includeUsage: boolean;
+  errorFrame: (failure: ProviderFailure) => string;
+}
+
+/** Encodes events as chat completion chunks: role first, a chunk a delta, usage if asked for, then `[DONE]`. */
+export function createStreamEncoder(options: OpenAiStreamOptions): StreamEncoder {
+  let head = '';
+  let usage: Usage | undefined;
+  let failed = false;
+  const begun = new Set<number>();
+  const customCalls = new Map<string, boolean>();
+
+  const open = (id: string, model: string, created: number): void => {
+    const fields = { id: options.id ?? id, object: 'chat.completion.chunk', created, model: options.model ?? model };
+    head = `data: ${JSON.stringify(fields).slice(0, -1)},"choices":[`;
+  };
+
+  // Every chunk is put together from the constant head and the JSON text of its delta.
+  const chunk = (choice: number, delta: string, finish: string): string => {
+    const usageField = options.includeUsage ? ',"usage":null' : '';
+    const entry = `{"index":${choice},"delta":${delta},"logprobs":null,"finish_reason":${finish}}`;
+    return `${head}${entry}]${usageField}}\n\n`;
+  };
+
+  const begin = (choice: number): string => {
+    if (begun.has(choice)) return '';
+    begun.add(choice);
+    if (head === '') open('', '', options.created ?? 0);
+    return chunk(choice, '{"role":"assistant","content":"","refusal":null}', 'null');
+  };
+
+  const delta = (choice: number, fields: JsonObject): string =>
+    begin(choice) + chunk(choice, JSON.stringify(fields), 'null');
+
+  return {
+    encode(event) {
+      if (failed) return '';
+      switch (event.type) {
+        case 'start':
+          open(event.id, event.model, event.created ?? options.created ?? 0);
+          return '';
+        case 'text':
+          return delta(event.choice ?? 0, { content: event.delta });
+        case 'refusal':
+          return delta(event.choice ?? 0, { refusal: event.delta });
+        case 'reasoning':
+          return delta(event.choice ?? 0, { reasoning_content: event.delta });
+        case 'signature': {
+          const detail = encodeReasoningDetail({ type: 'reasoning', text: '', signature: event.signature });
+          return delta(event.choice ?? 0, { reasoning_details: [detail] });
+        }
+        case 'redacted': {
+          const detail = encodeReasoningDetail({ type: 'reasoning', text: '', redacted: event.data });
+          return delta(event.choice ?? 0, { reasoning_details: [detail] });
+        }
+        case 'toolCallStart': {
+          const { index, id, name } = event;
+          const call =
+            event.kind === 'custom'
+              ? { index, id, type: 'custom', custom: { name, input: '' } }
+              : { index, id, type: 'function', function: { name, arguments: '' } };
+          customCalls.set(`${event.choice ?? 0}:${index}`, event.kind === 'custom');
+          return delta(event.choice ?? 0, { tool_calls: [call] });
+        }
+        case 'toolCallDelta': {
+          const { index } = event;
+          const custom = customCalls.get(`${event.choice ?? 0}:${index}`) === true;
+          const part = custom ? { custom: { input: event.delta } } : { function: { arguments: event.delta } };
+          return delta(event.choice ?? 0, { tool_calls: [{ index, ...part }] });
+        }
+        case 'usage':
+          usage = event.usage;
+          return '';
+        case 'finish': {
+          const choice = event.choice ?? 0;
+          return begin(choice) + chunk(choice, '{}', JSON.stringify(encodeFinish(event.finish)));
+        }
+        case 'error':
+          failed = true;
+          return options.errorFrame(event.failure);
+        default:
+          return '';
+      }
+    },
+    end() {
+      if (failed) return '';
+      const told = usage && options.includeUsage ? `${head}],"usage":${JSON.stringify(encodeUsage(usage))}}\n\n` : '';
+      return `${told}data: [DONE]\n\n`;
+    },
+    ping() {
+      return ': ping\n\n';
+    },
+  };
+}
