@@ -39,7 +39,8 @@ export const assistant: ScriptedModel = (conversation) => {
   const plan = plans.find((candidate) => candidate.applies.test(request));
   const refused = attempts.filter(({ outcome }) => outcome.kind === 'refused');
   if (plan !== undefined && refused.every(({ tool }) => tool === 'send_mail' && plan.needs !== 'send_mail')) {
-    const started = attempts.length > 0 || offeredName(conversation.tools, plan.needs) !== undefined;
+    const started =
+      attempts.some(({ tool }) => tool === plan.needs) || offeredName(conversation.tools, plan.needs) !== undefined;
     const next = started ? plan.next(conversation, resultsByTool(attempts), request) : undefined;
     if (next !== undefined) return next;
   }

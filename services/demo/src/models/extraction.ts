@@ -111,7 +111,7 @@ function string(shape: Shape & { kind: 'string' }, name: string, content: Conten
     shape.format === 'date' || shape.format === 'date-time'
       ? date(shape.format, name, content)
       : words(shape, name, content);
-  return found === undefined ? undefined : found.slice(0, shape.max);
+  return found === undefined || found.length < shape.min ? undefined : found.slice(0, shape.max);
 }
 
 function date(format: 'date' | 'date-time', name: string, content: Content): string | undefined {
@@ -119,9 +119,11 @@ function date(format: 'date' | 'date-time', name: string, content: Content): str
   const stated = near ?? findField(content, name, isDate) ?? findLine(content, name) ?? content.text;
   const found = DATE.exec(stated)?.[0] ?? DATE.exec(content.text)?.[0];
   if (found === undefined) return undefined;
-  if (format === 'date') return found.slice(0, 10);
-  const at = Date.parse(found);
-  return Number.isNaN(at) ? `${found.slice(0, 10)}T00:00:00Z` : new Date(at).toISOString();
+  const day = found.slice(0, 10);
+  const at = Date.parse(found.length > 10 && /[Zz]|[+-]\d{2}:\d{2}$/.test(found) ? found : `${day}T00:00:00Z`);
+  // A day that does not exist (2026-02-31) is parsed by some engines as the next month.
+  if (Number.isNaN(at) || new Date(`${day}T00:00:00Z`).toISOString().slice(0, 10) !== day) return undefined;
+  return format === 'date' ? day : new Date(at).toISOString();
 }
 
 function words(shape: Shape & { kind: 'string' }, name: string, content: Content): string | undefined {
