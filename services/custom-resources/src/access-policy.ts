@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
+import { defineResource, readyColumns, withRules } from './define-resource.ts';
+import { externalName, glob, setOf, toolGlob } from './fields.ts';
+
+const subjects = withRules(
+  z.object({
+    users: setOf(externalName, 256).default([]).describe('Users by id.'),
+    teams: setOf(externalName, 256).default([]).describe('Teams by name: every member.'),
+    clients: setOf(externalName, 256).default([]).describe('Clients (applications) by name.'),
+    keys: setOf(externalName, 256).default([]).describe('Virtual keys, by name of the resource or by id of the key.'),
+    everyone: z.boolean().default(false).describe('Every authenticated principal of this namespace.'),
+  }),
+  [
+    {
+      cel: 'size(self.users) + size(self.teams) + size(self.clients) + size(self.keys) > 0 || self.everyone',
+      message: 'subjects must name at least one user, team, client or key, or set everyone',
+      holds: (s) => s.users.length + s.teams.length + s.clients.length + s.keys.length > 0 || s.everyone,
+    },
+  ],
+);
+
+const spec = z.object({
+  subjects: subjects.describe('Whom the policy speaks of; any one that fits is enough.'),
+  models: setOf(glob, 256)
+    .default([])
+    .describe('Public names of models that they may use; * stands for any characters.'),
+  tools: setOf(toolGlob, 256)
+    .default([])
+    .describe('Tools that they may use, as "<server>/<tool>"; * stands for any characters.'),
+  endpoints: setOf(glob, 64)
+    .default(['*'])
+    .describe('Endpoints through which they may do so, for example "chat.completions", "messages", "mcp".'),
+  clientTools: z
+    .enum(['Decide', 'Deny'])
+    .default('Decide')
+    .describe('Functions that a client declares itself: Decide follows ToolPolicies and the state of the run.'),
+});
+
+/** AccessPolicy: who may use which models, tools and endpoints. Without one, nobody may use anything. */
+export const accessPolicy = defineResource({
+  kind: 'AccessPolicy',
+  plural: 'accesspolicies',
+  shortNames: ['apol'],
+  description: 'Who may use which models, tools and endpoints. What no AccessPolicy allows is denied.',
+  spec: spec.describe('What is wanted.'),
+  status: z
+    .object({ conditions: conditionsSchema, observedGeneration: observedGenerationSchema })
+    .describe('What is known; written by Sallyport.'),
+  columns: [...readyColumns],
+  conditions: ['Accepted', 'Ready'],
+});
+
+/** Spec of an AccessPolicy with defaults filled in. */
+export type AccessPolicySpec = z.output<typeof spec>;
+
+/** Status of an AccessPolicy. */
+export type AccessPolicyStatus = z.output<typeof accessPolicy.status>;

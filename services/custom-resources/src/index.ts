@@ -1,0 +1,31 @@
+export { type AccessPolicySpec, type AccessPolicyStatus, accessPolicy } from './access-policy.ts';
+export { type Condition, type Finding, findCondition, setCondition } from './conditions.ts';
+export { apiVersion, group, version } from './define-resource.ts';
+export { durationMs, nanoUsd, type SecretKeyRef, type ToolClass } from './fields.ts';
+export { isKind, type Kind, kindNames, kinds, type SpecOf, type StatusOf } from './kinds.ts';
+export { type LimitSpec, type LimitStatus, limit } from './limit.ts';
+export { type ModelSpec, type ModelStatus, model, orderedTargets } from './model.ts';
+export { type ModelProviderSpec, type ModelProviderStatus, modelProvider, providerBaseUrl } from './model-provider.ts';
+export {
+  type Fault,
+  isOurs,
+  type Metadata,
+  type Parsed,
+  parseMetadata,
+  parseResource,
+  parseSpec,
+  parseYaml,
+  type Resource,
+  type YamlDocument,
+} from './parse.ts';
+export { isSecret, parseSecret, type Secret } from './secret.ts';
+export {
+  type CallRule,
+  type QuarantineSpec,
+  type ResultRule,
+  type ToolPolicySpec,
+  type ToolPolicyStatus,
+  toolPolicy,
+} from './tool-policy.ts';
+export { type ToolServerSpec, type ToolServerStatus, toolServer } from './tool-server.ts';
+export { type VirtualKeySpec, type VirtualKeyStatus, virtualKey } from './virtual-key.ts';

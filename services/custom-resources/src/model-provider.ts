@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
+import { defineResource, readyColumns, withRules } from './define-resource.ts';
+import { httpUrl, secretKeyRef } from './fields.ts';
+
+const seconds = z.int().min(1).max(3600);
+
+const timeouts = withRules(
+  z.object({
+    connectSeconds: seconds.default(5).describe('Longest wait for a connection, TLS included.'),
+    firstByteSeconds: seconds.default(60).describe('Longest wait from the request to the first byte of the answer.'),
+    idleSeconds: seconds.default(60).describe('Longest silence within an answer.'),
+    totalSeconds: seconds.default(600).describe('Longest duration of one call.'),
+  }),
+  [
+    {
+      cel: 'self.totalSeconds >= self.firstByteSeconds && self.totalSeconds >= self.connectSeconds',
+      message: 'totalSeconds must not be less than connectSeconds or firstByteSeconds',
+      fieldPath: '.totalSeconds',
+      holds: (t) => t.totalSeconds >= t.firstByteSeconds && t.totalSeconds >= t.connectSeconds,
+    },
+  ],
+);
+
+const spec = withRules(
+  z.object({
+    type: z
+      .enum(['openai', 'anthropic', 'openai-compatible', 'anthropic-compatible'])
+      .describe('Which API the provider speaks, and whose.'),
+    baseURL: httpUrl
+      .optional()
+      .describe(
+        'URL before the paths of the API, for example https://api.example.com/v1. Required for the compatible types. ' +
+          'The credential is bound to its scheme, host and port.',
+      ),
+    credentials: z
+      .object({ secretRef: secretKeyRef.describe('Secret that holds the API key.') })
+      .optional()
+      .describe('How Sallyport authenticates to the provider. Left out: without credentials.'),
+    timeouts: timeouts.prefault({}).describe('Limits on waiting for the provider.'),
+    allowPrivateNetwork: z
+      .boolean()
+      .default(false)
+      .describe('Lets baseURL be http or lead to private addresses. Metadata addresses stay closed.'),
+  }),
+  [
+    {
+      cel: "!self.type.endsWith('-compatible') || has(self.baseURL)",
+      message: 'baseURL is required for openai-compatible and anthropic-compatible',
+      holds: (s) => !s.type.endsWith('-compatible') || s.baseURL !== undefined,
+    },
+    {
+      cel: "!has(self.baseURL) || self.baseURL.startsWith('https://') || self.allowPrivateNetwork",
+      message: 'baseURL must be https unless allowPrivateNetwork is true',
+      fieldPath: '.baseURL',
+      holds: (s) => s.baseURL === undefined || s.baseURL.startsWith('https://') || s.allowPrivateNetwork,
+    },
+  ],
+);
+
+/** ModelProvider: a company or server that serves models. */
+export const modelProvider = defineResource({
+  kind: 'ModelProvider',
+  plural: 'modelproviders',
+  shortNames: ['mprov'],
+  description: 'A provider of models: which API it speaks, where it is, and the credential for it.',
+  spec: spec.describe('What is wanted.'),
+  status: z
+    .object({ conditions: conditionsSchema, observedGeneration: observedGenerationSchema })
+    .describe('What is known; written by Sallyport.'),
+  columns: [{ name: 'Type', type: 'string', jsonPath: '.spec.type' }, ...readyColumns],
+  conditions: ['Accepted', 'CredentialsValid', 'Reachable', 'Ready'],
+});
+
+/** Spec of a ModelProvider with defaults filled in. */
+export type ModelProviderSpec = z.output<typeof spec>;
+
+/** Status of a ModelProvider. */
+export type ModelProviderStatus = z.output<typeof modelProvider.status>;
+
+/** Base URL of a provider: as written, else the vendor's own. Ends without a slash. */
+export function providerBaseUrl(provider: Pick<ModelProviderSpec, 'type' | 'baseURL'>): string {
+  const vendor = provider.type.startsWith('openai') ? 'https://api.openai.com/v1' : 'https://api.anthropic.com/v1';
+  return (provider.baseURL ?? vendor).replace(/\/+$/, '');
+}

@@ -1,0 +1,145 @@
+import { z } from 'zod';
+import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
+import { defineResource, readyColumns, withRules } from './define-resource.ts';
+import { httpUrl, listOf, secretKeyRef, toolClass, toolName } from './fields.ts';
+
+const digest = z
+  .string()
+  .max(71)
+  .regex(/^sha256:[0-9a-f]{64}$/);
+
+// Headers that carry credentials or belong to the protocol itself: a static value would leak one or break the other.
+const reservedHeaders = [
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  'x-api-key',
+  'host',
+  'content-length',
+  'content-type',
+  'transfer-encoding',
+  'connection',
+  'accept',
+];
+const headerPattern = '^[A-Za-z0-9][A-Za-z0-9-]{0,63}$';
+const quoted = reservedHeaders.map((name) => `'${name}'`).join(', ');
+
+const remote = withRules(
+  z.object({
+    url: httpUrl.describe('URL of the MCP endpoint (Streamable HTTP). The credential is bound to its origin.'),
+    headers: z
+      .record(
+        z.string().max(64),
+        z
+          .string()
+          .max(1024)
+          .regex(/^[ -~]*$/),
+      )
+      .optional()
+      .meta({ maxProperties: 16 })
+      .describe('Headers sent with each request. Never secrets: those go through credentials.'),
+  }),
+  [
+    {
+      cel: `!has(self.headers) || self.headers.all(h, h.matches('${headerPattern}') && !h.lowerAscii().startsWith('mcp-') && !(h.lowerAscii() in [${quoted}]))`,
+      message: 'headers must have valid names and may not set credentials or what the protocol sets itself',
+      fieldPath: '.headers',
+      holds: (r) =>
+        Object.keys(r.headers ?? {}).every(
+          (h) =>
+            new RegExp(headerPattern).test(h) &&
+            !h.toLowerCase().startsWith('mcp-') &&
+            !reservedHeaders.includes(h.toLowerCase()),
+        ),
+    },
+  ],
+);
+
+const tool = z.object({
+  name: toolName.describe('Name of the tool as its server gives it.'),
+  class: toolClass.describe('What the tool can do.'),
+  timeoutSeconds: z.int().min(1).max(3600).optional().describe('Longest duration of a call. Default: of the server.'),
+  digest: digest.optional().describe('The reviewed definition. A definition with another digest is held back.'),
+  enabled: z.boolean().default(true).describe('False takes the tool away from everybody.'),
+});
+
+const spec = withRules(
+  z.object({
+    remote: remote.describe('Where the server is.'),
+    credentials: z
+      .object({
+        secretRef: secretKeyRef.describe('Secret that holds the token.'),
+        header: z
+          .string()
+          .max(64)
+          .regex(/^[A-Za-z0-9][A-Za-z0-9-]*$/)
+          .default('authorization')
+          .describe('Header that carries the token.'),
+        scheme: z
+          .string()
+          .max(32)
+          .regex(/^[A-Za-z0-9-]*$/)
+          .default('Bearer')
+          .describe('Word before the token; empty for the bare token.'),
+      })
+      .optional()
+      .describe('How Sallyport authenticates to the server. Left out: without credentials.'),
+    allowPrivateNetwork: z
+      .boolean()
+      .default(false)
+      .describe('Lets the URL be http or lead to private addresses. Metadata addresses stay closed.'),
+    timeoutSeconds: z.int().min(1).max(3600).default(30).describe('Longest duration of a call.'),
+    defaultClass: toolClass.default('Sensitive').describe('Class of tools that are not named in tools.'),
+    tools: listOf(tool, 256, 'name').default([]).describe('What is known of single tools.'),
+  }),
+  [
+    {
+      cel: "self.remote.url.startsWith('https://') || self.allowPrivateNetwork",
+      message: 'url must be https unless allowPrivateNetwork is true',
+      fieldPath: '.remote.url',
+      holds: (s) => s.remote.url.startsWith('https://') || s.allowPrivateNetwork,
+    },
+  ],
+);
+
+const status = z.object({
+  conditions: conditionsSchema,
+  observedGeneration: observedGenerationSchema,
+  tools: z
+    .array(
+      z.object({
+        name: toolName.describe('Name of the tool as its server gives it.'),
+        class: toolClass.describe('Class in force.'),
+        digest: digest.describe('Digest of the definition in force.'),
+        heldDigest: digest
+          .optional()
+          .describe('Digest of a changed definition that is held back until tools[].digest of the spec names it.'),
+      }),
+    )
+    .max(512)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+    .describe('The tools that the server offers.'),
+});
+
+/** ToolServer: an MCP server and what its tools may do. */
+export const toolServer = defineResource({
+  kind: 'ToolServer',
+  plural: 'toolservers',
+  shortNames: ['tsrv'],
+  description: 'An MCP server behind the gateway: where it is, its credential, and the class of its tools.',
+  spec: spec.describe('What is wanted.'),
+  status: status.describe('What is known; written by Sallyport.'),
+  columns: [
+    { name: 'URL', type: 'string', jsonPath: '.spec.remote.url', priority: 1 },
+    { name: 'Drift', type: 'string', jsonPath: ".status.conditions[?(@.type=='DefinitionDrift')].status" },
+    ...readyColumns,
+  ],
+  conditions: ['Accepted', 'CredentialsValid', 'Reachable', 'DefinitionDrift', 'Ready'],
+});
+
+/** Spec of a ToolServer with defaults filled in. */
+export type ToolServerSpec = z.output<typeof spec>;
+
+/** Status of a ToolServer. */
+export type ToolServerStatus = z.output<typeof toolServer.status>;
