@@ -136,12 +136,16 @@ function duplicatePointer(text: string): string {
   return '';
 }
 
+// Walks the text between the strings: digits inside a string are text.
 function checkExact(text: string): void {
-  const bare = text.replace(/"(?:[^"\\]|\\.)*"/g, '""');
-  for (const [literal] of bare.matchAll(/-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g)) {
-    if (/^-?\d{16,}$/.test(literal) && BigInt(literal) !== BigInt(Number(literal))) {
-      throw new JsonFault('inexact_number');
+  for (let from = 0; from <= text.length; ) {
+    const open = text.indexOf('"', from);
+    const between = text.slice(from, open === -1 ? text.length : open);
+    for (const [digits] of between.matchAll(/(?<![\d.eE+])-?\d{16,}(?![\d.eE])/g)) {
+      if (BigInt(digits) !== BigInt(Number(digits))) throw new JsonFault('inexact_number');
     }
+    if (open === -1) return;
+    from = stringEnd(text, open) + 1;
   }
 }
 

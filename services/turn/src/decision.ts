@@ -27,6 +27,8 @@ export type Decision = {
   readonly rule: string;
   readonly reason: string;
   readonly policyRevision: string;
+  /** Who decided what is done, where that is not `rule`: a weaker rule that acts below one in Observe. */
+  readonly enforcedBy?: { readonly rule: string; readonly reason: string };
 };
 
 /** What a tool may do to the world; a tool can have several classes. */
@@ -67,9 +69,10 @@ export function hasSideEffect(classes: readonly ToolClass[]): boolean {
 function beats(a: RuleOutcome, b: RuleOutcome): boolean {
   const strength = STRENGTH[a.verdict] - STRENGTH[b.verdict];
   if (strength !== 0) return strength > 0;
+  // Of two denials, the one that acts is the reason to give.
+  if (acts(a) !== acts(b)) return acts(a);
   const priority = (a.priority ?? 0) - (b.priority ?? 0);
   if (priority !== 0) return priority > 0;
-  if (acts(a) !== acts(b)) return acts(a);
   return a.rule < b.rule;
 }
 
@@ -90,9 +93,17 @@ export function combine(outcomes: readonly RuleOutcome[], policyRevision: string
     if (acts(outcome) && (done === undefined || beats(outcome, done))) done = outcome;
   }
   if (said === undefined) return deny('default-deny', 'No rule allows this.', policyRevision);
-  const enforced = done?.verdict ?? 'allow';
-  const mode = enforced === said.verdict && acts(said) ? 'enforce' : 'observe';
-  return { verdict: said.verdict, enforced, mode, rule: said.rule, reason: said.reason, policyRevision };
+  const { verdict, rule, reason } = said;
+  if (acts(said)) return { verdict, enforced: verdict, mode: 'enforce', rule, reason, policyRevision };
+  const decision: Decision = {
+    verdict,
+    enforced: done?.verdict ?? 'allow',
+    mode: 'observe',
+    rule,
+    reason,
+    policyRevision,
+  };
+  return done === undefined ? decision : { ...decision, enforcedBy: { rule: done.rule, reason: done.reason } };
 }
 
 /** Makes an enforced denial, as for a failure that has to end in refusal. */

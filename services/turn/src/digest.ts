@@ -19,7 +19,12 @@ export type DigestScope = {
 };
 
 const MAX_UNWRAPS = 4;
-const BLOCK_KEYS = new Set(['text', 'input_text', 'output_text', 'tool_result', 'refusal']);
+const TEXT_BLOCKS = new Set(['text', 'input_text', 'output_text', 'tool_result', 'refusal']);
+// An object is a wrapper only if it has no members but these: what a model reads must not fall out of the digest.
+const WRAPPER_KEYS = new Set([
+  ...['type', 'text', 'content', 'refusal', 'structuredContent', 'isError', 'is_error', '_meta', 'meta', 'annotations'],
+  ...['citations', 'logprobs', 'cache_control', 'id', 'index', 'tool_use_id'],
+]);
 
 /** Digest of one text block or JSON value, after `blockText` has taken off what frameworks change. */
 export function digestOf(hmac: Digest, scope: DigestScope, block: JsonValue): string {
@@ -93,10 +98,13 @@ function isBlock(value: JsonValue): boolean {
 
 function unwrapped(value: { [key: string]: JsonValue }): JsonValue[] | undefined {
   if (typeof value.type === 'string') {
-    const text = value.text ?? value.content ?? value.refusal;
-    if (BLOCK_KEYS.has(value.type) && text !== undefined) return [text];
     const image = imageData(value);
-    return image === undefined ? undefined : [{ image }];
+    if (image !== undefined) return [{ image }];
+  }
+  if (!Object.keys(value).every((key) => WRAPPER_KEYS.has(key))) return undefined;
+  if (typeof value.type === 'string') {
+    const text = value.text ?? value.content ?? value.refusal;
+    return TEXT_BLOCKS.has(value.type) && text !== undefined ? [text] : undefined;
   }
   // An MCP CallToolResult; structured content says the same as the text where both stand there, so both are blocks.
   if (Array.isArray(value.content) && value.content.every(isBlock)) {

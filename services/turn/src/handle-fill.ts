@@ -1,7 +1,7 @@
 import type { JsonValue } from './canonical-json.ts';
 import { parseStrict } from './canonical-json.ts';
 import { handleIdOf, placedHandles, unescapeHandles } from './handle.ts';
-import { type PositionKind, positionKind, textPosition } from './handle-position.ts';
+import { type PositionKind, positionKind, type TextPosition, textPosition } from './handle-position.ts';
 import { childPointer } from './json-pointer.ts';
 import type { Label } from './label.ts';
 
@@ -42,7 +42,7 @@ type Filling = {
   readonly resolve: ResolveHandle;
   readonly filled: FilledHandle[];
   readonly unfilled: UnfilledHandle[];
-  readonly allowed: (pointer: string, host: boolean) => FillRefusal | undefined;
+  readonly allowed: (pointer: string, place: TextPosition) => FillRefusal | undefined;
 };
 
 /**
@@ -51,8 +51,10 @@ type Filling = {
  * searched for handles again. Literal handle syntax that was escaped comes out as it was written.
  */
 export function fillArguments(args: JsonValue, resolve: ResolveHandle, settings: FillSettings = {}): Filled<JsonValue> {
-  const allowed = (pointer: string, host: boolean): FillRefusal | undefined => {
-    const kind = host ? 'host' : positionKind(pointer, settings.inputSchema);
+  const allowed = (pointer: string, place: TextPosition): FillRefusal | undefined => {
+    const kind = place === 'url-host' ? 'host' : positionKind(pointer, settings.inputSchema);
+    // Behind the host that the model wrote, a URL's path and query are values.
+    if (kind === 'host' && place === 'url-part') return undefined;
     if (kind === 'value' || settings.marked?.(pointer, kind) === true) return undefined;
     return kind === 'host' ? 'host-position' : 'identifier-position';
   };
@@ -62,7 +64,8 @@ export function fillArguments(args: JsonValue, resolve: ResolveHandle, settings:
 
 /** Fills the handles in the final text for the client; what may not be filled reads `[withheld]`. */
 export function fillText(text: string, resolve: ResolveHandle): Filled<string> {
-  const allowed = (_pointer: string, host: boolean): FillRefusal | undefined => (host ? 'host-position' : undefined);
+  const allowed = (_pointer: string, place: TextPosition): FillRefusal | undefined =>
+    place === 'url-host' ? 'host-position' : undefined;
   const filling: Filling = { resolve, filled: [], unfilled: [], allowed };
   return { value: fillPlaces(text, '', filling, WITHHELD), filled: filling.filled, unfilled: filling.unfilled };
 }
@@ -82,7 +85,7 @@ function fillValue(value: JsonValue, pointer: string, filling: Filling): JsonVal
 }
 
 function fillOne(id: string, pointer: string, filling: Filling): string | undefined {
-  const refused = filling.allowed(pointer, false);
+  const refused = filling.allowed(pointer, 'plain');
   const resolved = refused === undefined ? filling.resolve(id) : undefined;
   if (resolved === undefined) {
     filling.unfilled.push({ pointer, id, reason: refused ?? 'unknown-handle' });
@@ -118,7 +121,7 @@ function fillPlaces(text: string, pointer: string, filling: Filling, withheld: s
     from = end;
     // Judged by what was filled so far, not by the model's text: an earlier value may have opened a URL.
     const place = textPosition(out, text.slice(end));
-    const refused = filling.allowed(pointer, place === 'url-host');
+    const refused = filling.allowed(pointer, place);
     const resolved = refused === undefined ? filling.resolve(id) : undefined;
     const value = resolved === undefined ? undefined : place === 'plain' ? resolved.value : urlPart(resolved.value);
     if (resolved === undefined || value === undefined) {

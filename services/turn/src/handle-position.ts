@@ -85,23 +85,21 @@ function member(value: JsonValue | undefined, key: string): JsonValue | undefine
 /** Where in a text a handle stands, as far as URLs go. */
 export type TextPosition = 'plain' | 'url-part' | 'url-host';
 
-const SCHEME_BEFORE_HOST =
-  /(?:(?:https?|wss?|ftp|file):[/\\]*|[a-z][a-z0-9+.-]*:[/\\]{2}|(?:^|[\s"'(<[=,])[/\\]{2})[^/\\?#\s]*$/i;
-const SCHEME_BEFORE_REST =
-  /(?:(?:https?|wss?|ftp|file):[/\\]*|[a-z][a-z0-9+.-]*:[/\\]{2}|(?:^|[\s"'(<[=,])[/\\]{2})\S*$/i;
+const SCHEME = String.raw`(?:(?:https?|wss?|ftp|file):[/\\]*|[a-z][a-z0-9+.-]{0,30}:[/\\]{2}|(?:^|[\s"'(<[=,])[/\\]{2})`;
+const AT_HOST = new RegExp(String.raw`${SCHEME}[^/\\?#\s]*$`, 'i');
+const IN_URL = new RegExp(String.raw`${SCHEME}\S*$`, 'i');
 const MAX_URL = 2048;
 
 /**
- * Says whether the text before and after a handle makes it part of a URL. A URL parser takes `\` for `/`, needs no
- * slashes after `https:`, and skips tabs and line breaks (WHATWG), so this does too.
+ * Says whether the text before and after a handle makes it part of a URL or of a host name. A URL parser takes `\` for
+ * `/`, needs no slashes after `https:`, and skips tabs and line breaks (WHATWG), so this does too.
  */
 export function textPosition(before: string, after: string): TextPosition {
-  const oneUrl = /^\s*[a-z][a-z0-9+.-]*:[^ ]*$/i.test(before);
+  const oneUrl = /^\s*[a-z][a-z0-9+.-]{0,30}:/i.test(before) && !before.trim().includes(' ');
   const near = (oneUrl ? before.replace(/[\t\r\n]/g, '') : before).slice(-MAX_URL);
-  if (SCHEME_BEFORE_HOST.test(near)) return 'url-host';
-  // The handle would be the scheme or the host of what follows: `h_…://x`, `h_….example.com/x`, `h_…@host`.
-  if (/^:[/\\]/.test(after) || /^[.@][a-z0-9-]+(?:\.[a-z0-9-]+)*(?:[:/?#\s]|$)/i.test(after)) return 'url-host';
-  if (/[a-z0-9-][.@]$/i.test(near) && /(?:^|[\s"'(<[])[a-z0-9.@-]*$/i.test(near) && /^[/:?#]/.test(after))
-    return 'url-host';
-  return SCHEME_BEFORE_REST.test(near) ? 'url-part' : 'plain';
+  // The handle would be a label of a host, or the domain of an address: `api.h_…`, `bob@h_…`.
+  if (AT_HOST.test(near) || /[a-z0-9-][.@]$/i.test(near)) return 'url-host';
+  // It would be the scheme or the host of what follows: `h_…://x`, `h_….example.com`, `h_…@host`.
+  if (/^:[/\\]/.test(after) || /^[.@][a-z0-9-]/i.test(after)) return 'url-host';
+  return IN_URL.test(near) ? 'url-part' : 'plain';
 }

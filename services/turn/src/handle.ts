@@ -21,6 +21,7 @@ export type FoundHandle = { readonly pointer: string; readonly id: string; reado
 const ID = 'h_[A-Za-z0-9_-]{22,64}';
 const WHOLE_ID = new RegExp(`^${ID}$`);
 const KEYS = new Set(['$handle', 'type', 'from', 'path']);
+const MAX_OBJECT_FORM = 2100;
 const INSIDE = new RegExp(
   `\\{\\s{0,9}"\\$handle"\\s{0,9}:\\s{0,9}"(${ID})"[^{}]{0,2000}\\}|(?<![A-Za-z0-9_~-])(${ID})(?![A-Za-z0-9_-])`,
   'g',
@@ -100,4 +101,17 @@ export function escapeHandlesIn(value: JsonValue): JsonValue {
   if (value === null || typeof value !== 'object') return value;
   if (Array.isArray(value)) return value.map(escapeHandlesIn);
   return Object.fromEntries(Object.entries(value).map(([key, child]) => [escapeHandles(key), escapeHandlesIn(child)]));
+}
+
+/**
+ * Where in a text that is still coming in a handle may have begun: text before this index can be shown, the rest waits
+ * for more. The text's length where nothing has.
+ */
+export function openHandleAt(text: string): number {
+  const bare = /(?<![A-Za-z0-9_~-])h(?:_[A-Za-z0-9_-]{0,65})?$/.exec(text)?.index ?? text.length;
+  const brace = text.lastIndexOf('{');
+  if (brace === -1 || text.length - brace > MAX_OBJECT_FORM || text.indexOf('}', brace) !== -1) return bare;
+  const begun = text.slice(brace + 1).replace(/\s+/g, '');
+  const opening = '"$handle":"h_';
+  return opening.startsWith(begun) || begun.startsWith(opening) ? Math.min(bare, brace) : bare;
 }

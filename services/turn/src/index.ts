@@ -47,6 +47,7 @@ export {
   handle,
   handleIdOf,
   handleIdsIn,
+  openHandleAt,
   type PlacedHandle,
   placedHandles,
   unescapeHandles,

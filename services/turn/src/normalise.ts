@@ -26,8 +26,7 @@ export function valueForms(value: string): string[] {
     if (form !== undefined) forms.push(form);
   }
   if (forms.length === 1) {
-    const form = numberForm(compatible) ?? phoneForm(compatible);
-    if (form !== undefined) forms.push(form);
+    for (const form of [numberForm(compatible), phoneForm(compatible)]) if (form !== undefined) forms.push(form);
   }
   return forms;
 }
@@ -65,7 +64,7 @@ const PHONE = /^(?:\+|00)?\(?\d[\d\s()./-]{5,24}\d$/;
 const PROSE_PHONE = /(?<![\w@.+/-])(?:\+|00)?\(?\d[\d ()./-]{5,24}\d(?![\w@])/g;
 const NUMBER = /^[-+]?\d{1,15}(?:\.\d{1,15})?$/;
 const GROUPED = /^[-+]?\d{1,3}(?:,\d{3}){1,4}(?:\.\d{1,15})?$/;
-const PROSE_NUMBER = /(?<![\w.,+-])[-+]?\d(?:[\d,]{0,20}\d)?(?:\.\d{1,15})?(?![\w,]*[\w])/g;
+const PROSE_NUMBER = /(?<![\w.,+-])[-+]?\d(?:[\d,]{0,20}\d)?(?:\.\d{1,15})?(?![\w,]*\w|\.\d)/g;
 
 /** Normal form of an e-mail address: lower case, `mailto:` taken off; undefined for all else. */
 export function emailForm(text: string): string | undefined {

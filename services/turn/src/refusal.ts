@@ -39,7 +39,7 @@ const TEXTS: Readonly<Record<RefusalCode, string>> = {
   step_limit: 'No steps are left in this run. The call was not made.',
   result_withheld: 'The result of this call is withheld by a rule. The call was made.',
   tool_failed: 'The tool reported an error. Its text is not shown because its source is untrusted.',
-  cancelled: 'The run was stopped. It is not known whether the call took effect.',
+  cancelled: 'The run was stopped before a result of this call was known.',
   not_run:
     'This call was not run because another call made together with it was refused. Make it again if you still need it.',
 };
@@ -68,10 +68,11 @@ export function refusal(code: RefusalCode, decision?: Pick<Decision, 'rule' | 'r
  * looks like not-found), a denied one explains itself.
  */
 export function refusalOf(decision: Decision): Refusal {
-  if (decision.enforced === 'ask') return refusal('approval_required', decision);
-  if (decision.rule === SIDE_EFFECT_RULE) return refusal('untrusted_in_play');
+  const acting = decision.enforcedBy ?? decision;
+  if (decision.enforced === 'ask') return refusal('approval_required', acting);
+  if (acting.rule === SIDE_EFFECT_RULE) return refusal('untrusted_in_play');
   if (decision.enforced === 'hide') return refusal('no_such_tool');
-  return refusal('policy_denied', decision);
+  return refusal('policy_denied', acting);
 }
 
 /** What a model is told of a call that was held back only because another of its batch was refused. */

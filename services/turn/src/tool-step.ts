@@ -119,7 +119,7 @@ export async function runToolBatch<C extends StepCall, R>(
   const work = async (): Promise<void> => {
     while (next < intended.length) {
       const index = next++;
-      const outcome = await runCall(ports, intended[index] as Intended<C>, batch.policyRevision, settings.signal);
+      const outcome = await runCall(ports, intended[index] as Decided<C>, batch.policyRevision, settings.signal);
       results[index] = outcome.result;
       try {
         await ports.recordOutcome(outcome);
@@ -139,7 +139,6 @@ type Decided<C> = {
   readonly refusal?: Refusal;
   readonly fault?: unknown;
 };
-type Intended<C> = Decided<C>;
 
 async function decideAll<C extends StepCall, R>(
   ports: ToolStepPorts<C, R>,
@@ -149,7 +148,7 @@ async function decideAll<C extends StepCall, R>(
   const denyAll = (fault: unknown): Decided<C>[] =>
     batch.calls.map((call) => {
       const decision = deny('builtin/policy-unavailable', 'The call could not be decided.', batch.policyRevision);
-      return { call, decision, refusal: refusal('policy_unavailable'), fault };
+      return { call, decision, refusal: refusal(signal.aborted ? 'cancelled' : 'policy_unavailable'), fault };
     });
   let decisions: readonly Decision[];
   try {
@@ -174,7 +173,7 @@ async function commitAll<C extends StepCall, R>(
   ports: ToolStepPorts<C, R>,
   decided: readonly Decided<C>[],
   settings: ToolStepSettings<C>,
-): Promise<readonly Intended<C>[]> {
+): Promise<readonly Decided<C>[]> {
   const intents = decided.filter((one) => one.refusal === undefined);
   if (intents.length === 0) return decided;
   try {
@@ -185,7 +184,7 @@ async function commitAll<C extends StepCall, R>(
     const needsIntent = settings.needsIntent ?? ((call: C) => hasSideEffect(call.classes));
     return decided.map((one) =>
       one.refusal === undefined && needsIntent(one.call)
-        ? { ...one, refusal: refusal('audit_unavailable'), fault }
+        ? { ...one, refusal: refusal(settings.signal.aborted ? 'cancelled' : 'audit_unavailable'), fault }
         : one,
     );
   }
@@ -193,7 +192,7 @@ async function commitAll<C extends StepCall, R>(
 
 async function runCall<C extends StepCall, R>(
   ports: ToolStepPorts<C, R>,
-  intended: Intended<C>,
+  intended: Decided<C>,
   policyRevision: string,
   signal: AbortSignal,
 ): Promise<StepOutcome<C, R>> {
@@ -214,7 +213,8 @@ async function runCall<C extends StepCall, R>(
   };
 
   if (intended.refusal !== undefined) {
-    return end(decision.enforced === 'ask' ? 'waiting' : 'refused', intended.refusal, intended.fault);
+    const held = decision.enforced === 'ask' ? 'waiting' : 'refused';
+    return end(intended.refusal.code === 'cancelled' ? 'cancelled' : held, intended.refusal, intended.fault);
   }
   let raw: ToolResult<R>;
   try {
@@ -237,7 +237,12 @@ async function runCall<C extends StepCall, R>(
     return end('withheld', refusal('result_withheld', denied), fault, denied);
   }
   if (!mayRun(resultDecision)) {
-    return end('withheld', refusal('result_withheld', resultDecision), undefined, resultDecision);
+    return end(
+      'withheld',
+      refusal('result_withheld', resultDecision.enforcedBy ?? resultDecision),
+      undefined,
+      resultDecision,
+    );
   }
   if (resultDecision.enforced === 'allow' && decision.enforced !== 'quarantine') {
     const { content, isError, label } = result;

@@ -71,7 +71,7 @@ export function joinTrajectory(evidence: JoinEvidence): Joined {
   consider('assistant-digest', evidence.assistantDigest ?? []);
   let label = joinAll(labels);
   if (evidence.unmatchedHistory) label = join(label, untrusted(UNMATCHED_HISTORY));
-  if (evidence.carriesHistory && evidence.requester.user === undefined && chosen?.by !== 'header') {
+  if (evidence.carriesHistory && evidence.requester.user === undefined && chosen === undefined) {
     label = join(label, untrusted(UNVERIFIED_USER));
   }
   return { trajectory: chosen?.trajectory, by: chosen?.by ?? 'new', label, foreign: [...foreign].sort() };
