@@ -1,0 +1,89 @@
+import { describe, expect, it } from '@jest/globals';
+import { createLogger } from './log.ts';
+import { type Sequenced, sequenceFeed } from './sequence-feed.ts';
+
+const log = createLogger({ service: 'test', write: () => undefined });
+
+function feedOf(options: { maxWaiting?: number; heartbeatMs?: number } = {}) {
+  const notices: Sequenced[] = [];
+  const state = { failing: false, head: 0 };
+  const feed = sequenceFeed<Sequenced>({
+    name: 'test',
+    log,
+    pollMs: 20,
+    heartbeatMs: 40,
+    ...options,
+    read: async (sequence, limit) => {
+      if (state.failing) throw new Error('away');
+      return { head: state.head, notices: notices.filter((one) => one.sequence > sequence).slice(0, limit) };
+    },
+  });
+  const add = () => notices.push({ sequence: ++state.head });
+  return { feed, state, add };
+}
+
+describe('a sequence feed', () => {
+  it('tells notices from now on, in order, to every watcher, and the head in heartbeats', async () => {
+    const { feed, add } = feedOf();
+    add();
+    await feed.start?.();
+    const stop = new AbortController();
+    const watchers = [feed.watch(stop.signal), feed.watch(stop.signal)];
+    for (const watcher of watchers) expect((await watcher.next()).value).toEqual({ notice: undefined, sequence: 1 });
+    add();
+    add();
+    feed.poke();
+    for (const watcher of watchers) {
+      const seen: unknown[] = [];
+      while (seen.length < 2) {
+        const { value } = await watcher.next();
+        if (value?.notice !== undefined) seen.push(value.sequence);
+      }
+      expect(seen).toEqual([2, 3]);
+    }
+    stop.abort();
+    for (const watcher of watchers) expect((await watcher.next()).done).toBe(true);
+    await feed.stop?.(0);
+  });
+
+  it('sends no heartbeat while the store cannot be read, since it could not know what was missed', async () => {
+    const { feed, state } = feedOf();
+    await feed.start?.();
+    const stop = new AbortController();
+    const watcher = feed.watch(stop.signal);
+    await watcher.next();
+    state.failing = true;
+    let beats = 0;
+    const counting = (async () => {
+      for await (const _beat of watcher) beats += 1;
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const before = beats;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(beats).toBe(before);
+    state.failing = false;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(beats).toBeGreaterThan(before);
+    stop.abort();
+    await counting;
+    await feed.stop?.(0);
+  });
+
+  it('cuts off a watcher that falls behind, and all when the sequence goes back', async () => {
+    const { feed, state, add } = feedOf({ maxWaiting: 1 });
+    await feed.start?.();
+    const stop = new AbortController();
+    const slow = feed.watch(stop.signal);
+    await slow.next();
+    add();
+    add();
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    await expect(slow.next()).rejects.toMatchObject({ code: 'unavailable' });
+    const other = feed.watch(stop.signal);
+    expect((await other.next()).value).toEqual({ notice: undefined, sequence: 2 });
+    state.head = 0;
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    await expect(other.next()).rejects.toMatchObject({ code: 'unavailable' });
+    await feed.stop?.(0);
+  });
+});

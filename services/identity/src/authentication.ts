@@ -1,0 +1,64 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
+import { principalOf, stateOf } from './key.ts';
+import type { KeyStore, KeyUse, SecretMatch } from './key-store.ts';
+import { matchesDigest, type Peppers } from './peppers.ts';
+import { CHOSEN_SECRET_LENGTH, lookupPrefixOf } from './secret.ts';
+
+/** Who presented a secret, and how long that answer may be kept. */
+export interface Authenticated {
+  readonly principal: MessageInitShape<typeof PrincipalSchema>;
+  readonly cacheTtlMs: number;
+}
+
+/** What authentication needs. */
+export interface AuthenticatorOptions {
+  readonly store: Pick<KeyStore, 'secretsByPrefix' | 'secretsByDigest'>;
+  readonly peppers: Peppers;
+  /** Longest time in ms that a caller may keep an answer. */
+  readonly cacheTtlMs: number;
+  /** Told of each success, so that last use can be written in batches. */
+  readonly onUse: (use: KeyUse) => void;
+  /** Told of a secret that matched under an older pepper. */
+  readonly onOldPepper: (match: SecretMatch, secret: string) => void;
+  readonly now?: () => number;
+}
+
+/** Turns secrets into principals. */
+export type Authenticate = (secret: string, endpoint: string) => Promise<Authenticated>;
+
+/**
+ * Makes the authenticator. Unknown, wrong, revoked, disabled, expired and ambiguous secrets are refused by the same
+ * error after the same work: one look-up and a comparison in constant time. A failing store is not a refusal.
+ */
+export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
+  const { store, peppers, cacheTtlMs, onUse, onOldPepper, now = Date.now } = options;
+  return async (secret, endpoint) => {
+    if (secret === '' || secret.length > CHOSEN_SECRET_LENGTH.max) throw refused();
+    const candidates = peppers.candidates(secret);
+    const prefix = lookupPrefixOf(secret);
+    const found =
+      prefix === undefined
+        ? await store.secretsByDigest(candidates.map((candidate) => candidate.digest))
+        : await store.secretsByPrefix(prefix);
+    if (found.length === 0) matchesDigest(candidates, undefined);
+    const matches = found.filter((match) => matchesDigest(candidates, match.secret));
+    const match = matches[0];
+    const atMs = now();
+    // Two keys with one secret cannot be told apart, and guessing would hand one tenant the other's rights.
+    if (match === undefined || matches.length > 1) throw refused();
+    if (stateOf(match.key, atMs) !== 'active') throw refused();
+    if (match.validUntilMs !== undefined && match.validUntilMs <= atMs) throw refused();
+
+    const { key } = match;
+    onUse({ tenant: key.tenant, keyId: key.id, endpoint, atMs });
+    if (match.secret.pepperId !== peppers.currentId) onOldPepper(match, secret);
+    const endsAtMs = Math.min(key.spec.expiresAtMs || Number.POSITIVE_INFINITY, match.validUntilMs ?? Infinity);
+    return { principal: principalOf(key), cacheTtlMs: Math.min(cacheTtlMs, endsAtMs - atMs) };
+  };
+}
+
+function refused(): GatewayError {
+  return new GatewayError('unauthenticated', 'The credential is not valid.');
+}

@@ -1,0 +1,76 @@
+import { adminServer } from '@sallyport/chassis/admin';
+import { loadConfig, tlsOf } from '@sallyport/chassis/config';
+import { readKeyFile } from '@sallyport/chassis/key-file';
+import { createLogger } from '@sallyport/chassis/log';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import { postgres } from '@sallyport/chassis/postgres';
+import { run } from '@sallyport/chassis/process';
+import { rpcServer } from '@sallyport/chassis/rpc/server';
+import { sequenceFeed } from '@sallyport/chassis/sequence-feed';
+import { startTracing } from '@sallyport/chassis/tracing';
+import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
+import { createAdministration } from './administration.ts';
+import { createAuthenticator } from './authentication.ts';
+import { configSchema } from './config.ts';
+import { createCreationMemory } from './creation-memory.ts';
+import { createLastUse } from './last-use.ts';
+import { identityMetrics } from './metrics.ts';
+import { createPeppers } from './peppers.ts';
+import { pruning } from './pruning.ts';
+import { createResourceKeys } from './resource-keys.ts';
+import { authenticationService, CALLERS, keyService } from './server.ts';
+import { createKeyStore, SCHEMA_VERSION } from './store.ts';
+
+const SERVICE = 'identity';
+
+run({
+  name: SERVICE,
+  async start(life) {
+    const config = loadConfig(configSchema);
+    const log = createLogger({ service: SERVICE, level: config.log.level });
+    life.configure({ log, drain: config.drain });
+    const tls = tlsOf(config);
+    const metrics = createMetrics(SERVICE);
+    await life.use(startTracing(config.tracing, SERVICE));
+    await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SERVICE } }));
+
+    const database = await life.use(postgres(config.postgres, { service: SERVICE, log, metrics }));
+    life.readiness.add('postgres', () => database.schemaReady(SCHEMA_VERSION));
+    const store = createKeyStore(database);
+    const pepperKeys = readKeyFile(config.pepperFile);
+    const peppers = createPeppers(pepperKeys);
+
+    const feed = await life.use(
+      sequenceFeed({ name: 'revocations', log, read: (sequence, limit) => store.revocationsAfter(sequence, limit) }),
+    );
+    const lastUse = await life.use(createLastUse({ store, log, intervalMs: config.lastUseInterval }));
+    await life.use(pruning(store, log));
+
+    const counted = identityMetrics(metrics);
+    const authenticate = createAuthenticator({
+      store,
+      peppers,
+      cacheTtlMs: config.cacheTtl,
+      onUse: lastUse.add,
+      onOldPepper(match, secret) {
+        store.replaceDigest(match, peppers.digest(secret)).catch((error: unknown) => {
+          log.warn('a secret could not be moved to the current pepper', { keyId: match.key.id, error });
+        });
+      },
+    });
+    const onNotice = () => feed.poke();
+    const administration = createAdministration({
+      store,
+      peppers,
+      memory: createCreationMemory(pepperKeys),
+      onNotice,
+    });
+    const resourceKeys = createResourceKeys({ store, peppers, onNotice });
+
+    await life.use(
+      rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
+        .add(AuthenticationService, authenticationService(authenticate, feed, counted))
+        .add(KeyService, keyService(administration, resourceKeys, counted)),
+    );
+  },
+});

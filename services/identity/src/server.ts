@@ -1,0 +1,99 @@
+import { asGatewayError } from '@sallyport/chassis/errors';
+import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import type { SequenceFeed } from '@sallyport/chassis/sequence-feed';
+import type { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
+import type { KeyAdministration } from './administration.ts';
+import type { Authenticate } from './authentication.ts';
+import { keyMessageOf, principalIdOf } from './key.ts';
+import type { RevocationNotice } from './key-store.ts';
+import type { IdentityMetrics } from './metrics.ts';
+import type { ResourceKeys } from './resource-keys.ts';
+
+/** Who may call what: the one place where identity's edges stand. */
+export const CALLERS: Record<string, string[]> = {
+  'sallyport.identity.v1.AuthenticationService': ['model-proxy', 'mcp-broker', 'console'],
+  'sallyport.identity.v1.KeyService/Upsert': ['operator'],
+  'sallyport.identity.v1.KeyService/RemoveByResource': ['operator'],
+  'sallyport.identity.v1.KeyService/Get': ['operator', 'console'],
+  'sallyport.identity.v1.KeyService/List': ['operator', 'console'],
+  'sallyport.identity.v1.KeyService/Create': ['console'],
+  'sallyport.identity.v1.KeyService/Update': ['console'],
+  'sallyport.identity.v1.KeyService/Revoke': ['console'],
+  'sallyport.identity.v1.KeyService/Rotate': ['console'],
+};
+
+/** AuthenticationService over the authenticator and the revocation feed. */
+export function authenticationService(
+  authenticate: Authenticate,
+  feed: SequenceFeed<RevocationNotice>,
+  metrics: IdentityMetrics,
+): ServiceImpl<typeof AuthenticationService> {
+  return {
+    async authenticate(request) {
+      try {
+        const answer = await authenticate(request.secret, request.endpoint);
+        metrics.authenticated('accepted');
+        return answer;
+      } catch (error) {
+        metrics.authenticated(asGatewayError(error).code === 'unauthenticated' ? 'refused' : 'failed');
+        throw error;
+      }
+    },
+    async *watchRevocations(_request, ctx) {
+      for await (const { notice, sequence } of feed.watch(ctx.signal)) {
+        if (notice === undefined) yield { sequence };
+        else {
+          const { tenant, keyId, reason } = notice;
+          yield { tenant, keyId, principalId: principalIdOf(keyId), reason, sequence };
+        }
+      }
+    },
+  };
+}
+
+/** KeyService over administration (admin API) and resource keys (operator). */
+export function keyService(
+  administration: KeyAdministration,
+  resourceKeys: ResourceKeys,
+  metrics: IdentityMetrics,
+): ServiceImpl<typeof KeyService> {
+  return {
+    async upsert(request) {
+      const { key, generatedSecret } = await resourceKeys.upsert(request);
+      metrics.changed('upsert');
+      return { key: keyMessageOf(key, Date.now()), generatedSecret };
+    },
+    async removeByResource({ tenant, resourceUid }) {
+      await resourceKeys.remove(tenant, resourceUid);
+      metrics.changed('remove');
+      return {};
+    },
+    async create({ tenant, spec, idempotencyKey }) {
+      const { key, secret } = await administration.create(tenant, spec, idempotencyKey);
+      metrics.changed('create');
+      return { key: keyMessageOf(key, Date.now()), secret };
+    },
+    async update({ tenant, id, spec }) {
+      const key = await administration.update(tenant, id, spec);
+      metrics.changed('update');
+      return { key: keyMessageOf(key, Date.now()) };
+    },
+    async revoke({ tenant, id, reason }) {
+      const key = await administration.revoke(tenant, id, reason);
+      metrics.changed('revoke');
+      return { key: keyMessageOf(key, Date.now()) };
+    },
+    async rotate({ tenant, id, graceMs }) {
+      const { key, secret } = await administration.rotate(tenant, id, graceMs);
+      metrics.changed('rotate');
+      return { key: keyMessageOf(key, Date.now()), secret };
+    },
+    async get({ tenant, id }) {
+      return { key: keyMessageOf(await administration.get(tenant, id), Date.now()) };
+    },
+    async list({ tenant, pageSize, pageToken }) {
+      const { keys, nextPageToken } = await administration.list(tenant, pageSize, pageToken);
+      return { keys: keys.map((key) => keyMessageOf(key, Date.now())), nextPageToken };
+    },
+  };
+}
