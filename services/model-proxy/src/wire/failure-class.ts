@@ -1,6 +1,12 @@
 import type { FailureKind } from '../chat/failure.ts';
 
-const retryableKinds: ReadonlySet<FailureKind> = new Set(['rate_limited', 'overloaded', 'timeout', 'server_error', 'malformed']);
+const retryableKinds: ReadonlySet<FailureKind> = new Set([
+  'rate_limited',
+  'overloaded',
+  'timeout',
+  'server_error',
+  'malformed',
+]);
 
 /** True where the same request may succeed later or at another target of the same kind. */
 export function retryable(kind: FailureKind): boolean {

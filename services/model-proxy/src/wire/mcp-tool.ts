@@ -9,16 +9,16 @@ import type { McpTool, RequireApproval, ToolNameFilter } from '../chat/tools.ts'
  * ignoring it would allow more than was asked.
  */
 export function decodeMcpTool(tool: JsonObject, path: string): McpTool {
-  const serverLabel = asString(tool['server_label']);
+  const serverLabel = asString(tool.server_label);
   if (!serverLabel) throw new DecodeError('wrong_shape', `${path}.server_label`, 'must be a non-empty string');
   const decoded: McpTool = { type: 'mcp', serverLabel, definition: tool };
-  const serverUrl = asString(tool['server_url']);
+  const serverUrl = asString(tool.server_url);
   if (serverUrl !== undefined) decoded.serverUrl = serverUrl;
-  const connectorId = asString(tool['connector_id']);
+  const connectorId = asString(tool.connector_id);
   if (connectorId !== undefined) decoded.connectorId = connectorId;
-  const allowed = tool['allowed_tools'];
+  const allowed = tool.allowed_tools;
   if (allowed !== undefined && allowed !== null) decoded.allowedTools = decodeFilter(allowed, `${path}.allowed_tools`);
-  const approval = tool['require_approval'];
+  const approval = tool.require_approval;
   if (approval !== undefined && approval !== null) {
     decoded.requireApproval = decodeApproval(approval, `${path}.require_approval`);
   }
@@ -26,8 +26,8 @@ export function decodeMcpTool(tool: JsonObject, path: string): McpTool {
 }
 
 function decodeFilter(filter: unknown, path: string): ToolNameFilter {
-  const names = Array.isArray(filter) ? filter : asObject(filter)?.['tool_names'];
-  const readOnly = asObject(filter)?.['read_only'];
+  const names = Array.isArray(filter) ? filter : asObject(filter)?.tool_names;
+  const readOnly = asObject(filter)?.read_only;
   const decoded: ToolNameFilter = {};
   if (names !== undefined) {
     if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) {

@@ -21,7 +21,7 @@ export function encodeBlocks(blocks: readonly ContentBlock[], field: string, not
   for (const [index, block] of blocks.entries()) {
     const written = encodeBlock(block, `${field}[${index}]`, notes);
     if (!written) continue;
-    if ('cache' in block && block.cache) written['cache_control'] = block.cache;
+    if ('cache' in block && block.cache) written.cache_control = block.cache;
     encoded.push('extra' in block ? Object.assign(written, block.extra?.['anthropic-messages']) : written);
   }
   return encoded;

@@ -27,10 +27,10 @@ const fields = {
 };
 
 function shared(block: JsonObject, known: ReadonlySet<string>): { cache?: CacheMark; extra?: Extra } {
-  const cache = decodeCacheMark(block['cache_control']);
+  const cache = decodeCacheMark(block.cache_control);
   const other = otherFields(block, known);
   // Answers carry `citations: null` on every text; it says nothing.
-  if (other?.['citations'] === null) delete other['citations'];
+  if (other?.citations === null) delete other.citations;
   const extra = other && Object.keys(other).length > 0 ? { extra: { 'anthropic-messages': other } } : {};
   return { ...(cache ? { cache } : {}), ...extra };
 }
@@ -45,9 +45,9 @@ export function decodeContent(content: unknown, path: string): ContentBlock[] {
 /** Reads one content block; a type that the neutral model has no word for is kept as it is. */
 export function decodeBlock(block: unknown, path: string): ContentBlock {
   if (!isObject(block)) throw new DecodeError('wrong_shape', path, 'must be an object');
-  switch (block['type']) {
+  switch (block.type) {
     case 'text':
-      return { type: 'text', text: requireText(block['text'], `${path}.text`), ...shared(block, fields.text) };
+      return { type: 'text', text: requireText(block.text, `${path}.text`), ...shared(block, fields.text) };
     case 'image':
       return decodeImage(block);
     case 'document':
@@ -57,24 +57,24 @@ export function decodeBlock(block: unknown, path: string): ContentBlock {
     case 'tool_result':
       return decodeToolResult(block, path);
     case 'thinking': {
-      const signature = asString(block['signature']);
+      const signature = asString(block.signature);
       const other = otherFields(block, fields.thinking);
       return {
         type: 'reasoning',
-        text: requireText(block['thinking'], `${path}.thinking`),
+        text: requireText(block.thinking, `${path}.thinking`),
         ...(signature ? { signature } : {}),
         ...(other ? { extra: { 'anthropic-messages': other } } : {}),
       };
     }
     case 'redacted_thinking':
-      return { type: 'reasoning', text: '', redacted: requireText(block['data'], `${path}.data`) };
+      return { type: 'reasoning', text: '', redacted: requireText(block.data, `${path}.data`) };
     default:
       return opaque(block, path);
   }
 }
 
 function opaque(block: JsonObject, path: string): OpaqueBlock {
-  const kind = block['type'];
+  const kind = block.type;
   if (typeof kind !== 'string') throw new DecodeError('wrong_shape', `${path}.type`, 'must be a string');
   return { type: 'opaque', dialect: 'anthropic-messages', kind, value: block };
 }
@@ -85,24 +85,25 @@ function requireText(value: unknown, path: string): string {
 }
 
 function decodeImage(block: JsonObject): ImageBlock | OpaqueBlock {
-  const source = decodeSource(asObject(block['source']));
-  if (source?.kind === 'url' || source?.kind === 'base64') return { type: 'image', source, ...shared(block, fields.image) };
+  const source = decodeSource(asObject(block.source));
+  if (source?.kind === 'url' || source?.kind === 'base64')
+    return { type: 'image', source, ...shared(block, fields.image) };
   return { type: 'opaque', dialect: 'anthropic-messages', kind: 'image', value: block };
 }
 
 function decodeDocument(block: JsonObject): FileBlock | OpaqueBlock {
-  const source = decodeSource(asObject(block['source']));
+  const source = decodeSource(asObject(block.source));
   if (!source) return { type: 'opaque', dialect: 'anthropic-messages', kind: 'document', value: block };
-  const name = asString(block['title']);
+  const name = asString(block.title);
   return { type: 'file', source, ...(name === undefined ? {} : { name }), ...shared(block, fields.document) };
 }
 
 function decodeSource(source: JsonObject | undefined): FileSource | undefined {
-  const mediaType = asString(source?.['media_type']);
-  const data = asString(source?.['data']);
-  const url = asString(source?.['url']);
-  const id = asString(source?.['file_id']);
-  switch (source?.['type']) {
+  const mediaType = asString(source?.media_type);
+  const data = asString(source?.data);
+  const url = asString(source?.url);
+  const id = asString(source?.file_id);
+  switch (source?.type) {
     case 'url':
       return url === undefined ? undefined : { kind: 'url', url };
     case 'base64':
@@ -117,9 +118,9 @@ function decodeSource(source: JsonObject | undefined): FileSource | undefined {
 }
 
 function decodeToolUse(block: JsonObject, path: string): ToolCallBlock {
-  const id = requireText(block['id'], `${path}.id`);
-  const name = requireText(block['name'], `${path}.name`);
-  const input = block['input'];
+  const id = requireText(block.id, `${path}.id`);
+  const name = requireText(block.name, `${path}.name`);
+  const input = block.input;
   return {
     type: 'toolCall',
     id,
@@ -130,16 +131,17 @@ function decodeToolUse(block: JsonObject, path: string): ToolCallBlock {
 }
 
 function decodeToolResult(block: JsonObject, path: string): ToolResultBlock {
-  const callId = requireText(block['tool_use_id'], `${path}.tool_use_id`);
-  const raw = block['content'];
+  const callId = requireText(block.tool_use_id, `${path}.tool_use_id`);
+  const raw = block.content;
   const content: ToolResultContent[] = [];
   if (raw !== undefined && raw !== null) {
     for (const [index, part] of decodeContent(raw, `${path}.content`).entries()) {
-      if (part.type === 'text' || part.type === 'image' || part.type === 'file' || part.type === 'opaque') content.push(part);
+      if (part.type === 'text' || part.type === 'image' || part.type === 'file' || part.type === 'opaque')
+        content.push(part);
       else throw new DecodeError('wrong_shape', `${path}.content[${index}].type`, 'cannot stand in a tool result');
     }
   }
-  const isError = block['is_error'];
+  const isError = block.is_error;
   return {
     type: 'toolResult',
     callId,

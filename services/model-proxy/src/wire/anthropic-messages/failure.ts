@@ -17,9 +17,9 @@ const types: Readonly<Record<string, FailureKind>> = {
 /** Reads `{type: "error", error: {type, message}}`; `status` is absent inside a stream. */
 export function decodeFailure(status: number | undefined, body: unknown): ProviderFailure {
   const outer = asObject(body);
-  const error = asObject(outer?.['error']);
-  const type = asString(error?.['type']);
-  const message = asString(error?.['message']) ?? asString(outer?.['message']) ?? '';
+  const error = asObject(outer?.error);
+  const type = asString(error?.type);
+  const message = asString(error?.message) ?? asString(outer?.message) ?? '';
   // invalid_request_error covers too long prompts and empty accounts; only the text tells them apart.
   const byType = type !== undefined && Object.hasOwn(types, type) ? types[type] : undefined;
   const byText = failureOfText(status ?? (type === 'invalid_request_error' ? 400 : undefined), message);

@@ -1,6 +1,14 @@
 import { DecodeError } from '../../chat/failure.ts';
 import { isObject, otherFields } from '../../chat/json.ts';
-import type { ContentBlock, Extra, JsonObject, Message, SystemBlock, ToolResultBlock, UserContent } from '../../chat/message.ts';
+import type {
+  ContentBlock,
+  Extra,
+  JsonObject,
+  Message,
+  SystemBlock,
+  ToolResultBlock,
+  UserContent,
+} from '../../chat/message.ts';
 import { decodeAssistantContent, decodeContent } from './content.ts';
 import { encodeContent, type Notes } from './content-encode.ts';
 
@@ -25,17 +33,17 @@ export function decodeMessages(value: unknown): Message[] {
     if (!isObject(message)) throw new DecodeError('wrong_shape', path, 'must be an object');
     const other = otherFields(message, known);
     const rest = other ? { extra: { 'anthropic-messages': other } } : {};
-    switch (message['role']) {
+    switch (message.role) {
       case 'user':
-        messages.push(...splitResults(decodeContent(message['content'], `${path}.content`), `${path}.content`, rest));
+        messages.push(...splitResults(decodeContent(message.content, `${path}.content`), `${path}.content`, rest));
         break;
       case 'assistant': {
-        const content = decodeAssistantContent(message['content'], `${path}.content`);
+        const content = decodeAssistantContent(message.content, `${path}.content`);
         messages.push({ role: 'assistant', content, ...rest });
         break;
       }
       case 'system':
-        messages.push({ role: 'system', content: decodeSystem(message['content'], `${path}.content`), ...rest });
+        messages.push({ role: 'system', content: decodeSystem(message.content, `${path}.content`), ...rest });
         break;
       default:
         throw new DecodeError('wrong_shape', `${path}.role`, 'must be user, assistant or system');
@@ -51,14 +59,20 @@ function splitResults(blocks: readonly ContentBlock[], path: string, rest: { ext
   for (const [index, block] of blocks.entries()) {
     if (block.type === 'toolResult') {
       content = undefined;
-      if (!results) messages.push({ role: 'tool', content: (results = []) });
-      results.push(block);
+      if (results) results.push(block);
+      else {
+        results = [block];
+        messages.push({ role: 'tool', content: results });
+      }
     } else if (block.type === 'toolCall' || block.type === 'reasoning' || block.type === 'refusal') {
       throw new DecodeError('wrong_shape', `${path}[${index}].type`, 'cannot stand in a user message');
     } else {
       results = undefined;
-      if (!content) messages.push({ role: 'user', content: (content = []), ...rest });
-      content.push(block);
+      if (content) content.push(block);
+      else {
+        content = [block];
+        messages.push({ role: 'user', content, ...rest });
+      }
     }
   }
   return messages.length > 0 ? messages : [{ role: 'user', content: [], ...rest }];

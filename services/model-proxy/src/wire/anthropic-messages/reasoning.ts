@@ -36,6 +36,9 @@ export function encodeReasoning(
   if (style === 'adaptive') return { thinking: { type: 'adaptive' }, ...(effort ? { effort } : {}) };
   const wanted = budgets[wish.effort ?? 'medium'] ?? 8192;
   const budget = wanted < maxTokens ? wanted : Math.floor(maxTokens / 2);
-  adjusted.push({ field: 'reasoning.effort', reason: budget < leastBudget ? 'no room below max_tokens' : 'said as a budget' });
+  adjusted.push({
+    field: 'reasoning.effort',
+    reason: budget < leastBudget ? 'no room below max_tokens' : 'said as a budget',
+  });
   return budget < leastBudget ? {} : { thinking: { type: 'enabled', budget_tokens: budget } };
 }

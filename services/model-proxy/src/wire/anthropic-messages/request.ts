@@ -38,68 +38,68 @@ const known = new Set([
 
 /** Reads a messages request. DecodeError names the path of what is wrong. */
 export function decodeRequest(body: JsonObject): ChatRequest {
-  const model = asString(body['model']);
+  const model = asString(body.model);
   if (!model) throw new DecodeError('wrong_shape', 'model', 'must be a non-empty string');
   const request: ChatRequest = {
     model,
-    system: decodeSystem(body['system']),
-    messages: decodeMessages(body['messages']),
+    system: decodeSystem(body.system),
+    messages: decodeMessages(body.messages),
     tools: decodeTools(body),
     sampling: {},
-    stream: body['stream'] === true,
-    ...decodeToolChoice(body['tool_choice']),
+    stream: body.stream === true,
+    ...decodeToolChoice(body.tool_choice),
   };
   const { sampling } = request;
-  const maxTokens = asNumber(body['max_tokens']);
+  const maxTokens = asNumber(body.max_tokens);
   if (maxTokens !== undefined) sampling.maxTokens = maxTokens;
-  const temperature = asNumber(body['temperature']);
+  const temperature = asNumber(body.temperature);
   if (temperature !== undefined) sampling.temperature = temperature;
-  const topP = asNumber(body['top_p']);
+  const topP = asNumber(body.top_p);
   if (topP !== undefined) sampling.topP = topP;
-  const topK = asNumber(body['top_k']);
+  const topK = asNumber(body.top_k);
   if (topK !== undefined) sampling.topK = topK;
-  const stop = body['stop_sequences'];
+  const stop = body.stop_sequences;
   if (Array.isArray(stop)) request.stop = stop.filter((entry) => typeof entry === 'string');
   const other = otherFields(body, known) ?? {};
   decodeOutput(body, request, other);
-  const metadata = asObject(body['metadata']);
-  const user = asString(metadata?.['user_id']);
+  const metadata = asObject(body.metadata);
+  const user = asString(metadata?.user_id);
   if (user !== undefined) request.user = user;
-  if (asObject(other['container'])?.['skills']) delete other['container'];
+  if (asObject(other.container)?.skills) delete other.container;
   if (Object.keys(other).length > 0) request.extra = { 'anthropic-messages': other };
   return request;
 }
 
 function decodeOutput(body: JsonObject, request: ChatRequest, other: JsonObject): void {
   const wish: ReasoningWish = {};
-  const thinking = asObject(body['thinking']);
-  switch (thinking?.['type']) {
+  const thinking = asObject(body.thinking);
+  switch (thinking?.type) {
     case 'enabled': {
       wish.mode = 'enabled';
-      const budget = asNumber(thinking['budget_tokens']);
+      const budget = asNumber(thinking.budget_tokens);
       if (budget !== undefined) wish.budgetTokens = budget;
       break;
     }
     case 'adaptive':
     case 'disabled':
-      wish.mode = thinking['type'];
+      wish.mode = thinking.type;
   }
-  if (thinking && (wish.mode === undefined || 'display' in thinking)) other['thinking'] = thinking;
-  const output = asObject(body['output_config']);
-  const effort = asString(output?.['effort']);
+  if (thinking && (wish.mode === undefined || 'display' in thinking)) other.thinking = thinking;
+  const output = asObject(body.output_config);
+  const effort = asString(output?.effort);
   if (effort !== undefined) wish.effort = effort;
   if (Object.keys(wish).length > 0) request.reasoning = wish;
-  const format = decodeFormat(output?.['format']);
+  const format = decodeFormat(output?.format);
   if (format) request.responseFormat = format;
   const rest = output && otherFields(output, new Set(['effort', 'format']));
-  if (rest) other['output_config'] = rest;
+  if (rest) other.output_config = rest;
 }
 
 function decodeFormat(value: unknown): ResponseFormat | undefined {
   if (value === undefined || value === null) return undefined;
   const format = asObject(value);
-  const schema = format?.['schema'];
-  if (format?.['type'] === 'json_schema' && isObject(schema)) return { type: 'json_schema', schema };
+  const schema = format?.schema;
+  if (format?.type === 'json_schema' && isObject(schema)) return { type: 'json_schema', schema };
   throw new DecodeError('wrong_shape', 'output_config.format', 'must be of type json_schema with a schema');
 }
 
@@ -109,15 +109,15 @@ export function encodeRequest(request: ChatRequest, quirks: AnthropicMessagesQui
   const { messages, hoisted } = encodeMessages(request.messages, quirks.systemInMessages === true, notes);
   const body: JsonObject = { model: request.model };
   const system: SystemBlock[] = [...request.system, ...hoisted];
-  if (system.length > 0) body['system'] = encodeContent(system, 'system', notes);
-  body['messages'] = messages;
+  if (system.length > 0) body.system = encodeContent(system, 'system', notes);
+  body.messages = messages;
 
   const { tools, fields } = encodeTools(request.tools, notes.unsupported);
-  if (tools.length > 0) body['tools'] = tools;
+  if (tools.length > 0) body.tools = tools;
   Object.assign(body, fields);
   const choice = encodeToolChoice(request.toolChoice, request.parallelToolCalls, notes.unsupported);
   // The API rejects a choice without tools; OpenAI's clients send one.
-  if (choice && tools.length > 0) body['tool_choice'] = choice;
+  if (choice && tools.length > 0) body.tool_choice = choice;
 
   const { sampling } = request;
   let maxTokens = sampling.maxTokens;
@@ -125,23 +125,23 @@ export function encodeRequest(request: ChatRequest, quirks: AnthropicMessagesQui
     maxTokens = quirks.defaultMaxTokens ?? 4096;
     notes.adjusted.push({ field: 'sampling.maxTokens', reason: `Anthropic demands a limit: ${maxTokens}` });
   }
-  body['max_tokens'] = maxTokens;
-  if (sampling.temperature !== undefined) body['temperature'] = sampling.temperature;
-  if (sampling.topP !== undefined) body['top_p'] = sampling.topP;
-  if (sampling.topK !== undefined) body['top_k'] = sampling.topK;
-  if (request.stop) body['stop_sequences'] = request.stop;
+  body.max_tokens = maxTokens;
+  if (sampling.temperature !== undefined) body.temperature = sampling.temperature;
+  if (sampling.topP !== undefined) body.top_p = sampling.topP;
+  if (sampling.topK !== undefined) body.top_k = sampling.topK;
+  if (request.stop) body.stop_sequences = request.stop;
 
-  const output: JsonObject = { ...asObject(request.extra?.['anthropic-messages']?.['output_config']) };
+  const output: JsonObject = { ...asObject(request.extra?.['anthropic-messages']?.output_config) };
   const reasoning = encodeReasoning(request.reasoning, quirks.reasoning ?? 'adaptive', maxTokens, notes.adjusted);
-  if (reasoning.thinking) body['thinking'] = reasoning.thinking;
-  if (reasoning.effort !== undefined) output['effort'] = reasoning.effort;
+  if (reasoning.thinking) body.thinking = reasoning.thinking;
+  if (reasoning.effort !== undefined) output.effort = reasoning.effort;
   if (request.responseFormat?.type === 'json_schema') {
-    output['format'] = { type: 'json_schema', schema: request.responseFormat.schema };
+    output.format = { type: 'json_schema', schema: request.responseFormat.schema };
   }
-  if (request.user !== undefined) body['metadata'] = { user_id: request.user };
+  if (request.user !== undefined) body.metadata = { user_id: request.user };
   Object.assign(body, request.extra?.['anthropic-messages']);
-  if (Object.keys(output).length > 0) body['output_config'] = output;
-  if (request.stream) body['stream'] = true;
+  if (Object.keys(output).length > 0) body.output_config = output;
+  if (request.stream) body.stream = true;
   noteLosses(request, notes);
   return { body, ...notes };
 }

@@ -13,16 +13,16 @@ const known = new Set(['id', 'type', 'role', 'model', 'content', 'stop_reason', 
 /** Reads a message. Throws DecodeError for a body without readable content; a missing usage stays absent. */
 export function decodeResponse(body: unknown): ChatResponse {
   if (!isObject(body)) throw new DecodeError('wrong_shape', '', 'is not a JSON object');
-  if (!Array.isArray(body['content'])) throw new DecodeError('wrong_shape', 'content', 'must be an array');
-  const content = decodeAssistantContent(body['content'], 'content');
+  if (!Array.isArray(body.content)) throw new DecodeError('wrong_shape', 'content', 'must be an array');
+  const content = decodeAssistantContent(body.content, 'content');
   const hasToolCalls = content.some((block) => block.type === 'toolCall');
-  const usage = decodeUsage(body['usage']);
+  const usage = decodeUsage(body.usage);
   const other = otherFields(body, known);
   return {
-    id: asString(body['id']) ?? '',
-    model: asString(body['model']) ?? '',
+    id: asString(body.id) ?? '',
+    model: asString(body.model) ?? '',
     content,
-    finish: decodeFinish(body['stop_reason'], body['stop_sequence'], hasToolCalls),
+    finish: decodeFinish(body.stop_reason, body.stop_sequence, hasToolCalls),
     ...(usage ? { usage } : {}),
     ...(other ? { extra: { 'anthropic-messages': other } } : {}),
   };

@@ -30,18 +30,18 @@ export function createStreamDecoder(): StreamDecoder {
   };
 
   const read = (event: JsonObject, events: StreamEvent[]): void => {
-    switch (event['type']) {
+    switch (event.type) {
       case 'message_start': {
-        const message = asObject(event['message']);
+        const message = asObject(event.message);
         if (!message) throw new DecodeError('wrong_shape', 'message', 'must be an object');
         started = true;
-        events.push({ type: 'start', id: asString(message['id']) ?? '', model: asString(message['model']) ?? '' });
-        addUsage(message['usage'], events);
+        events.push({ type: 'start', id: asString(message.id) ?? '', model: asString(message.model) ?? '' });
+        addUsage(message.usage, events);
         return;
       }
       case 'content_block_start': {
         const index = blockIndex(event);
-        const block = asObject(event['content_block']);
+        const block = asObject(event.content_block);
         if (!block) throw new DecodeError('wrong_shape', 'content_block', 'must be an object');
         if (blocks.has(index)) throw new DecodeError('out_of_order', 'index', 'names a block that is open');
         if (blocks.size >= 1024) throw new DecodeError('too_large', 'index', 'has too many open blocks');
@@ -52,7 +52,7 @@ export function createStreamDecoder(): StreamDecoder {
       }
       case 'content_block_delta': {
         const block = blocks.get(blockIndex(event));
-        const delta = asObject(event['delta']);
+        const delta = asObject(event.delta);
         if (!block) throw new DecodeError('out_of_order', 'index', 'names a block that is not open');
         if (!delta) throw new DecodeError('wrong_shape', 'delta', 'must be an object');
         readDelta(block, delta, events);
@@ -67,11 +67,11 @@ export function createStreamDecoder(): StreamDecoder {
         return;
       }
       case 'message_delta': {
-        const delta = asObject(event['delta']);
-        addUsage(event['usage'], events);
-        if (typeof delta?.['stop_reason'] === 'string') {
+        const delta = asObject(event.delta);
+        addUsage(event.usage, events);
+        if (typeof delta?.stop_reason === 'string') {
           finished = true;
-          const finish = decodeFinish(delta['stop_reason'], delta['stop_sequence'], calls > 0);
+          const finish = decodeFinish(delta.stop_reason, delta.stop_sequence, calls > 0);
           events.push({ type: 'finish', finish });
         }
         return;
@@ -90,7 +90,7 @@ export function createStreamDecoder(): StreamDecoder {
         return;
       default:
         // New event types are announced as possible; what names no type at all is not this dialect.
-        if (typeof event['type'] !== 'string') throw new DecodeError('wrong_shape', 'type', 'must be a string');
+        if (typeof event.type !== 'string') throw new DecodeError('wrong_shape', 'type', 'must be a string');
     }
   };
 
@@ -120,35 +120,35 @@ export function createStreamDecoder(): StreamDecoder {
 }
 
 function blockIndex(event: JsonObject): number {
-  const index = asNumber(event['index']);
+  const index = asNumber(event.index);
   if (index === undefined) throw new DecodeError('wrong_shape', 'index', 'must be a number');
   return index;
 }
 
 function openBlock(block: JsonObject, calls: number, events: StreamEvent[]): OpenBlock {
-  switch (block['type']) {
+  switch (block.type) {
     case 'text': {
-      const text = asString(block['text']);
+      const text = asString(block.text);
       if (text) events.push({ type: 'text', delta: text });
       return { kind: 'text' };
     }
     case 'thinking': {
-      const text = asString(block['thinking']);
+      const text = asString(block.thinking);
       if (text) events.push({ type: 'reasoning', delta: text });
-      return { kind: 'thinking', signature: asString(block['signature']) ?? '' };
+      return { kind: 'thinking', signature: asString(block.signature) ?? '' };
     }
     case 'redacted_thinking':
-      events.push({ type: 'redacted', data: asString(block['data']) ?? '' });
+      events.push({ type: 'redacted', data: asString(block.data) ?? '' });
       return { kind: 'text' };
     case 'tool_use': {
-      const name = asString(block['name']);
-      const id = asString(block['id']);
+      const name = asString(block.name);
+      const id = asString(block.id);
       if (!name || !id) throw new DecodeError('wrong_shape', 'content_block', 'must have an id and a name');
       events.push({ type: 'toolCallStart', index: calls, id, name });
-      return { kind: 'tool', index: calls, hasDelta: false, input: block['input'] };
+      return { kind: 'tool', index: calls, hasDelta: false, input: block.input };
     }
     default: {
-      const type = asString(block['type']);
+      const type = asString(block.type);
       if (type === undefined) throw new DecodeError('wrong_shape', 'content_block.type', 'must be a string');
       return { kind: 'opaque', type, value: block, parts: [] };
     }
@@ -156,24 +156,24 @@ function openBlock(block: JsonObject, calls: number, events: StreamEvent[]): Ope
 }
 
 function readDelta(block: OpenBlock, delta: JsonObject, events: StreamEvent[]): void {
-  switch (delta['type']) {
+  switch (delta.type) {
     case 'text_delta': {
-      const text = asString(delta['text']);
+      const text = asString(delta.text);
       if (text === undefined) throw new DecodeError('wrong_shape', 'delta.text', 'must be a string');
       if (text !== '') events.push({ type: 'text', delta: text });
       return;
     }
     case 'thinking_delta': {
-      const text = asString(delta['thinking']);
+      const text = asString(delta.thinking);
       if (text === undefined) throw new DecodeError('wrong_shape', 'delta.thinking', 'must be a string');
       if (text !== '') events.push({ type: 'reasoning', delta: text });
       return;
     }
     case 'signature_delta':
-      if (block.kind === 'thinking') block.signature += asString(delta['signature']) ?? '';
+      if (block.kind === 'thinking') block.signature += asString(delta.signature) ?? '';
       return;
     case 'input_json_delta': {
-      const json = asString(delta['partial_json']);
+      const json = asString(delta.partial_json);
       if (json === undefined) throw new DecodeError('wrong_shape', 'delta.partial_json', 'must be a string');
       if (block.kind === 'opaque') block.parts.push(json);
       if (block.kind !== 'tool' || json === '') return;

@@ -14,24 +14,29 @@ const clientRun = ['bash_', 'text_editor_', 'computer_', 'memory_', 'browser_'];
 /** Reads `tools`, remote MCP servers and container skills. DecodeError names the path. */
 export function decodeTools(body: JsonObject): Tool[] {
   const tools: Tool[] = [];
-  const declared = body['tools'];
+  const declared = body.tools;
   if (declared !== undefined && declared !== null) {
     if (!Array.isArray(declared)) throw new DecodeError('wrong_shape', 'tools', 'must be an array');
     for (let index = 0; index < declared.length; index += 1) tools.push(decodeTool(declared[index], `tools[${index}]`));
   }
-  for (const server of asArray(body['mcp_servers'])) {
+  for (const server of asArray(body.mcp_servers)) {
     if (isObject(server)) tools.push(providerTool('mcp_server', server, 'provider', 'mcp_servers'));
   }
   // Skills run code in a container at the provider.
-  const container = asObject(body['container']);
-  if (container && asArray(container['skills']).length > 0) {
+  const container = asObject(body.container);
+  if (container && asArray(container.skills).length > 0) {
     tools.push(providerTool('container_skills', container, 'provider', 'container'));
   }
   return tools;
 }
 
-function providerTool(kind: string, definition: JsonObject, runBy: 'provider' | 'client', field?: string): ProviderTool {
-  const name = asString(definition['name']);
+function providerTool(
+  kind: string,
+  definition: JsonObject,
+  runBy: 'provider' | 'client',
+  field?: string,
+): ProviderTool {
+  const name = asString(definition.name);
   return {
     type: 'provider',
     dialect: 'anthropic-messages',
@@ -43,23 +48,24 @@ function providerTool(kind: string, definition: JsonObject, runBy: 'provider' | 
   };
 }
 
-function decodeTool(tool: unknown, path: string): Tool {
+/** Reads one entry of `tools`. */
+export function decodeTool(tool: unknown, path: string): Tool {
   if (!isObject(tool)) throw new DecodeError('wrong_shape', path, 'must be an object');
-  const type = tool['type'] ?? 'custom';
+  const type = tool.type ?? 'custom';
   if (typeof type !== 'string') throw new DecodeError('wrong_shape', `${path}.type`, 'must be a string');
   if (type === 'mcp') return decodeMcpTool(tool, path);
   if (type !== 'custom') {
     return providerTool(type, tool, clientRun.some((prefix) => type.startsWith(prefix)) ? 'client' : 'provider');
   }
-  const name = asString(tool['name']);
+  const name = asString(tool.name);
   if (!name) throw new DecodeError('wrong_shape', `${path}.name`, 'must be a non-empty string');
-  const schema = tool['input_schema'];
+  const schema = tool.input_schema;
   if (!isObject(schema)) throw new DecodeError('wrong_shape', `${path}.input_schema`, 'must be an object');
   const decoded: FunctionTool = { type: 'function', name, parameters: schema };
-  const description = asString(tool['description']);
+  const description = asString(tool.description);
   if (description !== undefined) decoded.description = description;
-  if (typeof tool['strict'] === 'boolean') decoded.strict = tool['strict'];
-  const cache = decodeCacheMark(tool['cache_control']);
+  if (typeof tool.strict === 'boolean') decoded.strict = tool.strict;
+  const cache = decodeCacheMark(tool.cache_control);
   if (cache) decoded.cache = cache;
   const other = otherFields(tool, functionFields);
   if (other) decoded.extra = { 'anthropic-messages': other };
@@ -67,7 +73,10 @@ function decodeTool(tool: unknown, path: string): Tool {
 }
 
 /** Writes tools; `fields` are the top-level fields that some provider-run tools are declared in. */
-export function encodeTools(tools: readonly Tool[], unsupported: Unsupported[]): { tools: JsonObject[]; fields: JsonObject } {
+export function encodeTools(
+  tools: readonly Tool[],
+  unsupported: Unsupported[],
+): { tools: JsonObject[]; fields: JsonObject } {
   const encoded: JsonObject[] = [];
   const fields: JsonObject = {};
   for (const [index, tool] of tools.entries()) {
@@ -85,7 +94,7 @@ export function encodeTools(tools: readonly Tool[], unsupported: Unsupported[]):
       case 'provider':
         if (tool.dialect !== 'anthropic-messages') {
           unsupported.push({ field, reason: `the provider-run tool ${tool.kind} exists in ${tool.dialect} only` });
-        } else if (tool.field === 'mcp_servers') fields['mcp_servers'] = [...asArray(fields['mcp_servers']), tool.definition];
+        } else if (tool.field === 'mcp_servers') fields.mcp_servers = [...asArray(fields.mcp_servers), tool.definition];
         else if (tool.field) fields[tool.field] = tool.definition;
         else encoded.push(tool.definition);
     }
@@ -109,16 +118,16 @@ export function encodeFunctionTool(tool: FunctionTool): JsonObject {
 export function decodeToolChoice(value: unknown): { toolChoice?: ToolChoice; parallelToolCalls?: boolean } {
   if (value === undefined || value === null) return {};
   const choice = asObject(value);
-  const disabled = choice?.['disable_parallel_tool_use'];
+  const disabled = choice?.disable_parallel_tool_use;
   const parallel = typeof disabled === 'boolean' ? { parallelToolCalls: !disabled } : {};
-  switch (choice?.['type']) {
+  switch (choice?.type) {
     case 'auto':
     case 'none':
-      return { toolChoice: { type: choice['type'] }, ...parallel };
+      return { toolChoice: { type: choice.type }, ...parallel };
     case 'any':
       return { toolChoice: { type: 'required' }, ...parallel };
     case 'tool': {
-      const name = asString(choice['name']);
+      const name = asString(choice.name);
       if (name) return { toolChoice: { type: 'tool', name }, ...parallel };
       throw new DecodeError('wrong_shape', 'tool_choice.name', 'must be a non-empty string');
     }

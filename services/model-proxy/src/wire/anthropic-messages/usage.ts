@@ -10,19 +10,19 @@ import { tokenCount, type Usage } from '../../chat/usage.ts';
 export function decodeUsage(value: unknown): Usage | undefined {
   const usage = asObject(value);
   if (!usage) return undefined;
-  const uncached = tokenCount(usage['input_tokens']);
-  const output = tokenCount(usage['output_tokens']);
+  const uncached = tokenCount(usage.input_tokens);
+  const output = tokenCount(usage.output_tokens);
   if (uncached === undefined && output === undefined) return undefined;
-  const cacheRead = tokenCount(usage['cache_read_input_tokens']) ?? 0;
-  const cacheWrite = tokenCount(usage['cache_creation_input_tokens']) ?? 0;
+  const cacheRead = tokenCount(usage.cache_read_input_tokens) ?? 0;
+  const cacheWrite = tokenCount(usage.cache_creation_input_tokens) ?? 0;
   const decoded: Usage = {
     input: (uncached ?? 0) + cacheRead + cacheWrite,
     output: output ?? 0,
     cacheRead,
     cacheWrite,
-    reasoning: Math.min(tokenCount(asObject(usage['output_tokens_details'])?.['thinking_tokens']) ?? 0, output ?? 0),
+    reasoning: Math.min(tokenCount(asObject(usage.output_tokens_details)?.thinking_tokens) ?? 0, output ?? 0),
   };
-  const hour = tokenCount(asObject(usage['cache_creation'])?.['ephemeral_1h_input_tokens']);
+  const hour = tokenCount(asObject(usage.cache_creation)?.ephemeral_1h_input_tokens);
   if (hour) decoded.cacheWrite1h = Math.min(hour, cacheWrite);
   return decoded;
 }
@@ -35,9 +35,9 @@ export function encodeUsage(usage: Usage): JsonObject {
     cache_read_input_tokens: usage.cacheRead,
     output_tokens: usage.output,
   };
-  if (usage.reasoning > 0) encoded['output_tokens_details'] = { thinking_tokens: usage.reasoning };
+  if (usage.reasoning > 0) encoded.output_tokens_details = { thinking_tokens: usage.reasoning };
   if (usage.cacheWrite1h !== undefined) {
-    encoded['cache_creation'] = {
+    encoded.cache_creation = {
       ephemeral_5m_input_tokens: usage.cacheWrite - usage.cacheWrite1h,
       ephemeral_1h_input_tokens: usage.cacheWrite1h,
     };

@@ -1,13 +1,6 @@
 import { DecodeError } from '../../chat/failure.ts';
 import { asObject, asString, isObject, otherFields } from '../../chat/json.ts';
-import type {
-  CacheMark,
-  FileBlock,
-  ImageBlock,
-  JsonObject,
-  OpaqueBlock,
-  UserContent,
-} from '../../chat/message.ts';
+import type { CacheMark, FileBlock, ImageBlock, JsonObject, OpaqueBlock, UserContent } from '../../chat/message.ts';
 import type { Unsupported } from '../../chat/request.ts';
 import { decodeCacheMark } from '../cache-mark.ts';
 import { parseDataUrl } from '../data-url.ts';
@@ -16,8 +9,11 @@ const textFields = new Set(['type', 'text', 'cache_control']);
 const imageFields = new Set(['type', 'image_url', 'cache_control']);
 const fileFields = new Set(['type', 'file', 'cache_control']);
 
-function shared(part: JsonObject, known: ReadonlySet<string>): { cache?: CacheMark; extra?: { 'openai-chat': JsonObject } } {
-  const cache = decodeCacheMark(part['cache_control']);
+function shared(
+  part: JsonObject,
+  known: ReadonlySet<string>,
+): { cache?: CacheMark; extra?: { 'openai-chat': JsonObject } } {
+  const cache = decodeCacheMark(part.cache_control);
   const other = otherFields(part, known);
   return { ...(cache ? { cache } : {}), ...(other ? { extra: { 'openai-chat': other } } : {}) };
 }
@@ -25,20 +21,20 @@ function shared(part: JsonObject, known: ReadonlySet<string>): { cache?: CacheMa
 /** Reads one content part of a message. An unknown type is kept as it is. */
 export function decodePart(part: unknown, path: string): UserContent | { type: 'refusal'; text: string } {
   if (!isObject(part)) throw new DecodeError('wrong_shape', path, 'must be an object');
-  switch (part['type']) {
+  switch (part.type) {
     case 'text': {
-      const text = part['text'];
+      const text = part.text;
       if (typeof text !== 'string') throw new DecodeError('wrong_shape', `${path}.text`, 'must be a string');
       return { type: 'text', text, ...shared(part, textFields) };
     }
     case 'refusal':
-      return { type: 'refusal', text: asString(part['refusal']) ?? '' };
+      return { type: 'refusal', text: asString(part.refusal) ?? '' };
     case 'image_url':
       return decodeImage(part, path);
     case 'file':
       return decodeFile(part);
     default: {
-      const kind = asString(part['type']);
+      const kind = asString(part.type);
       if (kind === undefined) throw new DecodeError('wrong_shape', `${path}.type`, 'must be a string');
       return { type: 'opaque', dialect: 'openai-chat', kind, value: part };
     }
@@ -46,11 +42,11 @@ export function decodePart(part: unknown, path: string): UserContent | { type: '
 }
 
 function decodeImage(part: JsonObject, path: string): ImageBlock {
-  const image = asObject(part['image_url']);
-  const url = asString(image?.['url']) ?? asString(part['image_url']);
+  const image = asObject(part.image_url);
+  const url = asString(image?.url) ?? asString(part.image_url);
   if (url === undefined) throw new DecodeError('wrong_shape', `${path}.image_url.url`, 'must be a string');
   const data = parseDataUrl(url);
-  const detail = asString(image?.['detail']);
+  const detail = asString(image?.detail);
   return {
     type: 'image',
     source: data ? { kind: 'base64', ...data } : { kind: 'url', url },
@@ -60,10 +56,10 @@ function decodeImage(part: JsonObject, path: string): ImageBlock {
 }
 
 function decodeFile(part: JsonObject): FileBlock | OpaqueBlock {
-  const file = asObject(part['file']);
-  const id = asString(file?.['file_id']);
-  const content = asString(file?.['file_data']);
-  const name = asString(file?.['filename']);
+  const file = asObject(part.file);
+  const id = asString(file?.file_id);
+  const content = asString(file?.file_data);
+  const name = asString(file?.filename);
   const data = content === undefined ? undefined : parseDataUrl(content);
   const rest = { ...(name === undefined ? {} : { name }), ...shared(part, fileFields) };
   if (id !== undefined) return { type: 'file', source: { kind: 'id', id }, ...rest };
@@ -99,7 +95,7 @@ export function encodeContent(
     if (!part) continue;
     if (block.type !== 'opaque') {
       Object.assign(part, block.extra?.['openai-chat']);
-      if (cacheMarks && block.cache) part['cache_control'] = block.cache;
+      if (cacheMarks && block.cache) part.cache_control = block.cache;
     }
     parts.push(part);
   }

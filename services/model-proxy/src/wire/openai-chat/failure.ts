@@ -33,11 +33,11 @@ const codes: Readonly<Record<string, FailureKind>> = {
  */
 export function decodeFailure(status: number | undefined, body: unknown): ProviderFailure {
   const outer = asObject(body);
-  const error = asObject(outer?.['error']) ?? outer;
-  const message = asString(error?.['message']) ?? asString(outer?.['error']) ?? asString(outer?.['detail']) ?? '';
-  const type = asString(error?.['type']);
-  const code = asString(error?.['code']);
-  const inner = status ?? asNumber(error?.['code']) ?? asNumber(error?.['status']);
+  const error = asObject(outer?.error) ?? outer;
+  const message = asString(error?.message) ?? asString(outer?.error) ?? asString(outer?.detail) ?? '';
+  const type = asString(error?.type);
+  const code = asString(error?.code);
+  const inner = status ?? asNumber(error?.code) ?? asNumber(error?.status);
   const kind = kindOf(code) ?? kindOf(type) ?? failureOfText(inner, message) ?? failureOfStatus(inner);
   const raw = code ?? type;
   return {

@@ -47,7 +47,7 @@ export function decodeMessages(value: unknown): { system: SystemBlock[]; message
     const path = `messages[${index}]`;
     const message: unknown = value[index];
     if (!isObject(message)) throw new DecodeError('wrong_shape', path, 'must be an object');
-    const role = message['role'];
+    const role = message.role;
     switch (role) {
       case 'system':
       case 'developer': {
@@ -57,7 +57,12 @@ export function decodeMessages(value: unknown): { system: SystemBlock[]; message
         break;
       }
       case 'user':
-        messages.push({ role: 'user', content: decodeUser(message, path), ...named(message), ...rest(message, plainFields) });
+        messages.push({
+          role: 'user',
+          content: decodeUser(message, path),
+          ...named(message),
+          ...rest(message, plainFields),
+        });
         break;
       case 'assistant':
         messages.push(decodeAssistant(message, path));
@@ -77,7 +82,7 @@ export function decodeMessages(value: unknown): { system: SystemBlock[]; message
 }
 
 function named(message: JsonObject): { name?: string } {
-  const name = asString(message['name']);
+  const name = asString(message.name);
   return name === undefined ? {} : { name };
 }
 
@@ -87,35 +92,35 @@ function rest(message: JsonObject, known: ReadonlySet<string>): { extra?: { 'ope
 }
 
 function decodeSystem(message: JsonObject, role: 'system' | 'developer', path: string): SystemBlock[] {
-  return decodeContent(message['content'], `${path}.content`).map((block, index) => {
+  return decodeContent(message.content, `${path}.content`).map((block, index) => {
     if (block.type !== 'text') throw new DecodeError('wrong_shape', `${path}.content[${index}]`, 'must be text');
     return role === 'developer' ? { ...block, authority: role } : block;
   });
 }
 
 function decodeUser(message: JsonObject, path: string): UserContent[] {
-  return decodeContent(message['content'], `${path}.content`).filter((block) => block.type !== 'refusal');
+  return decodeContent(message.content, `${path}.content`).filter((block) => block.type !== 'refusal');
 }
 
 function decodeToolResult(message: JsonObject, path: string): ToolResultBlock {
-  const callId = asString(message['tool_call_id']);
+  const callId = asString(message.tool_call_id);
   if (!callId) throw new DecodeError('wrong_shape', `${path}.tool_call_id`, 'must be a non-empty string');
-  const content = decodeContent(message['content'], `${path}.content`).filter((block) => block.type !== 'refusal');
+  const content = decodeContent(message.content, `${path}.content`).filter((block) => block.type !== 'refusal');
   return { type: 'toolResult', callId, content, ...rest(message, toolFields) };
 }
 
 /** Reads an assistant message, of a request or of an answer. */
 export function decodeAssistant(message: JsonObject, path: string): AssistantMessage {
   const content: AssistantContent[] = [...decodeReasoning(message)];
-  for (const block of decodeContent(message['content'], `${path}.content`)) {
+  for (const block of decodeContent(message.content, `${path}.content`)) {
     if (block.type === 'image' || block.type === 'file') {
       throw new DecodeError('wrong_shape', `${path}.content`, 'must be text or refusal');
     }
     if (block.type !== 'text' || block.text !== '' || block.extra) content.push(block);
   }
-  const refusal = asString(message['refusal']);
+  const refusal = asString(message.refusal);
   if (refusal) content.push({ type: 'refusal', text: refusal });
-  const calls = message['tool_calls'];
+  const calls = message.tool_calls;
   if (calls !== undefined && calls !== null) {
     if (!Array.isArray(calls)) throw new DecodeError('wrong_shape', `${path}.tool_calls`, 'must be an array');
     for (const [index, call] of calls.entries()) content.push(decodeToolCall(call, `${path}.tool_calls[${index}]`));
@@ -126,30 +131,37 @@ export function decodeAssistant(message: JsonObject, path: string): AssistantMes
 /** Reads one whole tool call. Arguments may be an object, as some providers send them, and then become JSON text. */
 export function decodeToolCall(call: unknown, path: string): ToolCallBlock {
   if (!isObject(call)) throw new DecodeError('wrong_shape', path, 'must be an object');
-  const custom = asObject(call['custom']);
-  const definition = custom ?? asObject(call['function']);
-  const name = asString(definition?.['name']);
+  const custom = asObject(call.custom);
+  const definition = custom ?? asObject(call.function);
+  const name = asString(definition?.name);
   if (!name) throw new DecodeError('wrong_shape', `${path}.function.name`, 'must be a non-empty string');
-  const id = asString(call['id']);
+  const id = asString(call.id);
   if (!id) throw new DecodeError('wrong_shape', `${path}.id`, 'must be a non-empty string');
-  const raw = custom ? custom['input'] : definition?.['arguments'];
+  const raw = custom ? custom.input : definition?.arguments;
   const text = typeof raw === 'string' ? raw : raw === undefined || raw === null ? '' : JSON.stringify(raw);
-  return { type: 'toolCall', id, name, arguments: text, ...(custom ? { kind: 'custom' } : {}), ...rest(call, callFields) };
+  return {
+    type: 'toolCall',
+    id,
+    name,
+    arguments: text,
+    ...(custom ? { kind: 'custom' } : {}),
+    ...rest(call, callFields),
+  };
 }
 
 function decodeReasoning(message: JsonObject): ReasoningBlock[] {
-  const details = asArray(message['reasoning_details']);
+  const details = asArray(message.reasoning_details);
   const blocks: ReasoningBlock[] = [];
   for (const detail of details) {
     if (!isObject(detail)) continue;
-    const data = asString(detail['data']);
-    const text = asString(detail['text']) ?? asString(detail['summary']);
-    const signature = asString(detail['signature']);
+    const data = asString(detail.data);
+    const text = asString(detail.text) ?? asString(detail.summary);
+    const signature = asString(detail.signature);
     if (data !== undefined) blocks.push({ type: 'reasoning', text: '', redacted: data });
     else if (text !== undefined) blocks.push({ type: 'reasoning', text, ...(signature ? { signature } : {}) });
   }
   if (blocks.length > 0) return blocks;
-  const text = asString(message['reasoning_content']) ?? asString(message['reasoning']);
+  const text = asString(message.reasoning_content) ?? asString(message.reasoning);
   return text ? [{ type: 'reasoning', text }] : [];
 }
 
@@ -227,7 +239,7 @@ function encodeAssistant(
     const text = message.content.map((block) => (block.type === 'reasoning' ? block.text : '')).join('');
     if (text) encoded[quirks.reasoningField] = text;
   }
-  if (message.name !== undefined) encoded['name'] = message.name;
+  if (message.name !== undefined) encoded.name = message.name;
   return Object.assign(encoded, message.extra?.['openai-chat']);
 }
 
@@ -243,8 +255,8 @@ export function encodeAssistantContent(
   const calls = blocks.filter((block) => block.type === 'toolCall');
   const content = parts.length === 0 ? null : encodeContent(parts, `${field}.content`, unsupported, cacheMarks);
   const encoded: JsonObject = { role: 'assistant', content };
-  if (refusal) encoded['refusal'] = refusal;
-  if (calls.length > 0) encoded['tool_calls'] = calls.map(encodeToolCall);
+  if (refusal) encoded.refusal = refusal;
+  if (calls.length > 0) encoded.tool_calls = calls.map(encodeToolCall);
   return encoded;
 }
 

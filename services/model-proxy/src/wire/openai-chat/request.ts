@@ -60,36 +60,36 @@ export const ignorableFields: ReadonlySet<string> = new Set([
 
 /** Reads a chat completion request. DecodeError names the path of what is wrong. */
 export function decodeRequest(body: JsonObject): ChatRequest {
-  const model = asString(body['model']);
+  const model = asString(body.model);
   if (!model) throw new DecodeError('wrong_shape', 'model', 'must be a non-empty string');
-  const { system, messages } = decodeMessages(body['messages']);
+  const { system, messages } = decodeMessages(body.messages);
   const request: ChatRequest = {
     model,
     system,
     messages,
     tools: decodeTools(body),
     sampling: decodeSampling(body),
-    stream: body['stream'] === true,
+    stream: body.stream === true,
   };
-  const toolChoice = decodeToolChoice(body['tool_choice']);
+  const toolChoice = decodeToolChoice(body.tool_choice);
   if (toolChoice) request.toolChoice = toolChoice;
-  if (typeof body['parallel_tool_calls'] === 'boolean') request.parallelToolCalls = body['parallel_tool_calls'];
-  const stop = body['stop'];
+  if (typeof body.parallel_tool_calls === 'boolean') request.parallelToolCalls = body.parallel_tool_calls;
+  const stop = body.stop;
   if (typeof stop === 'string') request.stop = [stop];
   else if (Array.isArray(stop)) request.stop = stop.filter((entry) => typeof entry === 'string');
-  const format = decodeFormat(body['response_format']);
+  const format = decodeFormat(body.response_format);
   if (format) request.responseFormat = format;
-  const effort = asString(body['reasoning_effort']);
+  const effort = asString(body.reasoning_effort);
   if (effort !== undefined) request.reasoning = effort === 'none' ? { mode: 'disabled' } : { effort };
-  const options = asObject(body['stream_options']);
-  if (typeof options?.['include_usage'] === 'boolean') request.streamUsage = options['include_usage'];
-  const user = asString(body['user']);
+  const options = asObject(body.stream_options);
+  if (typeof options?.include_usage === 'boolean') request.streamUsage = options.include_usage;
+  const user = asString(body.user);
   if (user !== undefined) request.user = user;
-  const metadata = asObject(body['metadata']);
+  const metadata = asObject(body.metadata);
   if (metadata) request.metadata = Object.fromEntries(stringEntries(metadata));
   const other = otherFields(body, known) ?? {};
   const otherOptions = options && otherFields(options, new Set(['include_usage']));
-  if (otherOptions) other['stream_options'] = otherOptions;
+  if (otherOptions) other.stream_options = otherOptions;
   if (Object.keys(other).length > 0) request.extra = { 'openai-chat': other };
   return request;
 }
@@ -100,14 +100,14 @@ function stringEntries(map: JsonObject): [string, string][] {
 
 function decodeSampling(body: JsonObject): Sampling {
   const sampling: Sampling = {};
-  const maxTokens = asNumber(body['max_completion_tokens']) ?? asNumber(body['max_tokens']);
+  const maxTokens = asNumber(body.max_completion_tokens) ?? asNumber(body.max_tokens);
   if (maxTokens !== undefined) sampling.maxTokens = maxTokens;
   for (const [neutral, field] of numberEntries) {
     const value = asNumber(body[field]);
     if (value !== undefined) sampling[neutral] = value;
   }
-  if (typeof body['logprobs'] === 'boolean') sampling.logprobs = body['logprobs'];
-  const bias = asObject(body['logit_bias']);
+  if (typeof body.logprobs === 'boolean') sampling.logprobs = body.logprobs;
+  const bias = asObject(body.logit_bias);
   if (bias) {
     const entries = Object.entries(bias).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
     sampling.logitBias = Object.fromEntries(entries);
@@ -117,19 +117,19 @@ function decodeSampling(body: JsonObject): Sampling {
 
 function decodeFormat(value: unknown): ResponseFormat | undefined {
   const format = asObject(value);
-  switch (format?.['type']) {
+  switch (format?.type) {
     case 'text':
     case 'json_object':
-      return { type: format['type'] };
+      return { type: format.type };
     case 'json_schema': {
-      const definition = asObject(format['json_schema']);
-      const schema = definition?.['schema'];
+      const definition = asObject(format.json_schema);
+      const schema = definition?.schema;
       if (!definition || !isObject(schema)) {
         throw new DecodeError('wrong_shape', 'response_format.json_schema.schema', 'must be an object');
       }
-      const name = asString(definition['name']);
-      const description = asString(definition['description']);
-      const strict = definition['strict'];
+      const name = asString(definition.name);
+      const description = asString(definition.description);
+      const strict = definition.strict;
       return {
         type: 'json_schema',
         schema,
@@ -160,31 +160,32 @@ export function encodeRequest(request: ChatRequest, quirks: OpenAiChatQuirks = {
   noteLosses(request, quirks, adjusted, unsupported);
 
   const { tools, fields } = encodeTools(request.tools, unsupported);
-  if (tools.length > 0) body['tools'] = tools;
+  if (tools.length > 0) body.tools = tools;
   Object.assign(body, fields);
-  if (request.toolChoice) body['tool_choice'] = encodeToolChoice(request.toolChoice);
-  if (request.parallelToolCalls !== undefined) body['parallel_tool_calls'] = request.parallelToolCalls;
+  if (request.toolChoice) body.tool_choice = encodeToolChoice(request.toolChoice);
+  if (request.parallelToolCalls !== undefined) body.parallel_tool_calls = request.parallelToolCalls;
 
   const { sampling } = request;
   if (sampling.maxTokens !== undefined) body[quirks.maxTokensField ?? 'max_completion_tokens'] = sampling.maxTokens;
   for (const [neutral, field] of numberEntries) {
     const value = sampling[neutral];
     if (value === undefined) continue;
-    if (neutral === 'topK' && !quirks.topK) unsupported.push({ field: 'sampling.topK', reason: 'OpenAI chat has no top_k' });
+    if (neutral === 'topK' && !quirks.topK)
+      unsupported.push({ field: 'sampling.topK', reason: 'OpenAI chat has no top_k' });
     else body[field] = value;
   }
-  if (sampling.logprobs !== undefined) body['logprobs'] = sampling.logprobs;
-  if (sampling.logitBias) body['logit_bias'] = sampling.logitBias;
-  if (request.stop) body['stop'] = request.stop;
-  if (request.responseFormat) body['response_format'] = encodeFormat(request.responseFormat);
+  if (sampling.logprobs !== undefined) body.logprobs = sampling.logprobs;
+  if (sampling.logitBias) body.logit_bias = sampling.logitBias;
+  if (request.stop) body.stop = request.stop;
+  if (request.responseFormat) body.response_format = encodeFormat(request.responseFormat);
   const effort = encodeEffort(request, adjusted);
-  if (effort !== undefined) body['reasoning_effort'] = effort;
-  if (request.user !== undefined) body['user'] = request.user;
-  if (request.metadata) body['metadata'] = request.metadata;
+  if (effort !== undefined) body.reasoning_effort = effort;
+  if (request.user !== undefined) body.user = request.user;
+  if (request.metadata) body.metadata = request.metadata;
   Object.assign(body, request.extra?.['openai-chat']);
-  if (request.stream) body['stream'] = true;
+  if (request.stream) body.stream = true;
   if (request.streamUsage !== undefined) {
-    body['stream_options'] = { ...asObject(body['stream_options']), include_usage: request.streamUsage };
+    body.stream_options = { ...asObject(body.stream_options), include_usage: request.streamUsage };
   }
   return { body, unsupported, adjusted };
 }
@@ -201,7 +202,14 @@ function encodeEffort(request: ChatRequest, adjusted: Unsupported[]): string | u
 }
 
 /** Anthropic's fields that do not change the answer's content. */
-const ignorableForeign = new Set(['service_tier', 'context_management', 'inference_geo', 'cache_control', 'diagnostics', 'speed']);
+const ignorableForeign = new Set([
+  'service_tier',
+  'context_management',
+  'inference_geo',
+  'cache_control',
+  'diagnostics',
+  'speed',
+]);
 
 function noteLosses(
   request: ChatRequest,

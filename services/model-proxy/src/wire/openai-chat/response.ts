@@ -14,15 +14,15 @@ const known = new Set(['id', 'object', 'created', 'model', 'choices', 'usage']);
  */
 export function decodeResponse(body: unknown): ChatResponse {
   if (!isObject(body)) throw new DecodeError('wrong_shape', '', 'is not a JSON object');
-  const choices = asArray(body['choices']).map(decodeChoice);
+  const choices = asArray(body.choices).map(decodeChoice);
   const first = choices[0];
   if (!first) throw new DecodeError('wrong_shape', 'choices', 'must hold an answer');
-  const created = asNumber(body['created']);
-  const usage = decodeUsage(body['usage']);
+  const created = asNumber(body.created);
+  const usage = decodeUsage(body.usage);
   const other = otherFields(body, known);
   return {
-    id: asString(body['id']) ?? '',
-    model: asString(body['model']) ?? '',
+    id: asString(body.id) ?? '',
+    model: asString(body.model) ?? '',
     ...(created === undefined ? {} : { created }),
     content: first.content,
     finish: first.finish,
@@ -34,19 +34,19 @@ export function decodeResponse(body: unknown): ChatResponse {
 
 function decodeChoice(choice: unknown, position: number): Alternative {
   const path = `choices[${position}]`;
-  const message = asObject(asObject(choice)?.['message']);
+  const message = asObject(asObject(choice)?.message);
   if (!isObject(choice) || !message) throw new DecodeError('wrong_shape', `${path}.message`, 'must be an object');
   const { content } = decodeAssistant(withCallIds(message, path), `${path}.message`);
   const hasToolCalls = content.some((block) => block.type === 'toolCall');
-  return { index: position, content, finish: decodeFinish(choice['finish_reason'], hasToolCalls) };
+  return { index: position, content, finish: decodeFinish(choice.finish_reason, hasToolCalls) };
 }
 
 /** A call without an id cannot be answered by the client, so it gets one from its place. */
 function withCallIds(message: JsonObject, path: string): JsonObject {
-  const calls = message['tool_calls'];
-  if (!Array.isArray(calls) || calls.every((call) => asString(asObject(call)?.['id']))) return message;
+  const calls = message.tool_calls;
+  if (!Array.isArray(calls) || calls.every((call) => asString(asObject(call)?.id))) return message;
   const filled = calls.map((call: unknown, index) =>
-    isObject(call) && !asString(call['id']) ? { ...call, id: `call_${path.replace(/\D/g, '')}_${index}` } : call,
+    isObject(call) && !asString(call.id) ? { ...call, id: `call_${path.replace(/\D/g, '')}_${index}` } : call,
   );
   return { ...message, tool_calls: filled };
 }
@@ -62,7 +62,8 @@ export interface ResponseNames {
 /** Writes a chat completion. Reasoning goes to `reasoning_content`, signed parts to `reasoning_details` as well. */
 export function encodeResponse(response: ChatResponse, names: ResponseNames = {}): JsonObject {
   const choices = [encodeChoice(0, response.content, response.finish)];
-  for (const { index, content, finish } of response.alternatives ?? []) choices.push(encodeChoice(index, content, finish));
+  for (const { index, content, finish } of response.alternatives ?? [])
+    choices.push(encodeChoice(index, content, finish));
   return {
     id: names.id ?? response.id,
     object: 'chat.completion',
@@ -77,13 +78,13 @@ export function encodeResponse(response: ChatResponse, names: ResponseNames = {}
 function encodeChoice(index: number, content: readonly AssistantContent[], finish: FinishReason): JsonObject {
   // What this dialect cannot say of an answer is left out: the caller refused such requests before the call.
   const message = encodeAssistantContent(content, '', []);
-  if (Array.isArray(message['content'])) message['content'] = content.map((b) => (b.type === 'text' ? b.text : '')).join('');
-  message['refusal'] ??= null;
+  if (Array.isArray(message.content)) message.content = content.map((b) => (b.type === 'text' ? b.text : '')).join('');
+  message.refusal ??= null;
   const reasoning = content.filter((block) => block.type === 'reasoning');
   const text = reasoning.map((block) => block.text).join('');
-  if (text) message['reasoning_content'] = text;
+  if (text) message.reasoning_content = text;
   if (reasoning.some((block) => block.signature !== undefined || block.redacted !== undefined)) {
-    message['reasoning_details'] = reasoning.map(encodeReasoningDetail);
+    message.reasoning_details = reasoning.map(encodeReasoningDetail);
   }
   return { index, message, logprobs: null, finish_reason: encodeFinish(finish) };
 }

@@ -41,27 +41,27 @@ export function createStreamDecoder(): StreamDecoder {
   };
 
   const read = (chunk: JsonObject, events: StreamEvent[]): void => {
-    if (chunk['error'] !== undefined && chunk['error'] !== null) {
+    if (chunk.error !== undefined && chunk.error !== null) {
       done = true;
       events.push({ type: 'error', failure: decodeFailure(undefined, chunk) });
       return;
     }
-    const id = asString(chunk['id']);
+    const id = asString(chunk.id);
     if (!started && id !== undefined) {
       started = true;
       chunkId = id;
-      const created = asNumber(chunk['created']);
-      const model = asString(chunk['model']) ?? '';
+      const created = asNumber(chunk.created);
+      const model = asString(chunk.model) ?? '';
       events.push({ type: 'start', id, model, ...(created === undefined ? {} : { created }) });
     }
-    const usage = decodeUsage(chunk['usage']) ?? decodeUsage(asObject(chunk['x_groq'])?.['usage']);
-    const list = chunk['choices'];
+    const usage = decodeUsage(chunk.usage) ?? decodeUsage(asObject(chunk.x_groq)?.usage);
+    const list = chunk.choices;
     if (!Array.isArray(list) && !usage && id === undefined) {
       throw new DecodeError('wrong_shape', 'choices', 'must be an array');
     }
     for (const entry of asArray(list)) {
       if (!isObject(entry)) throw new DecodeError('wrong_shape', 'choices', 'must hold objects');
-      const index = Math.trunc(asNumber(entry['index']) ?? 0);
+      const index = Math.trunc(asNumber(entry.index) ?? 0);
       let choice = choices.get(index);
       if (!choice) {
         if (choices.size >= 128) throw new DecodeError('too_large', 'choices', 'are too many');
@@ -104,15 +104,21 @@ export function createStreamDecoder(): StreamDecoder {
   };
 }
 
-function readChoice(choice: OpenChoice, index: number, entry: JsonObject, chunkId: string, events: StreamEvent[]): void {
-  const delta = asObject(entry['delta']) ?? asObject(entry['message']);
+function readChoice(
+  choice: OpenChoice,
+  index: number,
+  entry: JsonObject,
+  chunkId: string,
+  events: StreamEvent[],
+): void {
+  const delta = asObject(entry.delta) ?? asObject(entry.message);
   const at = index === 0 ? {} : { choice: index };
   if (delta) {
-    const reasoning = asString(delta['reasoning_content']) ?? asString(delta['reasoning']);
+    const reasoning = asString(delta.reasoning_content) ?? asString(delta.reasoning);
     if (reasoning) events.push({ type: 'reasoning', delta: reasoning, ...at });
-    for (const detail of asArray(delta['reasoning_details'])) {
-      const data = asString(asObject(detail)?.['data']);
-      const signature = asString(asObject(detail)?.['signature']);
+    for (const detail of asArray(delta.reasoning_details)) {
+      const data = asString(asObject(detail)?.data);
+      const signature = asString(asObject(detail)?.signature);
       if (data !== undefined) events.push({ type: 'redacted', data, ...at });
       else if (signature) events.push({ type: 'signature', signature, ...at });
     }
@@ -122,18 +128,18 @@ function readChoice(choice: OpenChoice, index: number, entry: JsonObject, chunkI
     } else if (content !== undefined && content !== null) {
       readParts(content, at, events);
     }
-    const refusal = asString(delta['refusal']);
+    const refusal = asString(delta.refusal);
     if (refusal) events.push({ type: 'refusal', delta: refusal, ...at });
-    if (delta['function_call'] !== undefined && delta['function_call'] !== null) {
+    if (delta.function_call !== undefined && delta.function_call !== null) {
       throw new DecodeError('wrong_shape', 'choices[].delta.function_call', 'is not supported; tool_calls is');
     }
-    const calls = delta['tool_calls'];
+    const calls = delta.tool_calls;
     if (calls !== undefined && calls !== null) {
       if (!Array.isArray(calls)) throw new DecodeError('wrong_shape', 'choices[].delta.tool_calls', 'must be an array');
       for (const call of calls) readCall(choice, call, at, `${chunkId}_${index}`, events);
     }
   }
-  const raw = entry['finish_reason'];
+  const raw = entry.finish_reason;
   if (typeof raw === 'string' && raw !== '') closeChoice(choice, index, events, raw);
 }
 
@@ -141,7 +147,7 @@ function readChoice(choice: OpenChoice, index: number, entry: JsonObject, chunkI
 function readParts(content: unknown, at: { choice?: number }, events: StreamEvent[]): void {
   if (!Array.isArray(content)) throw new DecodeError('wrong_shape', 'choices[].delta.content', 'must be text');
   for (const part of content) {
-    const text = asString(asObject(part)?.['text']);
+    const text = asString(asObject(part)?.text);
     if (text) events.push({ type: 'text', delta: text, ...at });
   }
 }
@@ -154,11 +160,11 @@ function readCall(
   events: StreamEvent[],
 ): void {
   if (!isObject(value)) throw new DecodeError('wrong_shape', 'choices[].delta.tool_calls', 'must hold objects');
-  const id = asString(value['id']) ?? '';
-  const custom = asObject(value['custom']);
-  const definition = custom ?? asObject(value['function']);
-  const name = asString(definition?.['name']) ?? '';
-  const wireIndex = asNumber(value['index']);
+  const id = asString(value.id) ?? '';
+  const custom = asObject(value.custom);
+  const definition = custom ?? asObject(value.function);
+  const name = asString(definition?.name) ?? '';
+  const wireIndex = asNumber(value.index);
   let call = findCall(choice, wireIndex, id, name);
   if (!call) {
     if (choice.calls.length >= 1024) throw new DecodeError('too_large', 'choices[].delta.tool_calls', 'are too many');
@@ -167,7 +173,7 @@ function readCall(
     if (custom) call.kind = 'custom';
     choice.calls.push(call);
   }
-  const raw = custom ? custom['input'] : definition?.['arguments'];
+  const raw = custom ? custom.input : definition?.arguments;
   const text = typeof raw === 'string' ? raw : raw === undefined || raw === null ? '' : JSON.stringify(raw);
   if (!call.started) {
     call.name += name;

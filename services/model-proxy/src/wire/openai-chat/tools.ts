@@ -1,5 +1,5 @@
-import { asObject, asString, isObject, otherFields } from '../../chat/json.ts';
 import { DecodeError } from '../../chat/failure.ts';
+import { asArray, asObject, asString, isObject, otherFields } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { Unsupported } from '../../chat/request.ts';
 import type { FunctionTool, ProviderTool, Tool, ToolChoice } from '../../chat/tools.ts';
@@ -11,18 +11,18 @@ const customFields = new Set(['name', 'description', 'format']);
 /** Reads `tools`, and the fields that switch on a provider-run tool by another name. DecodeError names the path. */
 export function decodeTools(body: JsonObject): Tool[] {
   const tools: Tool[] = [];
-  const declared = body['tools'];
+  const declared = body.tools;
   if (declared !== undefined && declared !== null) {
     if (!Array.isArray(declared)) throw new DecodeError('wrong_shape', 'tools', 'must be an array');
     for (let index = 0; index < declared.length; index += 1) tools.push(decodeTool(declared[index], `tools[${index}]`));
   }
-  const search = body['web_search_options'];
+  const search = body.web_search_options;
   if (isObject(search)) tools.push(providerTool('web_search', search, 'web_search_options'));
   // OpenRouter's plugins (web search, file parsing) run at the provider.
-  const plugins = body['plugins'];
+  const plugins = body.plugins;
   if (Array.isArray(plugins)) {
     for (const plugin of plugins) {
-      if (isObject(plugin)) tools.push(providerTool(asString(plugin['id']) ?? 'plugin', plugin, 'plugins'));
+      if (isObject(plugin)) tools.push(providerTool(asString(plugin.id) ?? 'plugin', plugin, 'plugins'));
     }
   }
   return tools;
@@ -32,38 +32,40 @@ function providerTool(kind: string, definition: JsonObject, field?: string): Pro
   return { type: 'provider', dialect: 'openai-chat', kind, runBy: 'provider', ...(field ? { field } : {}), definition };
 }
 
-function decodeTool(tool: unknown, path: string): Tool {
+/** Reads one entry of `tools`. */
+export function decodeTool(tool: unknown, path: string): Tool {
   if (!isObject(tool)) throw new DecodeError('wrong_shape', path, 'must be an object');
-  const type = tool['type'];
+  const type = tool.type;
   if (typeof type !== 'string') throw new DecodeError('wrong_shape', `${path}.type`, 'must be a string');
   if (type === 'mcp') return decodeMcpTool(tool, path);
   if (type === 'function' || type === 'custom') {
     const definition = asObject(tool[type]);
-    const name = asString(definition?.['name']);
-    if (!definition || !name) throw new DecodeError('wrong_shape', `${path}.${type}.name`, 'must be a non-empty string');
+    const name = asString(definition?.name);
+    if (!definition || !name)
+      throw new DecodeError('wrong_shape', `${path}.${type}.name`, 'must be a non-empty string');
     return type === 'function' ? decodeFunction(definition, name, path) : decodeCustom(definition, name);
   }
   return providerTool(type, tool);
 }
 
 function decodeFunction(definition: JsonObject, name: string, path: string): FunctionTool {
-  const parameters = definition['parameters'];
+  const parameters = definition.parameters;
   if (parameters !== undefined && parameters !== null && !isObject(parameters)) {
     throw new DecodeError('wrong_shape', `${path}.function.parameters`, 'must be an object');
   }
   const tool: FunctionTool = { type: 'function', name };
-  const description = asString(definition['description']);
+  const description = asString(definition.description);
   if (description !== undefined) tool.description = description;
   if (isObject(parameters)) tool.parameters = parameters;
-  if (typeof definition['strict'] === 'boolean') tool.strict = definition['strict'];
+  if (typeof definition.strict === 'boolean') tool.strict = definition.strict;
   const other = otherFields(definition, functionFields);
   if (other) tool.extra = { 'openai-chat': other };
   return tool;
 }
 
 function decodeCustom(definition: JsonObject, name: string): Tool {
-  const description = asString(definition['description']);
-  const format = asObject(definition['format']);
+  const description = asString(definition.description);
+  const format = asObject(definition.format);
   const other = otherFields(definition, customFields);
   return {
     type: 'custom',
@@ -75,7 +77,10 @@ function decodeCustom(definition: JsonObject, name: string): Tool {
 }
 
 /** Writes tools; `fields` are the top-level fields that some provider-run tools are declared in. */
-export function encodeTools(tools: readonly Tool[], unsupported: Unsupported[]): { tools: JsonObject[]; fields: JsonObject } {
+export function encodeTools(
+  tools: readonly Tool[],
+  unsupported: Unsupported[],
+): { tools: JsonObject[]; fields: JsonObject } {
   const encoded: JsonObject[] = [];
   const fields: JsonObject = {};
   for (const [index, tool] of tools.entries()) {
@@ -97,8 +102,7 @@ export function encodeTools(tools: readonly Tool[], unsupported: Unsupported[]):
         if (tool.dialect !== 'openai-chat') {
           unsupported.push({ field, reason: `the provider-run tool ${tool.kind} exists in ${tool.dialect} only` });
         } else if (tool.field === 'plugins') {
-          const plugins = (fields['plugins'] ??= []);
-          if (Array.isArray(plugins)) plugins.push(tool.definition);
+          fields.plugins = [...asArray(fields.plugins), tool.definition];
         } else if (tool.field) fields[tool.field] = tool.definition;
         else encoded.push(tool.definition);
     }
@@ -109,9 +113,9 @@ export function encodeTools(tools: readonly Tool[], unsupported: Unsupported[]):
 /** Writes one function tool. */
 export function encodeFunctionTool(tool: FunctionTool): JsonObject {
   const definition: JsonObject = { name: tool.name };
-  if (tool.description !== undefined) definition['description'] = tool.description;
-  if (tool.parameters) definition['parameters'] = tool.parameters;
-  if (tool.strict !== undefined) definition['strict'] = tool.strict;
+  if (tool.description !== undefined) definition.description = tool.description;
+  if (tool.parameters) definition.parameters = tool.parameters;
+  if (tool.strict !== undefined) definition.strict = tool.strict;
   return { type: 'function', function: { ...definition, ...tool.extra?.['openai-chat'] } };
 }
 
@@ -120,14 +124,14 @@ export function decodeToolChoice(choice: unknown): ToolChoice | undefined {
   if (choice === undefined || choice === null) return undefined;
   if (choice === 'auto' || choice === 'none' || choice === 'required') return { type: choice };
   const object = asObject(choice);
-  const type = asString(object?.['type']);
-  const named = type === 'function' || type === 'custom' ? asString(asObject(object?.[type])?.['name']) : undefined;
+  const type = asString(object?.type);
+  const named = type === 'function' || type === 'custom' ? asString(asObject(object?.[type])?.name) : undefined;
   if (named) return { type: 'tool', name: named };
-  const allowed = type === 'allowed_tools' ? asObject(object?.['allowed_tools']) : undefined;
-  if (allowed && Array.isArray(allowed['tools'])) {
-    const names = allowed['tools'].map((tool) => asString(asObject(asObject(tool)?.['function'])?.['name']));
+  const allowed = type === 'allowed_tools' ? asObject(object?.allowed_tools) : undefined;
+  if (allowed && Array.isArray(allowed.tools)) {
+    const names = allowed.tools.map((tool) => asString(asObject(asObject(tool)?.function)?.name));
     if (names.every((name) => name !== undefined)) {
-      return { type: 'allowed', mode: allowed['mode'] === 'required' ? 'required' : 'auto', names };
+      return { type: 'allowed', mode: allowed.mode === 'required' ? 'required' : 'auto', names };
     }
   }
   throw new DecodeError('wrong_shape', 'tool_choice', 'must be auto, none, required or name a tool');

@@ -10,24 +10,24 @@ import { tokenCount, type Usage } from '../../chat/usage.ts';
 export function decodeUsage(value: unknown): Usage | undefined {
   const usage = asObject(value);
   if (!usage) return undefined;
-  const input = tokenCount(usage['prompt_tokens']);
-  const output = tokenCount(usage['completion_tokens']);
+  const input = tokenCount(usage.prompt_tokens);
+  const output = tokenCount(usage.completion_tokens);
   if (input === undefined && output === undefined) return undefined;
-  const prompt = asObject(usage['prompt_tokens_details']);
-  const completion = asObject(usage['completion_tokens_details']);
+  const prompt = asObject(usage.prompt_tokens_details);
+  const completion = asObject(usage.completion_tokens_details);
   // DeepSeek tells cache hits beside the prompt's count, not in its details.
-  const cached = tokenCount(prompt?.['cached_tokens']) ?? tokenCount(usage['prompt_cache_hit_tokens']) ?? 0;
+  const cached = tokenCount(prompt?.cached_tokens) ?? tokenCount(usage.prompt_cache_hit_tokens) ?? 0;
   const cacheRead = Math.min(cached, input ?? 0);
   const decoded: Usage = {
     input: input ?? 0,
     output: output ?? 0,
     cacheRead,
-    cacheWrite: Math.min(tokenCount(prompt?.['cache_write_tokens']) ?? 0, (input ?? 0) - cacheRead),
-    reasoning: Math.min(tokenCount(completion?.['reasoning_tokens']) ?? 0, output ?? 0),
+    cacheWrite: Math.min(tokenCount(prompt?.cache_write_tokens) ?? 0, (input ?? 0) - cacheRead),
+    reasoning: Math.min(tokenCount(completion?.reasoning_tokens) ?? 0, output ?? 0),
   };
-  const inputAudio = tokenCount(prompt?.['audio_tokens']);
+  const inputAudio = tokenCount(prompt?.audio_tokens);
   if (inputAudio) decoded.inputAudio = Math.min(inputAudio, decoded.input);
-  const outputAudio = tokenCount(completion?.['audio_tokens']);
+  const outputAudio = tokenCount(completion?.audio_tokens);
   if (outputAudio) decoded.outputAudio = Math.min(outputAudio, decoded.output);
   return decoded;
 }

@@ -1,0 +1,175 @@
+import { calcPrice, type ModelPrice } from '@pydantic/genai-prices';
+import type { Usage } from './chat/usage.ts';
+
+/** Prices that an operator wrote: USD for a million tokens, as decimal strings such as `0.15`. */
+export interface PriceOverride {
+  inputPerMillionTokens: string;
+  outputPerMillionTokens: string;
+  /** Absent: the input price. */
+  cacheReadPerMillionTokens?: string | undefined;
+  /** Absent: the input price. */
+  cacheWritePerMillionTokens?: string | undefined;
+}
+
+/** One rate, in 1e-15 USD a unit; `tiers` replace it where the whole prompt has more tokens than `above`. */
+interface Rate {
+  base: bigint;
+  tiers: readonly { above: number; rate: bigint }[];
+}
+
+/** The rates of one model at one time; the unit is a token, for `request` a call. */
+export interface Price {
+  /** Where it comes from: an override, or the price list's provider and model. */
+  source: string;
+  input: Rate;
+  output: Rate;
+  cacheRead: Rate;
+  cacheWrite: Rate;
+  cacheWrite1h: Rate;
+  inputAudio: Rate;
+  outputAudio: Rate;
+  request: Rate;
+}
+
+/** A price, or why there is none. */
+export type PriceLookup = { price: Price; reason?: undefined } | { price: null; reason: string };
+
+/** A cost in integer nano-USD, or null with the reason why it is unknown. */
+export type Cost = { nanoUsd: number; reason?: undefined } | { nanoUsd: null; reason: string };
+
+const decimal = /^(\d{1,12})(?:\.(\d{1,9}))?$/;
+const free: Rate = { base: 0n, tiers: [] };
+
+/**
+ * Reads USD for a million tokens as 1e-15 USD a token: 1 USD for 10⁶ tokens is 10⁹ of them, so nine decimals are exact.
+ * Throws RangeError for anything that is not a plain decimal.
+ */
+export function perMillion(usd: string): bigint {
+  const match = decimal.exec(usd);
+  if (!match) throw new RangeError(`not a decimal price: ${usd}`);
+  return BigInt(match[1]!) * 1_000_000_000n + BigInt((match[2] ?? '').padEnd(9, '0'));
+}
+
+/** Makes a price of an override. */
+export function overridePrice(override: PriceOverride): Price {
+  const rate = (usd: string): Rate => ({ base: perMillion(usd), tiers: [] });
+  const input = rate(override.inputPerMillionTokens);
+  const output = rate(override.outputPerMillionTokens);
+  const { cacheReadPerMillionTokens: read, cacheWritePerMillionTokens: write } = override;
+  const cacheWrite = write === undefined ? input : rate(write);
+  return {
+    source: 'override',
+    input,
+    output,
+    cacheRead: read === undefined ? input : rate(read),
+    cacheWrite,
+    cacheWrite1h: cacheWrite,
+    inputAudio: input,
+    outputAudio: output,
+    request: free,
+  };
+}
+
+/** What the price list is asked: the list's provider id, or the base URL by which it knows the provider. */
+export interface PriceQuestion {
+  provider?: string | undefined;
+  baseUrl?: string | undefined;
+  model: string;
+  at: Date;
+}
+
+/**
+ * Looks a price up in the list that ships with @pydantic/genai-prices; never asks the network. Takes some 30 µs, so
+ * callers keep the answer: rates may change by the hour at some providers (`at`).
+ */
+export function listPrice({ provider, baseUrl, model, at }: PriceQuestion): PriceLookup {
+  try {
+    const found = calcPrice({ input_tokens: 0 }, model, {
+      timestamp: at,
+      ...(provider === undefined ? {} : { providerId: provider }),
+      ...(baseUrl === undefined || provider !== undefined ? {} : { providerApiUrl: baseUrl }),
+    });
+    if (!found) return { price: null, reason: `no price is known for the model ${model}` };
+    return { price: fromList(found.model_price, `${found.provider.id}:${found.model.id}`) };
+  } catch (error) {
+    return {
+      price: null,
+      reason: `the price list cannot price ${model}: ${error instanceof Error ? error.message : ''}`,
+    };
+  }
+}
+
+function fromList(list: ModelPrice, source: string): Price {
+  const rate = (key: string, otherwise: Rate): Rate => {
+    const value = list[key];
+    if (value === undefined) return otherwise;
+    if (typeof value === 'number') return { base: perMillion(plain(value)), tiers: [] };
+    const tiers = value.tiers.map((tier) => ({ above: tier.start, rate: perMillion(plain(tier.price)) }));
+    return { base: perMillion(plain(value.base)), tiers: tiers.sort((a, b) => a.above - b.above) };
+  };
+  const input = rate('input_mtok', free);
+  const output = rate('output_mtok', free);
+  const cacheWrite = rate('cache_write_mtok', input);
+  const perThousand = list.requests_kcount;
+  return {
+    source,
+    input,
+    output,
+    cacheRead: rate('cache_read_mtok', input),
+    cacheWrite,
+    cacheWrite1h: rate('cache_write_1h_mtok', cacheWrite),
+    inputAudio: rate('input_audio_mtok', input),
+    outputAudio: rate('output_audio_mtok', output),
+    request: typeof perThousand === 'number' ? { base: perMillion(plain(perThousand)) * 1000n, tiers: [] } : free,
+  };
+}
+
+/** The decimal text of a number of the list, which holds prices as they were written; nine decimals at most. */
+function plain(value: number): string {
+  const text = String(value);
+  return decimal.test(text) ? text : value.toFixed(9);
+}
+
+/**
+ * The cost of one call in nano-USD: summed exactly, rounded half up once. Null where usage or price is unknown, or
+ * where the cost exceeds what a number holds exactly.
+ */
+export function costOf(usage: Usage | undefined, lookup: PriceLookup): Cost {
+  if (!lookup.price) return { nanoUsd: null, reason: lookup.reason };
+  if (!usage) return { nanoUsd: null, reason: 'the provider told no usage' };
+  const { price } = lookup;
+  const parts = [usage.input, usage.output, usage.cacheRead, usage.cacheWrite];
+  if (!parts.every((tokens) => Number.isSafeInteger(tokens) && tokens >= 0)) {
+    return { nanoUsd: null, reason: 'the usage is not a count of tokens' };
+  }
+  const hour = Math.min(usage.cacheWrite1h ?? 0, usage.cacheWrite);
+  const audioIn = Math.min(usage.inputAudio ?? 0, Math.max(0, usage.input - usage.cacheRead - usage.cacheWrite));
+  const audioOut = Math.min(usage.outputAudio ?? 0, usage.output);
+  const uncached = Math.max(0, usage.input - usage.cacheRead - usage.cacheWrite - audioIn);
+  const at = (rate: Rate, count: number): bigint => (count === 0 ? 0n : rateFor(rate, usage.input) * BigInt(count));
+  const total =
+    at(price.input, uncached) +
+    at(price.cacheRead, usage.cacheRead) +
+    at(price.cacheWrite, usage.cacheWrite - hour) +
+    at(price.cacheWrite1h, hour) +
+    at(price.inputAudio, audioIn) +
+    at(price.output, usage.output - audioOut) +
+    at(price.outputAudio, audioOut) +
+    at(price.request, 1);
+  const nano = (total + 500_000n) / 1_000_000n;
+  if (nano > BigInt(Number.MAX_SAFE_INTEGER)) return { nanoUsd: null, reason: 'the cost is out of range' };
+  return { nanoUsd: Number(nano) };
+}
+
+function rateFor(rate: Rate, input: number): bigint {
+  let found = rate.base;
+  for (const tier of rate.tiers) if (input > tier.above) found = tier.rate;
+  return found;
+}
+
+/** Writes nano-USD as a decimal string of USD without trailing zeros: 1,500,000 is `0.0015`. */
+export function formatUsd(nanoUsd: number): string {
+  const digits = String(Math.abs(nanoUsd)).padStart(10, '0');
+  const fraction = digits.slice(-9).replace(/0+$/, '');
+  return `${nanoUsd < 0 ? '-' : ''}${digits.slice(0, -9)}${fraction === '' ? '' : `.${fraction}`}`;
+}

@@ -1,0 +1,55 @@
+import type { ProviderFailure } from '../chat/failure.ts';
+import type { AnthropicMessagesQuirks } from '../wire/anthropic-messages/request.ts';
+import type { OpenAiChatQuirks } from '../wire/openai-chat/request.ts';
+
+interface ProviderBase {
+  /** The `type` of a ModelProvider. */
+  id: string;
+  /** URL before the paths, without a slash at its end; absent where the resource must say it. */
+  baseURL?: string;
+  /** The header that carries the key, and the scheme before it, if one. */
+  auth: { header: string; scheme?: string };
+  /** Further headers of every call. */
+  headers: Readonly<Record<string, string>>;
+  /** Request headers of clients of the same dialect that are passed on; none of them may carry identity. */
+  passHeaders: readonly string[];
+  /** Paths after the base URL. */
+  paths: { chat: string; models: string; countTokens?: string };
+  /** The provider in the price list; absent: found by base URL. */
+  priceList?: string;
+  /** Overrides how the codec reads an error; undefined: the codec's own reading. */
+  error?: (status: number, body: unknown) => ProviderFailure | undefined;
+}
+
+/** One provider as data: which wire it speaks, where, with which header, and how it differs. */
+export type ProviderDeclaration =
+  | (ProviderBase & { wire: 'openai-chat'; quirks: OpenAiChatQuirks })
+  | (ProviderBase & { wire: 'anthropic-messages'; quirks: AnthropicMessagesQuirks });
+
+/** Checks a declaration when its module loads and freezes it. Throws TypeError naming the field. */
+export function defineProvider<T extends ProviderDeclaration>(declaration: T): Readonly<T> {
+  const fault = (field: string, must: string): never => {
+    throw new TypeError(`provider ${declaration.id}: ${field} ${must}`);
+  };
+  if (!/^[a-z][a-z0-9-]*$/.test(declaration.id)) fault('id', 'must be lower case');
+  if (declaration.baseURL !== undefined && !/^https:\/\/[^\s]*[^/\s]$/.test(declaration.baseURL)) {
+    fault('baseURL', 'must be https and end without a slash');
+  }
+  for (const header of [declaration.auth.header, ...Object.keys(declaration.headers), ...declaration.passHeaders]) {
+    if (header !== header.toLowerCase()) fault('headers', 'must be lower case');
+  }
+  for (const path of Object.values(declaration.paths)) {
+    if (!path.startsWith('/')) fault('paths', 'must begin with a slash');
+  }
+  return Object.freeze(declaration);
+}
+
+/** The headers of a call: the declared ones and the credential, if there is one. */
+export function callHeaders(provider: ProviderDeclaration, key: string | undefined): Record<string, string> {
+  const headers: Record<string, string> = { 'content-type': 'application/json', ...provider.headers };
+  if (key !== undefined) {
+    const { header, scheme } = provider.auth;
+    headers[header] = scheme === undefined ? key : `${scheme} ${key}`;
+  }
+  return headers;
+}

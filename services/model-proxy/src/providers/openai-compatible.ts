@@ -1,0 +1,13 @@
+import { defineProvider } from './define-provider.ts';
+
+/** Any server that speaks OpenAI's chat completions, such as vLLM, Ollama or OpenRouter. */
+export const openaiCompatible = defineProvider({
+  id: 'openai-compatible',
+  wire: 'openai-chat',
+  auth: { header: 'authorization', scheme: 'Bearer' },
+  headers: {},
+  passHeaders: [],
+  paths: { chat: '/chat/completions', models: '/models' },
+  // Most of them know the older name only, take top_k, and reject or ignore the role developer.
+  quirks: { maxTokensField: 'max_tokens', topK: true },
+});

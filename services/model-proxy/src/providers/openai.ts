@@ -1,0 +1,14 @@
+import { defineProvider } from './define-provider.ts';
+
+/** OpenAI's own API. */
+export const openai = defineProvider({
+  id: 'openai',
+  wire: 'openai-chat',
+  baseURL: 'https://api.openai.com/v1',
+  auth: { header: 'authorization', scheme: 'Bearer' },
+  headers: {},
+  passHeaders: [],
+  paths: { chat: '/chat/completions', models: '/models' },
+  priceList: 'openai',
+  quirks: { maxTokensField: 'max_completion_tokens', developerRole: true },
+});

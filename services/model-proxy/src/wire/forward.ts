@@ -1,0 +1,37 @@
+import type { JsonObject, Message } from '../chat/message.ts';
+import type { FunctionTool, Tool } from '../chat/tools.ts';
+
+/** What the gateway changes in a request that stays in its dialect; everything that is absent stays as it is. */
+export interface RequestChanges {
+  /** The model's name at the provider. */
+  model?: string;
+  stream?: boolean;
+  /** Asks an OpenAI stream for usage; Anthropic's streams carry it always. */
+  streamUsage?: boolean;
+  /** The limit of output tokens, under the field that the body uses already or that `maxTokensField` names. */
+  maxTokens?: number;
+  maxTokensField?: 'max_tokens' | 'max_completion_tokens';
+  /** False takes the tool out, from `tools` or from the field that declares it. */
+  keepTool?: (tool: Tool) => boolean;
+  /** Tools that the gateway runs. */
+  addTools?: readonly FunctionTool[];
+  /** Instruction text put before all other. */
+  prependSystem?: readonly string[];
+  /** New texts of tool results by call id; their other blocks go. */
+  toolResults?: ReadonlyMap<string, string>;
+  /** Messages put at the end: the gateway's own rounds with the model. */
+  appendMessages?: readonly Message[];
+}
+
+/** True where the bytes may stay but for top-level scalars, so that `spliceBody` can do it. */
+export function isScalarChange(changes: RequestChanges): boolean {
+  const { model, streamUsage, ...others } = changes;
+  return (model !== undefined || streamUsage !== undefined || Object.keys(changes).length === 0) && Object.keys(others).length === 0;
+}
+
+/** A copy of an object without some fields. */
+export function without(body: JsonObject, fields: readonly string[]): JsonObject {
+  const copy = { ...body };
+  for (const field of fields) delete copy[field];
+  return copy;
+}

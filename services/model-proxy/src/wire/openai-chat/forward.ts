@@ -1,0 +1,78 @@
+import { asArray, asObject, asString, isObject } from '../../chat/json.ts';
+import type { JsonObject } from '../../chat/message.ts';
+import type { Unsupported } from '../../chat/request.ts';
+import type { RequestChanges } from '../forward.ts';
+import { encodeMessages } from './messages.ts';
+import type { OpenAiChatQuirks } from './request.ts';
+import { decodeTool, decodeToolChoice, decodeTools, encodeFunctionTool } from './tools.ts';
+
+/**
+ * Applies changes to a chat completion request and keeps every other field, known or not. The body itself is not
+ * changed; unchanged parts are shared.
+ */
+export function forwardRequest(body: JsonObject, changes: RequestChanges, quirks: OpenAiChatQuirks = {}): JsonObject {
+  const forwarded: JsonObject = { ...body };
+  if (changes.model !== undefined) forwarded.model = changes.model;
+  if (changes.stream !== undefined) forwarded.stream = changes.stream;
+  if (changes.streamUsage !== undefined && forwarded.stream === true) {
+    forwarded.stream_options = { ...asObject(body.stream_options), include_usage: changes.streamUsage };
+  }
+  if (changes.maxTokens !== undefined) setMaxTokens(forwarded, changes, quirks);
+  if (changes.keepTool || changes.addTools?.length) changeTools(forwarded, changes);
+  if (changes.prependSystem?.length || changes.toolResults?.size || changes.appendMessages?.length) {
+    forwarded.messages = changeMessages(asArray(body.messages), changes, quirks);
+  }
+  return forwarded;
+}
+
+function setMaxTokens(forwarded: JsonObject, changes: RequestChanges, quirks: OpenAiChatQuirks): void {
+  const used = ['max_completion_tokens', 'max_tokens'].filter((field) => typeof forwarded[field] === 'number');
+  const fallback = changes.maxTokensField ?? quirks.maxTokensField ?? 'max_completion_tokens';
+  for (const field of used.length > 0 ? used : [fallback]) forwarded[field] = changes.maxTokens;
+}
+
+function changeTools(forwarded: JsonObject, changes: RequestChanges): void {
+  const keep = changes.keepTool ?? (() => true);
+  const tools: unknown[] = asArray(forwarded.tools).filter((tool, index) => keep(decodeTool(tool, `tools[${index}]`)));
+  for (const tool of changes.addTools ?? []) tools.push(encodeFunctionTool(tool));
+  for (const field of ['web_search_options', 'plugins']) {
+    if (forwarded[field] === undefined) continue;
+    const declared = decodeTools({ [field]: forwarded[field] });
+    const kept = declared.filter(keep);
+    if (kept.length === declared.length) continue;
+    if (kept.length === 0) delete forwarded[field];
+    else forwarded[field] = kept.map((tool) => ('definition' in tool ? tool.definition : {}));
+  }
+  if (tools.length > 0) {
+    forwarded.tools = tools;
+    const choice = decodeToolChoice(forwarded.tool_choice);
+    const names = new Set(tools.map(toolName));
+    // A choice that names a hidden tool would make the provider refuse, and tell the client that it exists.
+    if (choice?.type === 'tool' && !names.has(choice.name)) delete forwarded.tool_choice;
+    if (choice?.type === 'allowed' && !choice.names.every((name) => names.has(name))) delete forwarded.tool_choice;
+  } else {
+    delete forwarded.tools;
+    delete forwarded.tool_choice;
+    delete forwarded.parallel_tool_calls;
+  }
+}
+
+function toolName(tool: unknown): string | undefined {
+  const object = asObject(tool);
+  return asString(asObject(object?.function ?? object?.custom)?.name);
+}
+
+function changeMessages(messages: readonly unknown[], changes: RequestChanges, quirks: OpenAiChatQuirks): unknown[] {
+  const system = (changes.prependSystem ?? []).map((content) => ({ role: 'system', content }));
+  const results = changes.toolResults;
+  const changed = !results
+    ? messages
+    : messages.map((message) => {
+        if (!isObject(message) || message.role !== 'tool') return message;
+        const text = results.get(asString(message.tool_call_id) ?? '');
+        return text === undefined ? message : { ...message, content: text };
+      });
+  // What the gateway appends is text and calls, which this dialect can always say.
+  const ignored: Unsupported[] = [];
+  return [...system, ...changed, ...encodeMessages([], changes.appendMessages ?? [], quirks, ignored)];
+}
