@@ -1,0 +1,157 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type ListenOptions, listen, type RecordedRequest, recordRequest } from './listening.ts';
+import { faults } from './provider-faults.ts';
+import {
+  type FakeReply,
+  renderError,
+  renderFrames,
+  renderWhole,
+  type Wire,
+  type WireRequest,
+} from './provider-wire.ts';
+
+export { findSecret, type RecordedRequest } from './listening.ts';
+export type { FakeReply, WireRequest } from './provider-wire.ts';
+
+/** How a fake model answers: always the same, or by the request. */
+export type FakeScript = FakeReply | ((request: WireRequest) => FakeReply);
+
+/** How a fake provider listens and whom it answers. */
+export interface FakeProviderOptions extends ListenOptions {
+  /** Demanded as bearer or `x-api-key`; absent: none. */
+  readonly key?: string;
+}
+
+/** A model provider under a test's control. */
+export interface FakeProvider {
+  readonly url: string;
+  /** Base URL for the `openai` SDK and providers of that type. */
+  readonly openAiUrl: string;
+  /** Base URL for the `@anthropic-ai/sdk` and providers of that type. */
+  readonly anthropicUrl: string;
+  /** All requests so far, in order of arrival, also those answered wrongly or with 401. */
+  readonly requests: RecordedRequest[];
+  /** Sets what `model` answers from now on. Names in `faults` cannot be taken. */
+  script(model: string, reply: FakeScript): void;
+  /** Forgets recorded requests and how often `flaky-N` was asked. */
+  clear(): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a provider on the OpenAI and Anthropic wire at `/openai/v1` and `/anthropic/v1`.
+ * Any unknown model echoes the last message; `broken-*` break (see `faults`), `broken-slow` answers after 1.5 s with 200 ms between
+ * chunks, `flaky-N` fails N times with 500 and then answers. Every request is recorded whole.
+ */
+export async function startFakeProvider(options: FakeProviderOptions = {}): Promise<FakeProvider> {
+  const requests: RecordedRequest[] = [];
+  const scripts = new Map<string, FakeScript>([
+    ['broken-slow', { text: 'Slow but right.', delayMs: 1500, chunkDelayMs: 200 }],
+  ]);
+  const asked = new Map<string, number>();
+  const closing = new AbortController();
+
+  const handle = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    const gone = new AbortController();
+    const recorded = await recordRequest(req);
+    requests.push(recorded);
+    res.once('close', () => {
+      recorded.aborted = !res.writableFinished && !closing.signal.aborted;
+      gone.abort();
+    });
+    const wire: Wire = recorded.path.startsWith('/anthropic') ? 'anthropic' : 'openai';
+    const given = recorded.headers['x-api-key'] ?? recorded.headers.authorization?.replace(/^Bearer /, '');
+    if (options.key !== undefined && given !== options.key)
+      return sendError(res, wire, 401, 'Incorrect API key provided.');
+    const request = wireRequest(wire, recorded);
+    const path = recorded.path.split('?')[0];
+    if (path === `/${wire}/v1/models`)
+      return sendJson(res, {
+        object: 'list',
+        data: [...scripts.keys(), 'fake'].map((id) => ({ id, object: 'model' })),
+      });
+    if (path === '/anthropic/v1/messages/count_tokens')
+      return sendJson(res, { input_tokens: Math.ceil(recorded.body.length / 4) });
+    if (path !== (wire === 'openai' ? '/openai/v1/chat/completions' : '/anthropic/v1/messages'))
+      return sendError(res, wire, 404, 'Unknown path.');
+
+    const fault = faults[request.model];
+    if (fault !== undefined) return fault(res, request, AbortSignal.any([gone.signal, closing.signal]));
+    const times = (asked.get(request.model) ?? 0) + 1;
+    asked.set(request.model, times);
+    const flaky = Number(/^flaky-(\d+)$/.exec(request.model)?.[1] ?? 0);
+    if (times <= flaky) return sendError(res, wire, 500, `Failure ${times} of ${flaky}.`);
+    const script = scripts.get(request.model) ?? { text: lastText(request) };
+    await sendReply(res, request, typeof script === 'function' ? script(request) : script, gone.signal);
+  };
+
+  const listening = await listen((req, res) => {
+    handle(req, res).catch((error: Error) => {
+      if (error.name !== 'AbortError' && !res.headersSent) res.writeHead(500).end(error.message);
+    });
+  }, options);
+  return {
+    url: listening.url,
+    openAiUrl: `${listening.url}/openai/v1`,
+    anthropicUrl: `${listening.url}/anthropic`,
+    requests,
+    script: (model, reply) => {
+      if (model in faults) throw new Error(`${model} is broken on purpose and cannot be scripted`);
+      scripts.set(model, reply);
+    },
+    clear: () => {
+      requests.length = 0;
+      asked.clear();
+    },
+    close: () => {
+      closing.abort();
+      return listening.close();
+    },
+  };
+}
+
+function wireRequest(wire: Wire, { json }: RecordedRequest): WireRequest {
+  const body = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>;
+  const options = body.stream_options as { include_usage?: boolean } | undefined;
+  return {
+    wire,
+    model: String(body.model ?? ''),
+    stream: body.stream === true,
+    includeUsage: options?.include_usage === true,
+    json: body,
+  };
+}
+
+async function sendReply(
+  res: ServerResponse,
+  request: WireRequest,
+  reply: FakeReply,
+  signal: AbortSignal,
+): Promise<void> {
+  if (reply.delayMs !== undefined) await wait(reply.delayMs, undefined, { signal });
+  if (!request.stream) return sendJson(res, renderWhole(request, reply));
+  res.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
+  for (const frame of renderFrames(request, reply)) {
+    if (signal.aborted) return;
+    await new Promise((written) => res.write(frame, written));
+    if (reply.chunkDelayMs !== undefined) await wait(reply.chunkDelayMs, undefined, { signal });
+  }
+  res.end();
+}
+
+function sendJson(res: ServerResponse, body: unknown): void {
+  res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+function sendError(res: ServerResponse, wire: Wire, status: number, message: string): void {
+  res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(renderError(wire, status, message)));
+}
+
+/** The text of the last message, whichever form its content has. */
+function lastText({ json }: WireRequest): string {
+  const last = Array.isArray(json.messages) ? (json.messages.at(-1) as { content?: unknown } | undefined) : undefined;
+  if (typeof last?.content === 'string') return last.content;
+  const parts = Array.isArray(last?.content) ? (last.content as { text?: string; content?: unknown }[]) : [];
+  return parts.map((part) => part.text ?? (typeof part.content === 'string' ? part.content : '')).join('') || 'ok';
+}

@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node';
+import {
+  type CallToolResult,
+  createMcpHandler,
+  isInitializeRequest,
+  legacyStatelessFallback,
+  Server,
+  type Tool,
+} from '@modelcontextprotocol/server';
+import { type ListenOptions, listen, type RecordedRequest, recordRequest } from './listening.ts';
+
+export { findSecret, type RecordedRequest } from './listening.ts';
+
+/** What a tool gets besides its arguments. */
+export interface FakeToolContext {
+  /** Fires when the caller cancels or leaves. */
+  readonly signal: AbortSignal;
+}
+
+/** A tool under a test's control. What `run` returns is sent as it is, whether or not it fits `outputSchema`. */
+export interface FakeTool {
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly inputSchema?: Tool['inputSchema'];
+  readonly outputSchema?: Tool['outputSchema'];
+  readonly annotations?: Tool['annotations'];
+  readonly run: (args: Record<string, unknown>, context: FakeToolContext) => CallToolResult | Promise<CallToolResult>;
+}
+
+/** How a fake tool server listens and what it speaks. */
+export interface FakeToolServerOptions extends ListenOptions {
+  readonly tools?: readonly FakeTool[];
+  /** Demanded as bearer; absent: none. */
+  readonly key?: string;
+  /** Which revisions it serves; default both. `2025-11-25` stands for all of the older line. */
+  readonly revisions?: 'both' | '2025-11-25' | '2026-07-28';
+  /** Gives session ids to the older line and demands them; stateless otherwise. Only with `revisions: '2025-11-25'`. */
+  readonly sessions?: boolean;
+  /** Tools to a page of `tools/list`; all on one when absent. */
+  readonly pageSize?: number;
+}
+
+/** A way to answer wrongly before MCP is even reached. */
+export type ToolServerFault = 'hang' | 'garbage' | 'status-500' | 'cut';
+
+/** An MCP server over Streamable HTTP under a test's control. */
+export interface FakeToolServer {
+  /** The MCP endpoint. */
+  readonly url: string;
+  /** Every HTTP request, with headers and body, in order of arrival. */
+  readonly requests: RecordedRequest[];
+  /** Every tool call that reached a tool. */
+  readonly calls: { readonly name: string; readonly arguments: Record<string, unknown> }[];
+  /** Adds a tool or changes its definition in place (drift), and tells listening clients. */
+  setTool(tool: FakeTool): void;
+  removeTool(name: string): void;
+  /** Makes every request fail until called with undefined. */
+  setFault(fault: ToolServerFault | undefined): void;
+  /** Forgets all sessions, as a restart does. */
+  dropSessions(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts a tool server at `/mcp`. */
+export async function startFakeToolServer(options: FakeToolServerOptions = {}): Promise<FakeToolServer> {
+  const tools = new Map((options.tools ?? []).map((tool) => [tool.name, tool]));
+  const requests: RecordedRequest[] = [];
+  const calls: { name: string; arguments: Record<string, unknown> }[] = [];
+  const sessions = new Map<string, NodeStreamableHTTPServerTransport>();
+  let fault: ToolServerFault | undefined;
+
+  const build = () => buildServer(tools, calls, options.pageSize);
+  const modern = createMcpHandler(build, { legacy: options.revisions === '2026-07-28' ? 'reject' : 'stateless' });
+  const handler = toNodeHandler(
+    options.revisions === '2025-11-25' ? { fetch: legacyStatelessFallback(build) } : modern,
+  );
+
+  const listening = await listen(async (req, res) => {
+    const recorded = await recordRequest(req);
+    requests.push(recorded);
+    res.once('close', () => {
+      recorded.aborted = !res.writableFinished;
+    });
+    if (fault !== undefined) {
+      if (fault === 'hang') return;
+      if (fault === 'cut') return void res.destroy();
+      res
+        .writeHead(fault === 'garbage' ? 200 : 500, { 'content-type': 'text/html' })
+        .end('<h1>Not what you asked for</h1>');
+      return;
+    }
+    if (options.key !== undefined && recorded.headers.authorization !== `Bearer ${options.key}`) {
+      res.writeHead(401, { 'content-type': 'application/json', 'www-authenticate': 'Bearer realm="fake"' });
+      res.end('{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"unauthenticated"}}');
+      return;
+    }
+    if (options.sessions !== true)
+      return void (await handler(req as Parameters<typeof handler>[0], res, recorded.json));
+    const id = recorded.headers['mcp-session-id'];
+    const transport =
+      id === undefined && isInitializeRequest(recorded.json) ? await openSession() : sessions.get(id ?? '');
+    if (transport === undefined) {
+      res.writeHead(id === undefined ? 400 : 404, { 'content-type': 'application/json' });
+      res.end('{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"no such session"}}');
+      return;
+    }
+    await transport.handleRequest(req, res, recorded.json);
+  }, options);
+
+  async function openSession(): Promise<NodeStreamableHTTPServerTransport> {
+    const id = randomUUID();
+    const transport = new NodeStreamableHTTPServerTransport({ sessionIdGenerator: () => id });
+    sessions.set(id, transport);
+    await build().connect(transport);
+    transport.onclose = () => sessions.delete(id);
+    return transport;
+  }
+
+  const dropSessions = async () => {
+    for (const transport of [...sessions.values()]) await transport.close();
+    sessions.clear();
+  };
+  return {
+    url: `${listening.url}/mcp`,
+    requests,
+    calls,
+    setTool: (tool) => {
+      tools.set(tool.name, tool);
+      modern.notify.toolsChanged();
+    },
+    removeTool: (name) => {
+      tools.delete(name);
+      modern.notify.toolsChanged();
+    },
+    setFault: (next) => {
+      fault = next;
+    },
+    dropSessions,
+    close: async () => {
+      await dropSessions();
+      await modern.close();
+      await listening.close();
+    },
+  };
+}
+
+function buildServer(
+  tools: ReadonlyMap<string, FakeTool>,
+  calls: FakeToolServer['calls'],
+  pageSize: number | undefined,
+): Server {
+  const server = new Server(
+    { name: 'fake-tools', version: '1.0.0' },
+    { capabilities: { tools: { listChanged: true } } },
+  );
+  server.setRequestHandler('tools/list', ({ params }) => {
+    const all = [...tools.values()].map(
+      ({ run: _, ...definition }): Tool => ({ inputSchema: { type: 'object' }, ...definition }),
+    );
+    if (pageSize === undefined) return { tools: all };
+    const from = Number(params?.cursor ?? 0);
+    const next = from + pageSize;
+    return { tools: all.slice(from, next), ...(next < all.length ? { nextCursor: String(next) } : {}) };
+  });
+  server.setRequestHandler('tools/call', async ({ params }, context) => {
+    const tool = tools.get(params.name);
+    if (tool === undefined) return { content: [{ type: 'text', text: `Unknown tool: ${params.name}` }], isError: true };
+    calls.push({ name: params.name, arguments: params.arguments ?? {} });
+    return tool.run(params.arguments ?? {}, { signal: context.mcpReq.signal });
+  });
+  return server;
+}
