@@ -1,0 +1,49 @@
+import { describe, expect, it } from '@jest/globals';
+import type { JsonValue } from '@sallyport/turn/canonical-json';
+import { CALL_VARIABLES, ConditionFault, compileCondition, ruleValue } from './expression.ts';
+
+const evaluate = (text: string, args: JsonValue) =>
+  compileCondition(text, CALL_VARIABLES).evaluate({ args: ruleValue(args) });
+
+describe('conditions', () => {
+  it.each<[string, JsonValue, boolean | undefined]>([
+    ['args.to.endsWith("@example.com")', { to: 'a@example.com' }, true],
+    ['args.to.lowerAscii().endsWith("@example.com")', { to: 'a@EXAMPLE.com' }, true],
+    ['args.n > 3', { n: 4 }, true],
+    ['args.n == 4', { n: 4 }, true],
+    ['args.l.all(x, x in ["a", "b"])', { l: ['a', 'b'] }, true],
+    ['has(args.cc)', {}, false],
+    ['type(args.n) == string', { n: 1 }, false],
+    ['args.missing == 1', {}, undefined],
+    ['args.constructor == 1', {}, undefined],
+    ['args.n', { n: 4 }, undefined],
+    ['args.s.matches("(a+)+$")', { s: `${'a'.repeat(60)}!` }, false],
+  ])('%s on %j is %s', (text, args, expected) => {
+    expect(evaluate(text, args)).toBe(expected);
+  });
+
+  it('[policy:cel-errors-deny] a list longer than the bound makes a condition that walks it fail', () => {
+    const long = Array.from({ length: 129 }, () => 'a');
+    expect(evaluate('args.l.all(x, x == "a")', { l: long })).toBeUndefined();
+    expect(evaluate('size(args.l) == 129', { l: long })).toBe(true);
+  });
+
+  it.each([
+    ['args.to ==', /found/],
+    ['result.x == 1', /result is not known here/],
+    ['nothing', /nothing is not known here/],
+    ['args.a.all(x, args.b.all(y, args.c.all(z, x == y && y == z)))', /at most 150000/],
+    ['(args.a + args.a + args.a + args.a).all(x, args.b.all(y, x + y > 3.0 && y > 2.0))', /at most 150000/],
+  ])('[policy:cel-cost] %s is refused before it is used', (text, message) => {
+    expect(() => compileCondition(text, CALL_VARIABLES)).toThrow(ConditionFault);
+    expect(() => compileCondition(text, CALL_VARIABLES)).toThrow(message);
+  });
+
+  it('[policy:cel-cost] the dearest condition that is accepted takes less than 250 ms', () => {
+    const condition = compileCondition('args.a.all(x, args.b.all(y, x + y >= 0.0))', CALL_VARIABLES);
+    const list = Array.from({ length: 128 }, (_, index) => index);
+    const before = performance.now();
+    expect(condition.evaluate({ args: ruleValue({ a: list, b: list }) })).toBe(true);
+    expect(performance.now() - before).toBeLessThan(250);
+  });
+});

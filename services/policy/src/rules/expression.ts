@@ -1,0 +1,95 @@
+import { type CelInput, celEnv, isCelError, parse, plan } from '@bufbuild/cel';
+import { strings } from '@bufbuild/cel/ext';
+import type { JsonValue } from '@sallyport/turn/canonical-json';
+import { MAX_COST, MAX_LIST_SIZE, shapeOf } from './cost.ts';
+
+/** Names that a rule on calls may use. */
+export const CALL_VARIABLES = ['args', 'tool', 'principal', 'context', 'origins'] as const;
+/** Names that a rule on results may use. */
+export const RESULT_VARIABLES = ['result', 'args', 'tool', 'principal', 'isError', 'sizeBytes'] as const;
+
+/** A value prepared for CEL, with the size of its longest list or map. */
+export interface RuleValue {
+  readonly value: CelInput;
+  readonly longest: number;
+}
+
+/** Values by variable name. */
+export type RuleValues = Readonly<Record<string, RuleValue>>;
+
+/** A condition that can be evaluated any number of times. */
+export interface Condition {
+  /** Variables that it refers to. */
+  readonly variables: ReadonlySet<string>;
+  /** True or false; an error (also: not a boolean, a list too long) is `undefined`. */
+  evaluate(values: RuleValues): boolean | undefined;
+}
+
+/** Thrown for a condition that cannot be used; the message is for the author of the rule. */
+export class ConditionFault extends Error {}
+
+// Functions whose result can be longer than what goes in (replace, join, format, split) would void the cost bound.
+const STRING_FUNCTIONS = new Set(['charAt', 'indexOf', 'lastIndexOf', 'lowerAscii', 'upperAscii', 'substring', 'trim']);
+const ENVIRONMENT = celEnv({ funcs: strings.filter((one) => STRING_FUNCTIONS.has(one.name)) });
+
+/** Compiles a CEL condition over the given variables. Throws ConditionFault: syntax, unknown variable, cost. */
+export function compileCondition(text: string, variables: readonly string[]): Condition {
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse(text);
+  } catch (error) {
+    throw new ConditionFault(error instanceof Error ? error.message : 'the expression cannot be read');
+  }
+  const shape = shapeOf(parsed.expr);
+  // Names of types (`type(x) == string`) are identifiers too.
+  const unknown = [...shape.variables].find((name) => !variables.includes(name) && !TYPE_NAMES.has(name));
+  if (unknown !== undefined) throw new ConditionFault(`${unknown} is not known here; known: ${variables.join(', ')}`);
+  if (shape.cost > MAX_COST) {
+    throw new ConditionFault(
+      `may take ${shape.cost} steps for lists of ${MAX_LIST_SIZE}; at most ${MAX_COST} are allowed`,
+    );
+  }
+  let run: (values: Record<string, CelInput>) => unknown;
+  try {
+    run = plan(ENVIRONMENT, parsed) as typeof run;
+  } catch (error) {
+    throw new ConditionFault(error instanceof Error ? error.message : 'the expression cannot be planned');
+  }
+  const used = new Set(variables.filter((name) => shape.variables.has(name)));
+  return {
+    variables: used,
+    evaluate(values) {
+      const bindings: Record<string, CelInput> = {};
+      for (const name of used) {
+        const value = values[name];
+        if (value === undefined || (shape.iterates && value.longest > MAX_LIST_SIZE)) return undefined;
+        bindings[name] = value.value;
+      }
+      try {
+        const result = run(bindings);
+        return isCelError(result) || typeof result !== 'boolean' ? undefined : result;
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+const TYPE_NAMES = new Set(['bool', 'bytes', 'double', 'int', 'list', 'map', 'null_type', 'string', 'type', 'uint']);
+
+/** Prepares a JSON value for CEL. Objects become maps, so that no inherited property can be seen. */
+export function ruleValue(json: JsonValue): RuleValue {
+  let longest = 0;
+  const convert = (value: JsonValue): CelInput => {
+    if (value === null || typeof value !== 'object') return value;
+    if (Array.isArray(value)) {
+      longest = Math.max(longest, value.length);
+      return value.map(convert) as CelInput;
+    }
+    const entries = Object.entries(value);
+    longest = Math.max(longest, entries.length);
+    return new Map(entries.map(([key, member]) => [key, convert(member)])) as CelInput;
+  };
+  const value = convert(json);
+  return { value, longest };
+}

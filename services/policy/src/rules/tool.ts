@@ -1,0 +1,114 @@
+import { type ToolRef, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
+import type { ToolClass } from '@sallyport/turn/decision';
+import { type Grant, grantsClientTools, grantsTool } from '../access.ts';
+import type { TenantRules } from '../snapshot/tenant.ts';
+import type { ToolPolicyUnit } from '../snapshot/units.ts';
+
+/** The fields of a tool reference, as callers build it. */
+export type ToolRefFields = Pick<ToolRef, 'kind' | 'server' | 'serverUid' | 'owner' | 'name' | 'digest'>;
+
+/** A tool that may be used at all, with what ToolPolicies speak of it. */
+export interface KnownTool {
+  readonly toolClass: ToolClass;
+  readonly policies: readonly ToolPolicyUnit[];
+  /** True: allowed only where a rule says so. */
+  readonly needsAllow: boolean;
+}
+
+/** Why a tool may not be used, whatever rules say: an invariant, never covered by Observe (DESIGN §5). */
+export interface RefusedTool {
+  /** `hide`: to the model it looks as if the tool did not exist. */
+  readonly verdict: 'hide' | 'deny';
+  readonly rule: string;
+  readonly reason: string;
+}
+
+/** Names of the built-in rules, as decisions and records cite them. */
+export const BUILTIN = {
+  noSnapshot: 'builtin/no-snapshot',
+  notCaughtUp: 'builtin/not-caught-up',
+  unknownTool: 'builtin/unknown-tool',
+  access: 'builtin/access',
+  drift: 'builtin/definition-drift',
+  providerTool: 'builtin/provider-tool',
+  arguments: 'builtin/invalid-arguments',
+  untrustedArguments: 'builtin/untrusted-arguments',
+  authorised: 'builtin/authorised',
+  resultUntrusted: 'builtin/result-untrusted',
+  noQuarantineModel: 'builtin/no-quarantine-model',
+} as const;
+
+// Strictest first: where several policies name a class, the one that refuses most counts.
+const STRICTNESS: readonly ToolClass[] = ['sensitive', 'egress', 'write', 'read'];
+
+/** Finds a tool and checks that the grants let it be used. */
+export function knowTool(
+  tool: ToolRefFields | undefined,
+  grants: readonly Grant[],
+  rules: TenantRules,
+): KnownTool | RefusedTool {
+  switch (tool?.kind) {
+    case ToolRef_Kind.BROKERED:
+      return brokeredTool(tool, grants, rules);
+    case ToolRef_Kind.CLIENT: {
+      if (tool.name === '') return UNKNOWN;
+      if (!grantsClientTools(grants)) {
+        return refused(
+          'hide',
+          BUILTIN.access,
+          'No AccessPolicy lets this principal use functions that a client declares.',
+        );
+      }
+      const policies = rules.client.find(tool.owner, tool.name);
+      return { toolClass: declaredClass(policies), policies, needsAllow: false };
+    }
+    case ToolRef_Kind.PROVIDER: {
+      if (tool.name === '' || grants.length === 0) return UNKNOWN;
+      const policies = rules.provider.find(tool.owner, tool.name);
+      return { toolClass: declaredClass(policies), policies, needsAllow: true };
+    }
+    default:
+      return UNKNOWN;
+  }
+}
+
+/** Tells a refusal from a tool that rules decide on. */
+export function isRefused(tool: KnownTool | RefusedTool): tool is RefusedTool {
+  return 'verdict' in tool;
+}
+
+function brokeredTool(tool: ToolRefFields, grants: readonly Grant[], rules: TenantRules): KnownTool | RefusedTool {
+  const server = rules.servers.get(tool.server);
+  const known = server?.tools.get(tool.name);
+  if (server === undefined || tool.name === '' || known?.enabled === false) return UNKNOWN;
+  if (tool.serverUid !== '' && tool.serverUid !== server.uid) {
+    return refused('hide', BUILTIN.unknownTool, 'The tool belongs to a ToolServer that was replaced by another one.');
+  }
+  if (!grantsTool(grants, tool.server, tool.name)) {
+    return refused('hide', BUILTIN.access, 'No AccessPolicy within the scope of the credential allows this tool.');
+  }
+  if (known?.digest !== undefined && tool.digest !== '' && bareDigest(known.digest) !== bareDigest(tool.digest)) {
+    return refused('deny', BUILTIN.drift, 'The definition of the tool is not the reviewed one.');
+  }
+  return {
+    toolClass: known?.toolClass ?? server.defaultClass,
+    policies: rules.brokered.find(tool.server, tool.name),
+    needsAllow: false,
+  };
+}
+
+// Undeclared functions of clients, and tools that a provider runs, can send anything anywhere (DESIGN §5).
+function declaredClass(policies: readonly ToolPolicyUnit[]): ToolClass {
+  const declared = new Set(policies.map((policy) => policy.toolClass));
+  return STRICTNESS.find((one) => declared.has(one)) ?? 'egress';
+}
+
+function bareDigest(digest: string): string {
+  return digest.replace(/^sha256:/, '');
+}
+
+function refused(verdict: RefusedTool['verdict'], rule: string, reason: string): RefusedTool {
+  return { verdict, rule, reason };
+}
+
+const UNKNOWN = refused('hide', BUILTIN.unknownTool, 'No such tool is known.');

@@ -1,0 +1,113 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import { type AccessService, Action, type DecisionService } from '@sallyport/proto/policy/v1/policy_pb';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { Mode, Verdict } from '@sallyport/turn/decision';
+import { resolveAccess } from './access.ts';
+import { decideCalls, decideTools, type Setting, type ToolDecision } from './evaluate.ts';
+import { decideResult } from './evaluate-result.ts';
+import { readLabel, writeLabel } from './labels.ts';
+import type { PolicyMetrics } from './metrics.ts';
+import type { Snapshot } from './snapshot/tenant.ts';
+
+/** What the decision services are made of. */
+export interface DecisionOptions {
+  readonly snapshot: () => Snapshot | undefined;
+  readonly posture: Mode;
+  readonly accessCacheTtlMs: number;
+  readonly metrics: PolicyMetrics;
+}
+
+const ACTIONS: Readonly<Record<Verdict, Action>> = {
+  allow: Action.ALLOW,
+  deny: Action.DENY,
+  hide: Action.HIDE,
+  ask: Action.ASK,
+  quarantine: Action.QUARANTINE,
+};
+
+/** Who may use which models, tools and endpoints; `unavailable` while no snapshot was seen. */
+export function accessService(options: DecisionOptions): ServiceImpl<typeof AccessService> {
+  return {
+    async resolveAccess(request) {
+      const principal = principalOf(request);
+      const snapshot = options.snapshot();
+      if (snapshot === undefined) throw new GatewayError('unavailable', 'No policy is known yet.');
+      return {
+        grants: resolveAccess(principal, snapshot.tenants.get(principal.tenant)),
+        policyRevision: snapshot.revision,
+        cacheTtlMs: options.accessCacheTtlMs,
+      };
+    },
+  };
+}
+
+/** Decides calls, tool lists and results. */
+export function decisionService(options: DecisionOptions): ServiceImpl<typeof DecisionService> {
+  const setting = (): Setting => ({ snapshot: options.snapshot(), posture: options.posture });
+  return {
+    async decideCalls(request) {
+      const principal = principalOf(request);
+      const context = readLabel(request.context);
+      const decisions = decideCalls({ principal, context, calls: request.calls }, setting());
+      for (const decision of decisions) options.metrics.decided('call', decision);
+      return { decisions: decisions.map(writeDecision) };
+    },
+    async decideTools(request) {
+      const principal = principalOf(request);
+      const context = readLabel(request.context);
+      const decisions = decideTools({ principal, context, tools: request.tools }, setting());
+      for (const decision of decisions) options.metrics.decided('list', decision);
+      return { decisions: decisions.map(writeDecision), policyRevision: options.snapshot()?.revision ?? '' };
+    },
+    async decideResult(request) {
+      const principal = principalOf(request);
+      const { decision, label, question } = decideResult({ ...request, principal }, setting());
+      options.metrics.decided('result', decision);
+      return {
+        decision: writeDecision(decision),
+        label: writeLabel(label),
+        ...(question === undefined
+          ? {}
+          : {
+              question: {
+                model: question.model,
+                instruction: question.instruction,
+                fields: question.fields.map(({ name, type, values, description }) => ({
+                  name,
+                  type,
+                  values: values ?? [],
+                  description: description ?? '',
+                })),
+                list: question.list,
+                maxItems: question.list ? (question.maxItems ?? DEFAULT_MAX_ITEMS) : 0,
+              },
+            }),
+      };
+    },
+  };
+}
+
+// Said in the documentation of ToolPolicy.results[].quarantine.maxItems.
+const DEFAULT_MAX_ITEMS = 20;
+
+/** The principal of a request; without one, and without a tenant, nothing can be decided. */
+export function principalOf(request: { readonly principal?: Principal | undefined }): Principal {
+  const { principal } = request;
+  if (principal === undefined || principal.tenant === '' || principal.id === '') {
+    throw new GatewayError('invalid_request', 'The request names no principal.');
+  }
+  return principal;
+}
+
+function writeDecision(decision: ToolDecision) {
+  return {
+    verdict: ACTIONS[decision.verdict],
+    enforced: ACTIONS[decision.enforced],
+    observe: decision.mode === 'observe',
+    rule: decision.rule,
+    reason: decision.reason,
+    policyRevision: decision.policyRevision,
+    toolClass: decision.toolClass,
+  };
+}

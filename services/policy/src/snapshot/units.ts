@@ -1,0 +1,236 @@
+import { type AccessPolicySpec, accessPolicy } from '@sallyport/custom-resources/access-policy';
+import { durationMs, nanoUsd } from '@sallyport/custom-resources/fields';
+import { type LimitSpec, limit } from '@sallyport/custom-resources/limit';
+import { model } from '@sallyport/custom-resources/model';
+import { type QuarantineSpec, type ToolPolicySpec, toolPolicy } from '@sallyport/custom-resources/tool-policy';
+import { toolServer } from '@sallyport/custom-resources/tool-server';
+import type { Item } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import type { Mode, ToolClass } from '@sallyport/turn/decision';
+import { CALL_VARIABLES, type Condition, compileCondition, RESULT_VARIABLES } from '../rules/expression.ts';
+
+/** Resource kinds that policy watches. */
+export const KINDS = ['AccessPolicy', 'ToolPolicy', 'Limit', 'ToolServer', 'Model'] as const;
+/** One of them. */
+export type PolicyKind = (typeof KINDS)[number];
+
+/** A rule's condition: none (always), compiled, or unusable, which counts as an error at each evaluation. */
+export type When = undefined | Condition | 'unusable';
+
+/** A rule on calls, compiled. */
+export interface CompiledCallRule {
+  /** "<policy>/<rule>". */
+  readonly id: string;
+  readonly when: When;
+  readonly action: 'Allow' | 'Deny' | 'Hide';
+  readonly reason: string;
+}
+
+/** A rule on results, compiled. */
+export interface CompiledResultRule {
+  /** "<policy>/<rule>". */
+  readonly id: string;
+  readonly when: When;
+  readonly action: 'Allow' | 'Quarantine' | 'Deny';
+  readonly trusted: boolean;
+  readonly reason: string;
+  readonly question?: QuarantineSpec;
+}
+
+/** A ToolPolicy, compiled. */
+export interface ToolPolicyUnit {
+  readonly kind: 'ToolPolicy';
+  readonly name: string;
+  /** Undefined: the posture of the installation. */
+  readonly mode?: Mode;
+  /** What the named client or provider tools can do. */
+  readonly toolClass?: ToolClass;
+  readonly selects: Pick<ToolPolicySpec, 'tools' | 'clientTools' | 'providerTools'>;
+  readonly calls: readonly CompiledCallRule[];
+  readonly results: readonly CompiledResultRule[];
+  /** Its spec could not be read: what it selects is denied. */
+  readonly unusable: boolean;
+}
+
+/** An AccessPolicy. */
+export interface AccessPolicyUnit {
+  readonly kind: 'AccessPolicy';
+  readonly name: string;
+  readonly spec: AccessPolicySpec;
+}
+
+/** A ToolServer: which of its tools may be used at all, and what they can do. */
+export interface ToolServerUnit {
+  readonly kind: 'ToolServer';
+  readonly name: string;
+  readonly uid: string;
+  readonly defaultClass: ToolClass;
+  readonly tools: ReadonlyMap<
+    string,
+    { readonly toolClass: ToolClass; readonly digest?: string; readonly enabled: boolean }
+  >;
+}
+
+/** What a Limit bounds, by dimension; money in nano-USD. */
+export type LimitBounds = ReadonlyMap<'requests' | 'tokens' | 'nano_usd' | 'steps' | 'concurrency', number>;
+
+/** A Limit. */
+export interface LimitUnit {
+  readonly kind: 'Limit';
+  readonly name: string;
+  readonly uid: string;
+  readonly match: LimitSpec['match'];
+  readonly per: LimitSpec['per'];
+  readonly bounds: LimitBounds;
+  /** Undefined where nothing is counted by time. */
+  readonly windowMs?: number;
+  readonly failurePolicy: 'Open' | 'Closed';
+}
+
+/** A Model: only its public name counts here. */
+export interface ModelUnit {
+  readonly kind: 'Model';
+  readonly name: string;
+  readonly publicName: string;
+}
+
+/** One resource, ready for decisions. */
+export type Unit = ToolPolicyUnit | AccessPolicyUnit | ToolServerUnit | LimitUnit | ModelUnit;
+
+/** A compiled resource and what was wrong with it. */
+export interface Compiled {
+  /** Absent: nothing of it can be used, and leaving it out denies. */
+  readonly unit?: Unit;
+  readonly faults: readonly string[];
+}
+
+/** Compiles one resource. Never throws: faults name the place and what is denied because of them. */
+export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 'specJson'>): Compiled {
+  let json: unknown;
+  try {
+    json = JSON.parse(item.specJson);
+  } catch {
+    json = undefined;
+  }
+  switch (kind) {
+    case 'ToolPolicy':
+      return compileToolPolicy(item.name, json);
+    case 'AccessPolicy': {
+      const spec = accessPolicy.spec.safeParse(json);
+      return spec.success ? usable({ kind, name: item.name, spec: spec.data }) : unreadable(spec.error);
+    }
+    case 'ToolServer': {
+      const spec = toolServer.spec.safeParse(json);
+      if (!spec.success) return unreadable(spec.error);
+      const tools = spec.data.tools.map((tool) => {
+        const { name, enabled, digest } = tool;
+        const known = { toolClass: classOf(tool.class), enabled, ...(digest === undefined ? {} : { digest }) };
+        return [name, known] as const;
+      });
+      const defaultClass = classOf(spec.data.defaultClass);
+      return usable({ kind, name: item.name, uid: item.uid, defaultClass, tools: new Map(tools) });
+    }
+    case 'Limit': {
+      const spec = limit.spec.safeParse(json);
+      return spec.success ? usable(limitUnit(item, spec.data)) : unreadable(spec.error);
+    }
+    case 'Model': {
+      const spec = model.spec.safeParse(json);
+      if (!spec.success) return unreadable(spec.error);
+      return usable({ kind, name: item.name, publicName: spec.data.publicName ?? item.name });
+    }
+  }
+}
+
+function compileToolPolicy(name: string, json: unknown): Compiled {
+  const parsed = toolPolicy.spec.safeParse(json);
+  if (!parsed.success) {
+    return {
+      unit: { kind: 'ToolPolicy', name, selects: EVERYTHING, calls: [], results: [], unusable: true },
+      faults: [...unreadable(parsed.error).faults, 'every tool call of the tenant is denied until it can be read'],
+    };
+  }
+  const spec = parsed.data;
+  const faults: string[] = [];
+  const compile = (text: string | undefined, variables: readonly string[], at: string): When => {
+    if (text === undefined) return undefined;
+    try {
+      return compileCondition(text, variables);
+    } catch (error) {
+      faults.push(`${at}: ${(error as Error).message}`);
+      return 'unusable';
+    }
+  };
+  const calls = spec.calls.map((rule, index) => ({
+    id: `${name}/${rule.name}`,
+    when: compile(rule.when, CALL_VARIABLES, `calls[${index}].when`),
+    action: rule.action,
+    reason: oneLine(rule.reason),
+  }));
+  const results = spec.results.map((rule, index) => ({
+    id: `${name}/${rule.name}`,
+    when: compile(rule.when, RESULT_VARIABLES, `results[${index}].when`),
+    action: rule.action,
+    trusted: rule.trust === 'Trusted',
+    reason: oneLine(rule.reason ?? RESULT_REASONS[rule.action]),
+    ...(rule.quarantine === undefined ? {} : { question: rule.quarantine }),
+  }));
+  const unit: ToolPolicyUnit = {
+    kind: 'ToolPolicy',
+    name,
+    selects: { tools: spec.tools, clientTools: spec.clientTools, providerTools: spec.providerTools },
+    calls,
+    results,
+    unusable: false,
+    ...(spec.mode === undefined ? {} : { mode: spec.mode === 'Enforce' ? 'enforce' : 'observe' }),
+    ...(spec.class === undefined ? {} : { toolClass: classOf(spec.class) }),
+  };
+  return { unit, faults };
+}
+
+const EVERYTHING: ToolPolicyUnit['selects'] = {
+  tools: [{ server: '*', tool: '*' }],
+  clientTools: [{ client: '*', tool: '*' }],
+  providerTools: [{ provider: '*', type: '*' }],
+};
+
+const RESULT_REASONS = {
+  Allow: 'A rule hands this result on.',
+  Quarantine: 'A rule has this result read in quarantine.',
+  Deny: 'A rule withholds this result.',
+} as const;
+
+function limitUnit(item: Pick<Item, 'name' | 'uid'>, spec: LimitSpec): LimitUnit {
+  const bounds = new Map<'requests' | 'tokens' | 'nano_usd' | 'steps' | 'concurrency', number>();
+  if (spec.requests !== undefined) bounds.set('requests', spec.requests);
+  if (spec.tokens !== undefined) bounds.set('tokens', spec.tokens);
+  if (spec.usd !== undefined) bounds.set('nano_usd', nanoUsd(spec.usd));
+  if (spec.steps !== undefined) bounds.set('steps', spec.steps);
+  if (spec.concurrency !== undefined) bounds.set('concurrency', spec.concurrency);
+  return {
+    kind: 'Limit',
+    name: item.name,
+    uid: item.uid,
+    match: spec.match,
+    per: spec.per,
+    bounds,
+    failurePolicy: spec.failurePolicy ?? (spec.usd === undefined ? 'Open' : 'Closed'),
+    ...(spec.window === undefined ? {} : { windowMs: durationMs(spec.window) }),
+  };
+}
+
+function classOf(word: 'Read' | 'Write' | 'Egress' | 'Sensitive'): ToolClass {
+  return word.toLowerCase() as ToolClass;
+}
+
+// Reasons reach models and records; they are one plain line whatever the YAML says.
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+}
+
+function usable(unit: Unit): Compiled {
+  return { unit, faults: [] };
+}
+
+function unreadable(error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] }): Compiled {
+  return { faults: error.issues.map((issue) => `${issue.path.map(String).join('.') || 'spec'}: ${issue.message}`) };
+}
