@@ -27,5 +27,6 @@ export {
   type ToolPolicyStatus,
   toolPolicy,
 } from './tool-policy.ts';
+export { type RuleFault, toolPolicyFaults } from './tool-policy-faults.ts';
 export { type ToolServerSpec, type ToolServerStatus, toolServer } from './tool-server.ts';
 export { type VirtualKeySpec, type VirtualKeyStatus, virtualKey } from './virtual-key.ts';
