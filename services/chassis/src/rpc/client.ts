@@ -1,0 +1,138 @@
+import type { DescService } from '@bufbuild/protobuf';
+import { Client as GrpcClient, Metadata } from '@grpc/grpc-js';
+import type { TlsConfig } from '../config.ts';
+import { remainingMs, sleep } from '../deadline.ts';
+import { GatewayError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Component } from '../process.ts';
+import { inject } from '../tracing.ts';
+import { CALLER_KEY, DEPTH_KEY } from './call-context.ts';
+import { bidiCall, clientStreamCall, serverStreamCall, unaryCall } from './calls.ts';
+import { channelCredentials } from './credentials.ts';
+import { type MethodWire, methodsOf } from './definition.ts';
+import type { CallOptions, Client } from './types.ts';
+
+export type { BidiHandle, CallOptions, Client } from './types.ts';
+
+/** How a peer is reached. */
+export interface RpcChannelOptions {
+  /** `dns:///name:port` of a headless Service, so that calls spread over its pods. */
+  readonly target: string;
+  readonly tls: TlsConfig | undefined;
+  /** Our own service name. */
+  readonly self: string;
+  /** Service name that the peer's certificate must carry; absent: the host name of the target. */
+  readonly peer?: string;
+  readonly log: Logger;
+  readonly metrics?: Metrics;
+}
+
+/** The connection to one peer, shared by its clients. */
+export interface RpcChannel extends Component {
+  readonly grpc: GrpcClient;
+  readonly self: string;
+  readonly budget: RetryBudget;
+  close(): void;
+}
+
+/** How many retries are left: each call earns a tenth, each retry costs one, so that retries never double a load. */
+export interface RetryBudget {
+  earn(): void;
+  spend(): boolean;
+}
+
+const MESSAGE_BYTES = 32 * 1024 * 1024;
+const ATTEMPTS = 3;
+const BACKOFF_MS = 20;
+const BUDGET = 10;
+
+/** Opens a channel lazily: nothing is connected before the first call, so services start in any order. */
+export function rpcChannel(options: RpcChannelOptions): RpcChannel {
+  const grpc = new GrpcClient(options.target, channelCredentials(options.tls, options.peer), {
+    'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+    'grpc.service_config_disable_resolution': 1,
+    // Retries are made here (see `retrying`), where the method's idempotency is known.
+    'grpc.enable_retries': 0,
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.keepalive_permit_without_calls': 1,
+    'grpc.initial_reconnect_backoff_ms': 250,
+    // The default of 120 s would keep a replica cut off long after its peer is back.
+    'grpc.max_reconnect_backoff_ms': 2_000,
+    'grpc.dns_min_time_between_resolutions_ms': 5_000,
+    'grpc.enable_http_proxy': 0,
+    'grpc.max_receive_message_length': MESSAGE_BYTES,
+    'grpc.max_send_message_length': MESSAGE_BYTES,
+  });
+  const close = () => grpc.close();
+  return { name: `channel to ${options.target}`, grpc, self: options.self, budget: retryBudget(), close, stop: close };
+}
+
+/** A typed client of one service over a channel. */
+export function rpcClient<S extends DescService>(service: S, channel: RpcChannel): Client<S> {
+  return Object.fromEntries(
+    methodsOf(service).map((method) => [method.localName, caller(method, channel)]),
+  ) as Client<S>;
+}
+
+function caller(method: MethodWire, channel: RpcChannel): unknown {
+  const wire = { client: channel.grpc, method, metadata: (options: CallOptions) => metadataOf(channel.self, options) };
+  switch (method.kind) {
+    case 'unary':
+      return (request: object, options: CallOptions) => {
+        if (options.timeoutMs === Number.POSITIVE_INFINITY) throw new TypeError(`${method.name} needs a timeout`);
+        const attempt = (timeoutMs: number) => unaryCall(wire, request, { ...options, timeoutMs });
+        channel.budget.earn();
+        return method.idempotent ? retrying(attempt, options, channel.budget) : attempt(options.timeoutMs);
+      };
+    case 'server_streaming':
+      return (request: object, options: CallOptions) => serverStreamCall(wire, request, options);
+    case 'client_streaming':
+      return (requests: AsyncIterable<object>, options: CallOptions) => clientStreamCall(wire, requests, options);
+    case 'bidi_streaming':
+      return (options: CallOptions) => bidiCall(wire, options);
+  }
+}
+
+function metadataOf(self: string, options: CallOptions): Metadata {
+  const metadata = options.wait === true ? new Metadata({ waitForReady: true }) : new Metadata();
+  metadata.set(CALLER_KEY, self);
+  if (options.depth !== undefined && options.depth > 0) metadata.set(DEPTH_KEY, String(options.depth));
+  inject((name, value) => metadata.set(name, value));
+  return metadata;
+}
+
+/** Tries again, within the same deadline, what failed because the peer could not be reached. */
+async function retrying<T>(
+  attempt: (timeoutMs: number) => Promise<T>,
+  options: CallOptions,
+  budget: RetryBudget,
+): Promise<T> {
+  const deadlineMs = Date.now() + options.timeoutMs;
+  for (let tried = 1; ; tried++) {
+    try {
+      return await attempt(remainingMs(deadlineMs));
+    } catch (error) {
+      const retry = error instanceof GatewayError && error.code === 'unavailable' && error.retryAfterMs === undefined;
+      const pause = BACKOFF_MS * 2 ** (tried - 1) * (0.5 + Math.random());
+      if (!retry || tried >= ATTEMPTS || remainingMs(deadlineMs) <= pause || !budget.spend()) throw error;
+      await sleep(pause, options.signal);
+    }
+  }
+}
+
+/** Makes a full retry budget. */
+export function retryBudget(): RetryBudget {
+  let tokens = BUDGET;
+  return {
+    earn() {
+      tokens = Math.min(BUDGET, tokens + 0.1);
+    },
+    spend() {
+      if (tokens < 1) return false;
+      tokens -= 1;
+      return true;
+    },
+  };
+}
