@@ -1,5 +1,6 @@
 import { calcPrice, type ModelPrice } from '@pydantic/genai-prices';
 import type { Usage } from './chat/usage.ts';
+import { findProvider } from './providers/index.ts';
 
 /** Prices that an operator wrote: USD for a million tokens, as decimal strings such as `0.15`. */
 export interface PriceOverride {
@@ -34,8 +35,8 @@ export interface Price {
 /** A price, or why there is none. */
 export type PriceLookup = { price: Price; reason?: undefined } | { price: null; reason: string };
 
-/** A cost in integer nano-USD, or null with the reason why it is unknown. */
-export type Cost = { nanoUsd: number; reason?: undefined } | { nanoUsd: null; reason: string };
+/** A cost in integer nano-USD, or the reason why it is unknown. */
+export type Cost = { nanoUsd: number; reason?: undefined } | { nanoUsd: undefined; reason: string };
 
 const decimal = /^(\d{1,12})(?:\.(\d{1,9}))?$/;
 const free: Rate = { base: 0n, tiers: [] };
@@ -83,6 +84,8 @@ export interface PriceQuestion {
  * callers keep the answer: rates may change by the hour at some providers (`at`).
  */
 export function listPrice({ provider, baseUrl, model, at }: PriceQuestion): PriceLookup {
+  // Without either the list would guess the provider by the model's name.
+  if (provider === undefined && baseUrl === undefined) return { price: null, reason: 'the provider is unknown' };
   try {
     const found = calcPrice({ input_tokens: 0 }, model, {
       timestamp: at,
@@ -131,16 +134,16 @@ function plain(value: number): string {
 }
 
 /**
- * The cost of one call in nano-USD: summed exactly, rounded half up once. Null where usage or price is unknown, or
- * where the cost exceeds what a number holds exactly.
+ * The cost of one call in nano-USD: summed exactly, rounded half up once. Undefined where usage or price is unknown,
+ * or where the cost exceeds what a number holds exactly.
  */
 export function costOf(usage: Usage | undefined, lookup: PriceLookup): Cost {
-  if (!lookup.price) return { nanoUsd: null, reason: lookup.reason };
-  if (!usage) return { nanoUsd: null, reason: 'the provider told no usage' };
+  if (!lookup.price) return { nanoUsd: undefined, reason: lookup.reason };
+  if (!usage) return { nanoUsd: undefined, reason: 'the provider told no usage' };
   const { price } = lookup;
   const parts = [usage.input, usage.output, usage.cacheRead, usage.cacheWrite];
   if (!parts.every((tokens) => Number.isSafeInteger(tokens) && tokens >= 0)) {
-    return { nanoUsd: null, reason: 'the usage is not a count of tokens' };
+    return { nanoUsd: undefined, reason: 'the usage is not a count of tokens' };
   }
   const hour = Math.min(usage.cacheWrite1h ?? 0, usage.cacheWrite);
   const audioIn = Math.min(usage.inputAudio ?? 0, Math.max(0, usage.input - usage.cacheRead - usage.cacheWrite));
@@ -157,7 +160,7 @@ export function costOf(usage: Usage | undefined, lookup: PriceLookup): Cost {
     at(price.outputAudio, audioOut) +
     at(price.request, 1);
   const nano = (total + 500_000n) / 1_000_000n;
-  if (nano > BigInt(Number.MAX_SAFE_INTEGER)) return { nanoUsd: null, reason: 'the cost is out of range' };
+  if (nano > BigInt(Number.MAX_SAFE_INTEGER)) return { nanoUsd: undefined, reason: 'the cost is out of range' };
   return { nanoUsd: Number(nano) };
 }
 
@@ -165,6 +168,43 @@ function rateFor(rate: Rate, input: number): bigint {
   let found = rate.base;
   for (const tier of rate.tiers) if (input > tier.above) found = tier.rate;
   return found;
+}
+
+/** What a call is priced by: an override, else the price list under the provider's type or base URL. */
+export interface PricedCall {
+  /** The `type` of the ModelProvider. */
+  provider: string;
+  model: string;
+  baseURL?: string | undefined;
+  override?: PriceOverride | undefined;
+}
+
+/** How long a rate of the list is kept: some providers change theirs by the time of day. */
+const keepMs = 60_000;
+const mostKept = 1000;
+const kept = new Map<string, { lookup: PriceLookup; untilMs: number }>();
+const overrides = new WeakMap<PriceOverride, Price>();
+
+/** The cost of one call; looks a price up at most once a minute for each model. */
+export function priceOf(call: PricedCall, usage: Usage | undefined, nowMs: number = Date.now()): Cost {
+  if (call.override) {
+    let price = overrides.get(call.override);
+    if (!price) {
+      price = overridePrice(call.override);
+      overrides.set(call.override, price);
+    }
+    return costOf(usage, { price });
+  }
+  const key = `${call.provider}\n${call.model}\n${call.baseURL ?? ''}`;
+  let entry = kept.get(key);
+  if (!entry || entry.untilMs <= nowMs) {
+    if (kept.size >= mostKept) kept.clear();
+    const provider = findProvider(call.provider)?.priceList;
+    const lookup = listPrice({ provider, baseUrl: call.baseURL, model: call.model, at: new Date(nowMs) });
+    entry = { lookup, untilMs: nowMs + keepMs };
+    kept.set(key, entry);
+  }
+  return costOf(usage, entry.lookup);
 }
 
 /** Writes nano-USD as a decimal string of USD without trailing zeros: 1,500,000 is `0.0015`. */

@@ -13,11 +13,15 @@ export interface TextFact extends Place {
   text: string;
 }
 
-/** A picture, document or sound; `url` is set where the provider would fetch it, `fileId` where it is stored there. */
+/**
+ * A picture, document or sound; `url` is set where the provider would fetch it, `fileId` where it is stored there,
+ * `text` where the document is given as text.
+ */
 export interface AttachmentFact extends Place {
   kind: 'image' | 'file' | 'audio' | 'other';
   url?: string;
   fileId?: string;
+  text?: string;
 }
 
 /** A result that the client brings for the call `callId`; texts in order. */

@@ -26,7 +26,10 @@ export interface RequestChanges {
 /** True where the bytes may stay but for top-level scalars, so that `spliceBody` can do it. */
 export function isScalarChange(changes: RequestChanges): boolean {
   const { model, streamUsage, ...others } = changes;
-  return (model !== undefined || streamUsage !== undefined || Object.keys(changes).length === 0) && Object.keys(others).length === 0;
+  return (
+    (model !== undefined || streamUsage !== undefined || Object.keys(changes).length === 0) &&
+    Object.keys(others).length === 0
+  );
 }
 
 /** A copy of an object without some fields. */

@@ -10,7 +10,11 @@ const colon = 0x3a;
  * without fault and without duplicate keys. Clients write `model` first, so that long histories are not looked at.
  * Undefined where the bytes are not laid out so; the caller then writes the changed object instead.
  */
-export function spliceBody(bytes: Buffer, changes: Pick<RequestChanges, 'model' | 'streamUsage'>, body: Record<string, unknown>): Buffer | undefined {
+export function spliceBody(
+  bytes: Buffer,
+  changes: Pick<RequestChanges, 'model' | 'streamUsage'>,
+  body: Record<string, unknown>,
+): Buffer | undefined {
   const open = skipSpace(bytes, 0);
   if (bytes[open] !== openBrace) return undefined;
   const parts: Buffer[] = [];
@@ -38,7 +42,7 @@ function modelValue(bytes: Buffer, from: number): { start: number; end: number }
   for (;;) {
     if (bytes[at] !== quote) return undefined;
     const keyEnd = stringEnd(bytes, at);
-    const isModel = keyEnd - at === 7 && bytes.latin1Slice(at, keyEnd) === '"model"';
+    const isModel = keyEnd - at === 7 && bytes.toString('latin1', at, keyEnd) === '"model"';
     at = skipSpace(bytes, keyEnd);
     if (bytes[at] !== colon) return undefined;
     const start = skipSpace(bytes, at + 1);

@@ -1,5 +1,5 @@
-import { DecodeError } from '../../chat/failure.ts';
 import type { AssistantFact, AttachmentFact, RequestFacts, TextFact } from '../../chat/facts.ts';
+import { DecodeError } from '../../chat/failure.ts';
 import { asNumber, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import { decodeToolChoice, decodeTools } from './tools.ts';
@@ -10,7 +10,8 @@ import { decodeToolChoice, decodeTools } from './tools.ts';
  */
 export function inspectRequest(body: JsonObject, countOnly = false): RequestFacts {
   const { model, messages, stream } = body;
-  if (typeof model !== 'string' || model === '') throw new DecodeError('wrong_shape', 'model', 'must be a non-empty string');
+  if (typeof model !== 'string' || model === '')
+    throw new DecodeError('wrong_shape', 'model', 'must be a non-empty string');
   if (!Array.isArray(messages)) throw new DecodeError('wrong_shape', 'messages', 'must be an array');
   if (messages.length === 0) throw new DecodeError('wrong_shape', 'messages', 'must not be empty');
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
@@ -27,7 +28,10 @@ export function inspectRequest(body: JsonObject, countOnly = false): RequestFact
     streamUsage: true,
     n: 1,
     messageCount: messages.length,
-    tools: body.tools === undefined && body.mcp_servers === undefined && body.container === undefined ? [] : decodeTools(body),
+    tools:
+      body.tools === undefined && body.mcp_servers === undefined && body.container === undefined
+        ? []
+        : decodeTools(body),
     texts: [],
     attachments: [],
     toolResults: [],
@@ -52,7 +56,8 @@ function inspectText(content: unknown, role: TextFact['role'], message: number, 
     texts.push({ role, message, block: -1, text: content });
     return;
   }
-  if (!Array.isArray(content)) throw new DecodeError('wrong_shape', path, 'must be a string or an array of text blocks');
+  if (!Array.isArray(content))
+    throw new DecodeError('wrong_shape', path, 'must be a string or an array of text blocks');
   for (const [block, part] of content.entries()) {
     const text = asObject(part)?.type === 'text' ? asString(asObject(part)?.text) : undefined;
     if (text === undefined) throw new DecodeError('wrong_shape', `${path}[${block}]`, 'must be a text block');
@@ -119,7 +124,25 @@ function attachment(part: JsonObject, message: number, block: number, path: stri
   const url = asString(source?.url);
   const fileId = asString(source?.file_id) ?? asString(part.file_id);
   const kind = part.type === 'image' ? 'image' : part.type === 'document' ? 'file' : 'other';
-  return { message, block, kind, ...(url === undefined ? {} : { url }), ...(fileId === undefined ? {} : { fileId }) };
+  const text = documentText(part, source);
+  return {
+    message,
+    block,
+    kind,
+    ...(url === undefined ? {} : { url }),
+    ...(fileId === undefined ? {} : { fileId }),
+    ...(text === undefined ? {} : { text }),
+  };
+}
+
+/** The text of a document given as text or blocks, or of a search result. */
+function documentText(part: JsonObject, source: JsonObject | undefined): string | undefined {
+  if (source?.type === 'text') return asString(source.data);
+  const content =
+    source?.type === 'content' ? source.content : part.type === 'search_result' ? part.content : undefined;
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return undefined;
+  return content.map((entry: unknown) => asString(asObject(entry)?.text) ?? '').join('\n');
 }
 
 function inspectAssistant(content: string | unknown[], message: number): AssistantFact {
@@ -130,7 +153,8 @@ function inspectAssistant(content: string | unknown[], message: number): Assista
   }
   for (const [block, part] of content.entries()) {
     const path = `messages[${message}].content[${block}]`;
-    if (!isObject(part) || typeof part.type !== 'string') throw new DecodeError('wrong_shape', path, 'must have a type');
+    if (!isObject(part) || typeof part.type !== 'string')
+      throw new DecodeError('wrong_shape', path, 'must have a type');
     switch (part.type) {
       case 'text':
         fact.texts.push(textOf(part, path));

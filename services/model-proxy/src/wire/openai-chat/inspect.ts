@@ -1,5 +1,5 @@
-import { DecodeError } from '../../chat/failure.ts';
 import type { AssistantFact, AttachmentFact, RequestFacts } from '../../chat/facts.ts';
+import { DecodeError } from '../../chat/failure.ts';
 import { asArray, asNumber, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import { decodeToolChoice, decodeTools } from './tools.ts';
@@ -10,7 +10,8 @@ import { decodeToolChoice, decodeTools } from './tools.ts';
  */
 export function inspectRequest(body: JsonObject): RequestFacts {
   const { model, messages, stream } = body;
-  if (typeof model !== 'string' || model === '') throw new DecodeError('wrong_shape', 'model', 'must be a non-empty string');
+  if (typeof model !== 'string' || model === '')
+    throw new DecodeError('wrong_shape', 'model', 'must be a non-empty string');
   if (!Array.isArray(messages)) throw new DecodeError('wrong_shape', 'messages', 'must be an array');
   if (messages.length === 0) throw new DecodeError('wrong_shape', 'messages', 'must not be empty');
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
@@ -24,7 +25,10 @@ export function inspectRequest(body: JsonObject): RequestFacts {
     streamUsage: asObject(body.stream_options)?.include_usage === true,
     n: positive(body.n, 'n') ?? 1,
     messageCount: messages.length,
-    tools: body.tools === undefined && body.web_search_options === undefined && body.plugins === undefined ? [] : decodeTools(body),
+    tools:
+      body.tools === undefined && body.web_search_options === undefined && body.plugins === undefined
+        ? []
+        : decodeTools(body),
     texts: [],
     attachments: [],
     toolResults: [],
@@ -32,7 +36,8 @@ export function inspectRequest(body: JsonObject): RequestFacts {
     providerIds: [],
   };
   if (body.tool_choice !== undefined) decodeToolChoice(body.tool_choice);
-  const maxTokens = positive(body.max_completion_tokens, 'max_completion_tokens') ?? positive(body.max_tokens, 'max_tokens');
+  const maxTokens =
+    positive(body.max_completion_tokens, 'max_completion_tokens') ?? positive(body.max_tokens, 'max_tokens');
   if (maxTokens !== undefined) facts.maxTokens = maxTokens;
   const user = asString(body.user);
   if (user !== undefined) facts.user = user;
@@ -66,14 +71,21 @@ function inspectMessage(message: unknown, index: number, facts: RequestFacts): v
     case 'developer':
     case 'user':
       if (typeof content === 'string') facts.texts.push({ role, message: index, block: -1, text: content });
-      else inspectParts(content, index, (text, block) => facts.texts.push({ role, message: index, block, text }), facts.attachments);
+      else
+        inspectParts(
+          content,
+          index,
+          (text, block) => facts.texts.push({ role, message: index, block, text }),
+          facts.attachments,
+        );
       return;
     case 'assistant':
       facts.assistant.push(inspectAssistant(message, index));
       return;
     case 'tool': {
       const callId = asString(message.tool_call_id);
-      if (!callId) throw new DecodeError('wrong_shape', `messages[${index}].tool_call_id`, 'must be a non-empty string');
+      if (!callId)
+        throw new DecodeError('wrong_shape', `messages[${index}].tool_call_id`, 'must be a non-empty string');
       const texts: string[] = [];
       const attachments: AttachmentFact[] = [];
       if (typeof content === 'string') texts.push(content);
@@ -82,7 +94,11 @@ function inspectMessage(message: unknown, index: number, facts: RequestFacts): v
       return;
     }
     default:
-      throw new DecodeError('wrong_shape', `messages[${index}].role`, 'must be system, developer, user, assistant or tool');
+      throw new DecodeError(
+        'wrong_shape',
+        `messages[${index}].role`,
+        'must be system, developer, user, assistant or tool',
+      );
   }
 }
 
@@ -136,7 +152,8 @@ function inspectAssistant(message: JsonObject, index: number): AssistantFact {
   else if (Array.isArray(content)) {
     for (const [block, part] of content.entries()) {
       const text = asString(asObject(part)?.text) ?? asString(asObject(part)?.refusal);
-      if (text === undefined) throw new DecodeError('wrong_shape', `${path}.content[${block}]`, 'must be text or refusal');
+      if (text === undefined)
+        throw new DecodeError('wrong_shape', `${path}.content[${block}]`, 'must be text or refusal');
       fact.texts.push(text);
     }
   } else if (content !== undefined && content !== null) {
@@ -157,7 +174,8 @@ function inspectAssistant(message: JsonObject, index: number): AssistantFact {
     const id = asString(object?.id);
     const name = asString(definition?.name);
     if (!id) throw new DecodeError('wrong_shape', `${path}.tool_calls[${block}].id`, 'must be a non-empty string');
-    if (!name) throw new DecodeError('wrong_shape', `${path}.tool_calls[${block}].function.name`, 'must be a non-empty string');
+    if (!name)
+      throw new DecodeError('wrong_shape', `${path}.tool_calls[${block}].function.name`, 'must be a non-empty string');
     const text = asString(custom ? custom.input : definition?.arguments);
     if (text === undefined) {
       throw new DecodeError('wrong_shape', `${path}.tool_calls[${block}].function.arguments`, 'must be a string');
