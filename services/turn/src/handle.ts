@@ -86,13 +86,13 @@ function visit(value: JsonValue, pointer: string, into: FoundHandle[]): void {
  */
 export function escapeHandles(text: string): string {
   if (!text.includes('h')) return text;
-  return text.replace(/h(~*)_(?=[A-Za-z0-9_-]{22})/g, 'h~$1_').replace(/\$(~*)handle/g, '$$~$1handle');
+  return text.replace(/(?<![A-Za-z0-9_~-])h(~*)_/g, 'h~$1_').replace(/\$(~*)handle/g, '$$~$1handle');
 }
 
 /** Takes the escapes off again, in arguments and final text after the handles in them were filled. */
 export function unescapeHandles(text: string): string {
   if (!text.includes('~')) return text;
-  return text.replace(/h~(~*)_(?=[A-Za-z0-9_-]{22})/g, 'h$1_').replace(/\$~(~*)handle/g, '$$$1handle');
+  return text.replace(/(?<![A-Za-z0-9_~-])h~(~*)_/g, 'h$1_').replace(/\$~(~*)handle/g, '$$$1handle');
 }
 
 /** Escapes handle syntax in all strings and keys of a value. */

@@ -15,14 +15,16 @@ export function plainForm(text: string): string {
 
 /**
  * All forms under which a value counts as the same: its plain form (`t:`) and, where it is one, its normal form as
- * e-mail address, URL, IBAN, phone number, date or number. Values are the same if they share a form.
+ * e-mail address, IBAN, phone number, date or number; a URL has its normal form only. Values are the same if they share a form.
  */
 export function valueForms(value: string): string[] {
-  const plain = plainForm(value);
-  const forms = [`t:${plain}`];
+  const forms = [`t:${plainForm(value)}`];
   if (value.length > MAX_ENTITY) return forms;
   const compatible = ASCII.test(value) ? value.trim() : value.normalize('NFKC').trim();
-  for (const form of [emailForm(compatible), urlForm(compatible), ibanForm(compatible), dateForm(compatible)]) {
+  const url = urlForm(compatible);
+  // The case of a URL's path says which page it is, so a URL has no plain form.
+  if (url !== undefined) return [url];
+  for (const form of [emailForm(compatible), ibanForm(compatible), dateForm(compatible)]) {
     if (form !== undefined) forms.push(form);
   }
   if (forms.length === 1) {
@@ -78,7 +80,7 @@ export function emailForm(text: string): string | undefined {
  * URLs with user information, whose host is easily misread.
  */
 export function urlForm(text: string): string | undefined {
-  if (!text.includes('://') || !URL.canParse(text)) return undefined;
+  if (!text.includes('://') || /\s/.test(text) || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   if (url.username !== '' || url.password !== '' || url.host === '') return undefined;
   return `url:${url.href}`;

@@ -61,7 +61,7 @@ export function createCorpus(inPlay: Label = TRUSTED, maxChars: number = DEFAULT
 /** Adds a text span: a message, a system prompt, an attached document, a text block of a result. */
 export function addSpan(corpus: Corpus, span: Span): void {
   corpus.inPlay = join(corpus.inPlay, span.label);
-  if (span.text.length > corpus.room) return;
+  if (span.text.length > corpus.room || span.text.trim() === '') return;
   corpus.room -= span.text.length;
   corpus.looks = undefined;
   for (const form of valueForms(span.text)) remember(corpus, form, span);
@@ -168,11 +168,10 @@ function matchingSpan(text: string, corpus: Corpus): Span | undefined {
   };
   for (const form of forms) consider(corpus.whole.get(form));
   if (best !== undefined && rank(best) === 0) return best;
-  const plain = forms[0]?.slice(2) ?? '';
-  if (plain === '') return best;
+  const plain = forms[0]?.startsWith('t:') ? forms[0].slice(2) : '';
   for (const prose of corpus.prose) {
     if (!wordsCount(prose.span.origin.kind) || (best !== undefined && rank(prose.span) >= rank(best))) continue;
-    if (standsIn(plain, prose.plain) || sharesForm(forms, prose)) consider(prose.span);
+    if ((plain !== '' && standsIn(plain, prose.plain)) || sharesForm(forms, plain, prose)) consider(prose.span);
   }
   return best;
 }
@@ -182,8 +181,8 @@ function wordsCount(kind: OriginKind): boolean {
   return kind === 'typed' || kind === 'system' || kind === 'unknown';
 }
 
-function sharesForm(forms: readonly string[], prose: Prose): boolean {
-  if (forms.length === 1) return false;
+function sharesForm(forms: readonly string[], plain: string, prose: Prose): boolean {
+  if (forms.length === 1 && plain !== '') return false;
   prose.forms ??= formsIn(prose.span.text);
   const has = prose.forms;
   return forms.some((form) => has.has(form));

@@ -1,0 +1,174 @@
+import { describe, expect, it } from '@jest/globals';
+import type { JsonValue } from './canonical-json.ts';
+import { type Label, TRUSTED, untrusted } from './label.ts';
+import { hasInvisible, skeleton } from './look-alike.ts';
+import {
+  addHandle,
+  addResult,
+  addSpan,
+  type Corpus,
+  createCorpus,
+  labelOfOrigins,
+  type OriginKind,
+  originsOf,
+} from './origin.ts';
+
+const mail = untrusted('tool:mail');
+const ID = `h_${'A'.repeat(22)}`;
+
+function corpusOf(typed: string, more: (corpus: Corpus) => void = () => undefined): Corpus {
+  const corpus = createCorpus();
+  addSpan(corpus, { text: typed, origin: { kind: 'typed' }, label: TRUSTED });
+  more(corpus);
+  return corpus;
+}
+
+function only(value: JsonValue, corpus: Corpus): { kind: OriginKind; label: Label; looksLike: string | undefined } {
+  const [one] = originsOf({ v: value }, corpus);
+  if (one === undefined) throw new Error('one leaf is expected');
+  return { kind: one.origin.kind, label: one.label, looksLike: one.looksLike };
+}
+
+describe('values that stand in what the user typed', () => {
+  it.each<[string, JsonValue]>([
+    ['Send it to bob@x.com, please', 'bob@x.com'],
+    ['Send it to Bob@X.com.', 'bob@x.com'],
+    ['Send it to <bob@x.com>;carol@y.org', 'carol@y.org'],
+    ['Send it to (bob@x.com)', 'mailto:bob@x.com'],
+    ['Read example.com/report', 'https://example.com/report'],
+    ['Read HTTPS://Example.COM:443', 'https://example.com/'],
+    ['Pay to DE89 3704 0044 0532 0130 00 NOW', 'DE89370400440532013000'],
+    ['Pay to GB82WEST12345698765432.', 'GB82 WEST 1234 5698 7654 32'],
+    ['Call +49 (30) 1234-567', '+49301234567'],
+    ['Call 0049 30 1234567', '+49301234567'],
+    ['Book March 3rd, 2026 for me', '2026-03-03'],
+    ['Book 3 March 2026', '2026-03-03'],
+    ['Book 2026-03-03 10:00', '2026-03-03T10:00:00'],
+    ['Book 31.12.2026', '2026-12-31'],
+    ['Pay $1,250.50 to him', 1250.5],
+    ['Send 5 copies', 5],
+    ['Say “Happy birthday, Ann” to her', 'Happy birthday, Ann'],
+    ["Open Bob's file", 'bob'],
+    ['Read the   annual\nreport', 'annual report'],
+    ['Ｂｏｂ is the name', 'bob'],
+  ])('[turn:origin-typed] %s: %j', (typed, value) => expect(only(value, corpusOf(typed)).kind).toBe('typed'));
+
+  it.each<[string, JsonValue]>([
+    ['Write to paypal.com.evil.org', 'paypal.com'],
+    ['Write to rob.bob@x.com', 'bob@x.com'],
+    ['Write to bob@x.com', 'x.com'],
+    ['Read https://evil.com/x', '//evil.com/x'],
+    ['Read http://good.com', 'https://good.com/'],
+    ['Read https://good.com/a', 'https://good.com/A'],
+    ['Read https://good.com', 'https://good.com@evil.com/'],
+    ["Ask o'brien", 'brien'],
+    ['Version 10.5.2', 10.5],
+    ['Book 03/04/2026', '2026-03-04'],
+    ['Send 15 copies', 5],
+    ['Pay DE89 3704 0044 0532 0130 00', 'DE88370400440532013000'],
+    ['Write to bob', 'bo'],
+    ['Write to bob and ann', 'bob ann'],
+    ['Anything', ''],
+    ['true', true],
+    ['null', null],
+  ])('[turn:origin-typed] is not there: %s: %j', (typed, value) => {
+    const corpus = corpusOf(typed, (c) => addResult(c, 'mail', ['x'], mail));
+    expect(only(value, corpus)).toMatchObject({ kind: 'composed', label: mail });
+  });
+});
+
+describe('originsOf', () => {
+  it('names tool and path of a value that is a field of a result', () => {
+    const corpus = corpusOf('Answer Ann', (c) => addResult(c, 'mail__read', [{ from: 'Eve@Evil.com', n: 7 }], mail));
+    expect(originsOf({ to: ['eve@evil.com'], n: 7 }, corpus)).toEqual([
+      { pointer: '/to/0', origin: { kind: 'result', tool: 'mail__read', path: '/0/from' }, label: mail },
+      { pointer: '/n', origin: { kind: 'result', tool: 'mail__read', path: '/0/n' }, label: mail },
+    ]);
+  });
+
+  it('does not vouch for words picked out of a document', () => {
+    const corpus = createCorpus();
+    addSpan(corpus, { text: 'Please write to ann@x.com today', origin: { kind: 'attached' }, label: TRUSTED });
+    addSpan(corpus, { text: 'evil', origin: { kind: 'result', tool: 'web' }, label: mail });
+    expect(only('ann@x.com', corpus)).toMatchObject({ kind: 'composed', label: mail });
+    expect(only('Please write to ann@x.com today', corpus).kind).toBe('attached');
+  });
+
+  it('lets the one who typed a value vouch for it, whoever repeats it', () => {
+    const corpus = corpusOf('Write to bob@x.com', (c) => addResult(c, 'mail', ['bob@x.com'], mail));
+    expect(only('bob@x.com', corpus)).toMatchObject({ kind: 'typed', label: TRUSTED });
+  });
+
+  it('prefers the trusted of two results, and typed and system before undeclared text', () => {
+    const corpus = createCorpus();
+    addResult(corpus, 'web', ['a@x.com'], mail);
+    addResult(corpus, 'book', ['a@x.com'], TRUSTED);
+    addSpan(corpus, { text: 'to a@x.com', origin: { kind: 'unknown' }, label: TRUSTED });
+    expect(originsOf(['a@x.com'], corpus)[0]?.origin).toMatchObject({ tool: 'book' });
+    addSpan(corpus, { text: 'cc a@x.com always', origin: { kind: 'system' }, label: TRUSTED });
+    expect(only('a@x.com', corpus).kind).toBe('system');
+  });
+
+  it('says unknown for text of which the client did not declare that it is typed', () => {
+    const corpus = createCorpus();
+    addSpan(corpus, { text: 'Write to bob@x.com', origin: { kind: 'unknown' }, label: TRUSTED });
+    expect(only('bob@x.com', corpus)).toMatchObject({ kind: 'unknown', label: TRUSTED });
+  });
+
+  it('gives a handle the label of its value, and one it does not know none', () => {
+    const corpus = corpusOf('Answer', (c) => addHandle(c, ID, 'mail', '/0/from', mail));
+    expect(originsOf({ a: { $handle: ID }, b: ID }, corpus)).toEqual([
+      { pointer: '/a', origin: { kind: 'handle', tool: 'mail', path: '/0/from', handle: ID }, label: mail },
+      { pointer: '/b', origin: { kind: 'handle', tool: 'mail', path: '/0/from', handle: ID }, label: mail },
+    ]);
+    expect(corpus.inPlay).toEqual(TRUSTED);
+    expect(only(`Dear ${ID}`, corpus)).toMatchObject({ kind: 'composed', label: mail });
+    expect(only(`h_${'z'.repeat(22)}`, corpus).label.integrity).toBe('untrusted');
+  });
+
+  it('[turn:origin-bounded] indexes a bounded amount, and what is left out still joins', () => {
+    const corpus = createCorpus(TRUSTED, 10);
+    addSpan(corpus, { text: 'a text that is too long', origin: { kind: 'typed' }, label: TRUSTED });
+    addResult(corpus, 'web', ['another text that is too long'], mail);
+    expect(only('too long', corpus)).toMatchObject({ kind: 'composed', label: mail });
+  });
+
+  it('escapes pointers and labels the call by all its values', () => {
+    const corpus = corpusOf('x', (c) => addResult(c, 't', ['evil'], mail));
+    const origins = originsOf({ 'a/b': { '~': 'x' }, c: ['evil'] }, corpus);
+    expect(origins.map((one) => one.pointer)).toEqual(['/a~1b/~0', '/c/0']);
+    expect(labelOfOrigins(origins)).toEqual(mail);
+  });
+
+  it('stays quick on long hostile text', () => {
+    const hostile = ['a@', '1 ', '1-', '+1', 'DE11 ', 'a.', "'", '://', 'https:']
+      .map((part) => part.repeat(20_000))
+      .join(' ');
+    const corpus = corpusOf(hostile);
+    const start = performance.now();
+    originsOf({ a: 'bob@x.com', b: '2026-03-03', c: hostile.slice(0, 3000), d: "'", e: 'a' }, corpus);
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+});
+
+describe('look-alikes', () => {
+  it.each([
+    ['Write to ann@paypal.com', 'ann@pаypal.com'],
+    ['Write to ann@paypal.com', 'ann@paypa1.com'],
+    ['Write to ann@modern.org', 'ann@modem.org'],
+    ['Write to ann@paypal.com', 'ann@pay\u200bpal.com'],
+    ['Write to ann@paypal.com', 'ann@päypal.com'],
+  ])('[turn:look-alike] does not take %s for %s, and says what it resembles', (typed, value) => {
+    const corpus = corpusOf(typed, (c) => addResult(c, 'mail', [value], mail));
+    const found = only(value, corpus);
+    expect(found).toMatchObject({ kind: 'result', label: mail });
+    expect(found.looksLike).toBe(typed.slice(9).toLowerCase());
+  });
+  it('folds what is drawn alike and nothing else', () => {
+    expect(skeleton('ѕсоре')).toBe(skeleton('scope'));
+    expect(skeleton('αβγ')).not.toBe(skeleton('xyz'));
+    expect(hasInvisible('a\u{e0041}b')).toBe(true);
+    expect(hasInvisible('a\u202eb')).toBe(true);
+    expect(hasInvisible('naïve')).toBe(false);
+  });
+});
