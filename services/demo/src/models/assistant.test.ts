@@ -33,6 +33,16 @@ describe('demo-assistant', () => {
     ['prose', 'Refused by policy: untrusted content may not leave (rule egress-1).', false],
     ['an error result', 'untrusted content may not leave', true],
     ['a JSON error', '{"error":{"code":"policy_denied","reason":"untrusted content may not leave"}}', false],
+    [
+      "the gateway's code in brackets",
+      '[audit_unavailable] This could not be recorded: untrusted content may not leave',
+      false,
+    ],
+    [
+      'an MCP result passed on whole',
+      '{"content":[{"type":"text","text":"untrusted content may not leave"}],"isError":true}',
+      false,
+    ],
     ['a JSON refusal', '{"refused":true,"reason":"untrusted content may not leave"}', false],
   ])('says in text why a call was refused, told by %s', (_name, text, isError) => {
     const reply = assistant(
@@ -80,6 +90,18 @@ describe('demo-assistant', () => {
     expect(toolCalls).toEqual([]);
     expect(text).toContain('category: newsletter');
     expect(text).toContain('subject: {"$handle":"h_7"}');
+  });
+
+  it('reads MCP results that a framework passed on whole', () => {
+    const mail = { id: 'm2', from: 'a@b.example', subject: 'Hi' };
+    const text = JSON.stringify({ mails: [mail] });
+    for (const wrapped of [
+      [{ type: 'text', text }],
+      { content: [{ type: 'text', text }] },
+      { structuredContent: { mails: [mail] } },
+    ]) {
+      expect(assistant(afterList(wrapped, ['mailbox__list_mails'])).text).toBe('- Hi (from a@b.example)');
+    }
   });
 
   it('lists mails by handle where the sender and the subject are kept from it', () => {

@@ -36,22 +36,39 @@ export function parseResult(text: string): unknown {
 /** What became of a tool call as the model reads it: a refusal has a reason; `skipped` may be tried again. */
 export type Outcome = { kind: 'done'; value: unknown } | { kind: 'refused'; reason: string } | { kind: 'skipped' };
 
+/** How a gateway's refusal begins: its code in brackets, as in `[policy_denied] This call is not allowed`. */
+const REFUSAL_CODE = /^\s*\[[a-z]+(?:_[a-z]+)+\]/;
+
+const REFUSAL_WORDS = /\b(refused|denied|blocked|not allowed|not permitted|not run|approval)\b/i;
+
 /** Reads a tool result: data, a refusal with its reason, or "not run" (a sibling of a refused call). */
 export function outcomeOf(text: string, isError: boolean): Outcome {
   const value = parseResult(text);
-  if (isRecord(value)) {
-    const reason = reasonIn(value);
-    if (reason === undefined && !isError) return { kind: 'done', value };
-    return refusalOrSkip(reason ?? text);
+  if (value === undefined) {
+    const refused = isError || REFUSAL_CODE.test(text) || REFUSAL_WORDS.test(text);
+    return refused ? refusalOrSkip(text) : { kind: 'done', value: text };
   }
-  if (value !== undefined && !isError) return { kind: 'done', value };
-  if (isError || /\b(refused|denied|blocked|not allowed|not permitted|not run|approval)\b/i.test(text))
-    return refusalOrSkip(text);
-  return { kind: 'done', value: text };
+  const wrapped = unwrap(value);
+  if (wrapped !== undefined) return outcomeOf(wrapped.text, isError || wrapped.isError);
+  const reason = isRecord(value) ? reasonIn(value) : undefined;
+  return reason === undefined && !isError ? { kind: 'done', value } : refusalOrSkip(reason ?? text);
+}
+
+/** Takes the payload out of an MCP result that a framework passed on whole: structured content first, else the text of its blocks. */
+function unwrap(value: unknown): { text: string; isError: boolean } | undefined {
+  const isError = isRecord(value) && value.isError === true;
+  if (isRecord(value) && isRecord(value.structuredContent))
+    return { text: JSON.stringify(value.structuredContent), isError };
+  const blocks = isRecord(value) ? value.content : value;
+  if (!Array.isArray(blocks) || blocks.length === 0) return undefined;
+  const texts = blocks.map((block) =>
+    isRecord(block) && block.type === 'text' && typeof block.text === 'string' ? block.text : undefined,
+  );
+  return texts.includes(undefined) ? undefined : { text: texts.join('\n'), isError };
 }
 
 function refusalOrSkip(reason: string): Outcome {
-  return /\bnot run\b/i.test(reason) ? { kind: 'skipped' } : { kind: 'refused', reason: reason.trim() };
+  return /\bnot[ _]run\b/i.test(reason) ? { kind: 'skipped' } : { kind: 'refused', reason: reason.trim() };
 }
 
 function reasonIn(value: Record<string, unknown>): string | undefined {
