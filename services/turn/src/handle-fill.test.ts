@@ -86,6 +86,12 @@ describe('fillArguments', () => {
     const inputSchema = { properties: { at: { type: 'array', items: { type: 'string', format: 'uri' } } } };
     expect(positionKind('/at/0', inputSchema)).toBe('host');
     expect(positionKind('/at/0')).toBe('value');
+    const optional = {
+      properties: { at: { anyOf: [{ $ref: '#/$defs/u' }, { type: 'null' }] }, loop: { $ref: '#/$defs/loop' } },
+      $defs: { u: { type: 'string', format: 'uri' }, loop: { allOf: [{ $ref: '#/$defs/loop' }] } },
+    };
+    expect(positionKind('/at', optional)).toBe('host');
+    expect(positionKind('/loop', optional)).toBe('value');
     expect(fillArguments({ at: [ID] }, resolve, { inputSchema }).unfilled).toHaveLength(1);
   });
 

@@ -1,5 +1,6 @@
 import type { JsonValue } from './canonical-json.ts';
 import { pointerTokens } from './json-pointer.ts';
+import { schemasAt } from './schema-position.ts';
 
 /** What an argument position holds, as far as handles go: only `value` is filled without a mark by policy. */
 export type PositionKind = 'value' | 'host' | 'identifier';
@@ -30,7 +31,7 @@ const HOST_WORDS = new Set([
   'server',
   'webhook',
   'callback',
-  'origin',
+
   'proxy',
 ]);
 const NAME_WORDS = new Set([
@@ -56,8 +57,8 @@ const NAME_WORDS = new Set([
  */
 export function positionKind(pointer: string, inputSchema?: JsonValue): PositionKind {
   const tokens = pointerTokens(pointer);
-  const format = member(schemaAt(inputSchema, tokens), 'format');
-  if (typeof format === 'string' && HOST_FORMATS.has(format)) return 'host';
+  const schemas = inputSchema === undefined ? [] : schemasAt(inputSchema, tokens);
+  if (schemas.some(({ format }) => typeof format === 'string' && HOST_FORMATS.has(format))) return 'host';
   // The name of a list's or map's member is that of the nearest key around it.
   let kind: PositionKind = 'value';
   for (const token of tokens) {
@@ -69,17 +70,6 @@ export function positionKind(pointer: string, inputSchema?: JsonValue): Position
     if (words.some((word) => NAME_WORDS.has(word))) kind = 'identifier';
   }
   return kind;
-}
-
-function schemaAt(schema: JsonValue | undefined, tokens: readonly string[]): JsonValue | undefined {
-  let at = schema;
-  for (const token of tokens) at = member(member(at, 'properties'), token) ?? member(at, 'items');
-  return at;
-}
-
-function member(value: JsonValue | undefined, key: string): JsonValue | undefined {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined;
-  return Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
 /** Where in a text a handle stands, as far as URLs go. */

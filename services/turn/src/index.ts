@@ -103,6 +103,7 @@ export {
   type ValueOrigin,
 } from './origin.ts';
 export { approvalText, finalText, notRun, type Refusal, type RefusalCode, refusal, refusalOf } from './refusal.ts';
+export { declaresKey, schemasAt } from './schema-position.ts';
 export {
   type BrokeredTool,
   type ClientTool,

@@ -140,6 +140,22 @@ describe('originsOf', () => {
     expect(labelOfOrigins(origins)).toEqual(mail);
   });
 
+  it('[turn:origin-names] tells of names that no schema declares, since they carry content', () => {
+    const corpus = corpusOf('Post hello', (c) => addResult(c, 'mail', ['the password'], mail));
+    const inputSchema = {
+      properties: {
+        body: { $ref: '#/$defs/body' },
+        list: { items: { anyOf: [{ type: 'null' }, { properties: { k: {} } }] } },
+      },
+      $defs: { body: { properties: { text: { type: 'string' } } } },
+    };
+    const args = { body: { text: 'hello', 'the password': 'hello' }, list: [{ k: 'hello' }] };
+    expect(originsOf(args, corpus, inputSchema).filter((one) => one.label.integrity === 'untrusted')).toEqual([
+      { pointer: '/body/the password', name: true, origin: { kind: 'result', tool: 'mail', path: '/0' }, label: mail },
+    ]);
+    expect(originsOf(args, corpus)).toHaveLength(3);
+  });
+
   it('stays quick on long hostile text', () => {
     const hostile = ['a@', '1 ', '1-', '+1', 'DE11 ', 'a.', "'", '://', 'https:']
       .map((part) => part.repeat(20_000))

@@ -1,9 +1,10 @@
 import type { JsonValue } from './canonical-json.ts';
 import { handleIdOf, handleIdsIn } from './handle.ts';
-import { childPointer } from './json-pointer.ts';
+import { childPointer, pointerTokens } from './json-pointer.ts';
 import { join, joinAll, type Label, TRUSTED, UNLABELLED } from './label.ts';
 import { skeleton } from './look-alike.ts';
 import { formsIn, plainForm, valueForms } from './normalise.ts';
+import { declaresKey } from './schema-position.ts';
 
 /** Where a value in a tool call comes from (DESIGN §2). */
 export type OriginKind = 'typed' | 'attached' | 'system' | 'result' | 'handle' | 'composed' | 'unknown';
@@ -25,6 +26,8 @@ export type ValueOrigin = {
   readonly pointer: string;
   readonly origin: Origin;
   readonly label: Label;
+  /** The entry is about the name of this member, not its value: names that no schema declares carry content too. */
+  readonly name?: true;
   /** A word that the user or the system wrote and that this other value looks like; for the approver. */
   readonly looksLike?: string;
 };
@@ -111,10 +114,11 @@ function rank(span: Span): number {
  * Tells of each leaf of a call's arguments where it comes from: a handle; else the span that is this value as a whole
  * (in any of its normal forms); else the typed, system or unknown text in which it stands as whole words. What is
  * found nowhere is composed by the model and carries the join of everything in play.
+ * With the tool's input schema, the names of members that it does not declare are told of in the same way.
  */
-export function originsOf(args: JsonValue, corpus: Corpus): ValueOrigin[] {
+export function originsOf(args: JsonValue, corpus: Corpus, inputSchema?: JsonValue): ValueOrigin[] {
   const found: ValueOrigin[] = [];
-  visit(args, '', corpus, found);
+  visit(args, '', corpus, inputSchema, found);
   return found;
 }
 
@@ -123,7 +127,13 @@ export function labelOfOrigins(origins: readonly ValueOrigin[]): Label {
   return joinAll(origins.map((one) => one.label));
 }
 
-function visit(value: JsonValue, pointer: string, corpus: Corpus, into: ValueOrigin[]): void {
+function visit(
+  value: JsonValue,
+  pointer: string,
+  corpus: Corpus,
+  inputSchema: JsonValue | undefined,
+  into: ValueOrigin[],
+): void {
   const handle = handleIdOf(value);
   if (handle !== undefined) {
     const known = corpus.handles.get(handle);
@@ -136,7 +146,14 @@ function visit(value: JsonValue, pointer: string, corpus: Corpus, into: ValueOri
   }
   if (value !== null && typeof value === 'object') {
     const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
-    for (const [key, child] of entries) visit(child, childPointer(pointer, key), corpus, into);
+    const tokens = inputSchema === undefined ? undefined : pointerTokens(pointer);
+    for (const [key, child] of entries) {
+      const at = childPointer(pointer, key);
+      if (tokens !== undefined && typeof key === 'string' && !declaresKey(inputSchema ?? null, tokens, key)) {
+        into.push({ pointer: at, name: true, ...leafOrigin(key, corpus) });
+      }
+      visit(child, at, corpus, inputSchema, into);
+    }
     return;
   }
   into.push({ pointer, ...leafOrigin(value, corpus) });
@@ -189,6 +206,7 @@ function sharesForm(forms: readonly string[], plain: string, prose: Prose): bool
 }
 
 const OPENING = /^[\s"'`“‘«„([{<]$/;
+const MAX_EDGE = 8;
 const CLOSING = /^[\s"'`”’»)\]}>]$/;
 
 /** Tells whether a plain form stands in another as whole words: `x.com` does not stand in `x.com.evil.org`. */
@@ -202,7 +220,7 @@ function standsIn(plain: string, text: string): boolean {
 // A quote or bracket opens a word only where it is not itself inside one: `brien` does not stand in `o'brien`.
 function opensAt(text: string, at: number): boolean {
   let i = at - 1;
-  while (i > 0 && text[i] !== ' ' && OPENING.test(text[i] as string)) i--;
+  while (i > 0 && at - i <= MAX_EDGE && text[i] !== ' ' && OPENING.test(text[i] as string)) i--;
   return text[i] === ' ';
 }
 
@@ -211,6 +229,7 @@ function closesAt(text: string, end: number): boolean {
   if (text.startsWith("'s", i) || text.startsWith('’s', i)) i += 2;
   while (
     i < text.length - 1 &&
+    i - end <= MAX_EDGE &&
     text[i] !== ' ' &&
     (CLOSING.test(text[i] as string) || '.,;:!?'.includes(text[i] as string))
   ) {
