@@ -51,6 +51,14 @@ describe('visibleTools', () => {
     expect(visibleTools([offer('x', ['read'], verdict)], TRUSTED, enforce).visible).toHaveLength(seen ? 1 : 0);
   });
 
+  it('keeps hidden what a policy hides, though the built-in rule only observes', () => {
+    const shown = visibleTools([offer('x', ['egress'], 'hide')], untrusted('mail'), {
+      ...enforce,
+      sideEffects: 'observe',
+    });
+    expect([shown.visible, names(shown.hidden)]).toEqual([[], ['x:rule-x']]);
+  });
+
   it('hides what policy does not know', () => {
     expect(names(visibleTools([{ tool: 'x', classes: ['read'] }], TRUSTED, enforce).hidden)).toEqual([
       'x:default-deny',
