@@ -1,0 +1,124 @@
+import { Agent, type Dispatcher } from 'undici';
+import { GatewayError } from '../errors.ts';
+import type { UrlGuard } from '../net/guard.ts';
+import type { Component } from '../process.ts';
+import { type OutboundResponse, outboundError, outboundResponse } from './outbound-response.ts';
+
+export type { OutboundResponse } from './outbound-response.ts';
+
+/** How a process calls out. */
+export interface OutboundOptions {
+  readonly guard: UrlGuard;
+  readonly timeouts: {
+    readonly connectMs: number;
+    /** Until the first byte of the answer's head. */
+    readonly headersMs: number;
+    /** Longest silence within the answer's body. */
+    readonly bodyIdleMs: number;
+  };
+  /** Connections kept to one origin; default 256. */
+  readonly maxConnections?: number;
+  /** Further CA (PEM) and a client certificate for the upstream. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+}
+
+/** One call. */
+export interface OutboundRequest {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
+  readonly body?: string | Buffer | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** How many redirects are followed, each checked anew; default none. */
+  readonly redirects?: number;
+  /** Overrides of the time until the head and of the silence, for this call. */
+  readonly headersMs?: number | undefined;
+  readonly bodyIdleMs?: number | undefined;
+}
+
+/** Makes calls over kept-alive connections, a pool for each origin. */
+export interface Outbound extends Component {
+  request(url: string | URL, request?: OutboundRequest): Promise<OutboundResponse>;
+  stop(): Promise<void>;
+}
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const ORIGIN_BOUND = new Set([
+  'authorization',
+  'cookie',
+  'proxy-authorization',
+  'x-api-key',
+  'x-goog-api-key',
+  'api-key',
+]);
+
+/** Makes the outbound client. Every URL passes the guard, and names are resolved by it. */
+export function outbound(options: OutboundOptions): Outbound {
+  const agent = new Agent({
+    connections: options.maxConnections ?? 256,
+    pipelining: 1,
+    keepAliveTimeout: 30_000,
+    keepAliveMaxTimeout: 300_000,
+    headersTimeout: options.timeouts.headersMs,
+    bodyTimeout: options.timeouts.bodyIdleMs,
+    connect: { timeout: options.timeouts.connectMs, lookup: options.guard.lookup, ...options.tls },
+  });
+  const once = async (url: URL, request: OutboundRequest): Promise<OutboundResponse> => {
+    try {
+      const answer = await agent.request({
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
+        headers: request.headers as Record<string, string | string[]> | null,
+        body: request.body ?? null,
+        signal: request.signal ?? null,
+        headersTimeout: request.headersMs ?? null,
+        bodyTimeout: request.bodyIdleMs ?? null,
+      });
+      return outboundResponse(answer, request.signal);
+    } catch (error) {
+      throw outboundError(error, request.signal);
+    }
+  };
+  return {
+    name: 'outbound',
+    stop: () => agent.close(),
+    async request(input, request = {}) {
+      let url = options.guard.check(input);
+      let next = request;
+      for (let left = request.redirects ?? 0; ; left--) {
+        const answer = await once(url, next);
+        const location = answer.headers.location;
+        if (left <= 0 || typeof location !== 'string' || !REDIRECTS.has(answer.status)) return answer;
+        await answer.discard();
+        const target = options.guard.check(resolveUrl(location, url));
+        next = redirected(next, answer.status, target.origin === url.origin);
+        url = target;
+      }
+    },
+  };
+}
+
+function resolveUrl(location: string, base: URL): URL {
+  try {
+    return new URL(location, base);
+  } catch {
+    throw new GatewayError('upstream_invalid', 'The upstream redirected to what is not a URL.');
+  }
+}
+
+/** The request for the target of a redirect (RFC 9110 §15.4): credentials stay with the origin they were given for. */
+function redirected(request: OutboundRequest, status: number, sameOrigin: boolean): OutboundRequest {
+  const method = request.method ?? 'GET';
+  const becomesGet = status === 303 ? method !== 'HEAD' : status < 303 && method === 'POST';
+  const headers = Object.fromEntries(
+    Object.entries(request.headers ?? {}).filter(([name]) => {
+      const lower = name.toLowerCase();
+      return (
+        (sameOrigin || !ORIGIN_BOUND.has(lower)) &&
+        lower !== 'host' &&
+        !(becomesGet && (lower.startsWith('content-') || lower === 'transfer-encoding'))
+      );
+    }),
+  );
+  return { ...request, headers, ...(becomesGet ? { method: 'GET', body: undefined } : {}) };
+}

@@ -1,0 +1,73 @@
+import type { Dispatcher } from 'undici';
+import { reasonOf } from '../deadline.ts';
+import { GatewayError } from '../errors.ts';
+
+/** One answer; read the body to its end or `discard` it, so that the connection is used again. */
+export interface OutboundResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Chunks; throws GatewayError (`upstream_timeout`, `upstream_error`, or the signal's reason). */
+  readonly body: AsyncIterable<Buffer>;
+  /** The whole body as bytes or text; `upstream_invalid` beyond the limit. */
+  bytes(limitBytes: number): Promise<Buffer>;
+  text(limitBytes: number): Promise<string>;
+  discard(): Promise<void>;
+}
+
+/** Wraps an answer of undici so that all it throws is a GatewayError. */
+export function outboundResponse(answer: Dispatcher.ResponseData, signal: AbortSignal | undefined): OutboundResponse {
+  const { body } = answer;
+  const collect = async (limitBytes: number): Promise<Buffer> => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        if (size > limitBytes) {
+          throw new GatewayError('upstream_invalid', `The upstream's answer is larger than ${limitBytes} bytes.`);
+        }
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      throw outboundError(error, signal);
+    }
+    return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
+  };
+  return {
+    status: answer.statusCode,
+    headers: answer.headers,
+    body: {
+      async *[Symbol.asyncIterator]() {
+        try {
+          for await (const chunk of body as AsyncIterable<Buffer>) yield chunk;
+        } catch (error) {
+          throw outboundError(error, signal);
+        }
+      },
+    },
+    bytes: collect,
+    text: async (limitBytes) => (await collect(limitBytes)).toString('utf8'),
+    async discard() {
+      // Up to 128 KiB are read so that the connection lives on; more is cheaper to cut off.
+      await body.dump({ limit: 131_072 }).catch(() => undefined);
+    },
+  };
+}
+
+const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
+
+/** What a failed call means to our caller; the upstream's own words stay in `cause`. */
+export function outboundError(caught: unknown, signal: AbortSignal | undefined): GatewayError {
+  if (caught instanceof GatewayError) return caught;
+  if (signal?.aborted) return reasonOf(signal) as GatewayError;
+  const error = caught as NodeJS.ErrnoException;
+  if (error.cause instanceof GatewayError) return error.cause;
+  const code = error.code ?? (error.cause as NodeJS.ErrnoException | undefined)?.code;
+  if (code !== undefined && TIMEOUTS.has(code)) {
+    return new GatewayError('upstream_timeout', 'The upstream did not answer in time.', { cause: caught });
+  }
+  return new GatewayError('upstream_error', 'The upstream cannot be reached or broke off.', {
+    cause: caught,
+    details: code === undefined ? undefined : { reason: code },
+  });
+}

@@ -1,0 +1,169 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import type { ListenConfig } from '../config.ts';
+import { remainingMs } from '../deadline.ts';
+import { asGatewayError, GatewayError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Component } from '../process.ts';
+import { rootSpan } from '../tracing.ts';
+import { uuidv7 } from '../uuid.ts';
+
+/** What an app is made with. */
+export interface AppOptions {
+  readonly log: Logger;
+  readonly metrics?: Metrics;
+  /** Writes a failure in the caller's dialect; called once, only while nothing has been sent. */
+  readonly renderError: (error: GatewayError, req: Request, res: Response) => void;
+}
+
+/** An HTTP listener; `port()` is known after start. */
+export interface HttpServer extends Component {
+  port(): number;
+  start(): Promise<void>;
+  stop(deadlineMs: number): Promise<void>;
+}
+
+type Handle = (req: Request, res: Response, next?: NextFunction) => void;
+
+const REQUEST_ID = /^[\w.-]{1,64}$/;
+const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']);
+
+/**
+ * Makes an express app with as little around each request as it takes: a request id (`res.locals.requestId`, header
+ * `x-request-id`), trace context, one metric, and a last step that renders errors and unknown paths. Add routes to it.
+ */
+export function createApp(options: AppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  const observe = observer(options.metrics);
+  const route = (app as unknown as { handle: Handle }).handle.bind(app);
+  const handle: Handle = (req, res, next) => {
+    const startedAt = performance.now();
+    const given = req.headers['x-request-id'];
+    const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : uuidv7();
+    res.locals ??= Object.create(null);
+    res.locals.requestId = requestId;
+    res.setHeader('x-request-id', requestId);
+    const fail = (error: unknown) => finishFailed(error, req, res, options);
+    const last: NextFunction = next ?? ((error?: unknown) => fail(error ?? notFound()));
+    rootSpan(`HTTP ${req.method}`, req.headers, {}, () => {
+      const closed = new Promise<void>((resolve) => {
+        res.once('close', () => {
+          observe(req, res, (performance.now() - startedAt) / 1000);
+          resolve();
+        });
+      });
+      route(req, res, last);
+      return closed;
+    }).catch(fail);
+  };
+  (app as unknown as { handle: Handle }).handle = handle;
+  return app;
+}
+
+function notFound(): GatewayError {
+  return new GatewayError('not_found', 'There is nothing at this path.');
+}
+
+function finishFailed(caught: unknown, req: Request, res: Response, options: AppOptions): void {
+  const error = httpError(caught);
+  if (error.code === 'internal') {
+    options.log.error('request failed', { requestId: res.locals.requestId, path: req.path, error: caught });
+  }
+  // After the head there is no way to say it: cutting the connection is what tells the client that this is no answer.
+  if (res.headersSent || res.destroyed) return void res.destroy();
+  // What the client still sends of a refused body would otherwise be read to its end.
+  if (!req.complete) res.setHeader('connection', 'close');
+  try {
+    options.renderError(error, req, res);
+  } catch (fault) {
+    options.log.error('an error could not be rendered', { requestId: res.locals.requestId, error: fault });
+    res.destroy();
+  }
+}
+
+/** Express's own errors (a malformed percent-escape in the path) carry a 4xx status. */
+function httpError(caught: unknown): GatewayError {
+  const status = (caught as { status?: unknown } | null)?.status;
+  if (!(caught instanceof GatewayError) && typeof status === 'number' && status >= 400 && status < 500) {
+    return new GatewayError('invalid_request', 'The request is malformed.', { cause: caught, status });
+  }
+  return asGatewayError(caught);
+}
+
+/** Serves an app; on stop open requests may finish until the deadline, then their connections are cut. */
+export function httpServer(options: {
+  readonly listen: ListenConfig;
+  readonly app: (req: IncomingMessage, res: ServerResponse) => void;
+  readonly log: Logger;
+}): HttpServer {
+  const server = createServer(
+    {
+      // Longer than the idle time of usual load balancers (60 s), so that the side that knows of requests closes first.
+      keepAliveTimeout: 75_000,
+      headersTimeout: 15_000,
+      requestTimeout: 300_000,
+      connectionsCheckingInterval: 5_000,
+      maxHeaderSize: 32_768,
+    },
+    options.app,
+  );
+  return {
+    name: 'http server',
+    start: () =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(options.listen.port, options.listen.host, () => {
+          server.off('error', reject);
+          const { port } = server.address() as AddressInfo;
+          options.log.info('HTTP listens', { host: options.listen.host, port });
+          resolve();
+        });
+      }),
+    async stop(deadlineMs) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // A kept-alive connection counts as open until its idle time is over, so those that fall idle are closed at once.
+      const sweep = setInterval(() => server.closeIdleConnections(), 50);
+      const cut = setTimeout(() => server.closeAllConnections(), Math.min(remainingMs(deadlineMs), 2_147_483_647));
+      server.closeIdleConnections();
+      await closed;
+      clearInterval(sweep);
+      clearTimeout(cut);
+    },
+    port: () => (server.address() as AddressInfo).port,
+  };
+}
+
+/** Fires when the client leaves before the answer was finished; hand it to what is done for this request. */
+export function clientGone(res: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  res.once('close', () => {
+    if (!res.writableFinished) gone.abort(new GatewayError('cancelled', 'The client is gone.'));
+  });
+  return gone.signal;
+}
+
+function observer(metrics: Metrics | undefined): (req: Request, res: Response, seconds: number) => void {
+  if (metrics === undefined) return () => undefined;
+  const histogram = metrics.histogram('http_seconds', 'Time from request to the end of its answer.', [
+    'method',
+    'route',
+    'status',
+  ]);
+  return (req, res, seconds) => {
+    // The pattern of the route, never the path: paths are the client's and without bound.
+    const pattern = req.route?.path;
+    histogram.observe(
+      {
+        method: METHODS.has(req.method) ? req.method : 'other',
+        route: typeof pattern === 'string' ? req.baseUrl + pattern : 'none',
+        status: res.statusCode,
+      },
+      seconds,
+    );
+  };
+}

@@ -1,0 +1,34 @@
+/** A stream that must not stay silent. */
+export interface QuietStream {
+  readonly everyMs: number;
+  readonly lastWriteMs: () => number;
+  readonly write: () => void;
+}
+
+// One timer for all streams of the process: thousands of open streams would otherwise mean thousands of timers.
+const streams = new Set<QuietStream>();
+let timer: NodeJS.Timeout | undefined;
+const TICK_MS = 1000;
+
+function tick(): void {
+  const now = Date.now();
+  for (const stream of streams) if (now - stream.lastWriteMs() >= stream.everyMs) stream.write();
+}
+
+/** Writes to a stream whenever it was silent for `everyMs`, between start and stop. 0 means never. */
+export function keepAlive(stream: QuietStream): { start(): void; stop(): void } {
+  return {
+    start() {
+      if (stream.everyMs <= 0) return;
+      streams.add(stream);
+      timer ??= setInterval(tick, TICK_MS).unref();
+    },
+    stop() {
+      streams.delete(stream);
+      if (streams.size === 0 && timer !== undefined) {
+        clearInterval(timer);
+        timer = undefined;
+      }
+    },
+  };
+}

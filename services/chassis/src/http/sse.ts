@@ -1,0 +1,99 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { GatewayError } from '../errors.ts';
+import { keepAlive } from './sse-keepalive.ts';
+
+/** Writes one event stream (HTML living standard §9.2) to a client. */
+export interface SseWriter {
+  /** Sends status 200 and headers at once, before the first event. */
+  open(headers?: OutgoingHttpHeaders): void;
+  /** One event with only data. Resolves when more may be written; resolves at once when the client is gone. */
+  data(data: string | Buffer): Promise<void>;
+  event(name: string, data: string | Buffer): Promise<void>;
+  /** Bytes that are whole events already. */
+  raw(bytes: string | Buffer): Promise<void>;
+  comment(text: string): Promise<void>;
+  end(): void;
+  /** Fires when the client left before the end. */
+  readonly closed: AbortSignal;
+}
+
+const RESOLVED = Promise.resolve();
+const LINE_END = /\r\n|\r|\n/;
+
+/** Makes the writer of a response; `keepAliveMs` of silence are filled with a comment (checked each second). */
+export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: number }): SseWriter {
+  const gone = new AbortController();
+  let lastWriteMs = Date.now();
+  const quiet = keepAlive({
+    everyMs: options.keepAliveMs,
+    lastWriteMs: () => lastWriteMs,
+    write: () => void write(':\n\n'),
+  });
+  res.once('close', () => {
+    quiet.stop();
+    if (!res.writableFinished) gone.abort(new GatewayError('cancelled', 'The client is gone.'));
+  });
+  const write = (bytes: string | Buffer): Promise<void> => {
+    if (res.destroyed || res.writableEnded) return RESOLVED;
+    lastWriteMs = Date.now();
+    return res.write(bytes) ? RESOLVED : drained(res);
+  };
+  return {
+    closed: gone.signal,
+    open(headers = {}) {
+      res.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-cache, no-transform',
+        // nginx would otherwise hold events back until its buffer is full.
+        'x-accel-buffering': 'no',
+        ...headers,
+      });
+      res.flushHeaders();
+      quiet.start();
+    },
+    data: (data) => write(typeof data === 'string' ? `${dataLines(data)}\n` : framed(data)),
+    event: (name, data) => {
+      const text = typeof data === 'string' ? data : data.toString('utf8');
+      return write(`event: ${oneLine(name)}\n${dataLines(text)}\n`);
+    },
+    raw: write,
+    comment: (text) => write(`: ${oneLine(text)}\n\n`),
+    end() {
+      quiet.stop();
+      if (!res.writableEnded) res.end();
+    },
+  };
+}
+
+function dataLines(data: string): string {
+  if (!data.includes('\n') && !data.includes('\r')) return `data: ${data}\n`;
+  return data
+    .split(LINE_END)
+    .map((line) => `data: ${line}\n`)
+    .join('');
+}
+
+const PREFIX = Buffer.from('data: ');
+const SUFFIX = Buffer.from('\n\n');
+
+function framed(data: Buffer): string | Buffer {
+  if (data.includes(0x0a) || data.includes(0x0d)) return `${dataLines(data.toString('utf8'))}\n`;
+  return Buffer.concat([PREFIX, data, SUFFIX]);
+}
+
+// A line end in a name or comment would let its text start an event of its own.
+function oneLine(text: string): string {
+  return text.replace(/[\r\n]+/g, ' ');
+}
+
+function drained(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      res.off('drain', done).off('close', done);
+      resolve();
+    };
+    res.once('drain', done).once('close', done);
+  });
+}
+
+export { readSse, type SseEvent, sseParser } from './sse-reader.ts';
