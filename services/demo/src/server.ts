@@ -15,6 +15,8 @@ export interface DemoOptions {
   readonly mailbox: Mailbox;
   readonly calendar: Calendar;
   readonly count: CountCall;
+  /** Ends the tool servers' open notification streams, which would hold up a drain. */
+  readonly stopping?: AbortSignal;
   /** Takes faults of the demo itself, for the log. */
   readonly report: (error: Error) => void;
 }
@@ -23,18 +25,19 @@ export interface DemoOptions {
  * All routes of the demo: `/openai/v1`, `/anthropic/v1`, `/mcp/mailbox`, `/mcp/calendar`.
  * `GET /mailbox/sent` and `POST /mailbox/reset` ask for no key: they are how a person or a test sees whether a mail went out.
  */
-export function demoRoutes({ key, mailbox, calendar, count, report }: DemoOptions): Router {
+export function demoRoutes({ key, mailbox, calendar, count, report, stopping }: DemoOptions): Router {
   const check = keyCheck(key);
+  const mcp = { key: check, report, stopping };
   const router = Router();
   router.use('/openai', openAiWire({ key: check, count, report }));
   router.use('/anthropic', anthropicWire({ key: check, count, report }));
   router.use(
     '/mcp/mailbox',
-    mountMcp(() => mailboxServer(mailbox), check, report),
+    mountMcp(() => mailboxServer(mailbox), mcp),
   );
   router.use(
     '/mcp/calendar',
-    mountMcp(() => calendarServer(calendar), check, report),
+    mountMcp(() => calendarServer(calendar), mcp),
   );
   router.get('/mailbox/sent', (_req, res) => {
     res.json({ sent: mailbox.sent() });

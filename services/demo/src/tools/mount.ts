@@ -3,12 +3,22 @@ import { createMcpHandler, type McpServer } from '@modelcontextprotocol/server';
 import { Router } from 'express';
 import type { KeyCheck } from '../keys.ts';
 
+/** What a tool server is mounted with. */
+export interface McpMountOptions {
+  readonly key: KeyCheck;
+  readonly report: (error: Error) => void;
+  /** Ends open streams when it fires. */
+  readonly stopping?: AbortSignal | undefined;
+}
+
 /**
  * Serves an MCP server over Streamable HTTP, stateless, for revisions 2025-11-25 and 2026-07-28 (the SDK also answers older ones).
  * A missing or wrong key is 401 with a challenge; a browser page of another origin is 403 (DNS rebinding, MCP transports).
  */
-export function mountMcp(build: () => McpServer, key: KeyCheck, report: (error: Error) => void): Router {
-  const handler = toNodeHandler(createMcpHandler(build, { onerror: report }), { onerror: report });
+export function mountMcp(build: () => McpServer, { key, report, stopping }: McpMountOptions): Router {
+  const mcp = createMcpHandler(build, { onerror: report });
+  stopping?.addEventListener('abort', () => void mcp.close().catch(report), { once: true });
+  const handler = toNodeHandler(mcp, { onerror: report });
   const validateOrigin = localhostOriginValidation();
   const router = Router();
   router.all('/', async (req, res) => {
