@@ -1,14 +1,22 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { type AccessService, Action, type DecisionService } from '@sallyport/proto/policy/v1/policy_pb';
-import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Mode, Verdict } from '@sallyport/turn/decision';
 import { resolveAccess } from './access.ts';
 import { decideCalls, decideTools, type Setting, type ToolDecision } from './evaluate.ts';
 import { decideResult } from './evaluate-result.ts';
 import { readLabel, writeLabel } from './labels.ts';
 import type { PolicyMetrics } from './metrics.ts';
+import { principalOf } from './principal.ts';
 import type { Snapshot } from './snapshot/tenant.ts';
+
+/** Who may call what, by the service's name in its certificate. */
+export const CALLERS = {
+  'sallyport.policy.v1.AccessService': ['model-proxy', 'mcp-broker'],
+  'sallyport.policy.v1.DecisionService': ['model-proxy', 'mcp-broker'],
+  'sallyport.policy.v1.TrajectoryService': ['model-proxy', 'mcp-broker'],
+  'sallyport.policy.v1.LimitService': ['model-proxy', 'mcp-broker'],
+} as const;
 
 /** What the decision services are made of. */
 export interface DecisionOptions {
@@ -90,15 +98,6 @@ export function decisionService(options: DecisionOptions): ServiceImpl<typeof De
 
 // Said in the documentation of ToolPolicy.results[].quarantine.maxItems.
 const DEFAULT_MAX_ITEMS = 20;
-
-/** The principal of a request; without one, and without a tenant, nothing can be decided. */
-export function principalOf(request: { readonly principal?: Principal | undefined }): Principal {
-  const { principal } = request;
-  if (principal === undefined || principal.tenant === '' || principal.id === '') {
-    throw new GatewayError('invalid_request', 'The request names no principal.');
-  }
-  return principal;
-}
 
 function writeDecision(decision: ToolDecision) {
   return {

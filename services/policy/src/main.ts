@@ -1,0 +1,79 @@
+import { adminServer } from '@sallyport/chassis/admin';
+import { loadConfig, tlsOf } from '@sallyport/chassis/config';
+import { createLogger } from '@sallyport/chassis/log';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import { postgres } from '@sallyport/chassis/postgres';
+import { run } from '@sallyport/chassis/process';
+import { rpcServer } from '@sallyport/chassis/rpc/server';
+import { startTracing, traceFields } from '@sallyport/chassis/tracing';
+import { AccessService, DecisionService, LimitService, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
+import { createClients } from './clients.ts';
+import { configSchema } from './config.ts';
+import { limitService } from './limits/service.ts';
+import { memoryLimitStore } from './limits/store-memory.ts';
+import { policyMetrics } from './metrics.ts';
+import { accessService, CALLERS, decisionService } from './server.ts';
+import { watchSnapshots } from './snapshot/watch.ts';
+import { sweeping, trajectoryService } from './trajectories/service.ts';
+import { createTrajectoryStore, SCHEMA_VERSION } from './trajectories/store.ts';
+
+const SERVICE = 'policy';
+
+run({
+  name: SERVICE,
+  async start(life) {
+    const config = loadConfig(configSchema);
+    const log = createLogger({ service: SERVICE, level: config.log.level, context: traceFields });
+    life.configure({ log, drain: config.drain });
+    const tls = tlsOf(config);
+    const metrics = createMetrics(SERVICE);
+    const counted = policyMetrics(metrics);
+    await life.use(await startTracing(config.tracing, SERVICE, log));
+    await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SERVICE } }));
+
+    const database = await life.use(postgres(config.postgres, { service: SERVICE, log, metrics }));
+    life.readiness.add('postgres', () => database.schemaReady(SCHEMA_VERSION));
+    const trajectories = createTrajectoryStore(database);
+    await life.use(sweeping(trajectories, config.trajectories.sweepInterval, log));
+
+    const clients = createClients({ peers: config.peers, tls, log, metrics });
+    await life.use(clients.channel);
+    const snapshots = await life.use(
+      watchSnapshots({
+        client: clients.snapshots,
+        log,
+        cacheFile: config.snapshotCacheFile,
+        onSnapshot: counted.compiled,
+      }),
+    );
+    life.readiness.add('snapshot', () => snapshots.current() !== undefined || 'no policy is known yet');
+
+    const limits = await life.use(memoryLimitStore());
+    log.warn('limits are counted in this process: run one replica, and windows begin anew when it starts');
+
+    const posture = config.enforce ? 'enforce' : 'observe';
+    const decisions = {
+      snapshot: snapshots.current,
+      posture,
+      accessCacheTtlMs: config.accessCacheTtl,
+      metrics: counted,
+    } as const;
+    const limitOptions = {
+      snapshot: snapshots.current,
+      store: limits,
+      stepsTaken: trajectories.steps,
+      leaseTtlMs: config.limits.leaseTtl,
+      trajectoryTtlMs: config.limits.trajectoryTtl,
+      metrics: counted,
+      log,
+    };
+    await life.use(
+      rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
+        .add(AccessService, accessService(decisions))
+        .add(DecisionService, decisionService(decisions))
+        .add(TrajectoryService, trajectoryService({ store: trajectories, ttlMs: config.trajectories.ttl, log }))
+        .add(LimitService, limitService(limitOptions)),
+    );
+    log.info('deciding', { posture });
+  },
+});

@@ -1,0 +1,76 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { Logger } from '@sallyport/chassis/log';
+import type { Component } from '@sallyport/chassis/process';
+import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
+import { writeLabel } from '../labels.ts';
+import { principalOf } from '../principal.ts';
+import { joinRun } from './join.ts';
+import { rememberReleases } from './remember.ts';
+import type { TrajectoryStore } from './trajectory.ts';
+
+// Longer histories than this are cut by the caller; more would be an attack on the index.
+const MAX_POINTERS = 20_000;
+
+/** Joins requests to runs and remembers what runs release. */
+export function trajectoryService(options: {
+  readonly store: TrajectoryStore;
+  readonly ttlMs: number;
+  readonly log: Logger;
+}): ServiceImpl<typeof TrajectoryService> {
+  const { store, ttlMs, log } = options;
+  return {
+    async join(request) {
+      const principal = principalOf(request);
+      if (request.callIds.length + request.digests.length > MAX_POINTERS) {
+        throw new GatewayError('invalid_request', 'The history is too long to be joined.');
+      }
+      const { trajectory, foreign, label, known, steps } = await joinRun(store, principal, request);
+      return {
+        trajectory,
+        foreign,
+        label: writeLabel(label),
+        known: known.map((one) => ({
+          digest: one.digest,
+          kind: one.kind,
+          tool: one.tool,
+          label: writeLabel(one.label),
+        })),
+        steps,
+      };
+    },
+    async remember(request) {
+      const refused = await rememberReleases(store, request.released, Date.now() + ttlMs);
+      if (refused.length > 0) log.warn('releases for runs of somebody else were not kept', { trajectories: refused });
+      return {};
+    },
+  };
+}
+
+/** Deletes expired runs in small portions. Running on every replica at once does no harm. */
+export function sweeping(store: TrajectoryStore, intervalMs: number, log: Logger): Component {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  let running: Promise<void> = Promise.resolve();
+  const sweep = async () => {
+    try {
+      while (!stopped && (await store.sweep(Date.now())) > 0);
+    } catch (error) {
+      log.warn('expired runs could not be deleted', { error });
+    }
+  };
+  return {
+    name: 'sweeping',
+    start() {
+      timer = setInterval(() => {
+        running = sweep();
+      }, intervalMs);
+      timer.unref();
+    },
+    async stop() {
+      stopped = true;
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,206 @@
+import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import { fromValue, join, toJson } from '@sallyport/turn/label';
+import type {
+  DigestKind,
+  FoundDigest,
+  Holder,
+  Pointers,
+  Release,
+  ReleasedDigest,
+  Trajectory,
+  TrajectoryStore,
+} from './trajectory.ts';
+
+/** The schema version this store needs: the number of its newest migration. */
+export const SCHEMA_VERSION = 1;
+
+type Row = Record<string, unknown>;
+
+const COLUMNS = 't.id, t.principal_id, t.user_id, t.label, t.steps::float8 as steps';
+const SWEEP_ROWS = 500;
+// Many runs may have said "Done."; the newest are enough to find the right one.
+const MARK_ROWS = 50;
+
+/** Keeps runs in Postgres; row-level security bounds each transaction to its tenant. */
+export function createTrajectoryStore(postgres: Postgres): TrajectoryStore {
+  return {
+    find: (tenant, pointers) => postgres.withTenant(tenant, (client) => find(client, tenant, pointers)),
+    known: (tenant, holder, trajectory, digests) =>
+      digests.length === 0
+        ? Promise.resolve([])
+        : postgres.withTenant(tenant, (client) => known(client, tenant, holder, trajectory, digests)),
+    remember: (tenant, releases, expiresAtMs) =>
+      postgres.withTenant(tenant, async (client) => {
+        const refused: string[] = [];
+        // In the order of their ids, so that two batches never wait for each other in a circle.
+        const sorted = [...releases].sort((a, b) => (a.trajectory < b.trajectory ? -1 : 1));
+        for (const release of sorted) {
+          if (!(await remember(client, tenant, release, expiresAtMs))) refused.push(release.trajectory);
+        }
+        return refused;
+      }),
+    steps: (tenant, trajectory) =>
+      postgres.withTenant(tenant, async (client) => {
+        const { rows } = await client.query(
+          `select t.steps::float8 as steps from trajectories t where t.tenant = $1 and t.id = $2`,
+          [tenant, trajectory],
+        );
+        return (rows[0]?.steps as number | undefined) ?? 0;
+      }),
+    sweep: (nowMs) =>
+      postgres.withTenant('*', async (client) => {
+        const { rowCount } = await client.query(
+          `delete from trajectories where (tenant, id) in
+             (select tenant, id from trajectories where expires_at < to_timestamp($1::float8 / 1000)
+               order by expires_at limit ${SWEEP_ROWS} for update skip locked)`,
+          [nowMs],
+        );
+        return rowCount ?? 0;
+      }),
+  };
+}
+
+async function find(client: TenantClient, tenant: string, pointers: Pointers) {
+  const claimed =
+    pointers.claimed === ''
+      ? []
+      : await client
+          .query(`select ${COLUMNS} from trajectories t where t.tenant = $1 and t.id = $2 and t.expires_at > now()`, [
+            tenant,
+            pointers.claimed,
+          ])
+          .then(({ rows }) => rows.map(trajectoryOf));
+  return {
+    claimed: claimed[0],
+    byCall: await byMark(client, tenant, 'call', pointers.callIds),
+    byMessage: await byMark(
+      client,
+      tenant,
+      'message',
+      pointers.lastAssistantDigest === '' ? [] : [pointers.lastAssistantDigest],
+    ),
+  };
+}
+
+async function byMark(client: TenantClient, tenant: string, kind: 'call' | 'message', marks: readonly string[]) {
+  if (marks.length === 0) return [];
+  const { rows } = await client.query(
+    `select distinct ${COLUMNS} from released_marks m
+       join trajectories t on t.tenant = m.tenant and t.id = m.trajectory
+      where m.tenant = $1 and m.kind = $2 and m.mark = any($3::text[]) and t.expires_at > now()
+      order by t.id desc limit ${MARK_ROWS}`,
+    [tenant, kind, marks],
+  );
+  return rows.map(trajectoryOf);
+}
+
+async function known(
+  client: TenantClient,
+  tenant: string,
+  holder: Holder,
+  trajectory: string,
+  digests: readonly string[],
+): Promise<FoundDigest[]> {
+  const { rows } = await client.query(
+    `select d.digest, d.trajectory, d.kind, d.tool, d.label from released_digests d
+       join trajectories t on t.tenant = d.tenant and t.id = d.trajectory
+      where d.tenant = $1 and d.digest = any($2::text[]) and t.expires_at > now() and (
+        (d.trajectory = $3 and d.principal_id = $4 and d.user_id = $5)
+        or (d.label ->> 'integrity' is distinct from 'trusted'
+            and (d.principal_id = $4 or (d.user_id = $5 and d.user_id <> ''))))`,
+    [tenant, digests, trajectory, holder.principalId, holder.user],
+  );
+  return rows.map(digestOf);
+}
+
+async function remember(client: TenantClient, tenant: string, release: Release, expiresAtMs: number): Promise<boolean> {
+  const { trajectory, principalId, user } = release;
+  const expiry = 'to_timestamp($6::float8 / 1000)';
+  const inserted = await client.query(
+    `insert into trajectories (tenant, id, principal_id, user_id, label, steps, expires_at)
+     values ($1, $2, $3, $4, $5::jsonb, $7, ${expiry}) on conflict (tenant, id) do nothing`,
+    [tenant, trajectory, principalId, user, toJson(release.label), expiresAtMs, release.steps],
+  );
+  if (inserted.rowCount === 0) {
+    const { rows } = await client.query(
+      `select ${COLUMNS} from trajectories t where t.tenant = $1 and t.id = $2 for update`,
+      [tenant, trajectory],
+    );
+    const before = rows.map(trajectoryOf)[0];
+    if (before === undefined || before.principalId !== principalId || before.user !== user) return false;
+    await client.query(
+      `update trajectories set label = $3::jsonb, steps = greatest(steps, $4), updated_at = now(),
+              expires_at = to_timestamp($5::float8 / 1000)
+        where tenant = $1 and id = $2`,
+      [tenant, trajectory, toJson(join(before.label, release.label)), release.steps, expiresAtMs],
+    );
+  }
+  await insertDigests(client, tenant, release);
+  await insertMarks(client, tenant, release);
+  return true;
+}
+
+async function insertDigests(client: TenantClient, tenant: string, release: Release): Promise<void> {
+  // One row a digest: an insert may not touch the same row twice. The last one is as good as the first, but untrusted wins.
+  const byDigest = new Map<string, ReleasedDigest>();
+  for (const one of release.digests) {
+    const before = byDigest.get(one.digest);
+    byDigest.set(one.digest, before === undefined ? one : { ...one, label: join(before.label, one.label) });
+  }
+  const digests = [...byDigest.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
+  if (digests.length === 0) return;
+  await client.query(
+    `insert into released_digests (tenant, digest, trajectory, principal_id, user_id, kind, tool, label)
+     select $1, d.digest, $2, $3, $4, d.kind, d.tool, d.label::jsonb
+       from unnest($5::text[], $6::text[], $7::text[], $8::text[]) as d (digest, kind, tool, label)
+     on conflict (tenant, digest, trajectory) do update set label = excluded.label
+      where released_digests.label ->> 'integrity' = 'trusted'`,
+    [
+      tenant,
+      release.trajectory,
+      release.principalId,
+      release.user,
+      digests.map((one) => one.digest),
+      digests.map((one) => one.kind),
+      digests.map((one) => one.tool),
+      digests.map((one) => toJson(one.label)),
+    ],
+  );
+}
+
+async function insertMarks(client: TenantClient, tenant: string, release: Release): Promise<void> {
+  const calls = [...new Set(release.callIds)].sort();
+  const messages = release.assistantDigest === '' ? [] : [release.assistantDigest];
+  if (calls.length + messages.length === 0) return;
+  await client.query(
+    `insert into released_marks (tenant, kind, mark, trajectory)
+     select $1, m.kind, m.mark, $2 from unnest($3::text[], $4::text[]) as m (kind, mark)
+     on conflict do nothing`,
+    [
+      tenant,
+      release.trajectory,
+      [...calls.map(() => 'call'), ...messages.map(() => 'message')],
+      [...calls, ...messages],
+    ],
+  );
+}
+
+function trajectoryOf(row: Row): Trajectory {
+  return {
+    id: row.id as string,
+    principalId: row.principal_id as string,
+    user: row.user_id as string,
+    label: fromValue(row.label as Parameters<typeof fromValue>[0]),
+    steps: row.steps as number,
+  };
+}
+
+function digestOf(row: Row): FoundDigest {
+  return {
+    digest: row.digest as string,
+    trajectory: row.trajectory as string,
+    kind: row.kind as DigestKind,
+    tool: row.tool as string,
+    label: fromValue(row.label as Parameters<typeof fromValue>[0]),
+  };
+}
