@@ -1,0 +1,63 @@
+import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import type { Client } from '@sallyport/chassis/rpc/client';
+import type { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
+import { type Principal, Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
+
+/** Roles of the admin API: Member sees their own, Auditor reads all of the tenant, Admin changes it. */
+export const ROLES = ['Member', 'Auditor', 'Admin'] as const;
+
+/** One of the roles. */
+export type Role = (typeof ROLES)[number];
+
+/** Who calls the admin API. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly role: Role;
+}
+
+/** The endpoint by which the scope of a key names this API. */
+export const ENDPOINT = 'admin';
+
+// RFC 6750 §2.1: the scheme is case-insensitive (RFC 9110 §11.1), one token follows.
+const BEARER = /^bearer +([\x21-\x7e]+) *$/i;
+
+/**
+ * Who presents `Authorization: Bearer …`. Throws `unauthenticated` for a missing or refused credential,
+ * `permission_denied` for a key that is not for this API, and `unavailable` when identity cannot tell: never 401 then.
+ */
+export async function callerOf(
+  authorization: string | undefined,
+  identity: Pick<Client<typeof AuthenticationService>, 'authenticate'>,
+  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<Caller> {
+  const secret = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
+  if (secret === undefined) throw new GatewayError('unauthenticated', 'Send Authorization: Bearer with a key.');
+  const principal = await ask(() => identity.authenticate({ secret, endpoint: ENDPOINT }, options));
+  if (principal.endpoints.length > 0 && !principal.endpoints.some(coversAdmin)) {
+    throw new GatewayError('permission_denied', 'This key is not for the admin API.');
+  }
+  return { principal, role: roleOf(principal.role) };
+}
+
+async function ask(authenticate: () => Promise<{ principal?: Principal | undefined }>): Promise<Principal> {
+  try {
+    const { principal } = await authenticate();
+    if (principal === undefined || principal.tenant === '') throw new Error('identity answered without a principal');
+    return principal;
+  } catch (error) {
+    const { code } = asGatewayError(error);
+    if (code === 'unauthenticated' || code === 'cancelled') throw error;
+    throw new GatewayError('unavailable', 'Keys cannot be checked now.', { cause: error, retryAfterMs: 1000 });
+  }
+}
+
+/** Tells whether a glob (`*` stands for any characters) of a key's scope covers this API. */
+function coversAdmin(glob: string): boolean {
+  const pattern = glob.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*');
+  return new RegExp(`^${pattern}$`).test(ENDPOINT);
+}
+
+function roleOf(role: Principal_Role): Role {
+  if (role === Principal_Role.ADMIN) return 'Admin';
+  return role === Principal_Role.AUDITOR ? 'Auditor' : 'Member';
+}

@@ -1,0 +1,49 @@
+import type { TlsConfig } from '@sallyport/chassis/config';
+import type { Logger } from '@sallyport/chassis/log';
+import type { Metrics } from '@sallyport/chassis/metrics';
+import type { Component } from '@sallyport/chassis/process';
+import { type Client, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
+import { QueryService, RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
+import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
+import type { Config } from './config.ts';
+
+/** Everything that console asks; it keeps nothing itself. */
+export interface Clients {
+  readonly authentication: Pick<Client<typeof AuthenticationService>, 'authenticate'>;
+  readonly keys: Pick<Client<typeof KeyService>, 'create' | 'update' | 'revoke' | 'rotate' | 'get' | 'list'>;
+  readonly queries: Client<typeof QueryService>;
+  readonly records: Pick<Client<typeof RecordService>, 'commit'>;
+  readonly resources: Client<typeof ResourceService>;
+}
+
+/** Opens one channel a peer, lazily, and the clients on them. */
+export function connect(
+  config: Pick<Config, 'peers'>,
+  shared: {
+    readonly self: string;
+    readonly tls: TlsConfig | undefined;
+    readonly log: Logger;
+    readonly metrics: Metrics;
+  },
+): { readonly clients: Clients; readonly component: Component } {
+  const channel = (peer: keyof Config['peers']) => rpcChannel({ ...shared, peer, target: config.peers[peer] });
+  const identity = channel('identity');
+  const audit = channel('audit');
+  const operator = channel('operator');
+  return {
+    clients: {
+      authentication: rpcClient(AuthenticationService, identity),
+      keys: rpcClient(KeyService, identity),
+      queries: rpcClient(QueryService, audit),
+      records: rpcClient(RecordService, audit),
+      resources: rpcClient(ResourceService, operator),
+    },
+    component: {
+      name: 'channels',
+      stop() {
+        for (const channel of [identity, audit, operator]) channel.close();
+      },
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { blocks, durationMs } from '@sallyport/chassis/config';
+import { z } from 'zod';
+
+const target = z.string().regex(/^(dns|ipv4|ipv6|unix):/, 'must be a gRPC target such as dns:///host:port');
+
+/** The configuration of console. */
+export const configSchema = z.strictObject({
+  log: blocks.log,
+  tracing: blocks.tracing,
+  admin: blocks.admin,
+  http: blocks.listen,
+  tls: blocks.tls,
+  insecure: blocks.insecure,
+  /** Further peers are let be: one map may serve several services. */
+  peers: z.object({ identity: target, audit: target, operator: target }),
+  drain: blocks.drain,
+  /** How long a request may take. */
+  requestTimeout: durationMs.pipe(z.number().min(100)).prefault('10s'),
+});
+
+/** The configuration of console, read. */
+export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,37 @@
+import { adminServer } from '@sallyport/chassis/admin';
+import { loadConfig, tlsOf } from '@sallyport/chassis/config';
+import { httpServer } from '@sallyport/chassis/http/server';
+import { createLogger } from '@sallyport/chassis/log';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import { run } from '@sallyport/chassis/process';
+import { startTracing, traceFields } from '@sallyport/chassis/tracing';
+import { connect } from './clients.ts';
+import { configSchema } from './config.ts';
+import { allRoutes } from './routes/all.ts';
+import { adminApp } from './server.ts';
+
+const SERVICE = 'console';
+
+run({
+  name: SERVICE,
+  async start(life) {
+    const config = loadConfig(configSchema);
+    const log = createLogger({ service: SERVICE, level: config.log.level, context: traceFields });
+    life.configure({ log, drain: config.drain });
+    const tls = tlsOf(config);
+    const metrics = createMetrics(SERVICE);
+    await life.use(await startTracing(config.tracing, SERVICE, log));
+    await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SERVICE } }));
+
+    const { clients, component } = connect(config, { self: SERVICE, tls, log, metrics });
+    await life.use(component);
+    const app = adminApp({
+      routes: allRoutes(clients),
+      identity: clients.authentication,
+      log,
+      metrics,
+      requestTimeoutMs: config.requestTimeout,
+    });
+    await life.use(httpServer({ listen: config.http, app, log }));
+  },
+});

@@ -1,0 +1,146 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { Key } from '@sallyport/proto/identity/v1/identity_pb';
+import { z } from 'zod';
+import type { Recorded } from '../admin-record.ts';
+import type { Clients } from '../clients.ts';
+import { pageOf, pageQuery } from '../fields.ts';
+import { keyPatchSchema, keySchema, keyView, newKeySchema, specOf } from '../key-view.ts';
+import { defineRoute, type Route } from '../route.ts';
+
+const idParam = z.strictObject({ id: z.string().min(1).max(128) });
+const keyWithSecret = z
+  .object({ key: keySchema, secret: z.string().describe('Shown once; only its digest is kept.') })
+  .meta({ id: 'KeyWithSecret' });
+
+/** Virtual keys. What a VirtualKey resource owns is shown and refuses to be changed (`conflict`). */
+export function keyRoutes({ keys }: Pick<Clients, 'keys'>, recorded: Recorded): Route[] {
+  return [
+    defineRoute({
+      method: 'get',
+      path: '/keys',
+      operationId: 'listKeys',
+      summary: 'Keys, newest first.',
+      roles: ['Auditor', 'Admin'],
+      query: z.strictObject(pageQuery),
+      status: 200,
+      response: pageOf(keySchema).meta({ id: 'KeyPage' }),
+      async handle({ caller, query, patience }) {
+        const answer = await keys.list({ tenant: caller.principal.tenant, ...query }, patience);
+        return { items: answer.keys.map(keyView), nextPageToken: answer.nextPageToken || null };
+      },
+    }),
+    defineRoute({
+      method: 'post',
+      path: '/keys',
+      operationId: 'createKey',
+      summary: 'A new key with its secret, which is shown once.',
+      roles: ['Admin'],
+      body: newKeySchema,
+      idempotent: true,
+      status: 201,
+      response: keyWithSecret,
+      handle: ({ caller, body, idempotencyKey, patience }) => {
+        const { tenant, id } = caller.principal;
+        const action = { action: 'keys.create', target: { kind: 'key', name: body.name }, change: body };
+        // Bound to who asks: another admin with the same key must not be handed this one's secret.
+        const bound = idempotencyKey === '' ? '' : `${id}/${idempotencyKey}`;
+        return recorded(
+          caller,
+          action,
+          patience,
+          async () => withSecret(await keys.create({ tenant, spec: specOf(body), idempotencyKey: bound }, patience)),
+          ({ key }) => ({ id: key.id }),
+        );
+      },
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/keys/{id}',
+      operationId: 'getKey',
+      summary: 'One key.',
+      roles: ['Auditor', 'Admin'],
+      params: idParam,
+      status: 200,
+      response: keySchema,
+      handle: async ({ caller, params, patience }) =>
+        keyView(present(await keys.get({ tenant: caller.principal.tenant, id: params.id }, patience))),
+    }),
+    defineRoute({
+      method: 'patch',
+      path: '/keys/{id}',
+      operationId: 'updateKey',
+      summary: 'Changes a key; every replica follows within a second.',
+      roles: ['Admin'],
+      params: idParam,
+      body: keyPatchSchema,
+      status: 200,
+      response: keySchema,
+      handle: ({ caller, params: { id }, body, patience }) => {
+        const { tenant } = caller.principal;
+        return recorded(
+          caller,
+          { action: 'keys.update', target: { kind: 'key', id }, change: body },
+          patience,
+          async () => {
+            const earlier = present(await keys.get({ tenant, id }, patience));
+            return keyView(present(await keys.update({ tenant, id, spec: specOf(body, earlier.spec) }, patience)));
+          },
+        );
+      },
+    }),
+    defineRoute({
+      method: 'post',
+      path: '/keys/{id}/revoke',
+      operationId: 'revokeKey',
+      summary: 'Ends a key for good; every replica follows within a second.',
+      roles: ['Admin'],
+      params: idParam,
+      body: z.strictObject({ reason: z.string().max(500).default('') }).meta({ id: 'Revocation' }),
+      status: 200,
+      response: keySchema,
+      handle: ({ caller, params: { id }, body, patience }) => {
+        const { tenant } = caller.principal;
+        const action = { action: 'keys.revoke', target: { kind: 'key', id }, change: body };
+        return recorded(caller, action, patience, async () =>
+          keyView(present(await keys.revoke({ tenant, id, reason: body.reason }, patience))),
+        );
+      },
+    }),
+    defineRoute({
+      method: 'post',
+      path: '/keys/{id}/rotate',
+      operationId: 'rotateKey',
+      summary: 'A new secret for a key, shown once.',
+      roles: ['Admin'],
+      params: idParam,
+      body: z
+        .strictObject({
+          graceSeconds: z
+            .int()
+            .min(0)
+            .max(30 * 24 * 3600)
+            .default(0)
+            .describe('How long the old secret still works. 0: it ends now.'),
+        })
+        .meta({ id: 'Rotation' }),
+      status: 200,
+      response: keyWithSecret,
+      handle: ({ caller, params: { id }, body, patience }) => {
+        const { tenant } = caller.principal;
+        const action = { action: 'keys.rotate', target: { kind: 'key', id }, change: body };
+        return recorded(caller, action, patience, async () =>
+          withSecret(await keys.rotate({ tenant, id, graceMs: body.graceSeconds * 1000 }, patience)),
+        );
+      },
+    }),
+  ];
+}
+
+function present(answer: { key?: Key | undefined }): Key {
+  if (answer.key === undefined) throw new GatewayError('internal', 'identity answered without a key.');
+  return answer.key;
+}
+
+function withSecret(answer: { key?: Key | undefined; secret: string }) {
+  return { key: keyView(present(answer)), secret: answer.secret };
+}

@@ -1,0 +1,278 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { GatewayError } from '@sallyport/chassis/errors';
+import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
+import { testConsole } from './testing/console.ts';
+
+let suite: Awaited<ReturnType<typeof testConsole>>;
+beforeAll(async () => {
+  suite = await testConsole();
+});
+beforeEach(() => {
+  suite.calls.length = 0;
+  suite.committed.length = 0;
+  Object.assign(suite.state, { identityDown: false, auditDown: false, failing: undefined });
+});
+afterAll(() => suite.close());
+
+describe('authentication at the admin API', () => {
+  it.each([
+    ['no credential', undefined],
+    ['an unknown key', 'nobody'],
+  ])('[console:unauthenticated-401] answers 401 as a problem to %s', async (_name, who) => {
+    const { status, headers, body } = await suite.ask(who, 'GET', '/whoami');
+    expect(status).toBe(401);
+    expect(headers.get('content-type')).toContain('application/problem+json');
+    expect(headers.get('www-authenticate')).toBe('Bearer realm="sallyport"');
+    expect(body).toMatchObject({ code: 'unauthenticated', status: 401, type: 'urn:sallyport:error:unauthenticated' });
+  });
+
+  it.each(['Basic admin', 'Bearer', 'Bearer a b', 'admin'])('takes %j for no credential', async (authorization) => {
+    const { status } = await suite.ask(undefined, 'GET', '/whoami', undefined, { authorization });
+    expect(status).toBe(401);
+  });
+
+  it('[console:identity-down-503] answers 503, never 401, when keys cannot be checked', async () => {
+    suite.state.identityDown = true;
+    const { status, headers, body } = await suite.ask('admin', 'GET', '/whoami');
+    expect(status).toBe(503);
+    expect(headers.get('retry-after')).toBe('1');
+    expect(body.code).toBe('unavailable');
+  });
+
+  it('keeps a key out whose scope is another endpoint, and lets one in whose glob covers it', async () => {
+    expect((await suite.ask('narrow', 'GET', '/whoami')).status).toBe(403);
+    expect((await suite.ask('globbed', 'GET', '/whoami')).body).toMatchObject({ id: 'key:globbed', role: 'Admin' });
+  });
+
+  it('[console:roles] lets each role do what is its, on every route', async () => {
+    for (const route of suite.routes) {
+      for (const [who, role] of [
+        ['member', 'Member'],
+        ['auditor', 'Auditor'],
+        ['admin', 'Admin'],
+      ] as const) {
+        const path = route.path.replace('{id}', 'none');
+        const body = route.method === 'get' ? undefined : { name: `by-${who}` };
+        const { status } = await suite.ask(who, route.method.toUpperCase(), path, body);
+        expect([`${who} ${route.operationId}`, status === 403]).toEqual([
+          `${who} ${route.operationId}`,
+          !route.roles.includes(role),
+        ]);
+      }
+    }
+  });
+
+  it('lets only Admins change anything', () => {
+    for (const route of suite.routes) if (route.method !== 'get') expect(route.roles).toEqual(['Admin']);
+  });
+});
+
+describe('what a Member sees', () => {
+  it('[console:member-own] asks for own runs only, whatever is filtered for', async () => {
+    await suite.ask('member', 'GET', '/trajectories');
+    await suite.ask('member', 'GET', '/trajectories/t1');
+    for (const { request } of suite.calls) {
+      expect(request).toMatchObject({ tenant: 'acme', principalId: 'key:member' });
+    }
+    suite.calls.length = 0;
+    const { body } = await suite.ask('member', 'GET', '/trajectories?principalId=key:other');
+    expect(body.items).toEqual([]);
+    expect(suite.calls).toEqual([]);
+  });
+
+  it('[console:member-own] counts the use of the own key only', async () => {
+    await suite.ask('member', 'GET', '/usage?groupBy=model');
+    expect(suite.calls[0]?.request).toMatchObject({ tenant: 'acme', filters: { key: 'member' } });
+    expect((await suite.ask('member', 'GET', '/usage?key=other')).status).toBe(403);
+  });
+
+  it('shows all of the tenant to an Auditor', async () => {
+    await suite.ask('auditor', 'GET', '/trajectories');
+    await suite.ask('auditor', 'GET', '/trajectories/t1');
+    for (const { request } of suite.calls) expect(request).toMatchObject({ tenant: 'acme', principalId: '' });
+  });
+});
+
+describe('answers', () => {
+  it('shows a run with its records, money exact in both forms, and null for an unknown price', async () => {
+    const { status, headers, body } = await suite.ask('auditor', 'GET', '/trajectories/t1');
+    expect(status).toBe(200);
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(body).toMatchObject({ id: 't1', costUsd: '0.00001275', costNanoUsd: 12_750 });
+    expect(body.records[0]).toMatchObject({ kind: 'model_call', costUsd: null, attempts: [{ status: 200 }] });
+  });
+
+  it('groups usage as asked and says for which time', async () => {
+    const { body } = await suite.ask('auditor', 'GET', '/usage?groupBy=customer,day&from=2026-01-01&to=2026-02-01');
+    expect(suite.calls[0]?.request).toMatchObject({ groupBy: ['customer', 'day'] });
+    expect(body).toMatchObject({
+      from: '2026-01-01T00:00:00.000Z',
+      to: '2026-02-01T00:00:00.000Z',
+      rows: [{ group: { customer: 'x' }, costUsd: '1.5', requests: 2 }],
+    });
+  });
+
+  it('follow the schema that the OpenAPI document shows', async () => {
+    for (const route of suite.routes.filter((one) => one.method === 'get')) {
+      const { status, body } = await suite.ask('admin', 'GET', route.path.replace('{id}', 'k1'));
+      if (status === 200) route.response.parse(body);
+      else expect([route.path, status]).toEqual(['/keys/{id}', 404]);
+    }
+  });
+
+  it.each([
+    ['/usage?groupBy=shoeSize', '/query/groupBy'],
+    ['/usage?from=yesterday', '/query/from'],
+    ['/trajectories?pageSize=0', '/query/pageSize'],
+    ['/trajectories?pageSize=201', '/query/pageSize'],
+    ['/trajectories?surprise=1', '/query'],
+    ['/resources?kind=a&kind=b', '/query/kind'],
+  ])('names the fault of %s', async (path, pointer) => {
+    const { status, body } = await suite.ask('admin', 'GET', path);
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ code: 'invalid_request', faults: [{ path: pointer }] });
+  });
+
+  it('refuse a span of time that is none', async () => {
+    expect((await suite.ask('admin', 'GET', '/usage?from=2026-02-01&to=2026-01-01')).status).toBe(400);
+  });
+
+  it('are problems for unknown paths too', async () => {
+    const { status, body } = await suite.ask('admin', 'GET', '/nothing');
+    expect(status).toBe(404);
+    expect(body).toMatchObject({ code: 'not_found', title: 'Not found' });
+  });
+});
+
+describe('changes', () => {
+  it('[console:admin-audited] are recorded before and after, durably, without any secret', async () => {
+    const { status, body } = await suite.ask('admin', 'POST', '/keys', {
+      name: 'bot',
+      models: ['gpt-*'],
+      role: 'Auditor',
+    });
+    expect(status).toBe(201);
+    expect(body).toMatchObject({ key: { name: 'bot', role: 'Auditor', state: 'active' }, secret: 'sp-canary-secret' });
+    const [intent, outcome] = suite.committed;
+    expect(intent).toMatchObject({
+      kind: Record_Kind.ADMIN,
+      tenant: 'acme',
+      principalId: 'key:admin',
+      outcome: 'unknown',
+    });
+    expect(outcome).toMatchObject({ outcome: 'ok', intentId: intent?.id });
+    expect(JSON.parse(outcome?.detailJson ?? '')).toMatchObject({
+      action: 'keys.create',
+      target: { kind: 'key', name: 'bot', id: body.key.id },
+      change: { models: ['gpt-*'] },
+    });
+    expect(JSON.stringify(suite.committed)).not.toContain('canary');
+  });
+
+  it('[console:no-audit-no-change] are not made when they cannot be recorded', async () => {
+    suite.state.auditDown = true;
+    const { status, body } = await suite.ask('admin', 'POST', '/keys', { name: 'bot' });
+    expect(status).toBe(503);
+    expect(body.code).toBe('audit_unavailable');
+    expect(suite.calls).toEqual([]);
+  });
+
+  it('pass a refusal on with its code and facts, and record it', async () => {
+    const resource = { kind: 'VirtualKey', name: 'bot', uid: 'u1' };
+    suite.state.failing = new GatewayError('conflict', 'A VirtualKey resource owns this key.', {
+      details: { resource },
+    });
+    const { status, body } = await suite.ask('admin', 'POST', '/keys/k1/revoke', {});
+    expect(status).toBe(409);
+    expect(body).toMatchObject({ code: 'conflict', resource });
+    expect(suite.committed[1]).toMatchObject({ outcome: 'error', errorCode: 'conflict', httpStatus: 409 });
+  });
+
+  it('merge a patch over the key as it is: null clears, what is left out stays', async () => {
+    const made = await suite.ask('admin', 'POST', '/keys', {
+      name: 'patched',
+      owner: 'alice',
+      models: ['a'],
+      origin: 'human',
+      instructionAuthority: { user: 'Typed' },
+      expiresAt: '2030-01-01T00:00:00Z',
+    });
+    suite.calls.length = 0;
+    const { status, body } = await suite.ask('admin', 'PATCH', `/keys/${made.body.key.id}`, {
+      owner: null,
+      models: ['b'],
+    });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      name: 'patched',
+      owner: null,
+      models: ['b'],
+      origin: 'human',
+      instructionAuthority: { user: 'Typed' },
+      expiresAt: '2030-01-01T00:00:00.000Z',
+    });
+  });
+
+  it('rotate and revoke with an empty body, by the defaults', async () => {
+    const made = await suite.ask('admin', 'POST', '/keys', { name: 'rotated' });
+    const rotated = await suite.ask('admin', 'POST', `/keys/${made.body.key.id}/rotate`);
+    expect(rotated.body.secret).toBe('sp-canary-next');
+    expect((await suite.ask('admin', 'POST', `/keys/${made.body.key.id}/revoke`)).status).toBe(200);
+    expect(suite.calls.map(({ method }) => method)).toEqual(['create', 'rotate', 'revoke']);
+  });
+
+  it('[console:idempotency-key] hand the idempotency key on, bound to who asks', async () => {
+    await suite.ask('admin', 'POST', '/keys', { name: 'once' }, { 'idempotency-key': 'req-1' });
+    expect(suite.calls[0]?.request).toMatchObject({ idempotencyKey: 'key:admin/req-1' });
+    const bad = await suite.ask('admin', 'POST', '/keys', { name: 'once' }, { 'idempotency-key': 'a b' });
+    expect(bad.status).toBe(400);
+  });
+
+  it.each([
+    ['an unknown field', { name: 'a', sudo: true }, 400, 'invalid_request'],
+    ['no name', {}, 400, 'invalid_request'],
+    ['a role that is none', { name: 'a', role: 'Root' }, 400, 'invalid_request'],
+    ['a key twice', '{"name":"a","name":"b"}', 400, 'duplicate_key'],
+    ['no JSON', 'name=a', 400, 'invalid_request'],
+    ['too deep', `{"name":${'['.repeat(40)}${']'.repeat(40)}}`, 400, 'body_too_deep'],
+    ['too large', JSON.stringify({ name: 'x'.repeat(70_000) }), 413, 'body_too_large'],
+  ])('refuse a body with %s', async (_name, body, status, code) => {
+    const answer = await suite.ask('admin', 'POST', '/keys', body);
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+    expect(suite.calls).toEqual([]);
+  });
+
+  it('refuse a body that is not said to be JSON', async () => {
+    const answer = await suite.ask('admin', 'POST', '/keys', '{"name":"a"}', { 'content-type': 'text/plain' });
+    expect(answer.status).toBe(415);
+  });
+});
+
+describe('the OpenAPI document', () => {
+  it('[console:openapi] shows exactly the routes that are served, to anyone', async () => {
+    const { status, body } = await suite.ask(undefined, 'GET', '/openapi.json');
+    expect(status).toBe(200);
+    expect(body.openapi).toBe('3.1.1');
+    const shown = Object.entries<Record<string, unknown>>(body.paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method} ${path}`),
+    );
+    expect(shown.sort()).toEqual(suite.routes.map((route) => `${route.method} /admin/v1${route.path}`).sort());
+  });
+
+  it('refers only to schemas that it has, and gives each operation its parameters', async () => {
+    const { body } = await suite.ask(undefined, 'GET', '/openapi.json');
+    const refs = [...JSON.stringify(body).matchAll(/"\$ref":"([^"]+)"/g)].map((match) => match[1] as string);
+    expect(refs.length).toBeGreaterThan(5);
+    for (const ref of new Set(refs)) {
+      expect(ref).toMatch(/^#\/components\/schemas\//);
+      expect(Object.keys(body.components.schemas)).toContain(ref.split('/').pop());
+    }
+    const create = body.paths['/admin/v1/keys'].post;
+    expect(create.parameters.map((one: { name: string }) => one.name)).toEqual(['Idempotency-Key']);
+    expect(create.requestBody.required).toBe(true);
+    expect(body.paths['/admin/v1/keys/{id}/rotate'].post.requestBody.required).toBe(false);
+    expect(body.paths['/admin/v1/keys/{id}'].get.parameters).toEqual([
+      { name: 'id', in: 'path', required: true, schema: { type: 'string', minLength: 1, maxLength: 128 } },
+    ]);
+  });
+});

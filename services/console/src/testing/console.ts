@@ -1,0 +1,169 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { GatewayError } from '@sallyport/chassis/errors';
+import { httpServer } from '@sallyport/chassis/http/server';
+import { createLogger } from '@sallyport/chassis/log';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import {
+  type Record as AuditRecord,
+  GetTrajectoryResponseSchema,
+  ListTrajectoriesResponseSchema,
+  RecordSchema,
+  UsageResponseSchema,
+} from '@sallyport/proto/audit/v1/audit_pb';
+import {
+  CreateResponseSchema,
+  type Key,
+  KeySchema,
+  KeySpecSchema,
+  ListResponseSchema,
+} from '@sallyport/proto/identity/v1/identity_pb';
+import { Principal_Kind, Principal_Role, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
+import { ListResponseSchema as ResourceListSchema } from '@sallyport/proto/resources/v1/resources_pb';
+import type { Clients } from '../clients.ts';
+import { allRoutes } from '../routes/all.ts';
+import { adminApp } from '../server.ts';
+
+type PrincipalInit = MessageInitShape<typeof PrincipalSchema>;
+
+/** Principals by the secret that a test presents. */
+export const PRINCIPALS: Record<string, PrincipalInit> = {
+  admin: principal('admin', Principal_Role.ADMIN),
+  auditor: principal('auditor', Principal_Role.AUDITOR),
+  member: principal('member', Principal_Role.MEMBER),
+  narrow: { ...principal('narrow', Principal_Role.ADMIN), endpoints: ['chat.*'] },
+  globbed: { ...principal('globbed', Principal_Role.ADMIN), endpoints: ['chat.completions', 'adm*'] },
+};
+
+function principal(id: string, role: Principal_Role): PrincipalInit {
+  return { tenant: 'acme', kind: Principal_Kind.KEY, id: `key:${id}`, keyId: id, name: id, role };
+}
+
+/** Console over peers that answer from memory; `calls` is what they were asked, `committed` what was recorded. */
+export async function testConsole() {
+  const calls: { readonly method: string; readonly request: unknown }[] = [];
+  const committed: AuditRecord[] = [];
+  const state = { identityDown: false, auditDown: false, failing: undefined as GatewayError | undefined };
+  const keys = new Map<string, Key>();
+  const answer = <T>(method: string, request: unknown, make: () => T): Promise<T> => {
+    calls.push({ method, request });
+    return state.failing === undefined ? Promise.resolve(make()) : Promise.reject(state.failing);
+  };
+  const present = (tenant: string | undefined, id: string | undefined): Key => {
+    const key = keys.get(`${tenant}/${id}`);
+    if (key === undefined) throw new GatewayError('not_found', 'There is no such key.');
+    return key;
+  };
+  const clients: Clients = {
+    authentication: {
+      async authenticate(request) {
+        if (state.identityDown) throw new GatewayError('internal', 'The database is away.');
+        const found = PRINCIPALS[request.secret ?? ''];
+        if (found === undefined) throw new GatewayError('unauthenticated', 'The credential is not valid.');
+        return { principal: create(PrincipalSchema, found), cacheTtlMs: 0 } as never;
+      },
+    },
+    keys: {
+      create: (request) =>
+        answer('create', request, () => {
+          const id = `k${keys.size + 1}`;
+          const { tenant = '', spec } = request;
+          const key = create(KeySchema, {
+            id,
+            tenant,
+            spec: create(KeySpecSchema, spec),
+            prefix: 'sp-aaaaaaaa',
+            state: 'active',
+            createdAtMs: 1,
+          });
+          keys.set(`${tenant}/${id}`, key);
+          return create(CreateResponseSchema, { key, secret: 'sp-canary-secret' });
+        }),
+      update: (request) =>
+        answer('update', request, () => {
+          const key = present(request.tenant, request.id);
+          return { key: create(KeySchema, { ...key, spec: create(KeySpecSchema, request.spec) }) } as never;
+        }),
+      revoke: (request) => answer('revoke', request, () => ({ key: present(request.tenant, request.id) }) as never),
+      rotate: (request) =>
+        answer(
+          'rotate',
+          request,
+          () => ({ key: present(request.tenant, request.id), secret: 'sp-canary-next' }) as never,
+        ),
+      get: async (request) => ({ key: present(request.tenant, request.id) }) as never,
+      list: (request) =>
+        answer('list', request, () => create(ListResponseSchema, { keys: [...keys.values()], nextPageToken: 'more' })),
+    },
+    queries: {
+      listTrajectories: (request) => answer('listTrajectories', request, () => create(ListTrajectoriesResponseSchema)),
+      getTrajectory: (request) =>
+        answer('getTrajectory', request, () =>
+          create(GetTrajectoryResponseSchema, {
+            trajectory: {
+              id: request.id ?? '',
+              principalId: 'key:member',
+              startedAtMs: 1,
+              lastAtMs: 2,
+              costNanoUsd: 12_750,
+            },
+            records: [
+              { id: 'r1', kind: 1, startedAtMs: 1, outcome: 'ok', costNanoUsd: -1, attemptsJson: '[{"status":200}]' },
+            ],
+          }),
+        ),
+      usage: (request) =>
+        answer('usage', request, () =>
+          create(UsageResponseSchema, {
+            rows: [{ group: { customer: 'x' }, requests: 2, costNanoUsd: 1_500_000_000 }],
+          }),
+        ),
+    },
+    records: {
+      async commit(request) {
+        if (state.auditDown) throw new GatewayError('unavailable', 'audit is away');
+        committed.push(...(request.records ?? []).map((record) => create(RecordSchema, record)));
+        return {} as never;
+      },
+    },
+    resources: {
+      list: (request) =>
+        answer('listResources', request, () =>
+          create(ResourceListSchema, {
+            resources: [{ kind: 'Model', tenant: 'acme', name: 'm', uid: 'u', generation: 1, specJson: '{"a":1}' }],
+          }),
+        ),
+    },
+  };
+  const lines: string[] = [];
+  const log = createLogger({ service: 'console', write: (line) => lines.push(line) });
+  const routes = allRoutes(clients);
+  const app = adminApp({
+    routes,
+    identity: clients.authentication,
+    log,
+    metrics: createMetrics('console', { defaults: false }),
+    requestTimeoutMs: 5000,
+  });
+  const server = httpServer({ listen: { host: '127.0.0.1', port: 0 }, app, log });
+  await server.start();
+  /** Asks as the principal named; `body` is sent as JSON unless it is text. */
+  const ask = async (
+    who: string | undefined,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) => {
+    const response = await fetch(`http://127.0.0.1:${server.port()}/admin/v1${path}`, {
+      method,
+      headers: {
+        ...(who === undefined ? {} : { authorization: `Bearer ${who}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    return { status: response.status, headers: response.headers, body: JSON.parse(await response.text()) };
+  };
+  return { calls, committed, lines, state, routes, ask, close: () => server.stop(Date.now() + 1000) };
+}
