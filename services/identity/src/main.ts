@@ -7,7 +7,7 @@ import { postgres } from '@sallyport/chassis/postgres';
 import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { sequenceFeed } from '@sallyport/chassis/sequence-feed';
-import { startTracing } from '@sallyport/chassis/tracing';
+import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
 import { createAdministration } from './administration.ts';
 import { createAuthenticator } from './authentication.ts';
@@ -27,11 +27,11 @@ run({
   name: SERVICE,
   async start(life) {
     const config = loadConfig(configSchema);
-    const log = createLogger({ service: SERVICE, level: config.log.level });
+    const log = createLogger({ service: SERVICE, level: config.log.level, context: traceFields });
     life.configure({ log, drain: config.drain });
     const tls = tlsOf(config);
     const metrics = createMetrics(SERVICE);
-    await life.use(startTracing(config.tracing, SERVICE));
+    await life.use(await startTracing(config.tracing, SERVICE, log));
     await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SERVICE } }));
 
     const database = await life.use(postgres(config.postgres, { service: SERVICE, log, metrics }));

@@ -12,7 +12,7 @@ import { faultOfChosenSecret, generateSecret, lookupPrefixOf, shownPrefixOf } fr
 export interface ResourceKey {
   readonly tenant: string;
   readonly resourceUid: string;
-  readonly spec: KeySpec | undefined;
+  readonly spec?: KeySpec | undefined;
   /** Chosen by the user; empty: one is generated. */
   readonly secret: string;
   /** Generate anew although one exists. */

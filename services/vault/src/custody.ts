@@ -1,0 +1,118 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { Envelope } from './envelope.ts';
+import { originOf } from './origin.ts';
+import type { GrantRecord, SecretRef, VaultStore, VaultTransaction, WrappedKey } from './vault-store.ts';
+
+/** Longest value that is taken in, in bytes of UTF-8: what a Kubernetes Secret may hold would not fit a header. */
+const MAX_VALUE_BYTES = 64 * 1024;
+const MAX_NAME = 253;
+
+/** A grant as operator asks for it; `origin` may be any URL of that origin. */
+export interface GrantWanted extends Omit<GrantRecord, 'ref' | 'origin'> {
+  readonly ref: SecretRef | undefined;
+  readonly origin: string;
+}
+
+/** Takes values and grants in. Every change that a lease could outlive is told to all replicas. */
+export interface Custody {
+  /** Idempotent by `sourceVersion`. */
+  put(tenant: string, ref: SecretRef | undefined, value: string, sourceVersion: string): Promise<void>;
+  remove(tenant: string, ref: SecretRef | undefined): Promise<void>;
+  /** Replaces the resource's earlier grant. */
+  grant(tenant: string, wanted: GrantWanted): Promise<void>;
+  revokeGrant(tenant: string, kind: string, uid: string): Promise<void>;
+}
+
+/** What custody works on. `onNotice` runs after each change, so that the feed looks at once. */
+export interface CustodyOptions {
+  readonly store: Pick<VaultStore, 'inTenant'>;
+  readonly envelope: Envelope;
+  readonly onNotice: () => void;
+}
+
+/** Makes the custody that operator drives. */
+export function createCustody({ store, envelope, onNotice }: CustodyOptions): Custody {
+  const dataKeyOf = async (tx: VaultTransaction, tenant: string): Promise<WrappedKey> =>
+    (await tx.newestDataKey()) ?? tx.addDataKey(envelope.newDataKey(tenant));
+
+  return {
+    async put(tenant, given, value, sourceVersion) {
+      const ref = checkedRef(given);
+      const bytes = Buffer.byteLength(value);
+      if (bytes === 0 || bytes > MAX_VALUE_BYTES) throw fault('value', `must have 1 to ${MAX_VALUE_BYTES} bytes`);
+      await store.inTenant(checkedTenant(tenant), async (tx) => {
+        const held = await tx.secret(ref, true);
+        if (held !== undefined && sourceVersion !== '' && held.sourceVersion === sourceVersion) return;
+        const key = await dataKeyOf(tx, tenant);
+        const sealed = envelope.seal(tenant, key, ref, value);
+        await tx.putSecret({ ref, dataKeyId: key.id, sealed, sourceVersion });
+        await tx.notify(ref);
+      });
+      onNotice();
+    },
+    async remove(tenant, given) {
+      const ref = checkedRef(given);
+      await store.inTenant(checkedTenant(tenant), async (tx) => {
+        if (await tx.removeSecret(ref)) await tx.notify(ref);
+      });
+      onNotice();
+    },
+    async grant(tenant, wanted) {
+      const ref = checkedRef(wanted.ref);
+      checkText('kind', wanted.kind);
+      checkText('uid', wanted.uid);
+      checkText('name', wanted.resourceName);
+      const origin = originOf(wanted.origin);
+      if (origin === undefined) throw fault('origin', 'must be an http or https URL');
+      const next: GrantRecord = { ...wanted, ref, origin };
+      await store.inTenant(checkedTenant(tenant), async (tx) => {
+        const held = await tx.grant(next.kind, next.uid);
+        if (held !== undefined && sameGrant(held, next)) return;
+        await tx.putGrant(next);
+        if (held !== undefined && !sameRef(held.ref, ref)) await tx.notify(held.ref);
+        await tx.notify(ref);
+      });
+      onNotice();
+    },
+    async revokeGrant(tenant, kind, uid) {
+      await store.inTenant(checkedTenant(tenant), async (tx) => {
+        const held = await tx.grant(kind, uid);
+        if (held === undefined) return;
+        await tx.removeGrant(kind, uid);
+        await tx.notify(held.ref);
+      });
+      onNotice();
+    },
+  };
+}
+
+/** Tells whether two references name the same value. */
+export function sameRef(a: SecretRef, b: SecretRef): boolean {
+  return a.name === b.name && a.key === b.key;
+}
+
+/** A reference with both its parts. Throws `invalid_request`. */
+export function checkedRef(ref: SecretRef | undefined): SecretRef {
+  if (ref === undefined) throw fault('ref', 'is missing');
+  checkText('ref.name', ref.name);
+  checkText('ref.key', ref.key);
+  return { name: ref.name, key: ref.key };
+}
+
+/** A tenant that rows may be kept under; `*` would reach across all. Throws `invalid_request`. */
+export function checkedTenant(tenant: string): string {
+  if (tenant === '' || tenant === '*') throw fault('tenant', 'is missing');
+  return tenant;
+}
+
+function sameGrant(a: GrantRecord, b: GrantRecord): boolean {
+  return sameRef(a.ref, b.ref) && a.origin === b.origin && a.resourceName === b.resourceName;
+}
+
+function checkText(path: string, text: string): void {
+  if (text === '' || text.length > MAX_NAME) throw fault(path, `must have 1 to ${MAX_NAME} characters`);
+}
+
+function fault(path: string, what: string): GatewayError {
+  return new GatewayError('invalid_request', `${path} ${what}.`, { details: { path } });
+}

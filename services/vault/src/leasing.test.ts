@@ -1,0 +1,90 @@
+import { describe, expect, it } from '@jest/globals';
+import { NEW_MASTER, OLD_MASTER, testVault } from './testing/vault.ts';
+
+const ref = { name: 'openai', key: 'apiKey' };
+const VALUE = 'sk-canary-0123456789';
+const grant = { kind: 'ModelProvider', uid: 'uid-1', resourceName: 'openai', ref, origin: 'https://api.openai.com/v1' };
+const wanted = {
+  tenant: 'acme',
+  ref,
+  kind: 'ModelProvider',
+  uid: 'uid-1',
+  origin: 'https://api.openai.com',
+  principalTenant: 'acme' as string | undefined,
+};
+const refusal = {
+  code: 'permission_denied',
+  message: 'This credential is not granted to this resource for this origin.',
+};
+
+async function granted() {
+  const vault = testVault();
+  await vault.custody.put('acme', ref, VALUE, 'v1');
+  await vault.custody.grant('acme', grant);
+  return vault;
+}
+
+describe('leasing', () => {
+  it('gives the value to the service of that kind for a short time, and logs the reference only', async () => {
+    const { lease, leased, lines } = await granted();
+    await expect(lease('model-proxy', wanted)).resolves.toEqual({
+      value: VALUE,
+      reference: 'openai/apiKey#1',
+      leaseTtlMs: 10_000,
+    });
+    expect(leased).toEqual(['acme/ModelProvider/uid-1']);
+    expect(lines.join('')).toContain('openai/apiKey#1');
+    expect(lines.join('')).not.toContain('canary');
+  });
+
+  it.each<[string, string, Partial<typeof wanted>]>([
+    ['[vault:own-kind] another service’s kind', 'mcp-broker', {}],
+    ['[vault:own-kind] a caller without a kind', 'policy', {}],
+    ['[vault:own-kind] a caller named like a property of every object', 'constructor', {}],
+    ['another kind', 'model-proxy', { kind: 'ToolServer' }],
+    ['a resource without a grant', 'model-proxy', { uid: 'uid-2' }],
+    ['[vault:tenant] another tenant', 'model-proxy', { tenant: 'globex', principalTenant: 'globex' }],
+    ['[vault:tenant] a principal of another tenant', 'model-proxy', { principalTenant: 'globex' }],
+    ['another secret', 'model-proxy', { ref: { name: 'openai', key: 'other' } }],
+    ['[vault:origin] another host', 'model-proxy', { origin: 'https://evil.example' }],
+    ['[vault:origin] another scheme', 'model-proxy', { origin: 'http://api.openai.com' }],
+    ['[vault:origin] another port', 'model-proxy', { origin: 'https://api.openai.com:8443' }],
+    ['[vault:origin] no origin', 'model-proxy', { origin: '' }],
+  ])('refuses %s', async (_name, caller, change) => {
+    const { lease, leased } = await granted();
+    await expect(lease(caller, { ...wanted, ...change })).rejects.toMatchObject(refusal);
+    expect(leased).toEqual([]);
+  });
+
+  it.each(['', '*'])('refuses the tenant %j, which would reach across all', async (tenant) => {
+    const { lease, custody } = await granted();
+    await expect(lease('model-proxy', { ...wanted, tenant })).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(custody.put(tenant, ref, 'x', '')).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  it('[vault:rebind] voids the credential when the origin changes until it is granted anew', async () => {
+    const { lease, custody, store } = await granted();
+    const told = store.notices.length;
+    await custody.grant('acme', { ...grant, origin: 'https://eu.openai.example' });
+    expect(store.notices.slice(told)).toEqual([{ tenant: 'acme', ref, sequence: told + 1 }]);
+    await expect(lease('model-proxy', wanted)).rejects.toMatchObject(refusal);
+    const moved = { ...wanted, origin: 'https://eu.openai.example' };
+    await expect(lease('model-proxy', moved)).resolves.toMatchObject({ value: VALUE });
+    await custody.revokeGrant('acme', 'ModelProvider', 'uid-1');
+    await expect(lease('model-proxy', moved)).rejects.toMatchObject(refusal);
+  });
+
+  it('says that the credential is missing when the Secret is gone', async () => {
+    const { lease, custody } = await granted();
+    await custody.remove('acme', ref);
+    await expect(lease('model-proxy', wanted)).rejects.toMatchObject({ code: 'upstream_credentials' });
+  });
+
+  it('goes on under a new master key', async () => {
+    const { store } = await granted();
+    const rotated = testVault([NEW_MASTER, OLD_MASTER], store);
+    await expect(rotated.lease('model-proxy', wanted)).resolves.toMatchObject({ value: VALUE });
+    await expect(store.rewrapDataKeys('m2', rotated.envelope.rewrap)).resolves.toBe(1);
+    await expect(testVault([NEW_MASTER], store).lease('model-proxy', wanted)).resolves.toMatchObject({ value: VALUE });
+  });
+});

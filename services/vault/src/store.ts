@@ -1,0 +1,184 @@
+import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import type {
+  GrantRecord,
+  InvalidationNotice,
+  SealedSecret,
+  VaultStore,
+  VaultTransaction,
+  WrappedKey,
+} from './vault-store.ts';
+
+/** The schema version this store needs: the number of its newest migration. */
+export const SCHEMA_VERSION = 1;
+
+const EVERY_TENANT = '*';
+const DATA_KEY = 'id, master_id, wrapped';
+
+type Row = Record<string, unknown>;
+
+/** Keeps sealed secrets in Postgres; row-level security bounds each transaction to its tenant. */
+export function createVaultStore(postgres: Postgres): VaultStore {
+  return {
+    inTenant: (tenant, work) => postgres.withTenant(tenant, (client) => work(transaction(client, tenant))),
+    async recordLeases(counts) {
+      await postgres.withTenant(EVERY_TENANT, (client) =>
+        client.query(
+          `update grants g set leases = g.leases + c.leases,
+                  last_leased_at = greatest(g.last_leased_at, to_timestamp(c.at_ms / 1000))
+             from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::float8[])
+                  as c (tenant, kind, uid, leases, at_ms)
+            where g.tenant = c.tenant and g.kind = c.kind and g.uid = c.uid`,
+          [
+            counts.map((count) => count.tenant),
+            counts.map((count) => count.kind),
+            counts.map((count) => count.uid),
+            counts.map((count) => count.leases),
+            counts.map((count) => count.lastAtMs),
+          ],
+        ),
+      );
+    },
+    invalidationsAfter: (sequence, limit) =>
+      postgres.withTenant(EVERY_TENANT, async (client) => {
+        // The head is read first: what is committed in between has a higher sequence and comes with the next look.
+        const head = await client.query('select sequence::float8 as head from invalidation_head');
+        const { rows } = await client.query(
+          `select tenant, secret_name, secret_key, sequence::float8 as sequence from invalidations
+            where sequence > $1 order by sequence limit $2`,
+          [sequence, limit],
+        );
+        const notices = rows.map(
+          (row): InvalidationNotice => ({
+            tenant: row.tenant as string,
+            ref: { name: row.secret_name as string, key: row.secret_key as string },
+            sequence: row.sequence as number,
+          }),
+        );
+        return { head: (head.rows[0]?.head as number | undefined) ?? 0, notices };
+      }),
+    rewrapDataKeys: (masterId, rewrap) =>
+      postgres.withTenant(EVERY_TENANT, async (client) => {
+        const { rows } = await client.query(
+          `select tenant, ${DATA_KEY} from data_keys where master_id <> $1 for update skip locked`,
+          [masterId],
+        );
+        for (const row of rows) {
+          const tenant = row.tenant as string;
+          const key = rewrap(tenant, wrappedKeyOf(row));
+          await client.query('update data_keys set master_id = $3, wrapped = $4 where tenant = $1 and id = $2', [
+            tenant,
+            key.id,
+            key.masterId,
+            key.wrapped,
+          ]);
+        }
+        return rows.length;
+      }),
+    async prune(beforeMs) {
+      await postgres.withTenant(EVERY_TENANT, (client) =>
+        client.query('delete from invalidations where at < $1', [new Date(beforeMs)]),
+      );
+    },
+  };
+}
+
+function transaction(client: TenantClient, tenant: string): VaultTransaction {
+  const first = async (sql: string, values: unknown[]): Promise<Row | undefined> =>
+    (await client.query(sql, values)).rows[0];
+  const newestDataKey = async () => {
+    const row = await first(`select ${DATA_KEY} from data_keys order by id desc limit 1`, []);
+    return row === undefined ? undefined : wrappedKeyOf(row);
+  };
+  return {
+    newestDataKey,
+    async dataKey(id) {
+      const row = await first(`select ${DATA_KEY} from data_keys where id = $1`, [id]);
+      return row === undefined ? undefined : wrappedKeyOf(row);
+    },
+    async addDataKey(key) {
+      // Two replicas may both find none; the second keeps what the first made.
+      await client.query(`select pg_advisory_xact_lock(hashtextextended('data key of ' || $1, 0))`, [tenant]);
+      const held = await newestDataKey();
+      if (held !== undefined) return held;
+      await client.query('insert into data_keys (tenant, id, master_id, wrapped) values ($1, $2, $3, $4)', [
+        tenant,
+        key.id,
+        key.masterId,
+        key.wrapped,
+      ]);
+      return key;
+    },
+    async secret(ref, forChange) {
+      const row = await first(
+        `select name, key, data_key_id, sealed, source_version, revision::float8 as revision from secrets
+          where name = $1 and key = $2 ${forChange ? 'for update' : ''}`,
+        [ref.name, ref.key],
+      );
+      return row === undefined ? undefined : sealedSecretOf(row);
+    },
+    async putSecret(secret) {
+      await client.query(
+        `insert into secrets (tenant, name, key, data_key_id, sealed, source_version)
+         values ($1, $2, $3, $4, $5, $6)
+         on conflict (tenant, name, key) do update set data_key_id = excluded.data_key_id, sealed = excluded.sealed,
+           source_version = excluded.source_version, revision = secrets.revision + 1, updated_at = now()`,
+        [tenant, secret.ref.name, secret.ref.key, secret.dataKeyId, secret.sealed, secret.sourceVersion],
+      );
+    },
+    async removeSecret(ref) {
+      const { rowCount } = await client.query('delete from secrets where name = $1 and key = $2', [ref.name, ref.key]);
+      return (rowCount ?? 0) > 0;
+    },
+    async grant(kind, uid) {
+      const row = await first(
+        `select kind, uid, resource_name, secret_name, secret_key, origin from grants where kind = $1 and uid = $2`,
+        [kind, uid],
+      );
+      return row === undefined ? undefined : grantOf(row);
+    },
+    async putGrant(grant) {
+      await client.query(
+        `insert into grants (tenant, kind, uid, resource_name, secret_name, secret_key, origin)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (tenant, kind, uid) do update set resource_name = excluded.resource_name,
+           secret_name = excluded.secret_name, secret_key = excluded.secret_key, origin = excluded.origin,
+           granted_at = now()`,
+        [tenant, grant.kind, grant.uid, grant.resourceName, grant.ref.name, grant.ref.key, grant.origin],
+      );
+    },
+    async removeGrant(kind, uid) {
+      await client.query('delete from grants where kind = $1 and uid = $2', [kind, uid]);
+    },
+    async notify(ref) {
+      await client.query(
+        `with head as (update invalidation_head set sequence = sequence + 1 returning sequence)
+         insert into invalidations (tenant, sequence, secret_name, secret_key) select $1, sequence, $2, $3 from head`,
+        [tenant, ref.name, ref.key],
+      );
+    },
+  };
+}
+
+function wrappedKeyOf(row: Row): WrappedKey {
+  return { id: row.id as string, masterId: row.master_id as string, wrapped: row.wrapped as Buffer };
+}
+
+function sealedSecretOf(row: Row): SealedSecret {
+  return {
+    ref: { name: row.name as string, key: row.key as string },
+    dataKeyId: row.data_key_id as string,
+    sealed: row.sealed as Buffer,
+    sourceVersion: row.source_version as string,
+    revision: row.revision as number,
+  };
+}
+
+function grantOf(row: Row): GrantRecord {
+  return {
+    kind: row.kind as string,
+    uid: row.uid as string,
+    resourceName: row.resource_name as string,
+    ref: { name: row.secret_name as string, key: row.secret_key as string },
+    origin: row.origin as string,
+  };
+}

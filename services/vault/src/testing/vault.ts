@@ -1,0 +1,32 @@
+import type { FileKey } from '@sallyport/chassis/key-file';
+import { createLogger } from '@sallyport/chassis/log';
+import { createCustody } from '../custody.ts';
+import { createEnvelope } from '../envelope.ts';
+import { createLeasing } from '../leasing.ts';
+import { memoryVaultStore } from './memory-vault-store.ts';
+
+/** Master keys for tests. */
+export const OLD_MASTER: FileKey = { id: 'm1', key: Buffer.alloc(32, 1) };
+export const NEW_MASTER: FileKey = { id: 'm2', key: Buffer.alloc(32, 2) };
+
+/** All of vault over a store in memory; `lines` is what it logged. */
+export function testVault(masters: readonly FileKey[] = [OLD_MASTER], store = memoryVaultStore()) {
+  const lines: string[] = [];
+  const log = createLogger({ service: 'vault', write: (line) => lines.push(line) });
+  const envelope = createEnvelope(masters);
+  const leased: string[] = [];
+  return {
+    store,
+    lines,
+    leased,
+    envelope,
+    custody: createCustody({ store, envelope, onNotice: () => undefined }),
+    lease: createLeasing({
+      store,
+      envelope,
+      leaseTtlMs: 10_000,
+      log,
+      onLease: (grant) => leased.push(`${grant.tenant}/${grant.kind}/${grant.uid}`),
+    }),
+  };
+}

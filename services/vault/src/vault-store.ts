@@ -1,0 +1,81 @@
+/** Where a Secret's value is: name of the Secret and key in it. */
+export interface SecretRef {
+  readonly name: string;
+  readonly key: string;
+}
+
+/** A data key, wrapped by a master key. */
+export interface WrappedKey {
+  readonly id: string;
+  readonly masterId: string;
+  readonly wrapped: Uint8Array;
+}
+
+/** A sealed value as kept. */
+export interface SealedSecret {
+  readonly ref: SecretRef;
+  readonly dataKeyId: string;
+  readonly sealed: Uint8Array;
+  readonly sourceVersion: string;
+  /** Ours; rises with each change of the value. */
+  readonly revision: number;
+}
+
+/** What a resource may lease, and where it may send it. */
+export interface GrantRecord {
+  readonly kind: string;
+  readonly uid: string;
+  readonly resourceName: string;
+  readonly ref: SecretRef;
+  /** As `originOf` writes it. */
+  readonly origin: string;
+}
+
+/** One notice of the feed: leases of this secret must be dropped. The sequence rises by one over all tenants. */
+export interface InvalidationNotice {
+  readonly tenant: string;
+  readonly ref: SecretRef;
+  readonly sequence: number;
+}
+
+/** Leases of one grant since the last write. */
+export interface LeaseCount {
+  readonly tenant: string;
+  readonly kind: string;
+  readonly uid: string;
+  readonly leases: number;
+  /** Epoch milliseconds. */
+  readonly lastAtMs: number;
+}
+
+/** Secrets and grants of one tenant, within one transaction. */
+export interface VaultTransaction {
+  /** The tenant's newest data key. */
+  newestDataKey(): Promise<WrappedKey | undefined>;
+  dataKey(id: string): Promise<WrappedKey | undefined>;
+  /** Keeps the tenant's first data key, or gives the one that another replica was faster with. */
+  addDataKey(key: WrappedKey): Promise<WrappedKey>;
+  /** Locked until the transaction ends when `forChange`. */
+  secret(ref: SecretRef, forChange: boolean): Promise<SealedSecret | undefined>;
+  putSecret(secret: Omit<SealedSecret, 'revision'>): Promise<void>;
+  /** False when there was none. */
+  removeSecret(ref: SecretRef): Promise<boolean>;
+  grant(kind: string, uid: string): Promise<GrantRecord | undefined>;
+  putGrant(grant: GrantRecord): Promise<void>;
+  removeGrant(kind: string, uid: string): Promise<void>;
+  /** Tells every replica that leases of this secret must be dropped. */
+  notify(ref: SecretRef): Promise<void>;
+}
+
+/** The vault's memory. Rejects with `unavailable` when the database is. */
+export interface VaultStore {
+  /** Runs in one transaction that can see and change this tenant only. */
+  inTenant<T>(tenant: string, work: (tx: VaultTransaction) => Promise<T>): Promise<T>;
+  recordLeases(counts: readonly LeaseCount[]): Promise<void>;
+  /** The feed's head and up to `limit` notices after `sequence`, in order. */
+  invalidationsAfter(sequence: number, limit: number): Promise<{ head: number; notices: InvalidationNotice[] }>;
+  /** Hands each data key that another master wraps to `rewrap` and keeps what it gives; answers how many. */
+  rewrapDataKeys(masterId: string, rewrap: (tenant: string, key: WrappedKey) => WrappedKey): Promise<number>;
+  /** Deletes notices older than a time (epoch ms). */
+  prune(beforeMs: number): Promise<void>;
+}
