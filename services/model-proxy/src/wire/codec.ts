@@ -10,13 +10,14 @@ import { inspectRequest as anthropicInspect } from './anthropic-messages/inspect
 import * as anthropicRequest from './anthropic-messages/request.ts';
 import { decodeResponse as anthropicResponse } from './anthropic-messages/response.ts';
 import { createStreamDecoder as anthropicStream } from './anthropic-messages/stream-decode.ts';
-import type { RequestChanges } from './forward.ts';
+import { isScalarChange, type RequestChanges } from './forward.ts';
 import { decodeFailure as openaiFailure } from './openai-chat/failure.ts';
 import { forwardRequest as openaiForward } from './openai-chat/forward.ts';
 import { inspectRequest as openaiInspect } from './openai-chat/inspect.ts';
 import * as openaiRequest from './openai-chat/request.ts';
 import { decodeResponse as openaiResponse } from './openai-chat/response.ts';
 import { createStreamDecoder as openaiStream } from './openai-chat/stream-decode.ts';
+import { spliceBody } from './splice.ts';
 
 /** One dialect's reading and writing, for callers that learn the dialect at run time. */
 export interface Codec<Quirks> {
@@ -59,13 +60,27 @@ export function decodeRequest(dialect: Dialect, body: JsonObject): ChatRequest {
   return codecs[dialect].decodeRequest(body);
 }
 
-/** Writes a request for a provider: the declaration's wire and quirks belong together. */
-export function encodeRequestFor(
-  provider:
-    | { wire: 'openai-chat'; quirks: openaiRequest.OpenAiChatQuirks }
-    | { wire: 'anthropic-messages'; quirks: anthropicRequest.AnthropicMessagesQuirks },
-  request: ChatRequest,
-): Encoded<JsonObject> {
+/** A provider's wire and its quirks, which belong together. */
+export type Wire =
+  | { wire: 'openai-chat'; quirks: openaiRequest.OpenAiChatQuirks }
+  | { wire: 'anthropic-messages'; quirks: anthropicRequest.AnthropicMessagesQuirks };
+
+/**
+ * The bytes of a request that stays in its dialect, `body` being `bytes` parsed. Where only the model's name or the wish
+ * for usage changes, the client's own bytes are kept around them.
+ */
+export function forwardBytes(wire: Wire, bytes: Buffer, body: JsonObject, changes: RequestChanges): Buffer {
+  const { streamUsage, ...others } = changes;
+  const said = wire.wire === 'anthropic-messages' || streamUsage === undefined ? others : changes;
+  const spliced = isScalarChange(said) ? spliceBody(bytes, said, body) : undefined;
+  if (spliced) return spliced;
+  const forwarded =
+    wire.wire === 'openai-chat' ? openaiForward(body, said, wire.quirks) : anthropicForward(body, said, wire.quirks);
+  return Buffer.from(JSON.stringify(forwarded));
+}
+
+/** Writes a request in a provider's wire. */
+export function encodeRequestFor(provider: Wire, request: ChatRequest): Encoded<JsonObject> {
   return provider.wire === 'openai-chat'
     ? openaiRequest.encodeRequest(request, provider.quirks)
     : anthropicRequest.encodeRequest(request, provider.quirks);

@@ -23,13 +23,9 @@ export interface RequestChanges {
   appendMessages?: readonly Message[];
 }
 
-/** True where the bytes may stay but for top-level scalars, so that `spliceBody` can do it. */
+/** True where nothing but top-level scalars changes, so that `spliceBody` can do it. */
 export function isScalarChange(changes: RequestChanges): boolean {
-  const { model, streamUsage, ...others } = changes;
-  return (
-    (model !== undefined || streamUsage !== undefined || Object.keys(changes).length === 0) &&
-    Object.keys(others).length === 0
-  );
+  return Object.keys(changes).every((change) => change === 'model' || change === 'streamUsage');
 }
 
 /** A copy of an object without some fields. */

@@ -22,10 +22,10 @@ export function spliceBody(
   if (changes.streamUsage === true && body.stream === true) {
     const options = body.stream_options as { include_usage?: unknown } | undefined;
     if (options === undefined) parts.push(Buffer.from('{"stream_options":{"include_usage":true},'));
-    else if (options?.include_usage === true) parts.push(bytes.subarray(open, rest));
+    else if (options?.include_usage === true) parts.push(bytes.subarray(0, rest));
     else return undefined;
   } else if (changes.streamUsage !== undefined && body.stream === true) return undefined;
-  else parts.push(bytes.subarray(open, rest));
+  else parts.push(bytes.subarray(0, rest));
   if (changes.model !== undefined && changes.model !== body.model) {
     const value = modelValue(bytes, rest);
     if (!value) return undefined;

@@ -5,6 +5,7 @@ import { encodeResponse } from '../../wire/anthropic-messages/response.ts';
 import { createStreamEncoder } from '../../wire/anthropic-messages/stream-encode.ts';
 import type { ResponseNames } from '../../wire/openai-chat/response.ts';
 import { asGatewayFailure } from '../failure.ts';
+import { withOwnId } from '../own-id.ts';
 import { errorFrame } from './errors.ts';
 
 /** What an answer is rendered with; `model` is the public name that the client asked for. */
@@ -23,7 +24,11 @@ export function renderResponse(response: ChatResponse, options: RenderOptions = 
 /** Writes a streamed answer for a client of messages; a failure becomes its last event. */
 export function renderStream(options: RenderOptions = {}): StreamEncoder {
   const { trajectory, ...names } = options;
-  return createStreamEncoder({ ...names, errorFrame: (failure) => errorFrame(asGatewayFailure(failure), trajectory) });
+  const encoder = createStreamEncoder({
+    ...names,
+    errorFrame: (failure) => errorFrame(asGatewayFailure(failure), trajectory),
+  });
+  return withOwnId(encoder, ownId);
 }
 
 function ownId(id: string): string {

@@ -4,6 +4,7 @@ import type { StreamEncoder } from '../../chat/stream.ts';
 import { encodeResponse, type ResponseNames } from '../../wire/openai-chat/response.ts';
 import { createStreamEncoder } from '../../wire/openai-chat/stream-encode.ts';
 import { asGatewayFailure } from '../failure.ts';
+import { withOwnId } from '../own-id.ts';
 import { errorFrame } from './errors.ts';
 
 /** What an answer is rendered with; `model` is the public name that the client asked for. */
@@ -21,11 +22,12 @@ export function renderResponse(response: ChatResponse, options: RenderOptions = 
 /** Writes a streamed answer for a client of chat completions; a failure becomes its last frame. */
 export function renderStream(options: RenderOptions = {}): StreamEncoder {
   const { trajectory, includeUsage = false, ...names } = options;
-  return createStreamEncoder({
+  const encoder = createStreamEncoder({
     ...names,
     includeUsage,
     errorFrame: (failure) => errorFrame(asGatewayFailure(failure), trajectory),
   });
+  return withOwnId(encoder, ownId);
 }
 
 function ownId(id: string): string {

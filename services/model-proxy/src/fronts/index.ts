@@ -1,0 +1,50 @@
+import type { GatewayError } from '@sallyport/chassis/errors';
+import type { Dialect, JsonObject } from '../chat/message.ts';
+import type { ChatRequest } from '../chat/request.ts';
+import type { ChatResponse } from '../chat/response.ts';
+import type { StreamEncoder } from '../chat/stream.ts';
+import * as anthropicErrors from './anthropic/errors.ts';
+import * as anthropicParse from './anthropic/parse.ts';
+import * as anthropicRender from './anthropic/render.ts';
+import type { ParsedRequest } from './body.ts';
+import * as openAiErrors from './openai/errors.ts';
+import * as openAiParse from './openai/parse.ts';
+import * as openAiRender from './openai/render.ts';
+
+/** What an answer is rendered with; `model` is the public name that the client asked for. */
+export interface FrontOptions {
+  readonly model: string;
+  readonly trajectory: string;
+  readonly created: number;
+  readonly includeUsage: boolean;
+}
+
+/** How one dialect is spoken with clients. */
+export interface Front {
+  readonly dialect: Dialect;
+  /** Throws GatewayError `invalid_request` naming the path in `details.param`. */
+  parseRequest(body: unknown): ParsedRequest;
+  neutralRequest(parsed: ParsedRequest): ChatRequest;
+  renderResponse(response: ChatResponse, options: FrontOptions): JsonObject;
+  renderStream(options: FrontOptions): StreamEncoder;
+  errorBody(error: GatewayError, trajectory?: string): JsonObject;
+  errorFrame(error: GatewayError, trajectory?: string): string;
+}
+
+const openAiChat: Front = { dialect: 'openai-chat', ...openAiParse, ...openAiRender, ...openAiErrors };
+const anthropicMessages: Front = {
+  dialect: 'anthropic-messages',
+  ...anthropicParse,
+  ...anthropicRender,
+  ...anthropicErrors,
+};
+
+const fronts: Readonly<Record<Dialect, Front>> = {
+  'openai-chat': openAiChat,
+  'anthropic-messages': anthropicMessages,
+};
+
+/** The front of a dialect. */
+export function frontOf(dialect: Dialect): Front {
+  return fronts[dialect];
+}
