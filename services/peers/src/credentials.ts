@@ -47,7 +47,7 @@ export function credentialLeases(options: {
   const watch = watchStream({
     name: 'credential invalidations',
     log: options.log,
-    open: (signal) => options.client.watchInvalidations({}, { timeoutMs: 0, signal }),
+    open: (signal) => options.client.watchInvalidations({}, { timeoutMs: Infinity, signal }),
     onMessage(message) {
       if (!message.ref) return;
       epoch++;

@@ -74,7 +74,7 @@ export function principalCache(options: PrincipalsOptions): Principals {
   const watch = watchStream({
     name: 'revocations',
     log: options.log,
-    open: (signal) => options.client.watchRevocations({}, { timeoutMs: 0, signal }),
+    open: (signal) => options.client.watchRevocations({}, { timeoutMs: Infinity, signal }),
     onMessage,
     onBreak: () => {
       // What was revoked while the stream was down is unknown: ask again for each.

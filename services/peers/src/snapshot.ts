@@ -86,7 +86,7 @@ export function watchSnapshot(options: SnapshotOptions): Snapshot {
   const watch = watchStream({
     name: 'snapshot',
     log: options.log,
-    open: (signal) => options.client.watch({ kinds: [...options.kinds] }, { timeoutMs: 0, signal }),
+    open: (signal) => options.client.watch({ kinds: [...options.kinds] }, { timeoutMs: Infinity, signal }),
     onMessage: apply,
   });
 

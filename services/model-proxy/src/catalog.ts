@@ -1,0 +1,95 @@
+import { type ModelSpec, orderedTargets } from '@sallyport/custom-resources/model';
+import { type ModelProviderSpec, providerBaseUrl } from '@sallyport/custom-resources/model-provider';
+import type { Snapshot, SnapshotItem } from '@sallyport/peers/snapshot';
+import type { ProviderDeclaration } from './providers/define-provider.ts';
+import { findProvider } from './providers/index.ts';
+
+/** A ModelProvider ready to be called. */
+export interface Provider {
+  readonly tenant: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly spec: ModelProviderSpec;
+  readonly declaration: ProviderDeclaration;
+  readonly baseUrl: string;
+  /** Scheme, host and port: what its credential is bound to. */
+  readonly origin: string;
+}
+
+/** One target of a model: which provider, and the model's name there. */
+export interface Target {
+  readonly provider: Provider;
+  readonly model: string;
+}
+
+/** A Model ready to be routed to. `targets` stand in the order of trying, without those whose provider is missing. */
+export interface Model {
+  readonly tenant: string;
+  readonly name: string;
+  readonly publicName: string;
+  readonly uid: string;
+  readonly createdAtMs: number;
+  readonly spec: ModelSpec;
+  readonly targets: readonly Target[];
+}
+
+/** Models and providers of the current snapshot. */
+export interface Catalog {
+  /** The model of a public name in a tenant, or undefined. */
+  find(tenant: string, publicName: string): Model | undefined;
+  /** All models of a tenant by public name. */
+  list(tenant: string): readonly Model[];
+  providers(): readonly Provider[];
+}
+
+/** Keeps a catalog that follows the snapshot; unchanged resources keep their compiled form. */
+export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>): Catalog {
+  let compiled = compileCatalog(snapshot.items('Model'), snapshot.items('ModelProvider'));
+  snapshot.onChange((kind) => {
+    if (kind === 'Model' || kind === 'ModelProvider') {
+      compiled = compileCatalog(snapshot.items('Model'), snapshot.items('ModelProvider'));
+    }
+  });
+  return {
+    find: (tenant, publicName) => compiled.models.get(tenant)?.get(publicName),
+    list: (tenant) => [...(compiled.models.get(tenant)?.values() ?? [])],
+    providers: () => compiled.providers,
+  };
+}
+
+/** Compiles accepted Models and ModelProviders. The oldest Model holds a contested public name. */
+export function compileCatalog(models: readonly SnapshotItem[], providers: readonly SnapshotItem[]) {
+  const byName = new Map<string, Provider>();
+  for (const item of providers) {
+    const spec = item.spec as ModelProviderSpec;
+    const declaration = findProvider(spec.type);
+    if (!declaration) continue;
+    const baseUrl = providerBaseUrl(spec);
+    byName.set(`${item.tenant}/${item.name}`, {
+      tenant: item.tenant,
+      name: item.name,
+      uid: item.uid,
+      generation: item.generation,
+      spec,
+      declaration,
+      baseUrl,
+      origin: new URL(baseUrl).origin,
+    });
+  }
+  const compiled = new Map<string, Map<string, Model>>();
+  for (const item of [...models].sort((a, b) => a.createdAtMs - b.createdAtMs || (a.name < b.name ? -1 : 1))) {
+    const spec = item.spec as ModelSpec;
+    const publicName = spec.publicName ?? item.name;
+    const ofTenant = compiled.get(item.tenant) ?? new Map<string, Model>();
+    compiled.set(item.tenant, ofTenant);
+    if (ofTenant.has(publicName)) continue;
+    const targets = orderedTargets(spec).flatMap((target): Target[] => {
+      const provider = byName.get(`${item.tenant}/${target.provider}`);
+      return provider ? [{ provider, model: target.model }] : [];
+    });
+    const { tenant, name, uid, createdAtMs } = item;
+    ofTenant.set(publicName, { tenant, name, publicName, uid, createdAtMs, spec, targets });
+  }
+  return { models: compiled, providers: [...byName.values()] };
+}

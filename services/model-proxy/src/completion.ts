@@ -1,0 +1,105 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import { uuidv7 } from '@sallyport/chassis/uuid';
+import type { CompletionService } from '@sallyport/proto/models/v1/models_pb';
+import { parseRequest } from './fronts/openai/parse.ts';
+import type { ClientAnswer } from './http/client-answer.ts';
+import { beginTurn } from './turn/admit.ts';
+import { CallFailed, call } from './turn/call.ts';
+import type { Gate } from './turn/gate.ts';
+import { receive } from './turn/receive.ts';
+import { createRelease } from './turn/release.ts';
+import { route } from './turn/route.ts';
+
+const MAX_AT_ONCE = 64;
+
+/**
+ * CompletionService for quarantine: one model call without tools, charged to the principal of the turn. It has its own
+ * bound, so that readings can never take the places of the turns that wait for them, and skips Label to Tools.
+ */
+export function completionService(gate: Gate): ServiceImpl<typeof CompletionService> {
+  let running = 0;
+  return {
+    async complete(request, context) {
+      const { principal } = request;
+      if (!principal) throw new GatewayError('invalid_request', 'A principal is needed.');
+      const model = gate.catalog.find(principal.tenant, request.model);
+      if (!model) throw new GatewayError('not_found', 'The model of the quarantine does not exist.');
+      if (running >= MAX_AT_ONCE)
+        throw new GatewayError('unavailable', 'Too many readings at once.', { retryAfterMs: 500 });
+      running++;
+      try {
+        const { body, facts } = parseRequest(bodyOf(request));
+        const access = await gate.access.accessOf(principal, context.signal);
+        const turn = beginTurn(
+          {
+            id: request.turn || uuidv7(),
+            startedAtMs: Date.now(),
+            dialect: 'openai-chat',
+            endpoint: 'quarantine',
+            secret: '',
+            body,
+            facts,
+            headers: {},
+            answer: unheard(context.signal),
+            signal: context.signal,
+          },
+          principal,
+          access,
+          model,
+        );
+        turn.trajectory = request.trajectory;
+        turn.step = Math.max(0, Number(request.step) - 1) || 0;
+        const answer = await call(gate, turn, route(turn), []);
+        const said = await receive(gate, turn, answer, createRelease(turn));
+        const text = said.content.map((block) => (block.type === 'text' ? block.text : '')).join('');
+        return {
+          text,
+          inputTokens: turn.usage.input,
+          outputTokens: turn.usage.output,
+          costNanoUsd: turn.costNanoUsd,
+          provider: turn.provider,
+          model: turn.upstreamModel,
+        };
+      } catch (error) {
+        throw error instanceof CallFailed ? error.error : error;
+      } finally {
+        running--;
+      }
+    },
+  };
+}
+
+function bodyOf(request: {
+  model: string;
+  system: string;
+  content: string;
+  schemaJson: string;
+  maxOutputTokens: number;
+}) {
+  const schema = request.schemaJson === '' ? undefined : (JSON.parse(request.schemaJson) as unknown);
+  return {
+    model: request.model,
+    messages: [
+      { role: 'system', content: request.system },
+      { role: 'user', content: request.content },
+    ],
+    ...(request.maxOutputTokens > 0 ? { max_tokens: request.maxOutputTokens } : {}),
+    ...(schema === undefined
+      ? {}
+      : { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } } }),
+  };
+}
+
+/** Quarantine hears the answer by gRPC, so nothing is written to a client. */
+function unheard(gone: AbortSignal): ClientAnswer {
+  return {
+    gone,
+    started: false,
+    header() {},
+    json() {},
+    frames: () => Promise.resolve(),
+    comment: () => Promise.resolve(),
+    end() {},
+  };
+}

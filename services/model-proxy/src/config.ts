@@ -1,0 +1,64 @@
+import { blocks, durationMs } from '@sallyport/chassis/config';
+import { z } from 'zod';
+
+/** Config of model-proxy: one YAML file, read once. */
+export const configSchema = z.strictObject({
+  log: blocks.log,
+  tracing: blocks.tracing,
+  admin: blocks.admin,
+  http: blocks.listen,
+  grpc: blocks.listen,
+  tls: blocks.tls,
+  insecure: blocks.insecure,
+  drain: blocks.drain,
+  peers: z.object({
+    operator: z.string(),
+    identity: z.string(),
+    vault: z.string(),
+    policy: z.string(),
+    audit: z.string(),
+    quarantine: z.string(),
+    'mcp-broker': z.string(),
+  }),
+  /** Directory of the fsynced spool: records that audit could not take yet. On a persistent volume. */
+  spoolDir: z.string().min(1),
+  spoolMaxBytes: z
+    .int()
+    .min(1_000_000)
+    .default(256 * 1024 * 1024),
+  /** Keeps the last snapshot, so that a restart while the operator is away can serve. */
+  snapshotCacheFile: z.string().optional(),
+  /** Secret (≥ 32 bytes of text) under which content is digested; the same for model-proxy and mcp-broker. */
+  digestKeyFile: z.string().min(1),
+  /** Refuses tool calls with side effects whose intent cannot be made durable (DESIGN section 7). */
+  auditRequired: z.boolean().default(true),
+  request: z
+    .strictObject({
+      maxBytes: z
+        .int()
+        .min(1_000)
+        .default(20 * 1024 * 1024),
+      maxDepth: z.int().min(8).max(512).default(64),
+      maxMessages: z.int().min(1).default(10_000),
+      timeout: durationMs.prefault('15m'),
+    })
+    .prefault({}),
+  turn: z
+    .strictObject({
+      /** Model calls of one turn in the gateway-owned loop. */
+      maxModelCalls: z.int().min(1).max(500).default(50),
+      /** Calls of one model message. */
+      maxCallsPerMessage: z.int().min(1).max(1_000).default(64),
+      /** How often the model is asked again after a refused batch of the client's own tools. */
+      maxReasks: z.int().min(0).max(10).default(2),
+      /** Bytes of tool-call deltas held back until the batch is decided. */
+      maxHeldBytes: z
+        .int()
+        .min(10_000)
+        .default(2 * 1024 * 1024),
+    })
+    .prefault({}),
+});
+
+/** Config as read. */
+export type Config = z.output<typeof configSchema>;

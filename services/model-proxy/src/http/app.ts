@@ -1,0 +1,93 @@
+import { asGatewayError, type GatewayError } from '@sallyport/chassis/errors';
+import { readBody } from '@sallyport/chassis/http/body';
+import { parseJson } from '@sallyport/chassis/http/json';
+import { createApp } from '@sallyport/chassis/http/server';
+import type { Metrics } from '@sallyport/chassis/metrics';
+import { uuidv7 } from '@sallyport/chassis/uuid';
+import type { Express, Request, Response } from 'express';
+import type { Dialect } from '../chat/message.ts';
+import { frontOf } from '../fronts/index.ts';
+import { admit } from '../turn/admit.ts';
+import type { Gate } from '../turn/gate.ts';
+import { recordRefusedTurn } from '../turn/record.ts';
+import { runTurn } from '../turn/run.ts';
+import type { Turn } from '../turn/turn.ts';
+import { clientAnswer } from './client-answer.ts';
+import { countTokens } from './count-tokens.ts';
+import { listModels, retrieveModel } from './models.ts';
+import { type OpenTurns, openTurns } from './open-turns.ts';
+import { secretOf } from './secret.ts';
+
+/** The model plane's HTTP front: parse, run a turn, render errors. Knows dialects and nothing of providers. */
+export function createModelApp(gate: Gate, metrics: Metrics): Express {
+  const app = createApp({ log: gate.log, metrics, renderError });
+  const open = openTurns(gate);
+  const chat = turnHandler(gate, open, 'openai-chat', 'chat.completions');
+  const messages = turnHandler(gate, open, 'anthropic-messages', 'messages');
+  app.post('/v1/chat/completions', chat);
+  for (const path of ['/v1/messages', '/anthropic/v1/messages']) app.post(path, messages);
+  for (const path of ['/v1/messages/count_tokens', '/anthropic/v1/messages/count_tokens'])
+    app.post(path, countTokens(gate));
+  for (const path of ['/v1/models', '/anthropic/v1/models']) {
+    app.get(path, listModels(gate));
+    app.get(`${path}/*name`, retrieveModel(gate));
+  }
+  return app;
+}
+
+function turnHandler(gate: Gate, open: OpenTurns, dialect: Dialect, endpoint: string) {
+  const front = frontOf(dialect);
+  return async (req: Request, res: Response): Promise<void> => {
+    const startedAtMs = Date.now();
+    const answer = clientAnswer(res);
+    // The key first: who has none learns nothing of how bodies are read.
+    const secret = secretOf(req);
+    const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes, signal: answer.gone });
+    const { body, facts } = front.parseRequest(parseJson(bytes, { maxDepth: gate.config.request.maxDepth }));
+    const entry = open.begin(answer.gone);
+    let turn: Turn | undefined;
+    try {
+      turn = await admit(gate, {
+        id: uuidv7(),
+        startedAtMs,
+        dialect,
+        endpoint,
+        secret,
+        body,
+        facts,
+        headers: req.headers,
+        answer,
+        signal: entry.signal,
+      });
+      entry.own(turn.principal);
+      await runTurn(gate, turn);
+      gate.metrics.turns.inc({ endpoint, outcome: 'ok' });
+    } catch (caught) {
+      const error = asGatewayError(entry.signal.aborted ? (entry.signal.reason ?? caught) : caught);
+      gate.metrics.turns.inc({ endpoint, outcome: error.code });
+      if (turn) {
+        if (turn.modelCalls === 0 || turn.step === 0) recordRefusedTurn(gate, turn, error);
+        res.locals.trajectory = turn.trajectory;
+        answer.header('sallyport-trajectory', turn.trajectory);
+        answer.header('sallyport-turn', turn.id);
+      }
+      if (answer.gone.aborted) return;
+      if (answer.started) {
+        await answer.frames(front.errorFrame(error, turn?.trajectory));
+        answer.end();
+        return;
+      }
+      throw error;
+    } finally {
+      entry.end();
+    }
+  };
+}
+
+function renderError(error: GatewayError, req: Request, res: Response): void {
+  const dialect: Dialect = /\/messages(\/|$)|^\/anthropic\//.test(req.path) ? 'anthropic-messages' : 'openai-chat';
+  if (error.retryAfterMs !== undefined)
+    res.setHeader('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
+  const trajectory = typeof res.locals.trajectory === 'string' ? res.locals.trajectory : undefined;
+  res.status(error.status).json(frontOf(dialect).errorBody(error, trajectory));
+}

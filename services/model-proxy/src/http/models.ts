@@ -1,0 +1,62 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import { clientGone } from '@sallyport/chassis/http/server';
+import type { Request, Response } from 'express';
+import type { Model } from '../catalog.ts';
+import { authorise, mayUseModel } from '../turn/admit.ts';
+import type { Gate } from '../turn/gate.ts';
+import { secretOf } from './secret.ts';
+
+/** `GET …/models`: what this principal may use, in the caller's dialect. */
+export function listModels(gate: Gate) {
+  return async (req: Request, res: Response): Promise<void> => {
+    const models = await visible(gate, req, res);
+    const list = models.sort((a, b) => (a.publicName < b.publicName ? -1 : 1));
+    if (!speaksAnthropic(req)) {
+      res.json({ object: 'list', data: list.map(openAiModel) });
+      return;
+    }
+    const data = list.map(anthropicModel);
+    res.json({ data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null });
+  };
+}
+
+/** `GET …/models/{name}`. One that may not be used looks like one that does not exist. */
+export function retrieveModel(gate: Gate) {
+  return async (req: Request, res: Response): Promise<void> => {
+    const parts = req.params.name as unknown;
+    const name = Array.isArray(parts) ? parts.join('/') : String(parts);
+    const model = (await visible(gate, req, res)).find((one) => one.publicName === name);
+    if (!model)
+      throw new GatewayError('not_found', 'The model does not exist, or you have no access to it.', {
+        details: { param: 'model' },
+      });
+    res.json(speaksAnthropic(req) ? anthropicModel(model) : openAiModel(model));
+  };
+}
+
+async function visible(gate: Gate, req: Request, res: Response): Promise<Model[]> {
+  const { principal, access } = await authorise(gate, secretOf(req), 'models', clientGone(res));
+  return gate.catalog.list(principal.tenant).filter((model) => mayUseModel(principal, access, model.publicName));
+}
+
+function speaksAnthropic(req: Request): boolean {
+  return req.path.startsWith('/anthropic/') || req.headers['anthropic-version'] !== undefined;
+}
+
+function openAiModel(model: Model) {
+  return {
+    id: model.publicName,
+    object: 'model',
+    created: Math.floor(model.createdAtMs / 1000),
+    owned_by: 'sallyport',
+  };
+}
+
+function anthropicModel(model: Model) {
+  return {
+    type: 'model',
+    id: model.publicName,
+    display_name: model.publicName,
+    created_at: new Date(model.createdAtMs).toISOString(),
+  };
+}

@@ -1,0 +1,89 @@
+import { createHash, createHmac } from 'node:crypto';
+import { adminServer } from '@sallyport/chassis/admin';
+import { loadConfig, podFacts, readSecretFile, tlsOf } from '@sallyport/chassis/config';
+import { httpServer } from '@sallyport/chassis/http/server';
+import { createLogger } from '@sallyport/chassis/log';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import { run } from '@sallyport/chassis/process';
+import { rpcServer } from '@sallyport/chassis/rpc/server';
+import { openSpool } from '@sallyport/chassis/spool';
+import { startTracing } from '@sallyport/chassis/tracing';
+import { accessCache } from '@sallyport/peers/access';
+import { credentialLeases } from '@sallyport/peers/credentials';
+import { limitShares } from '@sallyport/peers/limits';
+import { principalCache } from '@sallyport/peers/principals';
+import { recorder } from '@sallyport/peers/records';
+import { watchSnapshot } from '@sallyport/peers/snapshot';
+import { CompletionService } from '@sallyport/proto/models/v1/models_pb';
+import { followCatalog } from './catalog.ts';
+import { connect } from './clients.ts';
+import { completionService } from './completion.ts';
+import { configSchema } from './config.ts';
+import { createModelApp } from './http/app.ts';
+import { proxyMetrics } from './metrics.ts';
+import { probeProviders } from './probe.ts';
+import type { Gate } from './turn/gate.ts';
+import { trajectoryMemory } from './turn/remember.ts';
+import { createUpstream } from './upstream/upstream.ts';
+
+const SELF = 'model-proxy';
+/** Kinds whose content is used, and kinds whose change empties a cache. */
+const KINDS = ['Model', 'ModelProvider', 'AccessPolicy', 'Limit'];
+
+run({
+  name: SELF,
+  async start(life) {
+    const config = loadConfig(configSchema);
+    const log = createLogger({ service: SELF, level: config.log.level });
+    life.configure({ log, drain: config.drain });
+    const metrics = createMetrics(SELF);
+    await life.use(await startTracing(config.tracing, SELF, log));
+    await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SELF } }));
+
+    const tls = tlsOf(config);
+    const { clients, component } = connect(config, { tls, self: SELF, log, metrics });
+    await life.use(component);
+    const snapshot = watchSnapshot({
+      client: clients.snapshot,
+      kinds: KINDS,
+      log,
+      ...(config.snapshotCacheFile ? { cacheFile: config.snapshotCacheFile } : {}),
+    });
+    const catalog = followCatalog(snapshot);
+    const access = accessCache({ client: clients.access, snapshot });
+    await life.use(snapshot);
+    life.readiness.add('snapshot', () => snapshot.seen() || 'no snapshot was received yet');
+
+    const replica = podFacts().pod;
+    const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, fsync: true });
+    const digestKey = readSecretFile(config.digestKeyFile);
+    const gate: Gate = {
+      config,
+      log,
+      metrics: proxyMetrics(metrics),
+      snapshot,
+      catalog,
+      access,
+      recorder: await life.use(recorder({ client: clients.records, spool, log, metrics })),
+      principals: await life.use(principalCache({ client: clients.authentication, log })),
+      credentials: await life.use(credentialLeases({ client: clients.credentials, log })),
+      limits: await life.use(limitShares({ client: clients.limits, snapshot, log, replica })),
+      memory: await life.use(trajectoryMemory(clients.trajectories, log)),
+      upstream: await life.use(createUpstream()),
+      clients,
+      digest: (key, text) => createHmac('sha256', digestKey).update(key).update('\n').update(text).digest('base64url'),
+      sha256: (text) => createHash('sha256').update(text).digest('hex'),
+    };
+    await life.use(probeProviders(gate, clients.snapshot, replica));
+    await life.use(
+      rpcServer({
+        listen: config.grpc,
+        tls,
+        log,
+        metrics,
+        callers: { 'sallyport.models.v1.CompletionService': ['quarantine'] },
+      }).add(CompletionService, completionService(gate)),
+    );
+    await life.use(httpServer({ listen: config.http, app: createModelApp(gate, metrics), log }));
+  },
+});

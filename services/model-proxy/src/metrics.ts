@@ -1,0 +1,36 @@
+import type { Metrics } from '@sallyport/chassis/metrics';
+
+const LATENCY_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** Metrics of model-proxy. Labels are bounded: endpoint, provider name, public model, outcome. */
+export function proxyMetrics(metrics: Metrics) {
+  return {
+    turns: metrics.counter('turns_total', 'Turns by endpoint and outcome.', ['endpoint', 'outcome']),
+    modelCalls: metrics.counter('model_calls_total', 'Model calls by provider, model and outcome.', [
+      'provider',
+      'model',
+      'outcome',
+    ]),
+    callSeconds: metrics.histogram(
+      'model_call_duration_seconds',
+      'Duration of model calls.',
+      ['provider', 'model'],
+      LATENCY_SECONDS,
+    ),
+    firstTokenSeconds: metrics.histogram(
+      'first_token_seconds',
+      'Time to the first token of streamed model calls.',
+      ['provider', 'model'],
+      LATENCY_SECONDS,
+    ),
+    tokens: metrics.counter('tokens_total', 'Tokens by model and kind.', ['model', 'kind']),
+    decisions: metrics.counter('tool_decisions_total', 'Tool decisions by verdict and enforced action.', [
+      'verdict',
+      'enforced',
+    ]),
+    fallbacks: metrics.counter('fallbacks_total', 'Requests that went on to a further target.', ['model', 'cause']),
+  };
+}
+
+/** What `proxyMetrics` makes. */
+export type ProxyMetrics = ReturnType<typeof proxyMetrics>;

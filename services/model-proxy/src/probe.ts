@@ -1,0 +1,165 @@
+import { create } from '@bufbuild/protobuf';
+import { asGatewayError } from '@sallyport/chassis/errors';
+import type { Component } from '@sallyport/chassis/process';
+import type { Client } from '@sallyport/chassis/rpc/client';
+import { Principal_Kind, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
+import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import type { Provider } from './catalog.ts';
+import { callHeaders } from './providers/define-provider.ts';
+import type { Gate } from './turn/gate.ts';
+
+const EVERY_MS = 15_000;
+const SOON_MS = 300;
+const TIMEOUT_MS = 5_000;
+const AT_ONCE = 4;
+/** A provider that answered well is not asked again for so long; its list of models costs it nothing, but is not ours to hammer. */
+const KEEP_MS = 60_000;
+
+interface Seen {
+  readonly generation: number;
+  readonly until: number;
+  readonly conditions: Condition[];
+}
+
+interface Condition {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/**
+ * Asks each provider for its list of models, on a budget, and reports to the operator whether it is reachable and takes the
+ * credential. Status only: what is routed is decided by calls, never by probes.
+ */
+export function probeProviders(
+  gate: Gate,
+  operator: Pick<Client<typeof SnapshotService>, 'report'>,
+  replica: string,
+): Component {
+  const seen = new Map<string, Seen>();
+  const stopping = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+
+  const round = async () => {
+    const providers = [...gate.catalog.providers()];
+    const alive = new Set(providers.map((provider) => provider.uid));
+    for (const uid of seen.keys()) if (!alive.has(uid)) seen.delete(uid);
+    let next = 0;
+    const work = async () => {
+      while (next < providers.length && !stopping.signal.aborted) {
+        const provider = providers[next++] as Provider;
+        const held = seen.get(provider.uid);
+        if (held && held.generation === provider.generation && held.until > Date.now()) continue;
+        const conditions = await probe(gate, provider, stopping.signal);
+        const well = conditions.every((one) => one.status === 'True');
+        seen.set(provider.uid, {
+          generation: provider.generation,
+          until: Date.now() + (well ? KEEP_MS : 0),
+          conditions,
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    const observations = providers.flatMap((provider) => {
+      const held = seen.get(provider.uid);
+      if (!held) return [];
+      const { tenant, name, uid } = provider;
+      return [
+        {
+          kind: 'ModelProvider',
+          tenant,
+          name,
+          uid,
+          generation: held.generation,
+          conditions: held.conditions,
+          statusJson: '',
+        },
+      ];
+    });
+    if (observations.length > 0)
+      await operator.report({ reporter: `model-proxy/${replica}`, observations }, { timeoutMs: TIMEOUT_MS });
+  };
+
+  const soon = (ms: number) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      running = (running ?? Promise.resolve())
+        .then(round)
+        .catch((error: unknown) => gate.log.debug('A probe round failed', { error }))
+        .finally(() => {
+          if (!stopping.signal.aborted) soon(EVERY_MS);
+        });
+    }, ms);
+    timer.unref();
+  };
+
+  const unlisten = gate.snapshot.onChange((kind) => {
+    if (kind === 'ModelProvider' && !stopping.signal.aborted) soon(SOON_MS);
+  });
+  return {
+    name: 'provider probes',
+    start: () => soon(SOON_MS),
+    async stop() {
+      stopping.abort();
+      unlisten();
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise<Condition[]> {
+  const ref = provider.spec.credentials?.secretRef;
+  let key: string | undefined;
+  if (ref) {
+    try {
+      const { tenant, name, uid, origin } = provider;
+      const principal = create(PrincipalSchema, {
+        tenant,
+        kind: Principal_Kind.CLIENT,
+        id: 'service:model-proxy',
+        name: 'model-proxy',
+      });
+      key = (await gate.credentials.lease({ tenant, ref, kind: 'ModelProvider', name, uid, origin }, principal)).value;
+    } catch (error) {
+      return [condition('CredentialsValid', 'False', 'NotLeased', asGatewayError(error).message)];
+    }
+  }
+  try {
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]);
+    const headers = callHeaders(provider.declaration, key);
+    const answer = await gate.upstream.request(provider, {
+      method: 'GET',
+      path: provider.declaration.paths.models,
+      headers,
+      signal,
+    });
+    await answer.discard();
+    const reachable = condition('Reachable', 'True', 'Answered', `The provider answered with status ${answer.status}.`);
+    const refused = answer.status === 401 || answer.status === 403;
+    return [
+      reachable,
+      refused
+        ? condition(
+            'CredentialsValid',
+            'False',
+            'Refused',
+            `The provider refused the credential with status ${answer.status}.`,
+          )
+        : condition(
+            'CredentialsValid',
+            'True',
+            ref ? 'Accepted' : 'NotNeeded',
+            ref ? 'The provider took the credential.' : 'No credential is declared.',
+          ),
+    ];
+  } catch (error) {
+    return [condition('Reachable', 'False', 'NoAnswer', asGatewayError(error).message)];
+  }
+}
+
+function condition(type: string, status: Condition['status'], reason: string, message: string): Condition {
+  return { type, status, reason, message };
+}

@@ -1,0 +1,154 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import { uuidv7 } from '@sallyport/chassis/uuid';
+import { type Access, matcher } from '@sallyport/peers/access';
+import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
+import { TRUSTED } from '@sallyport/turn';
+import type { Model } from '../catalog.ts';
+import type { RequestFacts } from '../chat/facts.ts';
+import type { Dialect, JsonObject } from '../chat/message.ts';
+import { noUsage } from '../chat/usage.ts';
+import type { ClientAnswer } from '../http/client-answer.ts';
+import type { Gate } from './gate.ts';
+import type { Attribution, Turn } from './turn.ts';
+
+/** What arrived: a parsed body of known dialect and the headers that matter. */
+export interface Arrival {
+  readonly id: string;
+  readonly startedAtMs: number;
+  readonly dialect: Dialect;
+  readonly endpoint: string;
+  readonly secret: string;
+  readonly body: JsonObject;
+  readonly facts: RequestFacts;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly answer: ClientAnswer;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Stage 1. Finds out who asks, whether they may use this endpoint and model, and begins the turn. A model that exists but
+ * is not theirs looks like one that does not exist. Throws GatewayError unauthenticated, permission_denied, not_found.
+ */
+export async function admit(gate: Gate, arrival: Arrival): Promise<Turn> {
+  const { principal, access } = await authorise(gate, arrival.secret, arrival.endpoint, arrival.signal);
+  const { facts } = arrival;
+  if (facts.messageCount > gate.config.request.maxMessages) {
+    throw new GatewayError('invalid_request', `There are more than ${gate.config.request.maxMessages} messages.`);
+  }
+  const model = gate.catalog.find(principal.tenant, facts.model);
+  if (!model || !mayUseModel(principal, access, model.publicName)) {
+    throw new GatewayError('not_found', 'The model does not exist, or you have no access to it.', {
+      details: { param: 'model' },
+    });
+  }
+  return beginTurn(arrival, principal, access, model);
+}
+
+/** Begins the turn of an admitted request; nothing of it is labelled yet. */
+export function beginTurn(arrival: Arrival, principal: Principal, access: Access, model: Model): Turn {
+  const { facts, headers } = arrival;
+  return {
+    id: arrival.id,
+    startedAtMs: arrival.startedAtMs,
+    dialect: arrival.dialect,
+    endpoint: arrival.endpoint,
+    body: arrival.body,
+    facts,
+    answer: arrival.answer,
+    signal: arrival.signal,
+    principal,
+    access,
+    attribution: attributionOf(principal, headers, arrival.body, facts),
+    model,
+    trajectory: single(headers['sallyport-trajectory']).slice(0, 64),
+    newTrajectory: false,
+    foreignTrajectory: '',
+    label: TRUSTED,
+    request: undefined,
+    appended: [],
+    changedResults: new Map(),
+    tools: new Map(),
+    hidden: [],
+    policyRevision: access.policyRevision,
+    corpus: undefined,
+    handles: new Set(),
+    step: 0,
+    modelCalls: 0,
+    reasks: 0,
+    usage: { ...noUsage },
+    costNanoUsd: 0,
+    priced: true,
+    provider: '',
+    upstreamModel: '',
+    releasedText: '',
+    released: [],
+  };
+}
+
+/** Authenticates a secret and checks that it may use an endpoint. */
+export async function authorise(
+  gate: Pick<Gate, 'principals' | 'access' | 'snapshot'>,
+  secret: string,
+  endpoint: string,
+  signal: AbortSignal,
+): Promise<{ principal: Principal; access: Access }> {
+  if (!gate.snapshot.seen()) {
+    throw new GatewayError('unavailable', 'The gateway has no configuration yet.', { retryAfterMs: 1_000 });
+  }
+  if (secret === '') throw new GatewayError('unauthenticated', 'A key is needed.');
+  const principal = await gate.principals.authenticate(secret, endpoint, signal);
+  const access = await gate.access.accessOf(principal, signal);
+  const scoped = principal.endpoints.length === 0 || principal.endpoints.includes(endpoint);
+  if (!scoped || !access.allowsEndpoint(endpoint)) {
+    throw new GatewayError('permission_denied', `This key may not use ${endpoint}.`);
+  }
+  return { principal, access };
+}
+
+/** Tells whether policy and the key's own scope both allow a model. */
+export function mayUseModel(principal: Principal, access: Access, publicName: string): boolean {
+  const scoped = principal.models.length === 0 || matcher(principal.models)(publicName);
+  return scoped && access.allowsModel(publicName);
+}
+
+/** Issues a new trajectory. */
+export function newTrajectory(turn: Turn): void {
+  turn.trajectory = uuidv7();
+  turn.newTrajectory = true;
+}
+
+/** The client for tool identities: the declared application, else the key itself. */
+export function clientOf(principal: Principal): string {
+  if (principal.client !== '') return principal.client;
+  return principal.kind === Principal_Kind.KEY ? principal.keyId : principal.id;
+}
+
+// `user`, `customer` and the like attribute cost only, and only where the key may assert them (DESIGN section 8).
+function attributionOf(
+  principal: Principal,
+  headers: Arrival['headers'],
+  body: JsonObject,
+  facts: RequestFacts,
+): Attribution {
+  const may = new Set(principal.mayAssert);
+  const metadata = typeof body.metadata === 'object' && body.metadata !== null ? (body.metadata as JsonObject) : {};
+  const asserted = (name: string, field: string): string => {
+    if (!may.has(name)) return '';
+    const value = single(headers[`sallyport-${field}`]) || metadata[name];
+    return typeof value === 'string' ? value.slice(0, 256) : '';
+  };
+  const tags = may.has('tags') ? single(headers['sallyport-tags']).split(',') : [];
+  return {
+    customer: asserted('customer', 'customer') || principal.customer,
+    user: (may.has('user') ? asserted('user', 'user') || facts.user?.slice(0, 256) : '') || principal.user,
+    feature: asserted('feature', 'feature'),
+    project: asserted('project', 'project'),
+    promptVersion: asserted('promptVersion', 'prompt-version'),
+    variant: asserted('variant', 'variant'),
+    tags: [...principal.tags, ...tags.map((tag) => tag.trim().slice(0, 64)).filter((tag) => tag !== '')].slice(0, 32),
+  };
+}
+
+function single(value: string | string[] | undefined): string {
+  return (Array.isArray(value) ? value[0] : value) ?? '';
+}

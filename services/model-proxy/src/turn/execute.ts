@@ -1,0 +1,229 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import { uuidv7 } from '@sallyport/chassis/uuid';
+import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
+import {
+  addSpan,
+  classesOf,
+  type Decision,
+  escapeHandles,
+  join,
+  type Label,
+  mayRun,
+  notRun,
+  runToolBatch,
+  type StepCall,
+  type ToolStepPorts,
+  TRUSTED,
+} from '@sallyport/turn';
+import type { AssistantContent, ToolResultBlock } from '../chat/message.ts';
+import { type Decided, decide } from './decide.ts';
+import type { Gate } from './gate.ts';
+import { decisionOf, labelOf } from './labels-wire.ts';
+import { addHandles, readInQuarantine } from './quarantine.ts';
+import { recordToolOutcome, toolIntent } from './record.ts';
+import type { Turn, TurnCall } from './turn.ts';
+
+const RESULT_TIMEOUT_MS = 2_000;
+const MAX_RESULT_JSON = 256 * 1024;
+/** Longer than any tool may take; mcp-broker keeps each tool's own time. */
+const EXECUTE_TIMEOUT_MS = 600_000;
+
+/** What a tool gave back, as text for a model and as structured JSON where there is some. */
+interface Shown {
+  readonly text: string;
+  readonly structuredJson: string;
+  readonly handles?: readonly string[];
+}
+
+interface GatewayCall extends StepCall {
+  readonly turnCall: TurnCall;
+  readonly intentId: string;
+  readonly step: number;
+  readonly startedAtMs: number;
+  decided?: Decided;
+  question?: Question | undefined;
+  resultDecision?: Promise<Decision>;
+  detail: Record<string, unknown>;
+}
+
+/**
+ * Stage 13. Runs the calls of brokered tools of one model message, decided as one batch, and appends them with their
+ * results to the conversation. Calls of the client's own tools in the same message are not run: the model is told to make
+ * them again by themselves.
+ */
+export async function execute(
+  gate: Gate,
+  turn: Turn,
+  calls: readonly TurnCall[],
+  content: readonly AssistantContent[],
+): Promise<void> {
+  const mine = calls.filter((call) => call.tool === undefined || call.tool.runBy === 'gateway');
+  const steps = await gate.limits.reserve(
+    {
+      principal: turn.principal,
+      model: turn.model.publicName,
+      trajectory: turn.trajectory,
+      customer: turn.attribution.customer,
+      newTrajectory: turn.newTrajectory,
+    },
+    { steps: mine.length },
+  );
+  const batch: GatewayCall[] = mine.map((turnCall) => ({
+    id: turnCall.id,
+    classes: classesOf(turnCall.tool ? [turnCall.tool.toolClass] : undefined),
+    // Origins are found when the batch is decided; until then the call counts as made of everything in play.
+    label: turn.label,
+    turnCall,
+    intentId: uuidv7(),
+    step: ++turn.step,
+    startedAtMs: Date.now(),
+    detail: {},
+  }));
+  const results = await runToolBatch<GatewayCall, Shown>(
+    portsOf(gate, turn),
+    { calls: batch, inPlay: turn.label, policyRevision: turn.policyRevision },
+    {
+      signal: turn.signal,
+      needsIntent: (call) => gate.config.auditRequired && call.turnCall.tool?.toolClass !== 'read',
+    },
+  );
+  steps.settle({ steps: mine.length });
+  turn.signal.throwIfAborted();
+
+  const byId = new Map(results.results.map((result) => [result.callId, result]));
+  const blocks = calls.map((call): ToolResultBlock => {
+    const result = byId.get(call.id);
+    const text = result?.content?.text ?? (result?.refusal ?? notRun()).text;
+    if (result?.content?.handles) addHandles(turn, call.name, result.content.handles);
+    if (result?.content && turn.corpus && result.status === 'done') {
+      addSpan(turn.corpus, { text, origin: { kind: 'result', tool: call.name }, label: result.label });
+    }
+    return {
+      type: 'toolResult',
+      callId: call.id,
+      content: [{ type: 'text', text }],
+      ...(result?.isError ? { isError: true } : {}),
+    };
+  });
+  turn.label = join(turn.label, results.contextLabel);
+  turn.appended.push({ role: 'assistant', content: [...content] }, { role: 'tool', content: blocks });
+}
+
+function portsOf(gate: Gate, turn: Turn): ToolStepPorts<GatewayCall, Shown> {
+  return {
+    async decide(batch) {
+      const decided = await decide(
+        gate,
+        turn,
+        batch.calls.map((call) => call.turnCall),
+      );
+      for (const [index, call] of batch.calls.entries()) call.decided = decided[index] as Decided;
+      return decided.map((one) => one.decision);
+    },
+    async commitIntents(intents) {
+      await gate.recorder.commit(
+        intents.flatMap(({ call, decision }) => {
+          const tool = call.turnCall.tool;
+          if (!tool) return [];
+          const { intentId: id, step } = call;
+          return [
+            toolIntent(turn, { id, callId: call.id, tool, decision, inputsJson: call.decided?.inputsJson ?? '', step }),
+          ];
+        }),
+      );
+    },
+    async execute(call, signal) {
+      const tool = call.turnCall.tool;
+      if (!tool || !call.decided || !mayRun(call.decided.decision))
+        throw new GatewayError('internal', 'An undecided call was about to run.');
+      const answer = await gate.clients.tools.execute(
+        {
+          principal: turn.principal,
+          trajectory: turn.trajectory,
+          turn: turn.id,
+          step: String(call.step),
+          tool: tool.ref,
+          argumentsJson: call.decided.argumentsJson,
+          intentId: call.intentId,
+        },
+        { timeoutMs: EXECUTE_TIMEOUT_MS, signal },
+      );
+      call.detail = {
+        bytes: answer.sizeBytes,
+        upstreamMs: Math.round(answer.latencyMs),
+        credential: answer.credentialReference,
+      };
+      const content = shownOf(answer.resultJson);
+      const decided = await gate.clients.decisions
+        .decideResult(
+          {
+            principal: turn.principal,
+            trajectory: turn.trajectory,
+            tool: tool.ref,
+            argumentsJson: call.decided.argumentsJson,
+            resultJson: content.structuredJson.length <= MAX_RESULT_JSON ? content.structuredJson : '',
+            isError: answer.isError,
+            sizeBytes: answer.sizeBytes,
+          },
+          { timeoutMs: RESULT_TIMEOUT_MS, signal },
+        )
+        .catch((error: unknown) => {
+          // The call was made: its result is withheld by the port below, which reports why.
+          call.resultDecision = Promise.reject(error);
+          call.resultDecision.catch(() => {});
+          return undefined;
+        });
+      call.question = decided?.question;
+      if (decided?.decision) call.resultDecision = Promise.resolve(decisionOf(decided.decision));
+      const label: Label | undefined = decided ? labelOf(decided.label) : undefined;
+      return { content, isError: answer.isError, label };
+    },
+    async decideResult(call) {
+      if (!call.resultDecision) throw new GatewayError('unavailable', 'The result was not decided.');
+      return await call.resultDecision;
+    },
+    async quarantine(call, result, _signal) {
+      const { question, turnCall } = call;
+      if (!question || !turnCall.tool) throw new GatewayError('unavailable', 'Policy asked no question of the result.');
+      const read = await readInQuarantine(
+        gate,
+        turn,
+        turnCall.tool,
+        question,
+        result.content.text,
+        result.content.structuredJson,
+      );
+      return {
+        content: { text: read.answerJson, structuredJson: '', handles: read.handles },
+        label: read.label,
+        // Typed values within bounds, and handles: what the model reads here says nothing that could instruct it.
+        contextLabel: TRUSTED,
+      };
+    },
+    async recordOutcome(outcome) {
+      const { call } = outcome;
+      recordToolOutcome(gate, turn, outcome, {
+        tool: call.turnCall.tool,
+        name: call.turnCall.name,
+        intentId: call.intentId,
+        inputsJson: call.decided?.inputsJson ?? '',
+        step: call.step,
+        startedAtMs: call.startedAtMs,
+        detail: call.detail,
+      });
+    },
+  };
+}
+
+/** An MCP CallToolResult as text for a model; what looks like a handle in it is broken up. */
+function shownOf(resultJson: string): Shown {
+  const result = JSON.parse(resultJson) as { content?: unknown; structuredContent?: unknown };
+  const structuredJson = result.structuredContent === undefined ? '' : JSON.stringify(result.structuredContent);
+  const blocks = Array.isArray(result.content) ? result.content : [];
+  const texts = blocks.map((block) => {
+    const one = block as { type?: unknown; text?: unknown };
+    return one.type === 'text' && typeof one.text === 'string' ? one.text : JSON.stringify(block);
+  });
+  const text = texts.join('\n') || structuredJson;
+  return { text: escapeHandles(text), structuredJson };
+}

@@ -1,0 +1,34 @@
+import type { Logger } from '@sallyport/chassis/log';
+import type { AccessCache } from '@sallyport/peers/access';
+import type { Credentials } from '@sallyport/peers/credentials';
+import type { Limits } from '@sallyport/peers/limits';
+import type { Principals } from '@sallyport/peers/principals';
+import type { Recorder } from '@sallyport/peers/records';
+import type { Snapshot } from '@sallyport/peers/snapshot';
+import type { Digest, Sha256 } from '@sallyport/turn';
+import type { Catalog } from '../catalog.ts';
+import type { Clients } from '../clients.ts';
+import type { Config } from '../config.ts';
+import type { ProxyMetrics } from '../metrics.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { Memory } from './remember.ts';
+
+/** Everything outside of a turn that its stages use. One for the process. */
+export interface Gate {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: ProxyMetrics;
+  readonly snapshot: Snapshot;
+  readonly catalog: Catalog;
+  readonly principals: Principals;
+  readonly access: AccessCache;
+  readonly credentials: Credentials;
+  readonly limits: Limits;
+  readonly recorder: Recorder;
+  readonly upstream: Upstream;
+  readonly memory: Memory;
+  readonly clients: Pick<Clients, 'decisions' | 'trajectories' | 'quarantine' | 'tools'>;
+  /** Keyed digest of content, and plain SHA-256. */
+  readonly digest: Digest;
+  readonly sha256: Sha256;
+}

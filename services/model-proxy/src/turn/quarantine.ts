@@ -1,0 +1,172 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
+import {
+  addHandle,
+  addSpan,
+  escapeHandles,
+  handleIdsIn,
+  join,
+  type Label,
+  refusal,
+  TRUSTED,
+  untrusted,
+} from '@sallyport/turn';
+import type { ToolResultBlock } from '../chat/message.ts';
+import type { Gate } from './gate.ts';
+import { decisionOf, labelOf } from './labels-wire.ts';
+import { recordQuarantine, recordWithheld } from './record.ts';
+import type { Turn, TurnTool } from './turn.ts';
+
+const DECIDE_TIMEOUT_MS = 2_000;
+/** Reading takes a model call of its own. */
+const EXTRACT_TIMEOUT_MS = 120_000;
+const PARALLEL = 8;
+const MAX_STRUCTURED = 256 * 1024;
+
+/**
+ * Stage 3. Decides what becomes of each tool result that the client brings: shown with its label, read in quarantine and
+ * answered in types, or withheld. Results that mcp-broker produced were decided there; `attested` names them.
+ */
+export async function quarantine(gate: Gate, turn: Turn, attested: ReadonlySet<string>): Promise<void> {
+  const blocks = resultBlocks(turn).filter((block) => !attested.has(block.callId));
+  const names = callNames(turn);
+  let next = 0;
+  const work = async () => {
+    while (next < blocks.length) {
+      const block = blocks[next++] as ToolResultBlock;
+      await decideBrought(gate, turn, block, turn.tools.get(names.get(block.callId) ?? ''));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, blocks.length) }, work));
+  for (const block of resultBlocks(turn)) if (attested.has(block.callId)) noteHandles(turn, block);
+}
+
+async function decideBrought(
+  gate: Gate,
+  turn: Turn,
+  block: ToolResultBlock,
+  tool: TurnTool | undefined,
+): Promise<void> {
+  const text = textOf(block);
+  if (!tool) {
+    // A result of no tool of this request: nobody can vouch for it and no rule can be found for it.
+    const label = untrusted('client-tool:unknown');
+    turn.label = join(turn.label, label);
+    show(turn, block, text, label);
+    return;
+  }
+  const structured = structuredOf(text);
+  try {
+    const answer = await gate.clients.decisions.decideResult(
+      {
+        principal: turn.principal,
+        trajectory: turn.trajectory,
+        tool: tool.ref,
+        argumentsJson: '',
+        resultJson: structured && structured.length <= MAX_STRUCTURED ? structured : '',
+        isError: block.isError === true,
+        sizeBytes: Buffer.byteLength(text),
+      },
+      { timeoutMs: DECIDE_TIMEOUT_MS, signal: turn.signal },
+    );
+    const decision = answer.decision ? decisionOf(answer.decision) : undefined;
+    const label = labelOf(answer.label);
+    if (decision?.enforced === 'allow') {
+      turn.label = join(turn.label, label);
+      show(turn, block, text, label);
+    } else if (decision?.enforced === 'quarantine' && answer.question) {
+      const read = await readInQuarantine(gate, turn, tool, answer.question, text, structured ?? '');
+      change(turn, block, read.answerJson);
+      addHandles(turn, tool.name, read.handles);
+    } else {
+      change(turn, block, refusal('result_withheld', decision).text);
+      recordWithheld(gate, turn, tool, block.callId, decision);
+    }
+  } catch (error) {
+    if (turn.signal.aborted) throw error;
+    gate.log.warn('A tool result was withheld because it could not be decided', { tool: tool.name, error });
+    change(turn, block, refusal('quarantine_unavailable').text);
+    recordWithheld(gate, turn, tool, block.callId, undefined, error);
+  }
+}
+
+/** Has quarantine read content for a question of policy; records the exchange. Throws where it could not be read. */
+export async function readInQuarantine(
+  gate: Gate,
+  turn: Turn,
+  tool: TurnTool,
+  question: Question,
+  content: string,
+  structuredJson: string,
+): Promise<{ answerJson: string; handles: readonly string[]; label: Label }> {
+  const startedAtMs = Date.now();
+  const step = ++turn.step;
+  const answer = await gate.clients.quarantine.extract(
+    {
+      principal: turn.principal,
+      trajectory: turn.trajectory,
+      turn: turn.id,
+      step: String(step),
+      tool: tool.name,
+      question,
+      content,
+      structuredJson,
+    },
+    { timeoutMs: EXTRACT_TIMEOUT_MS, signal: turn.signal },
+  );
+  recordQuarantine(gate, turn, { tool, question, answer, startedAtMs, step });
+  if (answer.answerJson === '') throw new GatewayError('upstream_invalid', 'Quarantine gave no answer.');
+  return { answerJson: answer.answerJson, handles: answer.handles, label: untrusted(`tool:${tool.name}`) };
+}
+
+/** Makes handles known to this turn: they may now stand in arguments and in the final text. */
+export function addHandles(turn: Turn, tool: string, handles: readonly string[]): void {
+  for (const id of handles) {
+    turn.handles.add(id);
+    if (turn.corpus) addHandle(turn.corpus, id, tool, '', untrusted(`tool:${tool}`));
+  }
+}
+
+function show(turn: Turn, block: ToolResultBlock, text: string, label: Label): void {
+  if (turn.corpus) addSpan(turn.corpus, { text, origin: { kind: 'result' }, label });
+  // Nobody but the gate names handles: what looks like one in a tool's text is broken up.
+  const escaped = escapeHandles(text);
+  if (escaped !== text) change(turn, block, escaped);
+}
+
+/** Puts another text in a result's place, in both forms of the request. */
+function change(turn: Turn, block: ToolResultBlock, text: string): void {
+  block.content = [{ type: 'text', text }];
+  turn.changedResults.set(block.callId, text);
+}
+
+function noteHandles(turn: Turn, block: ToolResultBlock): void {
+  const text = textOf(block);
+  addHandles(turn, 'mcp', handleIdsIn(text));
+  if (turn.corpus) addSpan(turn.corpus, { text, origin: { kind: 'result' }, label: TRUSTED });
+}
+
+function resultBlocks(turn: Turn): ToolResultBlock[] {
+  return (turn.request?.messages ?? []).flatMap((message) => (message.role === 'tool' ? message.content : []));
+}
+
+function callNames(turn: Turn): Map<string, string> {
+  return new Map(
+    turn.facts.assistant.flatMap((message) => message.toolCalls.map((call) => [call.id, call.name] as const)),
+  );
+}
+
+function textOf(block: ToolResultBlock): string {
+  return block.content.map((part) => (part.type === 'text' ? part.text : JSON.stringify(part))).join('\n');
+}
+
+function structuredOf(text: string): string | undefined {
+  const start = text.trimStart()[0];
+  if (start !== '{' && start !== '[') return undefined;
+  try {
+    JSON.parse(text);
+    return text;
+  } catch {
+    return undefined;
+  }
+}

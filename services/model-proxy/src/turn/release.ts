@@ -1,0 +1,223 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import { fillText, join, type Label, type ResolvedHandle, TRUSTED, unescapeHandles } from '@sallyport/turn';
+import { openHandleAt } from '@sallyport/turn/handle';
+import type { FinishReason } from '../chat/finish.ts';
+import type { AssistantContent, ToolCallBlock } from '../chat/message.ts';
+import type { StreamEncoder, StreamEvent } from '../chat/stream.ts';
+import { frontOf } from '../fronts/index.ts';
+import { formatUsd } from '../pricing.ts';
+import { cacheLookup } from './cache-lookup.ts';
+import { guardOut } from './guard-out.ts';
+import type { Turn } from './turn.ts';
+
+/** Gives what the model said to the client: as it comes on a stream, at the end otherwise. */
+export interface Release {
+  /** Values behind handles that may now stand in texts. */
+  know(values: ReadonlyMap<string, ResolvedHandle>): void;
+  /** One event of a model's answer; tool calls do not come this way. */
+  event(event: StreamEvent): Promise<void>;
+  /** The next model call of the turn begins: its text stands apart from the former's. */
+  nextMessage(): void;
+  /** Tool calls for the client to run, decided and durable. */
+  calls(calls: readonly ToolCallBlock[]): Promise<void>;
+  /** A text of the gate's own. */
+  say(text: string): Promise<void>;
+  /** Ends the answer, with usage and cost of the whole turn. */
+  finish(finish: FinishReason): Promise<void>;
+  /** Ends it with an error, in the stream where that has begun; false where it has not: the caller answers. */
+  fail(error: GatewayError): Promise<boolean>;
+  /** The client's own bytes go through unchanged. */
+  frames(bytes: Buffer): Promise<void>;
+  whole(bytes: Buffer): void;
+  /** Join of the labels of what was filled into texts. */
+  readonly filledLabel: Label;
+}
+
+/**
+ * Stage 14. Text streams at once; handles in it are filled for the client, so what may be the beginning of one waits for
+ * its end. Filled text is untrusted when it comes back.
+ */
+export function createRelease(turn: Turn): Release {
+  const { answer, facts } = turn;
+  const front = frontOf(turn.dialect);
+  const options = () => ({
+    model: turn.model.publicName,
+    trajectory: turn.trajectory,
+    created: Math.floor(turn.startedAtMs / 1000),
+    includeUsage: facts.streamUsage,
+  });
+  const encoder: StreamEncoder | undefined = facts.stream ? front.renderStream(options()) : undefined;
+  const content: AssistantContent[] = [];
+  let values: ReadonlyMap<string, ResolvedHandle> = new Map();
+  let filledLabel = TRUSTED;
+  let waiting = '';
+  let started = false;
+  let apart = false;
+  let said = false;
+
+  const write = async (event: StreamEvent) => {
+    if (!encoder) return;
+    writeHeaders(turn);
+    const frames = encoder.encode(event);
+    if (frames !== '') await answer.frames(frames);
+  };
+
+  const text = async (written: string) => {
+    if (written === '') return;
+    let shown = written;
+    if (turn.handles.size > 0) {
+      const filled = fillText(written, (id) => values.get(id));
+      for (const one of filled.filled) filledLabel = join(filledLabel, one.label);
+      shown = unescapeHandles(filled.value);
+    }
+    shown = guardOut(apart && said ? `\n\n${shown}` : shown);
+    apart = false;
+    said = true;
+    turn.releasedText += shown;
+    const last = content.at(-1);
+    if (last?.type === 'text') last.text += shown;
+    else content.push({ type: 'text', text: shown });
+    await write({ type: 'text', delta: shown });
+  };
+
+  const flush = async () => {
+    const rest = waiting;
+    waiting = '';
+    await text(rest);
+  };
+
+  return {
+    know(next) {
+      values = next;
+    },
+    async event(event) {
+      switch (event.type) {
+        case 'start':
+          if (started) return;
+          started = true;
+          await write(event);
+          return;
+        case 'text': {
+          if (turn.handles.size === 0) return await text(event.delta);
+          waiting += event.delta;
+          const open = openHandleAt(waiting);
+          const ready = waiting.slice(0, open);
+          waiting = waiting.slice(open);
+          return await text(ready);
+        }
+        case 'usage':
+        case 'finish':
+        case 'error':
+        case 'toolCallStart':
+        case 'toolCallDelta':
+        case 'toolCallStop':
+          return;
+        default:
+          await flush();
+          if (!facts.stream) keep(content, event);
+          await write(event);
+      }
+    },
+    nextMessage() {
+      apart = true;
+    },
+    async calls(calls) {
+      await flush();
+      content.push(...calls);
+      for (const [index, one] of calls.entries()) {
+        await write({
+          type: 'toolCallStart',
+          index,
+          id: one.id,
+          name: one.name,
+          ...(one.kind ? { kind: one.kind } : {}),
+        });
+        await write({ type: 'toolCallDelta', index, delta: one.arguments });
+        await write({ type: 'toolCallStop', index });
+      }
+    },
+    async say(words) {
+      await flush();
+      await text(words);
+    },
+    async finish(finish) {
+      await flush();
+      if (encoder) {
+        await write({ type: 'usage', usage: turn.usage });
+        await write({ type: 'finish', finish });
+        await answer.frames(`${encoder.end()}`);
+        await closeStream(turn);
+        return;
+      }
+      writeHeaders(turn);
+      const response = { id: turn.id, model: turn.model.publicName, content, finish, usage: turn.usage };
+      const body = front.renderResponse(response, options());
+      answer.json(200, JSON.stringify(body));
+    },
+    async fail(error) {
+      if (!answer.started) return false;
+      if (!encoder) throw new GatewayError('internal', 'An answer that is not a stream had begun.');
+      await answer.frames(front.errorFrame(error, turn.trajectory));
+      answer.end();
+      return true;
+    },
+    async frames(bytes) {
+      writeHeaders(turn);
+      await answer.frames(bytes);
+    },
+    whole(bytes) {
+      writeHeaders(turn);
+      answer.json(200, bytes);
+    },
+    get filledLabel() {
+      return filledLabel;
+    },
+  };
+}
+
+/** The last words of a stream: a comment, since headers are long gone. */
+export async function closeStream(turn: Turn): Promise<void> {
+  await turn.answer.comment(
+    `sallyport-cache=${cacheLookup()} cost-usd=${turn.priced ? formatUsd(turn.costNanoUsd) : 'unknown'}`,
+  );
+  turn.answer.end();
+}
+
+function writeHeaders(turn: Turn): void {
+  const { answer } = turn;
+  if (answer.started) return;
+  answer.header('sallyport-trajectory', turn.trajectory);
+  answer.header('sallyport-turn', turn.id);
+  answer.header('sallyport-provider', turn.provider);
+  answer.header('sallyport-model', turn.upstreamModel);
+  if (turn.facts.stream) return;
+  answer.header('sallyport-cache', cacheLookup());
+  if (turn.priced) answer.header('sallyport-cost-usd', formatUsd(turn.costNanoUsd));
+}
+
+// Reasoning and refusals of an answer that is not streamed.
+function keep(content: AssistantContent[], event: StreamEvent): void {
+  const last = content.at(-1);
+  switch (event.type) {
+    case 'reasoning':
+      if (last?.type === 'reasoning' && last.signature === undefined) last.text += event.delta;
+      else content.push({ type: 'reasoning', text: event.delta });
+      return;
+    case 'signature':
+      if (last?.type === 'reasoning') last.signature = event.signature;
+      else content.push({ type: 'reasoning', text: '', signature: event.signature });
+      return;
+    case 'redacted':
+      content.push({ type: 'reasoning', text: '', redacted: event.data });
+      return;
+    case 'refusal':
+      if (last?.type === 'refusal') last.text += event.delta;
+      else content.push({ type: 'refusal', text: event.delta });
+      return;
+    case 'opaque':
+      content.push({ type: 'opaque', dialect: event.dialect, kind: event.kind, value: event.value });
+      return;
+    default:
+      return;
+  }
+}

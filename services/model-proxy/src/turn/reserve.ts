@@ -1,0 +1,35 @@
+import type { Reservation } from '@sallyport/peers/limits';
+import type { Target } from '../catalog.ts';
+import type { Gate } from './gate.ts';
+import { priceCall } from './price.ts';
+import type { Turn } from './turn.ts';
+
+/** Output tokens set aside for an answer of unknown length; what it really used is settled afterwards. */
+const EXPECTED_OUTPUT = 256;
+const BYTES_PER_TOKEN = 4;
+
+/**
+ * Stage 9. Sets aside a request, a step, tokens and money before a model call, at the price of the target that is tried.
+ * Throws rate_limited, budget_exceeded or step_limit.
+ */
+export function reserve(gate: Gate, turn: Turn, target: Target, bodyBytes: number): Promise<Reservation> {
+  const input = Math.ceil(bodyBytes / BYTES_PER_TOKEN);
+  const output = Math.min(turn.facts.maxTokens ?? EXPECTED_OUTPUT, EXPECTED_OUTPUT);
+  const price = priceCall(turn.model, target, { input, output, cacheRead: 0, cacheWrite: 0, reasoning: 0 });
+  return gate.limits.reserve(
+    {
+      principal: turn.principal,
+      model: turn.model.publicName,
+      trajectory: turn.trajectory,
+      customer: turn.attribution.customer,
+      newTrajectory: turn.newTrajectory,
+    },
+    {
+      requests: turn.modelCalls === 0 ? 1 : 0,
+      steps: 1,
+      concurrency: 1,
+      tokens: input + output,
+      nano_usd: price.nanoUsd ?? 0,
+    },
+  );
+}

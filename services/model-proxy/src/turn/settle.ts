@@ -1,0 +1,77 @@
+import type { GatewayError } from '@sallyport/chassis/errors';
+import { addUsage, type Usage } from '../chat/usage.ts';
+import type { ModelAnswer } from './call.ts';
+import type { Gate } from './gate.ts';
+import { priceCall } from './price.ts';
+import { recordModelCall } from './record.ts';
+import type { Turn } from './turn.ts';
+
+const BYTES_PER_TOKEN = 4;
+
+/** How a model call ended. */
+export interface CallEnd {
+  /** As the provider told it; undefined: it is estimated from what was sent and received. */
+  readonly usage: Usage | undefined;
+  readonly outputBytes: number;
+  readonly finish: string;
+  readonly outcome: 'ok' | 'error' | 'cancelled';
+  readonly error?: GatewayError;
+}
+
+/**
+ * Stage 16 (and 17). Prices what was used, gives back what was set aside and too much, and records the call. Runs for every
+ * model call exactly once, also when the client is gone or the provider broke off.
+ */
+export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd): void {
+  const estimated = end.usage === undefined;
+  const usage = end.usage ?? estimate(answer.requestBytes, end.outputBytes);
+  const { provider, model } = answer.target;
+  const price = priceCall(turn.model, answer.target, usage);
+  answer.reservation.settle({
+    requests: turn.modelCalls === 1 ? 1 : 0,
+    steps: 1,
+    tokens: usage.input + usage.output,
+    nano_usd: price.nanoUsd ?? 0,
+  });
+  turn.usage = addUsage(turn.usage, usage);
+  if (price.nanoUsd === null) turn.priced = false;
+  else turn.costNanoUsd += price.nanoUsd;
+  turn.provider = provider.name;
+  turn.upstreamModel = model;
+
+  const durationMs = performance.now() - answer.startedAt;
+  const labels = { provider: provider.name, model: turn.model.publicName };
+  gate.metrics.modelCalls.inc({ ...labels, outcome: end.outcome });
+  gate.metrics.callSeconds.observe(labels, durationMs / 1000);
+  if (answer.firstTokenMs > 0) gate.metrics.firstTokenSeconds.observe(labels, answer.firstTokenMs / 1000);
+  gate.metrics.tokens.inc({ model: labels.model, kind: 'input' }, usage.input);
+  gate.metrics.tokens.inc({ model: labels.model, kind: 'output' }, usage.output);
+
+  recordModelCall(gate, turn, {
+    step: answer.step,
+    startedAtMs: answer.startedAtMs,
+    durationMs,
+    firstTokenMs: answer.firstTokenMs,
+    provider: provider.name,
+    upstreamModel: model,
+    stream: turn.facts.stream,
+    usage,
+    usageEstimated: estimated,
+    costNanoUsd: price.nanoUsd ?? undefined,
+    finish: end.finish,
+    attempts: answer.attempts,
+    limits: answer.reservation.touched,
+    outcome: end.outcome,
+    ...(end.error ? { error: end.error } : {}),
+  });
+}
+
+function estimate(requestBytes: number, outputBytes: number): Usage {
+  return {
+    input: Math.ceil(requestBytes / BYTES_PER_TOKEN),
+    output: Math.ceil(outputBytes / BYTES_PER_TOKEN),
+    cacheRead: 0,
+    cacheWrite: 0,
+    reasoning: 0,
+  };
+}

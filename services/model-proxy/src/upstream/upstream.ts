@@ -1,0 +1,65 @@
+import { type OutboundResponse, outbound } from '@sallyport/chassis/http/fetch';
+import { urlGuard } from '@sallyport/chassis/net/guard';
+import type { Provider } from '../catalog.ts';
+
+/** Calls to providers, over connections kept per provider. */
+export interface Upstream {
+  readonly name: string;
+  request(provider: Provider, call: UpstreamCall): Promise<OutboundResponse>;
+  stop(): Promise<void>;
+}
+
+/** One HTTP call below a provider's base URL. */
+export interface UpstreamCall {
+  readonly method: 'GET' | 'POST';
+  /** Begins with a slash; appended to the base URL. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer | string;
+  readonly signal: AbortSignal;
+}
+
+interface Connections {
+  readonly generation: number;
+  readonly outbound: ReturnType<typeof outbound>;
+}
+
+/** Opens connections as providers are called; a provider that was changed gets new ones. */
+export function createUpstream(): Upstream {
+  const byProvider = new Map<string, Connections>();
+  const of = (provider: Provider): Connections => {
+    const held = byProvider.get(provider.uid);
+    if (held?.generation === provider.generation) return held;
+    void held?.outbound.stop();
+    const { timeouts, allowPrivateNetwork } = provider.spec;
+    const made: Connections = {
+      generation: provider.generation,
+      outbound: outbound({
+        guard: urlGuard({ allowPrivate: allowPrivateNetwork, allowHttp: allowPrivateNetwork }),
+        timeouts: {
+          connectMs: timeouts.connectSeconds * 1000,
+          headersMs: timeouts.firstByteSeconds * 1000,
+          bodyIdleMs: timeouts.idleSeconds * 1000,
+        },
+      }),
+    };
+    byProvider.set(provider.uid, made);
+    return made;
+  };
+  return {
+    name: 'upstream',
+    request(provider, call) {
+      const { method, headers, body, signal } = call;
+      return of(provider).outbound.request(`${provider.baseUrl}${call.path}`, {
+        method,
+        headers,
+        signal,
+        ...(body === undefined ? {} : { body }),
+      });
+    },
+    async stop() {
+      await Promise.all([...byProvider.values()].map((one) => one.outbound.stop()));
+      byProvider.clear();
+    },
+  };
+}
