@@ -45,8 +45,7 @@ export function createFrameSplitter(maxFrameBytes = 4_194_304): FrameSplitter {
       }
       if (chunk.length === 0) return [];
       // The blank line may have begun in the chunk before.
-      const at = chunk.lastIndexOf('\n\n');
-      const end = at >= 0 ? at + 2 : endsInLine && chunk[0] === newline ? 1 : 0;
+      const end = endOfFrames(chunk) || (endsInLine && chunk[0] === newline ? 1 : 0);
       if (end === 0) {
         hold(chunk);
         return [];
@@ -62,6 +61,15 @@ export function createFrameSplitter(maxFrameBytes = 4_194_304): FrameSplitter {
   };
 }
 
+/** The position after the last blank line, or 0; most chunks end with one. */
+function endOfFrames(chunk: Buffer): number {
+  const { length } = chunk;
+  if (length > 1 && chunk[length - 1] === newline && chunk[length - 2] === newline) return length;
+  const at = chunk.lastIndexOf(blankLine);
+  return at < 0 ? 0 : at + 2;
+}
+
+const blankLine = Buffer.from('\n\n');
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 
@@ -72,6 +80,7 @@ function withoutReturns(chunk: Buffer, swallow: boolean): Buffer {
 }
 
 function cut(text: string): string[] {
+  if (text.indexOf('\n\n') === text.length - 2) return [text];
   const frames: string[] = [];
   let from = 0;
   while (from < text.length) {

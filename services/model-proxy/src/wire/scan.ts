@@ -100,9 +100,10 @@ function addText(segments: Segment[], bytes: string, text: string): void {
 const notPlain = /["\\\u0000-\u001f]/;
 
 function textBetween(frame: string, { prefix, suffix }: Template): string | undefined {
-  if (frame.length < prefix.length + suffix.length || !frame.startsWith(prefix) || !frame.endsWith(suffix))
-    return undefined;
-  const text = frame.slice(prefix.length, frame.length - suffix.length);
+  const end = frame.length - suffix.length;
+  // Comparing slices is quicker than startsWith and endsWith for strings of this length.
+  if (end < prefix.length || frame.slice(0, prefix.length) !== prefix || frame.slice(end) !== suffix) return undefined;
+  const text = frame.slice(prefix.length, end);
   // The role chunk's empty text is not learnt from; an empty delta is no event.
   return text === '' || notPlain.test(text) ? undefined : text;
 }
