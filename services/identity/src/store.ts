@@ -53,9 +53,15 @@ export function createKeyStore(postgres: Postgres): KeyStore {
     async recordUse(uses) {
       await postgres.withTenant(EVERY_TENANT, (client) =>
         client.query(
-          `update keys k set last_used_at = greatest(k.last_used_at, to_timestamp(u.at_ms / 1000)), last_endpoint = u.endpoint
-             from unnest($1::text[], $2::text[], $3::text[], $4::float8[]) as u (tenant, id, endpoint, at_ms)
-            where k.tenant = u.tenant and k.id = u.id`,
+          // Rows are locked in one order, since replicas write the use of the same keys at the same time.
+          `with used as (
+             select * from unnest($1::text[], $2::text[], $3::text[], $4::float8[]) as u (tenant, id, endpoint, at_ms)
+           ), locked as (
+             select k.tenant, k.id from keys k join used using (tenant, id) order by k.tenant, k.id for update of k
+           )
+           update keys k set last_used_at = greatest(k.last_used_at, to_timestamp(used.at_ms / 1000)),
+                  last_endpoint = used.endpoint
+             from used join locked using (tenant, id) where k.tenant = used.tenant and k.id = used.id`,
           [
             uses.map((use) => use.tenant),
             uses.map((use) => use.keyId),
@@ -229,7 +235,7 @@ function secretOf(row: Row): SecretDigest {
 }
 
 function epochMs(column: string): string {
-  return `(extract(epoch from ${column}) * 1000)::float8`;
+  return `floor(extract(epoch from ${column}) * 1000)::float8`;
 }
 
 async function orConflict<T>(message: string, work: () => Promise<T>): Promise<T> {

@@ -51,7 +51,7 @@ export function createLeasing({ store, envelope, leaseTtlMs, log, onLease }: Lea
     const ref = checkedRef(wanted.ref);
     const tenant = checkedTenant(wanted.tenant);
     const { kind, uid } = wanted;
-    const facts = { caller, tenant, kind, uid, secret: `${ref.name}/${ref.key}` };
+    const facts = { caller, tenant, kind, uid, ref: `${ref.name}/${ref.key}` };
     const refuse = (why: string): never => {
       log.warn('a lease was refused', { ...facts, why });
       throw new GatewayError('permission_denied', 'This credential is not granted to this resource for this origin.');

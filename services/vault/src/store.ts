@@ -23,11 +23,18 @@ export function createVaultStore(postgres: Postgres): VaultStore {
     async recordLeases(counts) {
       await postgres.withTenant(EVERY_TENANT, (client) =>
         client.query(
-          `update grants g set leases = g.leases + c.leases,
-                  last_leased_at = greatest(g.last_leased_at, to_timestamp(c.at_ms / 1000))
-             from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::float8[])
-                  as c (tenant, kind, uid, leases, at_ms)
-            where g.tenant = c.tenant and g.kind = c.kind and g.uid = c.uid`,
+          // Rows are locked in one order, since replicas count leases of the same grants at the same time.
+          `with counted as (
+             select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::float8[])
+                           as c (tenant, kind, uid, leases, at_ms)
+           ), locked as (
+             select g.tenant, g.kind, g.uid from grants g join counted using (tenant, kind, uid)
+              order by g.tenant, g.kind, g.uid for update of g
+           )
+           update grants g set leases = g.leases + counted.leases,
+                  last_leased_at = greatest(g.last_leased_at, to_timestamp(counted.at_ms / 1000))
+             from counted join locked using (tenant, kind, uid)
+            where g.tenant = counted.tenant and g.kind = counted.kind and g.uid = counted.uid`,
           [
             counts.map((count) => count.tenant),
             counts.map((count) => count.kind),
