@@ -77,13 +77,13 @@ describe('the cost of a call', () => {
     expect(
       priceOf({ provider: 'openai-compatible', model: 'gpt-4o', baseURL: 'http://10.0.0.1/v1' }, usage({ input: 1 }))
         .nanoUsd,
-    ).toBeUndefined();
-    expect(priceOf({ provider: 'openai-compatible', model: 'gpt-4o' }, usage({ input: 1 })).nanoUsd).toBeUndefined();
+    ).toBeNull();
+    expect(priceOf({ provider: 'openai-compatible', model: 'gpt-4o' }, usage({ input: 1 })).nanoUsd).toBeNull();
     expect(priceOf({ provider: 'openai', model: 'gpt-4o' }, undefined)).toMatchObject({
       nanoUsd: undefined,
       reason: expect.stringContaining('usage'),
     });
-    expect(priceOf({ provider: 'openai', model: 'gpt-4o' }, usage({ input: Number.NaN })).nanoUsd).toBeUndefined();
+    expect(priceOf({ provider: 'openai', model: 'gpt-4o' }, usage({ input: Number.NaN })).nanoUsd).toBeNull();
   });
 
   it('finds a compatible provider of the list by its URL', () => {

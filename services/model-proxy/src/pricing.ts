@@ -35,8 +35,8 @@ export interface Price {
 /** A price, or why there is none. */
 export type PriceLookup = { price: Price; reason?: undefined } | { price: null; reason: string };
 
-/** A cost in integer nano-USD, or the reason why it is unknown. */
-export type Cost = { nanoUsd: number; reason?: undefined } | { nanoUsd: undefined; reason: string };
+/** A cost in integer nano-USD, or null with the reason why it is unknown. */
+export type Cost = { nanoUsd: number; reason?: undefined } | { nanoUsd: null; reason: string };
 
 const decimal = /^(\d{1,12})(?:\.(\d{1,9}))?$/;
 const free: Rate = { base: 0n, tiers: [] };
@@ -134,16 +134,16 @@ function plain(value: number): string {
 }
 
 /**
- * The cost of one call in nano-USD: summed exactly, rounded half up once. Undefined where usage or price is unknown,
+ * The cost of one call in nano-USD: summed exactly, rounded half up once. Null where usage or price is unknown,
  * or where the cost exceeds what a number holds exactly.
  */
 export function costOf(usage: Usage | undefined, lookup: PriceLookup): Cost {
-  if (!lookup.price) return { nanoUsd: undefined, reason: lookup.reason };
-  if (!usage) return { nanoUsd: undefined, reason: 'the provider told no usage' };
+  if (!lookup.price) return { nanoUsd: null, reason: lookup.reason };
+  if (!usage) return { nanoUsd: null, reason: 'the provider told no usage' };
   const { price } = lookup;
   const parts = [usage.input, usage.output, usage.cacheRead, usage.cacheWrite];
   if (!parts.every((tokens) => Number.isSafeInteger(tokens) && tokens >= 0)) {
-    return { nanoUsd: undefined, reason: 'the usage is not a count of tokens' };
+    return { nanoUsd: null, reason: 'the usage is not a count of tokens' };
   }
   const hour = Math.min(usage.cacheWrite1h ?? 0, usage.cacheWrite);
   const audioIn = Math.min(usage.inputAudio ?? 0, Math.max(0, usage.input - usage.cacheRead - usage.cacheWrite));
@@ -160,7 +160,7 @@ export function costOf(usage: Usage | undefined, lookup: PriceLookup): Cost {
     at(price.outputAudio, audioOut) +
     at(price.request, 1);
   const nano = (total + 500_000n) / 1_000_000n;
-  if (nano > BigInt(Number.MAX_SAFE_INTEGER)) return { nanoUsd: undefined, reason: 'the cost is out of range' };
+  if (nano > BigInt(Number.MAX_SAFE_INTEGER)) return { nanoUsd: null, reason: 'the cost is out of range' };
   return { nanoUsd: Number(nano) };
 }
 
