@@ -1,0 +1,139 @@
+// Who may import whom. Run by imports.test.ts with dependency-cruiser; each rule says why it is there.
+const SERVICES = [
+  'model-proxy',
+  'mcp-broker',
+  'policy',
+  'quarantine',
+  'identity',
+  'vault',
+  'audit',
+  'operator',
+  'console',
+  'demo',
+];
+const LIBRARIES = ['chassis', 'turn', 'custom-resources', 'peers'];
+const anyService = SERVICES.join('|');
+const tests = ['\\.test\\.ts$', '/testing[^/]*\\.ts$'];
+
+/** A rule against importing a package outside of the places that own it. */
+const only = (name, packages, allowed, comment) => ({
+  name,
+  comment,
+  severity: 'error',
+  from: { path: '^services/', pathNot: [...tests, ...allowed] },
+  to: { path: packages.map((one) => `node_modules/${one}/`) },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'services-meet-in-proto',
+      comment: 'A service knows another one by its contract only.',
+      severity: 'error',
+      from: { path: `^services/(${anyService})/` },
+      to: { path: `^services/(${anyService})/`, pathNot: '^services/$1/' },
+    },
+    {
+      name: 'services-use-libraries-only',
+      comment: 'The CLI starts services as processes; nobody imports it but tests.',
+      severity: 'error',
+      from: { path: '^services/', pathNot: '^services/cli/' },
+      to: { path: '^services/cli/' },
+    },
+    {
+      name: 'cli-imports-no-service',
+      comment: 'What the CLI knows of a service is its config file and its ports.',
+      severity: 'error',
+      from: { path: '^services/cli/', pathNot: tests },
+      to: { path: `^services/(${anyService})/` },
+    },
+    {
+      name: 'libraries-import-no-service',
+      comment: 'Direction: services stand on libraries.',
+      severity: 'error',
+      from: { path: `^services/(${LIBRARIES.join('|')})/` },
+      to: { path: `^services/(${anyService}|cli)/` },
+    },
+    {
+      name: 'turn-imports-nothing',
+      comment: 'The heart is pure: no I/O, no clock, no package (DESIGN section 3).',
+      severity: 'error',
+      from: { path: '^services/turn/src/', pathNot: tests },
+      to: { pathNot: '^services/turn/src/' },
+    },
+    {
+      name: 'chassis-has-no-domain',
+      comment: 'No word of the domain enters chassis: of proto it knows errors and health.',
+      severity: 'error',
+      from: { path: '^services/chassis/', pathNot: tests },
+      to: {
+        path: '^(services/(turn|peers|custom-resources)|proto/gen/sallyport)/',
+        pathNot: '^proto/gen/sallyport/errors/',
+      },
+    },
+    {
+      name: 'dialects-are-pure',
+      comment: 'The neutral model and the codecs are functions of data.',
+      severity: 'error',
+      from: { path: '^services/model-proxy/src/(chat|wire)/', pathNot: tests },
+      to: { pathNot: '^services/model-proxy/src/(chat|wire)/' },
+    },
+    {
+      name: 'providers-are-declarations',
+      comment: 'A provider is data; what two of them need is a quirk of the codec.',
+      severity: 'error',
+      from: { path: '^services/model-proxy/src/providers/', pathNot: tests },
+      to: { path: '^services/model-proxy/src/(turn|http|upstream|fronts)/' },
+    },
+    {
+      name: 'no-source-to-test',
+      comment: 'What ships does not lean on what tests it.',
+      severity: 'error',
+      from: { path: '^(services|proto)/', pathNot: tests },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'A cycle has no first file to read.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    only(
+      'kubernetes-in-operator',
+      ['@kubernetes/client-node'],
+      ['^services/operator/'],
+      'Least privilege stays true in code.',
+    ),
+    only('grpc-in-chassis', ['@grpc/grpc-js'], ['^services/chassis/src/rpc/'], 'One RPC idiom.'),
+    only('redis-in-chassis', ['ioredis'], ['^services/chassis/src/redis\\.ts'], 'One way to make a Redis client.'),
+    only(
+      'postgres-in-chassis',
+      ['pg'],
+      ['^services/chassis/src/', '^services/cli/src/dev/'],
+      'Tenants are set on every connection in one place.',
+    ),
+    only(
+      'telemetry-in-chassis',
+      ['prom-client', '@opentelemetry/(sdk-trace|resources|exporter-trace-otlp-proto|context-async-hooks)'],
+      ['^services/chassis/src/'],
+      'One registry, one tracer.',
+    ),
+    only(
+      'mcp-sdk-in-broker',
+      ['@modelcontextprotocol/[^/]+'],
+      ['^services/mcp-broker/src/(upstream|downstream)/', '^services/demo/'],
+      'SDK types stop at the seam.',
+    ),
+  ],
+  options: {
+    tsPreCompilationDeps: false,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(dist|fixtures)/' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'],
+    },
+  },
+};
