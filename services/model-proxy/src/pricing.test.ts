@@ -71,7 +71,7 @@ describe('the cost of a call', () => {
 
   it('[model:cost-unknown] is unknown, with the reason, for an unknown model or without usage', () => {
     expect(priceOf({ provider: 'openai', model: 'my-own' }, usage({ input: 1 }))).toMatchObject({
-      nanoUsd: undefined,
+      nanoUsd: null,
       reason: expect.stringContaining('my-own'),
     });
     expect(
@@ -80,7 +80,7 @@ describe('the cost of a call', () => {
     ).toBeNull();
     expect(priceOf({ provider: 'openai-compatible', model: 'gpt-4o' }, usage({ input: 1 })).nanoUsd).toBeNull();
     expect(priceOf({ provider: 'openai', model: 'gpt-4o' }, undefined)).toMatchObject({
-      nanoUsd: undefined,
+      nanoUsd: null,
       reason: expect.stringContaining('usage'),
     });
     expect(priceOf({ provider: 'openai', model: 'gpt-4o' }, usage({ input: Number.NaN })).nanoUsd).toBeNull();
