@@ -27,6 +27,13 @@ export const httpUrl = z
   .max(2048)
   .regex(/^https?:\/\/[A-Za-z0-9._:[\]-]+(\/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?$/);
 
+/** `status.grantedOrigin` of what has a URL and a credential. */
+export const grantedOriginSchema = z
+  .string()
+  .max(300)
+  .optional()
+  .describe('Scheme, host and port to which the credential was granted. Another origin needs a new grant.');
+
 /** Name of a person, team, customer or client as other systems know it: no blanks at the ends. */
 export const externalName = z
   .string()

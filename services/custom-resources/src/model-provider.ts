@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
-import { httpUrl, secretKeyRef } from './fields.ts';
+import { grantedOriginSchema, httpUrl, secretKeyRef } from './fields.ts';
 
 const seconds = z.int().min(1).max(3600);
 
@@ -66,7 +66,11 @@ export const modelProvider = defineResource({
   description: 'A provider of models: which API it speaks, where it is, and the credential for it.',
   spec: spec.describe('What is wanted.'),
   status: z
-    .object({ conditions: conditionsSchema, observedGeneration: observedGenerationSchema })
+    .object({
+      conditions: conditionsSchema,
+      observedGeneration: observedGenerationSchema,
+      grantedOrigin: grantedOriginSchema,
+    })
     .describe('What is known; written by Sallyport.'),
   columns: [{ name: 'Type', type: 'string', jsonPath: '.spec.type' }, ...readyColumns],
   conditions: ['Accepted', 'CredentialsValid', 'Reachable', 'Ready'],

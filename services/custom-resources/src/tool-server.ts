@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
-import { httpUrl, listOf, secretKeyRef, toolClass, toolName } from './fields.ts';
+import { grantedOriginSchema, httpUrl, listOf, secretKeyRef, toolClass, toolName } from './fields.ts';
 
 const digest = z
   .string()
@@ -105,6 +105,7 @@ const spec = withRules(
 const status = z.object({
   conditions: conditionsSchema,
   observedGeneration: observedGenerationSchema,
+  grantedOrigin: grantedOriginSchema,
   tools: z
     .array(
       z.object({

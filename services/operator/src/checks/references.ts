@@ -1,0 +1,80 @@
+import {
+  type Finding,
+  findCondition,
+  type ModelSpec,
+  orderedTargets,
+  type ToolPolicySpec,
+} from '@sallyport/custom-resources';
+import type { View } from '../source/source.ts';
+import { acceptance, publicNameOf } from './acceptance.ts';
+import { fails, holds } from './findings.ts';
+
+/** A target of a model and whether it can serve. */
+export type TargetState = {
+  readonly provider: string;
+  readonly model: string;
+  readonly live: boolean;
+  readonly reason?: string;
+};
+
+/** The targets of a model in the order in which they are tried, with what is known of their providers. */
+export function targetStates(spec: ModelSpec, tenant: string, view: View): TargetState[] {
+  return orderedTargets(spec).map(({ provider, model }) => {
+    const entry = view.get('ModelProvider', tenant, provider);
+    if (entry === undefined) return { provider, model, live: false, reason: 'ProviderNotFound' };
+    const ready = findCondition(entry.status.conditions, 'Ready');
+    // Not yet looked at is not dead: requests may try it.
+    if (ready?.status !== 'False') return { provider, model, live: true };
+    return { provider, model, live: false, reason: ready.reason };
+  });
+}
+
+/** `ResolvedRefs` and `Ready` of a model. */
+export function modelFindings(targets: readonly TargetState[]): Finding[] {
+  const missing = targets.filter(({ reason }) => reason === 'ProviderNotFound').map(({ provider }) => provider);
+  const live = targets.filter((target) => target.live).length;
+  return [
+    missing.length === 0
+      ? holds('ResolvedRefs', 'Resolved')
+      : fails('ResolvedRefs', 'ProviderNotFound', `no ModelProvider ${[...new Set(missing)].join(', ')}`),
+    live > 0
+      ? holds('Ready', 'Ready', live === targets.length ? '' : `${live} of ${targets.length} targets can serve`)
+      : fails(
+          'Ready',
+          'NoLiveTarget',
+          targets.map(({ provider, model, reason }) => `${provider}/${model}: ${reason}`).join('; '),
+        ),
+  ];
+}
+
+/** `ResolvedRefs` of a tool policy: servers, their tools where they are known, providers, models for quarantine. */
+export function toolPolicyReferences(spec: ToolPolicySpec, tenant: string, view: View): Finding {
+  const missing: string[] = [];
+  let reason = '';
+  const miss = (why: string, what: string) => {
+    reason ||= why;
+    missing.push(what);
+  };
+  spec.tools.forEach(({ server, tool }, index) => {
+    const entry = view.get('ToolServer', tenant, server);
+    if (entry === undefined) miss('ToolServerNotFound', `spec.tools[${index}]: no ToolServer ${server}`);
+    const known = entry?.status.tools;
+    if (tool.includes('*') || !Array.isArray(known) || known.length === 0) return;
+    if (!known.some((one: { name?: unknown }) => one.name === tool)) {
+      miss('ToolNotFound', `spec.tools[${index}]: ToolServer ${server} has no tool ${tool}`);
+    }
+  });
+  spec.providerTools.forEach(({ provider }, index) => {
+    if (view.get('ModelProvider', tenant, provider) === undefined) {
+      miss('ProviderNotFound', `spec.providerTools[${index}]: no ModelProvider ${provider}`);
+    }
+  });
+  spec.results.forEach(({ quarantine }, index) => {
+    if (quarantine === undefined) return;
+    const serves = view
+      .list('Model', tenant)
+      .some((entry) => publicNameOf(entry) === quarantine.model && acceptance(entry, view).status === 'True');
+    if (!serves) miss('ModelNotFound', `spec.results[${index}].quarantine.model: no Model ${quarantine.model}`);
+  });
+  return missing.length === 0 ? holds('ResolvedRefs', 'Resolved') : fails('ResolvedRefs', reason, missing.join('; '));
+}

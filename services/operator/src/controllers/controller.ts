@@ -1,0 +1,45 @@
+import type { Logger } from '@sallyport/chassis/log';
+import type { Finding, Kind } from '@sallyport/custom-resources';
+import type { Clients } from '../clients.ts';
+import type { Entry } from '../entry.ts';
+import type { Observations } from '../observations.ts';
+import type { Departed, Source } from '../source/source.ts';
+import type { Granted } from './grants.ts';
+
+/** What a controller works with. */
+export type ControllerContext = {
+  readonly source: Source;
+  readonly observations: Observations;
+  readonly clients: Clients;
+  /** What this process has handed to vault already. */
+  readonly granted: Granted;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+};
+
+/** What came of looking at a resource. */
+export type Outcome = {
+  /** Conditions that are known now; `Accepted` is added by the runner, conditions left out stay as they are. */
+  readonly findings: readonly Finding[];
+  /** Status fields that are known now; undefined takes one away. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+  /** Look again after this time although nothing changes. */
+  readonly againMs?: number;
+  /** A peer failed: the status is written all the same, then it is tried again, each time later. */
+  readonly failure?: unknown;
+};
+
+/** Keeps the resources of one kind as they say they are. Called for accepted specs only; must be safe to repeat. */
+export type Controller<K extends Kind = Kind> = {
+  readonly kind: K;
+  reconcile(entry: Entry<K>, spec: SpecOfEntry<K>, context: ControllerContext): Promise<Outcome>;
+  /** Undoes what the resource had elsewhere. */
+  removed?(departed: Departed, context: ControllerContext): Promise<void>;
+};
+
+/** Spec of a valid entry. */
+export type SpecOfEntry<K extends Kind> = Extract<Entry<K>['parsed'], { ok: true }>['value']['spec'];
+
+/** How long one call to a peer may take. */
+export const peerTimeoutMs = 5000;

@@ -1,0 +1,71 @@
+import type { Finding, SecretKeyRef } from '@sallyport/custom-resources';
+import { decideCredential } from '../checks/credential.ts';
+import { holds, unknown } from '../checks/findings.ts';
+import type { Entry } from '../entry.ts';
+import type { Departed } from '../source/source.ts';
+import { type ControllerContext, peerTimeoutMs } from './controller.ts';
+
+/** What vault was told in this process, by UID, so that it is not told again each time a status changes. */
+export type Granted = Map<string, { readonly what: string; readonly atMs: number }>;
+
+// Vault may have been emptied behind our back: what it was told is told again after this time.
+const tellAgainMs = 300_000;
+
+/** `CredentialsValid`, and the origin that the credential is bound to from now on. */
+export type CredentialOutcome = {
+  readonly finding: Finding;
+  readonly grantedOrigin: string | undefined;
+  readonly failure?: unknown;
+};
+
+/** Hands a credential to vault and grants it to a resource, or takes the grant away when it may not be granted. */
+export async function reconcileCredential(
+  entry: Entry,
+  wanted: { readonly ref: SecretKeyRef | undefined; readonly url: string },
+  context: ControllerContext,
+): Promise<CredentialOutcome> {
+  const { ref, url } = wanted;
+  const held = entry.status.grantedOrigin;
+  const before = typeof held === 'string' ? held : undefined;
+  try {
+    if (ref === undefined) {
+      if (before !== undefined || context.granted.has(entry.uid)) await revoke(entry, context);
+      return { finding: holds('CredentialsValid', 'NotRequired'), grantedOrigin: undefined };
+    }
+    const secret = await context.source.secret(entry.tenant, ref.name);
+    const { annotations } = entry;
+    const decision = decideCredential({ ref, url, secret, grantedOrigin: before, annotations });
+    if (!decision.grant) {
+      if (decision.gone) await call(context, 'remove', { tenant: entry.tenant, ref });
+      if (before !== undefined || context.granted.has(entry.uid)) await revoke(entry, context);
+      return { finding: decision.finding, grantedOrigin: before };
+    }
+    const { value, origin } = decision;
+    const version = secret?.version ?? '';
+    const what = JSON.stringify([ref, version, origin]);
+    const told = context.granted.get(entry.uid);
+    if (told?.what !== what || context.now() - told.atMs > tellAgainMs) {
+      const { tenant, kind, name, uid } = entry;
+      await call(context, 'put', { tenant, ref, value, version });
+      await call(context, 'grant', { tenant, ref, kind, name, uid, origin });
+      context.granted.set(uid, { what, atMs: context.now() });
+    }
+    return { finding: holds('CredentialsValid', 'Granted', `granted to ${origin}`), grantedOrigin: origin };
+  } catch (failure) {
+    const message = 'the credential could not be handed over; it is tried again';
+    return { finding: unknown('CredentialsValid', 'VaultUnavailable', message), grantedOrigin: before, failure };
+  }
+}
+
+/** Takes the grant of a resource away. */
+export async function revoke(of: Pick<Departed, 'kind' | 'tenant' | 'uid'>, context: ControllerContext): Promise<void> {
+  await call(context, 'revokeGrant', { tenant: of.tenant, kind: of.kind, uid: of.uid });
+  context.granted.delete(of.uid);
+}
+
+type Secrets = ControllerContext['clients']['secrets'];
+
+function call<M extends keyof Secrets>(context: ControllerContext, method: M, request: Parameters<Secrets[M]>[0]) {
+  const send = context.clients.secrets[method] as (request: unknown, options: object) => Promise<unknown>;
+  return send(request, { timeoutMs: peerTimeoutMs, signal: context.signal });
+}

@@ -1,0 +1,153 @@
+import type { Finding, Kind } from '@sallyport/custom-resources';
+import { acceptance, dependents } from '../checks/acceptance.ts';
+import { type Entry, keyOf } from '../entry.ts';
+import { type WorkQueue, workQueue } from '../kube/work-queue.ts';
+import type { OperatorMetrics } from '../metrics.ts';
+import type { Change, Departed } from '../source/source.ts';
+import { accessPolicyController } from './access-policy.ts';
+import type { Controller, ControllerContext } from './controller.ts';
+import { limitController } from './limit.ts';
+import { modelController } from './model.ts';
+import { modelProviderController } from './model-provider.ts';
+import { nextStatus, occurrences } from './status.ts';
+import { toolPolicyController } from './tool-policy.ts';
+import { toolServerController } from './tool-server.ts';
+import { virtualKeyController } from './virtual-key.ts';
+
+const controllers = [
+  modelProviderController,
+  modelController,
+  toolServerController,
+  accessPolicyController,
+  toolPolicyController,
+  limitController,
+  virtualKeyController,
+] as readonly unknown[] as readonly Controller[];
+
+/** Runs the controllers of all kinds, each over its own queue. Only the leader has one. */
+export interface Runner {
+  /** Works on everything that is there, and on what is gone and not undone. */
+  begin(): Promise<void>;
+  changed(change: Change): void;
+  /** Looks at a resource again, for instance after an observation. */
+  look(kind: Kind, tenant: string, name: string): void;
+  /** Keys that wait, over all kinds. */
+  waiting(): number;
+  stop(): Promise<void>;
+}
+
+/** Every resource is looked at again after this time, jittered, since missed events must not matter. */
+const resyncMs = 600_000;
+const reconcileTimeoutMs = 30_000;
+
+/** Makes a runner; nothing happens before `begin`. */
+export function createRunner(context: ControllerContext, metrics: OperatorMetrics): Runner {
+  const { source, log } = context;
+  const queues = new Map<Kind, WorkQueue>();
+  // What each key meant when it was last looked at, so that its end can be undone.
+  const seen = new Map<string, Departed>();
+  let begun = false;
+
+  const undo = async (controller: Controller, departed: Departed, held: ControllerContext) => {
+    await controller.removed?.(departed, held);
+    context.observations.forget(departed.uid);
+    await source.forget(departed);
+  };
+
+  const reconcile = async (controller: Controller, key: string, signal: AbortSignal) => {
+    const held = { ...context, signal: AbortSignal.any([signal, AbortSignal.timeout(reconcileTimeoutMs)]) };
+    const [tenant = '', name = ''] = key.split('/');
+    const entry = source.get(controller.kind, tenant, name);
+    const before = seen.get(`${controller.kind}/${key}`);
+    if (before !== undefined && before.uid !== entry?.uid) {
+      await undo(controller, before, held);
+      seen.delete(`${controller.kind}/${key}`);
+    }
+    if (entry === undefined) return;
+    seen.set(`${controller.kind}/${key}`, { kind: entry.kind, tenant, name, uid: entry.uid });
+    await settle(controller, entry, held);
+  };
+
+  const settle = async (controller: Controller, entry: Entry, held: ControllerContext) => {
+    const accepted = acceptance(entry, source);
+    const outcome =
+      accepted.status === 'True' && entry.parsed.ok
+        ? await controller.reconcile(entry, entry.parsed.value.spec, held)
+        : { findings: [{ ...accepted, type: 'Ready' }] as Finding[] };
+    const { status, changed } = nextStatus(
+      entry,
+      [accepted, ...outcome.findings],
+      outcome.fields ?? {},
+      new Date(context.now()),
+    );
+    if (changed) {
+      await source.writeStatus(entry, status);
+      for (const occurrence of occurrences(entry.status, status)) source.emit(entry, occurrence);
+    }
+    if (outcome.failure !== undefined) throw outcome.failure;
+    const queue = queues.get(controller.kind);
+    const again = Math.min(outcome.againMs ?? Number.POSITIVE_INFINITY, resyncMs * (0.9 + Math.random() / 5));
+    queue?.forget(keyOf(entry));
+    queue?.addAfter(keyOf(entry), again);
+  };
+
+  for (const controller of controllers) {
+    const { kind } = controller;
+    queues.set(
+      kind,
+      workQueue({
+        work: (key, signal) => metrics.reconciled(kind, () => reconcile(controller, key, signal)),
+        onError(key, error) {
+          log.warn('a resource could not be reconciled and is tried again', { kind, key, error });
+        },
+      }),
+    );
+  }
+
+  const runner: Runner = {
+    async begin() {
+      begun = true;
+      for (const departed of source.departed()) {
+        seen.set(`${departed.kind}/${keyOf(departed)}`, departed);
+        queues.get(departed.kind)?.add(keyOf(departed));
+      }
+      for (const kind of queues.keys())
+        for (const entry of source.list(kind)) runner.look(kind, entry.tenant, entry.name);
+    },
+    changed(change) {
+      if (!begun) return;
+      if (change.of === 'resource') {
+        runner.look(change.kind, change.tenant, change.name);
+        for (const kind of dependents[change.kind]) {
+          for (const entry of source.list(kind, change.tenant)) runner.look(kind, entry.tenant, entry.name);
+        }
+        return;
+      }
+      for (const kind of ['ModelProvider', 'ToolServer', 'VirtualKey'] as const) {
+        for (const entry of source.list(kind, change.tenant)) {
+          if (secretNames(entry).includes(change.name)) runner.look(kind, entry.tenant, entry.name);
+        }
+      }
+    },
+    look: (kind, tenant, name) => {
+      if (begun) queues.get(kind)?.add(`${tenant}/${name}`);
+    },
+    waiting: () => [...queues.values()].reduce((sum, queue) => sum + queue.size(), 0),
+    async stop() {
+      begun = false;
+      await Promise.all([...queues.values()].map((queue) => queue.stop()));
+    },
+  };
+  return runner;
+}
+
+/** Names of the Secrets that an entry refers to. */
+export function secretNames(entry: Entry): string[] {
+  if (!entry.parsed.ok) return [];
+  const resource = entry.parsed.value;
+  if (resource.kind === 'VirtualKey') {
+    return [resource.spec.secretRef?.name, resource.spec.targetSecret?.name].filter((name) => name !== undefined);
+  }
+  if (resource.kind !== 'ModelProvider' && resource.kind !== 'ToolServer') return [];
+  return resource.spec.credentials === undefined ? [] : [resource.spec.credentials.secretRef.name];
+}

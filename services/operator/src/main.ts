@@ -1,0 +1,49 @@
+import { adminServer } from '@sallyport/chassis/admin';
+import { loadConfig, tlsOf } from '@sallyport/chassis/config';
+import { createLogger } from '@sallyport/chassis/log';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import { run } from '@sallyport/chassis/process';
+import { rpcServer } from '@sallyport/chassis/rpc/server';
+import { startTracing } from '@sallyport/chassis/tracing';
+import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
+import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import { connect } from './clients.ts';
+import { configSchema } from './config.ts';
+import { operatorMetrics } from './metrics.ts';
+import { createOperator } from './operator.ts';
+import { CALLERS, resourceService, snapshotService } from './server.ts';
+import { folderSource } from './source/folder.ts';
+
+const SERVICE = 'operator';
+
+run({
+  name: SERVICE,
+  async start(life) {
+    const config = loadConfig(configSchema);
+    const log = createLogger({ service: SERVICE, level: config.log.level });
+    life.configure({ log, drain: config.drain });
+    const tls = tlsOf(config);
+    const metrics = createMetrics(SERVICE);
+    await life.use(await startTracing(config.tracing, SERVICE, log));
+    await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SERVICE } }));
+    const { clients, channels } = connect(config, { self: SERVICE, log, metrics });
+    for (const channel of channels) await life.use(channel);
+
+    if (config.folder === undefined) throw new Error('cluster');
+    const source = folderSource({ ...config.folder, log });
+    const operator = await life.use(createOperator({ source, clients, log, metrics: operatorMetrics(metrics) }));
+    life.readiness.add('resources', () => source.synced() || 'resources are being read');
+    await life.use(source);
+
+    const { publisher, observations, leads, observed } = operator;
+    await life.use(
+      rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
+        .add(
+          SnapshotService,
+          snapshotService({ publisher, view: source, observations, leads, onObserved: observed, log }),
+        )
+        .add(ResourceService, resourceService(source)),
+    );
+    await operator.lead(true);
+  },
+});

@@ -1,0 +1,251 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { createLogger } from '@sallyport/chassis/log';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import { inProcess } from '@sallyport/chassis/rpc/testing';
+import { findCondition, type Kind } from '@sallyport/custom-resources';
+import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
+import { SnapshotService, type WatchResponse } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import { operatorMetrics } from './metrics.ts';
+import { createOperator } from './operator.ts';
+import { resourceService, snapshotService } from './server.ts';
+import { folderSource } from './source/folder.ts';
+import { fakePeers } from './testing/fake-peers.ts';
+
+const log = createLogger({ service: 'test', level: 'error' });
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+const head = (kind: string, name: string, annotations = '') =>
+  `apiVersion: sallyport.dev/v1alpha1\nkind: ${kind}\nmetadata: {name: ${name}${annotations}}\n`;
+const secret = 'apiVersion: v1\nkind: Secret\nmetadata: {name: openai}\nstringData: {key: sk-secret-value}\n';
+const provider = (url = 'https://a.example', annotations = '') =>
+  `${head('ModelProvider', 'openai', annotations)}spec: {type: openai-compatible, baseURL: "${url}", credentials: {secretRef: {name: openai, key: key}}}\n`;
+const model = (name: string, publicName = name) =>
+  `${head('Model', name)}spec: {publicName: ${publicName}, targets: [{provider: openai, model: gpt}]}\n`;
+
+async function suite(files: Record<string, string>) {
+  const root = await mkdtemp(join(tmpdir(), 'sallyport-operator-'));
+  undo.push(() => rm(root, { recursive: true }));
+  const path = join(root, 'resources');
+  await mkdir(path);
+  const write = (name: string, text: string) => writeFile(join(path, name), text);
+  for (const [name, text] of Object.entries(files)) await write(name, text);
+  const peers = await fakePeers();
+  undo.push(() => peers.close());
+  const generatedDir = join(root, 'generated');
+  const source = folderSource({ path, generatedDir, log, debounceMs: 5, rescanMs: 60_000 });
+  const metrics = operatorMetrics(createMetrics('operator', { defaults: false }));
+  const operator = createOperator({ source, clients: peers.clients, log, metrics, heartbeatMs: 50 });
+  operator.start?.();
+  await source.start?.();
+  await operator.lead(true);
+  undo.push(async () => {
+    await operator.stop?.(0);
+    await source.stop?.(0);
+  });
+  const { publisher, observations, leads, observed } = operator;
+  const served = { publisher, view: source, observations, leads, onObserved: observed, log };
+  const snapshots = await inProcess(SnapshotService, snapshotService(served), { caller: 'mcp-broker' });
+  const resources = await inProcess(ResourceService, resourceService(source), { caller: 'console' });
+  undo.push(
+    () => snapshots.close(),
+    () => resources.close(),
+  );
+  const condition = (kind: Kind, name: string, type: string) =>
+    findCondition(source.get(kind, 'default', name)?.status.conditions, type);
+  const reason = (kind: Kind, name: string, type: string) => {
+    const found = condition(kind, name, type);
+    return found === undefined ? 'none' : `${found.status} ${found.reason}`;
+  };
+  return {
+    path,
+    write,
+    remove: (name: string) => rm(join(path, name)),
+    peers,
+    source,
+    operator,
+    snapshots,
+    resources,
+    condition,
+    reason,
+  };
+}
+
+async function eventually(what: () => unknown, wanted: unknown) {
+  for (let i = 0; i < 300 && what() !== wanted; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(what()).toBe(wanted);
+}
+
+describe('the operator over a folder', () => {
+  it('makes a provider with its Secret, a model and a key ready', async () => {
+    const key = `${head('VirtualKey', 'demo')}spec: {targetSecret: {name: demo-key, key: key}, role: Admin}\n`;
+    const { peers, source, reason } = await suite({
+      'all.yaml': [secret, provider(), model('smart'), key].join('---\n'),
+    });
+    await eventually(() => reason('ModelProvider', 'openai', 'Ready'), 'True Ready');
+    await eventually(() => reason('Model', 'smart', 'Ready'), 'True Ready');
+    await eventually(() => reason('VirtualKey', 'demo', 'Ready'), 'True Ready');
+    expect(Object.fromEntries(peers.secrets)).toEqual({ 'default/openai/key': 'sk-secret-value' });
+    expect([...peers.grants.values()]).toEqual(['https://a.example:443']);
+    expect((await source.secret('default', 'demo-key'))?.data.get('key')).toBe('sp_generated_1_value');
+    expect(source.get('VirtualKey', 'default', 'demo')?.status).toMatchObject({ prefix: 'sp_' });
+    expect(source.get('Model', 'default', 'smart')?.status).toMatchObject({ liveTargets: 1, observedGeneration: 1 });
+    expect(JSON.stringify(source.list('ModelProvider'))).not.toContain('sk-secret');
+  });
+
+  it('[operator:origin-changed] voids the credential when the URL changes, until an annotation grants it anew', async () => {
+    const { peers, write, reason } = await suite({ 'secret.yaml': secret, 'provider.yaml': provider() });
+    await eventually(() => reason('ModelProvider', 'openai', 'CredentialsValid'), 'True Granted');
+    await write('provider.yaml', provider('https://evil.example'));
+    await eventually(() => reason('ModelProvider', 'openai', 'CredentialsValid'), 'False OriginChanged');
+    expect(reason('ModelProvider', 'openai', 'Ready')).toBe('False OriginChanged');
+    expect(peers.grants.size).toBe(0);
+    await write(
+      'provider.yaml',
+      provider('https://evil.example', ', annotations: {sallyport.dev/grant-origin: "https://evil.example"}'),
+    );
+    await eventually(() => reason('ModelProvider', 'openai', 'CredentialsValid'), 'True Granted');
+    expect([...peers.grants.values()]).toEqual(['https://evil.example:443']);
+    await write('provider.yaml', provider('https://evil.example/other/path'));
+    await eventually(() => reason('ModelProvider', 'openai', 'Ready'), 'True Ready');
+  });
+
+  it('[operator:last-good] leaves the last good revision in force, and a first bad one absent', async () => {
+    const { operator, write, reason, source } = await suite({
+      'model.yaml': model('smart'),
+      'bad.yaml': `${head('Model', 'bad')}spec: {}\n`,
+    });
+    const items = async () => {
+      for await (const message of operator.publisher.watch(['Model'], AbortSignal.timeout(500))) return message;
+      return undefined;
+    };
+    await eventually(() => reason('Model', 'bad', 'Accepted'), 'False Invalid');
+    expect((await items())?.upserts.map(({ name }) => name)).toEqual(['smart']);
+    await write('model.yaml', `${head('Model', 'smart')}spec: {targets: [{provider: openai, model: gpt, prio: 3}]}\n`);
+    await eventually(() => reason('Model', 'smart', 'Accepted'), 'False Invalid');
+    expect(findCondition(source.get('Model', 'default', 'smart')?.status.conditions, 'Ready')?.message).toBe(
+      'spec.targets[0].prio: unknown field; did you mean "priority"?',
+    );
+    expect((await items())?.upserts[0]).toMatchObject({ name: 'smart', generation: 1 });
+  });
+
+  it('[operator:name-taken] lets the oldest hold a public name', async () => {
+    const { write, reason, remove } = await suite({ 'a.yaml': model('a', 'gpt') });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await write('b.yaml', model('b', 'gpt'));
+    await eventually(() => reason('Model', 'b', 'Accepted'), 'False NameTaken');
+    expect(reason('Model', 'a', 'Accepted')).toBe('True Accepted');
+    await remove('a.yaml');
+    await eventually(() => reason('Model', 'b', 'Accepted'), 'True Accepted');
+  });
+
+  it('streams full sets, then deltas and heartbeats', async () => {
+    const { write, remove, snapshots } = await suite({ 'a.yaml': model('a') });
+    const end = new AbortController();
+    const messages: WatchResponse[] = [];
+    const watching = (async () => {
+      const stream = snapshots.client.watch(
+        { kinds: ['Model', 'Limit'] },
+        { timeoutMs: Number.POSITIVE_INFINITY, signal: end.signal },
+      );
+      for await (const message of stream) messages.push(message);
+    })().catch(() => undefined);
+    const of = (kind: string) => messages.filter((message) => message.kind === kind);
+    await eventually(() => of('Model').length === 1 && of('Limit').length === 1, true);
+    expect(of('Model')[0]).toMatchObject({ full: true, upserts: [{ tenant: 'default', name: 'a' }] });
+    expect(JSON.parse(of('Model')[0]?.upserts[0]?.specJson ?? '')).toMatchObject({
+      publicName: 'a',
+      retry: { attempts: 1 },
+    });
+    expect(of('Limit')[0]).toMatchObject({ full: true, upserts: [] });
+    await write('b.yaml', model('b'));
+    await eventually(() => of('Model').length, 2);
+    expect(of('Model')[1]).toMatchObject({ full: false, upserts: [{ name: 'b' }], removals: [] });
+    await remove('a.yaml');
+    await eventually(() => of('Model').length, 3);
+    expect(of('Model')[2]).toMatchObject({ full: false, upserts: [], removals: [{ name: 'a' }] });
+    await eventually(() => of('').length > 1, true);
+    end.abort();
+    await watching;
+  });
+
+  it('merges what services report into the status, and only what each may speak of', async () => {
+    const server = `${head('ToolServer', 'mail')}spec: {remote: {url: "https://m.example"}}\n`;
+    const { source, snapshots, reason } = await suite({ 'all.yaml': [secret, provider(), server].join('---\n') });
+    await eventually(() => reason('ToolServer', 'mail', 'Ready'), 'Unknown NotObserved');
+    const digest = `sha256:${'0'.repeat(64)}`;
+    const of = (kind: 'ToolServer' | 'ModelProvider', name: string) => ({
+      kind,
+      tenant: 'default',
+      name,
+      uid: source.get(kind, 'default', name)?.uid ?? '',
+      generation: 1,
+    });
+    const seen = (type: string, status: string, why: string) => ({ type, status, reason: why, message: '' });
+    await snapshots.client.report(
+      {
+        reporter: 'broker-1',
+        observations: [
+          {
+            ...of('ToolServer', 'mail'),
+            conditions: [
+              seen('Reachable', 'True', 'Connected'),
+              seen('DefinitionDrift', 'False', 'Pinned'),
+              seen('Accepted', 'False', 'Evil'),
+            ],
+            statusJson: JSON.stringify({
+              tools: [{ name: 'send', class: 'Egress', digest }],
+              grantedOrigin: 'https://evil.example',
+            }),
+          },
+          { ...of('ModelProvider', 'openai'), conditions: [seen('Reachable', 'False', 'Evil')] },
+        ],
+      },
+      { timeoutMs: 1000 },
+    );
+    await eventually(() => reason('ToolServer', 'mail', 'Ready'), 'True Ready');
+    expect(source.get('ToolServer', 'default', 'mail')?.status).toMatchObject({
+      tools: [{ name: 'send', class: 'Egress', digest }],
+    });
+    expect(source.get('ToolServer', 'default', 'mail')?.status.grantedOrigin).toBeUndefined();
+    expect(reason('ToolServer', 'mail', 'Accepted')).toBe('True Accepted');
+    await eventually(() => reason('ModelProvider', 'openai', 'Reachable'), 'Unknown NotObserved');
+  });
+
+  it('takes keys and grants away with their resources, and tries again while a peer is down', async () => {
+    const key = `${head('VirtualKey', 'demo')}spec: {secretRef: {name: openai, key: key}}\n`;
+    const { peers, write, remove, reason } = await suite({
+      'secret.yaml': secret,
+      'p.yaml': provider(),
+      'key.yaml': key,
+    });
+    await eventually(() => reason('VirtualKey', 'demo', 'Ready'), 'False SecretTooShort');
+    await write('secret.yaml', secret.replace('sk-secret-value', 'a-chosen-value-of-some-length'));
+    await eventually(() => reason('VirtualKey', 'demo', 'Ready'), 'True Ready');
+    await eventually(() => peers.secrets.get('default/openai/key'), 'a-chosen-value-of-some-length');
+    peers.down = true;
+    await remove('key.yaml');
+    await remove('p.yaml');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([peers.keys.size, peers.grants.size]).toEqual([1, 1]);
+    peers.down = false;
+    await eventually(() => peers.keys.size + peers.grants.size, 0);
+  });
+
+  it('lists resources with their status for the admin API', async () => {
+    const { resources, reason } = await suite({ 'all.yaml': [secret, provider(), model('smart')].join('---\n') });
+    await eventually(() => reason('Model', 'smart', 'Ready'), 'True Ready');
+    const all = await resources.client.list({}, { timeoutMs: 1000 });
+    expect(all.resources.map(({ kind, name }) => `${kind}/${name}`)).toEqual(['ModelProvider/openai', 'Model/smart']);
+    expect(JSON.parse(all.resources[1]?.statusJson ?? '')).toMatchObject({ liveTargets: 1 });
+    expect((await resources.client.list({ tenant: 'other' }, { timeoutMs: 1000 })).resources).toEqual([]);
+    await expect(resources.client.list({ kind: 'Modle' }, { timeoutMs: 1000 })).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
+  });
+});

@@ -1,0 +1,100 @@
+import type { Logger } from '@sallyport/chassis/log';
+import type { Component } from '@sallyport/chassis/process';
+import type { Kind } from '@sallyport/custom-resources';
+import type { Clients } from './clients.ts';
+import { createRunner, type Runner, secretNames } from './controllers/runner.ts';
+import { type Entry, keyOf } from './entry.ts';
+import type { OperatorMetrics } from './metrics.ts';
+import { type Observations, observations } from './observations.ts';
+import { createCompiler, snapshotKinds } from './snapshot/compile.ts';
+import { createPublisher, type Publisher } from './snapshot/publish.ts';
+import type { Change, Source } from './source/source.ts';
+
+/** The heart of the operator without its edges: compiles and publishes always, reconciles while it leads. */
+export interface Operator extends Component {
+  readonly publisher: Publisher;
+  readonly observations: Observations;
+  leads(): boolean;
+  /** Begins or ends to write status, secrets and keys. */
+  lead(leads: boolean): Promise<void>;
+  observed(entry: Entry): void;
+}
+
+/** What an operator is made of. */
+export type OperatorOptions = {
+  readonly source: Source;
+  readonly clients: Clients;
+  readonly log: Logger;
+  readonly metrics: OperatorMetrics;
+  readonly now?: () => number;
+  /** Default 1000. */
+  readonly heartbeatMs?: number;
+  /** How long changes are gathered before a kind is compiled. Default 20. */
+  readonly gatherMs?: number;
+};
+
+/** Makes an operator over a source. */
+export function createOperator(options: OperatorOptions): Operator {
+  const { source, clients, log, metrics, now = Date.now, heartbeatMs = 1000, gatherMs = 20 } = options;
+  const compiler = createCompiler();
+  const publisher = createPublisher({ heartbeatMs });
+  const seen = observations();
+  const life = new AbortController();
+  const dirty = new Set<Kind>(snapshotKinds);
+  let runner: Runner | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  const publish = () => {
+    timer = undefined;
+    // Before all is read, a snapshot would look as if the rest had been taken away.
+    if (!source.synced()) return;
+    for (const kind of dirty) {
+      if (publisher.publish(kind, compiler.compile(kind, source))) metrics.published(kind);
+    }
+    dirty.clear();
+    const names = (['ModelProvider', 'ToolServer', 'VirtualKey'] as const).flatMap((kind) =>
+      source.list(kind).flatMap((entry) => secretNames(entry).map((name) => keyOf({ tenant: entry.tenant, name }))),
+    );
+    source.retainSecrets(new Set(names));
+  };
+  const publishSoon = () => {
+    timer ??= setTimeout(publish, gatherMs);
+  };
+  const onChange = (change: Change) => {
+    if (change.of === 'resource') {
+      if (snapshotKinds.includes(change.kind)) dirty.add(change.kind);
+      publishSoon();
+    }
+    runner?.changed(change);
+  };
+
+  return {
+    name: 'operator',
+    publisher,
+    observations: seen,
+    leads: () => runner !== undefined,
+    async lead(leads) {
+      metrics.leader(leads);
+      if (!leads) {
+        const ending = runner;
+        runner = undefined;
+        await ending?.stop();
+        return;
+      }
+      if (runner !== undefined) return;
+      const granted = new Map();
+      runner = createRunner({ source, observations: seen, clients, granted, log, now, signal: life.signal }, metrics);
+      await runner.begin();
+    },
+    observed: ({ kind, tenant, name }) => runner?.look(kind, tenant, name),
+    start() {
+      source.onChange(onChange);
+    },
+    async stop() {
+      clearTimeout(timer);
+      await runner?.stop();
+      runner = undefined;
+      life.abort();
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { hostname } from 'node:os';
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { Logger } from '@sallyport/chassis/log';
+import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import { isKind, type Kind, kindNames } from '@sallyport/custom-resources';
+import type { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
+import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import { byAge, canonicalJson, type Entry } from './entry.ts';
+import { type Observations, observable, readObservation } from './observations.ts';
+import { snapshotKinds } from './snapshot/compile.ts';
+import type { Publisher } from './snapshot/publish.ts';
+import type { View } from './source/source.ts';
+
+const watchers = ['model-proxy', 'mcp-broker', 'policy', 'quarantine', 'identity', 'vault'];
+
+/** Who may call what. */
+export const CALLERS: Record<string, string[]> = {
+  'sallyport.snapshot.v1.SnapshotService/Watch': watchers,
+  'sallyport.snapshot.v1.SnapshotService/Report': ['model-proxy', 'mcp-broker'],
+  'sallyport.resources.v1.ResourceService/List': ['console'],
+};
+
+// Who speaks of which kind: a broker that was taken over cannot say anything of providers.
+const reporters: Readonly<Record<string, readonly Kind[]>> = {
+  'model-proxy': ['ModelProvider'],
+  'mcp-broker': ['ToolServer'],
+};
+
+/** What SnapshotService works with. */
+export type SnapshotOptions = {
+  readonly publisher: Publisher;
+  readonly view: View;
+  readonly observations: Observations;
+  /** Whether this replica writes status. */
+  readonly leads: () => boolean;
+  /** Called for each resource of which something new was observed. */
+  readonly onObserved: (entry: Entry) => void;
+  readonly log: Logger;
+};
+
+/** SnapshotService: what is in force goes out, what services see comes in. */
+export function snapshotService(options: SnapshotOptions): ServiceImpl<typeof SnapshotService> {
+  const { publisher, view, observations, leads, onObserved, log } = options;
+  return {
+    async *watch({ kinds }, { signal }) {
+      const unknown = kinds.find((kind) => !snapshotKinds.includes(kind as Kind));
+      if (unknown !== undefined || kinds.length === 0) {
+        throw new GatewayError('invalid_request', `Kinds to watch are of ${snapshotKinds.join(', ')}.`);
+      }
+      yield* publisher.watch([...new Set(kinds)] as Kind[], signal) as AsyncIterable<never>;
+    },
+    async report({ reporter, observations: reported }, { caller }) {
+      if (!leads()) {
+        throw new GatewayError('unavailable', `Replica ${hostname()} does not lead; try again.`, { retryAfterMs: 200 });
+      }
+      for (const observation of reported) {
+        const { kind, tenant, name, uid, generation } = observation;
+        const refuse = (why: string) =>
+          log.warn('an observation was left out', { why, caller, reporter, kind, tenant, name });
+        if (!isKind(kind) || observable[kind] === undefined || !reporters[caller]?.includes(kind)) {
+          refuse('not a kind that this service may speak of');
+          continue;
+        }
+        const entry = view.get(kind, tenant, name);
+        // Of a resource that is gone, or of a later revision than this replica has seen: it will be said again.
+        if (entry === undefined || entry.uid !== uid || generation > entry.generation) continue;
+        const { observed, refused } = readObservation(kind, observation);
+        if (refused.length > 0) refuse(refused.join(', '));
+        observations.add(uid, observed);
+        onObserved(entry);
+      }
+      return {};
+    },
+  };
+}
+
+/** ResourceService over a source. */
+export function resourceService(view: View): ServiceImpl<typeof ResourceService> {
+  return {
+    async list({ tenant, kind }) {
+      if (kind !== '' && !isKind(kind)) {
+        throw new GatewayError('invalid_request', `There is no kind ${kind}.`, { details: { kinds: kindNames } });
+      }
+      const wanted = kind === '' ? kindNames : [kind as Kind];
+      const entries = wanted.flatMap((one): Entry[] => view.list(one, tenant === '' ? undefined : tenant).sort(byAge));
+      return {
+        resources: entries.map((entry) => ({
+          kind: entry.kind,
+          tenant: entry.tenant,
+          name: entry.name,
+          uid: entry.uid,
+          generation: entry.generation,
+          specJson: canonicalJson(entry.written ?? {}),
+          statusJson: canonicalJson(entry.status),
+        })),
+      };
+    },
+  };
+}

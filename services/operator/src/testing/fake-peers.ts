@@ -1,0 +1,98 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import { inProcess } from '@sallyport/chassis/rpc/testing';
+import { KeyService, type KeySpec } from '@sallyport/proto/identity/v1/identity_pb';
+import { SecretService } from '@sallyport/proto/vault/v1/vault_pb';
+import type { Clients } from '../clients.ts';
+
+/** What the fakes of vault and identity were told, over real sockets. */
+export type FakePeers = {
+  readonly clients: Clients;
+  /** `tenant/name/key` → value. */
+  readonly secrets: Map<string, string>;
+  /** Resource UID → origin. */
+  readonly grants: Map<string, string>;
+  /** Resource UID → key. */
+  readonly keys: Map<string, { readonly tenant: string; readonly spec: KeySpec | undefined; readonly secret: string }>;
+  /** While true, both answer `unavailable`. */
+  down: boolean;
+  close(): Promise<void>;
+};
+
+/** Starts fakes of vault and identity for tests of the operator. */
+export async function fakePeers(): Promise<FakePeers> {
+  const secrets = new Map<string, string>();
+  const grants = new Map<string, string>();
+  const keys: FakePeers['keys'] = new Map();
+  const check = () => {
+    if (fake.down) throw new GatewayError('unavailable', 'The fake is down.');
+  };
+  const refused = async (): Promise<never> => {
+    throw new GatewayError('unsupported', 'The operator has no business here.');
+  };
+  const vault = await inProcess(SecretService, {
+    async put({ tenant, ref, value }) {
+      check();
+      secrets.set(`${tenant}/${ref?.name}/${ref?.key}`, value);
+      return {};
+    },
+    async remove({ tenant, ref }) {
+      check();
+      secrets.delete(`${tenant}/${ref?.name}/${ref?.key}`);
+      return {};
+    },
+    async grant({ uid, origin }) {
+      check();
+      grants.set(uid, origin);
+      return {};
+    },
+    async revokeGrant({ uid }) {
+      check();
+      grants.delete(uid);
+      return {};
+    },
+  });
+  let count = 0;
+  const identity = await inProcess(KeyService, {
+    async upsert({ tenant, resourceUid, spec, secret, regenerate }) {
+      check();
+      const held = keys.get(resourceUid);
+      const generated = secret === '' && (held === undefined || regenerate) ? `sp_generated_${++count}_value` : '';
+      keys.set(resourceUid, { tenant, spec, secret: generated || secret || held?.secret || '' });
+      return { key: { id: `key-${resourceUid}`, tenant, prefix: 'sp_' }, generatedSecret: generated };
+    },
+    async removeByResource({ resourceUid }) {
+      check();
+      keys.delete(resourceUid);
+      return {};
+    },
+    async list({ tenant }) {
+      check();
+      const found = [...keys].filter(([, key]) => key.tenant === tenant);
+      return {
+        keys: found.map(([resourceUid, { spec }]) => ({
+          id: `key-${resourceUid}`,
+          tenant,
+          resourceUid,
+          spec,
+          state: 'active',
+        })),
+      };
+    },
+    create: refused,
+    update: refused,
+    revoke: refused,
+    rotate: refused,
+    get: refused,
+  });
+  const fake: FakePeers = {
+    clients: { secrets: vault.client, keys: identity.client },
+    secrets,
+    grants,
+    keys,
+    down: false,
+    async close() {
+      await Promise.all([vault.close(), identity.close()]);
+    },
+  };
+  return fake;
+}
