@@ -1,7 +1,7 @@
-import { createHash, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { toBinary } from '@bufbuild/protobuf';
 import { GatewayError } from '@sallyport/chassis/errors';
-import { sealer } from '@sallyport/chassis/seal';
+import { deriveKey, sealer } from '@sallyport/chassis/seal';
 import { type KeySpec, KeySpecSchema } from '@sallyport/proto/identity/v1/identity_pb';
 import type { KeyTransaction } from './key-store.ts';
 import type { Pepper } from './peppers.ts';
@@ -32,12 +32,7 @@ export interface CreationMemory {
  * still gives none away. An empty idempotency key is never remembered.
  */
 export function createCreationMemory(peppers: readonly Pepper[]): CreationMemory {
-  const seal = sealer(
-    peppers.map(({ id, key }) => ({
-      id,
-      key: Buffer.from(hkdfSync('sha256', key, '', 'sallyport identity creations', 32)),
-    })),
-  );
+  const seal = sealer(peppers.map(({ id, key }) => ({ id, key: deriveKey(key, 'identity creations') })));
   return {
     async recall(tx, tenant, idempotencyKey, spec) {
       if (idempotencyKey === '') return undefined;
@@ -50,7 +45,7 @@ export function createCreationMemory(peppers: readonly Pepper[]): CreationMemory
         throw new GatewayError('conflict', 'This idempotency key was used for another request.');
       }
       const secret = seal.open(earlier.sealedSecret, boundTo(tenant, earlier.keyId));
-      return { keyId: earlier.keyId, secret: Buffer.from(secret).toString('utf8') };
+      return { keyId: earlier.keyId, secret: secret.toString('utf8') };
     },
     async remember(tx, tenant, idempotencyKey, spec, keyId, secret) {
       if (idempotencyKey === '') return;
@@ -64,6 +59,6 @@ function hashOf(spec: KeySpec): Buffer {
   return createHash('sha256').update(toBinary(KeySpecSchema, spec)).digest();
 }
 
-function boundTo(tenant: string, keyId: string): Buffer {
-  return Buffer.from(`creation\n${tenant}\n${keyId}`, 'utf8');
+function boundTo(tenant: string, keyId: string): string {
+  return JSON.stringify(['creation', tenant, keyId]);
 }

@@ -26,7 +26,7 @@ export function createEnvelope(masterKeys: readonly FileKey[]): Envelope {
   const current = masterKeys[0];
   if (current === undefined) throw new Error('at least one master key is needed');
   const masters = sealer(masterKeys);
-  const unwrap = (tenant: string, key: WrappedKey) => Buffer.from(masters.open(key.wrapped, wrapAad(tenant, key.id)));
+  const unwrap = (tenant: string, key: WrappedKey) => masters.open(key.wrapped, wrapAad(tenant, key.id));
   const dataSealer = (tenant: string, key: WrappedKey) => sealer([{ id: key.id, key: unwrap(tenant, key) }]);
   const wrap = (tenant: string, id: string, dataKey: Uint8Array): WrappedKey => ({
     id,
@@ -38,16 +38,15 @@ export function createEnvelope(masterKeys: readonly FileKey[]): Envelope {
     newDataKey: (tenant) => wrap(tenant, uuidv7(), randomBytes(KEY_BYTES)),
     rewrap: (tenant, key) => wrap(tenant, key.id, unwrap(tenant, key)),
     seal: (tenant, key, ref, value) => dataSealer(tenant, key).seal(Buffer.from(value, 'utf8'), valueAad(tenant, ref)),
-    open: (tenant, key, ref, sealed) =>
-      Buffer.from(dataSealer(tenant, key).open(sealed, valueAad(tenant, ref))).toString('utf8'),
+    open: (tenant, key, ref, sealed) => dataSealer(tenant, key).open(sealed, valueAad(tenant, ref)).toString('utf8'),
   };
 }
 
 // JSON keeps the parts apart whatever characters they hold.
-function wrapAad(tenant: string, id: string): Buffer {
-  return Buffer.from(JSON.stringify(['data-key', tenant, id]), 'utf8');
+function wrapAad(tenant: string, id: string): string {
+  return JSON.stringify(['data-key', tenant, id]);
 }
 
-function valueAad(tenant: string, ref: SecretRef): Buffer {
-  return Buffer.from(JSON.stringify(['secret', tenant, ref.name, ref.key]), 'utf8');
+function valueAad(tenant: string, ref: SecretRef): string {
+  return JSON.stringify(['secret', tenant, ref.name, ref.key]);
 }
