@@ -49,7 +49,9 @@ const BUDGET = 10;
 
 /** Opens a channel lazily: nothing is connected before the first call, so services start in any order. */
 export function rpcChannel(options: RpcChannelOptions): RpcChannel {
-  const grpc = new GrpcClient(options.target, channelCredentials(options.tls, options.peer), {
+  const grpc = new GrpcClient(options.target, channelCredentials(options.tls), {
+    // Pods are reached by address: what their certificate must name is the service.
+    ...(options.peer === undefined ? {} : { 'grpc.ssl_target_name_override': options.peer }),
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
     'grpc.service_config_disable_resolution': 1,
     // Retries are made here (see `retrying`), where the method's idempotency is known.

@@ -1,4 +1,3 @@
-import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import {
   type ChannelCredentials,
   credentials,
@@ -36,27 +35,11 @@ export function serverCredentials(tls: TlsConfig | undefined): ServerCredentials
   return experimental.createCertificateProviderServerCredentials(watcher, watcher, true);
 }
 
-/** Client side: shows our certificate and wants the server's to name `peer`; without `peer`, its host name. */
-export function channelCredentials(tls: TlsConfig | undefined, peer: string | undefined): ChannelCredentials {
+/** Client side: shows our certificate and wants the server's to name the host (see `grpc.ssl_target_name_override`). */
+export function channelCredentials(tls: TlsConfig | undefined): ChannelCredentials {
   if (tls === undefined) return credentials.createInsecure();
   const watcher = watcherOf(tls);
-  return experimental.createCertificateProviderChannelCredentials(
-    watcher,
-    watcher,
-    peer === undefined ? {} : { checkServerIdentity: identityOf(peer) },
-  );
-}
-
-// grpc-js shares connections between channels only when this is the same function.
-const identityChecks = new Map<string, (host: string, certificate: PeerCertificate) => Error | undefined>();
-
-function identityOf(peer: string) {
-  let check = identityChecks.get(peer);
-  if (check === undefined) {
-    check = (_host, certificate) => checkServerIdentity(peer, certificate);
-    identityChecks.set(peer, check);
-  }
-  return check;
+  return experimental.createCertificateProviderChannelCredentials(watcher, watcher);
 }
 
 const namesBySession = new WeakMap<object, readonly string[]>();

@@ -1,5 +1,5 @@
 import type { DescService } from '@bufbuild/protobuf';
-import { createLogger } from '../log.ts';
+import { createLogger, type Logger } from '../log.ts';
 import { type Client, rpcChannel, rpcClient } from './client.ts';
 import { rpcServer, type ServiceImpl } from './server.ts';
 
@@ -14,10 +14,10 @@ export interface InProcess<S extends DescService> {
 export async function inProcess<S extends DescService>(
   service: S,
   impl: ServiceImpl<S>,
-  options: { readonly caller?: string; readonly allowed?: readonly string[] } = {},
+  options: { readonly caller?: string; readonly allowed?: readonly string[]; readonly log?: Logger } = {},
 ): Promise<InProcess<S>> {
   const caller = options.caller ?? 'test';
-  const log = createLogger({ service: 'test', level: 'error' });
+  const log = options.log ?? createLogger({ service: 'test', level: 'error' });
   const server = rpcServer({
     listen: { host: '127.0.0.1', port: 0 },
     tls: undefined,

@@ -1,0 +1,196 @@
+import pg from 'pg';
+import { type PostgresConfig, readSecretFile } from './config.ts';
+import { within } from './deadline.ts';
+import { GatewayError } from './errors.ts';
+import type { Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import { postgresTls } from './postgres-tls.ts';
+import type { Component } from './process.ts';
+
+/** One row; int8 and numeric arrive as text, timestamptz as Date, bytea as Buffer. */
+export type Row = Record<string, unknown>;
+
+/** A connection inside a transaction that is bound to one tenant. One query at a time. */
+export interface TenantClient {
+  query<R extends Row = Row>(
+    sql: string,
+    values?: readonly unknown[],
+  ): Promise<{ readonly rows: R[]; readonly rowCount: number | null }>;
+}
+
+/** The database of one service. */
+export interface Postgres extends Component {
+  /**
+   * Runs `work` in a transaction whose rows are only those of the tenant (row-level security by
+   * `current_setting('sallyport.tenant')`); `*` is cross-tenant maintenance. Rolls back when `work` throws. Rejects
+   * with `unavailable` when there is no database, `deadline_exceeded` beyond the statement timeout; other errors of
+   * the server come as they are, with `code` the SQLSTATE.
+   */
+  withTenant<T>(
+    tenant: string,
+    work: (client: TenantClient) => Promise<T>,
+    options?: { readonly timeoutMs?: number },
+  ): Promise<T>;
+  /** Whether the database answers; for readiness. */
+  healthy(): Promise<true | string>;
+  /** Whether the schema has at least this migration; for readiness. */
+  schemaReady(version: number): Promise<true | string>;
+  stop(deadlineMs: number): Promise<void>;
+}
+
+const TRANSACTION_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
+const IDLE_MS = 30_000;
+// Connections end now and then, so that a failed-over server or a changed address is found.
+const LIFETIME_SECONDS = 600;
+const ABANDONED_TRANSACTION_MS = 30_000;
+const SERVER_LEAD_MS = 1000;
+const NO_ANSWER = 'Query read timeout';
+
+/** Opens a pool lazily: a database that is away at the start delays readiness, not the process. */
+export function postgres(
+  config: PostgresConfig,
+  options: { readonly service: string; readonly log: Logger; readonly metrics?: Metrics },
+): Postgres {
+  const { log, metrics, service } = options;
+  const pool = new pg.Pool({
+    host: config.host,
+    port: config.port,
+    database: config.database,
+    user: config.user,
+    // Read at each connection, so that a rotated password needs no restart.
+    ...(config.passwordFile === undefined ? {} : { password: () => readSecretFile(config.passwordFile as string) }),
+    ssl: postgresTls(config.caFile),
+    max: config.maxConnections,
+    connectionTimeoutMillis: config.connectTimeout,
+    idleTimeoutMillis: IDLE_MS,
+    maxLifetimeSeconds: LIFETIME_SECONDS,
+    statement_timeout: config.statementTimeout,
+    lock_timeout: config.lockTimeout,
+    // The server stops a statement first; this is for a server that no longer answers at all.
+    query_timeout: config.statementTimeout + SERVER_LEAD_MS,
+    idle_in_transaction_session_timeout: ABANDONED_TRANSACTION_MS,
+    application_name: `sallyport-${service}`,
+  });
+  // Without a listener an error of an idle connection ends the process.
+  pool.on('error', (error) => log.warn('an idle database connection was lost', { error }));
+  metrics?.gauge('postgres_waiting', 'Requests that wait for a database connection.', [], () => pool.waitingCount);
+  const seconds = metrics?.histogram(
+    'postgres_transaction_seconds',
+    'Time of a database transaction, waiting for a connection included.',
+    ['outcome'],
+    TRANSACTION_SECONDS,
+  );
+
+  const transaction: Postgres['withTenant'] = async (tenant, work, limits = {}) => {
+    if (tenant === '') throw new GatewayError('internal', 'A transaction needs a tenant.');
+    const client = await pool.connect();
+    let lost: Error | undefined;
+    const onLost = (error: Error) => {
+      lost = error;
+    };
+    client.on('error', onLost);
+    try {
+      const timeout =
+        limits.timeoutMs === undefined
+          ? ''
+          : `; SET LOCAL statement_timeout = ${Math.max(1, Math.ceil(limits.timeoutMs))}`;
+      // One round trip: SET takes no parameters, hence the literal.
+      await client.query(`BEGIN; SET LOCAL sallyport.tenant = ${client.escapeLiteral(tenant)}${timeout}`);
+      const query_timeout = (limits.timeoutMs ?? config.statementTimeout) + SERVER_LEAD_MS;
+      const result = await work({
+        // The types of pg leave `query_timeout` out, which it reads from each query (lib/client.js).
+        query: <R extends Row>(text: string, values: readonly unknown[] = []) =>
+          client.query<R>({ text, values: [...values], query_timeout } as pg.QueryConfig),
+      });
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      // A connection that still waits for an answer cannot be used again, not even to roll back.
+      if (error instanceof Error && error.message === NO_ANSWER) lost = error;
+      try {
+        if (lost === undefined) await client.query('ROLLBACK');
+      } catch (fault) {
+        lost = fault as Error;
+      }
+      throw error;
+    } finally {
+      client.off('error', onLost);
+      client.release(lost);
+    }
+  };
+
+  let knownVersion = 0;
+  return {
+    name: 'postgres',
+    async withTenant(tenant, work, limits) {
+      const startedAt = performance.now();
+      let outcome = 'ok';
+      try {
+        return await transaction(tenant, work, limits);
+      } catch (error) {
+        const mapped = databaseError(error);
+        outcome = mapped instanceof GatewayError ? mapped.code : 'error';
+        throw mapped;
+      } finally {
+        seconds?.observe({ outcome }, (performance.now() - startedAt) / 1000);
+      }
+    },
+    async healthy() {
+      try {
+        await pool.query('SELECT 1');
+        return true;
+      } catch {
+        return 'the database does not answer';
+      }
+    },
+    async schemaReady(version) {
+      if (knownVersion < version) {
+        try {
+          const { rows } = await pool.query('SELECT max(version) AS version FROM schema_migrations');
+          knownVersion = Number(rows[0]?.version ?? 0);
+        } catch (error) {
+          // 42P01: no such table, hence no migration has run yet.
+          return (error as { code?: unknown }).code === '42P01'
+            ? 'the schema has not been made yet'
+            : 'the database does not answer';
+        }
+        if (knownVersion < version) return `the schema is at version ${knownVersion}, ${version} is needed`;
+        return true;
+      }
+      try {
+        await pool.query('SELECT 1');
+        return true;
+      } catch {
+        return 'the database does not answer';
+      }
+    },
+    async stop(deadlineMs) {
+      await within(pool.end(), Math.max(100, deadlineMs - Date.now()), 'closing the database pool');
+    },
+  };
+}
+
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EPIPE',
+  'EHOSTUNREACH',
+]);
+
+/** Tells "there is no database" and "it took too long" from what a store must look at itself. */
+export function databaseError(caught: unknown): unknown {
+  if (caught instanceof GatewayError || !(caught instanceof Error)) return caught;
+  const code = 'code' in caught && typeof caught.code === 'string' ? caught.code : '';
+  if (code === '57014' || code === '55P03' || caught.message === NO_ANSWER) {
+    return new GatewayError('deadline_exceeded', 'The database took too long.', { cause: caught });
+  }
+  // 08: connection, 57P: shutdown, 53: out of resources, 28: not let in (yet), 3D: no database (yet).
+  const away =
+    UNREACHABLE.has(code) ||
+    /^(08|57P|53|28|3D)/.test(code) ||
+    /^(timeout exceeded when trying to connect|Connection terminated)/.test(caught.message);
+  return away ? new GatewayError('unavailable', 'The database cannot be reached.', { cause: caught }) : caught;
+}
