@@ -29,7 +29,8 @@ export function completionService(gate: Gate): ServiceImpl<typeof CompletionServ
         throw new GatewayError('unavailable', 'Too many readings at once.', { retryAfterMs: 500 });
       running++;
       try {
-        const { body, facts } = parseRequest(bodyOf(request));
+        const bytes = Buffer.from(JSON.stringify(bodyOf(request)));
+        const { body, facts } = parseRequest(JSON.parse(bytes.toString()));
         const access = await gate.access.accessOf(principal, context.signal);
         const turn = beginTurn(
           {
@@ -39,6 +40,7 @@ export function completionService(gate: Gate): ServiceImpl<typeof CompletionServ
             endpoint: 'quarantine',
             secret: '',
             body,
+            bytes,
             facts,
             headers: {},
             answer: unheard(context.signal),

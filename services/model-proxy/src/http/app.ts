@@ -54,6 +54,7 @@ function turnHandler(gate: Gate, open: OpenTurns, dialect: Dialect, endpoint: st
         endpoint,
         secret,
         body,
+        bytes,
         facts,
         headers: req.headers,
         answer,

@@ -19,6 +19,8 @@ export interface Arrival {
   readonly endpoint: string;
   readonly secret: string;
   readonly body: JsonObject;
+  /** `body` as it was written. */
+  readonly bytes: Buffer;
   readonly facts: RequestFacts;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly answer: ClientAnswer;
@@ -53,6 +55,7 @@ export function beginTurn(arrival: Arrival, principal: Principal, access: Access
     dialect: arrival.dialect,
     endpoint: arrival.endpoint,
     body: arrival.body,
+    bytes: arrival.bytes,
     facts,
     answer: arrival.answer,
     signal: arrival.signal,

@@ -6,6 +6,7 @@ import type { StreamEvent } from '../chat/stream.ts';
 import type { Tool } from '../chat/tools.ts';
 import { asGatewayFailure } from '../fronts/failure.ts';
 import { callProvider, ProviderError } from '../upstream/call-provider.ts';
+import type { Segment } from '../wire/scan.ts';
 import type { Gate } from './gate.ts';
 import type { Attempt } from './record.ts';
 import { reserve } from './reserve.ts';
@@ -27,7 +28,7 @@ export interface ModelAnswer {
     | { readonly kind: 'whole'; readonly bytes: Buffer; readonly response: ChatResponse; readonly verbatim: boolean }
     | { readonly kind: 'events'; readonly events: AsyncIterable<StreamEvent> }
     /** The provider's own frames, in the client's dialect, with what they say. */
-    | { readonly kind: 'frames'; readonly frames: AsyncIterable<{ bytes: Buffer; events: readonly StreamEvent[] }> };
+    | { readonly kind: 'segments'; readonly segments: AsyncIterable<Segment> };
 }
 
 const LONGEST_WAIT_MS = 2_000;

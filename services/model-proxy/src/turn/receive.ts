@@ -5,6 +5,7 @@ import type { AssistantContent } from '../chat/message.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 import type { Usage } from '../chat/usage.ts';
+import type { Segment } from '../wire/scan.ts';
 import type { ModelAnswer } from './call.ts';
 import type { Gate } from './gate.ts';
 import { guardDuring } from './guard-during.ts';
@@ -29,7 +30,7 @@ export async function receive(gate: Gate, turn: Turn, answer: ModelAnswer, relea
   turn.upstreamModel = answer.target.model;
   const { content } = answer;
   if (content.kind === 'whole') return await receiveWhole(gate, turn, answer, content, release);
-  if (content.kind === 'frames') return await receiveFrames(gate, turn, answer, content.frames, release);
+  if (content.kind === 'segments') return await receiveSegments(gate, turn, answer, content.segments, release);
   return await receiveEvents(gate, turn, answer, content.events, release);
 }
 
@@ -57,26 +58,33 @@ async function receiveWhole(
   return { content: response.content, finish: response.finish, delivered: false };
 }
 
-async function receiveFrames(
+async function receiveSegments(
   gate: Gate,
   turn: Turn,
   answer: ModelAnswer,
-  frames: AsyncIterable<{ bytes: Buffer; events: readonly StreamEvent[] }>,
+  segments: AsyncIterable<Segment>,
   release: Release,
 ): Promise<Said> {
   const watch = watching(gate, turn, answer);
   let text = '';
   try {
-    for await (const { bytes, events } of frames) {
-      for (const event of events) {
-        watch.see(guardDuring(event));
-        if (event.type === 'text') text += event.delta;
-        // The request had no tools: a call would be one that nobody declared and nobody decided.
-        if (event.type === 'toolCallStart') {
-          throw new GatewayError('upstream_invalid', 'The provider called a tool that was not offered.');
+    for await (const segment of segments) {
+      if (segment.kind === 'text') {
+        watch.text(segment.text.length);
+        text += segment.text;
+      } else {
+        for (const event of segment.events) {
+          watch.see(guardDuring(event));
+          if (event.type === 'text') text += event.delta;
+          // The request had no tools: a call would be one that nobody declared and nobody decided.
+          if (event.type === 'toolCallStart') {
+            throw new GatewayError('upstream_invalid', 'The provider called a tool that was not offered.');
+          }
         }
+        // The gate asked for usage, the client did not.
+        if (segment.usageOnly && !turn.facts.streamUsage) continue;
       }
-      if (bytes.length > 0) await release.frames(bytes);
+      if (segment.bytes !== '') await release.frames(segment.bytes);
     }
     watch.end();
   } catch (error) {
@@ -129,8 +137,13 @@ function watching(gate: Gate, turn: Turn, answer: ModelAnswer) {
       outcome,
       ...(error ? { error } : {}),
     });
+  const text = (length: number) => {
+    bytes += length;
+    if (answer.firstTokenMs === 0) answer.firstTokenMs = performance.now() - answer.startedAt;
+  };
   return {
     finish: () => finish,
+    text,
     see(event: StreamEvent) {
       switch (event.type) {
         case 'usage':
@@ -149,8 +162,7 @@ function watching(gate: Gate, turn: Turn, answer: ModelAnswer) {
         case 'text':
         case 'reasoning':
         case 'toolCallDelta':
-          bytes += event.delta.length;
-          if (answer.firstTokenMs === 0) answer.firstTokenMs = performance.now() - answer.startedAt;
+          text(event.delta.length);
           return;
         default:
           return;

@@ -27,7 +27,7 @@ export interface Release {
   /** Ends it with an error, in the stream where that has begun; false where it has not: the caller answers. */
   fail(error: GatewayError): Promise<boolean>;
   /** The client's own bytes go through unchanged. */
-  frames(bytes: Buffer): Promise<void>;
+  frames(bytes: string): Promise<void>;
   whole(bytes: Buffer): void;
   /** Join of the labels of what was filled into texts. */
   readonly filledLabel: Label;

@@ -1,7 +1,7 @@
 import type { Reservation } from '@sallyport/peers/limits';
 import type { Target } from '../catalog.ts';
+import { priceOf } from '../pricing.ts';
 import type { Gate } from './gate.ts';
-import { priceCall } from './price.ts';
 import type { Turn } from './turn.ts';
 
 /** Output tokens set aside for an answer of unknown length; what it really used is settled afterwards. */
@@ -15,7 +15,7 @@ const BYTES_PER_TOKEN = 4;
 export function reserve(gate: Gate, turn: Turn, target: Target, bodyBytes: number): Promise<Reservation> {
   const input = Math.ceil(bodyBytes / BYTES_PER_TOKEN);
   const output = Math.min(turn.facts.maxTokens ?? EXPECTED_OUTPUT, EXPECTED_OUTPUT);
-  const price = priceCall(turn.model, target, { input, output, cacheRead: 0, cacheWrite: 0, reasoning: 0 });
+  const price = priceOf(pricedCall(turn, target), { input, output, cacheRead: 0, cacheWrite: 0, reasoning: 0 });
   return gate.limits.reserve(
     {
       principal: turn.principal,
@@ -32,4 +32,11 @@ export function reserve(gate: Gate, turn: Turn, target: Target, bodyBytes: numbe
       nano_usd: price.nanoUsd ?? 0,
     },
   );
+}
+
+/** What the price list is asked of a target; the Model's own price stands above it. */
+export function pricedCall(turn: Turn, target: Target) {
+  const { provider, model } = target;
+  const { price } = turn.model.spec;
+  return { provider: provider.spec.type, baseURL: provider.baseUrl, model, ...(price ? { override: price } : {}) };
 }

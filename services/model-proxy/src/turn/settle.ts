@@ -1,9 +1,10 @@
 import type { GatewayError } from '@sallyport/chassis/errors';
 import { addUsage, type Usage } from '../chat/usage.ts';
+import { priceOf } from '../pricing.ts';
 import type { ModelAnswer } from './call.ts';
 import type { Gate } from './gate.ts';
-import { priceCall } from './price.ts';
 import { recordModelCall } from './record.ts';
+import { pricedCall } from './reserve.ts';
 import type { Turn } from './turn.ts';
 
 const BYTES_PER_TOKEN = 4;
@@ -26,7 +27,7 @@ export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd
   const estimated = end.usage === undefined;
   const usage = end.usage ?? estimate(answer.requestBytes, end.outputBytes);
   const { provider, model } = answer.target;
-  const price = priceCall(turn.model, answer.target, usage);
+  const price = priceOf(pricedCall(turn, answer.target), usage);
   answer.reservation.settle({
     requests: turn.modelCalls === 1 ? 1 : 0,
     steps: 1,

@@ -47,6 +47,8 @@ export interface Turn {
   readonly dialect: Dialect;
   readonly endpoint: string;
   readonly body: JsonObject;
+  /** `body` as the client wrote it. */
+  readonly bytes: Buffer;
   readonly facts: RequestFacts;
   readonly answer: ClientAnswer;
   /** Ends when the client is gone, the credential is revoked or the turn's time is over. */

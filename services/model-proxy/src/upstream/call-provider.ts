@@ -12,8 +12,9 @@ import { failureOfDecode, readFailure } from '../providers/failure.ts';
 import type { ModelAnswer } from '../turn/call.ts';
 import type { Gate } from '../turn/gate.ts';
 import type { Turn } from '../turn/turn.ts';
+import { codecs } from '../wire/codec.ts';
+import { createStreamScanner, type Segment } from '../wire/scan.ts';
 import { upstreamBody } from './upstream-body.ts';
-import { wireOf } from './wires.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -111,7 +112,7 @@ async function credentialOf(gate: Gate, turn: Turn, target: Target, hooks: CallH
 function readWhole(turn: Turn, target: Target, text: string): ModelAnswer['content'] {
   const { wire } = target.provider.declaration;
   try {
-    const response = wireOf(wire).decodeResponse(parseBody(text));
+    const response = codecs[wire].decodeResponse(parseBody(text));
     return { kind: 'whole', bytes: Buffer.from(text), response, verbatim: wire === turn.dialect };
   } catch (error) {
     throw new ProviderError(failureOfDecode(error), { cause: error });
@@ -127,11 +128,11 @@ async function beginStream(
   signal: AbortSignal,
 ): Promise<ModelAnswer['content']> {
   const { wire } = target.provider.declaration;
-  const decoder = wireOf(wire).createStreamDecoder();
+  const decoder = codecs[wire].streamDecoder();
   const verbatim = wire === turn.dialect && !turn.request;
-  const steps = verbatim ? rawFrames(body, decoder, signal) : decoded(body, decoder, signal);
-  const iterator = steps[Symbol.asyncIterator]();
-  const head: { bytes: Buffer; events: readonly StreamEvent[] }[] = [];
+  const segments = verbatim ? scanned(body, decoder) : decoded(body, decoder, signal);
+  const iterator = segments[Symbol.asyncIterator]();
+  const head: Segment[] = [];
   const late = new GatewayError('upstream_timeout', 'The provider did not begin to answer in time.');
   const timer = timeoutAfter(firstByteMs, late);
   try {
@@ -139,54 +140,48 @@ async function beginStream(
       const step = await Promise.race([iterator.next(), timer.over]);
       if (step.done) break;
       head.push(step.value);
+      if (step.value.kind === 'text') break;
       const failed = step.value.events.find((event) => event.type === 'error');
       if (failed?.type === 'error') throw new ProviderError(failed.failure);
       if (step.value.events.some((event) => event.type !== 'start' && event.type !== 'usage')) break;
     }
   } catch (error) {
-    await iterator.return?.(undefined);
+    // Closing waits for the read that is under way, which the signal ends.
+    iterator.return?.(undefined).catch(() => {});
     throw error;
   } finally {
     timer.clear();
   }
   const rest = resumed(head, iterator);
-  return verbatim ? { kind: 'frames', frames: rest } : { kind: 'events', events: flattened(rest) };
+  return verbatim ? { kind: 'segments', segments: rest } : { kind: 'events', events: flattened(rest) };
 }
 
-type Step = { bytes: Buffer; events: readonly StreamEvent[] };
-const NO_BYTES = Buffer.alloc(0);
-
+/** Events of a stream that is told anew, in another dialect or with the gate's own rounds in it. */
 async function* decoded(
   body: AsyncIterable<Buffer>,
   decoder: StreamDecoder,
   signal: AbortSignal,
-): AsyncGenerator<Step> {
+): AsyncGenerator<Segment> {
   for await (const message of readSse(body, { maxEventBytes: MAX_EVENT_BYTES, signal })) {
     const events = decoder.push(message.data);
-    if (events.length > 0) yield { bytes: NO_BYTES, events };
+    if (events.length > 0) yield { kind: 'events', bytes: '', events, usageOnly: false };
     if (decoder.done) break;
   }
-  const last = decoder.end();
-  if (last.length > 0) yield { bytes: NO_BYTES, events: last };
+  const events = decoder.end();
+  if (events.length > 0) yield { kind: 'events', bytes: '', events, usageOnly: false };
 }
 
-/** The provider's own SSE messages, written again byte for byte, beside what they say. */
-async function* rawFrames(
-  body: AsyncIterable<Buffer>,
-  decoder: StreamDecoder,
-  signal: AbortSignal,
-): AsyncGenerator<Step> {
-  for await (const message of readSse(body, { maxEventBytes: MAX_EVENT_BYTES, signal })) {
-    const events = decoder.push(message.data);
-    const name = message.event === undefined || message.event === 'message' ? '' : `event: ${message.event}\n`;
-    yield { bytes: Buffer.from(`${name}data: ${message.data.replaceAll('\n', '\ndata: ')}\n\n`), events };
-    if (decoder.done) break;
+/** The provider's own frames, byte for byte, beside what they say. */
+async function* scanned(body: AsyncIterable<Buffer>, decoder: StreamDecoder): AsyncGenerator<Segment> {
+  const scanner = createStreamScanner(decoder, MAX_EVENT_BYTES);
+  for await (const chunk of body) {
+    yield* scanner.push(chunk);
+    if (scanner.done) break;
   }
-  const last = decoder.end();
-  if (last.length > 0) yield { bytes: NO_BYTES, events: last };
+  yield* scanner.end();
 }
 
-async function* resumed(head: readonly Step[], iterator: AsyncIterator<Step>): AsyncGenerator<Step> {
+async function* resumed(head: readonly Segment[], iterator: AsyncIterator<Segment>): AsyncGenerator<Segment> {
   try {
     yield* head;
     for (;;) {
@@ -199,8 +194,8 @@ async function* resumed(head: readonly Step[], iterator: AsyncIterator<Step>): A
   }
 }
 
-async function* flattened(steps: AsyncIterable<Step>): AsyncGenerator<StreamEvent> {
-  for await (const step of steps) yield* step.events;
+async function* flattened(segments: AsyncIterable<Segment>): AsyncGenerator<StreamEvent> {
+  for await (const segment of segments) if (segment.kind === 'events') yield* segment.events;
 }
 
 function timeoutAfter(ms: number, error: GatewayError) {

@@ -3,8 +3,8 @@ import type { FunctionTool, Tool } from '../chat/tools.ts';
 import { asUnsupported } from '../fronts/failure.ts';
 import { frontOf } from '../fronts/index.ts';
 import type { Turn } from '../turn/turn.ts';
+import { encodeRequestFor, forwardBytes } from '../wire/codec.ts';
 import type { RequestChanges } from '../wire/forward.ts';
-import { wireOf } from './wires.ts';
 
 /**
  * The bytes of the request to a target. In the client's own dialect its body is forwarded with the least change; into
@@ -16,20 +16,17 @@ export function upstreamBody(turn: Turn, target: Target, tools: readonly Tool[])
   const maxTokens = most !== undefined && (turn.facts.maxTokens ?? Number.POSITIVE_INFINITY) > most ? most : undefined;
   if (declaration.wire === turn.dialect) {
     const changes = changesOf(turn, target, tools, maxTokens);
-    return Buffer.from(JSON.stringify(wireOf(turn.dialect).forwardRequest(turn.body, changes, declaration)));
+    return forwardBytes(declaration, turn.bytes, turn.body, changes);
   }
   const request = turn.request ?? frontOf(turn.dialect).neutralRequest(turn);
-  const encoded = wireOf(declaration.wire).encodeRequest(
-    {
-      ...request,
-      model: target.model,
-      messages: [...request.messages, ...turn.appended],
-      tools: [...tools],
-      streamUsage: true,
-      ...(maxTokens === undefined ? {} : { sampling: { ...request.sampling, maxTokens } }),
-    },
-    declaration,
-  );
+  const encoded = encodeRequestFor(declaration, {
+    ...request,
+    model: target.model,
+    messages: [...request.messages, ...turn.appended],
+    tools: [...tools],
+    streamUsage: true,
+    ...(maxTokens === undefined ? {} : { sampling: { ...request.sampling, maxTokens } }),
+  });
   if (encoded.unsupported.length > 0) throw asUnsupported(encoded.unsupported);
   return Buffer.from(JSON.stringify(encoded.body));
 }
