@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Client } from '@sallyport/chassis/rpc/client';
+import { CredentialService, SecretService } from '@sallyport/proto/vault/v1/vault_pb';
+import { keyFile, type Replica, type ServiceReplicas, serviceReplicas } from '../support/service-replicas.ts';
+
+const timeoutMs = 5000;
+const CANARY = 'sk-canary-0123456789abcdef';
+const ref = { name: 'openai', key: 'apiKey' };
+const use = { ref, kind: 'ModelProvider', uid: 'u1', origin: 'https://api.openai.com' };
+
+describe('vault on Postgres', () => {
+  let suite: ServiceReplicas;
+  let one: Replica;
+  let two: Replica;
+  let operator: Client<typeof SecretService>;
+  let proxy: Client<typeof CredentialService>;
+
+  beforeAll(async () => {
+    suite = await serviceReplicas('vault');
+    const config = { masterKeysFile: suite.file('masters.json', keyFile('m1')), leaseCountInterval: '200ms' };
+    [one, two] = await Promise.all([suite.replica(config), suite.replica(config)]);
+    operator = one.client(SecretService, 'operator');
+    proxy = two.client(CredentialService, 'model-proxy');
+    await operator.put({ tenant: 'acme', ref, value: CANARY, version: 'v1' }, { timeoutMs });
+    await operator.grant({ tenant: 'acme', ...use, name: 'openai' }, { timeoutMs });
+  }, 90_000);
+  afterAll(() => suite?.close(), 30_000);
+
+  it('leases on another replica what was put in here, and counts it', async () => {
+    const lease = await proxy.resolve({ tenant: 'acme', ...use }, { timeoutMs });
+    expect(lease).toMatchObject({ value: CANARY, reference: 'openai/apiKey#1' });
+    expect(lease.leaseTtlMs).toBeLessThanOrEqual(10_000);
+    const until = Date.now() + 5000;
+    let leases = 0;
+    while (leases === 0 && Date.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      leases = Number((await suite.asRole('acme', 'select leases from grants')).rows[0]?.leases);
+    }
+    expect(leases).toBe(1);
+  });
+
+  it('[vault:invalidation-1s] tells every replica within a second when a grant moves to another origin', async () => {
+    const stop = new AbortController();
+    const stream = proxy.watchInvalidations({}, { timeoutMs: 20_000, signal: stop.signal })[Symbol.asyncIterator]();
+    await stream.next();
+    const startedAt = performance.now();
+    const moved = { tenant: 'acme', ...use, origin: 'https://eu.openai.example' };
+    await operator.grant({ ...moved, name: 'openai' }, { timeoutMs });
+    let told = await stream.next();
+    while (told.done !== true && told.value.ref === undefined) told = await stream.next();
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(told.value).toMatchObject({ tenant: 'acme', ref });
+    stop.abort();
+    await stream.next().catch(() => undefined);
+    const before = proxy.resolve({ tenant: 'acme', ...use }, { timeoutMs });
+    await expect(before).rejects.toMatchObject({ code: 'permission_denied' });
+    await expect(proxy.resolve(moved, { timeoutMs })).resolves.toMatchObject({ value: CANARY });
+    await operator.grant({ tenant: 'acme', ...use, name: 'openai' }, { timeoutMs });
+  });
+
+  it('[vault:tenant] gives nothing of one tenant to another, at the API and in the database', async () => {
+    const foreign = proxy.resolve({ tenant: 'globex', ...use }, { timeoutMs });
+    await expect(foreign).rejects.toMatchObject({ code: 'permission_denied' });
+    for (const table of ['data_keys', 'secrets', 'grants', 'invalidations']) {
+      expect((await suite.asRole(undefined, `select tenant from ${table}`)).rows).toEqual([]);
+      expect((await suite.asRole('globex', `select tenant from ${table}`)).rows).toEqual([]);
+    }
+  });
+
+  it('[vault:sealed] keeps the value only sealed, and writes it to no log', async () => {
+    for (const table of ['data_keys', 'secrets', 'grants', 'invalidations']) {
+      const { rows } = await suite.asRole('*', `select t::text as row from ${table} t`);
+      expect(rows.length).toBeGreaterThan(0);
+      for (const { row } of rows) {
+        expect(row).not.toContain(CANARY);
+        expect(row).not.toContain(Buffer.from(CANARY, 'utf8').toString('hex'));
+      }
+    }
+    expect(one.output() + two.output()).not.toContain(CANARY);
+    expect(two.output()).toContain('openai/apiKey#1');
+  });
+
+  it('[vault:callers] takes values from operator only and gives them to the two proxies only', async () => {
+    const denied = { code: 'permission_denied' };
+    const console = one.client(SecretService, 'console');
+    await expect(console.put({ tenant: 'acme', ref, value: 'x' }, { timeoutMs })).rejects.toMatchObject(denied);
+    for (const caller of ['console', 'policy', 'operator', 'mcp-broker']) {
+      const client = one.client(CredentialService, caller);
+      await expect(client.resolve({ tenant: 'acme', ...use }, { timeoutMs })).rejects.toMatchObject(denied);
+    }
+  });
+
+  it('makes one data key a tenant, also when first values come at once on both replicas', async () => {
+    const other = two.client(SecretService, 'operator');
+    await Promise.all(
+      Array.from({ length: 8 }, (_, n) =>
+        (n % 2 ? operator : other).put(
+          { tenant: 'initech', ref: { name: `s${n}`, key: 'k' }, value: `v${n}`, version: '1' },
+          { timeoutMs },
+        ),
+      ),
+    );
+    expect((await suite.asRole('initech', 'select id from data_keys')).rows).toHaveLength(1);
+  });
+});
