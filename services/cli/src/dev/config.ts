@@ -54,16 +54,16 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
   vault: ({ secrets }) => ({ masterKeysFile: secrets.keys('vault-master-keys.json') }),
   identity: ({ secrets }) => ({ pepperFile: secrets.keys('identity-peppers.json') }),
   operator: (facts) => ({
-    peers: peers(facts, 'identity', 'vault', 'policy', 'mcp-broker'),
+    peers: peers(facts, 'identity', 'vault'),
     folder: { path: facts.resources, generatedDir: facts.generated },
   }),
   policy: (facts, instance) => ({
-    peers: peers(facts, 'operator', 'quarantine', 'audit'),
+    peers: peers(facts, 'operator'),
     enforce: true,
     snapshotCacheFile: cache(facts, instance),
   }),
   quarantine: (facts) => ({
-    peers: peers(facts, 'model-proxy', 'operator', 'audit'),
+    peers: peers(facts, 'model-proxy'),
     sealKeysFile: facts.secrets.keys('quarantine-seal-keys.json'),
   }),
   demo: ({ secrets }) => ({ keyFile: secrets.text('demo-provider-key') }),
@@ -79,12 +79,13 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
     digestKeyFile: facts.secrets.text('digest-key'),
     snapshotCacheFile: cache(facts, instance),
   }),
-  console: (facts) => ({ peers: peers(facts, 'audit', 'identity', 'operator', 'policy') }),
+  console: (facts) => ({ peers: peers(facts, 'audit', 'identity', 'operator') }),
 };
 
 function database(service: ServiceName, { postgres, secrets }: SuiteFacts): ConfigDocument {
   return {
-    ...postgres,
+    host: postgres.host,
+    port: postgres.port,
     database: 'sallyport',
     user: `sallyport_${service.replaceAll('-', '_')}`,
     passwordFile: secrets.text(passwordName(service)),

@@ -1,0 +1,42 @@
+import { describe, expect, it } from '@jest/globals';
+import { REDACTED, withoutSecrets } from './secret-scan.ts';
+
+describe('withoutSecrets', () => {
+  it.each([
+    ['an OpenAI key', 'sk-proj-abcdefghijklmnop1234'],
+    ['an Anthropic key', 'sk-ant-api03-abcdefghijklmnop1234'],
+    ['one of our own', 'sly_abcdefghijklmnopqrstuvwxyz'],
+    ['a GitHub token', 'ghp_abcdefghijklmnopqrstuvwx'],
+    ['a Slack token', 'xoxb-1234567890-abcdef'],
+    ['an AWS key id', 'AKIAABCDEFGHIJKLMNOP'],
+    ['a JWT', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl'],
+    ['a PEM key', '-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----'],
+  ])('takes %s out [audit:secrets-redacted]', (_what, secret) => {
+    expect(withoutSecrets(`before ${secret} after`)).toBe(`before ${REDACTED} after`);
+  });
+
+  it('takes the password out of a URL and a bearer value out of a header, and leaves the rest', () => {
+    expect(withoutSecrets('postgres://app:hunter22@db:5432/x')).toBe(`postgres://app:${REDACTED}@db:5432/x`);
+    expect(withoutSecrets('Authorization: Bearer abcdefghijklmnop')).toBe(`Authorization: Bearer ${REDACTED}`);
+  });
+
+  it('leaves JSON that can be parsed', () => {
+    const text = JSON.stringify({ body: 'use -----BEGIN PRIVATE KEY-----\nAB+/=\n-----END PRIVATE KEY-----', n: 1 });
+    expect(JSON.parse(withoutSecrets(text))).toEqual({ body: `use ${REDACTED}`, n: 1 });
+  });
+
+  it.each(['', 'risky-business-is-not-a-key', 'see https://example.com/a:b@c', 'task sk-1', 'm1 to ann@example.com'])(
+    'leaves %j as it is',
+    (text) => {
+      expect(withoutSecrets(text)).toBe(text);
+    },
+  );
+
+  it('takes time linear in the text', () => {
+    const started = performance.now();
+    for (const unit of ['a:', 'eyJaaaaaaaa.', '-----BEGIN PRIVATE KEY-----', '://a:', 'sk-']) {
+      withoutSecrets(unit.repeat(100_000));
+    }
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+});

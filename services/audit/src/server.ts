@@ -1,0 +1,111 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import {
+  type Record as AuditRecord,
+  type QueryService,
+  Record_Kind,
+  RecordSchema,
+  type RecordService,
+} from '@sallyport/proto/audit/v1/audit_pb';
+import type { InputsSeal } from './inputs-seal.ts';
+import type { Intake } from './intake.ts';
+import type { RecordStore, RunTotals, StoredRecord } from './store.ts';
+import type { UsageQuestion, UsageTotals } from './usage.ts';
+
+/** Who may call what: the one place where audit's edges stand. */
+export const CALLERS: Record<string, string[]> = {
+  'sallyport.audit.v1.RecordService': ['model-proxy', 'mcp-broker', 'quarantine', 'policy', 'console'],
+  'sallyport.audit.v1.QueryService': ['console'],
+};
+
+const MAX_PAGE = 200;
+const DEFAULT_PAGE = 50;
+// A message is at most 32 MiB; a run longer than this shows its first records and its true totals.
+const MAX_RECORDS = 5_000;
+
+/** RecordService over the intake. */
+export function recordService(intake: Intake): ServiceImpl<typeof RecordService> {
+  return {
+    async *append(requests) {
+      for await (const { batch, records } of requests) {
+        await intake.add(records);
+        yield { batch };
+      }
+    },
+    async commit({ records }) {
+      await intake.add(records);
+      return {};
+    },
+  };
+}
+
+/** What QueryService works with. */
+export interface QueryOptions {
+  readonly store: RecordStore;
+  readonly usage: (question: UsageQuestion) => Promise<UsageTotals[]>;
+  readonly seal: InputsSeal;
+  /** Milliseconds after which an intent without outcome counts as unknown. */
+  readonly unknownAfterMs: number;
+  readonly now?: () => number;
+}
+
+/** QueryService over the store. A run of another tenant or principal is as if absent. */
+export function queryService(options: QueryOptions): ServiceImpl<typeof QueryService> {
+  const { store, usage, seal, unknownAfterMs, now = Date.now } = options;
+  return {
+    async listTrajectories({ tenant, principalId, keyId, pageSize, pageToken }) {
+      demandTenant(tenant);
+      const limit = Math.min(MAX_PAGE, pageSize > 0 ? pageSize : DEFAULT_PAGE);
+      const runs = await store.runs({ tenant, principalId, keyId, before: pageToken, limit: limit + 1 });
+      const page = runs.slice(0, limit);
+      return {
+        trajectories: page.map((run) => trajectoryOf(tenant, run)),
+        nextPageToken: runs.length > limit ? (page.at(-1)?.id ?? '') : '',
+      };
+    },
+    async getTrajectory({ tenant, id, principalId }) {
+      demandTenant(tenant);
+      const run = id === '' ? undefined : await store.run(tenant, id);
+      if (run === undefined || (principalId !== '' && run.principalId !== principalId)) {
+        throw new GatewayError('not_found', 'There is no such trajectory.');
+      }
+      const stored = await store.recordsOf(tenant, id, MAX_RECORDS);
+      const records = stored.map((record) => opened(record, seal));
+      return {
+        trajectory: trajectoryOf(tenant, run),
+        records: withUnknownOutcomes(records, now() - unknownAfterMs),
+      };
+    },
+    async usage({ tenant, fromMs, toMs, groupBy, filters }) {
+      demandTenant(tenant);
+      return { rows: await usage({ tenant, fromMs, toMs: toMs > 0 ? toMs : now(), groupBy, filters }) };
+    },
+  };
+}
+
+/** Says `unknown` of intents from before `beforeMs` whose outcome never came: the effect may or may not have happened. */
+export function withUnknownOutcomes(records: readonly AuditRecord[], beforeMs: number): AuditRecord[] {
+  const done = new Set(records.map(({ intentId }) => intentId));
+  return records.map((record) => {
+    const open = record.kind === Record_Kind.TOOL_INTENT && !done.has(record.id);
+    return open && record.startedAtMs < beforeMs ? { ...record, outcome: 'unknown' } : record;
+  });
+}
+
+function opened(stored: StoredRecord, seal: InputsSeal): AuditRecord {
+  const record = fromBinary(RecordSchema, stored.body);
+  if (stored.sealedInputs !== undefined) {
+    record.decisionInputsJson = seal.open(stored.tenant, stored.id, stored.sealedInputs);
+  }
+  return record;
+}
+
+function trajectoryOf(tenant: string, run: RunTotals) {
+  return { tenant, ...run };
+}
+
+// '*' would open every tenant to a reading transaction.
+function demandTenant(tenant: string): void {
+  if (tenant === '' || tenant === '*') throw new GatewayError('invalid_request', 'A tenant must be named.');
+}

@@ -1,0 +1,167 @@
+import type { Postgres } from '@sallyport/chassis/postgres';
+import type { Row } from './row.ts';
+
+/** The schema version this store needs: the number of its newest migration. */
+export const SCHEMA_VERSION = 1;
+
+/** A record as it is kept. */
+export interface StoredRecord {
+  readonly tenant: string;
+  readonly id: string;
+  readonly body: Uint8Array;
+  readonly sealedInputs: Uint8Array | undefined;
+}
+
+/** Totals of a run. */
+export interface RunTotals {
+  readonly id: string;
+  readonly principalId: string;
+  readonly user: string;
+  readonly keyId: string;
+  readonly startedAtMs: number;
+  readonly lastAtMs: number;
+  readonly steps: number;
+  readonly modelCalls: number;
+  readonly toolCalls: number;
+  readonly refusals: number;
+  readonly quarantines: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costNanoUsd: number;
+  readonly untrusted: boolean;
+}
+
+/** Which runs are listed; empty texts select all. */
+export interface RunSelection {
+  readonly tenant: string;
+  readonly principalId: string;
+  readonly keyId: string;
+  /** Runs before this id only; empty: from the newest. */
+  readonly before: string;
+  readonly limit: number;
+}
+
+/** Reads and adds records. Rejects with `unavailable` when the database is. */
+export interface RecordStore {
+  insert(rows: readonly Row[]): Promise<void>;
+  /** Runs, newest first. */
+  runs(selection: RunSelection): Promise<RunTotals[]>;
+  run(tenant: string, id: string): Promise<RunTotals | undefined>;
+  /** Records of a run in order, at most `limit`. */
+  recordsOf(tenant: string, trajectory: string, limit: number): Promise<StoredRecord[]>;
+}
+
+// Kinds by number in proto: 1 model call, 2 intent, 3 outcome, 4 refusal, 5 quarantine.
+const TOTALS = `r.trajectory as id,
+  (array_agg(r.principal_id order by r.started_at, r.id))[1] as principal_id,
+  (array_agg(r.user_id order by r.started_at, r.id))[1] as user_id,
+  (array_agg(r.key_id order by r.started_at, r.id))[1] as key_id,
+  (extract(epoch from min(r.started_at)) * 1000)::float8 as started_at_ms,
+  (extract(epoch from max(r.started_at)) * 1000 + coalesce(max(r.duration_ms) filter (where r.started_at = l.last), 0))::float8
+    as last_at_ms,
+  count(*) filter (where r.kind <> 3)::float8 as steps,
+  count(*) filter (where r.kind = 1)::float8 as model_calls,
+  count(*) filter (where r.kind = 2 or (r.kind = 3 and r.intent_id is null))::float8 as tool_calls,
+  count(*) filter (where r.kind in (4, 7))::float8 as refusals,
+  count(*) filter (where r.kind = 5)::float8 as quarantines,
+  coalesce(sum(r.input_tokens) filter (where r.kind = 1), 0)::float8 as input_tokens,
+  coalesce(sum(r.output_tokens) filter (where r.kind = 1), 0)::float8 as output_tokens,
+  coalesce(sum(r.cost_nano_usd) filter (where r.kind = 1), 0)::float8 as cost_nano_usd,
+  coalesce(bool_or(not r.label_trusted) filter (where r.kind between 1 and 5), false) as untrusted`;
+
+const COLUMNS = `tenant text, id uuid, kind smallint, trajectory text, turn text, step integer, started_at_ms float8,
+  duration_ms float8, principal_id text, user_id text, teams text[], customer text, key_id text, client text, model text,
+  provider text, input_tokens bigint, output_tokens bigint, cache_read_tokens bigint, cache_write_tokens bigint,
+  reasoning_tokens bigint, cost_nano_usd bigint, prompt_version text, variant text, feature text, project text,
+  outcome text, error_code text, tool text, intent_id uuid, verdict text, enforced text, rule text,
+  policy_revision text, label_trusted boolean, body text, sealed_inputs text`;
+const NAMES = COLUMNS.split(',').map((column) => column.trim().split(' ')[0] as string);
+const SOURCE: Readonly<Record<string, string>> = {
+  started_at_ms: 'to_timestamp(started_at_ms / 1000)',
+  body: `decode(body, 'base64')`,
+  sealed_inputs: `decode(sealed_inputs, 'base64')`,
+};
+// One JSON text for all rows: pg writes array parameters value by value in JavaScript, JSON.stringify is native.
+const INSERT = `insert into records (${NAMES.map((name) => (name === 'started_at_ms' ? 'started_at' : name)).join(', ')})
+  select ${NAMES.map((name) => SOURCE[name] ?? name).join(', ')} from json_to_recordset($1::json) as r (${COLUMNS})
+  on conflict (tenant, id) do nothing`;
+
+/** Keeps records in Postgres; row-level security bounds each reading transaction to its tenant. */
+export function createRecordStore(postgres: Postgres): RecordStore {
+  return {
+    async insert(rows) {
+      await postgres.withTenant('*', (client) => client.query(INSERT, [JSON.stringify(rows)]));
+    },
+    runs: ({ tenant, principalId, keyId, before, limit }) =>
+      postgres.withTenant(tenant, async (client) => {
+        // A loose index scan: one index probe a run instead of a pass over all records of the tenant.
+        const next = (below: string) => `select n.trajectory from records n
+          where n.tenant = $1 and n.trajectory <> '' and ${below}
+            ${principalId === '' ? '' : 'and n.principal_id = $4'} ${keyId === '' ? '' : 'and n.key_id = $5'}
+          order by n.trajectory desc limit 1`;
+        const { rows } = await client.query(
+          `with recursive found (trajectory) as (
+             (${next(`($2 = '' or n.trajectory < $2)`)})
+             union all
+             select (${next('n.trajectory < found.trajectory')}) from found where found.trajectory is not null
+           ), page as (select trajectory from found where trajectory is not null limit $3)
+           select ${TOTALS}
+             from page p
+             cross join lateral (
+               select max(started_at) as last from records where tenant = $1 and trajectory = p.trajectory) l
+             join records r on r.tenant = $1 and r.trajectory = p.trajectory
+            where $4::text is not null and $5::text is not null
+            group by r.trajectory, l.last order by r.trajectory desc`,
+          [tenant, before, limit, principalId, keyId],
+        );
+        return rows.map(totalsOf);
+      }),
+    run: (tenant, id) =>
+      postgres.withTenant(tenant, async (client) => {
+        const { rows } = await client.query(
+          `select ${TOTALS} from records r
+             cross join (select max(started_at) as last from records where tenant = $1 and trajectory = $2) l
+            where r.tenant = $1 and r.trajectory = $2 group by r.trajectory, l.last`,
+          [tenant, id],
+        );
+        return rows[0] === undefined ? undefined : totalsOf(rows[0]);
+      }),
+    recordsOf: (tenant, trajectory, limit) =>
+      postgres.withTenant(tenant, async (client) => {
+        // Steps of one run may come from two services, whose clocks differ a little: within a turn the step decides.
+        const { rows } = await client.query(
+          `select tenant, id, body, sealed_inputs from (
+             select r.*, min(r.started_at) over (partition by r.turn) as turn_at from records r
+              where r.tenant = $1 and r.trajectory = $2) r
+            order by turn_at, turn, step, kind = 3, started_at, id limit $3`,
+          [tenant, trajectory, limit],
+        );
+        return rows.map((row) => ({
+          tenant: row.tenant as string,
+          id: row.id as string,
+          body: row.body as Uint8Array,
+          sealedInputs: (row.sealed_inputs as Uint8Array | null) ?? undefined,
+        }));
+      }),
+  };
+}
+
+function totalsOf(row: Record<string, unknown>): RunTotals {
+  return {
+    id: row.id as string,
+    principalId: row.principal_id as string,
+    user: row.user_id as string,
+    keyId: row.key_id as string,
+    startedAtMs: row.started_at_ms as number,
+    lastAtMs: row.last_at_ms as number,
+    steps: row.steps as number,
+    modelCalls: row.model_calls as number,
+    toolCalls: row.tool_calls as number,
+    refusals: row.refusals as number,
+    quarantines: row.quarantines as number,
+    inputTokens: row.input_tokens as number,
+    outputTokens: row.output_tokens as number,
+    costNanoUsd: row.cost_nano_usd as number,
+    untrusted: row.untrusted as boolean,
+  };
+}
