@@ -27,7 +27,7 @@ const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, e
 const SECRET_KEY =
   /(?:^|[_\-.]|[a-z](?=[A-Z]))(?:authorization|cookie|password|passwd|secret|token|api[-_]?key|private[-_]?key|credential|assertion)s?$/i;
 const SECRET_VALUE =
-  /\b(bearer|basic)\s+[\w.~+/=-]{8,}|\b(?:sk|rk|pk|sly|ghp|gho|xox[a-z]|AIza)[-_]?[\w-]{16,}|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|(:\/\/[^\s/:@]*:)[^\s/@]+@|\b((?:password|passwd|secret|token|api_?key)["']?\s*[=:]\s*)["']?[^\s"',;&}]+/gi;
+  /\b(bearer|basic)\s+[\w.~+/=-]{8,}|\bsp-[a-z2-7]{8}-[a-z2-7]{40}\b|\b(?:sk|rk|pk|sly|ghp|gho|xox[a-z]|AIza)[-_]?[\w-]{16,}|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|(:\/\/[^\s/:@]*:)[^\s/@]+@|\b((?:password|passwd|secret|token|api_?key)["']?\s*[=:]\s*)["']?[^\s"',;&}]+/gi;
 const MAX_DEPTH = 6;
 
 /** Replaces values that look like credentials inside a text. */

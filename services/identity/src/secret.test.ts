@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { redactText } from '@sallyport/chassis/log';
 import { faultOfChosenSecret, generateSecret, lookupPrefixOf, shownPrefixOf } from './secret.ts';
 
 describe('a generated secret', () => {
@@ -10,6 +11,10 @@ describe('a generated secret', () => {
       expect(lookupPrefixOf(secret)).toBe(secret.slice(0, 11));
       expect(shownPrefixOf(secret)).toBe(secret.slice(0, 11));
     }
+  });
+
+  it('is taken out of log lines wherever it stands', () => {
+    expect(redactText(`key=${generateSecret()};`)).toBe('key=[redacted];');
   });
 });
 
