@@ -12,7 +12,7 @@ import { configSchema } from './config.ts';
 import { operatorMetrics } from './metrics.ts';
 import { createOperator } from './operator.ts';
 import { CALLERS, resourceService, snapshotService } from './server.ts';
-import { folderSource } from './source/folder.ts';
+import { openSource } from './source/open.ts';
 
 const SERVICE = 'operator';
 
@@ -29,9 +29,9 @@ run({
     const { clients, channels } = connect(config, { self: SERVICE, log, metrics });
     for (const channel of channels) await life.use(channel);
 
-    if (config.folder === undefined) throw new Error('cluster');
-    const source = folderSource({ ...config.folder, log });
-    const operator = await life.use(createOperator({ source, clients, log, metrics: operatorMetrics(metrics) }));
+    const measured = operatorMetrics(metrics);
+    const { source, election } = openSource(config, { log, metrics: measured });
+    const operator = await life.use(createOperator({ source, clients, log, metrics: measured }));
     life.readiness.add('resources', () => source.synced() || 'resources are being read');
     await life.use(source);
 
@@ -44,6 +44,6 @@ run({
         )
         .add(ResourceService, resourceService(source)),
     );
-    await operator.lead(true);
+    await life.use(election(operator));
   },
 });

@@ -42,7 +42,16 @@ export function createOperator(options: OperatorOptions): Operator {
   const life = new AbortController();
   const dirty = new Set<Kind>(snapshotKinds);
   let runner: Runner | undefined;
+  let wanted = false;
   let timer: NodeJS.Timeout | undefined;
+
+  // Before all is read, what is missing would look as if it were gone: keys would be taken away, names given away.
+  const beginWhenRead = async () => {
+    if (!wanted || runner !== undefined || !source.synced()) return;
+    const granted = new Map();
+    runner = createRunner({ source, observations: seen, clients, granted, log, now, signal: life.signal }, metrics);
+    await runner.begin();
+  };
 
   const publish = () => {
     timer = undefined;
@@ -66,6 +75,7 @@ export function createOperator(options: OperatorOptions): Operator {
       publishSoon();
     }
     runner?.changed(change);
+    void beginWhenRead();
   };
 
   return {
@@ -75,16 +85,11 @@ export function createOperator(options: OperatorOptions): Operator {
     leads: () => runner !== undefined,
     async lead(leads) {
       metrics.leader(leads);
-      if (!leads) {
-        const ending = runner;
-        runner = undefined;
-        await ending?.stop();
-        return;
-      }
-      if (runner !== undefined) return;
-      const granted = new Map();
-      runner = createRunner({ source, observations: seen, clients, granted, log, now, signal: life.signal }, metrics);
-      await runner.begin();
+      wanted = leads;
+      if (leads) return beginWhenRead();
+      const ending = runner;
+      runner = undefined;
+      await ending?.stop();
     },
     observed: ({ kind, tenant, name }) => runner?.look(kind, tenant, name),
     start() {
@@ -92,6 +97,7 @@ export function createOperator(options: OperatorOptions): Operator {
     },
     async stop() {
       clearTimeout(timer);
+      wanted = false;
       await runner?.stop();
       runner = undefined;
       life.abort();

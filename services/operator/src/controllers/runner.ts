@@ -1,3 +1,4 @@
+import { asGatewayError } from '@sallyport/chassis/errors';
 import type { Finding, Kind } from '@sallyport/custom-resources';
 import { acceptance, dependents } from '../checks/acceptance.ts';
 import { type Entry, keyOf } from '../entry.ts';
@@ -5,7 +6,7 @@ import { type WorkQueue, workQueue } from '../kube/work-queue.ts';
 import type { OperatorMetrics } from '../metrics.ts';
 import type { Change, Departed } from '../source/source.ts';
 import { accessPolicyController } from './access-policy.ts';
-import type { Controller, ControllerContext } from './controller.ts';
+import { type Controller, type ControllerContext, peerTimeoutMs } from './controller.ts';
 import { limitController } from './limit.ts';
 import { modelController } from './model.ts';
 import { modelProviderController } from './model-provider.ts';
@@ -97,16 +98,34 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
       kind,
       workQueue({
         work: (key, signal) => metrics.reconciled(kind, () => reconcile(controller, key, signal)),
+        // A peer that starts later than we do should not make anyone wait for long.
+        firstRetryMs: 100,
+        maxRetryMs: 5000,
         onError(key, error) {
-          log.warn('a resource could not be reconciled and is tried again', { kind, key, error });
+          const { code, message } = asGatewayError(error);
+          const fields = code === 'internal' ? { error } : { code, message };
+          log.warn('a resource could not be reconciled and is tried again', { kind, key, ...fields });
         },
       }),
     );
   }
 
+  // Keys whose resources went while no operator ran. Identity knows them; their ends are queued like any other.
+  const orphans = workQueue({
+    async work(_, signal) {
+      for (const departed of await orphanedKeys(context, signal)) {
+        seen.set(`${departed.kind}/${keyOf(departed)}`, departed);
+        queues.get(departed.kind)?.add(keyOf(departed));
+      }
+    },
+    onError: (_, error) => log.debug('identity could not be asked for keys without a resource', { error }),
+    firstRetryMs: 1000,
+  });
+
   const runner: Runner = {
     async begin() {
       begun = true;
+      orphans.add('keys');
       for (const departed of source.departed()) {
         seen.set(`${departed.kind}/${keyOf(departed)}`, departed);
         queues.get(departed.kind)?.add(keyOf(departed));
@@ -135,10 +154,29 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
     waiting: () => [...queues.values()].reduce((sum, queue) => sum + queue.size(), 0),
     async stop() {
       begun = false;
-      await Promise.all([...queues.values()].map((queue) => queue.stop()));
+      await Promise.all([orphans, ...queues.values()].map((queue) => queue.stop()));
     },
   };
   return runner;
+}
+
+async function orphanedKeys({ source, clients }: ControllerContext, signal: AbortSignal): Promise<Departed[]> {
+  const found: Departed[] = [];
+  for (const tenant of source.tenants()) {
+    let pageToken = '';
+    do {
+      const page = await clients.keys.list({ tenant, pageSize: 200, pageToken }, { timeoutMs: peerTimeoutMs, signal });
+      pageToken = page.nextPageToken;
+      const live = new Set(source.list('VirtualKey', tenant).map((entry) => entry.uid));
+      for (const { resourceUid: uid, spec, state } of page.keys) {
+        // A resource of the same name takes the key over when it is handed to identity.
+        const taken = source.get('VirtualKey', tenant, spec?.name ?? '') !== undefined;
+        if (uid === '' || live.has(uid) || taken || state === 'revoked') continue;
+        found.push({ kind: 'VirtualKey', tenant, name: spec?.name ?? '', uid });
+      }
+    } while (pageToken !== '');
+  }
+  return found;
 }
 
 /** Names of the Secrets that an entry refers to. */

@@ -1,0 +1,161 @@
+import type { Logger } from '@sallyport/chassis/log';
+import { apiVersion, type Kind, kindNames, parseResource } from '@sallyport/custom-resources';
+import { type Entry, keyOf, type Status } from '../entry.ts';
+import { type KubeApi, KubeError } from '../kube/api.ts';
+import { apply, applyStatus, pathOf, secretManager } from '../kube/apply.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import { type Informer, informer, type KubeObject } from '../kube/informer.ts';
+import { type SecretWatch, secretWatch } from '../kube/secret-watch.ts';
+import type { Change, Source } from './source.ts';
+
+/** What of a cluster is looked at. */
+export type KubeOptions = {
+  readonly api: KubeApi;
+  readonly events: EventRecorder;
+  /** Empty: all. */
+  readonly watchNamespaces: readonly string[];
+  readonly log: Logger;
+  readonly onRestart?: (kind: string) => void;
+  /** First and longest wait after a fault of a watch, milliseconds. */
+  readonly backoffMs?: readonly [number, number];
+};
+
+const owner = 'sallyport.dev/virtual-key-uid';
+
+/** Resources of a cluster, by list and watch; status by server-side apply. */
+export function kubeSource(options: KubeOptions): Source {
+  const { api, events, watchNamespaces, log, onRestart, backoffMs } = options;
+  const entries = new Map<Kind, Map<string, Entry>>(kindNames.map((kind) => [kind, new Map()]));
+  const secrets = new Map<string, SecretWatch>();
+  const listeners: ((change: Change) => void)[] = [];
+  const tell = (change: Change) => {
+    for (const listener of listeners) listener(change);
+  };
+
+  const take = (kind: Kind, tenant: string, name: string, object: KubeObject | undefined) => {
+    const held = entries.get(kind) as Map<string, Entry>;
+    const key = keyOf({ tenant, name });
+    // What is being deleted is gone for us: nothing of ours holds it back.
+    if (object === undefined || object.metadata.deletionTimestamp !== undefined) held.delete(key);
+    else held.set(key, entryOf(kind, object, held.get(key)));
+    tell({ of: 'resource', kind, tenant, name });
+  };
+
+  const scopes = watchNamespaces.length === 0 ? [''] : watchNamespaces;
+  const informers: Informer[] = kindNames.flatMap((kind) =>
+    scopes.map((namespace) =>
+      informer({
+        api,
+        path: pathOf(kind, namespace),
+        log,
+        onChange: (tenant, name, object) => take(kind, tenant, name, object),
+        // So that an empty kind is compiled and published too.
+        onSynced: () => tell({ of: 'resource', kind, tenant: namespace, name: '' }),
+        onRestart: () => onRestart?.(kind),
+        ...(backoffMs === undefined ? {} : { backoffMs }),
+      }),
+    ),
+  );
+
+  const follow = (tenant: string, name: string): SecretWatch => {
+    const key = keyOf({ tenant, name });
+    const held = secrets.get(key);
+    if (held !== undefined) return held;
+    const onChange = () => tell({ of: 'secret', tenant, name });
+    const watch = secretWatch({ api, namespace: tenant, name, log, onChange });
+    secrets.set(key, watch);
+    return watch;
+  };
+  const secretPath = (tenant: string, name: string) => `/api/v1/namespaces/${tenant}/secrets/${name}`;
+
+  return {
+    name: 'cluster',
+    start() {
+      for (const one of informers) one.start();
+    },
+    async stop() {
+      for (const watch of secrets.values()) watch.stop();
+      await Promise.all(informers.map((one) => one.stop()));
+    },
+    synced: () => informers.every((one) => one.synced()),
+    onChange: (listener) => void listeners.push(listener),
+    list<K extends Kind>(kind: K, tenant?: string) {
+      const all = [...(entries.get(kind) as Map<string, Entry>).values()];
+      return (tenant === undefined ? all : all.filter((entry) => entry.tenant === tenant)) as unknown as Entry<K>[];
+    },
+    get<K extends Kind>(kind: K, tenant: string, name: string) {
+      return entries.get(kind)?.get(keyOf({ tenant, name })) as unknown as Entry<K> | undefined;
+    },
+    secret: (tenant, name) => follow(tenant, name).current(),
+    retainSecrets(wanted) {
+      for (const [key, watch] of secrets) {
+        if (wanted.has(key)) continue;
+        watch.stop();
+        secrets.delete(key);
+      }
+    },
+    async writeStatus(entry, status) {
+      await applyStatus(api, entry, status);
+    },
+    async target(entry, ref) {
+      try {
+        const secret = (await api.request({ path: secretPath(entry.tenant, ref.name) })) as KubeObject;
+        const mark = (secret.metadata.annotations as Record<string, string> | undefined)?.[owner];
+        if (mark === undefined) return 'foreign';
+        // Left by a resource of the same name that is gone: it is taken over, its value is worth nothing.
+        if (mark !== entry.uid) return isLive(mark) ? 'foreign' : 'absent';
+        return ref.key in ((secret.data as object | undefined) ?? {}) ? 'present' : 'absent';
+      } catch (error) {
+        if (error instanceof KubeError && error.status === 404) return 'absent';
+        throw error;
+      }
+    },
+    async writeTarget(entry, ref, value) {
+      const { kind, tenant, name, uid } = entry;
+      const body = {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: {
+          name: ref.name,
+          namespace: tenant,
+          labels: { 'app.kubernetes.io/managed-by': 'sallyport-operator' },
+          annotations: { [owner]: uid },
+          ownerReferences: [{ apiVersion, kind, name, uid }],
+        },
+        data: { [ref.key]: Buffer.from(value).toString('base64') },
+      };
+      await apply(api, secretPath(tenant, ref.name), body, secretManager);
+    },
+    emit: (entry, occurrence) => events.emit(entry, occurrence),
+    departed: () => [],
+    async forget() {},
+    tenants: () => {
+      const seen = [...entries.values()].flatMap((held) => [...held.values()].map((entry) => entry.tenant));
+      return [...new Set([...watchNamespaces, ...seen])];
+    },
+  };
+
+  function isLive(uid: string): boolean {
+    return [...(entries.get('VirtualKey') as Map<string, Entry>).values()].some((entry) => entry.uid === uid);
+  }
+}
+
+function entryOf(kind: Kind, object: KubeObject, before: Entry | undefined): Entry {
+  const { metadata } = object;
+  const generation = (metadata.generation as number | undefined) ?? 1;
+  const uid = metadata.uid ?? '';
+  // A change of status is no reason to read the spec again.
+  const kept = before?.uid === uid && before.generation === generation ? before.parsed : undefined;
+  return {
+    kind,
+    tenant: metadata.namespace ?? '',
+    name: metadata.name,
+    uid,
+    generation,
+    createdAtMs: Date.parse(String(metadata.creationTimestamp ?? '')) || 0,
+    annotations: (metadata.annotations as Record<string, string> | undefined) ?? {},
+    written: object.spec,
+    parsed: kept ?? parseResource({ ...object, apiVersion, kind }),
+    status: (object.status as Status | undefined) ?? {},
+  } as Entry;
+}

@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import { podFacts } from '@sallyport/chassis/config';
+import type { Logger } from '@sallyport/chassis/log';
+import type { Component } from '@sallyport/chassis/process';
+import type { ClusterConfig, Config } from '../config.ts';
+import { kubeApi } from '../kube/api.ts';
+import { eventRecorder } from '../kube/events.ts';
+import { leaderElection } from '../kube/leader-election.ts';
+import type { OperatorMetrics } from '../metrics.ts';
+import type { Operator } from '../operator.ts';
+import { folderSource } from './folder.ts';
+import { kubeSource } from './kube.ts';
+import type { Source } from './source.ts';
+
+/** A source and how it is decided which replica leads. */
+export type Opened = {
+  readonly source: Source;
+  readonly election: (operator: Pick<Operator, 'lead'>) => Component;
+};
+
+/** Opens what the config says: a folder, whose one process always leads, or a cluster. */
+export function openSource(
+  config: Config,
+  options: { readonly log: Logger; readonly metrics: OperatorMetrics },
+): Opened {
+  const { log } = options;
+  if (config.cluster !== undefined) return openCluster(config.cluster, options);
+  if (config.folder === undefined) throw new Error('neither folder nor cluster is given');
+  return {
+    source: folderSource({ ...config.folder, log }),
+    election: (operator) => ({ name: 'leadership', start: () => operator.lead(true) }),
+  };
+}
+
+function openCluster(config: ClusterConfig, { log, metrics }: { log: Logger; metrics: OperatorMetrics }): Opened {
+  const { watchNamespaces, leaderElection: election } = config;
+  const { pod, namespace } = podFacts();
+  const api = kubeApi(config.kubeconfigFile);
+  const events = eventRecorder({ api, instance: pod, log });
+  return {
+    source: kubeSource({ api, events, watchNamespaces, log, onRestart: metrics.watchRestarted }),
+    election: (operator) =>
+      leaderElection({
+        api,
+        namespace,
+        name: election.lease,
+        identity: `${pod}_${randomUUID()}`,
+        durationMs: election.durationSeconds * 1000,
+        renewMs: election.renewSeconds * 1000,
+        retryMs: election.retrySeconds * 1000,
+        onLead: () => operator.lead(true),
+        // Two that both think they lead would write over each other: the process ends and comes back as a follower.
+        onLost: () => {
+          throw new Error('leadership was lost');
+        },
+        log,
+      }),
+  };
+}
