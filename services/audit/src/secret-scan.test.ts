@@ -5,7 +5,7 @@ describe('withoutSecrets', () => {
   it.each([
     ['an OpenAI key', 'sk-proj-abcdefghijklmnop1234'],
     ['an Anthropic key', 'sk-ant-api03-abcdefghijklmnop1234'],
-    ['one of our own', 'sly_abcdefghijklmnopqrstuvwxyz'],
+    ['one of our own', 'sp-xywzn2bv-d2g7icllb5sqpgk6mm3dpfpgv33m237n'],
     ['a GitHub token', 'ghp_abcdefghijklmnopqrstuvwx'],
     ['a Slack token', 'xoxb-1234567890-abcdef'],
     ['an AWS key id', 'AKIAABCDEFGHIJKLMNOP'],

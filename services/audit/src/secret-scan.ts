@@ -1,8 +1,8 @@
 /** Shapes of credentials that have no business in a log. Each is matched in time linear in the text. */
 const SECRETS = new RegExp(
   [
-    // OpenAI, Anthropic, Stripe, our own and others that follow the fashion of a prefix.
-    String.raw`\b(?:sk|rk|pk|sly)[-_][A-Za-z0-9_-]{16,}`,
+    // OpenAI, Anthropic, Stripe and others that follow the fashion of a prefix; our own virtual keys.
+    String.raw`\b(?:sk|rk|pk)[-_][A-Za-z0-9_-]{16,}|\bsp-[a-z2-7]{8}-[a-z2-7]{16,}`,
     // GitHub, GitLab, Slack, npm, PyPI.
     String.raw`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{10,}|npm_[A-Za-z0-9]{20,}|pypi-[\w-]{20,})`,
     // Google, AWS.

@@ -57,6 +57,7 @@ export interface Suite {
   stop(): Promise<void>;
 }
 
+const FIRST: ReadonlySet<ServiceName> = new Set(['audit', 'vault', 'identity', 'operator']);
 const CERTIFICATE_CHECK_MS = 6 * 3_600_000;
 
 /** Starts Postgres, migrates, starts the services and the front, and waits until all are ready; stops all when one is not. */
@@ -123,7 +124,7 @@ async function assemble(
 
   // The front listens first: a taken PORT is said at once, and /readyz tells how far the start is.
   const processes = new Map<string, ServiceProcess>();
-  let migrated = false;
+  let prepared = false;
   const front: Front = await startFront({
     port,
     routes: readRoutes(),
@@ -131,7 +132,7 @@ async function assemble(
       instances
         .filter(({ shape, name }) => shape.name === service && processes.get(name)?.pid() !== undefined)
         .flatMap(({ ports }) => ports.http ?? []),
-    failures: () => (migrated ? failuresOf(processes) : Promise.resolve({ launcher: 'starting' })),
+    failures: () => (prepared ? failuresOf(processes) : Promise.resolve({ launcher: 'starting' })),
   });
   undo.push(() => front.stop());
   const endpoint = `http://127.0.0.1:${front.port}`;
@@ -184,10 +185,15 @@ async function assemble(
     const service = prepare(instance, options, facts, folder, log);
     processes.set(instance.name, service);
     undo.push(() => service.stop());
-    service.start();
   }
-  migrated = true;
-  await Promise.all([...processes.values()].map((service) => service.ready()));
+  prepared = true;
+  // All could start at once and find each other; in this order nobody waits out a back-off.
+  const first = [...processes.values()].filter(({ instance }) => FIRST.has(instance.shape.name));
+  const rest = [...processes.values()].filter((service) => !first.includes(service));
+  for (const wave of [first, rest]) {
+    for (const service of wave) service.start();
+    await Promise.all(wave.map((service) => service.ready()));
+  }
 
   const find = (name: string) => {
     const service = processes.get(name);
