@@ -123,7 +123,8 @@ export function codeOfGrpcStatus(status: number): ErrorCode {
  */
 export function asGatewayError(caught: unknown): GatewayError {
   if (caught instanceof GatewayError) return caught;
-  const name = caught instanceof Error ? caught.name : '';
+  // By name, not by class: a DOMException of another realm is no instance of our Error.
+  const name = (caught as { name?: unknown } | null | undefined)?.name;
   if (name === 'AbortError') return new GatewayError('cancelled', 'The call was cancelled.', { cause: caught });
   if (name === 'TimeoutError') {
     return new GatewayError('deadline_exceeded', 'The time allowed for this ran out.', { cause: caught });

@@ -47,7 +47,10 @@ export function run(options: ProcessOptions): void {
   const readiness = createReadiness();
   readiness.hold('starting');
 
+  // Signal handlers alone do not keep a process alive, and one without a listener has nothing else that does.
+  const alive = setInterval(() => undefined, 2_147_483_647);
   const exit = (code: number) => {
+    clearInterval(alive);
     // Standard output may be a pipe, which is written behind our back: let it empty first.
     process.stdout.write('', () => process.exit(code));
     setTimeout(() => process.exit(code), 500).unref();

@@ -76,14 +76,27 @@ function finishFailed(caught: unknown, req: Request, res: Response, options: App
   }
   // After the head there is no way to say it: cutting the connection is what tells the client that this is no answer.
   if (res.headersSent || res.destroyed) return void res.destroy();
-  // What the client still sends of a refused body would otherwise be read to its end.
-  if (!req.complete) res.setHeader('connection', 'close');
+  if (!req.complete) linger(req);
   try {
     options.renderError(error, req, res);
   } catch (fault) {
     options.log.error('an error could not be rendered', { requestId: res.locals.requestId, error: fault });
     res.destroy();
   }
+}
+
+const LINGER_MS = 2_000;
+
+/**
+ * What a client still sends of a refused body is read and dropped for a moment: closing at once would reset the
+ * connection, and the client would lose the very answer that says why (RFC 9112 §9.6).
+ */
+function linger(req: Request): void {
+  const timer = setTimeout(() => req.socket.destroy(), LINGER_MS);
+  timer.unref();
+  req.resume();
+  req.once('close', () => clearTimeout(timer));
+  req.once('end', () => clearTimeout(timer));
 }
 
 /** Express's own errors (a malformed percent-escape in the path) carry a 4xx status. */
