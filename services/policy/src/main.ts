@@ -9,8 +9,8 @@ import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { AccessService, DecisionService, LimitService, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import { createClients } from './clients.ts';
 import { configSchema } from './config.ts';
+import { openLimits } from './limits/open.ts';
 import { limitService } from './limits/service.ts';
-import { memoryLimitStore } from './limits/store-memory.ts';
 import { policyMetrics } from './metrics.ts';
 import { accessService, CALLERS, decisionService } from './server.ts';
 import { watchSnapshots } from './snapshot/watch.ts';
@@ -48,8 +48,7 @@ run({
     );
     life.readiness.add('snapshot', () => snapshots.current() !== undefined || 'no policy is known yet');
 
-    const limits = await life.use(memoryLimitStore());
-    log.warn('limits are counted in this process: run one replica, and windows begin anew when it starts');
+    const limits = await openLimits(life, config, log);
 
     const posture = config.enforce ? 'enforce' : 'observe';
     const decisions = {
@@ -63,6 +62,7 @@ run({
       store: limits,
       stepsTaken: trajectories.steps,
       leaseTtlMs: config.limits.leaseTtl,
+      concurrencyTtlMs: config.limits.concurrencyTtl,
       trajectoryTtlMs: config.limits.trajectoryTtl,
       metrics: counted,
       log,

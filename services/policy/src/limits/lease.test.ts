@@ -1,26 +1,36 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type Counter, committed, grant, LATE_SETTLE_MS, newCounter, release, SHARE, settle } from './lease.ts';
+import {
+  type Counter,
+  committed,
+  grant,
+  LATE_SETTLE_MS,
+  NEW_RUN_SHARE,
+  newCounter,
+  release,
+  SHARE,
+  settle,
+} from './lease.ts';
 
 const TTL = 1000;
 
 describe('leases', () => {
-  const ask = (needed: number, leaseId = 'a', bound = 100, nowMs = 0, whole = false) => ({
+  const ask = (needed: number, leaseId = 'a', bound = 100, nowMs = 0, fraction = SHARE) => ({
     leaseId,
     bound,
     needed,
-    whole,
+    fraction,
     nowMs,
     expiresAtMs: nowMs + TTL,
   });
 
   it.each([
-    [1, false, 10],
-    [30, false, 30],
-    [100, false, 100],
-    [1, true, 100],
-  ])('of 100, a lease that needs %d (whole: %s) gets %d', (needed, whole, granted) => {
-    expect(grant(newCounter(), ask(needed, 'a', 100, 0, whole))).toMatchObject({ granted, exhausted: false });
+    [1, SHARE, 10],
+    [30, SHARE, 30],
+    [100, SHARE, 100],
+    [1, NEW_RUN_SHARE, 50],
+  ])('of 100, a lease that needs %d at a fraction of %d gets %d', (needed, fraction, granted) => {
+    expect(grant(newCounter(), ask(needed, 'a', 100, 0, fraction))).toMatchObject({ granted, exhausted: false });
   });
 
   it('grants nothing where less is left than is needed', () => {

@@ -22,8 +22,8 @@ export interface Ask {
   readonly leaseId: string;
   readonly bound: number;
   readonly needed: number;
-  /** True: nobody else can spend of it, so all that is left may be granted. */
-  readonly whole: boolean;
+  /** Part of what is left that is granted beyond need: SHARE or NEW_RUN_SHARE. */
+  readonly fraction: number;
   readonly nowMs: number;
   readonly expiresAtMs: number;
 }
@@ -42,6 +42,12 @@ export interface Grant {
  */
 export const SHARE = 1 / 10;
 
+/**
+ * The same for a run that the replica has just begun: nobody else has spent of it yet. Not all, since the run's next
+ * request may reach another replica while this lease still lives.
+ */
+export const NEW_RUN_SHARE = 1 / 2;
+
 /** How long an expired lease can still be settled: longer than the longest model call. */
 export const LATE_SETTLE_MS = 15 * 60_000;
 
@@ -51,14 +57,14 @@ export function newCounter(used = 0): Counter {
 }
 
 /**
- * Grants a share: what is needed, or a tenth of what is left if that is more. Grants of living leases and what was
+ * Grants a share: what is needed, or a fraction of what is left if that is more. Grants of living leases and what was
  * used never exceed the bound together; only spending beyond a grant, reported afterwards, can.
  */
 export function grant(counter: Counter, ask: Ask): Grant {
   const current = expire(counter, ask.nowMs);
   const left = Math.max(0, ask.bound - committed(current, ask.nowMs));
   if (ask.needed > left || left <= 0) return { counter: current, granted: 0, remaining: left, exhausted: true };
-  const granted = ask.whole ? left : Math.max(ask.needed, Math.floor(left * SHARE));
+  const granted = Math.max(ask.needed, Math.floor(left * ask.fraction));
   const leases = new Map(current.leases).set(ask.leaseId, { granted, spent: 0, expiresAtMs: ask.expiresAtMs });
   return { counter: { ...current, leases }, granted, remaining: left - granted, exhausted: false };
 }

@@ -21,6 +21,7 @@ async function serviceWith(limits: readonly TestResource[], extra: { store?: Lim
     store: extra.store ?? memoryLimitStore(() => clock.now),
     stepsTaken: async () => extra.steps ?? 0,
     leaseTtlMs: 30_000,
+    concurrencyTtlMs: 300_000,
     trajectoryTtlMs: 3_600_000,
     metrics: policyMetrics(createMetrics('policy', { defaults: false })),
     log: createLogger({ service: 'policy', level: 'error' }),
@@ -88,8 +89,8 @@ describe('limits', () => {
     await settle(first.shares?.[1]?.leaseId, 10);
     const answer = await lease({ requests: 1, nano_usd: 1 });
     expect(answer.shares).toMatchObject([
-      { granted: 0, exhausted: false, remaining: 90 },
       { granted: 0, exhausted: true, remaining: 0, failurePolicy: 'Closed', subject: 'user:ann' },
+      { granted: 0, exhausted: false, remaining: 90 },
     ]);
   });
 
@@ -107,13 +108,13 @@ describe('limits', () => {
     expect(granted(await lease({ concurrency: 1 }))).toEqual([0]);
     await settle(first.shares?.[0]?.leaseId, 0);
     expect(granted(await lease({ concurrency: 1 }))).toEqual([1]);
-    clock.now += 30_000;
+    clock.now += 300_000;
     expect(granted(await lease({ concurrency: 1 }))).toEqual([1]);
   });
 
-  it('[policy:new-trajectory] a run that this replica has just begun gets all it may spend', async () => {
+  it('[policy:new-trajectory] a run that this replica has just begun gets half of what it may spend', async () => {
     const { lease } = await serviceWith([limit('l', { per: 'Trajectory', steps: 20, usd: '1' })]);
-    expect(granted(await lease({ steps: 1, nano_usd: 5 }, { isNew: true }))).toEqual([1e9, 20]);
+    expect(granted(await lease({ steps: 1, nano_usd: 5 }, { isNew: true }))).toEqual([5e8, 10]);
     expect(granted(await lease({ steps: 1 }, { trajectory: 't2' }))).toEqual([2]);
   });
 

@@ -6,7 +6,7 @@ import type { LeaseRequest, LimitService } from '@sallyport/proto/policy/v1/poli
 import type { PolicyMetrics } from '../metrics.ts';
 import { principalOf } from '../principal.ts';
 import type { Snapshot } from '../snapshot/tenant.ts';
-import { LATE_SETTLE_MS } from './lease.ts';
+import { LATE_SETTLE_MS, NEW_RUN_SHARE, SHARE } from './lease.ts';
 import { type Counted, countersOf, DIMENSIONS, type Dimension, limitsOf, type Spender } from './match.ts';
 import type { CounterAsk, CounterGrant, LimitStore } from './store.ts';
 import { type Window, windowOf } from './window.ts';
@@ -18,6 +18,8 @@ export interface LimitOptions {
   /** Steps that a run is known to have taken, for counters that the store lost. */
   readonly stepsTaken: (tenant: string, trajectory: string) => Promise<number>;
   readonly leaseTtlMs: number;
+  /** What is held for the time of a call, and not reported meanwhile, has to outlast it. */
+  readonly concurrencyTtlMs: number;
   readonly trajectoryTtlMs: number;
   readonly metrics: PolicyMetrics;
   readonly log: Logger;
@@ -55,14 +57,15 @@ export function limitService(options: LimitOptions): ServiceImpl<typeof LimitSer
       counting.map(async (one): Promise<CounterAsk> => {
         const { counter, bound, endsAtMs, limit, dimension } = one;
         const perRun = limit.per === 'Trajectory';
+        const leaseMs = dimension === 'concurrency' ? options.concurrencyTtlMs : options.leaseTtlMs;
         return {
           counter,
           leaseId: `${uuidv7()}.${counter}`,
           bound,
           needed: request.needed[dimension] ?? 0,
-          whole: perRun && request.newTrajectory,
-          leaseMs: endsAtMs === 0 ? options.leaseTtlMs : Math.min(options.leaseTtlMs, endsAtMs - nowMs),
-          keepMs: LATE_SETTLE_MS + (perRun ? options.trajectoryTtlMs : Math.max(options.leaseTtlMs, endsAtMs - nowMs)),
+          fraction: perRun && request.newTrajectory ? NEW_RUN_SHARE : SHARE,
+          leaseMs: endsAtMs === 0 ? leaseMs : Math.min(leaseMs, endsAtMs - nowMs),
+          keepMs: LATE_SETTLE_MS + (perRun ? options.trajectoryTtlMs : Math.max(leaseMs, endsAtMs - nowMs)),
           initial: await stepsOf(one, spender, request.newTrajectory, unknown),
         };
       }),
@@ -132,6 +135,8 @@ export function limitService(options: LimitOptions): ServiceImpl<typeof LimitSer
           },
         ];
       });
+      // What is exhausted first: it is what the caller names as the reason.
+      shares.sort((a, b) => Number(b.exhausted) - Number(a.exhausted));
       return { shares, unlimited: false, limitRevision };
     },
 

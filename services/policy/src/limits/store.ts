@@ -5,7 +5,8 @@ export interface CounterAsk {
   readonly leaseId: string;
   readonly bound: number;
   readonly needed: number;
-  readonly whole: boolean;
+  /** See `Ask` of lease.ts. */
+  readonly fraction: number;
   /** When the counter itself may be forgotten, milliseconds from now; at least as long as its window lasts. */
   readonly keepMs: number;
   /** Milliseconds from now after which the lease is void. */
