@@ -6,6 +6,18 @@ import type { AuthenticationService, WatchRevocationsResponse } from '@sallyport
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { watchStream } from './stream-watch.ts';
 
+/** A notice of identity. All ids are '' where notices were missed: then anything may have changed. */
+export interface Revoked {
+  readonly tenant: string;
+  readonly keyId: string;
+  readonly principalId: string;
+  /** The credential has ended; false where it was only edited and open work may go on. */
+  readonly ends: boolean;
+}
+
+/** Reasons of notices after which a credential still works. */
+const EDITS: ReadonlySet<string> = new Set(['changed', 'rotated']);
+
 /** Turns credentials into principals, mostly from memory. */
 export interface Principals {
   readonly name: string;
@@ -13,8 +25,8 @@ export interface Principals {
   stop(): Promise<void>;
   /** The principal of a bearer secret; GatewayError unauthenticated or unavailable. */
   authenticate(secret: string, endpoint: string, signal?: AbortSignal): Promise<Principal>;
-  /** Called with what was revoked, so that open streams can be closed; everything where both are ''. */
-  onRevoked(listener: (revoked: { tenant: string; keyId: string; principalId: string }) => void): () => void;
+  /** Called with what was revoked, so that open streams can be closed. */
+  onRevoked(listener: (revoked: Revoked) => void): () => void;
 }
 
 /** What the cache is made of. */
@@ -44,14 +56,14 @@ const AWAY_MS = 10_000;
 export function principalCache(options: PrincipalsOptions): Principals {
   const entries = new Map<string, Entry>();
   const asking = new Map<string, Promise<Principal>>();
-  const listeners = new Set<(revoked: { tenant: string; keyId: string; principalId: string }) => void>();
+  const listeners = new Set<(revoked: Revoked) => void>();
   const timeoutMs = options.timeoutMs ?? 2_000;
   let sequence = -1;
   // Rises with each revocation: an answer that was asked for before one may be stale and is not kept.
   let epoch = 0;
 
-  const tell = (tenant: string, keyId: string, principalId: string) => {
-    for (const listener of listeners) listener({ tenant, keyId, principalId });
+  const tell = (revoked: Revoked) => {
+    for (const listener of listeners) listener(revoked);
   };
 
   const onMessage = (message: WatchRevocationsResponse) => {
@@ -60,7 +72,7 @@ export function principalCache(options: PrincipalsOptions): Principals {
     if (gap) {
       epoch++;
       entries.clear();
-      tell('', '', '');
+      tell({ tenant: '', keyId: '', principalId: '', ends: false });
     }
     if (message.keyId === '' && message.principalId === '') return;
     epoch++;
@@ -68,7 +80,8 @@ export function principalCache(options: PrincipalsOptions): Principals {
       if (principal.tenant !== message.tenant) continue;
       if (principal.keyId === message.keyId || principal.id === message.principalId) entries.delete(digest);
     }
-    tell(message.tenant, message.keyId, message.principalId);
+    const { tenant, keyId, principalId, reason } = message;
+    tell({ tenant, keyId, principalId, ends: !EDITS.has(reason) });
   };
 
   const watch = watchStream({

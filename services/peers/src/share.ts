@@ -4,58 +4,104 @@ import type { Share } from '@sallyport/proto/policy/v1/policy_pb';
 /** What a limit counts. */
 export type Dimension = 'requests' | 'tokens' | 'nano_usd' | 'steps' | 'concurrency';
 
+/** Amounts by dimension; nano_usd in 1e-9 USD. */
+export type Amounts = Partial<Record<Dimension, number>>;
+
 /** A leased share of a limit, spent in this process. */
 export interface HeldShare {
+  /** Tenant, limit and subject: the counter that the share is of. */
+  readonly id: string;
   readonly leaseId: string;
   readonly tenant: string;
   readonly limit: string;
   readonly dimension: Dimension;
-  granted: number;
+  readonly granted: number;
+  readonly expiresAtMs: number;
+  readonly failurePolicy: string;
+  /** How long a lease lives, milliseconds. */
+  readonly ttlMs: number;
   spent: number;
   reserved: number;
-  expiresAtMs: number;
-  resetsAtMs: number;
-  limitValue: number;
-  failurePolicy: string;
   /** True while spending is not reported yet. */
   dirty: boolean;
-  /** Takes over what policy said anew of the same lease. */
-  update(share: Share): void;
+  /** True once nothing more may be set aside of it; it ends with its last reservation. */
+  closing: boolean;
+  /** Epoch milliseconds at which a lease with open reservations must be renewed. */
+  renewAtMs: number;
+}
+
+/** What was set aside; settle it exactly once with what was really spent. */
+export interface Reservation {
+  readonly touched: readonly { readonly limit: string; readonly dimension: Dimension }[];
+  settle(spent: Amounts): void;
+}
+
+/** The counter that a share is of, unique in this process. */
+export function shareId(share: Pick<Share, 'limit' | 'subject'>, tenant: string): string {
+  return `${tenant}\n${share.limit}\n${share.subject}`;
 }
 
 /** Starts to hold a share. */
-export function holdShare(share: Share, tenant: string): HeldShare {
-  const held: HeldShare = {
+export function holdShare(share: Share, tenant: string, nowMs: number): HeldShare {
+  const ttlMs = Math.max(0, share.expiresAtMs - nowMs);
+  return {
+    id: shareId(share, tenant),
     leaseId: share.leaseId,
     tenant,
     limit: share.limit,
     dimension: share.dimension as Dimension,
     granted: share.granted,
+    expiresAtMs: share.expiresAtMs,
+    failurePolicy: share.failurePolicy,
+    ttlMs,
     spent: 0,
     reserved: 0,
-    expiresAtMs: share.expiresAtMs,
-    resetsAtMs: share.resetsAtMs,
-    limitValue: share.limitValue,
-    failurePolicy: share.failurePolicy,
     dirty: false,
-    update(next) {
-      held.granted = next.granted;
-      held.expiresAtMs = next.expiresAtMs;
-      held.resetsAtMs = next.resetsAtMs;
-      held.limitValue = next.limitValue;
-      held.failurePolicy = next.failurePolicy;
-    },
+    closing: false,
+    renewAtMs: nowMs + ttlMs / 2,
   };
-  return held;
 }
 
-/** How much can still be set aside of a share; nothing once its lease is over. */
+/** How much can still be set aside of a share: nothing once its lease is over, less than nothing once it is closing. */
 export function leftIn(share: HeldShare, nowMs: number): number {
+  if (share.closing) return -1;
   return nowMs >= share.expiresAtMs ? 0 : share.granted - share.spent - share.reserved;
 }
 
+/** Tells whether a share has less left than is needed of it. */
+export function isShort(share: HeldShare, needed: Amounts, nowMs: number): boolean {
+  return leftIn(share, nowMs) < (needed[share.dimension] ?? 0);
+}
+
+/** Sets amounts aside in all shares, whatever is left in them. */
+export function setAside(held: readonly HeldShare[], needed: Amounts): Reservation {
+  for (const share of held) share.reserved += needed[share.dimension] ?? 0;
+  let settled = false;
+  return {
+    touched: held
+      .filter((share) => (needed[share.dimension] ?? 0) > 0)
+      .map(({ limit, dimension }) => ({ limit, dimension })),
+    settle(spent) {
+      if (settled) return;
+      settled = true;
+      for (const share of held) {
+        share.reserved -= needed[share.dimension] ?? 0;
+        // Concurrency is given back whole when the work is over.
+        const used = share.dimension === 'concurrency' ? 0 : (spent[share.dimension] ?? 0);
+        if (used > 0) {
+          share.spent += used;
+          share.dirty = true;
+        }
+      }
+    },
+  };
+}
+
 /** The refusal for a limit that has not enough left: names the limit, what it counts and when it resets. */
-export function refusalOf(share: HeldShare, nowMs: number): GatewayError {
+export function refusalOf(
+  share: Pick<Share, 'limit' | 'dimension' | 'limitValue' | 'resetsAtMs'>,
+  nowMs: number,
+): GatewayError {
   const details = {
     limit: share.limit,
     dimension: share.dimension,

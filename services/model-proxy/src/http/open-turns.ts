@@ -17,7 +17,8 @@ export interface OpenTurns {
 /** Follows open turns, so that revocation ends them too (DESIGN section 8: open streams, within a second). */
 export function openTurns(gate: Pick<Gate, 'principals' | 'config'>): OpenTurns {
   const open = new Map<AbortController, Principal>();
-  gate.principals.onRevoked(({ tenant, keyId, principalId }) => {
+  gate.principals.onRevoked(({ tenant, keyId, principalId, ends }) => {
+    if (!ends) return;
     for (const [controller, principal] of open) {
       const same = principal.tenant === tenant && (principal.keyId === keyId || principal.id === principalId);
       if (same) controller.abort(new GatewayError('unauthenticated', 'The credential was revoked.'));
