@@ -1,5 +1,5 @@
 import type { Target } from '../catalog.ts';
-import type { FunctionTool, Tool } from '../chat/tools.ts';
+import type { FunctionTool, Tool, ToolChoice } from '../chat/tools.ts';
 import { asUnsupported } from '../fronts/failure.ts';
 import { frontOf } from '../fronts/index.ts';
 import type { Turn } from '../turn/turn.ts';
@@ -10,25 +10,58 @@ import type { RequestChanges } from '../wire/forward.ts';
  * The bytes of the request to a target. In the client's own dialect its body is forwarded with the least change; into
  * another dialect the neutral form is encoded, and what that dialect cannot say is refused before the call.
  */
-export function upstreamBody(turn: Turn, target: Target, tools: readonly Tool[]): Buffer {
+export function upstreamBody(turn: Turn, target: Target, visible: readonly Tool[]): Buffer {
   const { declaration } = target.provider;
+  const stubs = visible.length === 0 && declaration.wire === 'anthropic-messages' ? stubsOfHistory(turn) : [];
+  const tools = [...visible, ...stubs];
   const most = turn.model.spec.maxOutputTokens;
   const maxTokens = most !== undefined && (turn.facts.maxTokens ?? Number.POSITIVE_INFINITY) > most ? most : undefined;
   if (declaration.wire === turn.dialect) {
-    const changes = changesOf(turn, target, tools, maxTokens);
-    return forwardBytes(declaration, turn.bytes, turn.body, changes);
+    const changes = changesOf(turn, target, visible, maxTokens);
+    if (stubs.length === 0) return forwardBytes(declaration, turn.bytes, turn.body, changes);
+    changes.addTools = stubs;
+    return forwardBytes(declaration, turn.bytes, { ...turn.body, tool_choice: { type: 'none' } }, changes);
   }
   const request = turn.request ?? frontOf(turn.dialect).neutralRequest(turn);
+  const { toolChoice: _asked, ...rest } = request;
   const encoded = encodeRequestFor(declaration, {
-    ...request,
+    ...rest,
     model: target.model,
     messages: [...request.messages, ...turn.appended],
-    tools: [...tools],
+    tools,
+    ...choiceAmong(tools, stubs.length > 0 ? { type: 'none' } : request.toolChoice),
     streamUsage: true,
     ...(maxTokens === undefined ? {} : { sampling: { ...request.sampling, maxTokens } }),
   });
   if (encoded.unsupported.length > 0) throw asUnsupported(encoded.unsupported);
   return Buffer.from(JSON.stringify(encoded.body));
+}
+
+/**
+ * Anthropic refuses a history with tool calls in a request without tools. Where all are hidden, those that the history
+ * names stand as empty stubs that may not be chosen: the model has seen their names already.
+ */
+function stubsOfHistory(turn: Turn): FunctionTool[] {
+  const names = new Set(turn.facts.assistant.flatMap((message) => message.toolCalls.map((call) => call.name)));
+  for (const message of turn.appended) {
+    if (message.role !== 'assistant') continue;
+    for (const block of message.content) if (block.type === 'toolCall') names.add(block.name);
+  }
+  return [...names].map((name) => ({
+    type: 'function',
+    name,
+    description: 'Not available.',
+    parameters: { type: 'object' },
+  }));
+}
+
+/** A choice that names a hidden tool would make the provider refuse, and tell the client that it exists. */
+function choiceAmong(tools: readonly Tool[], choice: ToolChoice | undefined): { toolChoice?: ToolChoice } {
+  if (choice === undefined || tools.length === 0) return {};
+  const names = new Set(tools.map((tool) => (tool.type === 'mcp' ? '' : toolName(tool))));
+  if (choice.type === 'tool' && !names.has(choice.name)) return {};
+  if (choice.type === 'allowed' && !choice.names.every((name) => names.has(name))) return {};
+  return { toolChoice: choice };
 }
 
 function changesOf(turn: Turn, target: Target, tools: readonly Tool[], maxTokens: number | undefined): RequestChanges {
