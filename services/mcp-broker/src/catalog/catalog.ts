@@ -1,0 +1,138 @@
+import type { ToolServerSpec } from '@sallyport/custom-resources/tool-server';
+import type { Snapshot, SnapshotItem } from '@sallyport/peers/snapshot';
+import { exposedName, type Sha256 } from '@sallyport/turn';
+import type { Definition } from './definition.ts';
+import { type Listing, type Settled, settle } from './settle.ts';
+
+/** A ToolServer as the operator accepted it. */
+export interface Server {
+  readonly tenant: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly contentHash: string;
+  readonly spec: ToolServerSpec;
+}
+
+/** A tool that may be listed and called: enabled, with the definition in force. */
+export interface BrokerTool {
+  readonly server: Server;
+  readonly definition: Definition;
+  /** `<server>__<tool>`, collision-proof; what models and clients see. */
+  readonly exposedName: string;
+  /** read, write, egress or sensitive: the administrator's word. */
+  readonly toolClass: string;
+  readonly timeoutMs: number;
+}
+
+/** All tool servers and what they offer, in memory: nothing here waits for a server. */
+export interface Catalog {
+  servers(): Iterable<Server>;
+  server(tenant: string, name: string): Server | undefined;
+  /** What a server's last listing came to; undefined before the first. */
+  settled(uid: string): Settled | undefined;
+  /** Tools in force of a tenant, by exposed name in ascending order. */
+  tools(tenant: string): readonly BrokerTool[];
+  byExposedName(tenant: string, name: string): BrokerTool | undefined;
+  byIdentity(tenant: string, serverUid: string, tool: string): BrokerTool | undefined;
+  /** Takes in what a server offers. Ignored for a server that is gone. */
+  listed(uid: string, listing: Listing): void;
+  /** Called after ToolServers have changed. */
+  onChange(listener: () => void): void;
+}
+
+interface Index {
+  readonly sorted: readonly BrokerTool[];
+  readonly byName: ReadonlyMap<string, BrokerTool>;
+  readonly byIdentity: ReadonlyMap<string, BrokerTool>;
+}
+
+const NONE: Index = { sorted: [], byName: new Map(), byIdentity: new Map() };
+
+/** Follows ToolServer in the snapshot and joins it with what the servers themselves list. */
+export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sha256: Sha256): Catalog {
+  let servers = new Map<string, Server>();
+  const listings = new Map<string, Listing>();
+  const settled = new Map<string, { readonly of: Server; readonly listing: Listing; readonly to: Settled }>();
+  const indexes = new Map<string, Index>();
+  const listeners = new Set<() => void>();
+
+  const follow = () => {
+    servers = new Map(snapshot.items('ToolServer').map((item) => [item.uid, sameOrNew(servers.get(item.uid), item)]));
+    for (const uid of listings.keys()) {
+      if (servers.has(uid)) continue;
+      listings.delete(uid);
+      settled.delete(uid);
+    }
+    indexes.clear();
+    for (const listener of listeners) listener();
+  };
+  snapshot.onChange((kind) => {
+    if (kind === 'ToolServer') follow();
+  });
+  follow();
+
+  const settledOf = (server: Server): Settled | undefined => {
+    const listing = listings.get(server.uid);
+    if (!listing) return undefined;
+    const held = settled.get(server.uid);
+    if (held && held.of === server && held.listing === listing) return held.to;
+    const to = settle(server, listing);
+    settled.set(server.uid, { of: server, listing, to });
+    return to;
+  };
+
+  const indexOf = (tenant: string): Index => {
+    const held = indexes.get(tenant);
+    if (held) return held;
+    const tools: BrokerTool[] = [];
+    for (const server of servers.values()) {
+      if (server.tenant !== tenant) continue;
+      for (const one of settledOf(server)?.inForce ?? []) {
+        const { definition, toolClass, timeoutMs } = one;
+        tools.push({
+          server,
+          definition,
+          exposedName: exposedName(sha256, server.name, definition.name),
+          toolClass,
+          timeoutMs,
+        });
+      }
+    }
+    const sorted = tools.sort((a, b) => (a.exposedName < b.exposedName ? -1 : 1));
+    const index: Index = {
+      sorted,
+      byName: new Map(sorted.map((tool) => [tool.exposedName, tool])),
+      byIdentity: new Map(sorted.map((tool) => [`${tool.server.uid}\n${tool.definition.name}`, tool])),
+    };
+    if (tools.length > 0) indexes.set(tenant, index);
+    return index;
+  };
+
+  return {
+    servers: () => servers.values(),
+    server: (tenant, name) => [...servers.values()].find((one) => one.tenant === tenant && one.name === name),
+    settled(uid) {
+      const server = servers.get(uid);
+      return server && settledOf(server);
+    },
+    tools: (tenant) => (tenant === '' ? NONE : indexOf(tenant)).sorted,
+    byExposedName: (tenant, name) => indexOf(tenant).byName.get(name),
+    byIdentity: (tenant, serverUid, tool) => indexOf(tenant).byIdentity.get(`${serverUid}\n${tool}`),
+    listed(uid, listing) {
+      const server = servers.get(uid);
+      if (!server) return;
+      listings.set(uid, listing);
+      indexes.delete(server.tenant);
+    },
+    onChange: (listener) => void listeners.add(listener),
+  };
+}
+
+function sameOrNew(held: Server | undefined, item: SnapshotItem): Server {
+  if (held && held.contentHash === item.contentHash && held.generation === item.generation && held.name === item.name) {
+    return held;
+  }
+  const { tenant, name, uid, generation, contentHash } = item;
+  return { tenant, name, uid, generation, contentHash, spec: item.spec as ToolServerSpec };
+}

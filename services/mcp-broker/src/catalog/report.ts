@@ -1,0 +1,133 @@
+import type { Logger } from '@sallyport/chassis/log';
+import type { Component } from '@sallyport/chassis/process';
+import type { Client } from '@sallyport/chassis/rpc/client';
+import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import type { Catalog, Server } from './catalog.ts';
+import type { Attempt } from './refresh.ts';
+import type { Settled } from './settle.ts';
+
+const TIMEOUT_MS = 5_000;
+const SOON_MS = 100;
+const NAMED = 5;
+
+/** Tells the operator what is seen of tool servers. */
+export interface Reporter extends Component {
+  /** Something changed: report soon. */
+  soon(): void;
+  stop(): Promise<void>;
+}
+
+/** Reports every ToolServer at intervals (the operator keeps observations in memory only) and soon after each change. */
+export function reportServers(options: {
+  readonly client: Pick<Client<typeof SnapshotService>, 'report'>;
+  readonly catalog: Pick<Catalog, 'servers' | 'settled'>;
+  readonly attempt: (uid: string) => Attempt | undefined;
+  readonly reporter: string;
+  readonly intervalMs: number;
+  readonly log: Logger;
+}): Reporter {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  let sending: Promise<void> = Promise.resolve();
+  const send = async () => {
+    const observations = [...options.catalog.servers()].flatMap((server) => {
+      const attempt = options.attempt(server.uid);
+      return attempt ? [observationOf(server, attempt, options.catalog.settled(server.uid))] : [];
+    });
+    if (observations.length === 0) return;
+    try {
+      await options.client.report({ reporter: options.reporter, observations }, { timeoutMs: TIMEOUT_MS });
+    } catch (error) {
+      options.log.debug('What was seen of tool servers could not be reported', { error });
+    }
+  };
+  const after = (ms: number) => {
+    clearTimeout(timer);
+    if (stopped) return;
+    timer = setTimeout(() => {
+      sending = sending.then(send).finally(() => after(options.intervalMs));
+    }, ms);
+    timer.unref();
+  };
+  return {
+    name: 'tool server reports',
+    start: () => after(SOON_MS),
+    soon: () => after(SOON_MS),
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await sending;
+    },
+  };
+}
+
+type Status = 'True' | 'False' | 'Unknown';
+
+/** What is said of one server. */
+export function observationOf(server: Server, attempt: Attempt, settled: Settled | undefined) {
+  const { tenant, name, uid } = server;
+  const { error } = attempt;
+  const conditions = [
+    error === undefined
+      ? condition('Reachable', 'True', 'Listed', listedMessage(settled))
+      : condition(
+          'Reachable',
+          error.code === 'upstream_credentials' ? 'Unknown' : 'False',
+          reasonOf(error.code),
+          error.message,
+        ),
+    condition('CredentialsValid', ...credentials(server, error?.code)),
+  ];
+  if (settled) {
+    const { held } = settled;
+    conditions.push(
+      held.length > 0
+        ? condition(
+            'DefinitionDrift',
+            'True',
+            'DefinitionChanged',
+            `Held until spec.tools[].digest names the new definition: ${some(held)}.`,
+          )
+        : condition('DefinitionDrift', 'False', 'AsPinned', 'Every definition is the pinned one.'),
+    );
+  }
+  return {
+    kind: 'ToolServer',
+    tenant,
+    name,
+    uid,
+    generation: attempt.generation,
+    conditions,
+    statusJson: settled ? JSON.stringify({ tools: settled.status }) : '',
+  };
+}
+
+function credentials(server: Server, code: string | undefined): [Status, string, string] {
+  if (server.spec.credentials === undefined) return ['True', 'NotNeeded', 'No credential is declared.'];
+  if (code === 'upstream_credentials') return ['False', 'Refused', 'There is no credential, or the server refused it.'];
+  if (code === undefined) return ['True', 'Accepted', 'The server took the credential.'];
+  return ['Unknown', 'NotTried', 'The server could not be asked.'];
+}
+
+function listedMessage(settled: Settled | undefined): string {
+  const dropped = settled?.dropped ?? [];
+  const left =
+    dropped.length === 0 ? '' : ` Left out: ${some(dropped.map(({ name, reason }) => `${name} (${reason})`))}.`;
+  return `The server lists ${(settled?.status ?? []).length} tools.${left}`;
+}
+
+function some(names: readonly string[]): string {
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
+  return `${names.slice(0, NAMED).join(', ')}${more}`;
+}
+
+function reasonOf(code: string): string {
+  return code
+    .split('_')
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join('');
+}
+
+function condition(type: string, status: Status, reason: string, message: string) {
+  return { type, status, reason, message };
+}

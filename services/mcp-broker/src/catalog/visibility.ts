@@ -1,0 +1,21 @@
+import { type Access, matcher } from '@sallyport/peers/access';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { BrokerTool, Catalog } from './catalog.ts';
+
+/**
+ * The tools that a principal is authorised for: by AccessPolicy and by the scope of the key, nothing else. The state of a
+ * conversation never changes the list (MCP 2026-07-28 forbids it); it is enforced at the call.
+ */
+export function visibleTools(catalog: Pick<Catalog, 'tools'>, principal: Principal, access: Access): BrokerTool[] {
+  const may = toolFilter(principal, access);
+  return catalog.tools(principal.tenant).filter(may);
+}
+
+/** Tells whether a principal is authorised for a tool, which must be of its tenant. */
+export function toolFilter(principal: Principal, access: Access): (tool: BrokerTool) => boolean {
+  const scope = principal.tools.length === 0 ? () => true : matcher(principal.tools);
+  return ({ server, definition }) =>
+    server.tenant === principal.tenant &&
+    scope(`${server.name}/${definition.name}`) &&
+    access.allowsTool(server.name, definition.name);
+}

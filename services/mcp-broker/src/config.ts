@@ -1,0 +1,75 @@
+import { blocks, durationMs } from '@sallyport/chassis/config';
+import { z } from 'zod';
+
+const hostName = z
+  .string()
+  .regex(/^[a-z0-9.[\]:-]+$/, 'must be a host name in lower case, without scheme, port or path');
+
+/** Config of mcp-broker: one YAML file, read once. */
+export const configSchema = z.strictObject({
+  log: blocks.log,
+  tracing: blocks.tracing,
+  admin: blocks.admin,
+  http: blocks.listen,
+  grpc: blocks.listen,
+  tls: blocks.tls,
+  insecure: blocks.insecure,
+  drain: blocks.drain,
+  postgres: blocks.postgres,
+  peers: z.object({
+    operator: z.string(),
+    identity: z.string(),
+    vault: z.string(),
+    policy: z.string(),
+    audit: z.string(),
+    quarantine: z.string(),
+  }),
+  /** Directory of the fsynced spool: records that audit could not take yet. On a persistent volume. */
+  spoolDir: z.string().min(1),
+  spoolMaxBytes: z
+    .int()
+    .min(1_000_000)
+    .default(256 * 1024 * 1024),
+  /** Keeps the last snapshot, so that a restart while the operator is away can serve. */
+  snapshotCacheFile: z.string().optional(),
+  /** Secret (≥ 32 bytes of text) under which content is digested; the same for model-proxy and mcp-broker. */
+  digestKeyFile: z.string().min(1),
+  /** Refuses tool calls with side effects whose intent cannot be made durable (DESIGN section 7). */
+  auditRequired: z.boolean().default(true),
+  /** Where clients reach this gateway, without a slash at the end; absent: taken from the request's Host. */
+  publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+  /** Host names that requests may name in `Host`; absent: any. */
+  allowedHosts: z.array(hostName).optional(),
+  /** Origins of web pages that may call `/mcp`, besides the gateway's own. */
+  allowedOrigins: z.array(z.url()).default([]),
+  /** Issuers that the protected-resource metadata names. */
+  authorizationServers: z.array(z.url()).default([]),
+  catalog: z
+    .strictObject({
+      /** How often each tool server is listed anew. */
+      refreshInterval: durationMs.prefault('60s'),
+      /** How often what was seen is reported to the operator. */
+      reportInterval: durationMs.prefault('15s'),
+      listTimeout: durationMs.prefault('10s'),
+    })
+    .prefault({}),
+  request: z
+    .strictObject({
+      maxBytes: z
+        .int()
+        .min(1_000)
+        .default(4 * 1024 * 1024),
+      maxDepth: z.int().min(8).max(512).default(64),
+      /** Longest answer of a tool server, in bytes. */
+      maxResultBytes: z
+        .int()
+        .min(1_000)
+        .default(4 * 1024 * 1024),
+      /** Tools to a page of `tools/list`. */
+      pageSize: z.int().min(1).max(1_000).default(200),
+    })
+    .prefault({}),
+});
+
+/** Config as read. */
+export type Config = z.output<typeof configSchema>;

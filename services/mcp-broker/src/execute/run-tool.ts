@@ -1,0 +1,113 @@
+import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { escapeHandles, refusal } from '@sallyport/turn';
+import type { BrokerTool } from '../catalog/catalog.ts';
+import type { JsonObject } from '../catalog/definition.ts';
+import type { BrokerMetrics } from '../metrics.ts';
+import type { ToolAnswer } from '../upstream/connection.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { Misfit, SchemaCheck } from './schema-check.ts';
+import { boundArguments } from './value-bounds.ts';
+
+/** What running tools needs. */
+export interface ToolRunner {
+  readonly upstream: Pick<Upstream, 'call'>;
+  readonly metrics: BrokerMetrics;
+  readonly checks: (key: string, schema: JsonObject) => SchemaCheck;
+}
+
+/** A decided call. */
+export interface ToolRun {
+  readonly principal: Principal;
+  readonly tool: BrokerTool;
+  /** Parsed arguments with handles filled, and the same as JSON. */
+  readonly args: JsonObject;
+  readonly argumentsJson: string;
+  readonly signal: AbortSignal;
+}
+
+/** How a call went. */
+export interface RanTool {
+  readonly answer: ToolAnswer;
+  /** The answer as JSON of an MCP CallToolResult. */
+  readonly resultJson: string;
+  readonly latencyMs: number;
+  readonly credential: string;
+  readonly sizeBytes: number;
+  /** The words are the gate's own: the tool was not called, or what it gave does not fit its schema. */
+  readonly own: boolean;
+}
+
+/**
+ * Runs a decided call: arguments against the input schema, the call itself, the result against the output schema. Bad
+ * arguments and results that do not fit are error results, so that a model can adapt. Throws GatewayError where the tool
+ * gave no answer.
+ */
+export async function runTool(runner: ToolRunner, run: ToolRun): Promise<RanTool> {
+  const { tool, args } = run;
+  const { definition, server } = tool;
+  const startedAt = performance.now();
+  const misfit = checkArguments(runner, run);
+  if (misfit) return ownAnswer(`${refusal('invalid_arguments').text} ${misfit}`, 0, '');
+  try {
+    const { answer, credential } = await runner.upstream.call(server, definition, args, {
+      principal: run.principal,
+      signal: run.signal,
+      timeoutMs: tool.timeoutMs,
+    });
+    const latencyMs = performance.now() - startedAt;
+    runner.metrics.toolCalls.inc({ server: server.name, outcome: answer.isError ? 'error' : 'ok' });
+    runner.metrics.toolSeconds.observe({ server: server.name }, latencyMs / 1000);
+    const wrong = checkResult(runner, tool, answer);
+    if (wrong)
+      return ownAnswer(
+        `[upstream_invalid] The tool's answer does not fit its output schema. ${wrong}`,
+        latencyMs,
+        credential,
+      );
+    const resultJson = JSON.stringify(answer);
+    return { answer, resultJson, latencyMs, credential, sizeBytes: Buffer.byteLength(resultJson), own: false };
+  } catch (caught) {
+    const error = asGatewayError(caught);
+    runner.metrics.toolCalls.inc({ server: server.name, outcome: error.code });
+    if (error.code !== 'deadline_exceeded' || run.signal.aborted) throw error;
+    throw new GatewayError('upstream_timeout', `The tool did not answer within ${tool.timeoutMs} ms.`, {
+      cause: error,
+    });
+  }
+}
+
+function checkArguments(runner: ToolRunner, { tool, args, argumentsJson }: ToolRun): string | undefined {
+  try {
+    boundArguments(args, argumentsJson);
+    const misfit = runner.checks(`in:${tool.definition.digest}`, tool.definition.inputSchema)(args);
+    return misfit && placeOf(misfit);
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'invalid_request') return error.message;
+    throw error;
+  }
+}
+
+function checkResult(runner: ToolRunner, tool: BrokerTool, answer: ToolAnswer): string | undefined {
+  const { outputSchema, digest } = tool.definition;
+  if (outputSchema === undefined || answer.isError) return undefined;
+  if (answer.structuredContent === undefined) return 'It has no structured content.';
+  try {
+    const misfit = runner.checks(`out:${digest}`, outputSchema)(answer.structuredContent);
+    return misfit && placeOf(misfit);
+  } catch {
+    return 'It is too complex to be checked.';
+  }
+}
+
+// Pointers hold member names, which may be the text of whoever made the value: what looks like a handle is broken up.
+function placeOf({ pointer, keyword }: Misfit): string {
+  const place = escapeHandles(pointer.replace(/[^\x20-\x7e]/g, '?').slice(0, 200));
+  return `At ${place === '' ? 'the root' : place}: ${keyword}.`;
+}
+
+function ownAnswer(text: string, latencyMs: number, credential: string): RanTool {
+  const answer: ToolAnswer = { content: [{ type: 'text', text }], isError: true };
+  const resultJson = JSON.stringify(answer);
+  return { answer, resultJson, latencyMs, credential, sizeBytes: Buffer.byteLength(resultJson), own: true };
+}

@@ -1,0 +1,95 @@
+import { type Schema, Validator } from '@cfworker/json-schema';
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { JsonObject } from '../catalog/definition.ts';
+
+/** Where a value does not fit its schema: JSON pointer and the keyword that says so. */
+export interface Misfit {
+  readonly pointer: string;
+  readonly keyword: string;
+}
+
+/** Checks a value; undefined where it fits. Throws GatewayError `invalid_request` for a value that takes too long. */
+export type SchemaCheck = (value: unknown) => Misfit | undefined;
+
+/** Evaluations of a subschema in one check: schemas and values both come from elsewhere, and branches multiply. */
+const MAX_STEPS = 200_000;
+const MAX_KEPT = 4_000;
+
+// `pattern` and `format` run regular expressions written by a server over text written by a model, `uniqueItems` is
+// quadratic: either could hold this process for minutes. The server checks them itself; they guard nothing here.
+const LEFT_OUT = new Set(['pattern', 'format', 'uniqueItems', '$id', 'id', '$schema', '$anchor', '$dynamicAnchor']);
+const MAPS = new Set(['properties', '$defs', 'definitions', 'dependentSchemas']);
+const DATA = new Set(['enum', 'const', 'default', 'examples', 'required', 'dependentRequired']);
+
+class OutOfSteps extends Error {}
+
+/** Compiles schemas once by key (a definition's digest) and keeps the most recent. */
+export function schemaChecks(): (key: string, schema: JsonObject) => SchemaCheck {
+  const kept = new Map<string, SchemaCheck>();
+  return (key, schema) => {
+    const held = kept.get(key);
+    if (held) return held;
+    const check = compileSchema(schema);
+    if (kept.size >= MAX_KEPT) kept.delete(kept.keys().next().value as string);
+    kept.set(key, check);
+    return check;
+  };
+}
+
+/** Compiles a schema of JSON Schema 2020-12 whose references are local (`schemaFault` has seen to that). */
+export function compileSchema(schema: JsonObject): SchemaCheck {
+  let steps = 0;
+  // The validator reads this member of each subschema that it evaluates, which makes it a place to count.
+  const counter = {
+    enumerable: false,
+    get: () => {
+      if (++steps > MAX_STEPS) throw new OutOfSteps();
+      return undefined;
+    },
+  };
+  let validator: Validator | undefined;
+  try {
+    validator = new Validator(prepared(schema, counter) as Schema, '2020-12', true);
+  } catch {
+    // A schema that cannot be compiled says nothing: the server is the one to check.
+    return () => undefined;
+  }
+  const { validate } = validator;
+  return (value) => {
+    steps = 0;
+    try {
+      const { valid, errors } = validate.call(validator, value);
+      if (valid) return undefined;
+      // The last error is the innermost: it names the place, the others the way there.
+      const innermost = errors.at(-1);
+      return { pointer: (innermost?.instanceLocation ?? '#').slice(1), keyword: innermost?.keyword ?? 'schema' };
+    } catch (error) {
+      if (error instanceof OutOfSteps || error instanceof RangeError) {
+        throw new GatewayError('invalid_request', 'The value is too complex to be checked against its schema.');
+      }
+      // A reference into nowhere: as above, nothing is said of the value.
+      return undefined;
+    }
+  };
+}
+
+function prepared(value: unknown, counter: PropertyDescriptor): unknown {
+  if (Array.isArray(value)) return value.map((item) => prepared(item, counter));
+  if (typeof value !== 'object' || value === null) return value;
+  const from = value as JsonObject;
+  // Without the patterns nobody can say which members they covered, so what speaks of "all others" goes with them.
+  const open = Object.hasOwn(from, 'patternProperties');
+  const copy: Record<string, unknown> = {};
+  for (const [key, child] of Object.entries(from)) {
+    if (LEFT_OUT.has(key) || key === 'patternProperties') continue;
+    if (open && (key === 'additionalProperties' || key === 'unevaluatedProperties')) continue;
+    if (DATA.has(key)) copy[key] = child;
+    else if (MAPS.has(key) && typeof child === 'object' && child !== null) {
+      copy[key] = Object.fromEntries(
+        Object.entries(child).map(([name, schema]): [string, unknown] => [name, prepared(schema, counter)]),
+      );
+    } else copy[key] = prepared(child, counter);
+  }
+  Object.defineProperty(copy, '$recursiveAnchor', counter);
+  return copy;
+}

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { adminServer } from '@sallyport/chassis/admin';
+import { loadConfig, podFacts, tlsOf } from '@sallyport/chassis/config';
+import { createLogger } from '@sallyport/chassis/log';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import { postgres } from '@sallyport/chassis/postgres';
+import { run } from '@sallyport/chassis/process';
+import { rpcServer } from '@sallyport/chassis/rpc/server';
+import { startTracing, traceFields } from '@sallyport/chassis/tracing';
+import { accessCache } from '@sallyport/peers/access';
+import { credentialLeases } from '@sallyport/peers/credentials';
+import { watchSnapshot } from '@sallyport/peers/snapshot';
+import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
+import { followCatalog } from './catalog/catalog.ts';
+import { refreshCatalog } from './catalog/refresh.ts';
+import { reportServers } from './catalog/report.ts';
+import { connect } from './clients.ts';
+import { configSchema } from './config.ts';
+import { schemaChecks } from './execute/schema-check.ts';
+import { brokerMetrics } from './metrics.ts';
+import { CALLERS, toolService } from './server.ts';
+import { createPinStore, SCHEMA_VERSION } from './store.ts';
+import { createUpstream } from './upstream/upstream.ts';
+
+const SELF = 'mcp-broker';
+/** Kinds whose content is used, and kinds whose change empties a cache. */
+const KINDS = ['ToolServer', 'AccessPolicy', 'Limit'];
+
+run({
+  name: SELF,
+  async start(life) {
+    const config = loadConfig(configSchema);
+    const log = createLogger({ service: SELF, level: config.log.level, context: traceFields });
+    life.configure({ log, drain: config.drain });
+    const metrics = createMetrics(SELF);
+    const counted = brokerMetrics(metrics);
+    await life.use(await startTracing(config.tracing, SELF, log));
+    await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SELF } }));
+
+    const database = await life.use(postgres(config.postgres, { service: SELF, log, metrics }));
+    life.readiness.add('postgres', () => database.schemaReady(SCHEMA_VERSION));
+
+    const tls = tlsOf(config);
+    const { clients, component } = connect(config, { tls, self: SELF, log, metrics });
+    await life.use(component);
+    const { snapshotCacheFile: cacheFile } = config;
+    const snapshot = watchSnapshot({
+      client: clients.snapshot,
+      kinds: KINDS,
+      log,
+      ...(cacheFile ? { cacheFile } : {}),
+    });
+    const access = accessCache({ client: clients.access, snapshot });
+    const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+    const catalog = followCatalog(snapshot, sha256);
+    life.readiness.add('snapshot', () => snapshot.seen() || 'no snapshot was received yet');
+
+    const replica = podFacts().pod;
+    const credentials = await life.use(credentialLeases({ client: clients.credentials, log }));
+    const { maxResultBytes } = config.request;
+    const upstream = await life.use(createUpstream({ credentials, maxResultBytes, log }));
+    const reporter = reportServers({
+      client: clients.snapshot,
+      catalog,
+      attempt: (uid) => refresher.attempt(uid),
+      reporter: `${SELF}/${replica}`,
+      intervalMs: config.catalog.reportInterval,
+      log,
+    });
+    const refresher = refreshCatalog({
+      catalog,
+      upstream,
+      pins: createPinStore(database),
+      sha256,
+      metrics: counted,
+      log,
+      intervalMs: config.catalog.refreshInterval,
+      listTimeoutMs: config.catalog.listTimeout,
+      onListed: reporter.soon,
+    });
+    await life.use(refresher);
+    await life.use(reporter);
+    await life.use(snapshot);
+
+    const runner = { upstream, metrics: counted, checks: schemaChecks() };
+    await life.use(
+      rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS }).add(
+        ToolService,
+        toolService({ catalog, access, runner, revision: () => snapshot.revision('ToolServer') }),
+      ),
+    );
+  },
+});

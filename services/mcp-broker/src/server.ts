@@ -1,0 +1,106 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import type { AccessCache } from '@sallyport/peers/access';
+import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
+import { parseStrict } from '@sallyport/turn';
+import type { BrokerTool, Catalog } from './catalog/catalog.ts';
+import type { JsonObject } from './catalog/definition.ts';
+import { toolFilter, visibleTools } from './catalog/visibility.ts';
+import { runTool, type ToolRunner } from './execute/run-tool.ts';
+
+/** Who may call what, by the service's name in its certificate. */
+export const CALLERS = { 'sallyport.tools.v1.ToolService': ['model-proxy'] } as const;
+
+const MAX_DEPTH = 64;
+
+/** The brokered tools for the turn loop of model-proxy, which decides and records; here they are listed and run. */
+export function toolService(options: {
+  readonly catalog: Catalog;
+  readonly access: AccessCache;
+  readonly runner: ToolRunner;
+  readonly revision: () => string;
+}): ServiceImpl<typeof ToolService> {
+  const { catalog, access, runner } = options;
+  return {
+    async listTools(request, context) {
+      const principal = principalOf(request);
+      const allowed = visibleTools(catalog, principal, await access.accessOf(principal, context.signal));
+      const wanted = new Set(request.servers);
+      const tools = allowed.filter((tool) => wanted.size === 0 || wanted.has(tool.server.name));
+      return {
+        tools: tools.map(wireTool),
+        unavailable: request.servers.filter((name) => {
+          const server = catalog.server(principal.tenant, name);
+          return server !== undefined && catalog.settled(server.uid) === undefined;
+        }),
+        revision: options.revision(),
+      };
+    },
+    async execute(request, context) {
+      const principal = principalOf(request);
+      const { tool: ref } = request;
+      const tool = ref && catalog.byIdentity(principal.tenant, ref.serverUid, ref.name);
+      const allowed = tool && toolFilter(principal, await access.accessOf(principal, context.signal))(tool);
+      if (!ref || ref.kind !== ToolRef_Kind.BROKERED || !tool || !allowed) {
+        throw new GatewayError('not_found', 'There is no such tool.');
+      }
+      // What was decided was another definition than the one in force: whoever decided must look again.
+      if (ref.digest !== tool.definition.digest) {
+        throw new GatewayError('conflict', 'The definition of this tool has changed.');
+      }
+      const { argumentsJson } = request;
+      const args = readArguments(argumentsJson);
+      const ran = await runTool(runner, { principal, tool, args, argumentsJson, signal: context.signal });
+      return {
+        resultJson: ran.resultJson,
+        isError: ran.answer.isError,
+        latencyMs: ran.latencyMs,
+        credentialReference: ran.credential,
+        sizeBytes: ran.sizeBytes,
+      };
+    },
+  };
+}
+
+/** A tool's identity as policy and records know it. */
+export function refOf({ server, definition }: BrokerTool) {
+  return {
+    kind: ToolRef_Kind.BROKERED,
+    server: server.name,
+    serverUid: server.uid,
+    owner: '',
+    name: definition.name,
+    digest: definition.digest,
+  };
+}
+
+function wireTool(tool: BrokerTool) {
+  const { definition } = tool;
+  return {
+    ref: refOf(tool),
+    exposedName: tool.exposedName,
+    title: definition.title ?? '',
+    description: definition.description ?? '',
+    inputSchemaJson: JSON.stringify(definition.inputSchema),
+    outputSchemaJson: definition.outputSchema === undefined ? '' : JSON.stringify(definition.outputSchema),
+    toolClass: tool.toolClass,
+  };
+}
+
+function principalOf(request: { readonly principal?: Principal | undefined }): Principal {
+  const { principal } = request;
+  if (!principal || principal.tenant === '') throw new GatewayError('invalid_request', 'A principal is needed.');
+  return principal;
+}
+
+function readArguments(json: string): JsonObject {
+  try {
+    const value = parseStrict(json === '' ? '{}' : json, { maxDepth: MAX_DEPTH });
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  } catch {
+    // Said below, together with JSON that is no object.
+  }
+  throw new GatewayError('invalid_request', 'The arguments are not a JSON object.');
+}

@@ -1,0 +1,175 @@
+import {
+  Client,
+  type FetchLike,
+  ProtocolError,
+  SdkError,
+  SdkHttpError,
+  StreamableHTTPClientTransport,
+} from '@modelcontextprotocol/client';
+import { asGatewayError, GatewayError, isErrorCode } from '@sallyport/chassis/errors';
+import { z } from 'zod';
+import type { Definition, JsonObject } from '../catalog/definition.ts';
+import { MAX_TOOLS } from '../catalog/definition.ts';
+import { BROKEN_STREAM } from './ended-stream.ts';
+
+/** What a tool gave back, as an MCP CallToolResult without `_meta`. */
+export interface ToolAnswer {
+  readonly content: readonly JsonObject[];
+  readonly structuredContent?: unknown;
+  readonly isError: boolean;
+}
+
+/** A client that has shaken hands with a tool server, on whichever line of MCP the server speaks. */
+export interface Connection {
+  /** The server keeps a session: it must not be shared between principals. */
+  readonly stateful: boolean;
+  /** Raw definitions of all pages. */
+  list(signal: AbortSignal, timeoutMs: number): Promise<unknown[]>;
+  call(definition: Definition, args: JsonObject, signal: AbortSignal, timeoutMs: number): Promise<ToolAnswer>;
+  /** Ends the session once nothing is under way. */
+  close(): Promise<void>;
+}
+
+const MAX_PAGES = 64;
+/** The signal ends a call first; this only keeps the client's own 60 s from doing so. */
+const CLIENT_LEAD_MS = 5_000;
+const page = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.string().optional() });
+
+/** Connects: asks by `server/discover` first and falls back to `initialize`. Nothing is offered that a server could ask for. */
+export async function connectTo(
+  url: string,
+  fetch: FetchLike,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<Connection> {
+  const client = new Client(
+    { name: 'sallyport', version: '0.1.0' },
+    {
+      capabilities: {},
+      versionNegotiation: { mode: 'auto' },
+      inputRequired: { autoFulfill: false },
+      // Schemas of strangers are not compiled into functions here; results are checked by our own bounded check.
+      jsonSchemaValidator: {
+        getValidator: () => (input) => ({ valid: true, data: input as never, errorMessage: undefined }),
+      },
+    },
+  );
+  const transport = new StreamableHTTPClientTransport(new URL(url), {
+    fetch,
+    reconnectionOptions: {
+      initialReconnectionDelay: 200,
+      maxReconnectionDelay: 2_000,
+      reconnectionDelayGrowFactor: 2,
+      maxRetries: 3,
+    },
+  });
+  try {
+    await client.connect(transport, { signal, timeout: timeoutMs + CLIENT_LEAD_MS });
+  } catch (error) {
+    await transport.close().catch(() => undefined);
+    throw upstreamError(error, signal);
+  }
+  let busy = 0;
+  let closing = false;
+  const end = async () => {
+    if (transport.sessionId !== undefined) await transport.terminateSession().catch(() => undefined);
+    await client.close().catch(() => undefined);
+  };
+  const whileBusy = async <T>(work: () => Promise<T>): Promise<T> => {
+    busy++;
+    try {
+      return await work();
+    } finally {
+      busy--;
+      if (closing && busy === 0) void end();
+    }
+  };
+  const list: Connection['list'] = async (ending, ms) => {
+    const tools: unknown[] = [];
+    let cursor: string | undefined;
+    try {
+      for (let pages = 0; pages < MAX_PAGES && tools.length <= MAX_TOOLS; pages++) {
+        const params = cursor === undefined ? {} : { cursor };
+        const timeout = ms + CLIENT_LEAD_MS;
+        const answer = await client.request({ method: 'tools/list', params }, page, { signal: ending, timeout });
+        tools.push(...answer.tools);
+        cursor = answer.nextCursor;
+        if (cursor === undefined) break;
+      }
+    } catch (error) {
+      throw upstreamError(error, ending);
+    }
+    return tools;
+  };
+  const call: Connection['call'] = async (definition, args, ending, ms) => {
+    const { name, inputSchema } = definition;
+    // The definition tells the client which arguments this revision mirrors into headers.
+    const toolDefinition = { name, inputSchema: inputSchema as { type: 'object' } };
+    const timeout = ms + CLIENT_LEAD_MS;
+    try {
+      const answer = await client.callTool(
+        { name, arguments: args },
+        { signal: ending, timeout, maxTotalTimeout: timeout, toolDefinition },
+      );
+      return {
+        content: answer.content as unknown as JsonObject[],
+        ...(answer.structuredContent === undefined ? {} : { structuredContent: answer.structuredContent }),
+        isError: answer.isError === true,
+      };
+    } catch (error) {
+      if (error instanceof ProtocolError && error.code !== BROKEN_STREAM) {
+        // The server's refusal of the call. Its words are content like any result's, and are decided as such.
+        return { content: [{ type: 'text', text: error.message }], isError: true };
+      }
+      throw upstreamError(error, ending);
+    }
+  };
+  return {
+    stateful: transport.sessionId !== undefined,
+    list: (...args) => whileBusy(() => list(...args)),
+    call: (...args) => whileBusy(() => call(...args)),
+    async close() {
+      closing = true;
+      if (busy === 0) await end();
+    },
+  };
+}
+
+/** True where the server no longer knows the session: nothing was run, so the call may be made anew. */
+export function isLostSession(error: unknown): boolean {
+  return error instanceof GatewayError && error.details?.lostSession === true;
+}
+
+function upstreamError(caught: unknown, signal: AbortSignal): GatewayError {
+  if (signal.aborted && signal.reason instanceof GatewayError) return signal.reason;
+  if (caught instanceof GatewayError) return caught;
+  for (let cause = causeOf(caught), depth = 0; cause !== undefined && depth < 5; cause = causeOf(cause), depth++) {
+    if (cause instanceof GatewayError) return cause;
+  }
+  if (caught instanceof ProtocolError) {
+    const code = (caught.data as { code?: unknown } | undefined)?.code;
+    const known =
+      caught.code === BROKEN_STREAM && typeof code === 'string' && isErrorCode(code) ? code : 'upstream_error';
+    return new GatewayError(
+      known,
+      caught.code === BROKEN_STREAM ? caught.message : 'The tool server refused the request.',
+      { cause: caught },
+    );
+  }
+  if (caught instanceof SdkHttpError) {
+    const { status } = caught;
+    return new GatewayError('upstream_error', `The tool server answered with status ${status}.`, {
+      cause: caught,
+      details: { status, ...(status === 404 ? { lostSession: true } : {}) },
+    });
+  }
+  if (caught instanceof SdkError || caught instanceof SyntaxError || caught instanceof z.ZodError) {
+    return new GatewayError('upstream_invalid', 'The tool server does not answer as MCP says.', { cause: caught });
+  }
+  if (signal.aborted) return asGatewayError(signal.reason);
+  return new GatewayError('upstream_error', 'The tool server cannot be reached or broke off.', { cause: caught });
+}
+
+function causeOf(error: unknown): unknown {
+  return (error as { cause?: unknown } | undefined)?.cause;
+}

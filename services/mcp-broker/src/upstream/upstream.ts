@@ -1,0 +1,155 @@
+import { withTimeout } from '@sallyport/chassis/deadline';
+import { outbound } from '@sallyport/chassis/http/fetch';
+import type { Logger } from '@sallyport/chassis/log';
+import { urlGuard } from '@sallyport/chassis/net/guard';
+import type { Component } from '@sallyport/chassis/process';
+import type { Credentials } from '@sallyport/peers/credentials';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { Server } from '../catalog/catalog.ts';
+import type { Definition, JsonObject } from '../catalog/definition.ts';
+import { type CallScope, callScope } from './call-scope.ts';
+import { type Connection, connectTo, isLostSession, type ToolAnswer } from './connection.ts';
+import { guardedFetch } from './guarded-fetch.ts';
+
+/** Calls tool servers. */
+export interface Upstream extends Component {
+  /** Raw definitions of all that a server offers. Throws GatewayError. */
+  list(server: Server, principal: Principal, signal: AbortSignal, timeoutMs: number): Promise<unknown[]>;
+  /** Makes one call. Throws GatewayError where there is no answer of the tool. */
+  call(
+    server: Server,
+    definition: Definition,
+    args: JsonObject,
+    for_: { readonly principal: Principal; readonly signal: AbortSignal; readonly timeoutMs: number },
+  ): Promise<{ readonly answer: ToolAnswer; readonly credential: string }>;
+  /** Closes connections to servers that are gone or changed. */
+  keepOnly(servers: Iterable<Server>): void;
+  stop(): Promise<void>;
+}
+
+interface Line {
+  readonly server: Server;
+  readonly open: (key: string) => Promise<Connection>;
+  readonly drop: (key: string) => void;
+  readonly close: () => Promise<void>;
+}
+
+const CONNECT_MS = 5_000;
+const MAX_SESSIONS = 64;
+const SHARED = '';
+
+/** Makes the upstream side: a pool of connections a ToolServer, a session a principal where the server keeps sessions. */
+export function createUpstream(options: {
+  readonly credentials: Pick<Credentials, 'lease' | 'drop'>;
+  readonly maxResultBytes: number;
+  readonly log: Logger;
+}): Upstream {
+  const lines = new Map<string, Line>();
+
+  const lineTo = (server: Server): Line => {
+    const held = lines.get(server.uid);
+    if (held && held.server.contentHash === server.contentHash) return held;
+    if (held) void held.close();
+    const line = openLine(server, options);
+    lines.set(server.uid, line);
+    return line;
+  };
+
+  return {
+    name: 'tool servers',
+    async list(server, principal, signal, timeoutMs) {
+      const line = lineTo(server);
+      const scope: CallScope = { principal, signal: withTimeout(signal, timeoutMs), credential: '' };
+      return await callScope.run(scope, async () => {
+        try {
+          const connection = await line.open(SHARED);
+          return await connection.list(scope.signal, timeoutMs);
+        } catch (error) {
+          // Whatever went wrong, the next listing shakes hands anew: the server may speak another line of MCP by then.
+          line.drop(SHARED);
+          throw error;
+        }
+      });
+    },
+    async call(server, definition, args, { principal, signal, timeoutMs }) {
+      const line = lineTo(server);
+      const scope: CallScope = { principal, signal: withTimeout(signal, timeoutMs), credential: '' };
+      return await callScope.run(scope, async () => {
+        const shared = await line.open(SHARED);
+        const key = shared.stateful ? `${principal.tenant}\n${principal.id}` : SHARED;
+        const once = async () => {
+          const connection = key === SHARED ? await line.open(SHARED) : await line.open(key);
+          return await connection.call(definition, args, scope.signal, timeoutMs);
+        };
+        try {
+          return { answer: await once(), credential: scope.credential };
+        } catch (error) {
+          if (!isLostSession(error)) throw error;
+          line.drop(key);
+          return { answer: await once(), credential: scope.credential };
+        }
+      });
+    },
+    keepOnly(servers) {
+      const hashes = new Map([...servers].map((server) => [server.uid, server.contentHash]));
+      for (const [uid, line] of lines) {
+        if (hashes.get(uid) === line.server.contentHash) continue;
+        lines.delete(uid);
+        void line.close();
+      }
+    },
+    async stop() {
+      await Promise.all([...lines.values()].map((line) => line.close()));
+      lines.clear();
+    },
+  };
+}
+
+function openLine(server: Server, options: Parameters<typeof createUpstream>[0]): Line {
+  const { allowPrivateNetwork, remote } = server.spec;
+  const pool = outbound({
+    guard: urlGuard({ allowPrivate: allowPrivateNetwork, allowHttp: allowPrivateNetwork }),
+    timeouts: { connectMs: CONNECT_MS, headersMs: 60_000, bodyIdleMs: 60_000 },
+  });
+  const fetch = guardedFetch(server, { ...options, outbound: pool });
+  const connections = new Map<string, Promise<Connection>>();
+  const close = (connection: Promise<Connection>) => {
+    connection.then((one) => one.close()).catch(() => undefined);
+  };
+  const drop = (key: string) => {
+    const held = connections.get(key);
+    connections.delete(key);
+    if (held) close(held);
+  };
+  return {
+    server,
+    open(key) {
+      const held = connections.get(key);
+      if (held) {
+        // Most recently used last, so that the first is the one to give up.
+        connections.delete(key);
+        connections.set(key, held);
+        return held;
+      }
+      for (const oldest of connections.keys()) {
+        if (connections.size < MAX_SESSIONS) break;
+        if (oldest !== SHARED) drop(oldest);
+      }
+      const scope = callScope.getStore() as CallScope;
+      // Several calls may wait for one handshake, so it does not end with the first of them.
+      const timeoutMs = CONNECT_MS * 2;
+      const own: CallScope = { principal: scope.principal, signal: withTimeout(undefined, timeoutMs), credential: '' };
+      const opening = callScope.run(own, () => connectTo(remote.url, fetch, own.signal, timeoutMs));
+      connections.set(key, opening);
+      opening.catch(() => {
+        if (connections.get(key) === opening) connections.delete(key);
+      });
+      return opening;
+    },
+    drop,
+    async close() {
+      for (const key of [...connections.keys()]) drop(key);
+      await pool.stop();
+    },
+  };
+}
