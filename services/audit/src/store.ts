@@ -51,7 +51,8 @@ export interface RecordStore {
   recordsOf(tenant: string, trajectory: string, limit: number): Promise<StoredRecord[]>;
 }
 
-// Kinds by number in proto: 1 model call, 2 intent, 3 outcome, 4 refusal, 5 quarantine.
+// Kinds by number in proto: 1 model call, 2 intent, 3 outcome, 4 refusal, 5 quarantine, 7 refused before any step.
+// A call that only reads has no intent of its own, one without an answer has no outcome: the intent's id counts once.
 const TOTALS = `r.trajectory as id,
   (array_agg(r.principal_id order by r.started_at, r.id))[1] as principal_id,
   (array_agg(r.user_id order by r.started_at, r.id))[1] as user_id,
@@ -59,9 +60,9 @@ const TOTALS = `r.trajectory as id,
   (extract(epoch from min(r.started_at)) * 1000)::float8 as started_at_ms,
   (extract(epoch from max(r.started_at)) * 1000 + coalesce(max(r.duration_ms) filter (where r.started_at = l.last), 0))::float8
     as last_at_ms,
-  count(*) filter (where r.kind <> 3)::float8 as steps,
+  count(distinct (r.turn, r.step)) filter (where r.kind between 1 and 5)::float8 as steps,
   count(*) filter (where r.kind = 1)::float8 as model_calls,
-  count(*) filter (where r.kind = 2 or (r.kind = 3 and r.intent_id is null))::float8 as tool_calls,
+  count(distinct coalesce(r.intent_id, r.id)) filter (where r.kind in (2, 3))::float8 as tool_calls,
   count(*) filter (where r.kind in (4, 7))::float8 as refusals,
   count(*) filter (where r.kind = 5)::float8 as quarantines,
   coalesce(sum(r.input_tokens) filter (where r.kind = 1), 0)::float8 as input_tokens,

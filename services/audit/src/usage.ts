@@ -71,7 +71,7 @@ const TOTALS = `count(*) filter (where r.kind in (1, 7))::float8 as requests,
   coalesce(sum(r.cache_read_tokens) filter (where r.kind = 1), 0)::float8 as cache_read_tokens,
   coalesce(sum(r.cost_nano_usd) filter (where r.kind = 1), 0)::float8 as cost_nano_usd,
   count(*) filter (where r.kind = 1 and r.cost_nano_usd is null)::float8 as unpriced,
-  count(*) filter (where r.kind = 2 or (r.kind = 3 and r.intent_id is null))::float8 as tool_calls`;
+  count(distinct coalesce(r.intent_id, r.id)) filter (where r.kind in (2, 3))::float8 as tool_calls`;
 
 /** Answers a question about use within the tenant. */
 export async function usageOf(postgres: Postgres, question: UsageQuestion): Promise<UsageTotals[]> {

@@ -69,6 +69,7 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
   demo: ({ secrets }) => ({ keyFile: secrets.text('demo-provider-key') }),
   'mcp-broker': (facts, instance) => ({
     peers: peers(facts, 'operator', 'identity', 'vault', 'policy', 'audit', 'quarantine'),
+    publicUrl: facts.endpoint,
     spoolDir: spool(facts, instance),
     digestKeyFile: facts.secrets.text('digest-key'),
     snapshotCacheFile: cache(facts, instance),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { repository } from './service-process.ts';
+import { repository } from './repository.ts';
 
 const table = z.strictObject({
   routes: z.array(z.strictObject({ path: z.string().regex(/^(\/[\w.-]+)+$/), service: z.string().min(1) })).min(1),

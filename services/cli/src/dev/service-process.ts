@@ -5,10 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '@sallyport/chassis/log';
 import { endProcess } from './processes.ts';
+import { repository } from './repository.ts';
 import type { Instance } from './topology.ts';
-
-/** The root of the repository. */
-export const repository = fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, '');
 
 const LEASH = fileURLToPath(new URL('./leash.ts', import.meta.url));
 const READY_MS = 60_000;

@@ -10,10 +10,11 @@ import { type DemoKeys, generatedKeys } from './demo-key.ts';
 import { type Front, startFront } from './front.ts';
 import { openPortBook, releasePorts } from './ports.ts';
 import { type LocalPostgres, startPostgres } from './postgres.ts';
+import { migrationsOf } from './repository.ts';
 import { expandResources } from './resources.ts';
 import { readRoutes } from './routes.ts';
 import { openSecrets } from './secrets.ts';
-import { repository, type ServiceProcess, serviceProcess, turnLog } from './service-process.ts';
+import { type ServiceProcess, serviceProcess, turnLog } from './service-process.ts';
 import { type Instance, type InstancePorts, instanceNames, type ServiceName, services } from './topology.ts';
 
 /** What a suite is made of. */
@@ -152,7 +153,7 @@ async function assemble(
       .filter(({ database }) => database)
       .map(({ name }) => ({
         name,
-        dir: join(repository, 'services', name, 'src', 'migrations'),
+        dir: migrationsOf(name),
         password: secrets.value(passwordName(name)),
       })),
   });

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CommandError } from './arguments.ts';
+import type { InstancePorts } from './dev/topology.ts';
+
+/** What `make dev` writes down about itself, in `DATA/dev.json`. */
+export interface DevFile {
+  readonly endpoint: string;
+  readonly key: string;
+  readonly adminKey: string;
+  readonly pid: number;
+  readonly ports: Readonly<Record<string, InstancePorts>>;
+}
+
+/** GETs from the admin API; throws CommandError with the server's own words when it does not answer 200. */
+export type AdminGet = (path: string, query?: Readonly<Record<string, string>>) => Promise<unknown>;
+
+const TIMEOUT_MS = 30_000;
+
+/** Opens the admin API of `--endpoint` with `--key`, or of the suite whose data folder is `--data`. */
+export function adminClient(options: {
+  endpoint?: string | undefined;
+  key?: string | undefined;
+  data: string;
+}): AdminGet {
+  const { endpoint, key } = connectionOf(options);
+  return async (path, query = {}) => {
+    const url = new URL(`${endpoint.replace(/\/+$/, '')}/admin/v1/${path}`);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    const response = await fetch(url, {
+      headers: { authorization: `Bearer ${key}`, accept: 'application/json' },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    }).catch((error: unknown) => {
+      throw new CommandError(`${endpoint} does not answer (${((error as Error).cause as Error)?.message ?? error})`, 1);
+    });
+    const text = await response.text();
+    if (response.status !== 200) throw new CommandError(`${response.status} ${reasonIn(text)}`, 1);
+    return JSON.parse(text);
+  };
+}
+
+function connectionOf(options: { endpoint?: string | undefined; key?: string | undefined; data: string }) {
+  if (options.endpoint !== undefined && options.key !== undefined) {
+    return { endpoint: options.endpoint, key: options.key };
+  }
+  const file = join(options.data, 'dev.json');
+  let dev: DevFile;
+  try {
+    dev = JSON.parse(readFileSync(file, 'utf8')) as DevFile;
+  } catch {
+    throw new CommandError(`${file} is not there: start make dev, or give --endpoint and --key`, 1);
+  }
+  return { endpoint: options.endpoint ?? dev.endpoint, key: options.key ?? dev.adminKey };
+}
+
+function reasonIn(body: string): string {
+  try {
+    const { error, detail, title } = JSON.parse(body) as Record<string, unknown>;
+    const said = typeof error === 'object' && error !== null ? (error as { message?: unknown }).message : undefined;
+    return String(said ?? detail ?? title ?? body);
+  } catch {
+    return body.slice(0, 300);
+  }
+}

@@ -1,0 +1,19 @@
+/** What `sallyport help` prints. */
+export const usageText = `sallyport: the gate that an agent's whole turn passes
+
+  sallyport dev [--port 4180] [--data .sallyport] [--resources deploy/local]
+      runs the whole suite here, with a Postgres of its own
+  sallyport trajectory list [--limit 20] [--json]
+  sallyport trajectory show <id> | --last [--json]
+      a run as a story: who, each step, what was decided and why
+  sallyport get [kind] [name] [--json]
+      resources and how each is doing
+  sallyport lint <file or folder>…
+      what is wrong with resources, before they are applied; exits 1 when anything is
+  sallyport migrate --config FILE
+      brings the schema of every service up to date
+  sallyport certificates --dir DIR [--namespace NAMESPACE]
+      makes a CA and one certificate a service, where missing or near their end
+
+trajectory and get ask the suite of --data (default .sallyport), or the one at --endpoint with --key.
+`;
