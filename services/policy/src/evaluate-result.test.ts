@@ -56,6 +56,16 @@ describe('results', () => {
       { said: 'allow/allow', integrity: 'untrusted' },
     ],
     [
+      'a rule that holds and trusts, and a default that does not',
+      { resources: [results([trust('result.from == "boss"'), { name: 'u', action: 'Allow' }])] },
+      { said: 'allow/allow', integrity: 'trusted' },
+    ],
+    [
+      'a rule that trusts in one policy and none in another',
+      { resources: [results([trust()]), { ...results([{ name: 'u', action: 'Allow' }]), name: 'o' }] },
+      { said: 'allow/allow', integrity: 'untrusted' },
+    ],
+    [
       'a quarantine',
       { resources: [results([read()])] },
       { said: 'quarantine/quarantine', integrity: 'untrusted', asked: 'reader' },

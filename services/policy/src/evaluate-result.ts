@@ -5,7 +5,7 @@ import { type Label, label, untrusted } from '@sallyport/turn/label';
 import { resolveAccess } from './access.ts';
 import { noSnapshot, refusal, type Setting, type ToolDecision } from './evaluate.ts';
 import { type RuleValues, ruleValue } from './rules/expression.ts';
-import { evaluate, unusable } from './rules/outcomes.ts';
+import { counting, unusable } from './rules/outcomes.ts';
 import { BUILTIN, isRefused, type KnownTool, knowTool, type ToolRefFields } from './rules/tool.ts';
 import { principalValue, readJson, toolValue } from './rules/values.ts';
 import type { TenantRules } from './snapshot/tenant.ts';
@@ -35,8 +35,8 @@ export interface ResultDecision {
 }
 
 /**
- * Decides a result. Every rule that holds counts and the strictest wins: Deny, then Quarantine, then Allow. It is
- * trusted only if all rules that allow it say so. Without a rule it is allowed and untrusted; a rule that fails denies.
+ * Decides a result. Every rule that holds counts (see `counting`) and the strictest wins: Deny, then Quarantine, then
+ * Allow. It is trusted only if all rules that allow it say so. Without a rule it is allowed and untrusted; a rule that fails denies.
  */
 export function decideResult(request: ResultFields, setting: Setting): ResultDecision {
   const { snapshot, posture } = setting;
@@ -68,12 +68,11 @@ function decideByRules(
   for (const policy of tool.policies) {
     const mode = policy.mode ?? posture;
     if (policy.unusable) outcomes.push(unusable(policy));
-    for (const rule of policy.results) {
-      const holds = evaluate(rule.when, values);
-      if (holds === undefined) {
+    for (const { rule, failed } of counting(policy.results, values)) {
+      if (failed) {
         const reason = 'The rule could not be evaluated, so the result is withheld.';
         outcomes.push({ verdict: 'deny', mode, rule: rule.id, reason });
-      } else if (holds) {
+      } else {
         matched.push({ rule, mode });
         outcomes.push(outcomeOf(rule, mode, rules));
       }

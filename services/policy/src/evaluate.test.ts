@@ -233,6 +233,26 @@ describe('rules', () => {
     expect(await said('call', { resources, args, origins, principal: { tags: ['x'] } })).toBe(expected);
   });
 
+  it.each<[string, string, unknown[]]>([
+    ['a rule that holds', 'allow/allow', [rule('Allow', 'args.a == 1'), rule('Deny', undefined, 'd')]],
+    ['the default where none holds', 'deny/deny', [rule('Allow', 'args.a == 2'), rule('Deny', undefined, 'd')]],
+    ['the stricter of two that hold', 'deny/deny', [rule('Allow', 'args.a == 1'), rule('Deny', 'args.a < 2', 'd')]],
+    ['one that fails', 'deny/deny', [rule('Allow', 'args.x == 1'), rule('Allow', undefined, 'd')]],
+    ['the stricter of two defaults', 'deny/deny', [rule('Allow'), rule('Deny', 'true', 'd')]],
+  ])('[policy:default-rule] of the rules of a policy, in any order, %s decides: %s', async (_, expected, calls) => {
+    for (const ordered of [calls, [...calls].reverse()]) {
+      const resources = [toolPolicy('p', { mode: 'Enforce', calls: ordered })];
+      expect(await said('call', { resources, args: '{"a":1}', context: 'untrusted' })).toBe(expected);
+    }
+  });
+
+  it('a default that hides gives way, in lists, to a rule over arguments that may allow', async () => {
+    const calls = [rule('Allow', 'args.a == 1'), rule('Hide', undefined, 'd')];
+    const resources = [toolPolicy('p', { mode: 'Enforce', calls })];
+    expect(await said('list', { resources })).toBe('allow/allow');
+    expect(await said('call', { resources, args: '{"a":2}' })).toBe('hide/hide');
+  });
+
   it('a hidden tool is hidden in lists and unknown when it is called', async () => {
     const resources = [toolPolicy('p', { mode: 'Enforce', calls: [rule('Hide')] })];
     expect(await said('list', { resources })).toBe('hide/hide');
@@ -269,6 +289,14 @@ describe('rules', () => {
             ({ action, when, mode }) =>
               acts(mode) && (when === 'args.none == 1' || (action !== 'Allow' && when !== 'false')),
           );
+          const merged = (order: typeof rules) =>
+            toolPolicy('one', {
+              mode: 'Enforce',
+              calls: order.map(({ action, when }, i) => rule(action, when, `r${i}`)),
+            });
+          const together = await decide('call', { ...given, resources: [merged(rules)] });
+          const reversed = await decide('call', { ...given, resources: [merged([...rules].reverse())] });
+          expect(reversed.enforced).toBe(together.enforced);
           if (refuses) expect(['deny', 'hide']).toContain(decision.enforced);
         },
       ),

@@ -51,7 +51,7 @@ interface Case {
 
 /**
  * Decides the calls of one model message, in order. First what no mode relaxes: the tool is known, its definition the
- * reviewed one, the principal authorised, the arguments readable. Then every rule of every ToolPolicy that selects the
+ * reviewed one, the principal authorised, the arguments readable. Then the rules of every ToolPolicy that selects the
  * tool, and the built-in rules on side effects, which give way to an explicit Allow; the strictest wins.
  */
 export function decideCalls(

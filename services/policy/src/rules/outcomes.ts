@@ -14,16 +14,33 @@ export interface CallOutcomes {
 
 const FAILED = 'The rule could not be evaluated, so this is refused.';
 
-/** Asks every rule on calls of every policy: order does not matter, `combine` lets the strictest win. */
+/**
+ * The rules of a policy that count: those whose condition holds, or fails; where none does, those without a condition,
+ * which are the policy's default. The order in which rules stand decides nothing.
+ */
+export function counting<R extends { readonly when: When }>(
+  rules: readonly R[],
+  values: RuleValues,
+): { readonly rule: R; readonly failed: boolean }[] {
+  const found: { readonly rule: R; readonly failed: boolean }[] = [];
+  for (const rule of rules) {
+    if (rule.when === undefined) continue;
+    const holds = evaluate(rule.when, values);
+    if (holds !== false) found.push({ rule, failed: holds === undefined });
+  }
+  if (found.length > 0) return found;
+  return rules.filter((rule) => rule.when === undefined).map((rule) => ({ rule, failed: false }));
+}
+
+/** Asks the rules on calls of every policy; `combine` lets the strictest win. */
 export function callOutcomes(policies: readonly ToolPolicyUnit[], values: RuleValues, posture: Mode): CallOutcomes {
   const outcomes: RuleOutcome[] = [];
   for (const policy of policies) {
     const mode = policy.mode ?? posture;
     if (policy.unusable) outcomes.push(unusable(policy));
-    for (const rule of policy.calls) {
-      const holds = evaluate(rule.when, values);
-      if (holds === undefined) outcomes.push({ verdict: 'deny', mode, rule: rule.id, reason: FAILED });
-      else if (holds) outcomes.push({ verdict: callVerdict(rule), mode, rule: rule.id, reason: rule.reason });
+    for (const { rule, failed } of counting(policy.calls, values)) {
+      if (failed) outcomes.push({ verdict: 'deny', mode, rule: rule.id, reason: FAILED });
+      else outcomes.push({ verdict: callVerdict(rule), mode, rule: rule.id, reason: rule.reason });
     }
   }
   return summarise(outcomes, posture);
@@ -45,28 +62,35 @@ export function listOutcomes(
   for (const policy of policies) {
     const mode = policy.mode ?? posture;
     if (policy.unusable) outcomes.push({ ...unusable(policy), verdict: 'hide' });
-    for (const rule of policy.calls) {
-      const { id, action, reason } = rule;
-      if (needsArguments(rule.when)) {
-        if (lastChance && action !== 'Allow') outcomes.push({ verdict: 'hide', mode, rule: id, reason });
-        if (!lastChance && action === 'Allow' && acts(mode, posture)) mayAllow = true;
-        continue;
+    const open = policy.calls.filter((rule) => needsArguments(rule.when));
+    const openAllow = open.some((rule) => rule.action === 'Allow');
+    if (openAllow && !lastChance && acts(mode, posture)) mayAllow = true;
+    if (lastChance) {
+      for (const { id, action, reason } of open) {
+        if (action !== 'Allow') outcomes.push({ verdict: 'hide', mode, rule: id, reason });
       }
-      const holds = evaluate(rule.when, values);
-      if (holds === undefined) {
-        // At the call this denies. Until then only tools that get no second look are taken away.
-        if (lastChance || action === 'Hide') outcomes.push({ verdict: 'hide', mode, rule: id, reason: FAILED });
-      } else if (holds && action === 'Allow') outcomes.push({ verdict: 'allow', mode, rule: id, reason });
-      else if (holds && (action === 'Hide' || lastChance)) outcomes.push({ verdict: 'hide', mode, rule: id, reason });
+    }
+    const known = policy.calls.filter((rule) => !needsArguments(rule.when));
+    for (const { rule, failed } of counting(known, values)) {
+      const { id, action, reason } = rule;
+      // The policy's default does not hide what a rule over arguments may yet allow.
+      const yields = rule.when === undefined && openAllow && !lastChance;
+      // Where a condition fails, the call is denied. Until then only tools that get no second look are taken away.
+      if (failed && (lastChance || action === 'Hide'))
+        outcomes.push({ verdict: 'hide', mode, rule: id, reason: FAILED });
+      else if (!failed && action === 'Allow') outcomes.push({ verdict: 'allow', mode, rule: id, reason });
+      else if (!failed && !yields && (action === 'Hide' || lastChance)) {
+        outcomes.push({ verdict: 'hide', mode, rule: id, reason });
+      }
     }
   }
   const summary = summarise(outcomes, posture);
   return { ...summary, allowed: summary.allowed || mayAllow };
 }
 
-/** Whether a condition holds; undefined is an error. No condition always holds. */
-export function evaluate(when: When, values: RuleValues): boolean | undefined {
+function evaluate(when: When, values: RuleValues): boolean | undefined {
   if (when === undefined) return true;
+  // Undefined is an error.
   return when === 'unusable' ? undefined : when.evaluate(values);
 }
 

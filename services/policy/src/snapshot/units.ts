@@ -152,7 +152,7 @@ function compileToolPolicy(name: string, json: unknown): Compiled {
   const spec = parsed.data;
   const faults: string[] = [];
   const compile = (text: string | undefined, variables: readonly string[], at: string): When => {
-    if (text === undefined) return undefined;
+    if (text === undefined || text.trim() === 'true') return undefined;
     try {
       return compileCondition(text, variables);
     } catch (error) {
