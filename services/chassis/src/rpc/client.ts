@@ -1,8 +1,6 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { Client as GrpcClient, Metadata } from '@grpc/grpc-js';
 import type { TlsConfig } from '../config.ts';
-import { remainingMs, sleep } from '../deadline.ts';
-import { GatewayError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Component } from '../process.ts';
@@ -11,6 +9,8 @@ import { CALLER_KEY, DEPTH_KEY } from './call-context.ts';
 import { bidiCall, clientStreamCall, serverStreamCall, unaryCall } from './calls.ts';
 import { channelCredentials } from './credentials.ts';
 import { type MethodWire, methodsOf } from './definition.ts';
+import { type CallObserver, callObserver } from './observation.ts';
+import { type RetryBudget, retryBudget, retrying } from './retry.ts';
 import type { CallOptions, Client } from './types.ts';
 
 export type { BidiHandle, CallOptions, Client } from './types.ts';
@@ -33,19 +33,11 @@ export interface RpcChannel extends Component {
   readonly grpc: GrpcClient;
   readonly self: string;
   readonly budget: RetryBudget;
+  readonly observer: CallObserver;
   close(): void;
 }
 
-/** How many retries are left: each call earns a tenth, each retry costs one, so that retries never double a load. */
-export interface RetryBudget {
-  earn(): void;
-  spend(): boolean;
-}
-
 const MESSAGE_BYTES = 32 * 1024 * 1024;
-const ATTEMPTS = 3;
-const BACKOFF_MS = 20;
-const BUDGET = 10;
 
 /** Opens a channel lazily: nothing is connected before the first call, so services start in any order. */
 export function rpcChannel(options: RpcChannelOptions): RpcChannel {
@@ -68,7 +60,15 @@ export function rpcChannel(options: RpcChannelOptions): RpcChannel {
     'grpc.max_send_message_length': MESSAGE_BYTES,
   });
   const close = () => grpc.close();
-  return { name: `channel to ${options.target}`, grpc, self: options.self, budget: retryBudget(), close, stop: close };
+  return {
+    name: `channel to ${options.target}`,
+    grpc,
+    self: options.self,
+    budget: retryBudget(),
+    observer: callObserver(options),
+    close,
+    stop: close,
+  };
 }
 
 /** A typed client of one service over a channel. */
@@ -86,12 +86,15 @@ function caller(method: MethodWire, channel: RpcChannel): unknown {
         if (options.timeoutMs === Number.POSITIVE_INFINITY) throw new TypeError(`${method.name} needs a timeout`);
         const attempt = (timeoutMs: number) => unaryCall(wire, request, { ...options, timeoutMs });
         channel.budget.earn();
-        return method.idempotent ? retrying(attempt, options, channel.budget) : attempt(options.timeoutMs);
+        return channel.observer.observe(method.name, () =>
+          method.idempotent ? retrying(attempt, options, channel.budget) : attempt(options.timeoutMs),
+        );
       };
     case 'server_streaming':
       return (request: object, options: CallOptions) => serverStreamCall(wire, request, options);
     case 'client_streaming':
-      return (requests: AsyncIterable<object>, options: CallOptions) => clientStreamCall(wire, requests, options);
+      return (requests: AsyncIterable<object>, options: CallOptions) =>
+        channel.observer.observe(method.name, () => clientStreamCall(wire, requests, options));
     case 'bidi_streaming':
       return (options: CallOptions) => bidiCall(wire, options);
   }
@@ -103,38 +106,4 @@ function metadataOf(self: string, options: CallOptions): Metadata {
   if (options.depth !== undefined && options.depth > 0) metadata.set(DEPTH_KEY, String(options.depth));
   inject((name, value) => metadata.set(name, value));
   return metadata;
-}
-
-/** Tries again, within the same deadline, what failed because the peer could not be reached. */
-async function retrying<T>(
-  attempt: (timeoutMs: number) => Promise<T>,
-  options: CallOptions,
-  budget: RetryBudget,
-): Promise<T> {
-  const deadlineMs = Date.now() + options.timeoutMs;
-  for (let tried = 1; ; tried++) {
-    try {
-      return await attempt(remainingMs(deadlineMs));
-    } catch (error) {
-      const retry = error instanceof GatewayError && error.code === 'unavailable' && error.retryAfterMs === undefined;
-      const pause = BACKOFF_MS * 2 ** (tried - 1) * (0.5 + Math.random());
-      if (!retry || tried >= ATTEMPTS || remainingMs(deadlineMs) <= pause || !budget.spend()) throw error;
-      await sleep(pause, options.signal);
-    }
-  }
-}
-
-/** Makes a full retry budget. */
-export function retryBudget(): RetryBudget {
-  let tokens = BUDGET;
-  return {
-    earn() {
-      tokens = Math.min(BUDGET, tokens + 0.1);
-    },
-    spend() {
-      if (tokens < 1) return false;
-      tokens -= 1;
-      return true;
-    },
-  };
 }

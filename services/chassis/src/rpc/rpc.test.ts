@@ -290,6 +290,31 @@ describe('retries', () => {
   });
 });
 
+describe('observation', () => {
+  it('measures calls by method and code, and logs when a peer goes and comes back, not each call', async () => {
+    let up = false;
+    const lines: string[] = [];
+    const { port } = await serve({
+      say: async () => {
+        if (!up) throw new GatewayError('unavailable', 'Not now.');
+        return {};
+      },
+    });
+    const metrics = createMetrics('test', { defaults: false });
+    const log = createLogger({ service: 'test', write: (line) => void lines.push(JSON.parse(line).msg) });
+    const channel = rpcChannel({ target: `dns:///127.0.0.1:${port}`, tls: undefined, self: 'test', log, metrics });
+    closers.push(() => channel.close());
+    const client = rpcClient(Echo, channel);
+    for (let i = 0; i < 3; i++) await client.say({}, TIME).catch(() => undefined);
+    up = true;
+    for (let i = 0; i < 2; i++) await client.say({}, TIME);
+    expect(lines).toEqual(['peer cannot be reached', 'peer is back']);
+    const text = await metrics.registry.metrics();
+    expect(text).toContain('sallyport_test_rpc_client_seconds_count{method="test.v1.Echo/Say",code="unavailable"} 3');
+    expect(text).toContain('sallyport_test_rpc_client_seconds_count{method="test.v1.Echo/Say",code="ok"} 2');
+  });
+});
+
 describe('stopping', () => {
   it('lets a unary call finish and ends streams with unavailable, so that their clients go elsewhere', async () => {
     const impl = {

@@ -13,6 +13,7 @@ import { serverCredentials } from './credentials.ts';
 import { type MethodWire, methodsOf } from './definition.ts';
 import { type AnyHandler, answering, type CallScope, streaming } from './handlers.ts';
 import { healthState } from './health.ts';
+import { RPC_SECONDS } from './observation.ts';
 import type { ServiceImpl } from './types.ts';
 
 export type { CallContext, ServiceImpl } from './types.ts';
@@ -51,7 +52,6 @@ const SERVER_OPTIONS = {
   'grpc.max_receive_message_length': MESSAGE_BYTES,
   'grpc.max_send_message_length': MESSAGE_BYTES,
 };
-const RPC_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30];
 
 /** Makes a gRPC server with mTLS, caller allow-list, depth and deadline checks, metrics, traces and health. */
 export function rpcServer(options: RpcServerOptions): RpcServer {
