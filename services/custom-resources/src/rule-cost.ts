@@ -1,4 +1,7 @@
-import type { CelExpression } from './rule-expression.ts';
+import type { parse } from '@bufbuild/cel';
+
+/** A parsed CEL expression. */
+export type CelExpression = ReturnType<typeof parse>['expr'];
 
 /**
  * Longest list or map that a rule may walk through. `@bufbuild/cel` has no limit at run time, so the bound on the work

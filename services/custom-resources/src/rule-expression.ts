@@ -1,6 +1,6 @@
 import { parse } from '@bufbuild/cel';
 import { nearest } from './nearest.ts';
-import { costOf, maxRuleCost } from './rule-cost.ts';
+import { type CelExpression, costOf, maxRuleCost } from './rule-cost.ts';
 import {
   fits,
   nameOfType,
@@ -10,9 +10,6 @@ import {
   ruleVariables,
   typeNames,
 } from './rule-types.ts';
-
-/** A parsed CEL expression. */
-export type CelExpression = ReturnType<typeof parse>['expr'];
 
 type Scope = ReadonlyMap<string, RuleType>;
 

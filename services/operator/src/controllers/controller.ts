@@ -4,7 +4,9 @@ import type { Clients } from '../clients.ts';
 import type { Entry } from '../entry.ts';
 import type { Observations } from '../observations.ts';
 import type { Departed, Source } from '../source/source.ts';
-import type { Granted } from './grants.ts';
+
+/** What vault was told in this process, by UID, so that it is not told again each time a status changes. */
+export type Granted = Map<string, { readonly what: string; readonly atMs: number }>;
 
 /** What a controller works with. */
 export type ControllerContext = {

@@ -5,9 +5,6 @@ import type { Entry } from '../entry.ts';
 import type { Departed } from '../source/source.ts';
 import { type ControllerContext, peerTimeoutMs } from './controller.ts';
 
-/** What vault was told in this process, by UID, so that it is not told again each time a status changes. */
-export type Granted = Map<string, { readonly what: string; readonly atMs: number }>;
-
 // Vault may have been emptied behind our back: what it was told is told again after this time.
 const tellAgainMs = 300_000;
 

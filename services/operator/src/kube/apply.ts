@@ -17,25 +17,26 @@ export function pathOf(kind: Kind, namespace?: string): string {
 
 /**
  * Writes a status by server-side apply of name and status only, forced, so that every field of it is ours and what is
- * left out goes away. The UID keeps it off another object of the same name. Returns false when the object is gone.
+ * left out goes away. Returns false when the object is gone. (A UID here would not be looked at: updates of a status take
+ * the metadata that is stored. Another object of the same name gets its own status when its own event comes.)
  */
 export async function applyStatus(
   api: Pick<KubeApi, 'request'>,
-  entry: Pick<Entry, 'kind' | 'tenant' | 'name' | 'uid'>,
+  entry: Pick<Entry, 'kind' | 'tenant' | 'name'>,
   status: Status,
 ): Promise<boolean> {
-  const { kind, tenant, name, uid } = entry;
+  const { kind, tenant, name } = entry;
   try {
     await api.request({
       method: 'PATCH',
       path: `${pathOf(kind, tenant)}/${name}/status`,
       query: { fieldManager: statusManager, force: true },
       contentType: applyPatch,
-      body: { apiVersion, kind, metadata: { name, namespace: tenant, uid }, status },
+      body: { apiVersion, kind, metadata: { name, namespace: tenant }, status },
     });
     return true;
   } catch (error) {
-    if (error instanceof KubeError && (error.status === 404 || error.status === 409)) return false;
+    if (error instanceof KubeError && error.status === 404) return false;
     throw error;
   }
 }

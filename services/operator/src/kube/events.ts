@@ -52,7 +52,7 @@ export function eventRecorder(options: {
       const event = {
         apiVersion: 'events.k8s.io/v1',
         kind: 'Event',
-        metadata: { generateName: `${name.slice(0, 200)}.`, namespace: tenant },
+        metadata: { generateName: `${name.slice(0, 200).replace(/[.-]+$/, '')}-`, namespace: tenant },
         eventTime: time,
         reportingController: 'sallyport.dev/operator',
         reportingInstance: instance.slice(0, 128),

@@ -1,0 +1,97 @@
+import { describe, expect, it } from '@jest/globals';
+import { createLogger } from '@sallyport/chassis/log';
+import { type KubeApi, KubeError } from './api.ts';
+import { leaderElection } from './leader-election.ts';
+
+const log = createLogger({ service: 'test', level: 'error' });
+log.warn = () => undefined;
+log.error = () => undefined;
+
+/** A Lease on a server that refuses updates from an old version, and can be cut off. */
+function leaseServer() {
+  const state: { lease: Record<string, unknown> | undefined; version: number; away: boolean } = {
+    lease: undefined,
+    version: 0,
+    away: false,
+  };
+  const api: Pick<KubeApi, 'request'> = {
+    async request({ method = 'GET', body }) {
+      if (state.away) throw new Error('away');
+      if (method === 'GET') {
+        if (state.lease === undefined) throw new KubeError(404, 'NotFound', 'none');
+        return { metadata: { resourceVersion: String(state.version) }, spec: state.lease };
+      }
+      const { metadata, spec } = body as { metadata: { resourceVersion?: string }; spec: Record<string, unknown> };
+      if (method === 'PUT' && metadata.resourceVersion !== String(state.version))
+        throw new KubeError(409, 'Conflict', 'old');
+      if (method === 'POST' && state.lease !== undefined) throw new KubeError(409, 'AlreadyExists', 'there');
+      state.lease = spec;
+      state.version++;
+      return undefined;
+    },
+  };
+  return { api, state };
+}
+
+function candidate(api: Pick<KubeApi, 'request'>, identity: string) {
+  const told: string[] = [];
+  const election = leaderElection({
+    api,
+    namespace: 'n',
+    name: 'l',
+    identity,
+    durationMs: 1000,
+    renewMs: 120,
+    retryMs: 20,
+    onLead: async () => void told.push('leads'),
+    onLost: () => told.push('lost'),
+    log,
+  });
+  return { told, election };
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('leaderElection', () => {
+  it('lets exactly one of several lead', async () => {
+    const { api } = leaseServer();
+    const all = ['a', 'b', 'c'].map((identity) => candidate(api, identity));
+    for (const { election } of all) await election.start?.();
+    await pause(200);
+    expect(all.flatMap(({ told }) => told)).toEqual(['leads']);
+    for (const { election } of all) await election.stop?.(0);
+  });
+
+  it('takes over from a silent leader only after it saw the Lease unchanged for its duration', async () => {
+    const { api, state } = leaseServer();
+    // A clock far ahead or behind must not matter: only changes seen by this process count.
+    state.lease = { holderIdentity: 'dead', leaseDurationSeconds: 1, renewTime: '1999-01-01T00:00:00.000000Z' };
+    const { told, election } = candidate(api, 'b');
+    await election.start?.();
+    await pause(500);
+    expect(told).toEqual([]);
+    await pause(800);
+    expect(told).toEqual(['leads']);
+    await election.stop?.(0);
+  });
+
+  it('gives up when it cannot renew, and does not lead twice', async () => {
+    const { api, state } = leaseServer();
+    const { told, election } = candidate(api, 'a');
+    await election.start?.();
+    await pause(60);
+    state.away = true;
+    await pause(300);
+    expect(told).toEqual(['leads', 'lost']);
+    await election.stop?.(0);
+  });
+
+  it('gives the Lease back when it stops', async () => {
+    const { api, state } = leaseServer();
+    const { election } = candidate(api, 'a');
+    await election.start?.();
+    await pause(50);
+    await election.stop?.(0);
+    expect(state.lease).toMatchObject({ holderIdentity: '', leaseDurationSeconds: 1 });
+  });
+});

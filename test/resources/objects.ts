@@ -1,0 +1,330 @@
+import type { Kind } from '@sallyport/custom-resources';
+
+/** A resource and what the API server says of it; no `errors`: it is accepted. */
+export type Case = {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly spec: unknown;
+  readonly errors?: readonly string[];
+};
+
+const target = { provider: 'a', model: 'b' };
+const tools = [{ server: 'mail', tool: 'send' }];
+const quarantine = { model: 'reader', instruction: 'Who wrote it?', fields: [{ name: 'sender', type: 'String' }] };
+const everyone = { everyone: true };
+
+/** At least one accepted and one refused object for each rule of each kind. */
+export const cases: readonly Case[] = [
+  { name: 'a vendor without a URL', kind: 'ModelProvider', spec: { type: 'openai' } },
+  {
+    name: 'a compatible server with one',
+    kind: 'ModelProvider',
+    spec: { type: 'openai-compatible', baseURL: 'https://llm.example/v1' },
+  },
+  {
+    name: 'a compatible server without one',
+    kind: 'ModelProvider',
+    spec: { type: 'anthropic-compatible' },
+    errors: ['baseURL is required'],
+  },
+  {
+    name: 'http in a private network',
+    kind: 'ModelProvider',
+    spec: { type: 'openai-compatible', baseURL: 'http://ollama:11434/v1', allowPrivateNetwork: true },
+  },
+  {
+    name: 'http elsewhere',
+    kind: 'ModelProvider',
+    spec: { type: 'openai-compatible', baseURL: 'http://llm.example' },
+    errors: ['baseURL must be https'],
+  },
+  {
+    name: 'a URL with a password',
+    kind: 'ModelProvider',
+    spec: { type: 'openai', baseURL: 'https://me:pw@llm.example' },
+    errors: ['spec.baseURL'],
+  },
+  { name: 'an unknown type', kind: 'ModelProvider', spec: { type: 'gemini' }, errors: ['spec.type'] },
+  {
+    name: 'timeouts in order',
+    kind: 'ModelProvider',
+    spec: { type: 'openai', timeouts: { firstByteSeconds: 100, totalSeconds: 100 } },
+  },
+  {
+    name: 'timeouts out of order',
+    kind: 'ModelProvider',
+    spec: { type: 'openai', timeouts: { totalSeconds: 10 } },
+    errors: ['totalSeconds must not be less'],
+  },
+
+  { name: 'a model', kind: 'Model', spec: { targets: [target, { ...target, model: 'c', priority: 1 }] } },
+  {
+    name: 'a price',
+    kind: 'Model',
+    spec: { targets: [target], price: { inputPerMillionTokens: '0.15', outputPerMillionTokens: '10' } },
+  },
+  {
+    name: 'a price with a sign',
+    kind: 'Model',
+    spec: { targets: [target], price: { inputPerMillionTokens: '-1', outputPerMillionTokens: '10' } },
+    errors: ['inputPerMillionTokens'],
+  },
+  { name: 'no target', kind: 'Model', spec: { targets: [] }, errors: ['spec.targets'] },
+  {
+    name: 'nine targets',
+    kind: 'Model',
+    spec: { targets: Array.from({ length: 9 }, (_, i) => ({ ...target, model: `m${i}` })) },
+    errors: ['spec.targets'],
+  },
+  {
+    name: 'a target twice',
+    kind: 'Model',
+    spec: { targets: [target, { ...target, priority: 3 }] },
+    errors: ['each pair of provider and model'],
+  },
+  {
+    name: 'a cause of fallback twice',
+    kind: 'Model',
+    spec: { targets: [target], fallbackOn: ['Error', 'Error'] },
+    errors: ['spec.fallbackOn[1]'],
+  },
+
+  {
+    name: 'a tool server',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp', headers: { 'X-Team': 'a' } },
+      tools: [{ name: 'send', class: 'Egress' }],
+    },
+  },
+  {
+    name: 'a token in a static header',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp', headers: { AUTHORIZATION: 'x' } } },
+    errors: ['may not set credentials'],
+  },
+  {
+    name: 'a header of the protocol',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp', headers: { 'Mcp-Session-Id': 'x' } } },
+    errors: ['may not set credentials'],
+  },
+  {
+    name: 'a header name with a blank',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp', headers: { 'X Y': 'x' } } },
+    errors: ['valid names'],
+  },
+  {
+    name: 'a tool server over http',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'http://mail.example/mcp' } },
+    errors: ['url must be https'],
+  },
+  {
+    name: 'a tool server over http in a private network',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'http://mail:8080/mcp' }, allowPrivateNetwork: true },
+  },
+  {
+    name: 'a tool twice',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example' },
+      tools: [
+        { name: 'a', class: 'Read' },
+        { name: 'a', class: 'Write' },
+      ],
+    },
+    errors: ['spec.tools[1]'],
+  },
+  {
+    name: 'a pin that is no digest',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example' }, tools: [{ name: 'a', class: 'Read', digest: 'sha256:x' }] },
+    errors: ['digest'],
+  },
+
+  { name: 'access for everyone', kind: 'AccessPolicy', spec: { subjects: everyone, models: ['*'], tools: ['mail/*'] } },
+  { name: 'access for a key', kind: 'AccessPolicy', spec: { subjects: { keys: ['demo'] }, models: ['gpt-*'] } },
+  {
+    name: 'access for nobody',
+    kind: 'AccessPolicy',
+    spec: { subjects: { everyone: false }, models: ['*'] },
+    errors: ['subjects must name at least one'],
+  },
+  {
+    name: 'a tool without its server',
+    kind: 'AccessPolicy',
+    spec: { subjects: everyone, tools: ['send'] },
+    errors: ['spec.tools[0]'],
+  },
+
+  {
+    name: 'rules on calls and results',
+    kind: 'ToolPolicy',
+    spec: {
+      tools,
+      calls: [
+        { name: 'own', when: 'args.to == principal.user', action: 'Allow', reason: 'own' },
+        { name: 'rest', action: 'Deny', reason: 'no' },
+      ],
+      results: [{ name: 'read', action: 'Quarantine', quarantine }],
+    },
+  },
+  {
+    name: 'a class for a function of a client',
+    kind: 'ToolPolicy',
+    spec: { clientTools: [{ client: '*', tool: 'lookup' }], class: 'Read' },
+  },
+  {
+    name: 'a policy about nothing',
+    kind: 'ToolPolicy',
+    spec: { calls: [{ name: 'a', action: 'Deny', reason: 'x' }] },
+    errors: ['at least one of tools, clientTools and providerTools'],
+  },
+  { name: 'a policy that says nothing', kind: 'ToolPolicy', spec: { tools }, errors: ['must say something'] },
+  {
+    name: 'a class for a brokered tool',
+    kind: 'ToolPolicy',
+    spec: { tools, class: 'Read' },
+    errors: ['class is for clientTools'],
+  },
+  {
+    name: 'quarantine without a question',
+    kind: 'ToolPolicy',
+    spec: { tools, results: [{ name: 'a', action: 'Quarantine' }] },
+    errors: ['quarantine must be given'],
+  },
+  {
+    name: 'a question without quarantine',
+    kind: 'ToolPolicy',
+    spec: { tools, results: [{ name: 'a', action: 'Allow', quarantine }] },
+    errors: ['quarantine must be given'],
+  },
+  {
+    name: 'trust in an allowed result',
+    kind: 'ToolPolicy',
+    spec: { tools, results: [{ name: 'a', action: 'Allow', trust: 'Trusted' }] },
+  },
+  {
+    name: 'trust in a quarantined answer',
+    kind: 'ToolPolicy',
+    spec: { tools, results: [{ name: 'a', action: 'Quarantine', trust: 'Trusted', quarantine }] },
+    errors: ['trust: Trusted is for action Allow only'],
+  },
+  {
+    name: 'an enum with values',
+    kind: 'ToolPolicy',
+    spec: {
+      tools,
+      results: [
+        {
+          name: 'a',
+          action: 'Quarantine',
+          quarantine: { ...quarantine, fields: [{ name: 'k', type: 'Enum', values: ['a'] }] },
+        },
+      ],
+    },
+  },
+  {
+    name: 'an enum without values',
+    kind: 'ToolPolicy',
+    spec: {
+      tools,
+      results: [
+        { name: 'a', action: 'Quarantine', quarantine: { ...quarantine, fields: [{ name: 'k', type: 'Enum' }] } },
+      ],
+    },
+    errors: ['values must be given for type Enum'],
+  },
+  {
+    name: 'values of a number',
+    kind: 'ToolPolicy',
+    spec: {
+      tools,
+      results: [
+        {
+          name: 'a',
+          action: 'Quarantine',
+          quarantine: { ...quarantine, fields: [{ name: 'k', type: 'Number', values: ['1'] }] },
+        },
+      ],
+    },
+    errors: ['values must be given for type Enum'],
+  },
+  {
+    name: 'a list with a bound',
+    kind: 'ToolPolicy',
+    spec: {
+      tools,
+      results: [{ name: 'a', action: 'Quarantine', quarantine: { ...quarantine, list: true, maxItems: 5 } }],
+    },
+  },
+  {
+    name: 'a bound without a list',
+    kind: 'ToolPolicy',
+    spec: { tools, results: [{ name: 'a', action: 'Quarantine', quarantine: { ...quarantine, maxItems: 5 } }] },
+    errors: ['maxItems is for list: true only'],
+  },
+  {
+    name: 'a rule name twice',
+    kind: 'ToolPolicy',
+    spec: {
+      tools,
+      calls: [
+        { name: 'a', when: 'true', action: 'Deny', reason: 'x' },
+        { name: 'a', action: 'Deny', reason: 'x' },
+      ],
+    },
+    errors: ['spec.calls[1]'],
+  },
+
+  { name: 'a limit with a window', kind: 'Limit', spec: { per: 'Key', requests: 5, window: '1m' } },
+  { name: 'a limit on a trajectory', kind: 'Limit', spec: { per: 'Trajectory', steps: 20, usd: '0.50' } },
+  { name: 'concurrency alone', kind: 'Limit', spec: { per: 'Key', concurrency: 4 } },
+  {
+    name: 'a limit on nothing',
+    kind: 'Limit',
+    spec: { per: 'Key', window: '1m' },
+    errors: ['at least one of requests'],
+  },
+  { name: 'a limit without a window', kind: 'Limit', spec: { per: 'Key', tokens: 5 }, errors: ['window is required'] },
+  {
+    name: 'a window for a trajectory',
+    kind: 'Limit',
+    spec: { per: 'Trajectory', steps: 5, window: '1m' },
+    errors: ['window is required'],
+  },
+  {
+    name: 'a window for concurrency alone',
+    kind: 'Limit',
+    spec: { per: 'Key', concurrency: 5, window: '1m' },
+    errors: ['window is required'],
+  },
+  { name: 'money as a number', kind: 'Limit', spec: { per: 'Key', usd: 5, window: '1m' }, errors: ['spec.usd'] },
+
+  {
+    name: 'a chosen key',
+    kind: 'VirtualKey',
+    spec: { secretRef: { name: 'a', key: 'b' }, expiresAt: '2030-01-31T12:00:00Z', mayAssert: ['customer'] },
+  },
+  {
+    name: 'a generated key',
+    kind: 'VirtualKey',
+    spec: { targetSecret: { name: 'a', key: 'b' }, instructionAuthority: { system: 'Authored' } },
+  },
+  { name: 'a key from nowhere', kind: 'VirtualKey', spec: {}, errors: ['exactly one of secretRef and targetSecret'] },
+  {
+    name: 'a key from two places',
+    kind: 'VirtualKey',
+    spec: { secretRef: { name: 'a', key: 'b' }, targetSecret: { name: 'a', key: 'b' } },
+    errors: ['exactly one of secretRef and targetSecret'],
+  },
+  {
+    name: 'an end that is no time',
+    kind: 'VirtualKey',
+    spec: { targetSecret: { name: 'a', key: 'b' }, expiresAt: 'soon' },
+    errors: ['spec.expiresAt'],
+  },
+];

@@ -1,0 +1,274 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { createLogger } from '@sallyport/chassis/log';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import { apiVersion, type Condition, findCondition, type Kind, kinds } from '@sallyport/custom-resources';
+import { type KubeApi, KubeError, kubeApi } from '@sallyport/operator/kube/api';
+import { applyStatus, statusManager } from '@sallyport/operator/kube/apply';
+import { eventRecorder } from '@sallyport/operator/kube/events';
+import type { KubeObject } from '@sallyport/operator/kube/informer';
+import { leaderElection } from '@sallyport/operator/kube/leader-election';
+import { operatorMetrics } from '@sallyport/operator/metrics';
+import { createOperator } from '@sallyport/operator/operator';
+import { kubeSource } from '@sallyport/operator/source/kube';
+import { fakePeers } from '@sallyport/operator/testing/fake-peers';
+import { type ApiServer, apiServerPlace } from './api-server.ts';
+import { installCrds } from './crds.ts';
+import { operatorRole } from './role.ts';
+
+const place = apiServerPlace();
+const real = place === undefined ? describe.skip : describe;
+if (place === undefined) console.warn('No API server here (neither $CLUSTER nor KUBECONFIG): its tests are skipped.');
+const log = createLogger({ service: 'test', level: 'error' });
+
+real('the operator on a real API server', () => {
+  let server: ApiServer;
+  /** Speaks as the operator's service account, with its role only. */
+  let api: KubeApi;
+  let admin: KubeApi;
+  let count = 0;
+  const undo: (() => unknown)[] = [];
+
+  beforeAll(async () => {
+    server = await (place as NonNullable<typeof place>)();
+    admin = server.api;
+    await installCrds(admin);
+    if (server.operatorKubeconfig !== undefined) await operatorRole(admin);
+    api = server.operatorKubeconfig === undefined ? admin : kubeApi(server.operatorKubeconfig);
+  }, 120_000);
+  afterEach(async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  });
+  afterAll(() => server?.stop());
+
+  const namespace = async () => {
+    const name = `test-${process.pid}-${++count}`;
+    await admin.request({ method: 'POST', path: '/api/v1/namespaces', body: { metadata: { name } } });
+    undo.push(() => admin.request({ method: 'DELETE', path: `/api/v1/namespaces/${name}` }));
+    return name;
+  };
+  const within = (ns: string) => {
+    const path = (kind: Kind) => `/apis/${apiVersion}/namespaces/${ns}/${kinds[kind].plural}`;
+    const write = (kind: Kind, name: string, spec: unknown, annotations?: Record<string, string>) =>
+      admin.request({
+        method: 'PATCH',
+        path: `${path(kind)}/${name}`,
+        query: { fieldManager: 'user', force: true },
+        contentType: 'application/apply-patch+yaml',
+        body: { apiVersion, kind, metadata: { name, annotations }, spec },
+      });
+    const secret = (name: string, stringData: Record<string, string>) =>
+      admin.request({
+        method: 'PATCH',
+        path: `/api/v1/namespaces/${ns}/secrets/${name}`,
+        query: { fieldManager: 'user', force: true },
+        contentType: 'application/apply-patch+yaml',
+        body: { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData },
+      });
+    const read = async (kind: Kind, name: string) =>
+      (await admin.request({ path: `${path(kind)}/${name}` })) as KubeObject;
+    const condition = async (kind: Kind, name: string, type: string) => {
+      const status = (await read(kind, name)).status as { conditions?: Condition[] } | undefined;
+      const found = findCondition(status?.conditions, type);
+      return found === undefined ? 'none' : `${found.status} ${found.reason}`;
+    };
+    const remove = (kind: Kind, name: string) => admin.request({ method: 'DELETE', path: `${path(kind)}/${name}` });
+    return { path, write, secret, read, condition, remove };
+  };
+  const run = async (ns: string) => {
+    const peers = await fakePeers();
+    undo.push(() => peers.close());
+    const events = eventRecorder({ api, instance: 'test', log });
+    const source = kubeSource({ api, events, watchNamespaces: [ns], log });
+    const metrics = operatorMetrics(createMetrics('operator', { defaults: false }));
+    const operator = createOperator({ source, clients: peers.clients, log, metrics });
+    operator.start?.();
+    await source.start?.();
+    await operator.lead(true);
+    const stop = async () => {
+      await operator.stop?.(0);
+      await source.stop?.(0);
+    };
+    undo.push(stop);
+    return { peers, source, operator, stop };
+  };
+  const eventually = async (what: () => unknown, wanted: unknown) => {
+    let last: unknown;
+    for (let i = 0; i < 200; i++) {
+      last = await what();
+      if (last === wanted) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(last).toBe(wanted);
+  };
+
+  it('[resources:end-to-end] makes resources ready with the permissions of its role alone', async () => {
+    const ns = await namespace();
+    const { write, secret, read, condition } = within(ns);
+    await secret('openai', { key: 'sk-of-the-provider' });
+    await write('ModelProvider', 'openai', {
+      type: 'openai',
+      credentials: { secretRef: { name: 'openai', key: 'key' } },
+    });
+    await write('Model', 'smart', { targets: [{ provider: 'openai', model: 'gpt' }] });
+    await write('AccessPolicy', 'all', { subjects: { everyone: true }, models: ['*'] });
+    await write('Limit', 'some', { per: 'Key', requests: 5, window: '1m' });
+    await write('ToolPolicy', 'bad', {
+      tools: [{ server: 'a', tool: 'b' }],
+      calls: [{ name: 'r', when: 'argz.x', action: 'Deny', reason: 'r' }],
+    });
+    await write('VirtualKey', 'demo', { targetSecret: { name: 'demo-key', key: 'key' } });
+    const { peers, operator } = await run(ns);
+
+    for (const [kind, name] of [
+      ['ModelProvider', 'openai'],
+      ['Model', 'smart'],
+      ['AccessPolicy', 'all'],
+      ['Limit', 'some'],
+      ['VirtualKey', 'demo'],
+    ] as const) {
+      await eventually(() => condition(kind, name, 'Ready'), 'True Ready');
+    }
+    await eventually(() => condition('ToolPolicy', 'bad', 'Accepted'), 'False InvalidExpression');
+    expect(Object.fromEntries(peers.secrets)).toEqual({ [`${ns}/openai/key`]: 'sk-of-the-provider' });
+    expect([...peers.grants.values()]).toEqual(['https://api.openai.com:443']);
+    expect(await read('Model', 'smart')).toMatchObject({ status: { liveTargets: 1, observedGeneration: 1 } });
+
+    const generated = (await admin.request({ path: `/api/v1/namespaces/${ns}/secrets/demo-key` })) as KubeObject;
+    const key = await read('VirtualKey', 'demo');
+    expect(generated.metadata.ownerReferences).toMatchObject([{ kind: 'VirtualKey', uid: key.metadata.uid }]);
+    expect(Buffer.from((generated.data as { key: string }).key, 'base64').toString()).toMatch(/^sp_generated_/);
+    for await (const message of operator.publisher.watch(['ToolPolicy', 'Model'], AbortSignal.timeout(1000))) {
+      if (message.kind === 'ToolPolicy') expect(message.upserts).toEqual([]);
+      if (message.kind === 'Model') {
+        expect(message.upserts).toMatchObject([{ tenant: ns, name: 'smart' }]);
+        break;
+      }
+    }
+    const warned = async () => {
+      const list = (await admin.request({ path: `/apis/events.k8s.io/v1/namespaces/${ns}/events` })) as {
+        items: KubeObject[];
+      };
+      return list.items.some((event) => event.type === 'Warning' && event.reason === 'InvalidExpression');
+    };
+    await eventually(warned, true);
+  }, 60_000);
+
+  it('follows Secrets by name, changed URLs and removals', async () => {
+    const ns = await namespace();
+    const { write, secret, condition, remove } = within(ns);
+    const provider = (host: string, annotations?: Record<string, string>) =>
+      write(
+        'ModelProvider',
+        'p',
+        {
+          type: 'openai-compatible',
+          baseURL: `https://${host}/v1`,
+          credentials: { secretRef: { name: 's', key: 'k' } },
+        },
+        annotations,
+      );
+    await provider('a.example');
+    await write('VirtualKey', 'k', { secretRef: { name: 'chosen', key: 'k' } });
+    const { peers } = await run(ns);
+    await eventually(() => condition('ModelProvider', 'p', 'CredentialsValid'), 'False SecretNotFound');
+    await secret('s', { k: 'one' });
+    await secret('chosen', { k: 'a-value-of-twenty-and-more' });
+    await eventually(() => condition('ModelProvider', 'p', 'Ready'), 'True Ready');
+    await eventually(() => condition('VirtualKey', 'k', 'Ready'), 'True Ready');
+    await secret('s', { k: 'two' });
+    await eventually(() => peers.secrets.get(`${ns}/s/k`), 'two');
+    await provider('evil.example');
+    await eventually(() => condition('ModelProvider', 'p', 'Ready'), 'False OriginChanged');
+    expect(peers.grants.size).toBe(0);
+    await provider('evil.example', { 'sallyport.dev/grant-origin': 'https://evil.example:443' });
+    await eventually(() => condition('ModelProvider', 'p', 'Ready'), 'True Ready');
+    await remove('VirtualKey', 'k');
+    await remove('ModelProvider', 'p');
+    await eventually(() => peers.keys.size + peers.grants.size, 0);
+  }, 60_000);
+
+  it('[resources:missed-removal] takes away the key of a resource that went while no operator ran', async () => {
+    const ns = await namespace();
+    const { write, secret, condition, remove } = within(ns);
+    await secret('chosen', { k: 'a-value-of-twenty-and-more' });
+    await write('VirtualKey', 'gone', { secretRef: { name: 'chosen', key: 'k' } });
+    await write('VirtualKey', 'stays', { secretRef: { name: 'chosen', key: 'k' } });
+    const first = await run(ns);
+    await eventually(() => condition('VirtualKey', 'gone', 'Ready'), 'True Ready');
+    await eventually(() => condition('VirtualKey', 'stays', 'Ready'), 'True Ready');
+    await first.stop();
+    await remove('VirtualKey', 'gone');
+    const second = await run(ns);
+    for (const [uid, key] of first.peers.keys) second.peers.keys.set(uid, key);
+    await eventually(() => [...second.peers.keys.values()].map(({ spec }) => spec?.name).join(), 'stays');
+  }, 60_000);
+
+  it('does not write into a Secret that it did not make', async () => {
+    const ns = await namespace();
+    const { write, secret, condition } = within(ns);
+    await secret('mine', { other: 'precious' });
+    await write('VirtualKey', 'k', { targetSecret: { name: 'mine', key: 'key' } });
+    const { peers } = await run(ns);
+    await eventually(() => condition('VirtualKey', 'k', 'Ready'), 'False TargetOccupied');
+    expect(peers.keys.size).toBe(0);
+  }, 60_000);
+
+  it('[resources:status-apply] writes status by server-side apply, all of it and nothing else', async () => {
+    const ns = await namespace();
+    const { write, read } = within(ns);
+    await write('Limit', 'l', { per: 'Key', requests: 5, window: '1m' });
+    const entry = { kind: 'Limit' as const, tenant: ns, name: 'l' };
+    const condition: Condition = {
+      type: 'Ready',
+      status: 'True',
+      reason: 'Ready',
+      message: '',
+      observedGeneration: 1,
+      lastTransitionTime: new Date().toISOString(),
+    };
+    expect(await applyStatus(api, entry, { conditions: [condition], observedGeneration: 1 })).toBe(true);
+    const after = await read('Limit', 'l');
+    expect(after.status).toMatchObject({ observedGeneration: 1, conditions: [{ type: 'Ready' }] });
+    expect(after.metadata.generation).toBe(1);
+    expect(after.metadata.managedFields).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ manager: statusManager, operation: 'Apply', subresource: 'status' }),
+      ]),
+    );
+    expect(await applyStatus(api, entry, { observedGeneration: 1 })).toBe(true);
+    expect((await read('Limit', 'l')).status).toEqual({ observedGeneration: 1 });
+    expect(await applyStatus(api, { ...entry, name: 'none' }, {})).toBe(false);
+    const spec = api.request({ method: 'DELETE', path: `/apis/${apiVersion}/namespaces/${ns}/limits/l` });
+    if (server.operatorKubeconfig !== undefined) await expect(spec).rejects.toBeInstanceOf(KubeError);
+  }, 60_000);
+
+  it('[resources:leader-election] lets one replica lead, and the next when it gives the Lease back', async () => {
+    const ns = await namespace();
+    const led: string[] = [];
+    const candidate = (identity: string) =>
+      leaderElection({
+        api: admin,
+        namespace: ns,
+        name: 'operator',
+        identity,
+        durationMs: 3000,
+        renewMs: 2000,
+        retryMs: 100,
+        onLead: async () => void led.push(identity),
+        onLost: () => undefined,
+        log,
+      });
+    const [a, b] = [candidate('a'), candidate('b')];
+    await a.start?.();
+    await eventually(() => led.join(), 'a');
+    await b.start?.();
+    undo.push(() => b.stop?.(0));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(led).toEqual(['a']);
+    const before = Date.now();
+    await a.stop?.(0);
+    await eventually(() => led.join(), 'a,b');
+    // Given back means at once, not after the 3 s that a silent leader is waited for; but no less than its own word of 1 s.
+    expect(Date.now() - before).toBeLessThan(2500);
+  }, 60_000);
+});
