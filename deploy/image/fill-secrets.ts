@@ -3,8 +3,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SecretsApi } from './secrets-api.ts';
 
-/** What a generated value looks like: `text` is 48 hex characters, `keys` a key file of the chassis with one key. */
-export type Form = 'text' | 'keys';
+/**
+ * What a generated value looks like: `text` is 48 hex characters, `keys` a key file of the chassis with one key,
+ * `from:…{key}…` is made of another key of the same Secret.
+ */
+export type Form = 'text' | 'keys' | `from:${string}`;
 
 /** What a release needs, rendered by the chart. */
 export interface Plan {
@@ -34,7 +37,12 @@ export async function fillSecrets(plan: Plan, api: SecretsApi): Promise<string[]
     await unlessChanged(name, api, (data) => {
       const missing = Object.entries(forms).filter(([key]) => (data[key] ?? '') === '');
       made.push(...missing.map(([key]) => `${name}/${key}`));
-      return Object.fromEntries(missing.map(([key, form]) => [key, generated(form)]));
+      const added: Record<string, string> = {};
+      for (const [key, form] of missing) if (!form.startsWith('from:')) added[key] = generated(form);
+      for (const [key, form] of missing) {
+        if (form.startsWith('from:')) added[key] = composed(form, { ...data, ...added });
+      }
+      return added;
     });
   }
   return made;
@@ -80,6 +88,10 @@ async function unlessChanged(
     if (Object.keys(added).length === 0 || (await api.write(name, added, version))) return;
   }
   throw new Error(`Secret ${name} keeps changing`);
+}
+
+function composed(form: string, values: Readonly<Record<string, string>>): string {
+  return form.slice('from:'.length).replace(/\{([\w-]+)\}/g, (_whole, key: string) => values[key] ?? '');
 }
 
 function generated(form: Form): string {

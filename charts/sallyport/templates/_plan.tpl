@@ -1,0 +1,27 @@
+{{/* What the bootstrap fills, as JSON; its form is `Plan` in deploy/image/fill-secrets.ts. */}}
+{{- define "sallyport.bootstrapPlan" -}}
+{{- $fullname := include "sallyport.fullname" . -}}
+{{- $secrets := dict -}}
+{{- if .Values.secrets.generate -}}
+{{- range $component, $own := dict "identity" (list "peppers") "vault" (list "master-keys") "audit" (list "seal-keys") "quarantine" (list "seal-keys") "policy" list "mcp-broker" list -}}
+{{- $_ := set $secrets (printf "%s-%s-keys" $fullname $component) (include "sallyport.keysOf" (dict "keys" $own "database" true) | fromJson) -}}
+{{- end -}}
+{{- $_ := set $secrets (printf "%s-digest-keys" $fullname) (dict "digest-key" "text") -}}
+{{- end -}}
+{{- if .Values.postgres.bundled.enabled -}}
+{{- $_ := set $secrets (printf "%s-postgres-keys" $fullname) (dict "password" "text" "url" (printf "from:postgresql://postgres:{password}@%s-postgres:%d/%s" $fullname (int .Values.postgres.port) .Values.postgres.database)) -}}
+{{- end -}}
+{{- if .Values.redis.bundled.enabled -}}
+{{- $_ := set $secrets (printf "%s-redis-keys" $fullname) (dict "password" "text") -}}
+{{- end -}}
+{{- $plan := dict "secrets" $secrets -}}
+{{- if eq .Values.certificates.mode "job" -}}
+{{- $services := dict -}}
+{{- range $component := list "model-proxy" "mcp-broker" "policy" "quarantine" "identity" "vault" "audit" "operator" "console" -}}
+{{- $names := include "sallyport.certificateNames" (dict "root" $ "component" $component) | fromJsonArray -}}
+{{- $_ := set $services $component (dict "secret" (printf "%s-%s-tls" $fullname $component) "names" $names) -}}
+{{- end -}}
+{{- $_ := set $plan "certificates" (dict "authority" (printf "%s-ca-tls" $fullname) "services" $services) -}}
+{{- end -}}
+{{- $plan | toJson -}}
+{{- end -}}
