@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const resourceName = z
   .string()
   .max(253)
-  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be lower-case letters, digits, "-" and "."');
 
 /** A key of a Secret's data. */
 const secretKey = z
@@ -25,7 +25,10 @@ export type SecretKeyRef = z.output<typeof secretKeyRef>;
 export const httpUrl = z
   .string()
   .max(2048)
-  .regex(/^https?:\/\/[A-Za-z0-9._:[\]-]+(\/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?$/);
+  .regex(
+    /^https?:\/\/[A-Za-z0-9._:[\]-]+(\/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?$/,
+    'must be an http or https URL without user, query or fragment',
+  );
 
 /** `status.grantedOrigin` of what has a URL and a credential. */
 export const grantedOriginSchema = z
@@ -47,7 +50,7 @@ export const glob = z.string().max(253).regex(/^\S+$/);
 export const toolGlob = z
   .string()
   .max(381)
-  .regex(/^[a-z0-9.*-]+\/\S+$/);
+  .regex(/^[a-z0-9.*-]+\/\S+$/, 'must be <server>/<tool>; * stands for any characters');
 
 /** Name of a tool as its server, client or provider gives it; `*` stands for any characters where a glob is allowed. */
 export const toolName = z.string().max(128).regex(/^\S+$/);
@@ -62,13 +65,13 @@ export type ToolClass = z.output<typeof toolClass>;
 export const decimalUsd = z
   .string()
   .max(16)
-  .regex(/^(0|[1-9][0-9]{0,5})(\.[0-9]{1,9})?$/);
+  .regex(/^(0|[1-9][0-9]{0,5})(\.[0-9]{1,9})?$/, 'must be USD as a decimal string such as "0.15", below one million');
 
 /** A span of time in whole seconds, minutes or hours: `90s`, `1m`, `24h`. */
 export const duration = z
   .string()
   .max(7)
-  .regex(/^[1-9][0-9]{0,5}(s|m|h)$/);
+  .regex(/^[1-9][0-9]{0,5}(s|m|h)$/, 'must be a duration such as 90s, 1m, 24h');
 
 /** Name of an entry in a list of this resource. */
 export const entryName = z

@@ -64,6 +64,12 @@ describe('parseResource', () => {
       'spec: baseURL is required for openai-compatible and anthropic-compatible',
     ],
     [
+      'a URL with a password',
+      'ModelProvider',
+      '{type: openai, baseURL: "https://me:pw@a.b"}',
+      'spec.baseURL: must be an http or https URL without user, query or fragment',
+    ],
+    [
       'an http URL',
       'ToolServer',
       '{remote: {url: "http://a.b"}}',

@@ -85,7 +85,8 @@ function words(issue: z.core.$ZodIssue): string {
     return 'required';
   }
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
-  if (issue.code === 'invalid_format' && issue.format === 'regex') return `does not match ${issue.pattern}`;
+  if (issue.code === 'invalid_format' && /^Invalid string/.test(issue.message))
+    return `does not match ${issue.pattern ?? issue.format}`;
   return issue.message.replace(/^Invalid input: /, '').replace(/^Invalid input$/, 'invalid');
 }
 
