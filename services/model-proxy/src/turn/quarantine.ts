@@ -116,14 +116,20 @@ export async function readInQuarantine(
   );
   recordQuarantine(gate, turn, { tool, question, answer, startedAtMs, step });
   if (answer.answerJson === '') throw new GatewayError('upstream_invalid', 'Quarantine gave no answer.');
-  return { answerJson: answer.answerJson, handles: answer.handles, label: untrusted(`tool:${tool.name}`) };
+  return { answerJson: answer.answerJson, handles: answer.handles, label: untrusted(sourceOf(tool)) };
+}
+
+/** Names a tool as a source in labels, in policy's words: `tool:<server or client>/<tool>`. */
+export function sourceOf(tool: TurnTool | string): string {
+  if (typeof tool === 'string') return `tool:${tool}`;
+  return `tool:${tool.ref.server || tool.ref.owner}/${tool.ref.name}`;
 }
 
 /** Makes handles known to this turn: they may now stand in arguments and in the final text. */
 export function addHandles(turn: Turn, tool: string, handles: readonly string[]): void {
   for (const id of handles) {
     turn.handles.add(id);
-    if (turn.corpus) addHandle(turn.corpus, id, tool, '', untrusted(`tool:${tool}`));
+    if (turn.corpus) addHandle(turn.corpus, id, tool, '', untrusted(sourceOf(turn.tools.get(tool) ?? tool)));
   }
 }
 
