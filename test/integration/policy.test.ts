@@ -15,6 +15,8 @@ import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { type Replica, type ServiceReplicas, serviceReplicas } from '../support/service-replicas.ts';
 
 const timeoutMs = 5000;
+// These tests start a process of their own, which takes its time on a busy machine.
+const START_MS = 30_000;
 const KINDS = ['AccessPolicy', 'ToolPolicy', 'Limit', 'ToolServer', 'Model'];
 const SPECS: Record<string, Record<string, unknown>> = {
   AccessPolicy: { all: { subjects: { everyone: true }, models: ['*'], tools: ['mail/*'] } },
@@ -207,29 +209,41 @@ describe('policy on Postgres', () => {
     }
   });
 
-  it('[policy:steps-rebuilt] a new process goes on counting the steps of a run', async () => {
-    await remember({ trajectory: 't5', steps: 19 });
-    const two = await suite.replica(config);
-    const limits = two.client(LimitService, 'model-proxy');
-    const lease = () =>
-      limits.lease(
-        { requestId: `${Math.random()}`, subject: { principal: principal(), trajectory: 't5' }, needed: { steps: 1 } },
-        { timeoutMs },
-      );
-    expect((await lease()).shares).toMatchObject([{ limit: 'run/steps', granted: 1, remaining: 0 }]);
-    expect((await lease()).shares).toMatchObject([{ exhausted: true, limitValue: 20 }]);
-  });
+  it(
+    '[policy:steps-rebuilt] a new process goes on counting the steps of a run',
+    async () => {
+      await remember({ trajectory: 't5', steps: 19 });
+      const two = await suite.replica(config);
+      const limits = two.client(LimitService, 'model-proxy');
+      const lease = () =>
+        limits.lease(
+          {
+            requestId: `${Math.random()}`,
+            subject: { principal: principal(), trajectory: 't5' },
+            needed: { steps: 1 },
+          },
+          { timeoutMs },
+        );
+      expect((await lease()).shares).toMatchObject([{ limit: 'run/steps', granted: 1, remaining: 0 }]);
+      expect((await lease()).shares).toMatchObject([{ exhausted: true, limitValue: 20 }]);
+    },
+    START_MS,
+  );
 
-  it('[policy:stored-snapshot] without its operator it starts from its stored snapshot, and refuses side effects', async () => {
-    const three = await suite.replica({ ...config, peers: { operator: 'ipv4:127.0.0.1:9' } });
-    const decisions = three.client(DecisionService, 'mcp-broker');
-    const decide = async (name: string) => {
-      const tool = { kind: ToolRef_Kind.BROKERED, server: 'mail', name };
-      const calls = [{ tool, argumentsJson: '{"to":"x@acme.com"}' }];
-      const answer = await decisions.decideCalls({ principal: principal(), context: TRUSTED, calls }, { timeoutMs });
-      return answer.decisions[0];
-    };
-    expect(await decide('list')).toMatchObject({ enforced: Action.ALLOW });
-    expect(await decide('send')).toMatchObject({ enforced: Action.DENY, rule: 'builtin/not-caught-up' });
-  });
+  it(
+    '[policy:stored-snapshot] without its operator it starts from its stored snapshot, and refuses side effects',
+    async () => {
+      const three = await suite.replica({ ...config, peers: { operator: 'ipv4:127.0.0.1:9' } });
+      const decisions = three.client(DecisionService, 'mcp-broker');
+      const decide = async (name: string) => {
+        const tool = { kind: ToolRef_Kind.BROKERED, server: 'mail', name };
+        const calls = [{ tool, argumentsJson: '{"to":"x@acme.com"}' }];
+        const answer = await decisions.decideCalls({ principal: principal(), context: TRUSTED, calls }, { timeoutMs });
+        return answer.decisions[0];
+      };
+      expect(await decide('list')).toMatchObject({ enforced: Action.ALLOW });
+      expect(await decide('send')).toMatchObject({ enforced: Action.DENY, rule: 'builtin/not-caught-up' });
+    },
+    START_MS,
+  );
 });
