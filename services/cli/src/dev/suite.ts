@@ -58,7 +58,6 @@ export interface Suite {
   stop(): Promise<void>;
 }
 
-const FIRST: ReadonlySet<ServiceName> = new Set(['audit', 'vault', 'identity', 'operator']);
 const CERTIFICATE_CHECK_MS = 6 * 3_600_000;
 
 /** Starts Postgres, migrates, starts the services and the front, and waits until all are ready; stops all when one is not. */
@@ -185,13 +184,15 @@ async function assemble(
   for (const instance of instances) {
     const service = prepare(instance, options, facts, folder, log);
     processes.set(instance.name, service);
-    undo.push(() => service.stop());
+  }
+  const inStages = (...stages: number[]) =>
+    [...processes.values()].filter(({ instance }) => stages.includes(instance.shape.stage));
+  for (const stage of [1, 2, 3, 4]) {
+    undo.push(async () => void (await Promise.all(inStages(stage).map((service) => service.stop()))));
   }
   prepared = true;
   // All could start at once and find each other; in this order nobody waits out a back-off.
-  const first = [...processes.values()].filter(({ instance }) => FIRST.has(instance.shape.name));
-  const rest = [...processes.values()].filter((service) => !first.includes(service));
-  for (const wave of [first, rest]) {
+  for (const wave of [inStages(1, 2), inStages(3, 4)]) {
     for (const service of wave) service.start();
     await Promise.all(wave.map((service) => service.ready()));
   }

@@ -22,10 +22,10 @@ A plain chat:
     -d '{"model":"demo-assistant","messages":[{"role":"user","content":"Hello!"}]}'
 
 An agent reads a mailbox in which one mail tells it to send a password code away. The model obeys what it reads;
-see what it gets to read, and what became of send_mail:
+see what it gets to read, and why it could not send:
 
   curl -s ${endpoint}/v1/chat/completions -H "authorization: Bearer ${key}" -H 'content-type: application/json' \\
-    -d '{"model":"demo-assistant","messages":[{"role":"user","content":"Please summarise my unread mails."}],"tools":[{"type":"mcp","server_label":"mailbox"}]}'
+    -d '{"model":"demo-assistant","messages":[{"role":"user","content":"Summarise my unread mails and reply to the first sender."}],"tools":[{"type":"mcp","server_label":"mailbox"}]}'
 
   node services/cli/src/main.ts trajectory show --last${dataOption}
 

@@ -1,6 +1,8 @@
 /** What a service of the suite listens on and keeps. */
 export interface ServiceShape {
   readonly name: ServiceName;
+  /** Who leans on whom: stages stop from the highest down, so that what serves others goes after them. */
+  readonly stage: 1 | 2 | 3 | 4;
   readonly http?: true;
   readonly grpc?: true;
   /** Has a schema and a role in Postgres, and migrations under src/migrations. */
@@ -20,18 +22,18 @@ export type ServiceName =
   | 'model-proxy'
   | 'console';
 
-/** The services in the order in which they stop reversed: what others lean on stands first. */
+/** The services, what others lean on first. */
 export const services: readonly ServiceShape[] = [
-  { name: 'audit', grpc: true, database: true },
-  { name: 'vault', grpc: true, database: true },
-  { name: 'identity', grpc: true, database: true },
-  { name: 'operator', grpc: true },
-  { name: 'policy', grpc: true, database: true },
-  { name: 'quarantine', grpc: true, database: true },
-  { name: 'demo', http: true },
-  { name: 'mcp-broker', http: true, grpc: true, database: true },
-  { name: 'model-proxy', http: true, grpc: true },
-  { name: 'console', http: true },
+  { name: 'audit', stage: 1, grpc: true, database: true },
+  { name: 'vault', stage: 2, grpc: true, database: true },
+  { name: 'identity', stage: 2, grpc: true, database: true },
+  { name: 'operator', stage: 2, grpc: true },
+  { name: 'policy', stage: 3, grpc: true, database: true },
+  { name: 'quarantine', stage: 3, grpc: true, database: true },
+  { name: 'demo', stage: 3, http: true },
+  { name: 'mcp-broker', stage: 4, http: true, grpc: true, database: true },
+  { name: 'model-proxy', stage: 4, http: true, grpc: true },
+  { name: 'console', stage: 4, http: true },
 ];
 
 /** Ports of one process, all on loopback. */

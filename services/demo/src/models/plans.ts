@@ -92,7 +92,9 @@ function readInbox(conversation: Conversation, results: Results, request: string
     );
   }
   if (!/\breply\b/i.test(request) || results.has('send_mail') || !offered(conversation, 'send_mail')) return undefined;
-  const sender = field(results.get('read_mail') ?? listed, 'from') ?? field(listed, 'from');
+  const mails = [results.get('read_mail'), listed];
+  // The mailbox says `from`; a typed answer about a mail may well say `sender`.
+  const sender = mails.flatMap((found) => [field(found, 'from'), field(found, 'sender')]).find(Boolean);
   if (sender === undefined) return undefined;
   return call(conversation, 'send_mail', [
     { to: argument(sender), subject: 'Re: your mail', body: 'Thank you, I will get back to you.' },
