@@ -255,6 +255,7 @@ real('the operator on a real API server', () => {
         renewMs: 2000,
         retryMs: 100,
         onLead: async () => void led.push(identity),
+        onRelease: async () => undefined,
         onLost: () => undefined,
         log,
       });

@@ -44,6 +44,7 @@ function candidate(api: Pick<KubeApi, 'request'>, identity: string) {
     renewMs: 120,
     retryMs: 20,
     onLead: async () => void told.push('leads'),
+    onRelease: async () => void told.push('ended'),
     onLost: () => told.push('lost'),
     log,
   });
@@ -86,12 +87,13 @@ describe('leaderElection', () => {
     await election.stop?.(0);
   });
 
-  it('gives the Lease back when it stops', async () => {
+  it('[operator:leader-hand-over] ends its work, then gives the Lease back, when it stops', async () => {
     const { api, state } = leaseServer();
-    const { election } = candidate(api, 'a');
+    const { told, election } = candidate(api, 'a');
     await election.start?.();
     await pause(50);
     await election.stop?.(0);
+    expect(told).toEqual(['leads', 'ended']);
     expect(state.lease).toMatchObject({ holderIdentity: '', leaseDurationSeconds: 1 });
   });
 });

@@ -18,6 +18,8 @@ export type LeaderElectionOptions = {
   /** Time between attempts. */
   readonly retryMs: number;
   readonly onLead: () => Promise<void>;
+  /** Called before the Lease is given back: whatever only a leader may do must have ended when it resolves. */
+  readonly onRelease: () => Promise<void>;
   /** Called when leadership was lost against our will; the process should end. */
   readonly onLost: () => void;
   readonly log: Logger;
@@ -40,7 +42,7 @@ type Lease = {
  * the Lease change, never by comparing clocks; updates carry the version that was read, so that two cannot win.
  */
 export function leaderElection(options: LeaderElectionOptions): Component {
-  const { api, namespace, name, identity, durationMs, renewMs, retryMs, onLead, onLost, log } = options;
+  const { api, namespace, name, identity, durationMs, renewMs, retryMs, onLead, onRelease, onLost, log } = options;
   const now = options.now ?? (() => performance.now());
   const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
   const life = new AbortController();
@@ -139,6 +141,7 @@ export function leaderElection(options: LeaderElectionOptions): Component {
       await running;
       if (!leading) return;
       leading = false;
+      await onRelease();
       // Given back, so that the next replica need not wait for it to run out.
       try {
         const lease = (await api.request({ path: `${path}/${name}`, timeoutMs: 2000 })) as Lease;

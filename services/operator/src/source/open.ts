@@ -49,6 +49,7 @@ function openCluster(config: ClusterConfig, { log, metrics }: { log: Logger; met
         renewMs: election.renewSeconds * 1000,
         retryMs: election.retrySeconds * 1000,
         onLead: () => operator.lead(true),
+        onRelease: () => operator.lead(false),
         // Two that both think they lead would write over each other: the process ends and comes back as a follower.
         onLost: () => {
           throw new Error('leadership was lost');
