@@ -15,7 +15,7 @@ export interface Access {
   allowsModel(name: string): boolean;
   allowsTool(server: string, tool: string): boolean;
   allowsEndpoint(endpoint: string): boolean;
-  /** False where every policy that selects the principal denies client-declared tools. */
+  /** False where a policy that selects the principal denies client-declared tools; one is enough. */
   readonly clientTools: boolean;
 }
 
@@ -25,6 +25,9 @@ export interface AccessCache {
 }
 
 const MAX_ENTRIES = 20_000;
+/** For so long after a change policy may not have heard of it: its answers are kept briefly. */
+const SETTLING_MS = 3_000;
+const BRIEFLY_MS = 250;
 
 /**
  * Asks policy once for a principal and matches names locally afterwards. An AccessPolicy delta in the snapshot drops
@@ -38,9 +41,11 @@ export function accessCache(options: {
   const entries = new Map<string, { access: Access; until: number }>();
   const asking = new Map<string, Promise<Access>>();
   let epoch = 0;
+  let changedAt = Number.NEGATIVE_INFINITY;
   options.snapshot.onChange((kind) => {
     if (kind !== 'AccessPolicy') return;
     epoch++;
+    changedAt = performance.now();
     entries.clear();
     asking.clear();
   });
@@ -51,7 +56,9 @@ export function accessCache(options: {
     const access = readAccess(answer);
     if (asked === epoch) {
       if (entries.size >= MAX_ENTRIES) entries.delete(entries.keys().next().value as string);
-      entries.set(key, { access, until: performance.now() + answer.cacheTtlMs });
+      const now = performance.now();
+      const keepMs = now - changedAt < SETTLING_MS ? Math.min(answer.cacheTtlMs, BRIEFLY_MS) : answer.cacheTtlMs;
+      entries.set(key, { access, until: now + keepMs });
     }
     return access;
   };
@@ -63,7 +70,10 @@ export function accessCache(options: {
       if (held && performance.now() < held.until) return held.access;
       let pending = asking.get(key);
       if (!pending) {
-        pending = ask(key, principal).finally(() => asking.delete(key));
+        const mine = ask(key, principal).finally(() => {
+          if (asking.get(key) === mine) asking.delete(key);
+        });
+        pending = mine;
         asking.set(key, pending);
       }
       const access = await pending;
@@ -84,7 +94,8 @@ export function readAccess(answer: ResolveAccessResponse): Access {
     allowsModel: models,
     allowsTool: (server, tool) => tools(`${server}/${tool}`),
     allowsEndpoint: endpoints,
-    clientTools: answer.grants.some((grant) => grant.clientTools === AccessGrant_ClientTools.DECIDE),
+    clientTools:
+      answer.grants.length > 0 && answer.grants.every((grant) => grant.clientTools === AccessGrant_ClientTools.DECIDE),
   };
 }
 

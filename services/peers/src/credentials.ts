@@ -33,6 +33,9 @@ export interface Credentials {
 }
 
 const MAX_ENTRIES = 5_000;
+/** After this much silence of the invalidation stream a lease is not used without asking vault. */
+const SILENCE_MS = 1_000;
+/** How much longer a lease may serve while vault is away. */
 const AWAY_MS = 10_000;
 
 /** Leases from vault, dropped at once when vault says so; while vault is away a lease lives at most ten more seconds. */
@@ -56,12 +59,15 @@ export function credentialLeases(options: {
         if (use.tenant === message.tenant && same) leases.delete(key);
       }
     },
-    onBreak() {
-      epoch++;
-      const now = performance.now();
-      for (const held of leases.values()) held.until = Math.min(held.until, now);
-    },
+    // What was invalidated while no stream was open is unknown: ask again for each.
+    onOpen: () => distrust(),
+    onBreak: () => distrust(),
   });
+  const distrust = () => {
+    epoch++;
+    const now = performance.now();
+    for (const held of leases.values()) held.until = Math.min(held.until, now);
+  };
 
   const ask = async (key: string, use: CredentialUse, principal: Principal): Promise<Lease> => {
     const asked = epoch;
@@ -81,7 +87,8 @@ export function credentialLeases(options: {
       const held = leases.get(key);
       const away =
         error instanceof GatewayError && (error.code === 'unavailable' || error.code === 'deadline_exceeded');
-      if (held && away && performance.now() < held.until + AWAY_MS) return held.lease;
+      const usable = watch.silenceMs() < SILENCE_MS + AWAY_MS;
+      if (held && away && usable && performance.now() < held.until + AWAY_MS) return held.lease;
       if (away)
         throw new GatewayError('unavailable', 'Credentials cannot be had right now.', {
           cause: error,
@@ -101,7 +108,7 @@ export function credentialLeases(options: {
     async lease(use, principal) {
       const key = keyOf(use);
       const held = leases.get(key);
-      if (held && performance.now() < held.until) return held.lease;
+      if (held && performance.now() < held.until && watch.silenceMs() < SILENCE_MS) return held.lease;
       let pending = asking.get(key);
       if (!pending) {
         pending = ask(key, use, principal).finally(() => asking.delete(key));

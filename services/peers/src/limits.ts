@@ -142,6 +142,8 @@ export function limitShares(options: LimitSharesOptions): Limits {
     if (subjects.size >= MAX_SUBJECTS) subjects.clear();
     const kept = (held ?? []).filter((share) => !short.includes(share));
     const perTrajectory = [...kept, ...leased].some(({ id }) => id.includes('\ntrajectory:'));
+    // A run's own entry must not be hidden by one from before there was a limit per run.
+    if (perTrajectory) subjects.delete(keyOf(subject, needed, false));
     const sameRevision = answer.limitRevision === snapshot.revision('Limit');
     subjects.set(keyOf(subject, needed, perTrajectory), {
       shares: [...new Set([...kept, ...leased].map(({ id }) => id))],

@@ -37,9 +37,11 @@ export interface PrincipalsOptions {
 }
 
 interface Entry {
-  principal: Principal;
+  readonly principal: Principal;
   freshUntil: number;
-  usableUntil: number;
+  readonly usableUntil: number;
+  /** While identity is away, until when it is not asked again for this credential. */
+  heldUntil: number;
 }
 
 const MAX_ENTRIES = 20_000;
@@ -47,6 +49,8 @@ const MAX_ENTRIES = 20_000;
 const SILENCE_MS = 1_000;
 /** How much longer a cached answer may serve while identity is away. */
 const AWAY_MS = 10_000;
+/** How long identity is left alone for a credential after it could not be reached. */
+const LEFT_ALONE_MS = 500;
 
 /**
  * Caches principals by digest of their secret. Revocations arrive by stream within a second; when the stream is silent for
@@ -67,18 +71,20 @@ export function principalCache(options: PrincipalsOptions): Principals {
   };
 
   const onMessage = (message: WatchRevocationsResponse) => {
-    const gap = sequence >= 0 && message.sequence > sequence + 1;
+    const heartbeat = message.keyId === '' && message.principalId === '';
+    const gap = sequence >= 0 && message.sequence > sequence + (heartbeat ? 0 : 1);
     sequence = Math.max(sequence, message.sequence);
     if (gap) {
       epoch++;
       entries.clear();
       tell({ tenant: '', keyId: '', principalId: '', ends: false });
     }
-    if (message.keyId === '' && message.principalId === '') return;
+    if (heartbeat) return;
     epoch++;
     for (const [digest, { principal }] of entries) {
       if (principal.tenant !== message.tenant) continue;
-      if (principal.keyId === message.keyId || principal.id === message.principalId) entries.delete(digest);
+      const same = message.keyId !== '' && principal.keyId === message.keyId;
+      if (same || principal.id === message.principalId) entries.delete(digest);
     }
     const { tenant, keyId, principalId, reason } = message;
     tell({ tenant, keyId, principalId, ends: !EDITS.has(reason) });
@@ -89,21 +95,29 @@ export function principalCache(options: PrincipalsOptions): Principals {
     log: options.log,
     open: (signal) => options.client.watchRevocations({}, { timeoutMs: Infinity, signal }),
     onMessage,
-    onBreak: () => {
-      // What was revoked while the stream was down is unknown: ask again for each.
-      sequence = -1;
-      epoch++;
-      for (const entry of entries.values()) entry.freshUntil = 0;
-    },
+    // What was revoked while no stream was open is unknown, also of answers that came meanwhile: ask again for each.
+    onOpen: () => distrust(),
+    onBreak: () => distrust(),
   });
+  const distrust = () => {
+    sequence = -1;
+    epoch++;
+    for (const entry of entries.values()) entry.freshUntil = 0;
+  };
 
-  const ask = async (digest: string, secret: string, endpoint: string, signal?: AbortSignal): Promise<Principal> => {
-    const asked = epoch;
+  const usable = (entry: Entry | undefined): entry is Entry =>
+    entry !== undefined && performance.now() < entry.usableUntil && watch.silenceMs() < SILENCE_MS + AWAY_MS;
+
+  const ask = async (digest: string, secret: string, endpoint: string): Promise<Principal> => {
+    let asked = epoch;
     try {
-      const answer = await options.client.authenticate(
-        { secret, endpoint },
-        { timeoutMs, ...(signal ? { signal } : {}) },
-      );
+      const request = () => options.client.authenticate({ secret, endpoint }, { timeoutMs });
+      let answer = await request();
+      // Something was revoked, or may have been, since identity looked.
+      if (asked !== epoch) {
+        asked = epoch;
+        answer = await request();
+      }
       if (!answer.principal) throw new GatewayError('internal', 'Identity gave no principal.');
       if (asked === epoch) {
         const now = performance.now();
@@ -112,6 +126,7 @@ export function principalCache(options: PrincipalsOptions): Principals {
           principal: answer.principal,
           freshUntil: now + answer.cacheTtlMs,
           usableUntil: now + answer.cacheTtlMs + AWAY_MS,
+          heldUntil: 0,
         });
       }
       return answer.principal;
@@ -121,10 +136,11 @@ export function principalCache(options: PrincipalsOptions): Principals {
         throw error;
       }
       const held = entries.get(digest);
-      const away = watch.silenceMs();
-      if (held && asked === epoch && performance.now() < held.usableUntil && away < SILENCE_MS + AWAY_MS)
+      // What was revoked is not held any more, whatever happened while identity was asked.
+      if (usable(held)) {
+        held.heldUntil = performance.now() + LEFT_ALONE_MS;
         return held.principal;
-      if (signal?.aborted) throw error;
+      }
       throw new GatewayError('unavailable', 'The credential cannot be checked right now.', {
         cause: error,
         retryAfterMs: 1_000,
@@ -139,7 +155,9 @@ export function principalCache(options: PrincipalsOptions): Principals {
     async authenticate(secret, endpoint, signal) {
       const digest = createHash('sha256').update(secret).digest('base64');
       const held = entries.get(digest);
-      if (held && performance.now() < held.freshUntil && watch.silenceMs() < SILENCE_MS) return alive(held.principal);
+      const now = performance.now();
+      if (held && now < held.freshUntil && watch.silenceMs() < SILENCE_MS) return alive(held.principal);
+      if (held && now < held.heldUntil && usable(held)) return alive(held.principal);
       let pending = asking.get(digest);
       if (!pending) {
         // Shared by concurrent requests, so it must not die with the first one's client.

@@ -25,6 +25,8 @@ const EVERY_MS = 25;
 const MAX_WAITING = 20_000;
 const COMMIT_MS = 1_500;
 const DRAIN_EVERY_MS = 500;
+/** How long audit is taken for gone at least. */
+const AWAY_MS = 1_000;
 
 /**
  * Batches records to audit and keeps them in the fsynced spool while audit is away (DESIGN section 7). Records are
@@ -52,28 +54,53 @@ export function recorder(options: {
   let drainTimer: NodeJS.Timeout | undefined;
   let sending: Promise<void> | undefined;
   let draining: Promise<void> | undefined;
+  // While audit is away nothing waits for it: records go to the spool at once, and draining finds out when it is back.
+  let away = false;
+  let awaySince = 0;
+
+  const give = async (records: readonly AuditRecord[]) => {
+    try {
+      await client.commit({ records: [...records] }, { timeoutMs: COMMIT_MS });
+    } catch (error) {
+      if (!refuses(error)) {
+        away = true;
+        awaySince = performance.now();
+      }
+      throw error;
+    }
+  };
 
   const keep = async (records: readonly AuditRecord[]) => {
     await spool.append(records.map((record) => toBinary(RecordSchema, record)));
     spooled.inc(records.length);
   };
 
+  /** Makes records durable in one of the two places, first where it is likelier; AggregateError where neither takes them. */
+  const place = async (records: readonly AuditRecord[]) => {
+    const errors: unknown[] = [];
+    for (const way of away ? [keep, give] : [give, keep]) {
+      try {
+        await way(records);
+        if (way === keep && errors.length > 0) {
+          log.warn('Audit took no records; they are in the spool', { records: records.length, error: errors[0] });
+        }
+        return;
+      } catch (error) {
+        errors.push(error);
+        if (refuses(error)) break;
+      }
+    }
+    throw new AggregateError(errors, 'Neither audit nor the spool took the records.');
+  };
+
   const send = async () => {
     while (waiting.length > 0) {
       const batch = waiting.splice(0, BATCH);
       try {
-        await client.commit({ records: batch }, { timeoutMs: COMMIT_MS });
+        await place(batch);
       } catch (error) {
-        try {
-          await keep(batch);
-          log.warn('Audit took no records; they are in the spool', { records: batch.length, error });
-        } catch (spoolError) {
-          dropped.inc(batch.length);
-          log.error('Records were lost: neither audit nor the spool took them', {
-            records: batch.length,
-            error: spoolError,
-          });
-        }
+        dropped.inc(batch.length);
+        log.error('Records were lost: neither audit nor the spool took them', { records: batch.length, error });
       }
     }
   };
@@ -93,13 +120,35 @@ export function recorder(options: {
       const page = await spool.read(BATCH);
       if (page.entries.length === 0) return;
       const records = page.entries.map((bytes) => fromBinary(RecordSchema, bytes));
-      await client.commit({ records }, { timeoutMs: COMMIT_MS });
+      try {
+        await give(records);
+      } catch (error) {
+        if (!refuses(error)) throw error;
+        await giveEach(records);
+      }
       await spool.ack(page.position);
+    }
+  };
+
+  // One record that audit cannot take must not keep all behind it in the spool for good.
+  const giveEach = async (records: readonly AuditRecord[]) => {
+    for (const record of records) {
+      try {
+        await give([record]);
+      } catch (error) {
+        if (!refuses(error)) throw error;
+        dropped.inc(1);
+        log.error('A record was lost: audit refuses it', { record: record.id, error });
+      }
     }
   };
 
   const drain = () => {
     draining ??= drainSpool()
+      .then(() => {
+        // What failed a moment ago may not have reached the spool yet, so an empty one says nothing.
+        if (performance.now() - awaySince > AWAY_MS) away = false;
+      })
       .catch((error: unknown) => log.debug('The spool waits for audit', { error }))
       .finally(() => {
         draining = undefined;
@@ -132,17 +181,18 @@ export function recorder(options: {
     async commit(records) {
       const whole = records.map((record) => create(RecordSchema, record));
       try {
-        await client.commit({ records: whole }, { timeoutMs: COMMIT_MS });
-      } catch (error) {
-        try {
-          await keep(whole);
-        } catch (spoolError) {
-          throw new GatewayError('audit_unavailable', 'The intent could not be recorded, so nothing was done.', {
-            cause: new AggregateError([error, spoolError]),
-            retryAfterMs: 1_000,
-          });
-        }
+        await place(whole);
+      } catch (cause) {
+        throw new GatewayError('audit_unavailable', 'The intent could not be recorded, so nothing was done.', {
+          cause,
+          retryAfterMs: 1_000,
+        });
       }
     },
   };
+}
+
+// Audit looked at the records and will never take them; anything else passes.
+function refuses(error: unknown): boolean {
+  return error instanceof GatewayError && (error.code === 'invalid_request' || error.code === 'body_too_large');
 }

@@ -55,7 +55,20 @@ interface KindSet {
 export function watchSnapshot(options: SnapshotOptions): Snapshot {
   const sets = new Map<string, KindSet>();
   const listeners = new Set<(kind: string) => void>();
-  let writing: Promise<void> = Promise.resolve();
+  let writing: Promise<void> | undefined;
+  let unwritten = false;
+
+  // One write at a time; changes that come meanwhile share the next.
+  const keep = (file: string) => {
+    unwritten = true;
+    writing ??= (async () => {
+      while (unwritten) {
+        unwritten = false;
+        await save(file, sets, options.log);
+      }
+      writing = undefined;
+    })();
+  };
 
   const changed = (kind: string) => {
     for (const listener of listeners) listener(kind);
@@ -79,7 +92,7 @@ export function watchSnapshot(options: SnapshotOptions): Snapshot {
       });
     }
     sets.set(message.kind, { revision: message.revision, fresh: true, items });
-    if (options.cacheFile) writing = writing.then(() => save(options.cacheFile as string, sets, options.log));
+    if (options.cacheFile) keep(options.cacheFile);
     changed(message.kind);
   };
 
@@ -94,7 +107,7 @@ export function watchSnapshot(options: SnapshotOptions): Snapshot {
     name: 'snapshot',
     async start() {
       if (options.cacheFile) {
-        for (const [kind, set] of await load(options.cacheFile, options.kinds)) sets.set(kind, set);
+        for (const [kind, set] of await load(options.cacheFile, options.kinds, options.log)) sets.set(kind, set);
         for (const kind of sets.keys()) changed(kind);
       }
       watch.start();
@@ -128,18 +141,29 @@ async function save(file: string, sets: ReadonlyMap<string, KindSet>, log: Logge
   }
 }
 
-async function load(file: string, kinds: readonly string[]): Promise<Map<string, KindSet>> {
+async function load(file: string, kinds: readonly string[], log: Logger): Promise<Map<string, KindSet>> {
   const sets = new Map<string, KindSet>();
-  let body: { kind: string; revision: string; items: SnapshotItem[] }[];
   try {
-    body = JSON.parse(await readFile(file, 'utf8'));
-  } catch {
-    // No file yet, or one cut short: the operator's stream is the source of truth.
+    const body = JSON.parse(await readFile(file, 'utf8')) as {
+      kind: string;
+      revision: string;
+      items: SnapshotItem[];
+    }[];
+    for (const { kind, revision, items } of body) {
+      if (!kinds.includes(kind)) continue;
+      if (!items.every(isItem)) throw new TypeError(`Not items: ${kind}`);
+      sets.set(kind, { revision, fresh: false, items: new Map(items.map((item) => [item.uid, item])) });
+    }
     return sets;
+  } catch (error) {
+    // None yet, or damaged: the operator's stream is the source of truth, and half a snapshot is none.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      log.warn('The snapshot of the last run cannot be read', { file, error });
+    }
+    return new Map();
   }
-  for (const { kind, revision, items } of body) {
-    if (!kinds.includes(kind)) continue;
-    sets.set(kind, { revision, fresh: false, items: new Map(items.map((item) => [item.uid, item])) });
-  }
-  return sets;
+}
+
+function isItem(item: SnapshotItem): boolean {
+  return [item.kind, item.tenant, item.name, item.uid, item.contentHash].every((text) => typeof text === 'string');
 }

@@ -7,6 +7,8 @@ export interface StreamWatch<Message> {
   /** Opens the stream; called again after each end, with back-off. */
   readonly open: (signal: AbortSignal) => AsyncIterable<Message>;
   readonly onMessage: (message: Message) => void;
+  /** Called before the first message of each stream: what was told between two streams is not known. */
+  readonly onOpen?: () => void;
   /** Called when a stream has ended or failed, before the next is opened. */
   readonly onBreak?: () => void;
 }
@@ -32,11 +34,14 @@ export function watchStream<Message>(options: StreamWatch<Message>): RunningWatc
   const loop = async () => {
     let pauseMs = FIRST_PAUSE_MS;
     while (!stopping.signal.aborted) {
+      let opened = false;
       try {
         for await (const message of options.open(stopping.signal)) {
+          if (!opened) options.onOpen?.();
+          opened = true;
           lastMessageAt = performance.now();
-          pauseMs = FIRST_PAUSE_MS;
           options.onMessage(message);
+          pauseMs = FIRST_PAUSE_MS;
         }
       } catch (error) {
         if (stopping.signal.aborted) return;

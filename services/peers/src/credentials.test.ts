@@ -1,0 +1,133 @@
+import { create } from '@bufbuild/protobuf';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { type ErrorCode, GatewayError } from '@sallyport/chassis/errors';
+import { inProcess } from '@sallyport/chassis/rpc/testing';
+import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
+import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
+import { type CredentialUse, credentialLeases } from './credentials.ts';
+import { feed, quiet, until } from './testing.ts';
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+const principal = create(PrincipalSchema, { tenant: 'default', id: 'key:1' });
+const use: CredentialUse = {
+  tenant: 'default',
+  ref: { name: 'openai', key: 'apiKey' },
+  kind: 'ModelProvider',
+  name: 'openai',
+  uid: 'u1',
+  origin: 'https://api.example.com',
+};
+
+async function vault(leaseTtlMs = 10_000) {
+  const state = { asked: [] as string[], value: 'one', fails: undefined as ErrorCode | undefined };
+  const invalidations = feed<{ tenant?: string; ref?: { name: string; key: string } }>(
+    () => [{}],
+    () => ({}),
+  );
+  const served = await inProcess(CredentialService, {
+    async resolve(request) {
+      state.asked.push(`${request.uid} ${request.origin}`);
+      if (state.fails) throw new GatewayError(state.fails, 'No.', { retryAfterMs: 1 });
+      return { value: state.value, reference: `${request.ref?.name}#1`, leaseTtlMs };
+    },
+    watchInvalidations: (_request, { signal }) => invalidations.stream(signal),
+  });
+  const credentials = credentialLeases({ client: served.client, log: quiet, timeoutMs: 300 });
+  credentials.start();
+  closing.push(async () => {
+    invalidations.cut();
+    await credentials.stop();
+    await served.close();
+  });
+  const lease = async (more: Partial<CredentialUse> = {}) =>
+    (await credentials.lease({ ...use, ...more }, principal)).value;
+  const warm = async () => {
+    await until('a lease is kept', async () => {
+      const before = state.asked.length;
+      await lease();
+      return state.asked.length === before;
+    });
+    state.asked = [];
+  };
+  return { state, invalidations, credentials, lease, warm };
+}
+
+describe('credentialLeases', () => {
+  it('[peers:no-hop-when-warm] asks vault once, also for requests at the same time', async () => {
+    const { state, lease, warm } = await vault();
+    await warm();
+    expect(await Promise.all([lease(), lease(), lease()])).toEqual(['one', 'one', 'one']);
+    expect(state.asked).toEqual([]);
+  });
+
+  it('[peers:credential-bound] asks anew for another origin and for a resource made anew', async () => {
+    const { state, lease, warm } = await vault();
+    await warm();
+    await lease({ origin: 'https://elsewhere.example' });
+    await lease({ uid: 'u2' });
+    expect(state.asked).toEqual(['u1 https://elsewhere.example', 'u2 https://api.example.com']);
+  });
+
+  it('[peers:credential-invalidated] drops a lease when vault says so, of that Secret and tenant only', async () => {
+    const { state, invalidations, lease, warm } = await vault();
+    await warm();
+    invalidations.push({ tenant: 'other', ref: { name: 'openai', key: '' } });
+    invalidations.push({ tenant: 'default', ref: { name: 'anthropic', key: '' } });
+    invalidations.push({ tenant: 'default', ref: { name: 'openai', key: 'otherKey' } });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await lease();
+    expect(state.asked).toEqual([]);
+    state.value = 'two';
+    invalidations.push({ tenant: 'default', ref: { name: 'openai', key: '' } });
+    await until('the new value is used', async () => (await lease()) === 'two', 1_000);
+  });
+
+  it('drops a lease that the upstream refused', async () => {
+    const { state, credentials, lease, warm } = await vault();
+    await warm();
+    state.value = 'two';
+    credentials.drop(use);
+    expect(await lease()).toBe('two');
+  });
+
+  it('[peers:vault-silent] asks again after a second without a word of vault', async () => {
+    const { state, invalidations, lease, warm } = await vault();
+    await warm();
+    invalidations.speaking = false;
+    await new Promise((resolve) => setTimeout(resolve, 1_150));
+    state.value = 'two';
+    expect(await lease()).toBe('two');
+  });
+
+  it('[peers:vault-away] serves a known lease while vault is away, and says unavailable for others', async () => {
+    const { state, invalidations, lease, warm } = await vault();
+    await warm();
+    state.fails = 'unavailable';
+    invalidations.cut();
+    await until('vault is asked again', async () => {
+      expect(await lease()).toBe('one');
+      return state.asked.length > 0;
+    });
+    await expect(lease({ uid: 'u2' })).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
+  it.each(['not_found', 'permission_denied'] as const)(
+    '[peers:credential-refused] does not use a lease that vault refuses to renew (%s)',
+    async (code) => {
+      const { state, invalidations, lease, warm } = await vault();
+      await warm();
+      state.fails = code;
+      invalidations.cut();
+      await until('the lease is gone', () =>
+        lease().then(
+          () => false,
+          (error: GatewayError) => error.code === 'upstream_credentials',
+        ),
+      );
+    },
+  );
+});

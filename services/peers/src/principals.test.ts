@@ -1,0 +1,202 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { GatewayError } from '@sallyport/chassis/errors';
+import { inProcess } from '@sallyport/chassis/rpc/testing';
+import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
+import { principalCache } from './principals.ts';
+import { feed, quiet, until } from './testing.ts';
+
+interface Notice {
+  tenant?: string;
+  keyId?: string;
+  principalId?: string;
+  sequence: number;
+}
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+/** An identity that knows the secret `good` of key k1, until told otherwise. */
+async function identity(options: { cacheTtlMs?: number; expiresAtMs?: number } = {}) {
+  const state = {
+    asked: 0,
+    sequence: 5,
+    known: new Set(['good']),
+    answer: 'normal' as 'normal' | 'away' | 'hangs',
+    slowMs: 0,
+  };
+  const revocations = feed<Notice>(
+    () => [{ sequence: state.sequence }],
+    () => ({ sequence: state.sequence }),
+  );
+  const served = await inProcess(AuthenticationService, {
+    async authenticate({ secret }, { signal }) {
+      state.asked++;
+      if (state.answer === 'away') throw new GatewayError('unavailable', 'Postgres is away.', { retryAfterMs: 1 });
+      if (state.answer === 'hangs') await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      const isKnown = state.known.has(secret);
+      if (state.slowMs > 0) await new Promise((resolve) => setTimeout(resolve, state.slowMs));
+      if (!isKnown) throw new GatewayError('unauthenticated', 'The credential is not valid.');
+      return {
+        principal: { tenant: 'default', id: 'key:k1', keyId: 'k1', expiresAtMs: options.expiresAtMs ?? 0 },
+        cacheTtlMs: options.cacheTtlMs ?? 10_000,
+      };
+    },
+    watchRevocations: (_request, { signal }) => revocations.stream(signal),
+  });
+  const principals = principalCache({ client: served.client, log: quiet, timeoutMs: 300 });
+  principals.start();
+  closing.push(async () => {
+    revocations.cut();
+    await principals.stop();
+    await served.close();
+  });
+  const revoke = () => {
+    state.known.clear();
+    state.sequence++;
+    revocations.push({ tenant: 'default', keyId: 'k1', principalId: 'key:k1', sequence: state.sequence });
+  };
+  const ask = () => principals.authenticate('good', 'messages');
+  /** Until the stream is up and the answer is cached. */
+  const warm = async () => {
+    await until('the stream is open', () => revocations.opened > 0);
+    await until('an answer is cached', async () => {
+      const before = state.asked;
+      await ask();
+      return state.asked === before;
+    });
+    state.asked = 0;
+  };
+  return { state, revocations, principals, revoke, ask, warm };
+}
+
+describe('principalCache', () => {
+  it('[peers:no-hop-when-warm] asks identity once, also for requests at the same time', async () => {
+    const { state, ask, warm } = await identity();
+    await warm();
+    await Promise.all([ask(), ask(), ask()]);
+    expect(state.asked).toBe(0);
+  });
+
+  it('refuses an unknown secret with unauthenticated, each time anew', async () => {
+    const { state, principals } = await identity();
+    for (let time = 0; time < 2; time++) {
+      await expect(principals.authenticate('bad', 'messages')).rejects.toMatchObject({ code: 'unauthenticated' });
+    }
+    expect(state.asked).toBe(2);
+  });
+
+  it('[peers:revocation-one-second] refuses a revoked key within a second and tells those with open streams', async () => {
+    const { principals, revoke, ask, warm } = await identity();
+    await warm();
+    const told: string[] = [];
+    principals.onRevoked(({ keyId }) => told.push(keyId));
+    const at = performance.now();
+    revoke();
+    await until('the key is refused', () =>
+      ask().then(
+        () => false,
+        (error: GatewayError) => error.code === 'unauthenticated',
+      ),
+    );
+    expect(performance.now() - at).toBeLessThan(1_000);
+    expect(told).toEqual(['k1']);
+  });
+
+  it('[peers:revocation-race] does not trust an answer from before a revocation that arrives meanwhile', async () => {
+    const { state, revoke, ask, revocations, principals } = await identity({ cacheTtlMs: 0 });
+    await until('the stream is open', () => revocations.opened > 0);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    state.slowMs = 150;
+    let told = false;
+    principals.onRevoked(() => {
+      told = true;
+    });
+    const asking = ask();
+    await until('identity is asked', () => state.asked > 0);
+    revoke();
+    await expect(asking).rejects.toMatchObject({ code: 'unauthenticated' });
+    expect(told).toBe(true);
+  });
+
+  it('[peers:revocation-gap] drops everything when a revocation was missed', async () => {
+    const { state, principals, revocations, ask, warm } = await identity();
+    await warm();
+    const told: string[] = [];
+    principals.onRevoked(({ tenant, keyId }) => told.push(`${tenant}/${keyId}`));
+    state.sequence += 2;
+    revocations.push({ sequence: state.sequence });
+    await until('all is dropped', () => told.length > 0);
+    expect(told).toEqual(['/']);
+    await ask();
+    expect(state.asked).toBe(1);
+  });
+
+  it('[peers:revocation-silence] asks again after a second without a word of the stream', async () => {
+    const { state, revocations, ask, warm } = await identity();
+    await warm();
+    revocations.speaking = false;
+    await new Promise((resolve) => setTimeout(resolve, 1_150));
+    state.known.clear();
+    await expect(ask()).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('[peers:revocation-while-cut] asks again for what was answered while no stream was open', async () => {
+    const { state, revocations, ask, warm } = await identity();
+    await warm();
+    const before = revocations.opened;
+    revocations.speaking = false;
+    revocations.cut();
+    await ask();
+    state.known.clear();
+    state.sequence++;
+    revocations.speaking = true;
+    await until('the stream is open again', () => revocations.opened > before);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    await expect(ask()).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it.each(['away', 'hangs'] as const)(
+    '[peers:identity-away] serves a known key while identity is %s, and never says 401 for it',
+    async (answer) => {
+      const { state, ask, warm, revocations, principals } = await identity();
+      await warm();
+      state.answer = answer;
+      revocations.cut();
+      const at = performance.now();
+      for (let time = 0; time < 5; time++) expect((await ask()).keyId).toBe('k1');
+      // One attempt for all of them, not one each.
+      expect(performance.now() - at).toBeLessThan(1_500);
+      await expect(principals.authenticate('other', 'messages')).rejects.toMatchObject({ code: 'unavailable' });
+    },
+  );
+
+  it('[peers:identity-away-ends] says unavailable, not 401, once a cached answer has lived out its ten seconds', async () => {
+    const { state, revocations, ask, warm } = await identity();
+    await warm();
+    state.answer = 'away';
+    revocations.speaking = false;
+    const silentSince = performance.now();
+    let served = 0;
+    for (;;) {
+      try {
+        await ask();
+        served = performance.now();
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'unavailable', retryAfterMs: 1_000 });
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    expect(served - silentSince).toBeGreaterThan(8_000);
+    expect(served - silentSince).toBeLessThan(11_500);
+  }, 20_000);
+
+  it('refuses a key that has expired since it was cached', async () => {
+    const { ask, warm } = await identity({ expiresAtMs: Date.now() + 1_000 });
+    await warm();
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    await expect(ask()).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+});

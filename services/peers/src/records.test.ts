@@ -1,0 +1,126 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { GatewayError } from '@sallyport/chassis/errors';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import { inProcess } from '@sallyport/chassis/rpc/testing';
+import { openSpool } from '@sallyport/chassis/spool';
+import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { recorder } from './records.ts';
+import { quiet, until } from './testing.ts';
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function audit(options: { maxBytes?: number; dir?: string } = {}) {
+  const state = { answer: 'takes' as 'takes' | 'away' | 'hangs', refuses: '', kept: [] as string[], calls: 0 };
+  const served = await inProcess(RecordService, {
+    async commit({ records }, { signal }) {
+      state.calls++;
+      if (state.answer === 'away') throw new GatewayError('unavailable', 'Away.', { retryAfterMs: 1 });
+      if (state.answer === 'hangs') await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      if (records.some(({ id }) => id === state.refuses)) throw new GatewayError('invalid_request', 'No such record.');
+      state.kept.push(...records.map(({ id }) => id));
+      return {};
+    },
+    async *append() {},
+  });
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'sallyport-records-'));
+  const spool = await openSpool({ dir, maxBytes: options.maxBytes ?? 1_000_000, fsync: true });
+  const metrics = createMetrics('test', { defaults: false });
+  const records = recorder({ client: served.client, spool, log: quiet, metrics });
+  records.start();
+  let stopped = false;
+  const stop = async () => {
+    if (stopped) return;
+    stopped = true;
+    await records.stop(Date.now() + 5_000);
+  };
+  closing.push(async () => {
+    await stop();
+    await served.close();
+  });
+  return { state, records, spool, stop, dir };
+}
+
+describe('recorder', () => {
+  it('sends records in batches, in order', async () => {
+    const { state, records } = await audit();
+    const ids = Array.from({ length: 600 }, (_, index) => `r${index}`);
+    for (const id of ids) records.append({ id });
+    await until('all are kept', () => state.kept.length === 600);
+    expect(state.kept).toEqual(ids);
+    expect(state.calls).toBeLessThanOrEqual(4);
+  });
+
+  it('sends what waits when it stops', async () => {
+    const { state, records, stop } = await audit();
+    records.append({ id: 'last' });
+    await stop();
+    expect(state.kept).toEqual(['last']);
+  });
+
+  it.each(['away', 'hangs'] as const)(
+    '[peers:records-spooled] keeps records while audit is %s and hands them on when it is back',
+    async (answer) => {
+      const { state, records, spool } = await audit();
+      state.answer = answer;
+      for (let index = 0; index < 300; index++) records.append({ id: `r${index}` });
+      await until('they are in the spool', () => spool.size() > 0);
+      state.answer = 'takes';
+      await until('all are kept', () => new Set(state.kept).size === 300);
+      await until('the spool is empty', () => spool.size() === 0);
+      records.append({ id: 'later' });
+      await until('the way is free again', () => state.kept.includes('later'));
+    },
+  );
+
+  it('[peers:records-survive] hands on after a restart what was spooled before it', async () => {
+    const first = await audit();
+    first.state.answer = 'away';
+    await first.records.commit([{ id: 'intent' }]);
+    await first.stop();
+    const second = await audit({ dir: first.dir });
+    await until('the record is kept', () => second.state.kept.includes('intent'));
+  });
+
+  it('[peers:intent-durable] commits to audit, else to the spool, and only then returns', async () => {
+    const { state, records, spool } = await audit();
+    await records.commit([{ id: 'a' }]);
+    expect(state.kept).toEqual(['a']);
+    state.answer = 'away';
+    await records.commit([{ id: 'b' }]);
+    expect(spool.size()).toBeGreaterThan(0);
+  });
+
+  it('waits for a hanging audit once, not at each intent', async () => {
+    const { state, records } = await audit();
+    state.answer = 'hangs';
+    await records.commit([{ id: 'a' }]);
+    const at = performance.now();
+    await records.commit([{ id: 'b' }]);
+    expect(performance.now() - at).toBeLessThan(500);
+  });
+
+  it('[peers:intent-refused] refuses an intent that neither audit nor the spool takes', async () => {
+    const { state, records } = await audit({ maxBytes: 8 });
+    state.answer = 'away';
+    await expect(records.commit([{ id: 'a' }])).rejects.toMatchObject({ code: 'audit_unavailable' });
+    state.answer = 'takes';
+    await records.commit([{ id: 'b' }]);
+    expect(state.kept).toEqual(['b']);
+  });
+
+  it('[peers:records-poison] loses one record that audit refuses, and none behind it', async () => {
+    const { state, records, spool } = await audit();
+    state.answer = 'away';
+    await records.commit([{ id: 'good' }, { id: 'bad' }, { id: 'fine' }]);
+    state.refuses = 'bad';
+    state.answer = 'takes';
+    await until('the spool is empty', () => spool.size() === 0);
+    expect(state.kept).toEqual(['good', 'fine']);
+  });
+});
