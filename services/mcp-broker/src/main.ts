@@ -1,14 +1,18 @@
-import { createHash } from 'node:crypto';
 import { adminServer } from '@sallyport/chassis/admin';
-import { loadConfig, podFacts, tlsOf } from '@sallyport/chassis/config';
+import { loadConfig, podFacts, readSecretFile, tlsOf } from '@sallyport/chassis/config';
+import { httpServer } from '@sallyport/chassis/http/server';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { postgres } from '@sallyport/chassis/postgres';
 import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
+import { openSpool } from '@sallyport/chassis/spool';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { accessCache } from '@sallyport/peers/access';
 import { credentialLeases } from '@sallyport/peers/credentials';
+import { limitShares } from '@sallyport/peers/limits';
+import { principalCache } from '@sallyport/peers/principals';
+import { recorder } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { followCatalog } from './catalog/catalog.ts';
@@ -16,7 +20,11 @@ import { refreshCatalog } from './catalog/refresh.ts';
 import { reportServers } from './catalog/report.ts';
 import { connect } from './clients.ts';
 import { configSchema } from './config.ts';
+import { keyedDigest, sha256 } from './digests.ts';
+import { createBrokerApp } from './downstream/app.ts';
 import { schemaChecks } from './execute/schema-check.ts';
+import type { Gate } from './invoke/gate.ts';
+import { resultMemory } from './invoke/memory.ts';
 import { brokerMetrics } from './metrics.ts';
 import { CALLERS, toolService } from './server.ts';
 import { createPinStore, SCHEMA_VERSION } from './store.ts';
@@ -51,7 +59,6 @@ run({
       ...(cacheFile ? { cacheFile } : {}),
     });
     const access = accessCache({ client: clients.access, snapshot });
-    const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
     const catalog = followCatalog(snapshot, sha256);
     life.readiness.add('snapshot', () => snapshot.seen() || 'no snapshot was received yet');
 
@@ -89,5 +96,24 @@ run({
         toolService({ catalog, access, runner, revision: () => snapshot.revision('ToolServer') }),
       ),
     );
+
+    const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, fsync: true, log });
+    const digest = keyedDigest(readSecretFile(config.digestKeyFile));
+    const gate: Gate = {
+      config,
+      log,
+      metrics: counted,
+      snapshot,
+      catalog,
+      access,
+      runner,
+      clients,
+      digest,
+      memory: resultMemory(clients.trajectories, digest, log),
+      recorder: await life.use(recorder({ client: clients.records, spool, log, metrics })),
+      principals: await life.use(principalCache({ client: clients.authentication, log })),
+      limits: await life.use(limitShares({ client: clients.limits, snapshot, log, replica })),
+    };
+    await life.use(httpServer({ listen: config.http, app: createBrokerApp(gate, metrics), log }));
   },
 });

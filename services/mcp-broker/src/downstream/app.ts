@@ -1,0 +1,179 @@
+import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import { readBody } from '@sallyport/chassis/http/body';
+import { parseJson } from '@sallyport/chassis/http/json';
+import { clientGone, createApp } from '@sallyport/chassis/http/server';
+import type { Metrics } from '@sallyport/chassis/metrics';
+import type { Express, Request, Response } from 'express';
+import { type Admitted, authorise, single } from '../invoke/admit.ts';
+import type { Gate } from '../invoke/gate.ts';
+import { runOfSession } from '../invoke/run-of-call.ts';
+import { CODES, legacyRevision } from '../protocol.ts';
+import { agreedRevision } from './agreement.ts';
+import { errorBody, idIn, type Message, RpcFault, readMessage, resultBody } from './message.ts';
+import { type OpenCalls, openCalls } from './open-calls.ts';
+import { checkedOrigin, publicBase } from './origins.ts';
+import { resourceMetadata } from './resource-metadata.ts';
+import { methodLabel, respond, TRAJECTORY_HEADER } from './respond.ts';
+
+const MAX_BATCH = 32;
+const PATH = '/mcp';
+const EXPOSED = `${TRAJECTORY_HEADER}, sallyport-turn, mcp-session-id, www-authenticate`;
+
+/** One answer: nothing to say (202), or a JSON-RPC message. */
+interface Answer {
+  readonly status: number;
+  readonly body?: object;
+}
+
+/**
+ * The tool plane's HTTP front. Every request stands alone and is answered with one JSON body, on all revisions: no stream
+ * is ever opened, and no session is kept (the session id of the older line only names a run).
+ */
+export function createBrokerApp(gate: Gate, metrics: Metrics): Express {
+  const app = createApp({
+    log: gate.log,
+    metrics,
+    renderError: (error, req, res) => renderError(gate, error, req, res),
+  });
+  const open = openCalls(gate.principals);
+  app.post(PATH, (req, res) => post(gate, open, req, res));
+  app.options(PATH, (req, res) => {
+    allowOrigin(gate, req, res);
+    res.setHeader('access-control-allow-methods', 'POST');
+    res.setHeader('access-control-allow-headers', req.headers['access-control-request-headers'] ?? 'authorization');
+    res.status(204).end();
+  });
+  app.all(PATH, (_req, res) => {
+    res.setHeader('allow', 'POST');
+    res.status(405).json(errorBody(null, CODES.server, 'Only POST is served here.'));
+  });
+  for (const path of ['/.well-known/oauth-protected-resource', `/.well-known/oauth-protected-resource${PATH}`]) {
+    app.get(path, (req, res) => {
+      res.setHeader('access-control-allow-origin', '*');
+      res.json(resourceMetadata(gate.config, `${baseOf(gate, req)}${PATH}`));
+    });
+  }
+  return app;
+}
+
+async function post(gate: Gate, open: OpenCalls, req: Request, res: Response): Promise<void> {
+  const gone = clientGone(res);
+  allowOrigin(gate, req, res);
+  if (!/^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
+    throw new GatewayError('unsupported', 'Content-Type must be application/json.', { status: 415 });
+  }
+  // The key first: who has none learns nothing of how bodies are read.
+  const admitted = await authorise(gate, bearerOf(req), gone);
+  const { maxBytes, maxDepth } = gate.config.request;
+  const body = parseJson(await readBody(req, { limitBytes: maxBytes, signal: gone }), { maxDepth });
+  const call = open.begin(admitted.principal, gone);
+  try {
+    const context = { gate, req, res, admitted, signal: call.signal };
+    const answer = Array.isArray(body) ? await answerBatch(context, body) : await answerOne(context, body);
+    if (gone.aborted) return;
+    res.status(answer.status);
+    if (answer.body === undefined) res.end();
+    else res.json(answer.body);
+  } finally {
+    call.end();
+  }
+}
+
+interface Context {
+  readonly gate: Gate;
+  readonly req: Request;
+  readonly res: Response;
+  readonly admitted: Admitted;
+  readonly signal: AbortSignal;
+}
+
+async function answerBatch(context: Context, body: readonly unknown[]): Promise<Answer> {
+  const revision = legacyRevision(single(context.req.headers['mcp-protocol-version']));
+  if (!revision?.batches || body.length === 0 || body.length > MAX_BATCH) {
+    return { status: 400, body: errorBody(null, CODES.invalidRequest, 'The body must be one JSON-RPC message.') };
+  }
+  const answers: object[] = [];
+  // One after the other: a call may read what the one before it changed.
+  for (const one of body) {
+    const answer = await answerOne(context, one);
+    if (answer.body !== undefined) answers.push(answer.body);
+  }
+  return answers.length === 0 ? { status: 202 } : { status: 200, body: answers };
+}
+
+async function answerOne(context: Context, body: unknown): Promise<Answer> {
+  const { gate, req, res, admitted, signal } = context;
+  let method = 'other';
+  try {
+    const message = readMessage(body);
+    if (message === 'response') return { status: 202 };
+    method = methodLabel(message.method);
+    const revision = agreedRevision(message, req.headers);
+    if (message.id === undefined) {
+      gate.metrics.requests.inc({ method: 'notification', outcome: 'ok' });
+      return { status: 202 };
+    }
+    const session = revision.era === 'legacy' ? sessionOf(gate, message, req, admitted) : '';
+    const answerHeader = (name: string, value: string) => void res.setHeader(name, value);
+    const exchange = { revision, admitted, headers: req.headers, session, signal, answerHeader };
+    const result = await respond(gate, message, exchange);
+    gate.metrics.requests.inc({ method, outcome: 'ok' });
+    return { status: 200, body: resultBody(message.id, result) };
+  } catch (caught) {
+    const id = idIn(body);
+    if (caught instanceof RpcFault) {
+      gate.metrics.requests.inc({ method, outcome: String(caught.code) });
+      return { status: caught.status, body: errorBody(id, caught.code, caught.message, caught.data) };
+    }
+    const error = asGatewayError(signal.aborted ? (signal.reason ?? caught) : caught);
+    gate.metrics.requests.inc({ method, outcome: error.code });
+    if (error.code === 'internal') gate.log.error('An MCP request failed', { method, error: caught });
+    return { status: error.status, body: gatewayErrorBody(error, id) };
+  }
+}
+
+function sessionOf(gate: Gate, message: Message, req: Request, admitted: Admitted): string {
+  const named = single(req.headers['mcp-session-id']);
+  if (named === '' || message.method === 'initialize') return '';
+  const run = runOfSession(gate.digest, admitted.principal, named);
+  // 404 makes a client shake hands anew (2025-11-25, Session Management).
+  if (run === undefined) throw new RpcFault(CODES.server, 'There is no such session.', { status: 404 });
+  return run;
+}
+
+function allowOrigin(gate: Gate, req: Request, res: Response): void {
+  const origin = checkedOrigin(gate.config, req.headers);
+  if (origin === undefined) return;
+  res.setHeader('access-control-allow-origin', origin);
+  res.setHeader('access-control-expose-headers', EXPOSED);
+  res.setHeader('vary', 'origin');
+}
+
+function bearerOf(req: Request): string {
+  return /^bearer +(\S+)$/i.exec(req.headers.authorization?.trim() ?? '')?.[1] ?? '';
+}
+
+function baseOf(gate: Gate, req: Request): string {
+  return publicBase(gate.config, req.headers, 'encrypted' in req.socket);
+}
+
+function renderError(gate: Gate, error: GatewayError, req: Request, res: Response): void {
+  const { retryAfterMs } = error;
+  if (retryAfterMs !== undefined) res.setHeader('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+  if (error.code === 'unauthenticated') {
+    const metadata = `${baseOf(gate, req)}/.well-known/oauth-protected-resource${PATH}`;
+    res.setHeader('www-authenticate', `Bearer resource_metadata="${metadata}"`);
+  }
+  res.status(error.status).json(gatewayErrorBody(error, null));
+}
+
+function gatewayErrorBody(error: GatewayError, id: string | number | null): object {
+  return errorBody(id, rpcCode(error), error.message, { code: error.code, ...error.details });
+}
+
+function rpcCode({ code, message }: GatewayError): number {
+  if (code === 'invalid_request' && /JSON|UTF-8/.test(message)) return CODES.parse;
+  if (['invalid_request', 'duplicate_key', 'body_too_deep', 'body_too_large'].includes(code))
+    return CODES.invalidRequest;
+  return code === 'internal' ? CODES.internal : CODES.server;
+}

@@ -1,0 +1,122 @@
+import type { JsonObject } from '../catalog/definition.ts';
+import { toolFilter, visibleTools } from '../catalog/visibility.ts';
+import { type Admitted, beginTurn, type Headers, single } from '../invoke/admit.ts';
+import { callTool } from '../invoke/call-tool.ts';
+import type { Gate } from '../invoke/gate.ts';
+import { recordUnknownTool } from '../invoke/record.ts';
+import { issueSession } from '../invoke/run-of-call.ts';
+import { CODES, META, MODERN_VERSIONS, negotiated, type Revision } from '../protocol.ts';
+import type { ToolAnswer } from '../upstream/connection.ts';
+import { pageOf } from './list-tools.ts';
+import { isObject, type Message, RpcFault } from './message.ts';
+
+/** Header and member of `_meta` that name the run, in requests and answers. */
+export const TRAJECTORY_HEADER = 'sallyport-trajectory';
+export const TRAJECTORY_META = 'sallyport.dev/trajectory';
+
+const SERVER_INFO = { name: 'sallyport', title: 'Sallyport', version: '0.1.0' };
+const CAPABILITIES = { tools: {} };
+/** How long a list may be kept by its one reader; a definition that is held must be gone soon. */
+const LIST_TTL_MS = 10_000;
+
+/** What a request is answered within. */
+export interface Exchange {
+  readonly revision: Revision;
+  readonly admitted: Admitted;
+  readonly headers: Headers;
+  /** Run of the session that the request names; ''. */
+  readonly session: string;
+  readonly signal: AbortSignal;
+  /** Sets a header of the answer. */
+  readonly answerHeader: (name: string, value: string) => void;
+}
+
+type Method = (gate: Gate, message: Message, exchange: Exchange) => Promise<object> | object;
+
+const LEGACY: Readonly<Record<string, Method>> = {
+  initialize,
+  ping: () => ({}),
+  'tools/list': listTools,
+  'tools/call': callOne,
+};
+const MODERN: Readonly<Record<string, Method>> = {
+  'server/discover': discover,
+  'tools/list': listTools,
+  'tools/call': callOne,
+};
+
+/** The result of a request. Throws RpcFault, or GatewayError where a peer is away. */
+export async function respond(gate: Gate, message: Message, exchange: Exchange): Promise<object> {
+  const modern = exchange.revision.era === 'modern';
+  const methods = modern ? MODERN : LEGACY;
+  const method = Object.hasOwn(methods, message.method) ? methods[message.method] : undefined;
+  if (!method) throw new RpcFault(CODES.methodNotFound, 'Method not found.', { status: modern ? 404 : 200 });
+  const result = await method(gate, message, exchange);
+  if (!modern) return result;
+  const meta = (result as { _meta?: object })._meta;
+  return { ...result, resultType: 'complete', _meta: { ...meta, [META.serverInfo]: SERVER_INFO } };
+}
+
+/** The name of a method for metrics: of those served, else `other`. */
+export function methodLabel(method: string): string {
+  return Object.hasOwn(LEGACY, method) || Object.hasOwn(MODERN, method) ? method : 'other';
+}
+
+function initialize(gate: Gate, { params }: Message, { admitted, answerHeader }: Exchange) {
+  const revision = negotiated(params.protocolVersion);
+  // No session is kept: the id names the run of this conversation, which clients then name with each request.
+  answerHeader('mcp-session-id', issueSession(gate.digest, admitted.principal));
+  return { protocolVersion: revision.version, capabilities: CAPABILITIES, serverInfo: SERVER_INFO };
+}
+
+function discover() {
+  return { supportedVersions: MODERN_VERSIONS, capabilities: CAPABILITIES, ttlMs: LIST_TTL_MS, cacheScope: 'private' };
+}
+
+function listTools(gate: Gate, { params }: Message, { admitted, revision }: Exchange) {
+  const tools = visibleTools(gate.catalog, admitted.principal, admitted.access);
+  const page = pageOf(tools, params.cursor, gate.config.request.pageSize, revision);
+  return revision.era === 'modern' ? { ...page, ttlMs: LIST_TTL_MS, cacheScope: 'private' } : page;
+}
+
+async function callOne(gate: Gate, message: Message, exchange: Exchange) {
+  const { admitted, headers, answerHeader, revision, session } = exchange;
+  const { name, arguments: given = {} } = message.params;
+  if (typeof name !== 'string' || name === '') throw new RpcFault(CODES.invalidParams, 'name must be a text.');
+  if (!isObject(given)) throw new RpcFault(CODES.invalidParams, 'arguments must be an object.');
+  const trajectory = claimedRun(message, headers);
+  const turn = beginTurn(admitted, headers, exchange.signal);
+  answerHeader('sallyport-turn', turn.id);
+  const tool = gate.catalog.byExposedName(admitted.principal.tenant, name);
+  if (!tool || !toolFilter(admitted.principal, admitted.access)(tool)) {
+    recordUnknownTool(gate, turn, name);
+    // The same words for a tool that is not there and one that is not theirs (DESIGN section 8).
+    throw new RpcFault(CODES.invalidParams, `Unknown tool: ${name.slice(0, 128)}`);
+  }
+  const shown = await callTool(gate, turn, { trajectory, session }, tool, given as JsonObject);
+  answerHeader(TRAJECTORY_HEADER, turn.trajectory);
+  return { ...fitted(shown.result, revision), _meta: { [TRAJECTORY_META]: turn.trajectory } };
+}
+
+function claimedRun(message: Message, headers: Headers): string {
+  const inHeader = single(headers[TRAJECTORY_HEADER]);
+  const inMeta = message.meta[TRAJECTORY_META] ?? '';
+  if (typeof inMeta !== 'string') throw new RpcFault(CODES.invalidParams, `_meta ${TRAJECTORY_META} must be a text.`);
+  if (inHeader !== '' && inMeta !== '' && inHeader !== inMeta) {
+    throw new RpcFault(CODES.invalidParams, `${TRAJECTORY_HEADER} and _meta name different runs.`);
+  }
+  return (inHeader || inMeta).slice(0, 64);
+}
+
+/** A result without what the client's revision does not know. */
+function fitted(answer: ToolAnswer, revision: Revision): object {
+  const { content, structuredContent, isError } = answer;
+  if (revision.structured)
+    return { content, ...(structuredContent === undefined ? {} : { structuredContent }), isError };
+  return {
+    content: content.map((block) =>
+      block.type === 'resource_link' ? { type: 'text', text: JSON.stringify(block) } : block,
+    ),
+    isError,
+  };
+}

@@ -1,0 +1,81 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import { uuidv7 } from '@sallyport/chassis/uuid';
+import type { Access } from '@sallyport/peers/access';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { TRUSTED } from '@sallyport/turn';
+import type { Gate } from './gate.ts';
+import type { Attribution, Turn } from './turn.ts';
+
+/** Name of this plane in AccessPolicy.endpoints, in the scope of keys, and in records. */
+export const ENDPOINT = 'mcp';
+
+/** Headers of a request. */
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+/** Who asks, and what they may use. */
+export interface Admitted {
+  readonly principal: Principal;
+  readonly access: Access;
+}
+
+/** Finds out who asks and whether they may use this plane. Throws GatewayError unauthenticated, permission_denied, unavailable. */
+export async function authorise(
+  gate: Pick<Gate, 'principals' | 'access' | 'snapshot'>,
+  secret: string,
+  signal: AbortSignal,
+): Promise<Admitted> {
+  if (secret === '') throw new GatewayError('unauthenticated', 'A key is needed: Authorization: Bearer.');
+  if (!gate.snapshot.seen()) {
+    throw new GatewayError('unavailable', 'The gateway has no configuration yet.', { retryAfterMs: 1_000 });
+  }
+  const principal = await gate.principals.authenticate(secret, ENDPOINT, signal);
+  const access = await gate.access.accessOf(principal, signal);
+  const scoped = principal.endpoints.length === 0 || principal.endpoints.includes(ENDPOINT);
+  if (!scoped || !access.allowsEndpoint(ENDPOINT)) {
+    throw new GatewayError('permission_denied', `This key may not use ${ENDPOINT}.`);
+  }
+  return { principal, access };
+}
+
+/** Begins the turn of an admitted call; its run and label are found by `joinRun`. */
+export function beginTurn(admitted: Admitted, headers: Headers, signal: AbortSignal): Turn {
+  const { principal, access } = admitted;
+  return {
+    id: uuidv7(),
+    startedAtMs: Date.now(),
+    principal,
+    access,
+    attribution: attributionOf(principal, headers),
+    signal,
+    trajectory: '',
+    newTrajectory: false,
+    foreignTrajectory: '',
+    standing: '',
+    label: TRUSTED,
+    policyRevision: access.policyRevision,
+    step: 0,
+  };
+}
+
+/** The first value of a header, or ''. */
+export function single(value: string | string[] | undefined): string {
+  return (Array.isArray(value) ? value[0] : value) ?? '';
+}
+
+// `user`, `customer` and the like attribute cost only, and only where the key may assert them (DESIGN section 8).
+function attributionOf(principal: Principal, headers: Headers): Attribution {
+  const may = new Set(principal.mayAssert);
+  const asserted = (name: string, header: string) =>
+    may.has(name) ? single(headers[`sallyport-${header}`]).slice(0, 256) : '';
+  const tags = may.has('tags') ? single(headers['sallyport-tags']).split(',') : [];
+  const own = tags.map((tag) => tag.trim().slice(0, 64)).filter((tag) => tag !== '');
+  return {
+    customer: asserted('customer', 'customer') || principal.customer,
+    user: asserted('user', 'user') || principal.user,
+    feature: asserted('feature', 'feature'),
+    project: asserted('project', 'project'),
+    promptVersion: asserted('promptVersion', 'prompt-version'),
+    variant: asserted('variant', 'variant'),
+    tags: [...principal.tags, ...own].slice(0, 32),
+  };
+}

@@ -1,0 +1,31 @@
+import type { Logger } from '@sallyport/chassis/log';
+import type { AccessCache } from '@sallyport/peers/access';
+import type { Limits } from '@sallyport/peers/limits';
+import type { Principals } from '@sallyport/peers/principals';
+import type { Recorder } from '@sallyport/peers/records';
+import type { Snapshot } from '@sallyport/peers/snapshot';
+import type { Digest } from '@sallyport/turn';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Clients } from '../clients.ts';
+import type { Config } from '../config.ts';
+import type { ToolRunner } from '../execute/run-tool.ts';
+import type { BrokerMetrics } from '../metrics.ts';
+import type { Memory } from './memory.ts';
+
+/** Everything outside of a tool call that its stages use. One for the process. */
+export interface Gate {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: BrokerMetrics;
+  readonly snapshot: Pick<Snapshot, 'seen'>;
+  readonly catalog: Catalog;
+  readonly principals: Principals;
+  readonly access: AccessCache;
+  readonly limits: Pick<Limits, 'reserve'>;
+  readonly recorder: Pick<Recorder, 'append' | 'commit'>;
+  readonly runner: ToolRunner;
+  readonly memory: Memory;
+  readonly clients: Pick<Clients, 'decisions' | 'trajectories' | 'quarantine'>;
+  /** Keyed digest of content, the same as model-proxy's. */
+  readonly digest: Digest;
+}
