@@ -172,7 +172,7 @@ metadata:
   labels:
     {{- mergeOverwrite (dict) $values.podLabels (include "sallyport.labels" . | fromYaml) | toYaml | nindent 4 }}
   annotations:
-    checksum/config: {{ include "sallyport.hash" (include "sallyport.config" .) }}
+    checksum/config: {{ include "sallyport.hash" (include "sallyport.config" .) | quote }}
     {{- with $values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
