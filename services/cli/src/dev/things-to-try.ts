@@ -1,3 +1,9 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { repository } from './repository.ts';
+
+const TOOLS_NODE = '.tools/node_modules/.bin/node';
+
 /** What the text is made from. */
 export interface TryFacts {
   readonly endpoint: string;
@@ -11,6 +17,8 @@ export interface TryFacts {
 /** What `make dev` prints once everything is ready: each line works as it stands. */
 export function thingsToTry({ endpoint, key, adminKey, data, seconds }: TryFacts): string {
   const dataOption = data === '.sallyport' ? '' : ` --data ${data}`;
+  // The `node` of the host may be too old to read TypeScript; the one that make put in place is not.
+  const node = existsSync(join(repository, TOOLS_NODE)) ? TOOLS_NODE : 'node';
   return `
 Sallyport is ready at ${endpoint} (${seconds.toFixed(1)} s). Ctrl-C stops it; logs are in ${data}/logs.
 
@@ -27,7 +35,7 @@ see what it gets to read, and why it could not send:
   curl -s ${endpoint}/v1/chat/completions -H "authorization: Bearer ${key}" -H 'content-type: application/json' \\
     -d '{"model":"demo-assistant","messages":[{"role":"user","content":"Summarise my unread mails and reply to the first sender."}],"tools":[{"type":"mcp","server_label":"mailbox"}]}'
 
-  node services/cli/src/main.ts trajectory show --last${dataOption}
+  ${node} services/cli/src/main.ts trajectory show --last${dataOption}
 
 An agent that never stops, until its limit of steps:
 
@@ -37,7 +45,7 @@ An agent that never stops, until its limit of steps:
 What everything cost, and how the resources are doing:
 
   curl -s '${endpoint}/admin/v1/usage?groupBy=model' -H "authorization: Bearer ${adminKey}"
-  node services/cli/src/main.ts get${dataOption}
+  ${node} services/cli/src/main.ts get${dataOption}
 
 SDKs: OPENAI_BASE_URL=${endpoint}/v1  ANTHROPIC_BASE_URL=${endpoint}/anthropic  MCP: ${endpoint}/mcp
 
