@@ -116,6 +116,8 @@ export function limitShares(options: LimitSharesOptions): Limits {
     const now = Date.now();
     const short = held?.filter((share) => isShort(share, needed, now)) ?? [];
     const asked = held ? only(needed, short) : needed;
+    // Policy takes a lease for spent to its grant: what was spent beyond has to be told before more is asked for.
+    if (short.some((share) => share.spent > share.granted)) await open.report();
     let answer: LeaseResponse;
     try {
       answer = await ask(subject, asked);

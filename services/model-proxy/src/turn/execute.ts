@@ -21,6 +21,7 @@ import type { Gate } from './gate.ts';
 import { decisionOf, labelOf } from './labels-wire.ts';
 import { addHandles, readInQuarantine } from './quarantine.ts';
 import { recordToolOutcome, toolIntent } from './record.ts';
+import { reserveSteps } from './reserve.ts';
 import type { Turn, TurnCall } from './turn.ts';
 
 const RESULT_TIMEOUT_MS = 2_000;
@@ -58,16 +59,7 @@ export async function execute(
   content: readonly AssistantContent[],
 ): Promise<void> {
   const mine = calls.filter((call) => call.tool === undefined || call.tool.runBy === 'gateway');
-  const steps = await gate.limits.reserve(
-    {
-      principal: turn.principal,
-      model: turn.model.publicName,
-      trajectory: turn.trajectory,
-      customer: turn.attribution.customer,
-      newTrajectory: turn.newTrajectory,
-    },
-    { steps: mine.length },
-  );
+  const steps = await reserveSteps(gate, turn, mine.length);
   const batch: GatewayCall[] = mine.map((turnCall) => ({
     id: turnCall.id,
     classes: classesOf(turnCall.tool ? [turnCall.tool.toolClass] : undefined),
@@ -86,8 +78,7 @@ export async function execute(
       signal: turn.signal,
       needsIntent: (call) => gate.config.auditRequired && call.turnCall.tool?.toolClass !== 'read',
     },
-  );
-  steps.settle({ steps: mine.length });
+  ).finally(() => steps.settle({ steps: mine.length }));
   turn.signal.throwIfAborted();
 
   const byId = new Map(results.results.map((result) => [result.callId, result]));

@@ -19,6 +19,7 @@ import { receive, type Said } from './receive.ts';
 import { recordModelCall, recordToolOutcome, toolIntent } from './record.ts';
 import { closeStream, createRelease, type Release } from './release.ts';
 import { releasedBy } from './remember.ts';
+import { reserveSteps } from './reserve.ts';
 import { route } from './route.ts';
 import { hideTools } from './tools.ts';
 import type { Turn, TurnCall } from './turn.ts';
@@ -142,8 +143,15 @@ async function releaseToClient(
   const fate = batchFate(decided.map((one) => one.decision));
   if (fate.outcome === 'release') {
     const blocks = filledCalls(said.content, decided);
-    await gate.recorder.commit(intentsOf(turn, decided));
-    await gate.memory.now(releasedBy(gate, turn, blocks, release.filledLabel), turn.signal);
+    const steps = await reserveSteps(gate, turn, calls.length);
+    let released = 0;
+    try {
+      await gate.recorder.commit(intentsOf(turn, decided));
+      await gate.memory.now(releasedBy(gate, turn, blocks, release.filledLabel), turn.signal);
+      released = calls.length;
+    } finally {
+      steps.settle({ steps: released });
+    }
     await release.calls(blocks);
     await finished(gate, turn, release, said, blocks);
     return true;
