@@ -125,8 +125,16 @@ const spec = withRules(
       .enum(['Enforce', 'Observe'])
       .optional()
       .describe('Observe records what Enforce would do and lets it pass. Left out: the posture of the installation.'),
-    calls: listOf(callRule, 64, 'name').default([]).describe('Rules on calls; the first that fits decides.'),
-    results: listOf(resultRule, 64, 'name').default([]).describe('Rules on results; the first that fits decides.'),
+    calls: listOf(callRule, 64, 'name')
+      .default([])
+      .describe(
+        'Rules on calls. Of those whose condition holds the strictest wins; rules without one apply where no other holds.',
+      ),
+    results: listOf(resultRule, 64, 'name')
+      .default([])
+      .describe(
+        'Rules on results. Of those whose condition holds the strictest wins; rules without one apply where no other holds.',
+      ),
   }),
   [
     {
