@@ -86,9 +86,16 @@ describe('story', () => {
 
   it('shows what the privileged model saw of a quarantined result', () => {
     const text = story(
-      run([record({ kind: 'quarantine', model: 'q', toolName: 'read', detail: { shown: { kind: 'work' } } })]),
+      run([
+        record({
+          kind: 'quarantine',
+          model: 'q',
+          toolName: 'read',
+          detail: { shown: { kind: 'work', sender: { $handle: 'h_0123456789', type: 'string' } } },
+        }),
+      ]),
     );
-    expect(text).toContain('the model saw {"kind":"work"}');
+    expect(text).toContain('the model saw {"kind":"work","sender":"‹string h_012345…›"}');
   });
 
   it('lets no escape sequence through to the terminal', () => {

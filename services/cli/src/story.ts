@@ -184,6 +184,12 @@ function fieldOf(value: unknown, name: string): unknown {
 }
 
 function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value, handleAsWord);
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}… (${text.length} characters)` : text;
+}
+
+/** A handle as one word: what it stands for the model did not see, and its fields say nothing to a reader. */
+function handleAsWord(_key: string, value: unknown): unknown {
+  const { $handle: handle, type } = (value ?? {}) as { $handle?: unknown; type?: unknown };
+  return typeof handle === 'string' ? `‹${String(type ?? 'value')} ${handle.slice(0, 8)}…›` : value;
 }

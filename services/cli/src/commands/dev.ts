@@ -1,8 +1,9 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createLogger } from '@sallyport/chassis/log';
 import type { DevFile } from '../admin-client.ts';
 import { CommandError, readArguments } from '../arguments.ts';
+import { isAlive } from '../dev/processes.ts';
 import { startSuite } from '../dev/suite.ts';
 import { thingsToTry } from '../dev/things-to-try.ts';
 
@@ -32,6 +33,8 @@ export async function run(args: readonly string[]): Promise<number> {
 
   const startedAt = Date.now();
   const data = resolve(values.data);
+  const file = join(data, 'dev.json');
+  forgetDeadSuite(file);
   process.stdout.write(`Starting Sallyport on port ${port}, data in ${values.data} …\n`);
   // One line a message: this is read by a person, the services' own logs are in DATA/logs.
   const log = createLogger({ service: 'dev', level: 'warn', write: (line) => void process.stderr.write(line) });
@@ -44,7 +47,6 @@ export async function run(args: readonly string[]): Promise<number> {
     await starting.then((late) => late.stop()).catch(() => undefined);
     return 0;
   }
-  const file = join(data, 'dev.json');
   const facts: DevFile = {
     endpoint: suite.endpoint,
     key: suite.key,
@@ -59,4 +61,14 @@ export async function run(args: readonly string[]): Promise<number> {
   await suite.stop();
   process.stdout.write('Stopped.\n');
   return 0;
+}
+
+/** Removes what a killed launcher wrote down: whoever waits for the file must not find an endpoint that is gone. */
+function forgetDeadSuite(file: string): void {
+  try {
+    const { pid } = JSON.parse(readFileSync(file, 'utf8')) as DevFile;
+    if (!isAlive(pid)) rmSync(file);
+  } catch {
+    // Not there, which is as it should be.
+  }
 }
