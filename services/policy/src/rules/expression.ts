@@ -1,7 +1,8 @@
 import { type CelInput, celEnv, isCelError, parse, plan } from '@bufbuild/cel';
 import { strings } from '@bufbuild/cel/ext';
+import { costOf, maxRuleCost, maxRuleList } from '@sallyport/custom-resources/rule-cost';
 import type { JsonValue } from '@sallyport/turn/canonical-json';
-import { MAX_COST, MAX_LIST_SIZE, shapeOf } from './cost.ts';
+import { shapeOf } from './shape.ts';
 
 /** Names that a rule on calls may use. */
 export const CALL_VARIABLES = ['args', 'tool', 'principal', 'context', 'origins'] as const;
@@ -44,10 +45,9 @@ export function compileCondition(text: string, variables: readonly string[]): Co
   // Names of types (`type(x) == string`) are identifiers too.
   const unknown = [...shape.variables].find((name) => !variables.includes(name) && !TYPE_NAMES.has(name));
   if (unknown !== undefined) throw new ConditionFault(`${unknown} is not known here; known: ${variables.join(', ')}`);
-  if (shape.cost > MAX_COST) {
-    throw new ConditionFault(
-      `may take ${shape.cost} steps for lists of ${MAX_LIST_SIZE}; at most ${MAX_COST} are allowed`,
-    );
+  const cost = costOf(parsed.expr);
+  if (cost > maxRuleCost) {
+    throw new ConditionFault(`may take ${cost} steps for lists of ${maxRuleList}; at most ${maxRuleCost} are allowed`);
   }
   let run: (values: Record<string, CelInput>) => unknown;
   try {
@@ -62,7 +62,7 @@ export function compileCondition(text: string, variables: readonly string[]): Co
       const bindings: Record<string, CelInput> = {};
       for (const name of used) {
         const value = values[name];
-        if (value === undefined || (shape.iterates && value.longest > MAX_LIST_SIZE)) return undefined;
+        if (value === undefined || (shape.iterates && value.longest > maxRuleList)) return undefined;
         bindings[name] = value.value;
       }
       try {
