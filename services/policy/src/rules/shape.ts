@@ -24,11 +24,14 @@ export function shapeOf(expression: CelExpression): Shape {
         if (!bound.has(kind.value.name)) variables.add(kind.value.name);
         return;
       case 'selectExpr':
-        return visitAll([kind.value.operand], bound);
+        visitAll([kind.value.operand], bound);
+        return;
       case 'callExpr':
-        return visitAll([kind.value.target, ...kind.value.args], bound);
+        visitAll([kind.value.target, ...kind.value.args], bound);
+        return;
       case 'listExpr':
-        return visitAll(kind.value.elements, bound);
+        visitAll(kind.value.elements, bound);
+        return;
       case 'structExpr':
         for (const { keyKind, value } of kind.value.entries) {
           visitAll([keyKind.case === 'mapKey' ? keyKind.value : undefined, value], bound);
