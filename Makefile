@@ -11,7 +11,7 @@ PORT ?= 4180
 DATA ?= .sallyport
 RESOURCES ?= deploy/local
 IMAGE ?= localhost/sallyport:dev
-JEST := pnpm --silent jest --reporters=default --reporters=<rootDir>/test/support/tally-reporter.cjs
+JEST := pnpm --silent jest --reporters=default --reporters=./test/support/tally-reporter.cjs
 
 .PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images bench clean
 
