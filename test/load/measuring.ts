@@ -1,0 +1,67 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Contestant } from './contestants.ts';
+import type { Load, LoadResult } from './driver.ts';
+import { cpuSeconds, type Driver } from './processes.ts';
+
+/** What is asked for. */
+export type Job = 'chat' | 'stream';
+
+/** One contestant under one load. */
+export interface Sample {
+  readonly result: LoadResult;
+  /** CPU microseconds a request, by group of processes. */
+  readonly cpu: Readonly<Record<string, number>>;
+  /** The sum of all groups but `postgres`. */
+  readonly cpuSum: number;
+}
+
+const MESSAGES = [
+  { role: 'system', content: 'You are a helpful assistant.' },
+  { role: 'user', content: 'Say something about a fox.' },
+];
+const BODIES: Readonly<Record<Job, string>> = {
+  chat: JSON.stringify({ model: 'gpt-4o-mini', messages: MESSAGES }),
+  stream: JSON.stringify({ model: 'gpt-4o-mini', stream: true, messages: MESSAGES }),
+};
+/** 22 chunks and [DONE]. */
+const FRAMES: Readonly<Record<Job, number>> = { chat: 0, stream: 23 };
+
+/** The load of a job on a contestant. */
+export function loadOf(
+  contestant: Contestant,
+  job: Job,
+  bounds: { readonly connections: number; readonly requests: number; readonly ms: number },
+): Load {
+  return {
+    origin: contestant.origin,
+    path: '/v1/chat/completions',
+    headers: contestant.headers,
+    body: BODIES[job],
+    frames: FRAMES[job],
+    ...bounds,
+  };
+}
+
+/** Runs one load and reads the CPU that it cost, work after the last answer included. */
+export async function sample(driver: Driver, contestant: Contestant, load: Load): Promise<Sample> {
+  const groups = contestant.groups();
+  const read = () => Object.entries(groups).map(([name, pids]) => [name, cpuSeconds(pids)] as const);
+  const before = new Map(read());
+  const result = await driver.drive(load);
+  await pause(contestant.settleMs);
+  const cpu: Record<string, number> = {};
+  for (const [name, seconds] of read()) {
+    cpu[name] = ((seconds - (before.get(name) ?? 0)) * 1e6) / Math.max(1, result.requests);
+  }
+  const cpuSum = Object.entries(cpu).reduce((sum, [name, value]) => (name === 'postgres' ? sum : sum + value), 0);
+  return { result, cpu, cpuSum };
+}
+
+/** The middle of some numbers; NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+}
