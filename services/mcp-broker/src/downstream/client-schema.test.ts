@@ -1,0 +1,42 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Definition, JsonObject } from '../catalog/definition.ts';
+import { compileSchema } from '../execute/schema-check.ts';
+import { clientInputSchema, clientOutputSchema } from './client-schema.ts';
+
+const definition = (over: Partial<Definition>): Definition => ({
+  name: 'x',
+  inputSchema: { type: 'object' },
+  digest: '',
+  ...over,
+});
+
+describe('schemas for clients', () => {
+  it("take the tool's own result or a typed answer, and nothing else", () => {
+    const outputSchema: JsonObject = {
+      type: 'object',
+      properties: { a: { $ref: '#/$defs/n' } },
+      required: ['a'],
+      $defs: { n: { type: 'number' } },
+    };
+    const check = compileSchema(clientOutputSchema(definition({ outputSchema })) as JsonObject);
+    expect(check({ a: 1 })).toBeUndefined();
+    expect(check({ 'sallyport.dev/quarantined': [] })).toBeUndefined();
+    expect(check({ a: 'x' })).toBeDefined();
+    expect(check({})).toBeDefined();
+  });
+
+  it('are left out where they refer to themselves', () => {
+    const outputSchema: JsonObject = { type: 'object', properties: { next: { $ref: '#' } } };
+    expect(clientOutputSchema(definition({ outputSchema }))).toBeUndefined();
+    expect(clientOutputSchema(definition({}))).toBeUndefined();
+  });
+
+  it('ask clients for no headers', () => {
+    const inputSchema: JsonObject = { type: 'object', properties: { a: { type: 'string', 'x-mcp-header': 'Region' } } };
+    expect(clientInputSchema(definition({ inputSchema }))).toEqual({
+      type: 'object',
+      properties: { a: { type: 'string' } },
+    });
+    expect(inputSchema.properties).toHaveProperty(['a', 'x-mcp-header']);
+  });
+});

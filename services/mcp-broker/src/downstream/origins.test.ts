@@ -1,0 +1,55 @@
+import { describe, expect, it } from '@jest/globals';
+import { checkedOrigin, publicBase } from './origins.ts';
+
+const none = { publicUrl: undefined, allowedHosts: undefined, allowedOrigins: [] };
+
+describe('where requests come from', () => {
+  it.each<[string, object, Record<string, string>, boolean]>([
+    ['no page', none, { host: 'gw.example' }, true],
+    ['a page of loopback itself', none, { host: '127.0.0.1:4180', origin: 'http://127.0.0.1:4180' }, true],
+    // A name that was made to resolve to us: page and host agree, and neither is ours.
+    ['DNS rebinding', none, { host: 'evil.example:4180', origin: 'http://evil.example:4180' }, false],
+    ['our own page', { ...none, publicUrl: 'https://gw.example' }, { host: 'x', origin: 'https://gw.example' }, true],
+    [
+      'our name without TLS',
+      { ...none, publicUrl: 'https://gw.example' },
+      { host: 'x', origin: 'http://gw.example' },
+      false,
+    ],
+    [
+      'an allowed host',
+      { ...none, allowedHosts: ['gw.example'] },
+      { host: 'gw.example:443', origin: 'https://gw.example:443' },
+      true,
+    ],
+    ['another host', { ...none, allowedHosts: ['gw.example'] }, { host: 'evil.example' }, false],
+    ['no host', { ...none, allowedHosts: ['gw.example'] }, {}, false],
+    [
+      'an allowed page',
+      { ...none, allowedOrigins: ['https://app.example/'] },
+      { host: 'x', origin: 'https://app.example' },
+      true,
+    ],
+    [
+      'a page whose name begins like it',
+      { ...none, allowedOrigins: ['https://app.example'] },
+      { host: 'x', origin: 'https://app.example.evil' },
+      false,
+    ],
+  ])('[mcp:origin] judges %s', (_name, settings, headers, allowed) => {
+    const judge = () => checkedOrigin({ ...none, ...settings }, headers);
+    if (allowed) expect(judge).not.toThrow();
+    else expect(judge).toThrow(expect.objectContaining({ code: 'permission_denied' }));
+  });
+
+  it('tells where clients reach us', () => {
+    expect(publicBase({ ...none, publicUrl: 'https://gw.example/' }, { host: 'pod:80' }, false)).toBe(
+      'https://gw.example',
+    );
+    expect(publicBase(none, { host: '127.0.0.1:4180' }, false)).toBe('http://127.0.0.1:4180');
+    expect(
+      publicBase(none, { host: 'pod', 'x-forwarded-host': 'gw.example, pod', 'x-forwarded-proto': 'https' }, false),
+    ).toBe('https://gw.example');
+    expect(publicBase(none, { host: 'a b"><' }, false)).toBe('http://localhost');
+  });
+});

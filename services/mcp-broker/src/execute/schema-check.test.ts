@@ -1,0 +1,62 @@
+import { describe, expect, it } from '@jest/globals';
+import type { JsonObject } from '../catalog/definition.ts';
+import { compileSchema } from './schema-check.ts';
+import { boundArguments } from './value-bounds.ts';
+
+const check = (schema: JsonObject, value: unknown) => compileSchema(schema)(value);
+const object = (properties: JsonObject, more: JsonObject = {}): JsonObject => ({ type: 'object', properties, ...more });
+
+describe('values against schemas of strangers', () => {
+  it.each<[string, JsonObject, unknown, unknown]>([
+    ['what fits', object({ a: { type: 'string' } }), { a: 'x' }, undefined],
+    ['a wrong type', object({ a: { type: 'string' } }), { a: 1 }, { pointer: '/a', keyword: 'type' }],
+    ['what is missing', object({}, { required: ['to'] }), {}, { pointer: '', keyword: 'required' }],
+    [
+      'what is not foreseen',
+      object({ a: {} }, { additionalProperties: false }),
+      { b: 1 },
+      expect.objectContaining({ pointer: '/b' }),
+    ],
+    [
+      'a reference',
+      object({ a: { $ref: '#/$defs/n' } }, { $defs: { n: { type: 'integer' } } }),
+      { a: 'x' },
+      { pointer: '/a', keyword: 'type' },
+    ],
+    ['a reference into nowhere', object({ a: { $ref: '#/$defs/none' } }), { a: 1 }, undefined],
+    [
+      'a property called $ref-like names',
+      object({ pattern: { type: 'string' }, id: { type: 'string' } }),
+      { pattern: 1 },
+      { pointer: '/pattern', keyword: 'type' },
+    ],
+  ])('tells of %s', (_name, schema, value, misfit) => {
+    expect(check(schema, value)).toEqual(misfit);
+  });
+
+  it('[schema:no-foreign-regex] runs no regular expression of a server', () => {
+    const started = performance.now();
+    const evil = { type: 'string', pattern: '^(a+)+$' };
+    expect(check(object({ a: evil }), { a: `${'a'.repeat(40)}!` })).toBeUndefined();
+    const covered = object({}, { patternProperties: { '^(x+)+$': { type: 'string' } }, additionalProperties: false });
+    expect(check(covered, { [`${'x'.repeat(40)}y`]: 1 })).toBeUndefined();
+    expect(performance.now() - started).toBeLessThan(500);
+  });
+
+  it('[schema:bounded] stops schemas whose branches multiply', () => {
+    const $defs: JsonObject = { d0: { type: 'boolean' } };
+    for (let i = 1; i < 40; i++)
+      $defs[`d${i}`] = { anyOf: [{ $ref: `#/$defs/d${i - 1}` }, { $ref: `#/$defs/d${i - 1}` }] };
+    const started = performance.now();
+    expect(() => check(object({ a: { $ref: '#/$defs/d39' } }, { $defs }), { a: 1 })).toThrow('too complex');
+    expect(() => check({ type: 'object', allOf: [{ $ref: '#' }] }, {})).toThrow('too complex');
+    expect(performance.now() - started).toBeLessThan(3_000);
+  });
+
+  it('bounds arguments by size and depth', () => {
+    const deep = JSON.parse(`${'{"a":'.repeat(60)}1${'}'.repeat(60)}`) as unknown;
+    expect(() => boundArguments(deep, '')).toThrow('deeper');
+    expect(() => boundArguments({}, 'x'.repeat(2_000_000))).toThrow('larger');
+    expect(() => boundArguments({ a: [1, { b: 2 }] }, '{}')).not.toThrow();
+  });
+});

@@ -1,0 +1,125 @@
+import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import {
+  Action,
+  type Call,
+  type DecideResultRequest,
+  type DecisionService,
+  type Label,
+  type Released,
+  type TrajectoryService,
+} from '@sallyport/proto/policy/v1/policy_pb';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { QuarantineService } from '@sallyport/proto/quarantine/v1/quarantine_pb';
+import type { PinStore } from '../store.ts';
+
+type Given<F> = F extends (...args: never[]) => Promise<infer R> ? R : never;
+type Decided = NonNullable<Given<ServiceImpl<typeof DecisionService>['decideCalls']>['decisions']>[number];
+
+/** Some fields of a principal. */
+export type PrincipalParts = Omit<Partial<Principal>, '$typeName' | '$unknown'>;
+
+/** What the played peers answer, for a test to change. */
+export interface PeerState {
+  /** Globs of AccessPolicy over `<server>/<tool>`. */
+  grants: string[];
+  /** Laid over the principal of a key. */
+  principals: Record<string, PrincipalParts>;
+  credential: string;
+  readonly leases: { ref: string; kind: string; origin: string }[];
+  shares: object[];
+  auditAway: boolean;
+  decideCall: (call: Call, context: Label | undefined) => { verdict: Action; rule?: string; reason?: string };
+  decideResult: (request: DecideResultRequest) => Given<ServiceImpl<typeof DecisionService>['decideResult']>;
+  /** Calls that policy was asked about. */
+  readonly decided: { call: Call; context: Label | undefined; trajectory: string }[];
+  /** Runs by id: whose, and their label. */
+  readonly runs: Map<string, { principalId: string; label: Label | undefined }>;
+  readonly remembered: Released[];
+  readonly handles: Map<string, { value: unknown; trajectory: string }>;
+}
+
+/** Policy and quarantine by the rules of a test. */
+export function playedPolicy(state: PeerState) {
+  const decisions: ServiceImpl<typeof DecisionService> = {
+    async decideCalls({ calls, context, trajectory }) {
+      return {
+        decisions: calls.map((call): Decided => {
+          state.decided.push({ call, context, trajectory });
+          const { verdict, rule = 'test/rule', reason = 'the test says so' } = state.decideCall(call, context);
+          return { verdict, enforced: verdict, rule, reason, policyRevision: 'r1', toolClass: 'read' };
+        }),
+      };
+    },
+    decideTools: async () => ({}),
+    decideResult: async (request) => state.decideResult(request),
+  };
+  const trajectories: ServiceImpl<typeof TrajectoryService> = {
+    async join({ principal, claimed }) {
+      const run = state.runs.get(claimed);
+      const own = run?.principalId === principal?.id;
+      return run && own
+        ? { trajectory: claimed, ...(run.label ? { label: run.label } : {}) }
+        : { trajectory: '', foreign: run !== undefined };
+    },
+    async remember({ released }) {
+      for (const one of released) {
+        state.remembered.push(one);
+        state.runs.set(one.trajectory, { principalId: one.principalId, label: one.label });
+      }
+      return {};
+    },
+  };
+  const quarantine: ServiceImpl<typeof QuarantineService> = {
+    async extract({ tool }) {
+      const handle = { $handle: `h_${'a'.repeat(22)}`, type: 'string', from: tool, path: '/from' };
+      return { answerJson: JSON.stringify({ urgent: true, from: handle }), handles: [handle.$handle] };
+    },
+    async resolveHandles({ handles, trajectory }) {
+      const known = handles.flatMap((handle) => {
+        const held = state.handles.get(handle);
+        return held && held.trajectory === trajectory ? [{ handle, value: held.value }] : [];
+      });
+      return {
+        values: known.map(({ handle, value }) => ({
+          handle,
+          valueJson: JSON.stringify(value),
+          from: 'mail__read',
+          path: '',
+        })),
+      };
+    },
+  };
+  return { decisions, trajectories, quarantine };
+}
+
+/** A decision about a result. */
+export function resultsOf(action: Action, trusted: boolean): ReturnType<PeerState['decideResult']> {
+  return {
+    decision: {
+      verdict: action,
+      enforced: action,
+      rule: 'test/result',
+      reason: 'the test says so',
+      policyRevision: 'r1',
+    },
+    label: { trusted, sources: trusted ? [] : ['tool:test'], public: true },
+    ...(action === Action.QUARANTINE
+      ? { question: { model: 'reader', instruction: 'What is it about?', fields: [] } }
+      : {}),
+  };
+}
+
+/** Pins in memory. */
+export function memoryPins(): PinStore {
+  const servers = new Map<string, Map<string, string>>();
+  return {
+    async pin(tenant, uid, seen, reviewed) {
+      const key = `${tenant}\n${uid}`;
+      const pins = servers.get(key) ?? new Map<string, string>();
+      servers.set(key, pins);
+      for (const [tool, digest] of reviewed) pins.set(tool, digest);
+      for (const [tool, digest] of seen) if (!pins.has(tool)) pins.set(tool, digest);
+      return new Map(pins);
+    },
+  };
+}
