@@ -1,3 +1,6 @@
+import { create } from '@bufbuild/protobuf';
+import { GatewayError } from '@sallyport/chassis/errors';
+import { type JoinResponse, JoinResponseSchema } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   addSpan,
   createCorpus,
@@ -73,16 +76,18 @@ async function joinHistory(gate: Gate, turn: Turn): Promise<ReadonlySet<string>>
     digest: digestOf(gate.digest, scope, result.texts.join('\n')),
   }));
   const last = facts.assistant.at(-1);
-  const answer = await gate.clients.trajectories.join(
-    {
-      principal,
-      claimed: turn.trajectory,
-      callIds: facts.toolResults.map((result) => result.callId),
-      lastAssistantDigest: last ? messageDigest(gate, turn, last) : '',
-      digests: [...history, ...results].map((one) => one.digest),
-    },
-    { timeoutMs: JOIN_TIMEOUT_MS, signal: turn.signal },
-  );
+  const answer = await gate.clients.trajectories
+    .join(
+      {
+        principal,
+        claimed: turn.trajectory,
+        callIds: facts.toolResults.map((result) => result.callId),
+        lastAssistantDigest: last ? messageDigest(gate, turn, last) : '',
+        digests: [...history, ...results].map((one) => one.digest),
+      },
+      { timeoutMs: JOIN_TIMEOUT_MS, signal: turn.signal },
+    )
+    .catch((error: unknown) => unknownHistory(error, turn));
   if (answer.foreign) turn.foreignTrajectory = turn.trajectory;
   if (answer.trajectory === '') newTrajectory(turn);
   else turn.trajectory = answer.trajectory;
@@ -105,6 +110,14 @@ async function joinHistory(gate: Gate, turn: Turn): Promise<ReadonlySet<string>>
   }
   for (const one of labels) turn.label = join(turn.label, one);
   return attested;
+}
+
+// Without policy nothing of a history can be vouched for. Model calls without tools go on (DESIGN section 7), as a run of
+// their own with untrusted content in play; with tools the turn ends where they are decided.
+function unknownHistory(error: unknown, turn: Turn): JoinResponse {
+  const away = error instanceof GatewayError && (error.code === 'unavailable' || error.code === 'deadline_exceeded');
+  if (!away || turn.signal.aborted) throw error;
+  return create(JoinResponseSchema);
 }
 
 /** Whom digests of this turn's content are for. The trajectory is bound in the store, so that a request can be joined. */
