@@ -1,0 +1,142 @@
+// Writes charts/sallyport/values.schema.json and README.md from values.yaml and the services' config schemas.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type ChartValue, readValues } from './values-document.ts';
+
+type Schema = Record<string, unknown>;
+
+const root = join(import.meta.dirname, '../..');
+const chart = join(root, 'charts/sallyport');
+
+/** The JSON Schema (draft-07) of the chart's values. */
+export async function valuesSchema(text: string): Promise<Schema> {
+  const values = readValues(text);
+  const defaults = values.find(({ name }) => name === 'defaults');
+  const shared = defaults === undefined ? {} : (schemaOf(defaults).properties as Schema);
+  const properties: Schema = {};
+  for (const value of values) {
+    const { component } = value.hints;
+    if (typeof component !== 'string') {
+      properties[value.name] = schemaOf(value);
+      continue;
+    }
+    const own = schemaOf({ ...value, hints: {} });
+    const config = { description: textOf(value, 'config'), ...(await configSchemaOf(component)) };
+    properties[value.name] = {
+      ...own,
+      properties: { ...shared, ...(own.properties as Schema), config },
+    };
+  }
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'Values of the chart sallyport',
+    type: 'object',
+    additionalProperties: false,
+    // Helm hands these in for charts that are parts of others.
+    properties: { global: { type: 'object' }, ...properties },
+  };
+}
+
+function schemaOf(value: ChartValue): Schema {
+  const described = value.text === '' ? {} : { description: value.text };
+  if (value.children.length > 0 && value.hints.additionalProperties === undefined && !isQuantities(value)) {
+    const properties = Object.fromEntries(value.children.map((child) => [child.name, schemaOf(child)]));
+    return { type: 'object', ...described, additionalProperties: false, properties, ...value.hints };
+  }
+  if (isQuantities(value)) return { type: 'object', ...described, ...quantities };
+  return { type: typeOf(value.value), ...described, ...value.hints };
+}
+
+// Resources of containers are written as Kubernetes has them.
+const quantity = { type: 'object', additionalProperties: { type: ['string', 'number'] } };
+const quantities = { additionalProperties: false, properties: { requests: quantity, limits: quantity } };
+const isQuantities = (value: ChartValue) => value.name === 'resources';
+
+function typeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  return typeof value;
+}
+
+function textOf(value: ChartValue, child: string): string {
+  return (
+    value.children.find(({ name }) => name === child)?.text ||
+    "Laid over the service's rendered config, see its config.ts."
+  );
+}
+
+/** The service's own config schema, with nothing required: what is given lies over what the chart renders. */
+async function configSchemaOf(component: string): Promise<Schema> {
+  const module = (await import(join(root, 'services', component, 'src/config.ts'))) as Record<string, z.ZodType>;
+  const schema = module.configSchema ?? module.demoConfig;
+  if (schema === undefined) throw new Error(`services/${component}/src/config.ts exports no schema`);
+  const json = z.toJSONSchema(schema, { io: 'input', target: 'draft-07', unrepresentable: 'any' });
+  return partial(json) as Schema;
+}
+
+function partial(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(partial);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const kept = Object.entries(schema).filter(([key]) => key !== 'required' && key !== '$schema' && key !== 'default');
+  return Object.fromEntries(kept.map(([key, value]) => [key, key === 'enum' ? value : partial(value)]));
+}
+
+/** The chart's README: what it needs, and every value with its default. */
+export function readme(text: string): string {
+  const rows = readValues(text).flatMap(rowsOf);
+  return `<!-- Generated from values.yaml. Do not edit: run \`make generate\`. -->
+# Chart sallyport
+
+Kubernetes 1.29 or later; an Ingress controller or a Gateway; Postgres 15 to 18 (bundled for trials); Redis only where
+\`policy\` has more than one replica.
+
+\`\`\`sh
+helm install sallyport charts/sallyport --namespace sallyport --create-namespace \\
+  --set postgres.host=db.example.com --set postgres.admin.secretName=db-admin
+# or all on one node, for a trial: -f charts/sallyport/ci/small-values.yaml
+\`\`\`
+
+## What it makes
+
+- A Deployment for each service, a StatefulSet for \`model-proxy\` and \`mcp-broker\` (each pod has a spool of its own),
+  all in pods that meet the Pod Security Standard \`restricted\`; only \`operator\` has a token of the API server.
+- The custom resource definitions, as templates, so that an upgrade brings them up to date.
+- A Job that fills the release's Secrets once (keys, database passwords) and issues the certificates of mode \`job\`; a
+  CronJob that renews these. It may only get and patch the Secrets of this release.
+- A Job that brings the database schemas up to date, by a lock one at a time. Services are not ready before.
+- One Ingress or HTTPRoute over \`files/routes.yaml\`, NetworkPolicies from \`files/edges.yaml\`.
+
+## Secrets to bring along
+
+With \`secrets.generate: false\`, for each service with a schema in Postgres \`<fullname>-<component>-keys\`: \`postgres-password\`; in
+those of vault also \`master-keys\`, of identity \`peppers\`, of audit and quarantine \`seal-keys\`, each a JSON list of
+\`{"id": "k1", "key": "<32 bytes in base64>"}\`, newest first; and \`<fullname>-digest-keys\` with \`digest-key\`, at least 32
+characters. With \`certificates.mode: existing\`, \`<fullname>-<component>-tls\` with \`tls.crt\`, \`tls.key\`, \`ca.crt\` for each
+service but the demo, all of one CA of their own, with the component's plain name as the first DNS name.
+
+Key material is kept on uninstall (\`helm.sh/resource-policy\`) when the database is not the bundled one: without it, what
+is sealed in there is lost.
+
+## Values
+
+| value | default | |
+|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function rowsOf(value: ChartValue): string[] {
+  const below = value.hints.additionalProperties === undefined && !isQuantities(value) ? value.children : [];
+  const cell = (content: string) => content.replaceAll('|', '\\|');
+  if (below.length === 0)
+    return [`| \`${value.path}\` | \`${cell(JSON.stringify(value.value))}\` | ${cell(value.text)} |`];
+  const own = value.text === '' ? [] : [`| **\`${value.path}\`** | | ${cell(value.text)} |`];
+  return [...own, ...below.flatMap(rowsOf)];
+}
+
+if (import.meta.main) {
+  const text = readFileSync(join(chart, 'values.yaml'), 'utf8');
+  writeFileSync(join(chart, 'values.schema.json'), `${JSON.stringify(await valuesSchema(text), null, 2)}\n`);
+  writeFileSync(join(chart, 'README.md'), readme(text));
+}
