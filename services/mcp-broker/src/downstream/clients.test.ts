@@ -169,6 +169,11 @@ describe.each(LINES)('the tool plane with %s', (_name, connect) => {
     expect(result).toMatchObject({ isError: true });
     expect(result.content[0]?.text).toMatch(/^\[policy_denied\].*mail\/no: Not today\.$/);
     expect(server.calls).toHaveLength(before);
+    // A list does not change with the run, so what a rule would hide explains itself.
+    broker.state.decideCall = () => ({ verdict: Action.HIDE, rule: 'mail/hidden', reason: 'Something was read.' });
+    expect((await call('mail__echo', { text: 'hi' })).content[0]?.text).toContain('mail/hidden: Something was read.');
+    broker.state.decideCall = () => ({ verdict: Action.HIDE, rule: 'builtin/access', reason: 'No AccessPolicy.' });
+    expect((await call('mail__echo', { text: 'hi' })).content[0]?.text).toBe('[no_such_tool] There is no such tool.');
   });
 
   it('[mcp:unknown-is-forbidden] says the same of a tool that is not there and one that is not theirs', async () => {

@@ -235,5 +235,10 @@ async function ask(gate: Gate, turn: Turn, call: OneCall, prepared: Prepared): P
     { timeoutMs: DECIDE_TIMEOUT_MS, signal: turn.signal },
   );
   const wire = answer.decisions[0];
-  return wire ? decisionOf(wire) : deny('builtin/undecided', 'Policy said nothing of this call.', turn.policyRevision);
+  if (!wire) return deny('builtin/undecided', 'Policy said nothing of this call.', turn.policyRevision);
+  const decision = decisionOf(wire);
+  // A list does not vary with the run, so a tool that a rule would hide is one the client sees: it is told why. What is
+  // hidden because it is not theirs stays as if it were not there.
+  const visible = decision.rule !== 'builtin/access' && decision.rule !== 'builtin/unknown-tool';
+  return decision.enforced === 'hide' && visible ? { ...decision, enforced: 'deny' } : decision;
 }
