@@ -1,0 +1,225 @@
+import { join } from 'node:path';
+import Anthropic from '@anthropic-ai/sdk';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import OpenAI from 'openai';
+import { installArguments, prepareCluster, restoreCluster, USER_KINDS } from './install.ts';
+import {
+  cluster,
+  diagnosis,
+  eventually,
+  kubectl,
+  NAMESPACE,
+  names,
+  RELEASE,
+  run,
+  secretValue,
+  services,
+} from './kube.ts';
+import { admin, missingRecords, startLoad } from './load.ts';
+
+const onCluster = cluster === undefined ? describe.skip : describe;
+const samples = join(import.meta.dirname, '../../deploy/samples');
+const pods = `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component notin (migrate,bootstrap)`;
+
+let failed = false;
+let key = '';
+let adminKey = '';
+const endpoint = cluster?.endpoint ?? '';
+
+/** A test of which the next ones stand: after a failure the pods are shown once. */
+function step(name: string, body: () => Promise<void>, timeoutMs: number): void {
+  it(
+    name,
+    async () => {
+      try {
+        await body();
+      } catch (error) {
+        if (!failed) process.stderr.write(`${diagnosis()}\n`);
+        failed = true;
+        throw error;
+      }
+    },
+    timeoutMs,
+  );
+}
+
+onCluster('a release on a real cluster', () => {
+  beforeAll(() => prepareCluster(), 120_000);
+  afterAll(() => restoreCluster(), 180_000);
+
+  step(
+    '[cluster:install] is installed into a restricted namespace, and all pods become ready',
+    async () => {
+      run('helm', ['install', RELEASE, ...installArguments(), '--wait', '--timeout', '5m']);
+      kubectl('-n', NAMESPACE, 'wait', '--for=condition=Ready', 'pod', '-l', pods, '--timeout=60s');
+      expect(names('-n', NAMESPACE, 'pods', '-l', pods)).toHaveLength(services.length + 1);
+      const jobs = kubectl('-n', NAMESPACE, 'wait', '--for=condition=Complete', 'job', '--all', '--timeout=30s');
+      expect(jobs.trim().split('\n')).toHaveLength(2);
+    },
+    420_000,
+  );
+
+  step(
+    '[cluster:samples] makes every kind of the samples Ready',
+    async () => {
+      kubectl('apply', '-f', samples);
+      const waited = kubectl('wait', '--for=condition=Ready', '--all', '--timeout=90s', USER_KINDS.join());
+      for (const kind of USER_KINDS) expect(waited).toContain(`${kind}.sallyport.dev/`);
+      key = await secretValue('default', 'demo-key', 'key');
+      adminKey = await secretValue('default', 'admin-key', 'key');
+    },
+    150_000,
+  );
+
+  step(
+    '[cluster:openai] answers an OpenAI SDK through the Ingress, and records it',
+    async () => {
+      const openai = new OpenAI({ baseURL: `${endpoint}/v1`, apiKey: key, maxRetries: 0 });
+      const ask = () =>
+        openai.chat.completions
+          .create({ model: 'demo-assistant', messages: [{ role: 'user', content: 'Hello' }] })
+          .withResponse();
+      // The samples are Ready when they are compiled; the gates hear of it a moment later.
+      const { data, response } = await eventually('the first answer', 20, ask);
+      expect(data.choices[0]?.message.content).toEqual(expect.stringContaining('Hello'));
+      expect(response.headers.get('sallyport-cost-usd')).toMatch(/^0\.\d+$/);
+      const id = response.headers.get('sallyport-trajectory') ?? '';
+      await eventually('its record', 10, async () =>
+        expect(await missingRecords(endpoint, adminKey, [id], 'model_call')).toEqual([]),
+      );
+    },
+    60_000,
+  );
+
+  step(
+    '[cluster:stream] streams piece by piece through the Ingress',
+    async () => {
+      const openai = new OpenAI({ baseURL: `${endpoint}/v1`, apiKey: key, maxRetries: 0 });
+      const messages = [{ role: 'user' as const, content: 'one two three four five six' }];
+      const stream = await openai.chat.completions.create({ model: 'demo-echo', messages, stream: true });
+      const pieces: string[] = [];
+      for await (const chunk of stream) pieces.push(chunk.choices[0]?.delta.content ?? '');
+      expect(pieces.filter((piece) => piece !== '').length).toBeGreaterThan(1);
+      expect(pieces.join('')).toContain('three');
+    },
+    30_000,
+  );
+
+  step(
+    '[cluster:anthropic] answers an Anthropic SDK through the Ingress',
+    async () => {
+      const anthropic = new Anthropic({ baseURL: `${endpoint}/anthropic`, apiKey: key, maxRetries: 0 });
+      const messages = [{ role: 'user' as const, content: 'Hello' }];
+      const answer = await anthropic.messages.create({ model: 'claude-demo', max_tokens: 64, messages });
+      expect(answer.content[0]).toMatchObject({ type: 'text' });
+      expect(answer.usage.output_tokens).toBeGreaterThan(0);
+    },
+    30_000,
+  );
+
+  step(
+    '[cluster:mcp] serves an MCP client through the Ingress',
+    async () => {
+      const client = new Client({ name: 'cluster-test', version: '0' });
+      const requestInit = { headers: { authorization: `Bearer ${key}` } };
+      await client.connect(new StreamableHTTPClientTransport(new URL(`${endpoint}/mcp`), { requestInit }));
+      const { tools } = await client.listTools();
+      expect(tools.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['calendar__list_events', 'mailbox__read_mail']),
+      );
+      const result = await client.callTool({ name: 'calendar__list_events', arguments: {} });
+      expect(result.isError ?? false).toBe(false);
+      expect(JSON.stringify(result.structuredContent)).toContain('Planning meeting');
+      await client.close();
+    },
+    30_000,
+  );
+
+  for (const service of services) {
+    step(
+      `[cluster:kill] loses no acknowledged record when a pod of ${service} is killed`,
+      async () => {
+        const usage = () =>
+          admin<{ rows: { requests: number }[] }>(endpoint, adminKey, 'usage?groupBy=model').then(({ rows }) =>
+            rows.reduce((sum, { requests }) => sum + requests, 0),
+          );
+        const before = await eventually('the admin API', 30, usage);
+        const load = startLoad(endpoint, key);
+        await eventually('load', 30, () => expect(load.acknowledged.length).toBeGreaterThan(5));
+        const selector = `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component=${service}`;
+        const [killed] = names('-n', NAMESPACE, 'pods', '-l', selector);
+        const uid = () =>
+          kubectl('-n', NAMESPACE, 'get', 'pods', '-l', selector, '-o', 'jsonpath={.items[*].metadata.uid}');
+        const old = uid();
+        kubectl('-n', NAMESPACE, 'delete', killed ?? '', '--grace-period=0', '--force', '--wait=false');
+        await eventually('another pod', 30, () => expect([old, '']).not.toContain(uid()));
+        kubectl('-n', NAMESPACE, 'wait', '--for=condition=Ready', 'pod', '-l', selector, '--timeout=90s');
+        const [calls, tools] = [load.acknowledged.length, load.toolCalls.length];
+        await eventually('calls after it', 45, () => {
+          expect(load.acknowledged.length).toBeGreaterThan(calls + 3);
+          expect(load.toolCalls.length).toBeGreaterThan(tools);
+        });
+        await load.stop();
+        await eventually('every acknowledged record', 30, async () => {
+          expect(await missingRecords(endpoint, adminKey, load.acknowledged, 'model_call')).toEqual([]);
+          expect(await missingRecords(endpoint, adminKey, load.toolCalls, 'tool_outcome')).toEqual([]);
+        });
+        const after = await usage();
+        expect(after - before).toBeGreaterThanOrEqual(load.acknowledged.length);
+        expect(after - before).toBeLessThanOrEqual(load.attempted);
+        process.stderr.write(
+          `  ${service}: ${load.acknowledged.length} model calls and ${load.toolCalls.length} tool calls acknowledged of ` +
+            `${load.attempted}, all recorded; longest time without an answer ${(load.longestGapMs() / 1000).toFixed(1)} s\n`,
+        );
+      },
+      240_000,
+    );
+  }
+
+  step(
+    '[cluster:upgrade] keeps keys and certificates through an upgrade',
+    async () => {
+      const secrets = () =>
+        kubectl(
+          '-n',
+          NAMESPACE,
+          'get',
+          'secrets',
+          '-l',
+          `app.kubernetes.io/instance=${RELEASE}`,
+          '-o',
+          'jsonpath={.items[*].data}',
+        );
+      const before = secrets();
+      expect(before.length).toBeGreaterThan(1000);
+      run('helm', ['upgrade', RELEASE, ...installArguments(), '--set', 'policy.config.accessCacheTtl=5s', '--wait']);
+      expect(secrets()).toBe(before);
+      const openai = new OpenAI({ baseURL: `${endpoint}/v1`, apiKey: key, maxRetries: 0 });
+      const messages = [{ role: 'user' as const, content: 'Hello' }];
+      await eventually('an answer', 30, () => openai.chat.completions.create({ model: 'demo-echo', messages }));
+    },
+    240_000,
+  );
+
+  step(
+    '[cluster:uninstall] leaves the CRDs and the resources of users, none of them stuck',
+    async () => {
+      const resources = names(USER_KINDS.join());
+      run('helm', ['uninstall', RELEASE, '-n', NAMESPACE, '--wait', '--timeout', '3m']);
+      expect(names('crd', '-l', 'app.kubernetes.io/part-of=sallyport')).toHaveLength(USER_KINDS.length);
+      expect(names(USER_KINDS.join())).toEqual(resources);
+      const kinds = kubectl('api-resources', '--namespaced', '--verbs=list', '-o', 'name').trim().split('\n');
+      const looked = kinds.filter((kind) => !/^events|metrics\.k8s\.io$/.test(kind)).join();
+      const always = ['configmap/kube-root-ca.crt', 'serviceaccount/default'];
+      await eventually('an empty namespace', 60, () => expect(names('-n', NAMESPACE, looked).sort()).toEqual(always));
+      const label = ['-l', `app.kubernetes.io/instance=${RELEASE}`];
+      expect(names('clusterroles,clusterrolebindings', ...label)).toEqual([]);
+      kubectl('delete', '-f', samples, '--timeout=30s');
+      expect(names(USER_KINDS.join())).toEqual([]);
+      // Generated keys go with the VirtualKey that asked for them.
+      await eventually('no generated key', 60, () => expect(names('secret', 'demo-key', 'admin-key')).toEqual([]));
+    },
+    300_000,
+  );
+});
