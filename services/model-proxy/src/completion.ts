@@ -5,7 +5,7 @@ import type { CompletionService } from '@sallyport/proto/models/v1/models_pb';
 import { parseRequest } from './fronts/openai/parse.ts';
 import type { ClientAnswer } from './http/client-answer.ts';
 import { beginTurn } from './turn/admit.ts';
-import { CallFailed, call } from './turn/call.ts';
+import { call } from './turn/call.ts';
 import type { Gate } from './turn/gate.ts';
 import { receive } from './turn/receive.ts';
 import { createRelease } from './turn/release.ts';
@@ -63,8 +63,6 @@ export function completionService(gate: Gate): ServiceImpl<typeof CompletionServ
           provider: turn.provider,
           model: turn.upstreamModel,
         };
-      } catch (error) {
-        throw error instanceof CallFailed ? error.error : error;
       } finally {
         running--;
       }

@@ -63,6 +63,15 @@ export function refusal(code: RefusalCode, decision?: Pick<Decision, 'rule' | 'r
   return { code, text: `[${code}] ${TEXTS[code]}${why}` };
 }
 
+/** Built-in rules that have a text of their own; the names are policy's and the turn loop's. */
+const CODES: Readonly<Record<string, RefusalCode>> = {
+  [SIDE_EFFECT_RULE]: 'untrusted_in_play',
+  'builtin/invalid-arguments': 'invalid_arguments',
+  'builtin/handle': 'handle_refused',
+  'builtin/definition-drift': 'tool_changed',
+  'builtin/undecided': 'policy_unavailable',
+};
+
 /**
  * The refusal of a call by its decision. A hidden tool looks as if it were not there (DESIGN §8: an AccessPolicy denial
  * looks like not-found), a denied one explains itself.
@@ -70,8 +79,9 @@ export function refusal(code: RefusalCode, decision?: Pick<Decision, 'rule' | 'r
 export function refusalOf(decision: Decision): Refusal {
   const acting = decision.enforcedBy ?? decision;
   if (decision.enforced === 'ask') return refusal('approval_required', acting);
-  if (acting.rule === SIDE_EFFECT_RULE) return refusal('untrusted_in_play');
-  if (decision.enforced === 'hide') return refusal('no_such_tool');
+  if (decision.enforced === 'hide' && acting.rule !== SIDE_EFFECT_RULE) return refusal('no_such_tool');
+  const code = Object.hasOwn(CODES, acting.rule) ? CODES[acting.rule] : undefined;
+  if (code !== undefined) return refusal(code);
   return refusal('policy_denied', acting);
 }
 

@@ -4,12 +4,13 @@ import { parseJson } from '@sallyport/chassis/http/json';
 import { createApp } from '@sallyport/chassis/http/server';
 import type { Metrics } from '@sallyport/chassis/metrics';
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Express, Request, Response } from 'express';
 import type { Dialect } from '../chat/message.ts';
 import { frontOf } from '../fronts/index.ts';
-import { admit } from '../turn/admit.ts';
+import { admit, newTrajectory } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
-import { recordRefusedTurn } from '../turn/record.ts';
+import { recordEndedTurn, recordRefusedAdmission } from '../turn/record.ts';
 import { runTurn } from '../turn/run.ts';
 import type { Turn } from '../turn/turn.ts';
 import { clientAnswer } from './client-answer.ts';
@@ -45,10 +46,12 @@ function turnHandler(gate: Gate, open: OpenTurns, dialect: Dialect, endpoint: st
     const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes, signal: answer.gone });
     const { body, facts } = front.parseRequest(parseJson(bytes, { maxDepth: gate.config.request.maxDepth }));
     const entry = open.begin(answer.gone);
+    const id = uuidv7();
+    let principal: Principal | undefined;
     let turn: Turn | undefined;
     try {
       turn = await admit(gate, {
-        id: uuidv7(),
+        id,
         startedAtMs,
         dialect,
         endpoint,
@@ -59,26 +62,37 @@ function turnHandler(gate: Gate, open: OpenTurns, dialect: Dialect, endpoint: st
         headers: req.headers,
         answer,
         signal: entry.signal,
+        onPrincipal: (known) => {
+          principal = known;
+          entry.own(known, () => gate.principals.authenticate(secret, endpoint));
+        },
       });
-      entry.own(turn.principal);
       await runTurn(gate, turn);
       gate.metrics.turns.inc({ endpoint, outcome: 'ok' });
     } catch (caught) {
       const error = asGatewayError(entry.signal.aborted ? (entry.signal.reason ?? caught) : caught);
       gate.metrics.turns.inc({ endpoint, outcome: error.code });
-      if (turn) {
-        if (turn.modelCalls === 0 || turn.step === 0) recordRefusedTurn(gate, turn, error);
-        res.locals.trajectory = turn.trajectory;
-        answer.header('sallyport-trajectory', turn.trajectory);
-        answer.header('sallyport-turn', turn.id);
+      if (turn && turn.trajectory === '') newTrajectory(turn);
+      const trajectory = turn?.trajectory ?? (principal ? uuidv7() : undefined);
+      if (turn && !turn.failureRecorded) recordEndedTurn(gate, turn, error);
+      else if (!turn && principal && trajectory) {
+        recordRefusedAdmission(
+          gate,
+          principal,
+          { trajectory, turn: id, endpoint, model: facts.model, startedAtMs },
+          error,
+        );
+      }
+      if (trajectory) {
+        res.locals.trajectory = trajectory;
+        answer.header('sallyport-trajectory', trajectory);
+        answer.header('sallyport-turn', id);
       }
       if (answer.gone.aborted) return;
-      if (answer.started) {
-        await answer.frames(front.errorFrame(error, turn?.trajectory));
-        answer.end();
-        return;
-      }
-      throw error;
+      if (!answer.started) throw error;
+      if (error.code === 'internal') gate.log.error('A turn failed', { endpoint, trajectory, error: caught });
+      await answer.frames(front.errorFrame(error, trajectory));
+      answer.end();
     } finally {
       entry.end();
     }

@@ -6,7 +6,7 @@ import type { Request, Response } from 'express';
 import { estimateTokens, renderCount } from '../fronts/anthropic/count-tokens.ts';
 import { parseCountRequest } from '../fronts/anthropic/parse.ts';
 import { callHeaders } from '../providers/define-provider.ts';
-import { authorise, mayUseModel } from '../turn/admit.ts';
+import { authorise, mayUseModel, rejectProviderIds } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import { secretOf } from './secret.ts';
 
@@ -29,6 +29,7 @@ export function countTokens(gate: Gate) {
         details: { param: 'model' },
       });
     }
+    rejectProviderIds(facts);
     const target = model.targets[0];
     const path = target?.provider.declaration.paths.countTokens;
     if (!target || path === undefined || facts.tools.some((tool) => tool.type === 'mcp')) {

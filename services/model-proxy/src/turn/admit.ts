@@ -4,11 +4,12 @@ import { type Access, matcher } from '@sallyport/peers/access';
 import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import { TRUSTED } from '@sallyport/turn';
 import type { Model } from '../catalog.ts';
-import type { RequestFacts } from '../chat/facts.ts';
+import { pointerOf, type RequestFacts } from '../chat/facts.ts';
 import type { Dialect, JsonObject } from '../chat/message.ts';
 import { noUsage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
 import type { Gate } from './gate.ts';
+import { createSpoken } from './spoken.ts';
 import type { Attribution, Turn } from './turn.ts';
 
 /** What arrived: a parsed body of known dialect and the headers that matter. */
@@ -25,15 +26,20 @@ export interface Arrival {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly answer: ClientAnswer;
   readonly signal: AbortSignal;
+  /** Told as soon as it is known who asks, so that a refusal can name them and a revocation end the turn. */
+  readonly onPrincipal?: (principal: Principal) => void;
 }
+
+/** UUID syntax (RFC 9562 section 4): all that a trajectory id of ours can be. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * Stage 1. Finds out who asks, whether they may use this endpoint and model, and begins the turn. A model that exists but
  * is not theirs looks like one that does not exist. Throws GatewayError unauthenticated, permission_denied, not_found.
  */
 export async function admit(gate: Gate, arrival: Arrival): Promise<Turn> {
-  const { principal, access } = await authorise(gate, arrival.secret, arrival.endpoint, arrival.signal);
-  const { facts } = arrival;
+  const { facts, secret, endpoint, signal } = arrival;
+  const { principal, access } = await authorise(gate, secret, endpoint, signal, arrival.onPrincipal);
   if (facts.messageCount > gate.config.request.maxMessages) {
     throw new GatewayError('invalid_request', `There are more than ${gate.config.request.maxMessages} messages.`);
   }
@@ -43,12 +49,35 @@ export async function admit(gate: Gate, arrival: Arrival): Promise<Turn> {
       details: { param: 'model' },
     });
   }
+  if (facts.n > 1 && facts.tools.length > 0) {
+    // Calls of several answers would be decided apart and run together.
+    throw new GatewayError('unsupported', 'Several answers (n) cannot be asked for together with tools.', {
+      status: 400,
+      details: { param: 'n' },
+    });
+  }
+  rejectProviderIds(facts);
   return beginTurn(arrival, principal, access, model);
+}
+
+/**
+ * Objects stored at a provider belong to the account, which all tenants share: an id that the gate did not replace is as
+ * good as unknown (DESIGN section 5).
+ */
+export function rejectProviderIds(facts: RequestFacts): void {
+  const attached = [...facts.attachments, ...facts.toolResults.flatMap((result) => result.attachments)];
+  const stored = attached.find((one) => one.fileId !== undefined);
+  const param = facts.providerIds[0]?.field ?? (stored && pointerOf(stored));
+  if (param !== undefined) {
+    throw new GatewayError('not_found', 'There is no such file or container.', { details: { param } });
+  }
 }
 
 /** Begins the turn of an admitted request; nothing of it is labelled yet. */
 export function beginTurn(arrival: Arrival, principal: Principal, access: Access, model: Model): Turn {
   const { facts, headers } = arrival;
+  const named = single(headers['sallyport-trajectory']).toLowerCase();
+  const claimed = UUID.test(named) ? named : '';
   return {
     id: arrival.id,
     startedAtMs: arrival.startedAtMs,
@@ -57,16 +86,19 @@ export function beginTurn(arrival: Arrival, principal: Principal, access: Access
     body: arrival.body,
     bytes: arrival.bytes,
     facts,
+    headers,
     answer: arrival.answer,
     signal: arrival.signal,
     principal,
     access,
     attribution: attributionOf(principal, headers, arrival.body, facts),
     model,
-    trajectory: single(headers['sallyport-trajectory']).slice(0, 64),
+    claimed,
+    trajectory: '',
     newTrajectory: false,
-    foreignTrajectory: '',
+    foreignTrajectory: claimed === '' ? named.slice(0, 64) : '',
     label: TRUSTED,
+    latched: TRUSTED,
     request: undefined,
     appended: [],
     changedResults: new Map(),
@@ -77,14 +109,15 @@ export function beginTurn(arrival: Arrival, principal: Principal, access: Access
     handles: new Set(),
     step: 0,
     modelCalls: 0,
+    requestCounted: false,
+    failureRecorded: false,
     reasks: 0,
     usage: { ...noUsage },
     costNanoUsd: 0,
     priced: true,
     provider: '',
     upstreamModel: '',
-    releasedText: '',
-    released: [],
+    spoken: createSpoken(arrival.dialect),
   };
 }
 
@@ -94,12 +127,14 @@ export async function authorise(
   secret: string,
   endpoint: string,
   signal: AbortSignal,
+  onPrincipal?: (principal: Principal) => void,
 ): Promise<{ principal: Principal; access: Access }> {
   if (!gate.snapshot.seen()) {
     throw new GatewayError('unavailable', 'The gateway has no configuration yet.', { retryAfterMs: 1_000 });
   }
   if (secret === '') throw new GatewayError('unauthenticated', 'A key is needed.');
   const principal = await gate.principals.authenticate(secret, endpoint, signal);
+  onPrincipal?.(principal);
   const access = await gate.access.accessOf(principal, signal);
   const scoped = principal.endpoints.length === 0 || principal.endpoints.includes(endpoint);
   if (!scoped || !access.allowsEndpoint(endpoint)) {

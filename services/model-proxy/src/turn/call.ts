@@ -4,12 +4,13 @@ import type { Target } from '../catalog.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 import type { Tool } from '../chat/tools.ts';
+import { noUsage } from '../chat/usage.ts';
 import { asGatewayFailure } from '../fronts/failure.ts';
 import { callProvider, ProviderError } from '../upstream/call-provider.ts';
 import type { Segment } from '../wire/scan.ts';
 import type { Gate } from './gate.ts';
-import type { Attempt } from './record.ts';
-import { reserve } from './reserve.ts';
+import { type Attempt, recordModelCall } from './record.ts';
+import { requestSpent, reserve } from './reserve.ts';
 import { fallbackCause } from './route.ts';
 import type { Turn } from './turn.ts';
 
@@ -37,7 +38,8 @@ const FIRST_WAIT_MS = 100;
 /**
  * Stage 10. Calls the targets in order, each as often as the Model says, until one begins to answer. A stream counts as
  * begun with its first piece of content: before it the next target is tried, after it nothing is tried any more.
- * Limits are reserved again at each target, since each has its own price.
+ * Limits are reserved again at each target, since each has its own price. A call that no target answered is recorded here
+ * like one that was. Throws GatewayError.
  */
 export async function call(
   gate: Gate,
@@ -52,7 +54,7 @@ export async function call(
   const attempts: Attempt[] = [];
   let failure: GatewayError | undefined;
   for (const [index, target] of targets.entries()) {
-    for (let attempt = 0; attempt <= turn.model.spec.retry.attempts; attempt++) {
+    for (let attempt = 0; attempt <= turn.model.spec.retry.attempts && !turn.signal.aborted; attempt++) {
       const tried = await tryTarget(gate, turn, target, tools, attempts);
       if ('content' in tried) {
         return { target, step, startedAtMs, startedAt, attempts, firstTokenMs: 0, ...tried };
@@ -69,33 +71,35 @@ export async function call(
     if (last || !cause || !turn.model.spec.fallbackOn.includes(cause)) break;
     gate.metrics.fallbacks.inc({ model: turn.model.publicName, cause });
   }
-  const error = failure ?? new GatewayError('unavailable', 'No provider serves this model right now.');
-  throw new CallFailed(error, attempts, step, startedAtMs, performance.now() - startedAt);
+  const error = turn.signal.aborted
+    ? asGatewayError(turn.signal.reason)
+    : (failure ?? new GatewayError('unavailable', 'No provider serves this model right now.'));
+  const last = attempts.at(-1);
+  recordModelCall(gate, turn, {
+    step,
+    startedAtMs,
+    durationMs: performance.now() - startedAt,
+    firstTokenMs: 0,
+    provider: last?.provider ?? '',
+    upstreamModel: last?.model ?? '',
+    stream: turn.facts.stream,
+    usage: noUsage,
+    usageEstimated: false,
+    costNanoUsd: 0,
+    finish: '',
+    attempts,
+    limits: [],
+    outcome: turn.signal.aborted ? 'cancelled' : 'error',
+    error,
+  });
+  throw error;
 }
 
-/** Thrown when no target answered; carries what was tried, for the record. */
-export class CallFailed extends Error {
-  readonly error: GatewayError;
-  readonly attempts: readonly Attempt[];
-  readonly step: number;
-  readonly startedAtMs: number;
-  readonly durationMs: number;
-
-  constructor(
-    error: GatewayError,
-    attempts: readonly Attempt[],
-    step: number,
-    startedAtMs: number,
-    durationMs: number,
-  ) {
-    super(error.message, { cause: error });
-    this.name = 'CallFailed';
-    this.error = error;
-    this.attempts = attempts;
-    this.step = step;
-    this.startedAtMs = startedAtMs;
-    this.durationMs = durationMs;
-  }
+/** Bounds the model calls of a turn; throws step_limit. */
+export function boundModelCalls(gate: Pick<Gate, 'config'>, turn: Turn): void {
+  const { maxModelCalls } = gate.config.turn;
+  if (turn.modelCalls < maxModelCalls) return;
+  throw new GatewayError('step_limit', `A turn makes at most ${maxModelCalls} model calls.`);
 }
 
 type Tried =
@@ -142,8 +146,8 @@ async function tryTarget(
       reservation: reservation as unknown as Reservation,
     };
   } catch (caught) {
-    // A refused limit is the caller's answer, not this target's failure.
-    reservation?.settle({});
+    // What was sent counts as a request, whatever became of it; tokens and money of a failed call are not known to be spent.
+    reservation?.settle(requestSpent(turn));
     if (caught instanceof ProviderError) {
       const { failure } = caught;
       note('error', { status: failure.status, error: failure.kind });

@@ -6,17 +6,21 @@ import {
   fillArguments,
   findHandles,
   type JsonValue,
+  join,
+  joinAll,
   type Label,
   labelOfOrigins,
   originsOf,
   parseStrict,
   type ResolvedHandle,
+  TRUSTED,
   untrusted,
   type ValueOrigin,
 } from '@sallyport/turn';
 import type { AssistantContent } from '../chat/message.ts';
 import type { Gate } from './gate.ts';
 import { decisionOf, wireLabel } from './labels-wire.ts';
+import { sourceOf } from './quarantine.ts';
 import type { Turn, TurnCall } from './turn.ts';
 
 const DECIDE_TIMEOUT_MS = 2_000;
@@ -26,9 +30,13 @@ const RESOLVE_TIMEOUT_MS = 2_000;
 export interface Decided {
   readonly call: TurnCall;
   readonly decision: Decision;
-  /** Arguments with handles filled, as canonical JSON. */
+  /** Arguments with handles filled, as canonical JSON; '' where the call was refused before policy was asked. */
   readonly argumentsJson: string;
+  /** What the client is to run: as the model wrote it where nothing was filled in, since a client may compare bytes. */
+  readonly released: string;
   readonly label: Label;
+  /** Join of the labels of what was filled in: who reads the call afterwards reads that. */
+  readonly filledLabel: Label;
   /** Arguments, origins and labels as they were decided, for the record. */
   readonly inputsJson: string;
   readonly toolClass: string;
@@ -37,8 +45,10 @@ export interface Decided {
 interface Prepared {
   readonly call: TurnCall;
   readonly argumentsJson: string;
+  readonly released: string;
   readonly origins: readonly ValueOrigin[];
   readonly label: Label;
+  readonly filledLabel: Label;
   readonly refused?: Decision;
 }
 
@@ -48,7 +58,8 @@ export function callsOf(turn: Turn, content: readonly AssistantContent[]): TurnC
   return content.flatMap((block): TurnCall[] => {
     if (block.type !== 'toolCall') return [];
     const tool = hidden.has(block.name) ? undefined : turn.tools.get(block.name);
-    return [{ id: block.id, name: block.name, written: block.arguments, tool }];
+    const { id, name, arguments: written, kind = 'function' } = block;
+    return [{ id, name, written, kind, tool }];
   });
 }
 
@@ -57,7 +68,13 @@ export function callsOf(turn: Turn, content: readonly AssistantContent[]): TurnC
  * unknown or hidden tool, with unreadable arguments or with a handle out of place is denied without asking. Rejects where
  * policy cannot be asked: then nothing is run.
  */
-export async function decide(gate: Gate, turn: Turn, calls: readonly TurnCall[]): Promise<readonly Decided[]> {
+export async function decide(
+  gate: Pick<Gate, 'clients' | 'metrics'>,
+  turn: Turn,
+  calls: readonly TurnCall[],
+): Promise<readonly Decided[]> {
+  // What the model composed carries all that it read, also what later rounds brought.
+  if (turn.corpus) turn.corpus.inPlay = join(turn.corpus.inPlay, turn.label);
   const resolved = await resolveHandles(gate, turn, calls);
   const prepared = calls.map((call) => prepare(turn, call, resolved));
   const asked = prepared.filter((one) => !one.refused);
@@ -94,7 +111,9 @@ export async function decide(gate: Gate, turn: Turn, calls: readonly TurnCall[])
       call: one.call,
       decision,
       argumentsJson: one.argumentsJson,
+      released: one.released,
       label: one.label,
+      filledLabel: one.filledLabel,
       toolClass: wire && wire.verdict !== Action.UNSPECIFIED ? wire.toolClass : (one.call.tool?.toolClass ?? ''),
       inputsJson: JSON.stringify({
         arguments: one.argumentsJson === '' ? one.call.written : JSON.parse(one.argumentsJson),
@@ -106,34 +125,61 @@ export async function decide(gate: Gate, turn: Turn, calls: readonly TurnCall[])
 }
 
 function prepare(turn: Turn, call: TurnCall, resolved: ReadonlyMap<string, ResolvedHandle>): Prepared {
-  const nothing = { call, argumentsJson: '', origins: [], label: turn.label };
+  const nothing = {
+    call,
+    argumentsJson: '',
+    released: call.written,
+    origins: [],
+    label: turn.label,
+    filledLabel: TRUSTED,
+  };
   const denial = (rule: string, reason: string): Prepared => ({
     ...nothing,
     refused: deny(rule, reason, turn.policyRevision),
   });
-  if (!call.tool) {
+  const { tool } = call;
+  if (!tool) {
     return { ...nothing, refused: { ...denialOf('builtin/unknown-tool', turn), verdict: 'hide', enforced: 'hide' } };
   }
   let written: JsonValue;
   try {
-    written = parseStrict(call.written.trim() === '' ? '{}' : call.written);
+    written = readArguments(call);
   } catch {
-    return denial('builtin/invalid-arguments', 'The arguments are not valid JSON.');
+    return denial(
+      'builtin/invalid-arguments',
+      'The arguments are not valid JSON, or JSON that can be read in two ways.',
+    );
   }
   if (typeof written !== 'object' || written === null || Array.isArray(written)) {
     return denial('builtin/invalid-arguments', 'The arguments are not a JSON object.');
   }
-  const origins = turn.corpus ? originsOf(written, turn.corpus) : [];
-  const filled = fillArguments(written, (id) => resolved.get(id));
+  const inputSchema = tool.inputSchema as JsonValue | undefined;
+  const origins = turn.corpus ? originsOf(written, turn.corpus, inputSchema) : [];
+  const filled = fillArguments(written, (id) => resolved.get(id), inputSchema === undefined ? {} : { inputSchema });
   if (filled.unfilled.length > 0) {
     return denial('builtin/handle', 'A handle is unknown or stands where none may stand.');
   }
-  return { call, argumentsJson: canonicalJson(filled.value), origins, label: labelOfOrigins(origins) };
+  const argumentsJson = canonicalJson(filled.value);
+  const same = argumentsJson === canonicalJson(written);
+  const filledLabel = joinAll(filled.filled.map((one) => one.label));
+  const label = join(labelOfOrigins(origins), filledLabel);
+  const released = same ? call.written : releasedForm(call, filled.value);
+  return { call, argumentsJson, released, origins, label, filledLabel };
+}
+
+/** Arguments as a value; a `custom` tool's free text is its one member `input`. Throws JsonFault. */
+function readArguments(call: Pick<TurnCall, 'kind' | 'written'>): JsonValue {
+  if (call.kind === 'custom') return { input: call.written };
+  return parseStrict(call.written.trim() === '' ? '{}' : call.written, { exactNumbers: true });
+}
+
+function releasedForm(call: TurnCall, value: JsonValue): string {
+  return call.kind === 'custom' ? (value as { input: string }).input : canonicalJson(value);
 }
 
 /** The values behind the handles that these calls name; only for this tenant, trajectory and principal. */
 async function resolveHandles(
-  gate: Gate,
+  gate: Pick<Gate, 'clients'>,
   turn: Turn,
   calls: readonly TurnCall[],
 ): Promise<ReadonlyMap<string, ResolvedHandle>> {
@@ -141,7 +187,7 @@ async function resolveHandles(
   for (const call of calls) {
     if (!call.written.includes('h_')) continue;
     try {
-      for (const { id } of findHandles(parseStrict(call.written))) ids.add(id);
+      for (const { id } of findHandles(readArguments(call))) ids.add(id);
     } catch {
       // Unreadable arguments are refused where they are prepared.
     }
@@ -151,7 +197,7 @@ async function resolveHandles(
 
 /** Fetches values behind handles from quarantine. */
 export async function handleValues(
-  gate: Gate,
+  gate: Pick<Gate, 'clients'>,
   turn: Turn,
   ids: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, ResolvedHandle>> {
@@ -164,7 +210,7 @@ export async function handleValues(
     answer.values.map((one) => {
       const value: unknown = JSON.parse(one.valueJson);
       const text = typeof value === 'string' ? value : JSON.stringify(value);
-      return [one.handle, { value: text, label: untrusted(`tool:${one.from}`) }];
+      return [one.handle, { value: text, label: untrusted(sourceOf(turn.tools.get(one.from) ?? one.from)) }];
     }),
   );
 }

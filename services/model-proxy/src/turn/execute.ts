@@ -2,14 +2,20 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
 import {
+  addResult,
   addSpan,
+  type BatchResult,
   classesOf,
   type Decision,
+  deny,
   escapeHandles,
+  type JsonValue,
   join,
   type Label,
   mayRun,
   notRun,
+  type Refusal,
+  refusal,
   runToolBatch,
   type StepCall,
   type ToolStepPorts,
@@ -18,6 +24,7 @@ import {
 import type { AssistantContent, ToolResultBlock } from '../chat/message.ts';
 import { type Decided, decide } from './decide.ts';
 import type { Gate } from './gate.ts';
+import { type BatchOutcome, recordRefusedCall } from './hand-over.ts';
 import { decisionOf, labelOf } from './labels-wire.ts';
 import { addHandles, readInQuarantine } from './quarantine.ts';
 import { recordToolOutcome, toolIntent } from './record.ts';
@@ -57,47 +64,67 @@ export async function execute(
   turn: Turn,
   calls: readonly TurnCall[],
   content: readonly AssistantContent[],
-): Promise<void> {
+): Promise<BatchOutcome> {
   const mine = calls.filter((call) => call.tool === undefined || call.tool.runBy === 'gateway');
-  const steps = await reserveSteps(gate, turn, mine.length);
-  const batch: GatewayCall[] = mine.map((turnCall) => ({
-    id: turnCall.id,
-    classes: classesOf(turnCall.tool ? [turnCall.tool.toolClass] : undefined),
-    // Origins are found when the batch is decided; until then the call counts as made of everything in play.
-    label: turn.label,
-    turnCall,
-    intentId: uuidv7(),
-    step: ++turn.step,
-    startedAtMs: Date.now(),
-    detail: {},
-  }));
-  const results = await runToolBatch<GatewayCall, Shown>(
-    portsOf(gate, turn),
-    { calls: batch, inPlay: turn.label, policyRevision: turn.policyRevision },
-    {
-      signal: turn.signal,
-      needsIntent: (call) => gate.config.auditRequired && call.turnCall.tool?.toolClass !== 'read',
-    },
-  ).finally(() => steps.settle({ steps: mine.length }));
+  const results = await runHere(gate, turn, mine);
   turn.signal.throwIfAborted();
 
   const byId = new Map(results.results.map((result) => [result.callId, result]));
   const blocks = calls.map((call): ToolResultBlock => {
     const result = byId.get(call.id);
+    if (!result) recordLeftOut(gate, turn, call);
     const text = result?.content?.text ?? (result?.refusal ?? notRun()).text;
     if (result?.content?.handles) addHandles(turn, call.name, result.content.handles);
-    if (result?.content && turn.corpus && result.status === 'done') {
-      addSpan(turn.corpus, { text, origin: { kind: 'result', tool: call.name }, label: result.label });
-    }
-    return {
-      type: 'toolResult',
-      callId: call.id,
-      content: [{ type: 'text', text }],
-      ...(result?.isError ? { isError: true } : {}),
-    };
+    if (result?.content && result.status === 'done') addToCorpus(turn, call, result.content, result.label);
+    const isError = result === undefined || result.isError;
+    return { type: 'toolResult', callId: call.id, content: [{ type: 'text', text }], ...(isError ? { isError } : {}) };
   });
   turn.label = join(turn.label, results.contextLabel);
   turn.appended.push({ role: 'assistant', content: [...content] }, { role: 'tool', content: blocks });
+  const ran = results.results.some(({ status }) => status !== 'refused' && status !== 'waiting');
+  return ran ? 'ran' : { refusals: results.results.flatMap((result) => result.refusal ?? []) };
+}
+
+async function runHere(gate: Gate, turn: Turn, calls: readonly TurnCall[]): Promise<BatchResult<Shown>> {
+  if (calls.length === 0) return { results: [], contextLabel: TRUSTED, unrecorded: [] };
+  const steps = await reserveSteps(gate, turn, calls.length);
+  try {
+    const batch: GatewayCall[] = calls.map((turnCall) => ({
+      id: turnCall.id,
+      classes: classesOf(turnCall.tool ? [turnCall.tool.toolClass] : undefined),
+      // Origins are found when the batch is decided; until then the call counts as made of everything in play.
+      label: turn.label,
+      turnCall,
+      intentId: uuidv7(),
+      step: ++turn.step,
+      startedAtMs: Date.now(),
+      detail: {},
+    }));
+    return await runToolBatch<GatewayCall, Shown>(
+      portsOf(gate, turn),
+      { calls: batch, inPlay: turn.label, policyRevision: turn.policyRevision },
+      {
+        signal: turn.signal,
+        // By the class that policy decided with; unknown is not read.
+        needsIntent: (call) => gate.config.auditRequired && call.decided?.toolClass !== 'read',
+      },
+    );
+  } finally {
+    steps.settle({ steps: calls.length });
+  }
+}
+
+function addToCorpus(turn: Turn, call: TurnCall, { text, structuredJson }: Shown, label: Label): void {
+  if (!turn.corpus) return;
+  addSpan(turn.corpus, { text, origin: { kind: 'result', tool: call.name }, label });
+  if (structuredJson !== '') addResult(turn.corpus, call.name, JSON.parse(structuredJson) as JsonValue, label);
+}
+
+// Nothing decided on it: it stood in a message with calls that the gateway runs.
+function recordLeftOut(gate: Gate, turn: Turn, call: TurnCall): void {
+  const decision = deny('builtin/mixed-batch', 'The call was made together with calls of another owner.', '');
+  const inputsJson = JSON.stringify({ arguments: call.written });
+  recordRefusedCall(gate, turn, { call, decision, label: turn.label, inputsJson }, notRun());
 }
 
 function portsOf(gate: Gate, turn: Turn): ToolStepPorts<GatewayCall, Shown> {
@@ -127,18 +154,21 @@ function portsOf(gate: Gate, turn: Turn): ToolStepPorts<GatewayCall, Shown> {
       const tool = call.turnCall.tool;
       if (!tool || !call.decided || !mayRun(call.decided.decision))
         throw new GatewayError('internal', 'An undecided call was about to run.');
-      const answer = await gate.clients.tools.execute(
-        {
-          principal: turn.principal,
-          trajectory: turn.trajectory,
-          turn: turn.id,
-          step: String(call.step),
-          tool: tool.ref,
-          argumentsJson: call.decided.argumentsJson,
-          intentId: call.intentId,
-        },
-        { timeoutMs: EXECUTE_TIMEOUT_MS, signal },
-      );
+      const answer = await gate.clients.tools
+        .execute(
+          {
+            principal: turn.principal,
+            trajectory: turn.trajectory,
+            turn: turn.id,
+            step: String(call.step),
+            tool: tool.ref,
+            argumentsJson: call.decided.argumentsJson,
+            intentId: call.intentId,
+          },
+          { timeoutMs: EXECUTE_TIMEOUT_MS, signal },
+        )
+        .catch((error: unknown) => ruleOf(error) ?? Promise.reject(error));
+      if ('code' in answer) return { refusal: answer };
       call.detail = {
         bytes: answer.sizeBytes,
         upstreamMs: Math.round(answer.latencyMs),
@@ -206,15 +236,34 @@ function portsOf(gate: Gate, turn: Turn): ToolStepPorts<GatewayCall, Shown> {
   };
 }
 
+/** What the broker refused by a rule of the gate, before the tool was asked; undefined for what went wrong on the way. */
+function ruleOf(error: unknown): Refusal | undefined {
+  switch (error instanceof GatewayError ? error.code : '') {
+    case 'conflict':
+      return refusal('tool_changed');
+    case 'not_found':
+      return refusal('no_such_tool');
+    case 'invalid_request':
+      return refusal('invalid_arguments');
+    default:
+      return undefined;
+  }
+}
+
 /** An MCP CallToolResult as text for a model; what looks like a handle in it is broken up. */
 function shownOf(resultJson: string): Shown {
   const result = JSON.parse(resultJson) as { content?: unknown; structuredContent?: unknown };
   const structuredJson = result.structuredContent === undefined ? '' : JSON.stringify(result.structuredContent);
   const blocks = Array.isArray(result.content) ? result.content : [];
-  const texts = blocks.map((block) => {
-    const one = block as { type?: unknown; text?: unknown };
-    return one.type === 'text' && typeof one.text === 'string' ? one.text : JSON.stringify(block);
-  });
-  const text = texts.join('\n') || structuredJson;
+  // Rules look at the structured content: a model must not be shown other words than those that were decided on.
+  const text = structuredJson === '' ? blocks.map(textOf).join('\n') : structuredJson;
   return { text: escapeHandles(text), structuredJson };
+}
+
+function textOf(block: unknown): string {
+  const { type, text, data, mimeType } = block as { [key: string]: unknown };
+  if (type === 'text' && typeof text === 'string') return text;
+  // Pictures and sounds have no place in the text of a result.
+  if (typeof data === 'string') return `[${type}: ${mimeType}, not shown]`;
+  return JSON.stringify(block);
 }

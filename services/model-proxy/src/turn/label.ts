@@ -1,11 +1,12 @@
 import { create } from '@bufbuild/protobuf';
 import { GatewayError } from '@sallyport/chassis/errors';
-import { type JoinResponse, JoinResponseSchema } from '@sallyport/proto/policy/v1/policy_pb';
+import { JoinResponseSchema } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   addSpan,
   createCorpus,
   type DigestScope,
   digestOf,
+  JsonFault,
   type JsonValue,
   join,
   type Label,
@@ -16,7 +17,7 @@ import {
 import type { AssistantFact, ToolCallFact } from '../chat/facts.ts';
 import { newTrajectory } from './admit.ts';
 import type { Gate } from './gate.ts';
-import { labelOf } from './labels-wire.ts';
+import { labelOf, wireLabel } from './labels-wire.ts';
 import type { Turn } from './turn.ts';
 
 const JOIN_TIMEOUT_MS = 2_000;
@@ -24,19 +25,23 @@ const JOIN_TIMEOUT_MS = 2_000;
 /** Source of files, pictures and other content that a client attached. */
 export const ATTACHED = 'user:attached';
 
+/** Tool results that mcp-broker is known to have produced, by call id, with what reading them adds. */
+export type Attested = ReadonlyMap<string, Label>;
+
 /**
  * Stage 2. Finds the trajectory and the label of what the request carries (DESIGN section 5). Roles are a client's claim:
- * text counts as typed or authored only where the key says so. Assistant messages count as ours only where their digest is
- * known. Joining only adds taint. Returns the ids of tool results that are known to come from mcp-broker.
+ * text counts as typed or authored only where the key says so. What the assistant is said to have said counts as ours only
+ * where its digest is known. Joining only adds taint. Returns the tool results that are known to come from mcp-broker.
  */
-export async function label(gate: Gate, turn: Turn): Promise<ReadonlySet<string>> {
+export async function label(gate: Gate, turn: Turn): Promise<Attested> {
   const { facts } = turn;
   const carriesHistory = facts.assistant.length > 0 || facts.toolResults.length > 0;
   labelRoles(turn);
-  if (!carriesHistory && turn.trajectory === '') {
+  if (!carriesHistory && turn.claimed === '') {
     newTrajectory(turn);
-    return new Set();
+    return new Map();
   }
+  await gate.memory.caughtUp(turn.principal);
   return await joinHistory(gate, turn);
 }
 
@@ -46,54 +51,35 @@ function labelRoles(turn: Turn): void {
   if (!turn.request) return;
   // Only tool calls are asked for the origin of their values.
   const corpus = createCorpus();
-  const authority = principal.instructionAuthority;
+  const { systemAuthored = false, userTyped = false } = principal.instructionAuthority ?? {};
+  // Nobody typed what a webhook, form, mail or schedule brought; an undeclared origin is not human.
+  const typed = userTyped && principal.origin === 'human';
   for (const { role, text } of facts.texts) {
     if (role === 'assistant') continue;
-    const system = role !== 'user';
-    const kind = system
-      ? authority?.systemAuthored
-        ? 'system'
-        : 'unknown'
-      : authority?.userTyped
-        ? 'typed'
-        : 'unknown';
+    const kind = role === 'user' ? (typed ? 'typed' : 'unknown') : systemAuthored ? 'system' : 'unknown';
     addSpan(corpus, { text, origin: { kind }, label: TRUSTED });
+  }
+  for (const { text } of facts.attachments) {
+    if (text !== undefined) addSpan(corpus, { text, origin: { kind: 'attached' }, label: untrusted(ATTACHED) });
   }
   turn.corpus = corpus;
 }
 
-async function joinHistory(gate: Gate, turn: Turn): Promise<ReadonlySet<string>> {
-  const { facts, principal } = turn;
-  const scope = digestScope(turn);
-  const history: { digest: string; callId?: string }[] = [];
-  for (const message of facts.assistant) {
-    for (const text of message.texts)
-      if (text.trim() !== '') history.push({ digest: digestOf(gate.digest, scope, text) });
-    for (const call of message.toolCalls) history.push({ digest: callDigest(gate, turn, call), callId: call.id });
-  }
+async function joinHistory(gate: Gate, turn: Turn): Promise<Attested> {
+  const { facts } = turn;
+  const history = historyOf(gate, turn);
   const results = facts.toolResults.map((result) => ({
     callId: result.callId,
-    digest: digestOf(gate.digest, scope, result.texts.join('\n')),
+    // A picture is not in the digest: a result with one is not the one that the broker gave.
+    digest: result.attachments.length > 0 ? '' : digestOf(gate.digest, digestScope(turn), result.texts.join('\n')),
   }));
-  const last = facts.assistant.at(-1);
-  const answer = await gate.clients.trajectories
-    .join(
-      {
-        principal,
-        claimed: turn.trajectory,
-        callIds: facts.toolResults.map((result) => result.callId),
-        lastAssistantDigest: last ? messageDigest(gate, turn, last) : '',
-        digests: [...history, ...results].map((one) => one.digest),
-      },
-      { timeoutMs: JOIN_TIMEOUT_MS, signal: turn.signal },
-    )
-    .catch((error: unknown) => unknownHistory(error, turn));
-  if (answer.foreign) turn.foreignTrajectory = turn.trajectory;
+  const answer = await ask(gate, turn, [...history, ...results]);
+  if (answer.foreign) turn.foreignTrajectory = turn.claimed;
   if (answer.trajectory === '') newTrajectory(turn);
   else turn.trajectory = answer.trajectory;
 
   const known = new Map(answer.known.map((one) => [one.digest, one]));
-  const labels: Label[] = answer.trajectory === '' ? [] : [labelOf(answer.label)];
+  const labels: Label[] = answer.label ? [labelOf(answer.label)] : [];
   for (const one of history) {
     const found = known.get(one.digest);
     labels.push(found ? labelOf(found.label) : untrusted(UNMATCHED_HISTORY));
@@ -101,23 +87,57 @@ async function joinHistory(gate: Gate, turn: Turn): Promise<ReadonlySet<string>>
   for (const message of facts.assistant) {
     if (message.opaque.length > 0) labels.push(untrusted(UNMATCHED_HISTORY));
   }
-  const attested = new Set<string>();
-  for (const one of results) {
-    const found = known.get(one.digest);
-    if (found?.kind !== 'result') continue;
-    attested.add(one.callId);
-    labels.push(labelOf(found.label));
+  const attested = new Map<string, Label>();
+  const strangers = new Set<string>();
+  for (const { callId, digest } of results) {
+    const found = digest === '' ? undefined : known.get(digest);
+    if (found?.kind !== 'result') strangers.add(callId);
+    else attested.set(callId, join(attested.get(callId) ?? TRUSTED, labelOf(found.label)));
   }
-  for (const one of labels) turn.label = join(turn.label, one);
+  // Two results under one call id stand or fall together: which of them a provider reads is not ours to say.
+  for (const callId of strangers) attested.delete(callId);
+  for (const one of [...labels, ...attested.values()]) turn.label = join(turn.label, one);
   return attested;
 }
 
-// Without policy nothing of a history can be vouched for. Model calls without tools go on (DESIGN section 7), as a run of
-// their own with untrusted content in play; with tools the turn ends where they are decided.
-function unknownHistory(error: unknown, turn: Turn): JoinResponse {
-  const away = error instanceof GatewayError && (error.code === 'unavailable' || error.code === 'deadline_exceeded');
-  if (!away || turn.signal.aborted) throw error;
-  return create(JoinResponseSchema);
+/** Digests of all that the assistant is said to have said, done and thought. */
+function historyOf(gate: Gate, turn: Turn): { digest: string }[] {
+  const scope = digestScope(turn);
+  return turn.facts.assistant.flatMap((message) => [
+    ...[...message.texts, ...message.reasoning]
+      .filter((text) => text.trim() !== '')
+      .map((text) => ({ digest: digestOf(gate.digest, scope, text) })),
+    ...message.toolCalls.map((call) => ({ digest: callDigest(gate, turn, call) })),
+  ]);
+}
+
+/** Asks policy which run this is. While policy is away a request without tools goes on as a run of its own, untrusted. */
+async function ask(gate: Gate, turn: Turn, content: readonly { digest: string }[]) {
+  const { facts, principal } = turn;
+  const last = facts.assistant.at(-1);
+  const callIds = new Set([
+    ...facts.toolResults.map((result) => result.callId),
+    ...facts.assistant.flatMap((message) => message.toolCalls.map((call) => call.id)),
+  ]);
+  try {
+    const answer = await gate.clients.trajectories.join(
+      {
+        principal,
+        claimed: turn.claimed,
+        callIds: [...callIds],
+        lastAssistantDigest: last ? messageDigest(gate, turn, last) : '',
+        digests: content.map((one) => one.digest).filter((digest) => digest !== ''),
+      },
+      { timeoutMs: JOIN_TIMEOUT_MS, signal: turn.signal },
+    );
+    // Policy cannot see whose an id of another tenant is: what it does not know for this principal is somebody else's.
+    return { ...answer, foreign: turn.claimed !== '' && answer.trajectory !== turn.claimed };
+  } catch (error) {
+    const away = error instanceof GatewayError && (error.code === 'unavailable' || error.code === 'deadline_exceeded');
+    if (!away || facts.tools.length > 0 || turn.signal.aborted) throw error;
+    gate.log.warn('A run could not be found; it goes on as a new one that trusts nothing', { error });
+    return create(JoinResponseSchema, { label: wireLabel(untrusted(UNMATCHED_HISTORY)) });
+  }
 }
 
 /** Whom digests of this turn's content are for. The trajectory is bound in the store, so that a request can be joined. */
@@ -134,7 +154,13 @@ export function callDigest(
 ): string {
   const args: JsonValue = typeof call.arguments === 'string' ? call.arguments : (call.arguments as JsonValue);
   const text = typeof args === 'string' && args.trim() === '' ? '{}' : args;
-  return digestOf(gate.digest, { ...digestScope(turn), callId: call.id }, [call.name, parsed(text)]);
+  try {
+    return digestOf(gate.digest, { ...digestScope(turn), callId: call.id }, [call.name, parsed(text)]);
+  } catch (error) {
+    // What has no canonical form (half a surrogate pair) we never released: a digest that nothing has.
+    if (error instanceof JsonFault) return '';
+    throw error;
+  }
 }
 
 /** Digest of a whole assistant message, by which the next request is joined to this run. */

@@ -1,11 +1,12 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
-import { definitionDigest, type JsonValue } from '@sallyport/turn';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { definitionDigest, JsonFault, type JsonValue } from '@sallyport/turn';
 import type { JsonObject } from '../chat/message.ts';
 import type { FunctionTool, McpTool, Tool } from '../chat/tools.ts';
 import { clientOf } from './admit.ts';
 import type { Gate } from './gate.ts';
-import type { Turn } from './turn.ts';
+import type { Turn, TurnTool } from './turn.ts';
 
 const LIST_TIMEOUT_MS = 5_000;
 
@@ -24,38 +25,49 @@ export async function offerTools(gate: Gate, turn: Turn): Promise<void> {
   request.tools = offered;
 }
 
-function offerOwn(gate: Gate, turn: Turn, tool: Exclude<Tool, McpTool>): Tool {
-  const runByProvider = tool.type === 'provider' && tool.runBy === 'provider';
+function offerOwn(gate: Pick<Gate, 'sha256'>, turn: Turn, tool: Exclude<Tool, McpTool>): Tool {
   const name = tool.type === 'provider' ? (tool.name ?? tool.kind) : tool.name;
   take(turn, name);
-  const base = { server: '', serverUid: '' };
-  turn.tools.set(name, {
-    name,
-    runBy: runByProvider ? 'provider' : 'client',
-    toolClass: 'egress',
-    ref: runByProvider
-      ? {
-          ...refBase,
-          ...base,
-          kind: ToolRef_Kind.PROVIDER,
-          owner: providerOf(turn),
-          name: tool.kind,
-          digest: tool.kind,
-        }
-      : {
-          ...refBase,
-          ...base,
-          kind: ToolRef_Kind.CLIENT,
-          owner: clientOf(turn.principal),
-          name,
-          digest: definitionDigest(gate.sha256, {
-            name,
-            ...('description' in tool && tool.description !== undefined ? { description: tool.description } : {}),
-            inputSchema: (tool.type === 'function' ? (tool.parameters ?? {}) : toolDefinition(tool)) as JsonValue,
-          }),
-        },
-  });
+  if (tool.type === 'provider' && tool.runBy === 'provider') turn.tools.set(name, providerTool(turn, name, tool.kind));
+  else {
+    const digest = digestOf(gate, name, tool);
+    const inputSchema = tool.type === 'function' ? tool.parameters : undefined;
+    turn.tools.set(name, { ...clientTool(turn.principal, name, digest), ...(inputSchema ? { inputSchema } : {}) });
+  }
   return tool;
+}
+
+/** A function that a client declares: never the brokered tool of that name, egress until a ToolPolicy names it. */
+export function clientTool(principal: Principal, name: string, digest: string): TurnTool {
+  const ref = { ...refBase, kind: ToolRef_Kind.CLIENT, owner: clientOf(principal), name, digest };
+  return { name, runBy: 'client', toolClass: 'egress', ref };
+}
+
+function providerTool(turn: Turn, name: string, kind: string): TurnTool {
+  const owner = turn.model.targets[0]?.provider.name ?? '';
+  const ref = { ...refBase, kind: ToolRef_Kind.PROVIDER, owner, name: kind, digest: kind };
+  return { name, runBy: 'provider', toolClass: 'egress', ref };
+}
+
+function digestOf(gate: Pick<Gate, 'sha256'>, name: string, tool: Exclude<Tool, McpTool>): string {
+  const { description } = tool as { description?: string };
+  try {
+    return definitionDigest(gate.sha256, {
+      name: name.isWellFormed() ? name : fault(),
+      ...(description === undefined ? {} : { description }),
+      inputSchema: toolDefinition(tool) as JsonValue,
+    });
+  } catch (error) {
+    if (error instanceof JsonFault) return fault();
+    throw error;
+  }
+}
+
+// What has no canonical form has no identity: half a surrogate pair, or a schema without end.
+function fault(): never {
+  throw new GatewayError('invalid_request', 'The definition of a tool cannot be read.', {
+    details: { param: 'tools' },
+  });
 }
 
 async function offerServer(gate: Gate, turn: Turn, tool: McpTool): Promise<FunctionTool[]> {
@@ -64,9 +76,17 @@ async function offerServer(gate: Gate, turn: Turn, tool: McpTool): Promise<Funct
       'unsupported',
       'Tools of type mcp are named by server_label; server_url and connector_id are not taken.',
       {
+        status: 400,
         details: { param: 'tools' },
       },
     );
+  }
+  if (tool.requireApproval !== undefined && tool.requireApproval !== 'never') {
+    // Running what the client wants to be asked about would be worse than saying no.
+    throw new GatewayError('unsupported', 'Calls of tools of type mcp are not put before the client: policy decides.', {
+      status: 400,
+      details: { param: 'tools' },
+    });
   }
   const answer = await gate.clients.tools.listTools(
     { principal: turn.principal, servers: [tool.serverLabel] },
@@ -91,21 +111,11 @@ async function offerServer(gate: Gate, turn: Turn, tool: McpTool): Promise<Funct
   }
   return tools.flatMap((one): FunctionTool[] => {
     if (!one.ref) return [];
-    take(turn, one.exposedName);
-    turn.tools.set(one.exposedName, {
-      name: one.exposedName,
-      ref: one.ref,
-      runBy: 'gateway',
-      toolClass: one.toolClass,
-    });
-    return [
-      {
-        type: 'function',
-        name: one.exposedName,
-        description: one.description,
-        parameters: JSON.parse(one.inputSchemaJson || '{"type":"object"}') as JsonObject,
-      },
-    ];
+    const { ref, exposedName: name, description, toolClass } = one;
+    const inputSchema = JSON.parse(one.inputSchemaJson || '{"type":"object"}') as JsonObject;
+    take(turn, name);
+    turn.tools.set(name, { name, ref, runBy: 'gateway', toolClass, inputSchema });
+    return [{ type: 'function', name, description, parameters: inputSchema }];
   });
 }
 
@@ -116,13 +126,9 @@ function take(turn: Turn, name: string): void {
   }
 }
 
-function providerOf(turn: Turn): string {
-  return turn.model.targets[0]?.provider.name ?? '';
-}
-
 function toolDefinition(tool: Exclude<Tool, McpTool>): JsonObject {
   if (tool.type === 'provider') return tool.definition;
   return tool.type === 'custom' ? (tool.format ?? {}) : (tool.parameters ?? {});
 }
 
-const refBase = { $typeName: 'sallyport.policy.v1.ToolRef' as const };
+const refBase = { $typeName: 'sallyport.policy.v1.ToolRef' as const, server: '', serverUid: '' };

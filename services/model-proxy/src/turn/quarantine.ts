@@ -2,18 +2,24 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   addHandle,
+  addResult,
   addSpan,
   escapeHandles,
   handleIdsIn,
+  type JsonValue,
   join,
   type Label,
   refusal,
   TRUSTED,
+  UNMATCHED_HISTORY,
   untrusted,
 } from '@sallyport/turn';
+import type { ToolCallFact } from '../chat/facts.ts';
 import type { ToolResultBlock } from '../chat/message.ts';
 import type { Gate } from './gate.ts';
+import type { Attested } from './label.ts';
 import { decisionOf, labelOf } from './labels-wire.ts';
+import { clientTool } from './offer.ts';
 import { recordQuarantine, recordWithheld } from './record.ts';
 import type { Turn, TurnTool } from './turn.ts';
 
@@ -27,32 +33,37 @@ const MAX_STRUCTURED = 256 * 1024;
  * Stage 3. Decides what becomes of each tool result that the client brings: shown with its label, read in quarantine and
  * answered in types, or withheld. Results that mcp-broker produced were decided there; `attested` names them.
  */
-export async function quarantine(gate: Gate, turn: Turn, attested: ReadonlySet<string>): Promise<void> {
-  const blocks = resultBlocks(turn).filter((block) => !attested.has(block.callId));
-  const names = callNames(turn);
+export async function quarantine(gate: Gate, turn: Turn, attested: Attested): Promise<void> {
+  const all = resultBlocks(turn);
+  const blocks = all.filter((block) => !attested.has(block.callId));
+  const calls = new Map(turn.facts.assistant.flatMap(({ toolCalls }) => toolCalls.map((call) => [call.id, call])));
   let next = 0;
   const work = async () => {
     while (next < blocks.length) {
       const block = blocks[next++] as ToolResultBlock;
-      await decideBrought(gate, turn, block, turn.tools.get(names.get(block.callId) ?? ''));
+      await decideBrought(gate, turn, block, calls.get(block.callId));
     }
   };
   await Promise.all(Array.from({ length: Math.min(PARALLEL, blocks.length) }, work));
-  for (const block of resultBlocks(turn)) if (attested.has(block.callId)) noteHandles(turn, block);
+  for (const block of all) {
+    const known = attested.get(block.callId);
+    if (known) noteAttested(turn, block, known, calls.get(block.callId)?.name ?? '');
+  }
 }
 
 async function decideBrought(
   gate: Gate,
   turn: Turn,
   block: ToolResultBlock,
-  tool: TurnTool | undefined,
+  call: ToolCallFact | undefined,
 ): Promise<void> {
   const text = textOf(block);
+  const tool = call && toolOf(turn, call.name);
   if (!tool) {
-    // A result of no tool of this request: nobody can vouch for it and no rule can be found for it.
+    // A result of no call of the history: nobody can vouch for it and no rule can be found for it.
     const label = untrusted('client-tool:unknown');
     turn.label = join(turn.label, label);
-    show(turn, block, text, label);
+    show(turn, block, text, label, undefined);
     return;
   }
   const structured = structuredOf(text);
@@ -62,7 +73,7 @@ async function decideBrought(
         principal: turn.principal,
         trajectory: turn.trajectory,
         tool: tool.ref,
-        argumentsJson: '',
+        argumentsJson: argumentsOf(call),
         resultJson: structured && structured.length <= MAX_STRUCTURED ? structured : '',
         isError: block.isError === true,
         sizeBytes: Buffer.byteLength(text),
@@ -70,16 +81,18 @@ async function decideBrought(
       { timeoutMs: DECIDE_TIMEOUT_MS, signal: turn.signal },
     );
     const decision = answer.decision ? decisionOf(answer.decision) : undefined;
-    const label = labelOf(answer.label);
+    // What the gate runs comes from the gate: from a client it is a claim, whatever rules say of the tool.
+    const claimed = tool.runBy === 'client' ? TRUSTED : untrusted(UNMATCHED_HISTORY);
+    const label = join(labelOf(answer.label), claimed);
     if (decision?.enforced === 'allow') {
       turn.label = join(turn.label, label);
-      show(turn, block, text, label);
+      show(turn, block, text, label, structured);
     } else if (decision?.enforced === 'quarantine' && answer.question) {
       const read = await readInQuarantine(gate, turn, tool, answer.question, text, structured ?? '');
       change(turn, block, read.answerJson);
       addHandles(turn, tool.name, read.handles);
     } else {
-      change(turn, block, refusal('result_withheld', decision).text);
+      change(turn, block, refusal('result_withheld', decision?.enforcedBy ?? decision).text);
       recordWithheld(gate, turn, tool, block.callId, decision);
     }
   } catch (error) {
@@ -88,6 +101,16 @@ async function decideBrought(
     change(turn, block, refusal('quarantine_unavailable').text);
     recordWithheld(gate, turn, tool, block.callId, undefined, error);
   }
+}
+
+/** The tool of a call in the history; one that this request does not declare is still the client's, by its name. */
+function toolOf(turn: Turn, name: string): TurnTool {
+  return turn.tools.get(name) ?? clientTool(turn.principal, name, '');
+}
+
+function argumentsOf(call: ToolCallFact): string {
+  if (typeof call.arguments !== 'string') return JSON.stringify(call.arguments);
+  return parsesAs(call.arguments) === 'object' ? call.arguments : '';
 }
 
 /** Has quarantine read content for a question of policy; records the exchange. Throws where it could not be read. */
@@ -133,8 +156,11 @@ export function addHandles(turn: Turn, tool: string, handles: readonly string[])
   }
 }
 
-function show(turn: Turn, block: ToolResultBlock, text: string, label: Label): void {
-  if (turn.corpus) addSpan(turn.corpus, { text, origin: { kind: 'result' }, label });
+function show(turn: Turn, block: ToolResultBlock, text: string, label: Label, structured: string | undefined): void {
+  if (turn.corpus) {
+    addSpan(turn.corpus, { text, origin: { kind: 'result' }, label });
+    if (structured) addResult(turn.corpus, '', JSON.parse(structured) as JsonValue, label);
+  }
   // Nobody but the gate names handles: what looks like one in a tool's text is broken up.
   const escaped = escapeHandles(text);
   if (escaped !== text) change(turn, block, escaped);
@@ -146,20 +172,14 @@ function change(turn: Turn, block: ToolResultBlock, text: string): void {
   turn.changedResults.set(block.callId, text);
 }
 
-function noteHandles(turn: Turn, block: ToolResultBlock): void {
+function noteAttested(turn: Turn, block: ToolResultBlock, label: Label, tool: string): void {
   const text = textOf(block);
-  addHandles(turn, 'mcp', handleIdsIn(text));
-  if (turn.corpus) addSpan(turn.corpus, { text, origin: { kind: 'result' }, label: TRUSTED });
+  addHandles(turn, tool, handleIdsIn(text));
+  if (turn.corpus) addSpan(turn.corpus, { text, origin: { kind: 'result', tool }, label });
 }
 
 function resultBlocks(turn: Turn): ToolResultBlock[] {
   return (turn.request?.messages ?? []).flatMap((message) => (message.role === 'tool' ? message.content : []));
-}
-
-function callNames(turn: Turn): Map<string, string> {
-  return new Map(
-    turn.facts.assistant.flatMap((message) => message.toolCalls.map((call) => [call.id, call.name] as const)),
-  );
 }
 
 function textOf(block: ToolResultBlock): string {
@@ -167,12 +187,16 @@ function textOf(block: ToolResultBlock): string {
 }
 
 function structuredOf(text: string): string | undefined {
+  return parsesAs(text) === 'none' ? undefined : text;
+}
+
+function parsesAs(text: string): 'object' | 'array' | 'none' {
   const start = text.trimStart()[0];
-  if (start !== '{' && start !== '[') return undefined;
+  if (start !== '{' && start !== '[') return 'none';
   try {
     JSON.parse(text);
-    return text;
+    return start === '{' ? 'object' : 'array';
   } catch {
-    return undefined;
+    return 'none';
   }
 }

@@ -5,6 +5,7 @@ import type { AssistantContent } from '../chat/message.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 import type { Usage } from '../chat/usage.ts';
+import { wireCallId } from '../wire/anthropic-messages/content-encode.ts';
 import type { Segment } from '../wire/scan.ts';
 import type { ModelAnswer } from './call.ts';
 import type { Gate } from './gate.ts';
@@ -20,6 +21,9 @@ export interface Said {
   /** True where the whole answer already went to the client as the provider wrote it. */
   readonly delivered: boolean;
 }
+
+/** Longest answer that is taken, in characters: a provider that never ends must not fill this process. */
+const MAX_ANSWER = 64 * 1024 * 1024;
 
 /**
  * Between Call and Decide. Releases text while it comes; from the first piece of a tool call on, calls are held, within
@@ -42,20 +46,24 @@ async function receiveWhole(
   release: Release,
 ): Promise<Said> {
   const { response } = whole;
-  const calls = response.content.some((block) => block.type === 'toolCall');
-  settle(gate, turn, answer, {
-    usage: response.usage,
-    outputBytes: whole.bytes.length,
-    finish: response.finish.unified,
-    outcome: 'ok',
-  });
-  if (whole.verbatim && !turn.request && !calls) {
-    for (const block of response.content) if (block.type === 'text') turn.releasedText += block.text;
-    release.whole(whole.bytes);
-    return { content: response.content, finish: response.finish, delivered: true };
+  const { finish, alternatives = [] } = response;
+  const end = { usage: response.usage, outputBytes: whole.bytes.length, finish: finish.unified };
+  let content: readonly AssistantContent[];
+  try {
+    content = heldCalls(gate, turn, response.content);
+    for (const one of alternatives) refuseCalls(one.content);
+  } catch (error) {
+    settle(gate, turn, answer, { ...end, outcome: 'error', error: error as GatewayError });
+    throw error;
   }
-  for (const event of eventsOf(response)) await release.event(guardDuring(event));
-  return { content: response.content, finish: response.finish, delivered: false };
+  settle(gate, turn, answer, { ...end, outcome: 'ok' });
+  const delivered = whole.verbatim && !turn.request;
+  for (const event of eventsOf(response)) {
+    if (delivered) turn.spoken.add(event);
+    else await release.event(guardDuring(event));
+  }
+  if (delivered) release.whole(whole.bytes);
+  return { content, finish, delivered };
 }
 
 async function receiveSegments(
@@ -66,20 +74,16 @@ async function receiveSegments(
   release: Release,
 ): Promise<Said> {
   const watch = watching(gate, turn, answer);
-  let text = '';
   try {
     for await (const segment of segments) {
       if (segment.kind === 'text') {
         watch.text(segment.text.length);
-        text += segment.text;
+        turn.spoken.add({ type: 'text', delta: segment.text });
       } else {
         for (const event of segment.events) {
           watch.see(guardDuring(event));
-          if (event.type === 'text') text += event.delta;
-          // The request had no tools: a call would be one that nobody declared and nobody decided.
-          if (event.type === 'toolCallStart') {
-            throw new GatewayError('upstream_invalid', 'The provider called a tool that was not offered.');
-          }
+          if (event.type === 'toolCallStart') throw notOffered();
+          turn.spoken.add(event);
         }
         // The gate asked for usage, the client did not.
         if (segment.usageOnly && !turn.facts.streamUsage) continue;
@@ -90,8 +94,7 @@ async function receiveSegments(
   } catch (error) {
     throw watch.failed(error);
   }
-  turn.releasedText += text;
-  return { content: text === '' ? [] : [{ type: 'text', text }], finish: watch.finish(), delivered: true };
+  return { content: [], finish: watch.finish(), delivered: true };
 }
 
 async function receiveEvents(
@@ -104,24 +107,60 @@ async function receiveEvents(
   const accumulator = createAccumulator();
   const watch = watching(gate, turn, answer);
   let held = 0;
+  let calls = 0;
   try {
     for await (const event of events) {
       watch.see(event);
+      // One answer was asked for; what a provider says of further ones is nothing that the client could read.
+      if ('choice' in event && event.choice !== undefined) continue;
       accumulator.add(event);
-      if (event.type === 'toolCallDelta') {
-        held += event.delta.length;
-        if (held > gate.config.turn.maxHeldBytes) {
-          throw new GatewayError('upstream_invalid', 'The tool calls of the answer are too large.');
-        }
+      if (event.type === 'toolCallStart') {
+        if (!turn.request) throw notOffered();
+        held += event.id.length + event.name.length;
+        if (++calls > gate.config.turn.maxCallsPerMessage) throw tooManyCalls();
+      }
+      if (event.type === 'toolCallDelta') held += event.delta.length;
+      if (held > gate.config.turn.maxHeldBytes) {
+        throw new GatewayError('upstream_invalid', 'The tool calls of the answer are too large.');
       }
       await release.event(guardDuring(event));
     }
+    const response = accumulator.response();
+    const content = heldCalls(gate, turn, response.content);
     watch.end();
+    return { content, finish: response.finish, delivered: false };
   } catch (error) {
     throw watch.failed(error);
   }
-  const response = accumulator.response();
-  return { content: response.content, finish: response.finish, delivered: false };
+}
+
+/**
+ * The content with its calls as they may be decided: not more than the bound, each with an id of its own that the client's
+ * dialect can say, since approvals, results and digests go by it. Throws upstream_invalid.
+ */
+function heldCalls(gate: Gate, turn: Turn, content: readonly AssistantContent[]): readonly AssistantContent[] {
+  const calls = content.filter((block) => block.type === 'toolCall');
+  if (calls.length === 0) return content;
+  if (!turn.request) throw notOffered();
+  if (calls.length > gate.config.turn.maxCallsPerMessage) throw tooManyCalls();
+  const idOf = (id: string) => (turn.dialect === 'anthropic-messages' ? wireCallId(id) : id);
+  if (new Set(calls.map(({ id }) => idOf(id))).size !== calls.length) {
+    throw new GatewayError('upstream_invalid', 'Two tool calls of the answer have the same id.');
+  }
+  return content.map((block) => (block.type === 'toolCall' ? { ...block, id: idOf(block.id) } : block));
+}
+
+function refuseCalls(content: readonly AssistantContent[]): void {
+  if (content.some((block) => block.type === 'toolCall')) throw notOffered();
+}
+
+// The request had no tools: a call would be one that nobody declared and nobody decided.
+function notOffered(): GatewayError {
+  return new GatewayError('upstream_invalid', 'The provider called a tool that was not offered.');
+}
+
+function tooManyCalls(): GatewayError {
+  return new GatewayError('upstream_invalid', 'The model made more tool calls at once than the gateway takes.');
 }
 
 /** Follows a stream for usage, finish and the first token, and settles when it ends. */
@@ -139,6 +178,7 @@ function watching(gate: Gate, turn: Turn, answer: ModelAnswer) {
     });
   const text = (length: number) => {
     bytes += length;
+    if (bytes > MAX_ANSWER) throw new GatewayError('upstream_invalid', 'The answer of the provider does not end.');
     if (answer.firstTokenMs === 0) answer.firstTokenMs = performance.now() - answer.startedAt;
   };
   return {
@@ -162,6 +202,7 @@ function watching(gate: Gate, turn: Turn, answer: ModelAnswer) {
         case 'text':
         case 'reasoning':
         case 'toolCallDelta':
+        case 'refusal':
           text(event.delta.length);
           return;
         default:
@@ -181,13 +222,13 @@ function watching(gate: Gate, turn: Turn, answer: ModelAnswer) {
   };
 }
 
-/** A whole answer as the events it would have been streamed in, without its tool calls. */
+/** A whole answer, block by block, as the events it would have been streamed in, without its tool calls. */
 function eventsOf(response: ChatResponse): StreamEvent[] {
   const events: StreamEvent[] = [{ type: 'start', id: response.id, model: response.model }];
   for (const block of response.content) {
     switch (block.type) {
       case 'text':
-        events.push({ type: 'text', delta: block.text });
+        events.push({ type: 'text', delta: block.text }, { type: 'blockStop' });
         break;
       case 'refusal':
         events.push({ type: 'refusal', delta: block.text });

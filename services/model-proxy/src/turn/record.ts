@@ -50,7 +50,7 @@ const KINDS: Readonly<Record<Principal_Kind, string>> = {
 };
 
 /** Stage 17, for a model call: the one record with admission, route, limits, usage and cost as fields. */
-export function recordModelCall(gate: Gate, turn: Turn, call: ModelCallFacts): void {
+export function recordModelCall(gate: Pick<Gate, 'recorder'>, turn: Turn, call: ModelCallFacts): void {
   gate.recorder.append({
     ...base(turn),
     kind: Record_Kind.MODEL_CALL,
@@ -76,25 +76,58 @@ export function recordModelCall(gate: Gate, turn: Turn, call: ModelCallFacts): v
     outcome: call.outcome,
     errorCode: call.error?.code ?? '',
     httpStatus: call.error?.status ?? 200,
-    ...(turn.foreignTrajectory === ''
-      ? {}
-      : { detailJson: JSON.stringify({ foreignTrajectory: turn.foreignTrajectory }) }),
+    ...foreignField(turn),
+  });
+  if (call.outcome !== 'ok') turn.failureRecorded = true;
+}
+
+/** Stage 17, for a turn that ended otherwise than by a model call: who was refused what, and why. */
+export function recordEndedTurn(gate: Pick<Gate, 'recorder'>, turn: Turn, error: GatewayError): void {
+  gate.recorder.append({
+    ...base(turn),
+    ...refusalFields(error, turn.startedAtMs),
+    step: turn.step,
+    ...foreignField(turn, error),
   });
 }
 
-/** Stage 17, for a turn that ended before any model call: who was refused what, and why. */
-export function recordRefusedTurn(gate: Gate, turn: Turn, error: GatewayError): void {
+/** Stage 17, for a request of a known principal that was not admitted. */
+export function recordRefusedAdmission(
+  gate: Pick<Gate, 'recorder'>,
+  principal: Principal,
+  request: { trajectory: string; turn: string; endpoint: string; model: string; startedAtMs: number },
+  error: GatewayError,
+): void {
+  const { startedAtMs, model, ...rest } = request;
   gate.recorder.append({
-    ...base(turn),
+    ...principalFields(principal),
+    ...rest,
+    id: uuidv7(),
+    // The client's word for a model that may not exist.
+    model: model.slice(0, 128),
+    user: principal.user,
+    customer: principal.customer,
+    labelTrusted: true,
+    ...refusalFields(error, startedAtMs),
+    detailJson: error.details ? JSON.stringify(error.details) : '',
+  });
+}
+
+function refusalFields(error: GatewayError, startedAtMs: number): RecordInit {
+  return {
     kind: Record_Kind.ADMISSION_REFUSAL,
-    startedAtMs: turn.startedAtMs,
-    durationMs: Date.now() - turn.startedAtMs,
-    outcome: 'refused',
+    startedAtMs,
+    durationMs: Date.now() - startedAtMs,
+    outcome: error.code === 'cancelled' ? 'cancelled' : error.status >= 500 ? 'error' : 'refused',
     errorCode: error.code,
     httpStatus: error.status,
     reason: error.message,
-    detailJson: error.details ? JSON.stringify(error.details) : '',
-  });
+  };
+}
+
+function foreignField({ foreignTrajectory }: Turn, error?: GatewayError): RecordInit {
+  const detail = { ...error?.details, ...(foreignTrajectory === '' ? {} : { foreignTrajectory }) };
+  return Object.keys(detail).length > 0 ? { detailJson: JSON.stringify(detail) } : {};
 }
 
 /** A tool call that is about to be made: durable before its effect. */
@@ -118,7 +151,7 @@ export function toolIntent(
 
 /** What became of a tool call: its outcome, or the refusal that stood in its way. */
 export function recordToolOutcome<C extends StepCall, R>(
-  gate: Gate,
+  gate: Pick<Gate, 'recorder'>,
   turn: Turn,
   outcome: StepOutcome<C, R>,
   facts: {

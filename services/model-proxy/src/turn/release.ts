@@ -1,4 +1,3 @@
-import { GatewayError } from '@sallyport/chassis/errors';
 import { fillText, join, type Label, type ResolvedHandle, TRUSTED, unescapeHandles } from '@sallyport/turn';
 import { openHandleAt } from '@sallyport/turn/handle';
 import type { FinishReason } from '../chat/finish.ts';
@@ -20,12 +19,12 @@ export interface Release {
   nextMessage(): void;
   /** Tool calls for the client to run, decided and durable. */
   calls(calls: readonly ToolCallBlock[]): Promise<void>;
+  /** Lets go of text that waits for the end of a handle; call before what was said is remembered. */
+  settled(): Promise<void>;
   /** A text of the gate's own. */
   say(text: string): Promise<void>;
   /** Ends the answer, with usage and cost of the whole turn. */
   finish(finish: FinishReason): Promise<void>;
-  /** Ends it with an error, in the stream where that has begun; false where it has not: the caller answers. */
-  fail(error: GatewayError): Promise<boolean>;
   /** The client's own bytes go through unchanged. */
   frames(bytes: string): Promise<void>;
   whole(bytes: Buffer): void;
@@ -54,12 +53,24 @@ export function createRelease(turn: Turn): Release {
   let started = false;
   let apart = false;
   let said = false;
+  /** False: the next text of an answer that is not streamed begins a block of its own. */
+  let open = false;
 
   const write = async (event: StreamEvent) => {
     if (!encoder) return;
     writeHeaders(turn);
     const frames = encoder.encode(event);
     if (frames !== '') await answer.frames(frames);
+  };
+
+  const show = async (event: StreamEvent) => {
+    turn.spoken.add(event);
+    if (encoder) return await write(event);
+    if (event.type === 'blockStop') open = false;
+    else {
+      keep(content, event, open);
+      open = true;
+    }
   };
 
   const text = async (written: string) => {
@@ -73,11 +84,7 @@ export function createRelease(turn: Turn): Release {
     shown = guardOut(apart && said ? `\n\n${shown}` : shown);
     apart = false;
     said = true;
-    turn.releasedText += shown;
-    const last = content.at(-1);
-    if (last?.type === 'text') last.text += shown;
-    else content.push({ type: 'text', text: shown });
-    await write({ type: 'text', delta: shown });
+    await show({ type: 'text', delta: shown });
   };
 
   const flush = async () => {
@@ -114,8 +121,7 @@ export function createRelease(turn: Turn): Release {
           return;
         default:
           await flush();
-          if (!facts.stream) keep(content, event);
-          await write(event);
+          await show(event);
       }
     },
     nextMessage() {
@@ -136,6 +142,7 @@ export function createRelease(turn: Turn): Release {
         await write({ type: 'toolCallStop', index });
       }
     },
+    settled: flush,
     async say(words) {
       await flush();
       await text(words);
@@ -153,13 +160,6 @@ export function createRelease(turn: Turn): Release {
       const response = { id: turn.id, model: turn.model.publicName, content, finish, usage: turn.usage };
       const body = front.renderResponse(response, options());
       answer.json(200, JSON.stringify(body));
-    },
-    async fail(error) {
-      if (!answer.started) return false;
-      if (!encoder) throw new GatewayError('internal', 'An answer that is not a stream had begun.');
-      await answer.frames(front.errorFrame(error, turn.trajectory));
-      answer.end();
-      return true;
     },
     async frames(bytes) {
       writeHeaders(turn);
@@ -195,10 +195,14 @@ function writeHeaders(turn: Turn): void {
   if (turn.priced) answer.header('sallyport-cost-usd', formatUsd(turn.costNanoUsd));
 }
 
-// Reasoning and refusals of an answer that is not streamed.
-function keep(content: AssistantContent[], event: StreamEvent): void {
+// The blocks of an answer that is not streamed.
+function keep(content: AssistantContent[], event: StreamEvent, open: boolean): void {
   const last = content.at(-1);
   switch (event.type) {
+    case 'text':
+      if (open && last?.type === 'text') last.text += event.delta;
+      else content.push({ type: 'text', text: event.delta });
+      return;
     case 'reasoning':
       if (last?.type === 'reasoning' && last.signature === undefined) last.text += event.delta;
       else content.push({ type: 'reasoning', text: event.delta });

@@ -1,7 +1,8 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
-import { digestOf, join, type Label } from '@sallyport/turn';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { digestOf, join, type Label, sameLabel } from '@sallyport/turn';
 import type { ToolCallBlock } from '../chat/message.ts';
 import type { Gate } from './gate.ts';
 import { callDigest, digestScope, messageDigest } from './label.ts';
@@ -19,6 +20,8 @@ export interface Memory {
   later(released: Released[number]): void;
   /** Before something is released that must be known when it returns. */
   now(released: Released[number], signal: AbortSignal): Promise<void>;
+  /** Resolves when what this principal was told is sent: its next request may come before the batch is due. */
+  caughtUp(principal: Pick<Principal, 'tenant' | 'id'>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -30,8 +33,16 @@ const TIMEOUT_MS = 2_000;
 /** Makes the memory over policy's TrajectoryService. */
 export function trajectoryMemory(client: Pick<Client<typeof TrajectoryService>, 'remember'>, log: Logger): Memory {
   let waiting: Released[number][] = [];
+  /** How many releases of a principal are not acknowledged yet. */
+  const unsent = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
   let sending: Promise<void> = Promise.resolve();
+  const count = ({ tenant, principalId }: Released[number], by: number) => {
+    const key = `${tenant}\n${principalId}`;
+    const left = (unsent.get(key) ?? 0) + by;
+    if (left > 0) unsent.set(key, left);
+    else unsent.delete(key);
+  };
   const send = async () => {
     while (waiting.length > 0) {
       const released = waiting.slice(0, BATCH);
@@ -43,6 +54,8 @@ export function trajectoryMemory(client: Pick<Client<typeof TrajectoryService>, 
           count: released.length,
           error,
         });
+      } finally {
+        for (const one of released) count(one, -1);
       }
     }
   };
@@ -57,42 +70,84 @@ export function trajectoryMemory(client: Pick<Client<typeof TrajectoryService>, 
     later(released) {
       if (waiting.length >= MAX_WAITING) return;
       waiting.push(released);
+      count(released, 1);
       timer ??= setTimeout(flush, EVERY_MS);
     },
     async now(released, signal) {
       await client.remember({ released: [released] }, { timeoutMs: TIMEOUT_MS, signal });
     },
+    caughtUp: ({ tenant, id }) => (unsent.has(`${tenant}\n${id}`) ? flush() : Promise.resolve()),
     stop: () => flush(),
   };
 }
 
-/** What a turn released in the end: the text and the calls of its assistant message. */
+/**
+ * Makes the taint of a run durable before a model reads what tainted it: a later request that leaves the content out must
+ * not find the run clean. Rejects where that cannot be done while tools are at stake.
+ */
+export async function latch(gate: Pick<Gate, 'memory'>, turn: Turn): Promise<void> {
+  if (!turn.request || turn.label.integrity === 'trusted' || sameLabel(turn.label, turn.latched)) return;
+  const release = { ...ownerOf(turn), digests: [], callIds: [], assistantDigest: '' };
+  try {
+    await gate.memory.now(release, turn.signal);
+    turn.latched = turn.label;
+  } catch (error) {
+    if (turn.tools.size > 0 || turn.signal.aborted) throw error;
+    // Without tools nothing can be done with the taint now; the run goes on while policy is away.
+    gate.memory.later(release);
+  }
+}
+
+/**
+ * Remembers what a turn said to its end. With tools before the client can answer it, since words that are not known when
+ * they come back are untrusted; without, in the next batch.
+ */
+export async function rememberWords(gate: Pick<Gate, 'memory' | 'digest' | 'log'>, turn: Turn, textLabel: Label) {
+  const released = releasedBy(gate, turn, [], textLabel);
+  if (turn.tools.size === 0) return gate.memory.later(released);
+  try {
+    await gate.memory.now(released, turn.signal);
+  } catch (error) {
+    if (turn.signal.aborted) throw error;
+    gate.log.warn('What was said could not be remembered yet', { error });
+    gate.memory.later(released);
+  }
+}
+
+/** What a turn released in the end: the words and the calls of its assistant message, with the label of each. */
 export function releasedBy(
   gate: Pick<Gate, 'digest'>,
   turn: Turn,
-  calls: readonly ToolCallBlock[],
+  calls: readonly { readonly block: ToolCallBlock; readonly label: Label }[],
   textLabel: Label,
 ): Released[number] {
-  const text = turn.releasedText;
-  const label = wireLabel(turn.label);
-  const digests = calls.map((call) => ({ digest: callDigest(gate, turn, call), label, kind: 'call', tool: call.name }));
-  if (text.trim() !== '') {
-    digests.push({
-      digest: digestOf(gate.digest, digestScope(turn), text),
-      label: wireLabel(join(turn.label, textLabel)),
-      kind: 'assistant',
-      tool: '',
-    });
-  }
+  const { spoken } = turn;
+  const texts = spoken.texts();
+  const blocks = calls.map(({ block }) => block);
+  const words = wireLabel(join(turn.label, textLabel));
   return {
-    tenant: turn.principal.tenant,
-    principalId: turn.principal.id,
-    user: turn.principal.user,
-    trajectory: turn.trajectory,
-    label,
-    digests,
-    callIds: calls.map((call) => call.id),
-    assistantDigest: messageDigest(gate, turn, { texts: [text], toolCalls: calls }),
-    steps: turn.step,
+    ...ownerOf(turn),
+    digests: [
+      ...calls.map(({ block, label }) => ({
+        digest: callDigest(gate, turn, block),
+        label: wireLabel(join(turn.label, label)),
+        kind: 'call',
+        tool: block.name,
+      })),
+      ...[...texts, ...spoken.reasoning()].map((text) => ({
+        digest: digestOf(gate.digest, digestScope(turn), text),
+        label: words,
+        kind: 'assistant',
+        tool: '',
+      })),
+    ],
+    callIds: blocks.map((call) => call.id),
+    assistantDigest: messageDigest(gate, turn, { texts, toolCalls: blocks }),
   };
+}
+
+function ownerOf(turn: Turn) {
+  const { principal, trajectory, step, label } = turn;
+  const { tenant, user } = principal;
+  return { tenant, principalId: principal.id, user, trajectory, label: wireLabel(label), steps: step };
 }

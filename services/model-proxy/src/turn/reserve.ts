@@ -1,3 +1,4 @@
+import { GatewayError } from '@sallyport/chassis/errors';
 import type { LimitSubject, Reservation } from '@sallyport/peers/limits';
 import type { Target } from '../catalog.ts';
 import { priceOf } from '../pricing.ts';
@@ -10,24 +11,41 @@ const BYTES_PER_TOKEN = 4;
 
 /**
  * Stage 9. Sets aside a request, a step, tokens and money before a model call, at the price of the target that is tried.
- * Throws rate_limited, budget_exceeded or step_limit.
+ * Throws rate_limited, step_limit or budget_exceeded (also where money is limited and the price of the target is unknown).
  */
-export function reserve(gate: Gate, turn: Turn, target: Target, bodyBytes: number): Promise<Reservation> {
+export async function reserve(
+  gate: Pick<Gate, 'limits'>,
+  turn: Turn,
+  target: Target,
+  bodyBytes: number,
+): Promise<Reservation> {
   const input = Math.ceil(bodyBytes / BYTES_PER_TOKEN);
   const output = Math.min(turn.facts.maxTokens ?? EXPECTED_OUTPUT, EXPECTED_OUTPUT);
   const price = priceOf(pricedCall(turn, target), { input, output, cacheRead: 0, cacheWrite: 0, reasoning: 0 });
-  return gate.limits.reserve(subjectOf(turn), {
-    // `modelCalls` counts this one already: a turn is one request, however many model calls it takes.
-    requests: turn.modelCalls === 1 ? 1 : 0,
+  const reservation = await gate.limits.reserve(subjectOf(turn), {
+    requests: turn.requestCounted ? 0 : 1,
     steps: 1,
     concurrency: 1,
     tokens: input + output,
-    nano_usd: price.nanoUsd ?? 0,
+    // An unknown price is set aside as something, so that it shows whether money is limited here.
+    nano_usd: price.nanoUsd ?? 1,
   });
+  if (price.nanoUsd === null && reservation.touched.some(({ dimension }) => dimension === 'nano_usd')) {
+    reservation.settle({});
+    throw new GatewayError('budget_exceeded', 'The price of this model is not known, and its use is limited in money.');
+  }
+  return reservation;
+}
+
+/** A turn is one request, however many model calls it takes: what settling one of them says of it. */
+export function requestSpent(turn: Turn): { requests: number } {
+  const requests = turn.requestCounted ? 0 : 1;
+  turn.requestCounted = true;
+  return { requests };
 }
 
 /** Sets a step aside for each of some tool calls. Throws step_limit. */
-export function reserveSteps(gate: Gate, turn: Turn, calls: number): Promise<Reservation> {
+export function reserveSteps(gate: Pick<Gate, 'limits'>, turn: Turn, calls: number): Promise<Reservation> {
   return gate.limits.reserve(subjectOf(turn), { steps: calls });
 }
 

@@ -4,7 +4,7 @@ import { priceOf } from '../pricing.ts';
 import type { ModelAnswer } from './call.ts';
 import type { Gate } from './gate.ts';
 import { recordModelCall } from './record.ts';
-import { pricedCall } from './reserve.ts';
+import { pricedCall, requestSpent } from './reserve.ts';
 import type { Turn } from './turn.ts';
 
 const BYTES_PER_TOKEN = 4;
@@ -29,7 +29,7 @@ export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd
   const { provider, model } = answer.target;
   const price = priceOf(pricedCall(turn, answer.target), usage);
   answer.reservation.settle({
-    requests: turn.modelCalls === 1 ? 1 : 0,
+    ...requestSpent(turn),
     steps: 1,
     tokens: usage.input + usage.output,
     nano_usd: price.nanoUsd ?? 0,

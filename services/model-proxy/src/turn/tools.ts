@@ -1,5 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
-import { mayRun } from '@sallyport/turn';
+import { deny, mayRun } from '@sallyport/turn';
 import type { Tool } from '../chat/tools.ts';
 import type { Gate } from './gate.ts';
 import { decisionOf, wireLabel } from './labels-wire.ts';
@@ -32,9 +32,8 @@ export async function hideTools(gate: Gate, turn: Turn): Promise<readonly Tool[]
   const hidden = new Set<string>();
   for (const [index, tool] of tools.entries()) {
     const wire = answer.decisions[index];
-    if (!wire) continue;
-    const decision = decisionOf(wire);
-    if (wire.toolClass !== '') turn.tools.set(tool.name, { ...tool, toolClass: wire.toolClass });
+    const decision = wire ? decisionOf(wire) : deny('builtin/undecided', 'Policy said nothing of this tool.', '');
+    if (wire && wire.toolClass !== '') turn.tools.set(tool.name, { ...tool, toolClass: wire.toolClass });
     const shown = mayRun(decision) || decision.enforced === 'ask';
     if (!shown) hidden.add(tool.name);
     if (!shown || decision.verdict === 'hide' || decision.verdict === 'deny') {

@@ -1,14 +1,14 @@
 import type { Access } from '@sallyport/peers/access';
-import type { Amounts } from '@sallyport/peers/limits';
 import type { ToolRef } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import type { Corpus, Decision, Label, Refusal } from '@sallyport/turn';
+import type { Corpus, Label } from '@sallyport/turn';
 import type { Model } from '../catalog.ts';
 import type { RequestFacts } from '../chat/facts.ts';
 import type { Dialect, JsonObject, Message } from '../chat/message.ts';
 import type { ChatRequest } from '../chat/request.ts';
 import type { Usage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
+import type { Spoken } from './spoken.ts';
 
 /** What a request may say for cost attribution, after the key's `mayAssert` was applied. */
 export interface Attribution {
@@ -29,6 +29,8 @@ export interface TurnTool {
   /** Who runs it: the gateway (through mcp-broker), the client, or the provider. */
   readonly runBy: 'gateway' | 'client' | 'provider';
   readonly toolClass: string;
+  /** JSON Schema of the arguments, where the definition has one. */
+  readonly inputSchema?: JsonObject;
 }
 
 /** A tool left out of the model request, and why. */
@@ -50,6 +52,7 @@ export interface Turn {
   /** `body` as the client wrote it. */
   readonly bytes: Buffer;
   readonly facts: RequestFacts;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly answer: ClientAnswer;
   /** Ends when the client is gone, the credential is revoked or the turn's time is over. */
   readonly signal: AbortSignal;
@@ -59,12 +62,17 @@ export interface Turn {
   readonly attribution: Attribution;
   readonly model: Model;
 
+  /** The id that the client named, if it is one: nothing is done in its name before it is known to be the caller's. */
+  readonly claimed: string;
+  /** '' until stage 2 found or issued it. */
   trajectory: string;
   newTrajectory: boolean;
-  /** A trajectory id that was named but is not this principal's. */
+  /** A trajectory id that was named but is none, or is not this principal's. */
   foreignTrajectory: string;
   /** Join of the labels of everything the next model call reads. */
   label: Label;
+  /** The label that the trajectory is known to keep, whatever a later request leaves out. */
+  latched: Label;
 
   /**
    * The request in neutral form, changed as the turn goes on. Undefined where the gate need not look inside: then the
@@ -87,6 +95,10 @@ export interface Turn {
   /** Steps recorded in this turn, for numbering. */
   step: number;
   modelCalls: number;
+  /** The request was counted against limits: once a turn, however many model calls it takes. */
+  requestCounted: boolean;
+  /** The failure that ends the turn stands in the record of a model call. */
+  failureRecorded: boolean;
   reasks: number;
   usage: Usage;
   /** Sum of the priced calls, nano-USD. */
@@ -95,36 +107,16 @@ export interface Turn {
   priced: boolean;
   provider: string;
   upstreamModel: string;
-  /** Text released to the client so far in this turn, for the digest that lets the next request join. */
-  releasedText: string;
-  readonly released: ReleasedPart[];
+  /** What the client was shown of the assistant's words, to be known when it comes back. */
+  readonly spoken: Spoken;
 }
-
-/** Something released to the client which may come back in a later request's history. */
-export interface ReleasedPart {
-  readonly kind: 'assistant' | 'call' | 'result';
-  readonly digest: string;
-  readonly callId?: string;
-  readonly tool?: string;
-}
-
-/** What a model call needs from limits before it is made. */
-export type Needed = Amounts;
 
 /** A tool call of a model message, with what is known of it. */
 export interface TurnCall {
   readonly id: string;
   readonly name: string;
-  /** JSON text as the model wrote it. */
+  /** As the model wrote it: JSON text, for `custom` tools free text. */
   readonly written: string;
+  readonly kind: 'function' | 'custom';
   readonly tool: TurnTool | undefined;
-}
-
-/** A call and what was decided of it. */
-export interface DecidedCall {
-  readonly call: TurnCall;
-  readonly decision: Decision;
-  readonly refusal?: Refusal;
-  /** Arguments with handles filled, canonical JSON; empty where the call was refused before. */
-  readonly argumentsJson: string;
 }

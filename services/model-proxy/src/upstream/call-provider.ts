@@ -1,6 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { readSse } from '@sallyport/chassis/http/sse';
-import { inject } from '@sallyport/chassis/tracing';
 import type { CredentialUse } from '@sallyport/peers/credentials';
 import type { Target } from '../catalog.ts';
 import type { ProviderFailure } from '../chat/failure.ts';
@@ -14,11 +13,15 @@ import type { Gate } from '../turn/gate.ts';
 import type { Turn } from '../turn/turn.ts';
 import { codecs } from '../wire/codec.ts';
 import { createStreamScanner, type Segment } from '../wire/scan.ts';
+import { type CallScope, callScope } from './call-scope.ts';
 import { upstreamBody } from './upstream-body.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
 const MAX_EVENT_BYTES = 8 * 1024 * 1024;
+/** How much, and how long, is read behind the end of an answer for the sake of its connection. */
+const MAX_DRAINED = 16 * 1024;
+const DRAIN_MS = 1_000;
 
 /** A provider's failure, classed. */
 export class ProviderError extends Error {
@@ -43,7 +46,7 @@ export interface CallHooks {
  * something. Throws ProviderError for what the provider did, GatewayError for what kept the call from being made.
  */
 export async function callProvider(
-  gate: Gate,
+  gate: Pick<Gate, 'credentials' | 'upstream'>,
   turn: Turn,
   target: Target,
   tools: readonly Tool[],
@@ -53,21 +56,19 @@ export async function callProvider(
   const key = await credentialOf(gate, turn, target, hooks);
   const body = upstreamBody(turn, target, tools);
   await hooks.onBody(body.length);
-  const { timeouts } = provider.spec;
-  const deadline = AbortSignal.timeout(timeouts.totalSeconds * 1000);
-  const signal = AbortSignal.any([turn.signal, deadline]);
-  const headers = callHeaders(provider.declaration, key?.value);
-  inject((name, value) => {
-    headers[name] = value;
-  });
+  const { totalSeconds, firstByteSeconds } = provider.spec.timeouts;
+  const scope = callScope(turn.signal);
+  const endsAt = performance.now() + totalSeconds * 1000;
   const sent = { requestBytes: body.length };
+  let streams = false;
   try {
+    scope.limit(totalSeconds * 1000, tooLong());
     const answer = await gate.upstream.request(provider, {
       method: 'POST',
       path: provider.declaration.paths.chat,
-      headers,
+      headers: { ...callHeaders(provider.declaration, key?.value), ...passedHeaders(turn, target) },
       body,
-      signal,
+      signal: scope.signal,
     });
     if (answer.status < 200 || answer.status >= 300) {
       const text = await answer.text(MAX_ERROR_BYTES);
@@ -82,17 +83,40 @@ export async function callProvider(
       throw new ProviderError(failure);
     }
     if (turn.facts.stream) {
-      const content = await beginStream(turn, target, answer.body, timeouts.firstByteSeconds * 1000, signal);
+      const firstByteMs = Math.min(firstByteSeconds * 1000, endsAt - performance.now());
+      scope.limit(firstByteMs, new GatewayError('upstream_timeout', 'The provider did not begin to answer in time.'));
+      const content = await beginStream(turn, target, answer.body, scope);
+      scope.limit(endsAt - performance.now(), tooLong());
+      streams = true;
       return { content, status: answer.status, ...sent };
     }
     const text = await answer.text(MAX_ANSWER_BYTES);
     return { content: readWhole(turn, target, text), status: answer.status, ...sent };
   } catch (error) {
-    throw classed(error, turn.signal, deadline);
+    if (error instanceof ProviderError || error instanceof GatewayError) throw error;
+    throw new GatewayError('upstream_error', 'The provider could not be reached, or broke off.', { cause: error });
+  } finally {
+    if (!streams) scope.close();
   }
 }
 
-async function credentialOf(gate: Gate, turn: Turn, target: Target, hooks: CallHooks) {
+function tooLong(): GatewayError {
+  return new GatewayError('upstream_timeout', 'The provider did not finish in time.');
+}
+
+/** Headers of a client of the same dialect that mean something to the provider; never identity, never ours. */
+function passedHeaders(turn: Turn, target: Target): Record<string, string> {
+  const { declaration } = target.provider;
+  if (declaration.wire !== turn.dialect) return {};
+  const passed: Record<string, string> = {};
+  for (const name of declaration.passHeaders) {
+    const value = headerOf(turn.headers, name);
+    if (value !== undefined) passed[name] = value;
+  }
+  return passed;
+}
+
+async function credentialOf(gate: Pick<Gate, 'credentials'>, turn: Turn, target: Target, hooks: CallHooks) {
   const { provider } = target;
   const secret = provider.spec.credentials?.secretRef;
   if (!secret) return undefined;
@@ -124,20 +148,16 @@ async function beginStream(
   turn: Turn,
   target: Target,
   body: AsyncIterable<Buffer>,
-  firstByteMs: number,
-  signal: AbortSignal,
+  scope: CallScope,
 ): Promise<ModelAnswer['content']> {
   const { wire } = target.provider.declaration;
   const decoder = codecs[wire].streamDecoder();
   const verbatim = wire === turn.dialect && !turn.request;
-  const segments = verbatim ? scanned(body, decoder) : decoded(body, decoder, signal);
-  const iterator = segments[Symbol.asyncIterator]();
+  const iterator = (verbatim ? scanned(body, decoder, scope) : decoded(body, decoder, scope))[Symbol.asyncIterator]();
   const head: Segment[] = [];
-  const late = new GatewayError('upstream_timeout', 'The provider did not begin to answer in time.');
-  const timer = timeoutAfter(firstByteMs, late);
   try {
     for (;;) {
-      const step = await Promise.race([iterator.next(), timer.over]);
+      const step = await iterator.next();
       if (step.done) break;
       head.push(step.value);
       if (step.value.kind === 'text') break;
@@ -146,13 +166,10 @@ async function beginStream(
       if (step.value.events.some((event) => event.type !== 'start' && event.type !== 'usage')) break;
     }
   } catch (error) {
-    // Closing waits for the read that is under way, which the signal ends.
-    iterator.return?.(undefined).catch(() => {});
+    await iterator.return?.(undefined);
     throw error;
-  } finally {
-    timer.clear();
   }
-  const rest = resumed(head, iterator);
+  const rest = resumed(head, iterator, scope);
   return verbatim ? { kind: 'segments', segments: rest } : { kind: 'events', events: flattened(rest) };
 }
 
@@ -160,28 +177,75 @@ async function beginStream(
 async function* decoded(
   body: AsyncIterable<Buffer>,
   decoder: StreamDecoder,
-  signal: AbortSignal,
+  scope: CallScope,
 ): AsyncGenerator<Segment> {
-  for await (const message of readSse(body, { maxEventBytes: MAX_EVENT_BYTES, signal })) {
+  const chunks = readToEnd(body, () => decoder.done, scope);
+  for await (const message of readSse(chunks, { maxEventBytes: MAX_EVENT_BYTES, signal: scope.signal })) {
     const events = decoder.push(message.data);
     if (events.length > 0) yield { kind: 'events', bytes: '', events, usageOnly: false };
-    if (decoder.done) break;
   }
   const events = decoder.end();
   if (events.length > 0) yield { kind: 'events', bytes: '', events, usageOnly: false };
 }
 
 /** The provider's own frames, byte for byte, beside what they say. */
-async function* scanned(body: AsyncIterable<Buffer>, decoder: StreamDecoder): AsyncGenerator<Segment> {
+async function* scanned(
+  body: AsyncIterable<Buffer>,
+  decoder: StreamDecoder,
+  scope: CallScope,
+): AsyncGenerator<Segment> {
   const scanner = createStreamScanner(decoder, MAX_EVENT_BYTES);
-  for await (const chunk of body) {
-    yield* scanner.push(chunk);
-    if (scanner.done) break;
-  }
+  for await (const chunk of readToEnd(body, () => scanner.done, scope)) yield* scanner.push(chunk);
   yield* scanner.end();
 }
 
-async function* resumed(head: readonly Segment[], iterator: AsyncIterator<Segment>): AsyncGenerator<Segment> {
+/**
+ * The chunks until the dialect's own end mark. What follows it is the end of the HTTP body, most times in the same
+ * packet: it is read beside, since a body that is left unread costs the connection.
+ */
+async function* readToEnd(
+  body: AsyncIterable<Buffer>,
+  done: () => boolean,
+  scope: CallScope,
+): AsyncGenerator<Buffer, void, undefined> {
+  const iterator = body[Symbol.asyncIterator]();
+  let over = false;
+  try {
+    while (!done()) {
+      const step = await iterator.next();
+      over = step.done === true;
+      if (over) return;
+      yield step.value;
+    }
+    over = true;
+    void drain(iterator, scope);
+  } finally {
+    if (!over) await iterator.return?.(undefined);
+  }
+}
+
+async function drain(iterator: AsyncIterator<Buffer>, scope: CallScope): Promise<void> {
+  const timer = setTimeout(() => scope.abort(tooLong()), DRAIN_MS);
+  timer.unref();
+  try {
+    for (let left = MAX_DRAINED; left > 0; ) {
+      const step = await iterator.next();
+      if (step.done) return;
+      left -= step.value.length;
+    }
+    await iterator.return?.(undefined);
+  } catch {
+    // The answer was complete before; only the connection is lost.
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function* resumed(
+  head: readonly Segment[],
+  iterator: AsyncIterator<Segment>,
+  scope: CallScope,
+): AsyncGenerator<Segment> {
   try {
     yield* head;
     for (;;) {
@@ -191,29 +255,12 @@ async function* resumed(head: readonly Segment[], iterator: AsyncIterator<Segmen
     }
   } finally {
     await iterator.return?.(undefined);
+    scope.close();
   }
 }
 
 async function* flattened(segments: AsyncIterable<Segment>): AsyncGenerator<StreamEvent> {
   for await (const segment of segments) if (segment.kind === 'events') yield* segment.events;
-}
-
-function timeoutAfter(ms: number, error: GatewayError) {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(error), ms);
-  });
-  // Nobody may be waiting any more when it ends.
-  over.catch(() => {});
-  return { over, clear: () => clearTimeout(timer) };
-}
-
-function classed(error: unknown, client: AbortSignal, deadline: AbortSignal): unknown {
-  if (error instanceof ProviderError || client.aborted) return error;
-  if (deadline.aborted)
-    return new GatewayError('upstream_timeout', 'The provider did not finish in time.', { cause: error });
-  if (error instanceof GatewayError) return error;
-  return new GatewayError('upstream_error', 'The provider could not be reached, or broke off.', { cause: error });
 }
 
 function headerOf(headers: Readonly<Record<string, string | string[] | undefined>>, name: string): string | undefined {

@@ -1,4 +1,5 @@
 import type { Target } from '../catalog.ts';
+import type { JsonObject } from '../chat/message.ts';
 import type { FunctionTool, Tool, ToolChoice } from '../chat/tools.ts';
 import { asUnsupported } from '../fronts/failure.ts';
 import { frontOf } from '../fronts/index.ts';
@@ -10,31 +11,56 @@ import type { RequestChanges } from '../wire/forward.ts';
  * The bytes of the request to a target. In the client's own dialect its body is forwarded with the least change; into
  * another dialect the neutral form is encoded, and what that dialect cannot say is refused before the call.
  */
-export function upstreamBody(turn: Turn, target: Target, visible: readonly Tool[]): Buffer {
+export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[]): Buffer {
   const { declaration } = target.provider;
+  const visible = offered.filter((tool) => runsAt(turn, target, tool));
   const stubs = visible.length === 0 && declaration.wire === 'anthropic-messages' ? stubsOfHistory(turn) : [];
   const tools = [...visible, ...stubs];
   const most = turn.model.spec.maxOutputTokens;
   const maxTokens = most !== undefined && (turn.facts.maxTokens ?? Number.POSITIVE_INFINITY) > most ? most : undefined;
   if (declaration.wire === turn.dialect) {
     const changes = changesOf(turn, target, visible, maxTokens);
-    if (stubs.length === 0) return forwardBytes(declaration, turn.bytes, turn.body, changes);
+    if (stubs.length === 0) return forwardBytes(declaration, turn.bytes, afterRounds(turn), changes);
     changes.addTools = stubs;
     return forwardBytes(declaration, turn.bytes, { ...turn.body, tool_choice: { type: 'none' } }, changes);
   }
   const request = turn.request ?? frontOf(turn.dialect).neutralRequest(turn);
-  const { toolChoice: _asked, ...rest } = request;
+  const { toolChoice: asked, ...rest } = request;
+  const wanted: ToolChoice | undefined = turn.appended.length > 0 && forces(asked) ? { type: 'auto' } : asked;
   const encoded = encodeRequestFor(declaration, {
     ...rest,
     model: target.model,
     messages: [...request.messages, ...turn.appended],
     tools,
-    ...choiceAmong(tools, stubs.length > 0 ? { type: 'none' } : request.toolChoice),
+    ...choiceAmong(tools, stubs.length > 0 ? { type: 'none' } : wanted),
     streamUsage: true,
     ...(maxTokens === undefined ? {} : { sampling: { ...request.sampling, maxTokens } }),
   });
   if (encoded.unsupported.length > 0) throw asUnsupported(encoded.unsupported);
   return Buffer.from(JSON.stringify(encoded.body));
+}
+
+/** A tool that a provider runs was decided for that provider: a fallback to another one goes without it. */
+function runsAt(turn: Turn, target: Target, tool: Tool): boolean {
+  if (tool.type !== 'provider') return true;
+  const known = turn.tools.get(toolName(tool));
+  return known?.runBy !== 'provider' || known.ref.owner === target.provider.name;
+}
+
+function forces(choice: ToolChoice | undefined): boolean {
+  return (
+    choice?.type === 'tool' || choice?.type === 'required' || (choice?.type === 'allowed' && choice.mode === 'required')
+  );
+}
+
+/** A forced choice is met by the first round: kept up, the model could never come to its answer. */
+function afterRounds({ body, request, appended }: Turn): JsonObject {
+  if (appended.length === 0 || !forces(request?.toolChoice)) return body;
+  const { tool_choice: choice, ...rest } = body;
+  const parallel = (choice as JsonObject | undefined)?.disable_parallel_tool_use;
+  return parallel === undefined
+    ? rest
+    : { ...rest, tool_choice: { type: 'auto', disable_parallel_tool_use: parallel } };
 }
 
 /**
