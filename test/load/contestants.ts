@@ -65,10 +65,14 @@ export async function startSallyport(mock: string): Promise<SallyportUnderLoad> 
     'console',
   ];
   const overrides = Object.fromEntries(names.map((name) => [name, tracing]));
-  const suite = await startSuite({ data, resources, overrides });
+  const remove = () => rmSync(data, { recursive: true, force: true });
+  const suite = await startSuite({ data, resources, overrides }).catch((error: unknown) => {
+    remove();
+    throw error;
+  });
   const stop = async () => {
     await suite.stop();
-    rmSync(data, { recursive: true, force: true });
+    remove();
   };
   try {
     const key = await suite.keyOf('default', 'bench');

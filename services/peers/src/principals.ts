@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
@@ -153,7 +153,7 @@ export function principalCache(options: PrincipalsOptions): Principals {
     start: () => watch.start(),
     stop: () => watch.stop(),
     async authenticate(secret, endpoint, signal) {
-      const digest = createHash('sha256').update(secret).digest('base64');
+      const digest = hash('sha256', secret, 'base64');
       const held = entries.get(digest);
       const now = performance.now();
       if (held && now < held.freshUntil && watch.silenceMs() < SILENCE_MS) return alive(held.principal);
