@@ -1,0 +1,508 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readRoutes } from '@sallyport/cli/dev/routes';
+import { type FakeProvider, findSecret, startFakeProvider } from '../fakes/provider.ts';
+import { says } from '../fakes/tool-answers.ts';
+import { type FakeToolServer, startFakeToolServer } from '../fakes/tool-server.ts';
+import { type HttpAnswer, type HttpClient, httpClient } from '../support/http-client.ts';
+import { eventually, PRICE, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
+
+/** A tenant: two have the same names of everything, and one model and tool server each that the other has not. */
+interface Side {
+  readonly tenant: string;
+  readonly provider: FakeProvider;
+  readonly tools: FakeToolServer;
+  readonly agent: HttpClient;
+  readonly limited: HttpClient;
+  readonly writer: HttpClient;
+  readonly admin: HttpClient;
+  readonly agentSecret: string;
+}
+
+interface Record_ {
+  readonly kind: string;
+  readonly errorCode?: string;
+  readonly model?: string;
+  readonly label: { readonly trusted: boolean };
+  readonly detail?: { readonly foreignTrajectory?: string };
+}
+interface Page<T> {
+  readonly items: T[];
+}
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly message: string;
+}
+interface Key {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+}
+
+const NAMES = ['red', 'blue'] as const;
+type Name = (typeof NAMES)[number];
+const NOBODY = '01900000-0000-7000-8000-000000000000';
+const FUNCTION = { type: 'function', function: { name: 'look_up', parameters: { type: 'object' } } };
+
+let suite: TestSuite;
+const sides = {} as Record<Name, Side>;
+
+beforeAll(async () => {
+  const fakes = await Promise.all(NAMES.map(startFakes));
+  suite = await suiteWith(
+    fakes.flatMap(({ tenant, provider, tools }) => house(tenant, provider.openAiUrl, tools.url)),
+    { services: SERVICES },
+  );
+  for (const { tenant, provider, tools } of fakes) {
+    const keyOf = (name: string) => suite.keyOf(tenant, name);
+    const agentSecret = await keyOf('agent');
+    sides[tenant] = {
+      tenant,
+      provider,
+      tools,
+      agentSecret,
+      agent: httpClient(suite.endpoint, agentSecret),
+      limited: httpClient(suite.endpoint, await keyOf('limited')),
+      writer: httpClient(suite.endpoint, await keyOf('writer')),
+      admin: httpClient(suite.endpoint, await keyOf('admin')),
+    };
+    await eventually(
+      () => sides[tenant].agent.chat('chat'),
+      ({ status }) => status === 200,
+      15_000,
+    );
+    await eventually(
+      async () => toolNames(await rpc(sides[tenant].agent, 'tools/list')),
+      (names) => names.length === 3,
+      15_000,
+    );
+  }
+}, 120_000);
+
+afterAll(async () => {
+  await suite?.end();
+  for (const side of Object.values(sides)) await Promise.all([side.provider.close(), side.tools.close()]);
+}, 30_000);
+
+const SERVICES = [
+  'audit',
+  'vault',
+  'identity',
+  'operator',
+  'policy',
+  'quarantine',
+  'mcp-broker',
+  'model-proxy',
+  'console',
+] as const;
+
+const items = async <T>(client: HttpClient, path: string): Promise<T[]> => {
+  const answer = await client.get(`/admin/v1/${path}`);
+  expect(answer.status).toBe(200);
+  return answer.json<Page<T>>().items;
+};
+
+/** A key of a tenant by its name. */
+const keyNamed = async ({ admin }: Side, name: string): Promise<Key> => {
+  const key = (await items<Key>(admin, 'keys?pageSize=200')).find((one) => one.name === name);
+  if (key === undefined) throw new Error(`there is no key ${name}`);
+  return key;
+};
+
+/** Says of a change to a key of the other that it is refused as for a key that nobody has, and changes nothing. */
+const changesNothing = (method: string, after: string, body?: object) => async (own: Side, other: Side) => {
+  const key = await keyNamed(other, 'agent');
+  const foreign = await own.admin.send(method, `/admin/v1/keys/${key.id}${after}`, body);
+  const absent = await own.admin.send(method, `/admin/v1/keys/${NOBODY}${after}`, body);
+  expect([foreign.status, foreign.code]).toEqual([404, 'not_found']);
+  expect(foreign.text).toBe(absent.text);
+  expect(await keyNamed(other, 'agent')).toMatchObject({ id: key.id, name: 'agent', state: 'active' });
+  expect((await other.agent.chat('echo')).status).toBe(200);
+};
+
+/** What holds of each route of the admin API; a route that is not here fails a test above. */
+const ADMIN_CASES: Readonly<Record<string, (own: Side, other: Side) => Promise<void>>> = {
+  'get /admin/v1/trajectories': async (own, other) => {
+    const theirs = await other.agent.chat('echo');
+    await recordsOf(other, theirs.trajectory);
+    const mine = await own.agent.chat('echo');
+    await recordsOf(own, mine.trajectory);
+    const { id: keyId } = await keyNamed(other, 'agent');
+    const listed = await items<{ id: string }>(own.admin, 'trajectories?pageSize=200');
+    expect(listed.map(({ id }) => id)).toContain(mine.trajectory);
+    expect(listed.map(({ id }) => id)).not.toContain(theirs.trajectory);
+    expect(await items(own.admin, `trajectories?keyId=${keyId}`)).toEqual([]);
+    expect(await items(own.admin, `trajectories?principalId=key:${keyId}`)).toEqual([]);
+    expect(await items(own.agent, `trajectories?pageToken=${theirs.trajectory}`)).not.toContainEqual(
+      expect.objectContaining({ id: theirs.trajectory }),
+    );
+  },
+  'get /admin/v1/trajectories/{id}': async (own, other) => {
+    const theirs = await other.agent.chat('echo');
+    expect(await recordsOf(other, theirs.trajectory)).toHaveLength(1);
+    const absent = await own.admin.get(`/admin/v1/trajectories/${NOBODY}`);
+    for (const client of [own.admin, own.agent]) {
+      const foreign = await client.get(`/admin/v1/trajectories/${theirs.trajectory}`);
+      expect([foreign.status, foreign.text]).toEqual([404, absent.text]);
+    }
+  },
+  'get /admin/v1/usage': async (own, other) => {
+    const uses = async (side: Side, query: string) => {
+      const answer = await side.admin.get(`/admin/v1/usage?${query}`);
+      expect(answer.status).toBe(200);
+      return answer.json<{ rows: { requests: number; costNanoUsd: number }[] }>().rows;
+    };
+    const { id } = await keyNamed(other, 'agent');
+    const theirs = await other.agent.chat('echo');
+    await recordsOf(other, theirs.trajectory);
+    expect((await uses(other, `key=${id}`))[0]?.requests).toBeGreaterThan(0);
+    expect((await uses(own, `key=${id}`)).every(({ requests }) => requests === 0)).toBe(true);
+    expect(JSON.stringify(await uses(own, 'groupBy=key,user,model'))).not.toContain(id);
+    expect(JSON.stringify(await uses(own, 'groupBy=model,provider'))).not.toContain(`${other.tenant}-only`);
+    // Users, models and providers have the same names in both: what one does must not move the other's sums.
+    const before = await uses(own, 'user=dana&model=echo');
+    const more = await other.agent.chat('echo');
+    await recordsOf(other, more.trajectory);
+    expect(await uses(own, 'user=dana&model=echo')).toEqual(before);
+  },
+  'get /admin/v1/keys': async (own, other) => {
+    const mine = (await items<Key>(own.admin, 'keys?pageSize=200')).map(({ id }) => id);
+    const theirs = (await items<Key>(other.admin, 'keys?pageSize=200')).map(({ id }) => id);
+    expect(mine.length).toBeGreaterThan(2);
+    expect(mine.filter((id) => theirs.includes(id))).toEqual([]);
+    const paged = await items<Key>(own.admin, `keys?pageToken=${theirs[0]}`).catch(() => []);
+    expect(paged.filter(({ id }) => theirs.includes(id))).toEqual([]);
+  },
+  'post /admin/v1/keys': async (own, other) => {
+    const headers = { 'idempotency-key': `same-for-both-${own.tenant}` };
+    const make = async (side: Side) => {
+      const answer = await side.admin.send('POST', '/admin/v1/keys', { name: `made-${own.tenant}` }, { headers });
+      expect(answer.status).toBe(201);
+      return answer.json<{ key: Key; secret: string }>();
+    };
+    const [first, second] = [await make(own), await make(other)];
+    expect(second.key.id).not.toBe(first.key.id);
+    expect(second.secret).not.toBe(first.secret);
+    const mine = httpClient(suite.endpoint, first.secret);
+    expect((await mine.get('/admin/v1/whoami')).json()).toMatchObject({ tenant: own.tenant });
+    const named = await own.admin.send('POST', '/admin/v1/keys', { name: 'x', tenant: other.tenant });
+    expect(named.status).toBe(400);
+  },
+  'get /admin/v1/keys/{id}': changesNothing('GET', ''),
+  'patch /admin/v1/keys/{id}': changesNothing('PATCH', '', { disabled: true }),
+  'post /admin/v1/keys/{id}/revoke': changesNothing('POST', '/revoke', { reason: 'not yours' }),
+  'post /admin/v1/keys/{id}/rotate': changesNothing('POST', '/rotate', {}),
+  'get /admin/v1/resources': async (own, other) => {
+    const answer = await own.admin.get('/admin/v1/resources');
+    const { items: resources } = answer.json<Page<{ namespace: string; kind: string; name: string }>>();
+    expect(new Set(resources.map(({ namespace }) => namespace))).toEqual(new Set([own.tenant]));
+    expect(resources.map(({ kind, name }) => `${kind}/${name}`)).toContain(`Model/${own.tenant}-only`);
+    expect(answer.text).not.toContain(`${other.tenant}-only`);
+    expect(answer.text).not.toContain(other.tools.url);
+    for (const query of [`namespace=${other.tenant}`, 'tenant=*']) {
+      expect((await own.admin.get(`/admin/v1/resources?${query}`)).status).toBe(400);
+    }
+  },
+  'get /admin/v1/whoami': async (own, other) => {
+    const me = (await own.agent.get('/admin/v1/whoami')).json<{ tenant: string; keyId: string }>();
+    expect(me).toMatchObject({ tenant: own.tenant, name: 'agent', user: 'dana' });
+    expect(me.keyId).not.toBe((await keyNamed(other, 'agent')).id);
+  },
+};
+
+const directions = [
+  ['red', 'blue'],
+  ['blue', 'red'],
+] as const;
+
+describe.each(directions)('what %s can see and use of %s', (ownName, otherName) => {
+  const own = () => sides[ownName];
+  const other = () => sides[otherName];
+
+  it('[tenancy:models] only its own models are listed, found and called, by names that both have too', async () => {
+    for (const path of ['/v1/models', '/anthropic/v1/models']) {
+      const { data } = (await own().agent.get(path)).json<{ data: { id: string }[] }>();
+      expect(data.map(({ id }) => id).sort()).toEqual(['chat', 'echo', 'looks', `${ownName}-only`].sort());
+    }
+    const foreign = await own().agent.get(`/v1/models/${otherName}-only`);
+    const absent = await own().agent.get('/v1/models/none-such');
+    expect([foreign.status, foreign.text]).toEqual([404, absent.text]);
+    for (const ask of [own().agent.chat, own().agent.messages]) {
+      const refused = await ask(`${otherName}-only`);
+      expect([refused.status, refused.code]).toEqual([404, 'not_found']);
+    }
+    const counted = await own().agent.send('POST', '/v1/messages/count_tokens', {
+      model: `${otherName}-only`,
+      messages: [{ role: 'user', content: 'hi' }],
+    });
+    expect(counted.status).toBe(404);
+  });
+
+  it('[tenancy:providers] a call goes to its own provider with its own credential, whatever the names', async () => {
+    other().provider.clear();
+    const answer = await own().agent.chat('chat');
+    expect(answer.text).toContain(`${ownName} speaking`);
+    expect(other().provider.requests).toEqual([]);
+    expect(own().provider.requests.at(-1)?.headers.authorization).toBe(`Bearer ${providerKey(ownName)}`);
+  });
+
+  it('[tenancy:tools] tools of type mcp are those of its own tool servers', async () => {
+    other().tools.calls.length = 0;
+    own().provider.script('looks', ({ json }) => {
+      const done = (json.messages as { role: string }[]).some(({ role }) => role === 'tool');
+      return done
+        ? { text: 'done' }
+        : { toolCalls: [{ id: `call_${Math.random()}`, name: 'notes__read_note', arguments: {} }] };
+    });
+    const answer = await own().agent.chat('looks', { tools: [{ type: 'mcp', server_label: 'notes' }] });
+    expect([answer.status, answer.text]).toEqual([200, expect.stringContaining('done')]);
+    expect(own().tools.calls.map(({ name }) => name)).toContain('read_note');
+    expect(own().provider.requests.at(-1)?.body).toContain(`a note of ${ownName}`);
+    expect(other().tools.calls).toEqual([]);
+    const foreign = await own().agent.chat('looks', { tools: [{ type: 'mcp', server_label: `${otherName}-notes` }] });
+    expect([foreign.status, foreign.code]).toEqual([404, 'not_found']);
+    expect(other().tools.calls).toEqual([]);
+  });
+
+  it('[tenancy:mcp] /mcp lists and calls its own tools only; a session or run of the other is as if absent', async () => {
+    other().tools.calls.length = 0;
+    expect(toolNames(await rpc(own().agent, 'tools/list'))).toEqual(
+      ['notes__read_note', 'notes__write_note', `${ownName}-notes__read_note`].sort(),
+    );
+    const read = await rpc(own().agent, 'tools/call', { name: 'notes__read_note', arguments: {} });
+    expect(read.text).toContain(`a note of ${ownName}`);
+    const foreign = await rpc(own().agent, 'tools/call', { name: `${otherName}-notes__read_note`, arguments: {} });
+    const absent = await rpc(own().agent, 'tools/call', { name: 'none-such__read_note', arguments: {} });
+    expect(foreign.text.replace(`${otherName}-notes`, 'none-such')).toBe(absent.text);
+    expect(other().tools.calls).toEqual([]);
+
+    const session = await rpc(other().agent, 'initialize', {
+      protocolVersion: '2025-06-18',
+      capabilities: {},
+      clientInfo: { name: 'x', version: '1' },
+    });
+    const id = session.headers.get('mcp-session-id') ?? '';
+    expect(id).not.toBe('');
+    expect((await rpc(other().agent, 'tools/list', {}, { 'mcp-session-id': id })).status).toBe(200);
+    expect((await rpc(own().agent, 'tools/list', {}, { 'mcp-session-id': id })).status).toBe(404);
+
+    const theirs = await rpc(other().agent, 'tools/call', { name: 'notes__read_note', arguments: {} });
+    const named = { 'sallyport-trajectory': theirs.trajectory };
+    const claimed = await rpc(own().agent, 'tools/call', { name: 'notes__read_note', arguments: {} }, named);
+    expect(claimed.trajectory).not.toBe(theirs.trajectory);
+    await recordsOf(own(), claimed.trajectory, ({ detail }) => detail?.foreignTrajectory === theirs.trajectory);
+  });
+
+  it('[tenancy:policies] rules of the one are no rules of the other', async () => {
+    // A key that has read nothing yet: what a run reads stands against what it writes.
+    const wrote = await rpc(own().writer, 'tools/call', { name: 'notes__write_note', arguments: {} });
+    // Only red has a ToolPolicy that denies it.
+    if (ownName === 'red') expect(wrote.text).toContain('policy_denied');
+    else expect(wrote.text).toContain('written');
+  });
+
+  it('[tenancy:limits] what one spends is not spent by the other', async () => {
+    for (const expected of [200, 200, 429]) expect((await own().limited.chat('echo')).status).toBe(expected);
+    expect((await other().agent.chat('echo')).status).toBe(200);
+  });
+
+  it('[tenancy:trajectory-header] a run of the other counts as absent, and that it was named is recorded', async () => {
+    const theirs = await other().agent.chat('echo');
+    const before = await recordsOf(other(), theirs.trajectory);
+    const claimed = await own().agent.chat('echo', {}, { headers: { 'sallyport-trajectory': theirs.trajectory } });
+    expect(claimed.status).toBe(200);
+    expect(claimed.trajectory).not.toBe(theirs.trajectory);
+    const [record] = await recordsOf(own(), claimed.trajectory);
+    expect(record?.detail?.foreignTrajectory).toBe(theirs.trajectory);
+    expect(await recordsOf(other(), theirs.trajectory)).toEqual(before);
+    const again = await other().agent.chat('echo', {}, { headers: { 'sallyport-trajectory': theirs.trajectory } });
+    expect(again.trajectory).toBe(theirs.trajectory);
+  });
+
+  it('[tenancy:history] neither tool-call ids nor words of a run of the other lead to it; they are untrusted here', async () => {
+    const id = `call_${ownName}_${otherName}`;
+    other().provider.script('looks', { text: `Words of ${id}.`, toolCalls: [{ id, name: 'look_up', arguments: {} }] });
+    const theirs = await other().agent.chat('looks', { tools: [FUNCTION] });
+    expect(theirs.status).toBe(200);
+    const { message } = theirs.json<{ choices: [{ message: object }] }>().choices[0];
+    const history = [
+      { role: 'user', content: 'hello fox' },
+      message,
+      { role: 'tool', tool_call_id: id, content: 'a result' },
+    ];
+    const words = [history[0], { role: 'assistant', content: `Words of ${id}.` }, { role: 'user', content: 'go on' }];
+    for (const messages of [history, words]) {
+      const tools = messages === history ? { tools: [FUNCTION] } : {};
+      const mine = await own().agent.chat('echo', { messages, ...tools });
+      expect([mine.status, mine.text]).toEqual([200, expect.any(String)]);
+      expect(mine.trajectory).not.toBe(theirs.trajectory);
+      for (const { label } of await recordsOf(own(), mine.trajectory)) expect(label.trusted).toBe(false);
+    }
+    const joined = await other().agent.chat('echo', { messages: history, tools: [FUNCTION] });
+    expect(joined.trajectory).toBe(theirs.trajectory);
+  });
+
+  it.each(Object.keys(ADMIN_CASES))('[tenancy:admin-api] %s', async (operation) => {
+    await ADMIN_CASES[operation]?.(own(), other());
+  });
+});
+
+describe('over all of them', () => {
+  it('[tenancy:enumerated] every route of the admin API and every path of the front has a case here', async () => {
+    const document = (await sides.red.admin.get('/admin/v1/openapi.json')).json<{ paths: Record<string, object> }>();
+    const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method} ${path}`),
+    );
+    expect(operations.length).toBeGreaterThan(5);
+    expect(operations.sort()).toEqual(Object.keys(ADMIN_CASES).sort());
+    expect(
+      readRoutes()
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual(['/.well-known/oauth-protected-resource', '/admin/v1', '/anthropic/v1', '/mcp', '/v1']);
+  });
+
+  it('[tenancy:secrets] no credential and no key of one ever reached what belongs to the other', () => {
+    for (const [ownName, otherName] of directions) {
+      const { provider, tools } = sides[ownName];
+      const foreign = [providerKey(otherName), toolKey(otherName), sides[otherName].agentSecret];
+      const requests = [...provider.requests, ...tools.requests];
+      expect(requests.length).toBeGreaterThan(0);
+      for (const secret of [...foreign, sides[ownName].agentSecret]) {
+        expect(requests.flatMap((request) => findSecret(request, secret))).toEqual([]);
+      }
+    }
+  });
+
+  it('[tenancy:one-secret] of two tenants that choose the same secret for a key the first keeps it, the other has none', async () => {
+    const shared = 'chosen-by-two-tenants-0123456789';
+    const chosen = (namespace: string): ResourceInit[] => [
+      { kind: 'Secret', name: 'chosen', namespace, stringData: { key: shared } },
+      { kind: 'VirtualKey', name: 'chosen', namespace, spec: { secretRef: { name: 'chosen', key: 'key' } } },
+    ];
+    const client = httpClient(suite.endpoint, shared);
+    suite.apply('chosen', chosen('red'));
+    const speaksRed = ({ status, text }: HttpAnswer) => status === 200 && text.includes('red speaking');
+    await eventually(() => client.chat('chat'), speaksRed);
+    suite.apply('chosen-too', chosen('blue'));
+    const isReady = async () => {
+      const answer = await sides.blue.admin.get('/admin/v1/resources?kind=VirtualKey');
+      const { items: keys } = answer.json<Page<{ name: string; status: { conditions?: Condition[] } }>>();
+      const conditions = keys.find(({ name }) => name === 'chosen')?.status.conditions;
+      return conditions?.find(({ type }) => type === 'Ready');
+    };
+    const condition = await eventually(isReady, (ready) => ready !== undefined);
+    expect(condition?.status).not.toBe('True');
+    expect(condition?.message).not.toContain('red');
+    expect(speaksRed(await client.chat('chat'))).toBe(true);
+    suite.remove('chosen');
+    suite.remove('chosen-too');
+  });
+});
+
+/** The records of a run, as soon as one of them is as wanted. */
+async function recordsOf({ admin }: Side, trajectory: string, wanted = (_: Record_) => true): Promise<Record_[]> {
+  return await eventually(
+    async () => {
+      const answer = await admin.get(`/admin/v1/trajectories/${trajectory}`);
+      return answer.status === 200 ? answer.json<{ records: Record_[] }>().records : [];
+    },
+    (records) => records.some(wanted),
+  );
+}
+
+function rpc(client: HttpClient, method: string, params: object = {}, headers: Record<string, string> = {}) {
+  return client.send(
+    'POST',
+    '/mcp',
+    { jsonrpc: '2.0', id: 1, method, params },
+    { headers: { accept: 'application/json, text/event-stream', ...headers } },
+  );
+}
+
+function toolNames(answer: HttpAnswer): string[] {
+  const { result } = answer.json<{ result?: { tools: { name: string }[] } }>();
+  return (result?.tools ?? []).map(({ name }) => name).sort();
+}
+
+const providerKey = (tenant: string) => `provider-key-of-${tenant}-0123456789`;
+const toolKey = (tenant: string) => `tool-key-of-${tenant}-0123456789`;
+
+async function startFakes(tenant: Name) {
+  const provider = await startFakeProvider({ key: providerKey(tenant) });
+  provider.script('chat', { text: `${tenant} speaking` });
+  const tools = await startFakeToolServer({
+    key: toolKey(tenant),
+    tools: [
+      { name: 'read_note', run: says(`a note of ${tenant}`) },
+      { name: 'write_note', run: says('written') },
+    ],
+  });
+  return { tenant, provider, tools };
+}
+
+function house(tenant: Name, providerUrl: string, toolsUrl: string): ResourceInit[] {
+  const secret = (name: string, value: string) => ({ kind: 'Secret', name, stringData: { key: value } });
+  const model = (name: string, upstream = name) => ({
+    kind: 'Model',
+    name,
+    spec: { targets: [{ provider: 'main', model: upstream }], price: PRICE, retry: { attempts: 0 } },
+  });
+  const toolServer = (name: string, tools: object[]) => ({
+    kind: 'ToolServer',
+    name,
+    spec: {
+      remote: { url: toolsUrl },
+      allowPrivateNetwork: true,
+      credentials: { secretRef: { name: 'tools', key: 'key' } },
+      tools,
+    },
+  });
+  const key = (name: string, fields: object = {}) => ({
+    kind: 'VirtualKey',
+    name,
+    spec: { owner: 'dana', client: 'app', targetSecret: { name: `key-${name}`, key: 'key' }, ...fields },
+  });
+  const read = { name: 'read_note', class: 'Read' };
+  const own = toolServer(`${tenant}-notes`, [read, { name: 'write_note', class: 'Write', enabled: false }]);
+  const resources: ResourceInit[] = [
+    secret('provider', providerKey(tenant)),
+    secret('tools', toolKey(tenant)),
+    {
+      kind: 'ModelProvider',
+      name: 'main',
+      spec: {
+        type: 'openai-compatible',
+        baseURL: providerUrl,
+        allowPrivateNetwork: true,
+        credentials: { secretRef: { name: 'provider', key: 'key' } },
+      },
+    },
+    ...['chat', 'echo', 'looks'].map((name) => model(name)),
+    model(`${tenant}-only`, 'echo'),
+    toolServer('notes', [read, { name: 'write_note', class: 'Write' }]),
+    own,
+    { kind: 'AccessPolicy', name: 'all', spec: { subjects: { everyone: true }, models: ['*'], tools: ['*/*'] } },
+    key('agent'),
+    key('limited'),
+    key('writer'),
+    key('admin', { role: 'Admin' }),
+    {
+      kind: 'Limit',
+      name: 'few',
+      spec: { match: { keys: ['limited'] }, per: 'User', requests: 2, window: '720h' },
+    },
+  ];
+  if (tenant === 'red') {
+    resources.push({
+      kind: 'ToolPolicy',
+      name: 'no-writing',
+      spec: {
+        mode: 'Enforce',
+        tools: [{ server: 'notes', tool: 'write_note' }],
+        calls: [{ name: 'never', action: 'Deny', reason: 'Nobody writes here.' }],
+      },
+    });
+  }
+  return resources.map((resource) => ({ ...resource, namespace: tenant }));
+}
