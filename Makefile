@@ -57,7 +57,6 @@ generate: setup ## proto code, CRDs, chart schema and chart README
 	@cd proto && ../node_modules/.bin/buf generate
 	@node services/custom-resources/src/render-crds.ts
 	@node test/chart/render-values-schema.ts
-	@pnpm exec biome check --write --log-level=error proto/package.json >/dev/null
 
 verify: generate ## regenerate everything generated and fail if anything differs
 	@git diff --exit-code -- proto charts deploy || (echo "generated files differ: commit the result of make generate" >&2; exit 1)
