@@ -1,5 +1,6 @@
 // Measures what a request costs through Sallyport: CPU, added latency, memory; beside a bare proxy and Portkey, in
 // interleaved pairs. Run: node test/load/bench.ts [--quick] [--strict] [--only chat|stream]
+import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Contestant, type SallyportUnderLoad, single, startPortkey, startSallyport } from './contestants.ts';
 import { type Job, loadOf, median, type Sample, sample } from './measuring.ts';
@@ -10,7 +11,7 @@ const { values: options } = parseArgs({
   options: { quick: { type: 'boolean' }, strict: { type: 'boolean' }, only: { type: 'string' } },
 });
 const PLAN = options.quick
-  ? { warmMs: 3_500, pairs: 3, roundMs: 1_200, peers: 1, sequential: 100, wholeMs: 60_000 }
+  ? { warmMs: 3_000, pairs: 3, roundMs: 1_000, peers: 1, sequential: 60, wholeMs: 60_000 }
   : { warmMs: 10_000, pairs: 7, roundMs: 4_000, peers: 3, sequential: 300, wholeMs: 360_000 };
 const CONNECTIONS = 16;
 const MANY = 1_000_000;
@@ -32,17 +33,29 @@ interface Field {
 const report = createReport();
 const began = Date.now();
 const stops: (() => Promise<void>)[] = [];
-const stopAll = async () => {
-  for (const stop of stops.splice(0).reverse()) await stop().catch((error: unknown) => report.say(String(error)));
+let stopping: Promise<void> | undefined;
+const stopAll = () => {
+  stopping ??= (async () => {
+    for (const stop of stops.splice(0).reverse()) await stop().catch((error: unknown) => report.say(String(error)));
+  })();
+  return stopping;
 };
+const write = () => report.write({ quick: options.quick === true, seconds: (Date.now() - began) / 1000 });
 process.once('SIGINT', () => void stopAll().then(() => process.exit(130)));
 process.once('SIGTERM', () => void stopAll().then(() => process.exit(143)));
 setTimeout(() => {
   report.say(`not finished after ${PLAN.wholeMs / 1000} s`);
+  write();
   void stopAll().then(() => process.exit(1));
 }, PLAN.wholeMs).unref();
 
 try {
+  const [load = 0] = loadavg();
+  if (load > cpus().length / 2) {
+    report.say(
+      `others are at work here (load ${load.toFixed(1)}): CPU and latency come out higher, ratios hold better`,
+    );
+  }
   const field = await start();
   for (const job of JOBS) {
     await cost(field, job, report);
@@ -56,7 +69,7 @@ try {
     bar: BARS.memoryMb,
     note: `model-proxy, highest ${memory.peak.toFixed(0)}`,
   });
-  report.write({ quick: options.quick === true, seconds: (Date.now() - began) / 1000 });
+  write();
 } finally {
   await stopAll();
 }
@@ -99,7 +112,8 @@ async function cost(field: Field, job: Job, report: Report): Promise<void> {
   const peers = [field.direct, field.express, field.portkey].filter((one) => one !== undefined);
   const run = (one: Contestant, requests: number, ms: number) =>
     sample(driver, one, loadOf(one, job, { connections: CONNECTIONS, requests, ms }));
-  for (const one of [sallyport, bare, ...peers]) await run(one, WARM_REQUESTS, PLAN.warmMs);
+  for (const one of [sallyport, bare]) await run(one, WARM_REQUESTS, PLAN.warmMs);
+  for (const one of peers) await run(one, WARM_REQUESTS, PLAN.roundMs);
 
   const samples = new Map<string, Sample[]>();
   const keep = async (one: Contestant) => {
@@ -118,7 +132,7 @@ async function cost(field: Field, job: Job, report: Report): Promise<void> {
   const ours = samples.get(sallyport.name) as Sample[];
   report.add({
     name: `${job}.cpu`,
-    value: median(ours.map(({ cpuSum }) => cpuSum)),
+    value: isValid(ours) ? median(ours.map(({ cpuSum }) => cpuSum)) : Number.NaN,
     unit: 'us',
     ratio: median(ratios),
     bar: BARS[job],
@@ -131,7 +145,7 @@ async function cost(field: Field, job: Job, report: Report): Promise<void> {
   }
   for (const one of [bare, ...peers]) {
     const taken = samples.get(one.name) as Sample[];
-    const value = median(taken.map(({ cpuSum }) => cpuSum));
+    const value = isValid(taken) ? median(taken.map(({ cpuSum }) => cpuSum)) : Number.NaN;
     const note = `${rate(taken)}${faults(taken)}`;
     report.add({ name: `reference.${one.name}.${job}`, value, unit: 'us', ratio: value / floor, note });
   }
@@ -164,6 +178,11 @@ async function latency(field: Field, job: Job, report: Report): Promise<void> {
 
 function rate(samples: readonly Sample[]): string {
   return `${median(samples.map(({ result }) => result.requests / result.seconds)).toFixed(0)} requests/s`;
+}
+
+/** A figure of a gateway that does not answer is none. */
+function isValid(samples: readonly Sample[]): boolean {
+  return samples.every(({ result }) => result.bad === 0 && result.requests > 0);
 }
 
 function faults(samples: readonly Sample[]): string {
