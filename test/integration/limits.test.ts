@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type FakeProvider, startFakeProvider } from '../fakes/provider.ts';
+import { returns } from '../fakes/tool-answers.ts';
+import { type FakeToolServer, startFakeToolServer } from '../fakes/tool-server.ts';
 import { type HttpAnswer, type HttpClient, httpClient } from '../support/http-client.ts';
 import { admin, eventually, openHouse, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
@@ -8,8 +10,13 @@ import { admin, eventually, openHouse, type ResourceInit, suiteWith, type TestSu
 const LONG = '720h';
 const AT_ONCE = 40;
 const MOST = 10;
+const MODELS = ['echo', 'slow', 'costly', 'wordy', 'looper', 'looper-costly', 'mcp-looper', 'mcp-looper-costly'];
+const CHEAP = { input: 100, output: 10 };
+/** A tenth of a dollar and a little. */
+const COSTLY = { input: 100_000, output: 100 };
 
 let provider: FakeProvider;
+let tools: FakeToolServer;
 let suite: TestSuite;
 
 beforeAll(async () => {
@@ -19,20 +26,32 @@ beforeAll(async () => {
   provider.script('wordy', { text: 'words', usage: { input: 900, output: 300 } });
   // A model that wants its tool again, whatever it is told.
   let calls = 0;
-  const loops = (usage: { input: number; output: number }) => () => ({
-    toolCalls: [{ id: `call_${calls++}`, name: 'list_things', arguments: { page: 1 } }],
+  const loops = (name: string, usage: { input: number; output: number }) => () => ({
+    toolCalls: [{ id: `call_${calls++}`, name, arguments: { page: 1 } }],
     usage,
   });
-  provider.script('looper', loops({ input: 100, output: 10 }));
-  provider.script('looper-costly', loops({ input: 100_000, output: 100 }));
+  provider.script('looper', loops('list_things', CHEAP));
+  provider.script('looper-costly', loops('list_things', COSTLY));
+  provider.script('mcp-looper', loops('things__list_things', CHEAP));
+  provider.script('mcp-looper-costly', loops('things__list_things', COSTLY));
+  tools = await startFakeToolServer({ tools: [{ name: 'list_things', run: returns({ things: ['a', 'b'] }) }] });
   suite = await suiteWith(
     [
-      ...openHouse(provider, ['echo', 'slow', 'costly', 'wordy', 'looper', 'looper-costly']),
+      ...openHouse(provider, MODELS),
       // Without it a function of a client counts as egress and is refused as soon as its first result came back.
       {
         kind: 'ToolPolicy',
         name: 'reading',
         spec: { clientTools: [{ client: '*', tool: 'list_things' }], class: 'Read' },
+      },
+      {
+        kind: 'ToolServer',
+        name: 'things',
+        spec: {
+          remote: { url: tools.url },
+          allowPrivateNetwork: true,
+          tools: [{ name: 'list_things', class: 'Read' }],
+        },
       },
       ...limited('requests', { per: 'Key', requests: 3, window: LONG }),
       ...limited('short', { per: 'Key', requests: 2, window: '3s' }),
@@ -46,7 +65,7 @@ beforeAll(async () => {
       { kind: 'VirtualKey', name: 'raised', spec: key('raised') },
     ],
     {
-      services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'],
+      services: ['audit', 'vault', 'identity', 'operator', 'policy', 'mcp-broker', 'model-proxy', 'console'],
       replicas: { 'model-proxy': 2 },
     },
   );
@@ -55,7 +74,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await suite?.end();
-  await provider?.close();
+  await Promise.all([provider?.close(), tools?.close()]);
 }, 30_000);
 
 const clientOf = async (name: string, replica = 'model-proxy') =>
@@ -90,6 +109,32 @@ describe('an agent in a loop', () => {
     expect([refusal.status, refusal.code]).toEqual([402, 'budget_exceeded']);
     expect(refusal.json<{ error: { type: string } }>().error.type).toBe(type);
     const told = await runOf(trajectory, refusedFor('budget_exceeded'));
+    expect(told.costNanoUsd).toBe(4 * 100_200_000);
+  });
+});
+
+describe('a loop that the gateway runs itself', () => {
+  const ask = { tools: [{ type: 'mcp', server_label: 'things' }] };
+
+  it('[limits:steps-gateway] ends within one request when the steps of the run are used up', async () => {
+    const client = await clientOf('agent-steps');
+    await toolsAreThere(client);
+    tools.calls.length = 0;
+    const refusal = await client.chat('mcp-looper', ask);
+    expect([refusal.status, refusal.code]).toEqual([429, 'step_limit']);
+    expect(tools.calls).toHaveLength(3);
+    const { records } = await runOf(refusal.trajectory, refusedFor('step_limit'));
+    expect(records.filter(({ kind, outcome }) => kind === 'model_call' && outcome === 'ok')).toHaveLength(3);
+    const streamed = await client.chat('mcp-looper', { ...ask, stream: true });
+    expect(streamed.text).toContain('"code":"step_limit"');
+  });
+
+  it('[limits:money-gateway] ends within one request when the money of the run is spent', async () => {
+    const client = await clientOf('agent-money');
+    await toolsAreThere(client);
+    const refusal = await client.chat('mcp-looper-costly', ask);
+    expect([refusal.status, refusal.code]).toEqual([402, 'budget_exceeded']);
+    const told = await runOf(refusal.trajectory, refusedFor('budget_exceeded'));
     expect(told.costNanoUsd).toBe(4 * 100_200_000);
   });
 });
@@ -218,7 +263,12 @@ describe('many at once', () => {
 
 interface Run {
   readonly costNanoUsd: number;
-  readonly records: { readonly outcome: string; readonly errorCode?: string; readonly httpStatus?: number }[];
+  readonly records: {
+    readonly kind: string;
+    readonly outcome: string;
+    readonly errorCode?: string;
+    readonly httpStatus?: number;
+  }[];
 }
 
 function runOf(trajectory: string, satisfies: (run: Run) => boolean): Promise<Run> {
@@ -227,6 +277,13 @@ function runOf(trajectory: string, satisfies: (run: Run) => boolean): Promise<Ru
 }
 
 const refusedFor = (code: string) => (run: Run) => run.records.some(({ errorCode }) => errorCode === code);
+
+/** Waits until the broker has listed the tools. */
+const toolsAreThere = (client: HttpClient) =>
+  eventually(
+    () => client.chat('echo', { tools: [{ type: 'mcp', server_label: 'things' }] }),
+    ({ status }) => status === 200,
+  );
 
 interface Loop {
   /** Tool calls that the agent was given to run. */
