@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   type FakeProvider,
@@ -136,10 +137,11 @@ function rounds(...replies: Round[]): WireRequest[] {
   return seen;
 }
 
-const call = (name: string, args: object | string = {}, id?: string) => ({
+// Ids of calls lead to the run that released them, so each call has one of its own, as from a real provider.
+const call = (name: string, args: object | string = {}, id: string = `call_${randomUUID()}`) => ({
   name,
   arguments: args as Record<string, unknown>,
-  ...(id === undefined ? {} : { id }),
+  id,
 });
 const calling = (...toolCalls: ReturnType<typeof call>[]): FakeReply => ({ toolCalls });
 const DONE: FakeReply = { text: 'All done.' };
@@ -266,8 +268,7 @@ describe.each([
       tools,
     });
     expect(second).toMatchObject({ text: 'All done.', calls: [], trajectory: first.trajectory });
-    const run = await runOf(first.trajectory, ({ records }) => records.length === 5);
-    expect(run.untrusted).toBe(true);
+    await runOf(first.trajectory, ({ records, untrusted }) => records.length === 5 && untrusted);
 
     // The tainted result is left out of the history: the run remembers.
     rounds(calling(call('pay', { to: 'Eve' })), DONE);
@@ -312,8 +313,10 @@ describe('what a model may read', () => {
 
   it('[turn-loop:quarantine-down] withholds a result that quarantine cannot read', async () => {
     provider.script('reader', { text: 'not what was asked' });
+    // Other words than those that were read before: what was read stays known.
+    desk.setTool({ name: 'mail', run: says(`${PAGE} Again.`) });
     const seen = rounds(calling(call('desk__mail')), DONE);
-    await openai({ messages: [user(`Mails? ${Math.random()}`)], tools: DESK });
+    await openai({ messages: [user('Mails?')], tools: DESK });
     expect(resultsIn(seen[1] as WireRequest).join()).toMatch(/\[(quarantine_unavailable|result_withheld)\]/);
     expect(bodies('actor')).not.toContain('PAGE-CANARY');
   });

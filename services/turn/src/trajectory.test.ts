@@ -66,6 +66,14 @@ describe('joinTrajectory', () => {
     expect(joinTrajectory(evidence({ requester: nobody })).label).toEqual(TRUSTED);
   });
 
+  it('is not tainted by another run that said the same, where calls lead to a run that said it too', () => {
+    const sent = [of('1'), of('2', ann, untrusted('a'))];
+    const label = (more: Partial<JoinEvidence>) => joinTrajectory(evidence({ assistantDigest: sent, ...more })).label;
+    expect(label({ callIds: [of('1')] }).integrity).toBe('trusted');
+    expect(label({ header: of('1') }).integrity).toBe('untrusted');
+    expect(label({}).integrity).toBe('untrusted');
+  });
+
   it('only ever adds taint, whatever is named', () => {
     const candidate = fc.record({
       trajectory: fc.constantFrom('1', '2', '3'),

@@ -54,10 +54,11 @@ export function joinTrajectory(evidence: JoinEvidence): Joined {
   const foreign = new Set<string>();
   const labels: Label[] = [];
   let chosen: { trajectory: string; by: JoinedBy } | undefined;
+  const owned = (candidate: Candidate) => ownedBy(candidate.owner, evidence.requester);
   const consider = (by: JoinedBy, candidates: readonly Candidate[]): void => {
     // Ids are UUID v7: of several runs that sent the same text, the latest is the likely one.
     for (const candidate of [...candidates].sort((a, b) => (a.trajectory < b.trajectory ? 1 : -1))) {
-      if (!ownedBy(candidate.owner, evidence.requester)) {
+      if (!owned(candidate)) {
         foreign.add(candidate.trajectory);
         continue;
       }
@@ -68,7 +69,12 @@ export function joinTrajectory(evidence: JoinEvidence): Joined {
   consider('header', evidence.header === undefined ? [] : [evidence.header]);
   consider('previous-response', evidence.previousResponse === undefined ? [] : [evidence.previousResponse]);
   consider('call-ids', evidence.callIds ?? []);
-  consider('assistant-digest', evidence.assistantDigest ?? []);
+  const sent = evidence.assistantDigest ?? [];
+  // A run that the calls lead to said this itself; that others said the same ("Done.") says nothing of it. A header is
+  // no such evidence: what is only named must not take taint away.
+  const called = new Set((evidence.callIds ?? []).filter(owned).map(({ trajectory }) => trajectory));
+  const itself = sent.filter((one) => owned(one) && called.has(one.trajectory));
+  consider('assistant-digest', itself.length > 0 ? itself : sent);
   let label = joinAll(labels);
   if (evidence.unmatchedHistory) label = join(label, untrusted(UNMATCHED_HISTORY));
   if (evidence.carriesHistory && evidence.requester.user === undefined && chosen === undefined) {

@@ -55,15 +55,18 @@ export async function joinRun(store: TrajectoryStore, principal: Principal, hist
     trajectory,
     foreign: found.claimed !== undefined && joined.foreign.includes(found.claimed.id),
     label: joined.label,
-    known: onePerDigest(known),
+    known: onePerDigest(known, trajectory),
     steps: owned.find((run) => run.id === trajectory)?.steps ?? 0,
   };
 }
 
-// The same content may be known from several runs: its labels are joined, so untrusted anywhere is untrusted here.
-function onePerDigest(known: readonly FoundDigest[]): FoundDigest[] {
+// The same content may be known from several runs: untrusted anywhere is untrusted here. But where this run said it
+// itself with nothing untrusted in play, it brings nothing in: "Done." was said before, in other company.
+function onePerDigest(known: readonly FoundDigest[], trajectory: string): FoundDigest[] {
   const byDigest = new Map<string, FoundDigest>();
+  const ours = new Set(known.filter((one) => one.trajectory === trajectory).map((one) => one.digest));
   for (const one of known) {
+    if (one.trajectory !== trajectory && ours.has(one.digest)) continue;
     const label = join(byDigest.get(one.digest)?.label ?? TRUSTED, one.label);
     byDigest.set(one.digest, { ...one, label });
   }
