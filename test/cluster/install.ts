@@ -37,13 +37,19 @@ export function installArguments(): string[] {
   ];
 }
 
-/** Makes the namespace, restricted, and volumes where the cluster has none of its own. */
+const OURS = 'sallyport.dev/cluster-test';
+
+/** Makes the namespace, restricted, and volumes where the cluster has none of its own. Throws when somebody else uses them. */
 export function prepareCluster(): void {
+  const foreign = names('namespaces', `--field-selector=metadata.name=${NAMESPACE}`, '-l', `!${OURS}`);
+  if (foreign.length > 0) throw new Error(`Namespace ${NAMESPACE} is in use; this test would take it down.`);
+  // What a run that was killed left behind.
+  restoreCluster();
   apply([
     {
       apiVersion: 'v1',
       kind: 'Namespace',
-      metadata: { name: NAMESPACE, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+      metadata: { name: NAMESPACE, labels: { 'pod-security.kubernetes.io/enforce': 'restricted', [OURS]: 'true' } },
     },
     ...(cluster?.volumes === undefined ? [] : CLAIMS.map((claim) => volumeFor(claim, `${cluster?.volumes}/${claim}`))),
   ]);
