@@ -163,6 +163,13 @@ function inspectAssistant(message: JsonObject, index: number): AssistantFact {
   if (refusal) fact.texts.push(refusal);
   const reasoning = asString(message.reasoning_content) ?? asString(message.reasoning);
   if (reasoning) fact.reasoning.push(reasoning);
+  for (const detail of asArray(message.reasoning_details).map(asObject)) {
+    // Some providers read these, so they are the assistant's words like any others.
+    for (const field of ['text', 'summary', 'data']) {
+      const words = asString(detail?.[field]);
+      if (words) fact.reasoning.push(words);
+    }
+  }
   if (message.audio !== undefined && message.audio !== null) fact.opaque.push('audio');
   if (calls !== undefined && calls !== null && !Array.isArray(calls)) {
     throw new DecodeError('wrong_shape', `${path}.tool_calls`, 'must be an array');

@@ -1,0 +1,142 @@
+import { describe, expect, it } from '@jest/globals';
+import { Action, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
+import { addSpan, createCorpus, refusalOf, TRUSTED, untrusted } from '@sallyport/turn';
+import type { ToolCallBlock } from '../chat/message.ts';
+import { callsOf, decide } from './decide.ts';
+import { gateOf, turnOf } from './testing.ts';
+import { hideTools } from './tools.ts';
+import type { Turn } from './turn.ts';
+
+const HANDLE = `h_${'a'.repeat(24)}`;
+const ALLOW = { verdict: Action.ALLOW, enforced: Action.ALLOW, rule: 'r', reason: 'fine', toolClass: 'read' };
+
+function turnWith(names: readonly string[]): Turn {
+  const turn = turnOf({ body: { tools: names.map((name) => ({ type: 'function', function: { name } })) } });
+  for (const name of names) {
+    turn.tools.set(name, {
+      name,
+      runBy: 'client',
+      toolClass: 'egress',
+      ref: { kind: ToolRef_Kind.CLIENT, owner: 'k1', name } as never,
+    });
+  }
+  turn.corpus = createCorpus();
+  return turn;
+}
+const block = (name: string, args: string, more: Partial<ToolCallBlock> = {}): ToolCallBlock => ({
+  type: 'toolCall',
+  id: `id_${name}`,
+  name,
+  arguments: args,
+  ...more,
+});
+async function decided(turn: Turn, blocks: ToolCallBlock[], answers?: unknown[]) {
+  const asked: { calls: { argumentsJson: string; origins: { label: { trusted: boolean } }[] }[] }[] = [];
+  const { gate } = gateOf({
+    clients: {
+      decisions: {
+        decideCalls: async (request: (typeof asked)[number]) => {
+          asked.push(request);
+          return { decisions: answers ?? request.calls.map(() => ALLOW) };
+        },
+      },
+      quarantine: {
+        resolveHandles: async ({ handles }: { handles: string[] }) => ({
+          values: handles
+            .filter((handle) => handle === HANDLE)
+            .map((handle) => ({ handle, valueJson: '"eve@x.example"', from: 'desk__mail', path: '' })),
+        }),
+      },
+    },
+  });
+  return { asked, result: await decide(gate, turn, callsOf(turn, blocks)) };
+}
+
+describe('deciding a batch', () => {
+  it.each([
+    ['a tool that nobody declared', block('other', '{}'), 'no_such_tool'],
+    ['a key twice', block('f', '{"a":1,"a":2}'), 'invalid_arguments'],
+    ['no JSON', block('f', '{"a":'), 'invalid_arguments'],
+    ['no object', block('f', '[1]'), 'invalid_arguments'],
+    ['a number that no double holds', block('f', '{"id":12345678901234567890}'), 'invalid_arguments'],
+    ['half a surrogate pair', block('f', '{"a":"\\ud800"}'), 'invalid_arguments'],
+    ['an unknown handle', block('f', `{"a":"h_${'b'.repeat(24)}"}`), 'handle_refused'],
+    ['a handle for a host', block('f', `{"url":"${HANDLE}"}`), 'handle_refused'],
+  ])('[turn:decide-alone] refuses %s without asking', async (_name, call, code) => {
+    const { asked, result } = await decided(turnWith(['f']), [call]);
+    expect(asked).toEqual([]);
+    expect(refusalOf(result[0]?.decision as never).code).toBe(code);
+  });
+
+  it('[turn:decide-hidden] a hidden tool is one that does not exist', async () => {
+    const turn = turnWith(['f']);
+    turn.hidden = [{ tool: 'f', rule: 'r', reason: '', enforced: true }];
+    expect((await decided(turn, [block('f', '{}')])).result[0]?.decision.enforced).toBe('hide');
+    turn.hidden = [{ tool: 'f', rule: 'r', reason: '', enforced: false }];
+    expect((await decided(turn, [block('f', '{}')])).result[0]?.decision.enforced).toBe('allow');
+  });
+
+  it('[turn:decide-short] what policy does not answer, or answers by no known word, is denied', async () => {
+    const blocks = [block('f', '{}'), block('g', '{}')];
+    const { result } = await decided(turnWith(['f', 'g']), blocks, [{ ...ALLOW, enforced: 99 }]);
+    expect(result.map(({ decision }) => decision.enforced)).toEqual(['deny', 'deny']);
+  });
+
+  it('[turn:decide-in-play] what the model composed carries the label of all that it read', async () => {
+    const turn = turnWith(['f']);
+    turn.label = untrusted('tool:mail/read');
+    const { asked } = await decided(turn, [block('f', '{"text":"made up"}')]);
+    expect(asked[0]?.calls[0]?.origins[0]?.label.trusted).toBe(false);
+  });
+
+  it('[turn:decide-filled] decides on the value behind a handle, and releases that', async () => {
+    const turn = turnWith(['f']);
+    const { asked, result } = await decided(turn, [block('f', `{"text": "${HANDLE}"}`)]);
+    expect(asked[0]?.calls[0]?.argumentsJson).toBe('{"text":"eve@x.example"}');
+    expect(result[0]?.released).toBe('{"text":"eve@x.example"}');
+    expect(result[0]?.filledLabel.integrity).toBe('untrusted');
+  });
+
+  it('[turn:decide-as-written] releases the bytes of the model where nothing was filled in', async () => {
+    const { result } = await decided(turnWith(['f']), [block('f', '{ "b": 1, "a": 2 }')]);
+    expect(result[0]).toMatchObject({ released: '{ "b": 1, "a": 2 }', argumentsJson: '{"a":2,"b":1}' });
+  });
+
+  it('[turn:decide-custom] decides free text as one member', async () => {
+    const { asked, result } = await decided(turnWith(['f']), [block('f', 'select 1', { kind: 'custom' })]);
+    expect(asked[0]?.calls[0]?.argumentsJson).toBe('{"input":"select 1"}');
+    expect(result[0]?.released).toBe('select 1');
+  });
+
+  it('[turn:decide-origin] tells where a value came from', async () => {
+    const turn = turnWith(['f']);
+    addSpan(turn.corpus as never, { text: 'bob@example.com', origin: { kind: 'typed' }, label: TRUSTED });
+    const { result } = await decided(turn, [block('f', '{"to":"bob@example.com"}')]);
+    expect(JSON.parse(result[0]?.inputsJson ?? '{}').origins).toEqual({ '/to': 'typed' });
+  });
+});
+
+describe('hiding tools', () => {
+  const hide = (decisions: unknown[]) => {
+    const turn = turnWith(['f', 'g']);
+    const { gate } = gateOf({
+      clients: { decisions: { decideTools: async () => ({ decisions, policyRevision: '7' }) } },
+    });
+    return { turn, shown: hideTools(gate, turn) };
+  };
+
+  it('[turn:hide] leaves out what policy hides or denies, keeps what it only observes', async () => {
+    const observed = { ...ALLOW, verdict: Action.HIDE, observe: true };
+    const { turn, shown } = hide([{ ...ALLOW, enforced: Action.DENY, verdict: Action.DENY }, observed]);
+    expect((await shown).map((tool) => 'name' in tool && tool.name)).toEqual(['g']);
+    expect(turn.hidden.map(({ tool, enforced }) => [tool, enforced])).toEqual([
+      ['f', true],
+      ['g', false],
+    ]);
+  });
+
+  it('[turn:hide-short] offers nothing where policy answers too little, or nothing known', async () => {
+    await expect(hide([ALLOW]).shown).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await hide([{ ...ALLOW, enforced: 99 }, undefined]).shown).toEqual([]);
+  });
+});
