@@ -142,10 +142,7 @@ describe('audit away', () => {
 describe('policy away', () => {
   it('[fault:policy-killed] tool calls are refused, model calls without tools go on for a while; all is well when it is back', async () => {
     const others = pids('policy');
-    // A key of which policy was never asked: the time that its answer may be used begins now.
-    const made = await httpClient(suite.endpoint, suite.adminKey).send('POST', '/admin/v1/keys', { name: 'guest' });
-    const guest = httpClient(suite.endpoint, made.json<{ secret: string }>().secret);
-    expect((await guest.chat('echo')).status).toBe(200);
+    const guest = await newGuest();
     await suite.kill('policy');
     const killedAt = Date.now();
     expect((await guest.chat('echo')).status).toBe(200);
@@ -172,6 +169,38 @@ describe('policy away', () => {
     await usable();
     expect(callsIn(await sendNote('sender'))).toHaveLength(1);
     expect(pids('policy')).toEqual(others);
+  }, 30_000);
+});
+
+describe('parts that hang', () => {
+  it('[fault:policy-hangs] model calls without tools do not wait for it, tool calls are refused in bounded time', async () => {
+    const guest = await newGuest();
+    await frozen([pidOf('policy')], async () => {
+      const since = Date.now();
+      expect((await guest.chat('echo')).status).toBe(200);
+      expect(Date.now() - since).toBeLessThan(1_000);
+      const call = await sendNote('sender', guest);
+      expect([503, 504]).toContain(call.status);
+      expect(Date.now() - since).toBeLessThan(4_000);
+    });
+    await eventually(
+      () => sendNote('sender', guest),
+      (answer) => callsIn(answer).length === 1,
+    );
+  }, 30_000);
+
+  it('[fault:identity-hangs] who is known is served within the time of one question, who is not gets 503', async () => {
+    const guest = await newGuest();
+    await frozen([pidOf('identity')], async () => {
+      // From a second of silence on, what is cached is not used without asking.
+      await pause(1_200);
+      const since = Date.now();
+      const stranger = httpClient(suite.endpoint, 'sp-nobody-has-ever-seen-this-key-0001').chat('echo');
+      expect((await guest.chat('echo')).status).toBe(200);
+      expect((await stranger).status).toBe(503);
+      expect(Date.now() - since).toBeLessThan(4_000);
+    });
+    await usable();
   }, 30_000);
 });
 
@@ -444,6 +473,15 @@ const sendNote = (model: string, from = client) =>
   from.chat(model, {
     tools: [{ type: 'function', function: { name: 'send_note', parameters: { type: 'object' } } }],
   });
+
+/** A key that was used once: the time for which the answers of policy and identity about it may be used begins now. */
+async function newGuest(): Promise<HttpClient> {
+  const name = `guest-${Math.random().toString(36).slice(2)}`;
+  const made = await httpClient(suite.endpoint, suite.adminKey).send('POST', '/admin/v1/keys', { name });
+  const guest = httpClient(suite.endpoint, made.json<{ secret: string }>().secret);
+  expect((await guest.chat('echo')).status).toBe(200);
+  return guest;
+}
 
 /** Tool calls that an answer gave to the client. */
 function callsIn(answer: HttpAnswer): unknown[] {

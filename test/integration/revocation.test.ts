@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type FakeProvider, startFakeProvider } from '../fakes/provider.ts';
+import { hangs } from '../fakes/tool-answers.ts';
+import { type FakeToolServer, startFakeToolServer } from '../fakes/tool-server.ts';
 import { type HttpAnswer, type HttpClient, httpClient } from '../support/http-client.ts';
 import { eventually, openHouse, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
@@ -9,6 +11,7 @@ const BOUND_MS = 1_500;
 const REPLICAS = ['model-proxy', 'model-proxy-2'];
 
 let provider: FakeProvider;
+let tools: FakeToolServer;
 let suite: TestSuite;
 let admin: HttpClient;
 
@@ -21,21 +24,28 @@ beforeAll(async () => {
   provider = await startFakeProvider();
   // A stream that goes on for longer than any test: 300 pieces, 100 ms apart.
   provider.script('endless', { chunks: Array.from({ length: 300 }, (_, i) => `${i} `), chunkDelayMs: 100 });
-  suite = await suiteWith(openHouse(provider, ['echo', 'endless']), {
-    services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'],
+  tools = await startFakeToolServer({ tools: [{ name: 'wait', run: hangs() }] });
+  const notes = { remote: { url: tools.url }, allowPrivateNetwork: true, defaultClass: 'Read' };
+  const house = openHouse(provider, ['echo', 'endless']);
+  suite = await suiteWith(house, {
+    services: ['audit', 'vault', 'identity', 'operator', 'policy', 'mcp-broker', 'model-proxy', 'console'],
     replicas: { 'model-proxy': 2 },
   });
+  suite.apply('notes', [{ kind: 'ToolServer', name: 'notes', spec: notes }]);
   admin = httpClient(suite.endpoint, suite.adminKey);
 }, 120_000);
 
 afterAll(async () => {
   await suite?.end();
-  await provider?.close();
+  await Promise.all([provider?.close(), tools?.close()]);
 }, 30_000);
 
 /** One client a replica, past the front, so that each replica's own cache is seen. */
 const replicas = (key: string) =>
   REPLICAS.map((name) => httpClient(`http://127.0.0.1:${suite.ports[name]?.http}`, key));
+
+const callTool = (key: string, method: string, params: object = {}) =>
+  httpClient(suite.endpoint, key).send('POST', '/mcp', { jsonrpc: '2.0', id: 1, method, params });
 
 async function createKey(fields: object = {}): Promise<KeyWithSecret> {
   const answer = await admin.send('POST', '/admin/v1/keys', {
@@ -116,6 +126,28 @@ describe('a key that is taken back', () => {
     const upstream = () => Promise.resolve(provider.requests.map(({ aborted }) => aborted));
     await eventually(upstream, (aborted) => aborted.length === 2 && aborted.every(Boolean));
   });
+
+  it('[revocation:mcp] it is refused at /mcp within a second too, and a tool call under way is ended', async () => {
+    const { key, secret } = await createKey();
+    await eventually(
+      async () => (await callTool(secret, 'tools/list')).text,
+      (text) => text.includes('notes__wait'),
+      15_000,
+    );
+    const open = callTool(secret, 'tools/call', { name: 'notes__wait', arguments: {} });
+    await eventually(
+      async () => tools.calls.length,
+      (calls) => calls > 0,
+    );
+    const since = Date.now();
+    await admin.send('POST', `/admin/v1/keys/${key.id}/revoke`, {});
+    expect((await open).status).toBe(401);
+    while ((await callTool(secret, 'tools/list')).status !== 401) {
+      expect(Date.now() - since).toBeLessThanOrEqual(BOUND_MS);
+      await pause(20);
+    }
+    expect(Date.now() - since).toBeLessThanOrEqual(BOUND_MS);
+  }, 30_000);
 
   it('[revocation:resource] a VirtualKey that is removed from the folder is refused within a second of it', async () => {
     let attempt = 0;
