@@ -167,7 +167,8 @@ onCluster('a release on a real cluster', () => {
           expect(load.toolCalls.length).toBeGreaterThan(tools);
         });
         await load.stop();
-        await eventually('every acknowledged record', 30, async () => {
+        // What stood in a spool goes on when a connection that died without a word has been given up.
+        await eventually('every acknowledged record', 90, async () => {
           expect(await missingRecords(endpoint, adminKey, load.acknowledged, 'model_call')).toEqual([]);
           expect(await missingRecords(endpoint, adminKey, load.toolCalls, 'tool_outcome')).toEqual([]);
         });
