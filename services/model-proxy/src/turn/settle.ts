@@ -41,12 +41,12 @@ export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd
   turn.upstreamModel = model;
 
   const durationMs = performance.now() - answer.startedAt;
-  const labels = { provider: provider.name, model: turn.model.publicName };
-  gate.metrics.modelCalls.inc({ ...labels, outcome: end.outcome });
-  gate.metrics.callSeconds.observe(labels, durationMs / 1000);
-  if (answer.firstTokenMs > 0) gate.metrics.firstTokenSeconds.observe(labels, answer.firstTokenMs / 1000);
-  gate.metrics.tokens.inc({ model: labels.model, kind: 'input' }, usage.input);
-  gate.metrics.tokens.inc({ model: labels.model, kind: 'output' }, usage.output);
+  const of = childrenOf(gate, provider.name, turn.model.publicName);
+  of[end.outcome].inc();
+  of.seconds.observe(durationMs / 1000);
+  if (answer.firstTokenMs > 0) of.firstToken.observe(answer.firstTokenMs / 1000);
+  of.input.inc(usage.input);
+  of.output.inc(usage.output);
 
   recordModelCall(gate, turn, {
     step: answer.step,
@@ -65,6 +65,37 @@ export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd
     outcome: end.outcome,
     ...(end.error ? { error: end.error } : {}),
   });
+}
+
+/** Metrics with their labels bound, since finding them by labels is dearer than counting. */
+const children = new WeakMap<Gate['metrics'], Map<string, ReturnType<typeof makeChildren>>>();
+
+function childrenOf(gate: Gate, provider: string, model: string) {
+  let ofGate = children.get(gate.metrics);
+  if (!ofGate) {
+    ofGate = new Map();
+    children.set(gate.metrics, ofGate);
+  }
+  const key = `${provider}\n${model}`;
+  let held = ofGate.get(key);
+  if (!held) {
+    held = makeChildren(gate, provider, model);
+    ofGate.set(key, held);
+  }
+  return held;
+}
+
+function makeChildren(gate: Gate, provider: string, model: string) {
+  const { metrics } = gate;
+  return {
+    ok: metrics.modelCalls.labels({ provider, model, outcome: 'ok' }),
+    error: metrics.modelCalls.labels({ provider, model, outcome: 'error' }),
+    cancelled: metrics.modelCalls.labels({ provider, model, outcome: 'cancelled' }),
+    seconds: metrics.callSeconds.labels({ provider, model }),
+    firstToken: metrics.firstTokenSeconds.labels({ provider, model }),
+    input: metrics.tokens.labels({ model, kind: 'input' }),
+    output: metrics.tokens.labels({ model, kind: 'output' }),
+  };
 }
 
 function estimate(requestBytes: number, outputBytes: number): Usage {

@@ -62,7 +62,7 @@ export async function callProvider(
   const sent = { requestBytes: body.length };
   let streams = false;
   try {
-    scope.limit(totalSeconds * 1000, tooLong());
+    scope.limit(totalSeconds * 1000, tooLong);
     const answer = await gate.upstream.request(provider, {
       method: 'POST',
       path: provider.declaration.paths.chat,
@@ -84,9 +84,9 @@ export async function callProvider(
     }
     if (turn.facts.stream) {
       const firstByteMs = Math.min(firstByteSeconds * 1000, endsAt - performance.now());
-      scope.limit(firstByteMs, new GatewayError('upstream_timeout', 'The provider did not begin to answer in time.'));
+      scope.limit(firstByteMs, tooLate);
       const content = await beginStream(turn, target, answer.body, scope);
-      scope.limit(endsAt - performance.now(), tooLong());
+      scope.limit(endsAt - performance.now(), tooLong);
       streams = true;
       return { content, status: answer.status, ...sent };
     }
@@ -98,6 +98,10 @@ export async function callProvider(
   } finally {
     if (!streams) scope.close();
   }
+}
+
+function tooLate(): GatewayError {
+  return new GatewayError('upstream_timeout', 'The provider did not begin to answer in time.');
 }
 
 function tooLong(): GatewayError {

@@ -6,7 +6,7 @@ export interface CallScope {
   readonly signal: AbortSignal;
   abort(error: GatewayError): void;
   /** Aborts when no one has closed the scope by then; replaces the time set before. */
-  limit(ms: number, error: GatewayError): void;
+  limit(ms: number, error: () => GatewayError): void;
   /** Lets go of the turn and of the timer. */
   close(): void;
 }
@@ -26,7 +26,7 @@ export function callScope(turn: AbortSignal): CallScope {
     abort: (error) => controller.abort(error),
     limit(ms, error) {
       clearTimeout(timer);
-      timer = setTimeout(() => controller.abort(error), Math.max(0, ms));
+      timer = setTimeout(() => controller.abort(error()), Math.max(0, ms));
       timer.unref();
     },
     close() {
