@@ -72,15 +72,21 @@ export const requirements: readonly Requirement[] = [
     'fault:audit-hangs': 'Model calls do not wait for it.',
     'fault:audit-killed': 'Model calls go on; each is recorded once in the end, those answered just before too.',
     'fault:audit-spool': 'Tool calls go on while their intents fit into the spool, and are refused when it is full.',
+    'fault:broker-killed':
+      'A tool call whose broker dies is made once, what became of it is not guessed, and models without tools go on.',
     'fault:client-gone': 'The request upstream is aborted and the call is recorded with its usage (each).',
+    'fault:identity-hangs': 'Who is known is served within the time of one question, who is not gets 503.',
     'fault:identity-vault-killed': 'What is cached serves for ten seconds, then 503 and never 401.',
     'fault:operator-killed': 'The last snapshot serves, also a service that starts from it, without side effects.',
+    'fault:policy-hangs': 'Model calls without tools do not wait for it, tool calls are refused in bounded time.',
     'fault:policy-killed':
       'Tool calls are refused, model calls without tools go on for a while; all is well when it is back.',
     'fault:postgres-connections': 'Every connection cut at once: nothing is lost and nothing has to be restarted.',
     'fault:postgres-hangs': 'Model calls go on, their records come later, and all recover without a restart.',
     'fault:proxy-drain': 'Told to stop it ends open streams in peace and records them.',
     'fault:proxy-killed': 'A client of an open stream sees that it broke; the next replica serves.',
+    'fault:proxy-killed-tool':
+      'The intent of a call that was under way has the outcome unknown, and nothing is done twice.',
     'fault:quarantine-killed': 'A result that must be read in quarantine is withheld, never shown.',
   }),
   ...of('what users of LLM gateways ask for', {
@@ -350,6 +356,7 @@ export const requirements: readonly Requirement[] = [
     'cluster:upgrade': 'A release keeps keys and certificates through an upgrade.',
     'tenancy:enumerated': 'Every route of the admin API and every path of the front has a case here.',
     'tenancy:history': 'Neither tool-call ids nor words of a run of the other lead to it; they are untrusted here.',
+    'tenancy:key-in-tenant': 'The run of another key of the same tenant is foreign too, and no Member reads it.',
     'tenancy:limits': 'What one spends is not spent by the other.',
     'tenancy:mcp': '/mcp lists and calls its own tools only; a session or run of the other is as if absent.',
     'tenancy:models': 'Only its own models are listed, found and called, by names that both have too.',
@@ -402,6 +409,9 @@ export const requirements: readonly Requirement[] = [
     'limits:parallel': 'Forty calls at a limit of ten: ten succeed on one replica.',
     'limits:parallel-replicas': 'The bound is the same on two replicas: shares are granted out of the one counter.',
     'limits:raised': 'A limit raised in YAML holds at once and keeps what was used.',
+    'limits:redis-away':
+      'Without Redis money is refused where no share is left, rates are let through, and it counts again after.',
+    'limits:redis-parallel': 'Forty calls at a limit of ten: ten succeed, whichever replica of policy is asked.',
     'limits:requests': 'Refuses what is beyond, says when to come back and records it.',
     'limits:retry-after': 'Lets the key through again when the time it named is over.',
     'limits:steps': 'Over each is stopped by the steps of its run, and another run goes on.',
@@ -414,6 +424,7 @@ export const requirements: readonly Requirement[] = [
     'revocation:disabled': 'A disabled key is refused within a second and works again once it is enabled.',
     'revocation:expired': 'A key is refused from the instant on at which it expires, cached or not.',
     'revocation:key': 'A revoked key is refused on every replica within a second.',
+    'revocation:mcp': 'A revoked key is refused at /mcp within a second too, and a tool call under way is ended.',
     'revocation:resource': 'A VirtualKey that is removed from the folder is refused within a second of it.',
     'revocation:rotated': 'The old secret of a rotated key is refused within a second, the new one works.',
     'revocation:streams': 'Its open streams end within a second, here and upstream.',

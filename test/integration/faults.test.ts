@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import pg from 'pg';
 import { type FakeProvider, startFakeProvider, type WireRequest } from '../fakes/provider.ts';
 import { says } from '../fakes/tool-answers.ts';
 import { type FakeToolServer, startFakeToolServer } from '../fakes/tool-server.ts';
 import { type HttpAnswer, type HttpClient, httpClient } from '../support/http-client.ts';
+import { asSuperuser, frozen, pidOf, pidsOf, postgresFrozen } from '../support/processes.ts';
 import { admin, eventually, openHouse, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
 /** Text of a page that nobody but the quarantined model may read. */
@@ -83,7 +81,7 @@ afterAll(async () => {
 
 // A test that fails half-way must not take the next ones with it.
 afterEach(async () => {
-  for (const name of SERVICES) if (pids()[name] === undefined) await suite.restart(name);
+  for (const name of SERVICES) if (pidsOf(suite)[name] === undefined) await suite.restart(name);
 }, 30_000);
 
 describe('audit away', () => {
@@ -105,7 +103,7 @@ describe('audit away', () => {
 
   it('[fault:audit-hangs] model calls do not wait for it', async () => {
     const calls: HttpAnswer[] = [];
-    await frozen([pidOf('audit')], async () => {
+    await frozen([pidOf(suite, 'audit')], async () => {
       const since = Date.now();
       for (let i = 0; i < 5; i++) calls.push(await client.chat('echo'));
       expect(Date.now() - since).toBeLessThan(1_000);
@@ -141,7 +139,7 @@ describe('audit away', () => {
 
 describe('policy away', () => {
   it('[fault:policy-killed] tool calls are refused, model calls without tools go on for a while; all is well when it is back', async () => {
-    const others = pids('policy');
+    const others = pidsOf(suite, 'policy');
     const guest = await newGuest();
     await suite.kill('policy');
     const killedAt = Date.now();
@@ -168,14 +166,14 @@ describe('policy away', () => {
     await suite.restart('policy');
     await usable();
     expect(callsIn(await sendNote('sender'))).toHaveLength(1);
-    expect(pids('policy')).toEqual(others);
+    expect(pidsOf(suite, 'policy')).toEqual(others);
   }, 30_000);
 });
 
 describe('parts that hang', () => {
   it('[fault:policy-hangs] model calls without tools do not wait for it, tool calls are refused in bounded time', async () => {
     const guest = await newGuest();
-    await frozen([pidOf('policy')], async () => {
+    await frozen([pidOf(suite, 'policy')], async () => {
       const since = Date.now();
       expect((await guest.chat('echo')).status).toBe(200);
       expect(Date.now() - since).toBeLessThan(1_000);
@@ -191,7 +189,7 @@ describe('parts that hang', () => {
 
   it('[fault:identity-hangs] who is known is served within the time of one question, who is not gets 503', async () => {
     const guest = await newGuest();
-    await frozen([pidOf('identity')], async () => {
+    await frozen([pidOf(suite, 'identity')], async () => {
       // From a second of silence on, what is cached is not used without asking.
       await pause(1_200);
       const since = Date.now();
@@ -401,9 +399,9 @@ describe('quarantine away', () => {
 describe('Postgres away', () => {
   it('[fault:postgres-hangs] model calls go on, their records come later, and all recover without a restart', async () => {
     await usable();
-    const before = pids();
+    const before = pidsOf(suite);
     const calls: HttpAnswer[] = [];
-    await withFrozenPostgres(async () => {
+    await postgresFrozen(suite, async () => {
       for (let i = 0; i < 5; i++) {
         const since = Date.now();
         calls.push(await client.chat('echo'));
@@ -420,13 +418,13 @@ describe('Postgres away', () => {
       expect(records).toHaveLength(1);
     }
     expect(callsIn(await sendNote('sender'))).toHaveLength(1);
-    expect(pids()).toEqual(before);
+    expect(pidsOf(suite)).toEqual(before);
   }, 45_000);
 
   it('[fault:postgres-connections] every connection cut at once: nothing is lost and nothing has to be restarted', async () => {
-    const before = pids();
+    const before = pidsOf(suite);
     const calls = await Promise.all(Array.from({ length: 5 }, () => client.chat('echo')));
-    await asSuperuser((database) =>
+    await asSuperuser(suite, (database) =>
       database.query(`select pg_terminate_backend(pid) from pg_stat_activity where usename like 'sallyport_%'`),
     );
     calls.push(await client.chat('echo'));
@@ -436,7 +434,7 @@ describe('Postgres away', () => {
       () => sendNote('sender'),
       (answer) => callsIn(answer).length === 1,
     );
-    expect(pids()).toEqual(before);
+    expect(pidsOf(suite)).toEqual(before);
   }, 30_000);
 });
 
@@ -558,48 +556,4 @@ async function untilText(
       },
     },
   );
-}
-
-/** Pids of the services by name, all but one. */
-function pids(but = ''): Record<string, number> {
-  const all = JSON.parse(readFileSync(join(suite.data, 'children.json'), 'utf8')) as Record<string, number>;
-  return Object.fromEntries(Object.entries(all).filter(([name]) => name !== but));
-}
-
-function pidOf(service: string): number {
-  const pid = pids()[service];
-  if (pid === undefined) throw new Error(`${service} does not run`);
-  return pid;
-}
-
-/** Stops processes for the time of `work`, as a machine that swaps or a lost network does: they hang, they do not end. */
-async function frozen(processes: readonly number[], work: () => Promise<void>): Promise<void> {
-  try {
-    for (const pid of processes) process.kill(pid, 'SIGSTOP');
-    await work();
-  } finally {
-    for (const pid of processes) process.kill(pid, 'SIGCONT');
-  }
-}
-
-async function asSuperuser<T>(work: (database: pg.Client) => Promise<T>): Promise<T> {
-  const database = new pg.Client({ connectionString: suite.postgres.adminUrl });
-  await database.connect();
-  try {
-    return await work(database);
-  } finally {
-    await database.end();
-  }
-}
-
-async function withFrozenPostgres(work: () => Promise<void>): Promise<void> {
-  const processes = await asSuperuser(async (database) => {
-    const file = await database.query<{ text: string }>(`select pg_read_file('postmaster.pid') as text`);
-    const backends = await database.query<{ pid: number }>(
-      `select pid from pg_stat_activity where usename like 'sallyport_%'`,
-    );
-    return [Number(file.rows[0]?.text.split('\n')[0]), ...backends.rows.map(({ pid }) => pid)];
-  });
-  expect(processes.length).toBeGreaterThan(4);
-  await frozen(processes, work);
 }

@@ -150,7 +150,7 @@ const ADMIN_CASES: Readonly<Record<string, (own: Side, other: Side) => Promise<v
     const uses = async (side: Side, query: string) => {
       const answer = await side.admin.get(`/admin/v1/usage?${query}`);
       expect(answer.status).toBe(200);
-      return answer.json<{ rows: { requests: number; costNanoUsd: number }[] }>().rows;
+      return answer.json<{ rows: { group: { provider?: string }; requests: number }[] }>().rows;
     };
     const { id } = await keyNamed(other, 'agent');
     const theirs = await other.agent.chat('echo');
@@ -158,7 +158,10 @@ const ADMIN_CASES: Readonly<Record<string, (own: Side, other: Side) => Promise<v
     expect((await uses(other, `key=${id}`))[0]?.requests).toBeGreaterThan(0);
     expect((await uses(own, `key=${id}`)).every(({ requests }) => requests === 0)).toBe(true);
     expect(JSON.stringify(await uses(own, 'groupBy=key,user,model'))).not.toContain(id);
-    expect(JSON.stringify(await uses(own, 'groupBy=model,provider'))).not.toContain(`${other.tenant}-only`);
+    // What it asked for in vain may stand there by the name it used; nothing was ever called by that name.
+    const called = (await uses(own, 'groupBy=model,provider')).filter(({ group }) => group.provider !== '');
+    expect(called.length).toBeGreaterThan(0);
+    expect(JSON.stringify(called)).not.toContain(`${other.tenant}-only`);
     // Users, models and providers have the same names in both: what one does must not move the other's sums.
     const before = await uses(own, 'user=dana&model=echo');
     const more = await other.agent.chat('echo');
@@ -317,6 +320,19 @@ describe.each(directions)('what %s can see and use of %s', (ownName, otherName) 
     expect(await recordsOf(other(), theirs.trajectory)).toEqual(before);
     const again = await other().agent.chat('echo', {}, { headers: { 'sallyport-trajectory': theirs.trajectory } });
     expect(again.trajectory).toBe(theirs.trajectory);
+  });
+
+  it('[tenancy:key-in-tenant] the run of another key of the same tenant is foreign too, and no Member reads it', async () => {
+    const theirs = await own().writer.chat('echo');
+    await recordsOf(own(), theirs.trajectory);
+    const claimed = await own().agent.chat('echo', {}, { headers: { 'sallyport-trajectory': theirs.trajectory } });
+    expect(claimed.trajectory).not.toBe(theirs.trajectory);
+    await recordsOf(own(), claimed.trajectory, ({ detail }) => detail?.foreignTrajectory === theirs.trajectory);
+    expect((await own().agent.get(`/admin/v1/trajectories/${theirs.trajectory}`)).status).toBe(404);
+    const listed = await items<{ id: string }>(own().agent, 'trajectories?pageSize=200');
+    expect(listed.map(({ id }) => id)).toContain(claimed.trajectory);
+    expect(listed.map(({ id }) => id)).not.toContain(theirs.trajectory);
+    for (const path of ['keys', 'resources']) expect((await own().agent.get(`/admin/v1/${path}`)).status).toBe(403);
   });
 
   it('[tenancy:history] neither tool-call ids nor words of a run of the other lead to it; they are untrusted here', async () => {
