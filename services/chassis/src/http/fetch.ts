@@ -41,6 +41,7 @@ export interface Outbound extends Component {
   stop(): Promise<void>;
 }
 
+const MAX_CHECKED = 256;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const ORIGIN_BOUND = new Set([
   'authorization',
@@ -53,6 +54,7 @@ const ORIGIN_BOUND = new Set([
 
 /** Makes the outbound client. Every URL passes the guard, and names are resolved by it. */
 export function outbound(options: OutboundOptions): Outbound {
+  const checked = new Map<string, URL>();
   const agent = new Agent({
     connections: options.maxConnections ?? 256,
     pipelining: 1,
@@ -83,7 +85,13 @@ export function outbound(options: OutboundOptions): Outbound {
     name: 'outbound',
     stop: () => agent.close(),
     async request(input, request = {}) {
-      let url = options.guard.check(input);
+      let url = typeof input === 'string' ? checked.get(input) : undefined;
+      if (url === undefined) {
+        url = options.guard.check(input);
+        // What is checked is a property of the text alone; names are resolved and judged anew at each connection.
+        if (checked.size >= MAX_CHECKED) checked.clear();
+        if (typeof input === 'string') checked.set(input, url);
+      }
       let next = request;
       for (let left = request.redirects ?? 0; ; left--) {
         const answer = await once(url, next);

@@ -4,7 +4,7 @@ import { keepAlive } from './sse-keepalive.ts';
 
 /** Writes one event stream (HTML living standard §9.2) to a client. */
 export interface SseWriter {
-  /** Sends status 200 and headers at once, before the first event. */
+  /** Begins with status 200; the headers go out with the first event or comment, in one packet. */
   open(headers?: OutgoingHttpHeaders): void;
   /** One event with only data. Resolves when more may be written; resolves at once when the client is gone. */
   data(data: string | Buffer): Promise<void>;
@@ -48,7 +48,6 @@ export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: 
         'x-accel-buffering': 'no',
         ...headers,
       });
-      res.flushHeaders();
       quiet.start();
     },
     data: (data) => write(typeof data === 'string' ? `${dataLines(data)}\n` : framed(data)),

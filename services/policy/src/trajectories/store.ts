@@ -30,15 +30,7 @@ export function createTrajectoryStore(postgres: Postgres): TrajectoryStore {
         ? Promise.resolve([])
         : postgres.withTenant(tenant, (client) => known(client, tenant, holder, trajectory, digests)),
     remember: (tenant, releases, expiresAtMs) =>
-      postgres.withTenant(tenant, async (client) => {
-        const refused: string[] = [];
-        // In the order of their ids, so that two batches never wait for each other in a circle.
-        const sorted = [...releases].sort((a, b) => (a.trajectory < b.trajectory ? -1 : 1));
-        for (const release of sorted) {
-          if (!(await remember(client, tenant, release, expiresAtMs))) refused.push(release.trajectory);
-        }
-        return refused;
-      }),
+      postgres.withTenant(tenant, (client) => rememberAll(client, tenant, releases, expiresAtMs)),
     steps: (tenant, trajectory) =>
       postgres.withTenant(tenant, async (client) => {
         const { rows } = await client.query(
@@ -113,75 +105,106 @@ async function known(
   return rows.map(digestOf);
 }
 
-async function remember(client: TenantClient, tenant: string, release: Release, expiresAtMs: number): Promise<boolean> {
-  const { trajectory, principalId, user } = release;
-  const expiry = 'to_timestamp($6::float8 / 1000)';
-  const inserted = await client.query(
+async function rememberAll(
+  client: TenantClient,
+  tenant: string,
+  releases: readonly Release[],
+  expiresAtMs: number,
+): Promise<string[]> {
+  // In the order of their ids, so that two batches never wait for each other in a circle.
+  const sorted = [...releases].sort((a, b) => (a.trajectory < b.trajectory ? -1 : 1));
+  const first = new Map<string, Release>();
+  for (const release of sorted) if (!first.has(release.trajectory)) first.set(release.trajectory, release);
+  const rows = [...first.values()].map(({ trajectory, principalId, user, label, steps }) => ({
+    id: trajectory,
+    principal_id: principalId,
+    user_id: user,
+    label: toJson(label),
+    steps,
+  }));
+  const made = await client.query<{ id: string }>(
     `insert into trajectories (tenant, id, principal_id, user_id, label, steps, expires_at)
-     values ($1, $2, $3, $4, $5::jsonb, $7, ${expiry}) on conflict (tenant, id) do nothing`,
-    [tenant, trajectory, principalId, user, toJson(release.label), expiresAtMs, release.steps],
+     select $1, r.id, r.principal_id, r.user_id, r.label::jsonb, r.steps, to_timestamp($3::float8 / 1000)
+       from json_to_recordset($2::json) as r (id text, principal_id text, user_id text, label text, steps bigint)
+      order by r.id on conflict (tenant, id) do nothing returning id`,
+    [tenant, JSON.stringify(rows), expiresAtMs],
   );
-  if (inserted.rowCount === 0) {
-    const { rows } = await client.query(
-      `select ${COLUMNS} from trajectories t where t.tenant = $1 and t.id = $2 for update`,
-      [tenant, trajectory],
-    );
-    const before = rows.map(trajectoryOf)[0];
-    if (before === undefined || before.principalId !== principalId || before.user !== user) return false;
-    await client.query(
-      `update trajectories set label = $3::jsonb, steps = greatest(steps, $4), updated_at = now(),
-              expires_at = to_timestamp($5::float8 / 1000)
-        where tenant = $1 and id = $2`,
-      [tenant, trajectory, toJson(join(before.label, release.label)), release.steps, expiresAtMs],
-    );
+  const fresh = new Set(made.rows.map(({ id }) => id));
+  const kept: Release[] = [];
+  const refused: string[] = [];
+  for (const release of sorted) {
+    const isNew = fresh.has(release.trajectory) && first.get(release.trajectory) === release;
+    if (isNew || (await renew(client, tenant, release, expiresAtMs))) kept.push(release);
+    else refused.push(release.trajectory);
   }
-  await insertDigests(client, tenant, release);
-  await insertMarks(client, tenant, release);
+  await insertDigests(client, tenant, kept);
+  await insertMarks(client, tenant, kept);
+  return refused;
+}
+
+/** Joins a release into a run that is known already; false where the run is somebody else's. */
+async function renew(client: TenantClient, tenant: string, release: Release, expiresAtMs: number): Promise<boolean> {
+  const { trajectory, principalId, user } = release;
+  const { rows } = await client.query(
+    `select ${COLUMNS} from trajectories t where t.tenant = $1 and t.id = $2 for update`,
+    [tenant, trajectory],
+  );
+  const before = rows.map(trajectoryOf)[0];
+  if (before === undefined || before.principalId !== principalId || before.user !== user) return false;
+  await client.query(
+    `update trajectories set label = $3::jsonb, steps = greatest(steps, $4), updated_at = now(),
+            expires_at = to_timestamp($5::float8 / 1000)
+      where tenant = $1 and id = $2`,
+    [tenant, trajectory, toJson(join(before.label, release.label)), release.steps, expiresAtMs],
+  );
   return true;
 }
 
-async function insertDigests(client: TenantClient, tenant: string, release: Release): Promise<void> {
-  // One row a digest: an insert may not touch the same row twice. The last one is as good as the first, but untrusted wins.
-  const byDigest = new Map<string, ReleasedDigest>();
-  for (const one of release.digests) {
-    const before = byDigest.get(one.digest);
-    byDigest.set(one.digest, before === undefined ? one : { ...one, label: join(before.label, one.label) });
+async function insertDigests(client: TenantClient, tenant: string, releases: readonly Release[]): Promise<void> {
+  // One row a digest and run: an insert may not touch the same row twice. Untrusted wins.
+  const byKey = new Map<string, { release: Release; one: ReleasedDigest }>();
+  for (const release of releases) {
+    for (const one of release.digests) {
+      const key = `${one.digest} ${release.trajectory}`;
+      const before = byKey.get(key)?.one;
+      byKey.set(key, { release, one: before === undefined ? one : { ...one, label: join(before.label, one.label) } });
+    }
   }
-  const digests = [...byDigest.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
-  if (digests.length === 0) return;
+  if (byKey.size === 0) return;
+  const rows = [...byKey]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { release, one }]) => ({
+      digest: one.digest,
+      trajectory: release.trajectory,
+      principal_id: release.principalId,
+      user_id: release.user,
+      kind: one.kind,
+      tool: one.tool,
+      label: toJson(one.label),
+    }));
   await client.query(
     `insert into released_digests (tenant, digest, trajectory, principal_id, user_id, kind, tool, label)
-     select $1, d.digest, $2, $3, $4, d.kind, d.tool, d.label::jsonb
-       from unnest($5::text[], $6::text[], $7::text[], $8::text[]) as d (digest, kind, tool, label)
+     select $1, d.digest, d.trajectory, d.principal_id, d.user_id, d.kind, d.tool, d.label::jsonb
+       from json_to_recordset($2::json) as d
+         (digest text, trajectory text, principal_id text, user_id text, kind text, tool text, label text)
      on conflict (tenant, digest, trajectory) do update set label = excluded.label
       where released_digests.label ->> 'integrity' = 'trusted'`,
-    [
-      tenant,
-      release.trajectory,
-      release.principalId,
-      release.user,
-      digests.map((one) => one.digest),
-      digests.map((one) => one.kind),
-      digests.map((one) => one.tool),
-      digests.map((one) => toJson(one.label)),
-    ],
+    [tenant, JSON.stringify(rows)],
   );
 }
 
-async function insertMarks(client: TenantClient, tenant: string, release: Release): Promise<void> {
-  const calls = [...new Set(release.callIds)].sort();
-  const messages = release.assistantDigest === '' ? [] : [release.assistantDigest];
-  if (calls.length + messages.length === 0) return;
+async function insertMarks(client: TenantClient, tenant: string, releases: readonly Release[]): Promise<void> {
+  const rows = releases.flatMap(({ trajectory, callIds, assistantDigest }) => [
+    ...[...new Set(callIds)].sort().map((mark) => ({ kind: 'call', mark, trajectory })),
+    ...(assistantDigest === '' ? [] : [{ kind: 'message', mark: assistantDigest, trajectory }]),
+  ]);
+  if (rows.length === 0) return;
   await client.query(
     `insert into released_marks (tenant, kind, mark, trajectory)
-     select $1, m.kind, m.mark, $2 from unnest($3::text[], $4::text[]) as m (kind, mark)
+     select $1, m.kind, m.mark, m.trajectory
+       from json_to_recordset($2::json) as m (kind text, mark text, trajectory text)
      on conflict do nothing`,
-    [
-      tenant,
-      release.trajectory,
-      [...calls.map(() => 'call'), ...messages.map(() => 'message')],
-      [...calls, ...messages],
-    ],
+    [tenant, JSON.stringify(rows)],
   );
 }
 
