@@ -152,7 +152,7 @@ export function gateOf(ports: { [part in keyof Gate]?: unknown } = {}, touched: 
   const records: RecordInit[] = [];
   const reserved: Kept['reserved'] = [];
   const remembered: unknown[] = [];
-  const nothing = { inc() {}, observe() {} };
+  const nothing = { inc() {}, observe() {}, labels: () => nothing };
   const metrics = new Proxy({}, { get: () => nothing });
   const gate = {
     config: configSchema.parse({
