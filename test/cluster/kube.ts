@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 /** What run.sh hands over; undefined when there is no cluster, and then every test is skipped. */
 export const cluster = readEnvironment();
@@ -47,6 +48,12 @@ export function run(command: string, args: readonly string[], input?: string): s
 
 /** Runs kubectl. */
 export const kubectl = (...args: string[]): string => run('kubectl', args);
+
+const execute = promisify(execFile);
+
+/** The same beside what else this process does: a load must not stand still while kubectl waits. */
+export const kubectlBeside = async (...args: string[]): Promise<string> =>
+  (await execute('kubectl', args, { timeout: 240_000 })).stdout;
 
 /** Creates or updates objects. */
 export const apply = (objects: readonly object[]): string =>

@@ -9,6 +9,7 @@ import {
   diagnosis,
   eventually,
   kubectl,
+  kubectlBeside,
   NAMESPACE,
   names,
   RELEASE,
@@ -154,13 +155,22 @@ onCluster('a release on a real cluster', () => {
         const load = startLoad(endpoint, key);
         await eventually('load', 30, () => expect(load.acknowledged.length).toBeGreaterThan(5));
         const selector = `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component=${service}`;
-        const [killed] = names('-n', NAMESPACE, 'pods', '-l', selector);
-        const uid = () =>
-          kubectl('-n', NAMESPACE, 'get', 'pods', '-l', selector, '-o', 'jsonpath={.items[*].metadata.uid}');
-        const old = uid();
-        kubectl('-n', NAMESPACE, 'delete', killed ?? '', '--grace-period=0', '--force', '--wait=false');
-        await eventually('another pod', 30, () => expect([old, '']).not.toContain(uid()));
-        kubectl('-n', NAMESPACE, 'wait', '--for=condition=Ready', 'pod', '-l', selector, '--timeout=90s');
+        const uids = () =>
+          kubectlBeside('-n', NAMESPACE, 'get', 'pods', '-l', selector, '-o', 'jsonpath={.items[*].metadata.uid}');
+        const old = await uids();
+        await kubectlBeside(
+          '-n',
+          NAMESPACE,
+          'delete',
+          'pod',
+          '-l',
+          selector,
+          '--grace-period=0',
+          '--force',
+          '--wait=false',
+        );
+        await eventually('another pod', 30, async () => expect([old, '']).not.toContain(await uids()));
+        await kubectlBeside('-n', NAMESPACE, 'wait', '--for=condition=Ready', 'pod', '-l', selector, '--timeout=90s');
         const [calls, tools] = [load.acknowledged.length, load.toolCalls.length];
         await eventually('calls after it', 45, () => {
           expect(load.acknowledged.length).toBeGreaterThan(calls + 3);
