@@ -85,6 +85,12 @@ describe('what a request carries', () => {
       body: { tools: undefined },
     });
     expect([turn.newTrajectory, turn.label.integrity]).toEqual([true, 'untrusted']);
+    const named = await labelled([{ role: 'user', content: 'x' }], undefined, {
+      fails,
+      body: { tools: undefined },
+      headers: { 'sallyport-trajectory': RUN },
+    });
+    expect([named.turn.trajectory === RUN, named.turn.label.integrity]).toEqual([false, 'untrusted']);
     const wrong = new GatewayError('invalid_request', 'too long');
     await expect(labelled([{ role: 'assistant', content: 'x' }], undefined, { fails: wrong })).rejects.toBe(wrong);
   });
