@@ -48,8 +48,8 @@ export function rpcChannel(options: RpcChannelOptions): RpcChannel {
     'grpc.service_config_disable_resolution': 1,
     // Retries are made here (see `retrying`), where the method's idempotency is known.
     'grpc.enable_retries': 0,
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_timeout_ms': 3_000,
     'grpc.keepalive_permit_without_calls': 1,
     'grpc.initial_reconnect_backoff_ms': 250,
     // The default of 120 s would keep a replica cut off long after its peer is back.

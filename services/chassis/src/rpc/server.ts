@@ -46,8 +46,8 @@ const SERVER_OPTIONS = {
   // Connections end after five minutes: grpc-js clients resolve names anew only then, and new certificates get used.
   'grpc.max_connection_age_ms': 300_000,
   'grpc.max_connection_age_grace_ms': 30_000,
-  'grpc.keepalive_time_ms': 30_000,
-  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 3_000,
   'grpc.max_concurrent_streams': 10_000,
   'grpc.max_receive_message_length': MESSAGE_BYTES,
   'grpc.max_send_message_length': MESSAGE_BYTES,
