@@ -125,7 +125,7 @@ describe('hiding tools', () => {
     return { turn, shown: hideTools(gate, turn) };
   };
 
-  it('[turn:hide] leaves out what policy hides or denies, keeps what it only observes', async () => {
+  it('[turn:hidden-tools] leaves out what policy hides or denies, keeps what it only observes', async () => {
     const observed = { ...ALLOW, verdict: Action.HIDE, observe: true };
     const { turn, shown } = hide([{ ...ALLOW, enforced: Action.DENY, verdict: Action.DENY }, observed]);
     expect((await shown).map((tool) => 'name' in tool && tool.name)).toEqual(['g']);

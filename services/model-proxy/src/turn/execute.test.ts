@@ -107,7 +107,7 @@ describe('the gateway-owned loop', () => {
     ['conflict', 'tool_changed'],
     ['not_found', 'no_such_tool'],
     ['unavailable', 'tool_failed'],
-  ] as const)("[turn:drift] the broker's %s is %s to the model", async (code, told) => {
+  ] as const)("[turn:drift-told] the broker's %s is %s to the model", async (code, told) => {
     const { texts } = await run(['look'], { execute: () => Promise.reject(new GatewayError(code, 'CANARY')) });
     expect(texts).toEqual([expect.stringContaining(`[${told}]`)]);
     expect(texts.join()).not.toContain('CANARY');

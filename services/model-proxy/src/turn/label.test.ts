@@ -215,7 +215,7 @@ describe('what is remembered', () => {
     expect(released.label?.trusted).toBe(true);
   });
 
-  it('[turn:latch] makes taint durable before a model reads it, and fails where tools are at stake', async () => {
+  it('[turn:taint-durable] makes taint durable before a model reads it, and fails where tools are at stake', async () => {
     const kept = gateOf();
     const turn = turnOf({ body: { tools } });
     await latch(kept.gate, turn);
