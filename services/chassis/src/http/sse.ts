@@ -4,8 +4,11 @@ import { keepAlive } from './sse-keepalive.ts';
 
 /** Writes one event stream (HTML living standard §9.2) to a client. */
 export interface SseWriter {
-  /** Begins with status 200; the headers go out with the first event or comment, in one packet. */
-  open(headers?: OutgoingHttpHeaders): void;
+  /**
+   * Begins with status 200 and sends the headers at once; with `flush: false` they go out with the first event, in one
+   * packet, for callers that have it at hand.
+   */
+  open(headers?: OutgoingHttpHeaders, options?: { readonly flush?: boolean }): void;
   /** One event with only data. Resolves when more may be written; resolves at once when the client is gone. */
   data(data: string | Buffer): Promise<void>;
   event(name: string, data: string | Buffer): Promise<void>;
@@ -40,7 +43,7 @@ export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: 
   };
   return {
     closed: gone.signal,
-    open(headers = {}) {
+    open(headers = {}, { flush = true } = {}) {
       res.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-cache, no-transform',
@@ -48,6 +51,7 @@ export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: 
         'x-accel-buffering': 'no',
         ...headers,
       });
+      if (flush) res.flushHeaders();
       quiet.start();
     },
     data: (data) => write(typeof data === 'string' ? `${dataLines(data)}\n` : framed(data)),

@@ -272,7 +272,7 @@ describe('a call and its run', () => {
     });
     const stranger = await older();
     const refused = (await stranger.callTool({ name: 'mail__echo', arguments: { text: id } })) as Result;
-    expect(refused.content[0]?.text).toContain('builtin/handle');
+    expect(refused.content[0]?.text).toContain('handle_refused');
   });
 
   it('[mcp:known-to-model-plane] remembers a result under the digest that the model plane looks up', async () => {

@@ -30,7 +30,8 @@ export function clientAnswer(res: Response): ClientAnswer {
   const open = (): SseWriter => {
     if (!stream) {
       stream = sseWriter(res, { keepAliveMs: KEEP_ALIVE_MS });
-      stream.open();
+      // The first frame is at hand: one packet for both.
+      stream.open({}, { flush: false });
     }
     return stream;
   };
