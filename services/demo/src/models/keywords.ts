@@ -82,9 +82,14 @@ export function words(name: string): string[] {
     .filter((word) => word !== '' && !FILLER.has(word));
 }
 
+// `constructor` is a word too, and one that every object answers to.
+function signsOf(word: string): readonly string[] | undefined {
+  return Object.hasOwn(SIGNS, word) ? SIGNS[word] : undefined;
+}
+
 /** Counts how much of `text` speaks for a member or field called `name`. */
 export function score(name: string, text: string): number {
   const lower = text.toLowerCase();
-  const signs = words(name).flatMap((word) => [word, ...(SIGNS[word] ?? SIGNS[word.replace(/s$/, '')] ?? [])]);
+  const signs = words(name).flatMap((word) => [word, ...(signsOf(word) ?? signsOf(word.replace(/s$/, '')) ?? [])]);
   return [...new Set(signs)].reduce((sum, sign) => sum + lower.split(sign).length - 1, 0);
 }
