@@ -107,7 +107,7 @@ describe('the tree', () => {
       ['proxy', 'golang'],
       ['pypi', 'org'],
     ].map((parts) => parts.join('.'));
-    const paths = ['/work/', '/farm/'].map((one) => `"${one}`);
+    const paths = ['work', 'farm'].map((one) => `"/${one}/`);
     const text = trackedFiles().filter(
       (file) =>
         /\.(ts|cjs|mjs|js|json|ya?ml|md|sh|proto|sql|tpl)$|Dockerfile|Makefile|^\.ci\//.test(file) &&
