@@ -41,10 +41,10 @@ architecture: setup ## import directions, file sizes, names, requirements
 	@$(JEST) --selectProjects architecture
 
 integration: setup ## the suite as real processes with real Postgres and Redis
-	@$(JEST) --selectProjects integration --runInBand
+	@$(JEST) --selectProjects integration --runInBand $(FILES)
 
 resources: setup ## CRDs and controllers against a real API server
-	@CLUSTER=$(CLUSTER) $(JEST) --selectProjects resources --runInBand
+	@CLUSTER=$(CLUSTER) $(JEST) --selectProjects resources --runInBand $(FILES)
 
 chart: setup ## render and check the Helm chart
 	@CLUSTER=$(CLUSTER) $(JEST) --selectProjects chart --runInBand

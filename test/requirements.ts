@@ -302,6 +302,7 @@ export const requirements: readonly Requirement[] = [
     'audit:insert-only': "The service's role cannot change or delete records.",
     'audit:tenants': 'One tenant sees nothing of another.',
     'audit:unknown-outcome': 'An intent without an outcome shows unknown after a bound.',
+    'audit:one-view': 'The totals of a run are those of the records shown with it.',
     'audit:usage-exact': 'Usage adds up to the nano-dollar by any group.',
     'audit:callers': 'Only named services may write or ask.',
     'lint:name-taken': 'A public name held by another Model is a fault.',

@@ -64,6 +64,21 @@ describe('audit on Postgres', () => {
     expect((await get(again.trajectory)).records).toHaveLength(1);
   });
 
+  it('[audit:one-view] totals of a run are those of the records shown with it, while more come in', async () => {
+    const trajectory = uuidv7();
+    await commit(record({ trajectory, costNanoUsd: 1 }));
+    let writing = true;
+    const writer = (async () => {
+      for (let step = 2; writing; step++) await commit(record({ trajectory, step, costNanoUsd: 1 }));
+    })();
+    for (let look = 0; look < 40; look++) {
+      const run = await get(trajectory);
+      expect(run.trajectory?.costNanoUsd).toBe(run.records.length);
+    }
+    writing = false;
+    await writer;
+  });
+
   it('acknowledges the batches of a stream in order, once committed', async () => {
     const trajectory = uuidv7();
     const stream = records.append({ timeoutMs });

@@ -66,14 +66,13 @@ export function queryService(options: QueryOptions): ServiceImpl<typeof QuerySer
     },
     async getTrajectory({ tenant, id, principalId }) {
       demandTenant(tenant);
-      const run = id === '' ? undefined : await store.run(tenant, id);
-      if (run === undefined || (principalId !== '' && run.principalId !== principalId)) {
+      const run = id === '' ? undefined : await store.run(tenant, id, MAX_RECORDS);
+      if (run === undefined || (principalId !== '' && run.totals.principalId !== principalId)) {
         throw new GatewayError('not_found', 'There is no such trajectory.');
       }
-      const stored = await store.recordsOf(tenant, id, MAX_RECORDS);
-      const records = stored.map((record) => opened(record, seal));
+      const records = run.records.map((record) => opened(record, seal));
       return {
-        trajectory: trajectoryOf(tenant, run),
+        trajectory: trajectoryOf(tenant, run.totals),
         records: withUnknownOutcomes(records, now() - unknownAfterMs),
       };
     },

@@ -1,4 +1,4 @@
-import type { Postgres } from '@sallyport/chassis/postgres';
+import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
 import type { Row } from './row.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
@@ -31,6 +31,12 @@ export interface RunTotals {
   readonly untrusted: boolean;
 }
 
+/** A run with its records. */
+export interface Run {
+  readonly totals: RunTotals;
+  readonly records: readonly StoredRecord[];
+}
+
 /** Which runs are listed; empty texts select all. */
 export interface RunSelection {
   readonly tenant: string;
@@ -46,9 +52,8 @@ export interface RecordStore {
   insert(rows: readonly Row[]): Promise<void>;
   /** Runs, newest first. */
   runs(selection: RunSelection): Promise<RunTotals[]>;
-  run(tenant: string, id: string): Promise<RunTotals | undefined>;
-  /** Records of a run in order, at most `limit`. */
-  recordsOf(tenant: string, trajectory: string, limit: number): Promise<StoredRecord[]>;
+  /** A run and its records in order, at most `limit`: of one moment, so that the totals are those of the records. */
+  run(tenant: string, id: string, limit: number): Promise<Run | undefined>;
 }
 
 // Kinds by number in proto: 1 model call, 2 intent, 3 outcome, 4 refusal, 5 quarantine, 7 refused before any step.
@@ -117,34 +122,39 @@ export function createRecordStore(postgres: Postgres): RecordStore {
         );
         return rows.map(totalsOf);
       }),
-    run: (tenant, id) =>
-      postgres.withTenant(tenant, async (client) => {
-        const { rows } = await client.query(
-          `select ${TOTALS} from records r
-             cross join (select max(started_at) as last from records where tenant = $1 and trajectory = $2) l
-            where r.tenant = $1 and r.trajectory = $2 group by r.trajectory, l.last`,
-          [tenant, id],
-        );
-        return rows[0] === undefined ? undefined : totalsOf(rows[0]);
-      }),
-    recordsOf: (tenant, trajectory, limit) =>
-      postgres.withTenant(tenant, async (client) => {
-        // Steps of one run may come from two services, whose clocks differ a little: within a turn the step decides.
-        const { rows } = await client.query(
-          `select tenant, id, body, sealed_inputs from (
-             select r.*, min(r.started_at) over (partition by r.turn) as turn_at from records r
-              where r.tenant = $1 and r.trajectory = $2) r
-            order by turn_at, turn, step, kind = 3, started_at, id limit $3`,
-          [tenant, trajectory, limit],
-        );
-        return rows.map((row) => ({
-          tenant: row.tenant as string,
-          id: row.id as string,
-          body: row.body as Uint8Array,
-          sealedInputs: (row.sealed_inputs as Uint8Array | null) ?? undefined,
-        }));
-      }),
+    run: (tenant, id, limit) =>
+      postgres.withTenant(
+        tenant,
+        async (client) => {
+          const { rows } = await client.query(
+            `select ${TOTALS} from records r
+               cross join (select max(started_at) as last from records where tenant = $1 and trajectory = $2) l
+              where r.tenant = $1 and r.trajectory = $2 group by r.trajectory, l.last`,
+            [tenant, id],
+          );
+          if (rows[0] === undefined) return undefined;
+          return { totals: totalsOf(rows[0]), records: await recordsOf(client, tenant, id, limit) };
+        },
+        { snapshot: true },
+      ),
   };
+}
+
+async function recordsOf(client: TenantClient, tenant: string, trajectory: string, limit: number) {
+  // Steps of one run may come from two services, whose clocks differ a little: within a turn the step decides.
+  const { rows } = await client.query(
+    `select tenant, id, body, sealed_inputs from (
+       select r.*, min(r.started_at) over (partition by r.turn) as turn_at from records r
+        where r.tenant = $1 and r.trajectory = $2) r
+      order by turn_at, turn, step, kind = 3, started_at, id limit $3`,
+    [tenant, trajectory, limit],
+  );
+  return rows.map((row) => ({
+    tenant: row.tenant as string,
+    id: row.id as string,
+    body: row.body as Uint8Array,
+    sealedInputs: (row.sealed_inputs as Uint8Array | null) ?? undefined,
+  }));
 }
 
 function totalsOf(row: Record<string, unknown>): RunTotals {

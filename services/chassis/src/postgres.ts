@@ -18,6 +18,13 @@ export interface TenantClient {
   ): Promise<{ readonly rows: R[]; readonly rowCount: number | null }>;
 }
 
+/** How a transaction is run. */
+export interface TransactionOptions {
+  readonly timeoutMs?: number;
+  /** One view of the data for all of its queries, and no writing: what several queries tell then belongs together. */
+  readonly snapshot?: boolean;
+}
+
 /** The database of one service. */
 export interface Postgres extends Component {
   /**
@@ -29,7 +36,7 @@ export interface Postgres extends Component {
   withTenant<T>(
     tenant: string,
     work: (client: TenantClient) => Promise<T>,
-    options?: { readonly timeoutMs?: number },
+    options?: TransactionOptions,
   ): Promise<T>;
   /** Whether the database answers; for readiness. */
   healthy(): Promise<true | string>;
@@ -95,7 +102,8 @@ export function postgres(
           ? ''
           : `; SET LOCAL statement_timeout = ${Math.max(1, Math.ceil(limits.timeoutMs))}`;
       // One round trip: SET takes no parameters, hence the literal.
-      await client.query(`BEGIN; SET LOCAL sallyport.tenant = ${client.escapeLiteral(tenant)}${timeout}`);
+      const begin = limits.snapshot === true ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN';
+      await client.query(`${begin}; SET LOCAL sallyport.tenant = ${client.escapeLiteral(tenant)}${timeout}`);
       const query_timeout = (limits.timeoutMs ?? config.statementTimeout) + SERVER_LEAD_MS;
       const result = await work({
         // The types of pg leave `query_timeout` out, which it reads from each query (lib/client.js).
