@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { requirements } from '../requirements.ts';
+import { areas, requirements } from '../requirements.ts';
 import { root, trackedFiles } from './tree.ts';
 
 const CITED = /\[([a-z][a-z0-9-]*:[a-z0-9][a-z0-9-]*)\]/g;
@@ -21,6 +21,17 @@ describe('requirements', () => {
   it('[house:requirements] are all that tests cite', () => {
     const known = new Set(requirements.map(({ id }) => id));
     expect([...cited].filter(([id]) => !known.has(id))).toEqual([]);
+  });
+
+  it('[house:requirements] stand in the file of their area, and each file in the list', () => {
+    const files = readdirSync(join(root, 'test/requirements')).filter((file) => file !== 'requirement.ts');
+    expect(files.sort()).toEqual(
+      Object.keys(areas)
+        .map((area) => `${area}.ts`)
+        .sort(),
+    );
+    for (const [area, ids] of Object.entries(areas))
+      expect(ids.filter(({ id }) => !id.startsWith(`${area}:`))).toEqual([]);
   });
 
   it('[house:requirements] have one id each, a sentence and a source', () => {

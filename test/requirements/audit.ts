@@ -1,0 +1,20 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `audit:`. */
+export const audit: readonly Requirement[] = [
+  ...of('DESIGN §2, §3, §7, §8', {
+    'audit:group-commit': 'What comes while a commit is under way is written in the next one.',
+    'audit:poison-record': 'A record that the database refuses takes no others with it.',
+    'audit:bounded': 'Too many waiting records are refused as unavailable.',
+    'audit:idempotent': 'A record is kept once, however often it is sent.',
+    'audit:acknowledged-survives': 'What was acknowledged survives a kill.',
+    'audit:inputs-sealed': 'Decision inputs are sealed per tenant.',
+    'audit:secrets-redacted': 'Credentials are taken out before storage.',
+    'audit:insert-only': "The service's role cannot change or delete records.",
+    'audit:tenants': 'One tenant sees nothing of another.',
+    'audit:unknown-outcome': 'An intent without an outcome shows unknown after a bound.',
+    'audit:one-view': 'The totals of a run are those of the records shown with it.',
+    'audit:usage-exact': 'Usage adds up to the nano-dollar by any group.',
+    'audit:callers': 'Only named services may write or ask.',
+  }),
+];

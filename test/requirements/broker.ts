@@ -1,0 +1,11 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `broker:`. */
+export const broker: readonly Requirement[] = [
+  ...of('DESIGN §4, §5, §7, §8; MCP 2025-03-26 to 2026-07-28', {
+    'broker:lying-server': 'Garbage, 500, cut and hang end in a clean error, and the next call works.',
+    'broker:session-per-principal': 'Upstream sessions are never shared between principals.',
+    'broker:result-bound': 'Too large answers are cut.',
+    'broker:ssrf': 'Tool servers lead to no private address unless allowed.',
+  }),
+];

@@ -1,0 +1,14 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `chassis:`. */
+export const chassis: readonly Requirement[] = [
+  ...of('DESIGN §3, §7, §8', {
+    'chassis:ssrf': 'Private, link-local, metadata and translated addresses are refused.',
+    'chassis:ssrf-redirect': 'Every redirect is checked again.',
+    'chassis:dns-pinned': 'The address that was checked is the one connected to.',
+    'chassis:log-redaction': 'No credential reaches a log line.',
+    'chassis:spool-cut': 'A crash in mid-record loses nothing that was acknowledged as written.',
+    'chassis:spool-bound': 'A full spool refuses.',
+    'chassis:seal-purpose': 'Sealed bytes open only with their key and purpose.',
+  }),
+];

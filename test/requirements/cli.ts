@@ -1,0 +1,8 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `cli:`. */
+export const cli: readonly Requirement[] = [
+  ...of('DESIGN §10; issue 3, done when', {
+    'cli:story': 'The CLI tells the story of a run, shows status and lints.',
+  }),
+];

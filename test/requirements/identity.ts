@@ -1,0 +1,21 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `identity:`. */
+export const identity: readonly Requirement[] = [
+  ...of('DESIGN §2, §3, §7, §8; issue 3', {
+    'identity:principal': "A key's principal carries everything that the key says.",
+    'identity:uniform-refusal': 'Unknown, revoked, disabled and expired secrets are refused by one and the same error.',
+    'identity:store-down-is-not-401': 'A failing store is never a refusal.',
+    'identity:pepper-rotation': 'Secrets move to the newest pepper in use, after which the old one can go.',
+    'identity:tenant-keys': 'No key of one tenant is visible or changeable in another.',
+    'identity:cr-owned-409': 'What a resource owns, the admin API refuses to change.',
+    'identity:rotation-grace': 'A replaced secret works for its grace and no longer.',
+    'identity:idempotent-create': 'A repeated creation gives the same key and secret.',
+    'identity:upsert-idempotent': 'An upsert repeated changes nothing and shows a generated secret once.',
+    'identity:revocation-1s': 'Every replica tells of a revocation within a second.',
+    'identity:sequence': 'Notices have one order without gaps on every replica.',
+    'identity:hashed': 'No secret stands in the database or a log.',
+    'identity:callers': 'Only callers whose edge it is are answered.',
+    'identity:chosen-secret-once': 'No two keys have the same chosen secret.',
+  }),
+];

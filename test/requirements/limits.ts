@@ -1,0 +1,25 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `limits:`. */
+export const limits: readonly Requirement[] = [
+  ...of('issue 3; DESIGN §2, §7', {
+    'limits:concurrency': 'Lets as many at once as it says, on two replicas together, and again when they are done.',
+    'limits:money': 'Over each is stopped by the money of its run.',
+    'limits:money-gateway': 'Ends within one request when the money of the run is spent.',
+    'limits:money-per-key': 'Counts what calls really cost.',
+    'limits:parallel': 'Forty calls at a limit of ten: ten succeed on one replica.',
+    'limits:parallel-replicas': 'The bound is the same on two replicas: shares are granted out of the one counter.',
+    'limits:raised': 'A limit raised in YAML holds at once and keeps what was used.',
+    'limits:redis-away':
+      'Without Redis money is refused where no share is left, rates are let through, and it counts again after.',
+    'limits:redis-parallel': 'Forty calls at a limit of ten: ten succeed, whichever replica of policy is asked.',
+    'limits:requests': 'Refuses what is beyond, says when to come back and records it.',
+    'limits:retry-after': 'Lets the key through again when the time it named is over.',
+    'limits:steps': 'Over each is stopped by the steps of its run, and another run goes on.',
+    'limits:steps-gateway': 'Ends within one request when the steps of the run are used up.',
+    'limits:tokens': 'Counts the tokens that were really used.',
+  }),
+  ...of('DESIGN §4, §5, §7, §8: the turn, part by part', {
+    'limits:unpriced': 'A model of unknown price is refused where money is limited.',
+  }),
+];

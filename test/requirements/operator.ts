@@ -1,0 +1,15 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `operator:`. */
+export const operator: readonly Requirement[] = [
+  ...of('DESIGN §3, §6, §7, §8; Kubernetes API conventions', {
+    'operator:tool-policy-cel': 'A rule whose CEL cannot work is refused with path and reason.',
+    'operator:tool-policy-shadowed': 'A rule that never comes up is refused.',
+    'operator:origin-changed': 'A changed URL voids its credential until an annotation grants it.',
+    'operator:last-good': 'A bad revision leaves the last good in force; a first bad one is absent.',
+    'operator:name-taken': 'The oldest Model holds a public name.',
+    'operator:folder-half-written': 'A file that is not YAML keeps what it said before.',
+    'operator:snapshot-coalesced': 'A slow watcher gets one delta to the newest state.',
+    'operator:leader-hand-over': 'A leader ends its work before giving its Lease back.',
+  }),
+];

@@ -1,0 +1,17 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `vault:`. */
+export const vault: readonly Requirement[] = [
+  ...of('DESIGN §2, §3, §7, §8; issue 3', {
+    'vault:sealed': 'Values are kept only sealed and never logged.',
+    'vault:sealed-in-place': 'A row altered or moved to another place does not open.',
+    'vault:master-rotation': 'A new master key takes over without sealing values anew.',
+    'vault:own-kind': 'Each caller leases its own kind only.',
+    'vault:tenant': 'Nothing of one tenant is leased to or visible in another.',
+    'vault:origin': 'A credential is leased for the bound origin only.',
+    'vault:rebind': 'A changed origin voids the credential until it is granted anew.',
+    'vault:access-counted': 'Leases are counted by grant.',
+    'vault:invalidation-1s': 'Every replica tells of a dropped lease within a second.',
+    'vault:callers': 'Only operator puts values in, only the two proxies take them out.',
+  }),
+];
