@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sallyport/policy/v1/policy.proto.
  */
 export const file_sallyport_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("CiBzYWxseXBvcnQvcG9saWN5L3YxL3BvbGljeS5wcm90bxITc2FsbHlwb3J0LnBvbGljeS52MSJMChRSZXNvbHZlQWNjZXNzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbCJ4ChVSZXNvbHZlQWNjZXNzUmVzcG9uc2USMAoGZ3JhbnRzGAEgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5BY2Nlc3NHcmFudBIXCg9wb2xpY3lfcmV2aXNpb24YAiABKAkSFAoMY2FjaGVfdHRsX21zGAMgASgBIvABCgtBY2Nlc3NHcmFudBIOCgZwb2xpY3kYASABKAkSDgoGbW9kZWxzGAIgAygJEg0KBXRvb2xzGAMgAygJEhEKCWVuZHBvaW50cxgEIAMoCRJCCgxjbGllbnRfdG9vbHMYBSABKA4yLC5zYWxseXBvcnQucG9saWN5LnYxLkFjY2Vzc0dyYW50LkNsaWVudFRvb2xzIlsKC0NsaWVudFRvb2xzEhwKGENMSUVOVF9UT09MU19VTlNQRUNJRklFRBAAEhcKE0NMSUVOVF9UT09MU19ERUNJREUQARIVChFDTElFTlRfVE9PTFNfREVOWRACIksKBUxhYmVsEg8KB3RydXN0ZWQYASABKAgSDwoHc291cmNlcxgCIAMoCRIOCgZwdWJsaWMYAyABKAgSEAoIYXVkaWVuY2UYBCADKAki4AEKB1Rvb2xSZWYSLwoEa2luZBgBIAEoDjIhLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZi5LaW5kEg4KBnNlcnZlchgCIAEoCRISCgpzZXJ2ZXJfdWlkGAMgASgJEg0KBW93bmVyGAQgASgJEgwKBG5hbWUYBSABKAkSDgoGZGlnZXN0GAYgASgJIlMKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEhEKDUtJTkRfQlJPS0VSRUQQARIPCgtLSU5EX0NMSUVOVBACEhEKDUtJTkRfUFJPVklERVIQAyLDAQoIRGVjaXNpb24SLAoHdmVyZGljdBgBIAEoDjIbLnNhbGx5cG9ydC5wb2xpY3kudjEuQWN0aW9uEi0KCGVuZm9yY2VkGAIgASgOMhsuc2FsbHlwb3J0LnBvbGljeS52MS5BY3Rpb24SDwoHb2JzZXJ2ZRgDIAEoCBIMCgRydWxlGAQgASgJEg4KBnJlYXNvbhgFIAEoCRIXCg9wb2xpY3lfcmV2aXNpb24YBiABKAkSEgoKdG9vbF9jbGFzcxgHIAEoCSK1AQoSRGVjaWRlQ2FsbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSKwoHY29udGV4dBgDIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSKAoFY2FsbHMYBCADKAsyGS5zYWxseXBvcnQucG9saWN5LnYxLkNhbGwiiQEKBENhbGwSDwoHY2FsbF9pZBgBIAEoCRIqCgR0b29sGAIgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhYKDmFyZ3VtZW50c19qc29uGAMgASgJEiwKB29yaWdpbnMYBCADKAsyGy5zYWxseXBvcnQucG9saWN5LnYxLk9yaWdpbiJwCgZPcmlnaW4SDwoHcG9pbnRlchgBIAEoCRIOCgZvcmlnaW4YAiABKAkSDAoEZnJvbRgDIAEoCRIMCgRwYXRoGAQgASgJEikKBWxhYmVsGAUgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbCJHChNEZWNpZGVDYWxsc1Jlc3BvbnNlEjAKCWRlY2lzaW9ucxgBIAMoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaXNpb24iuAEKEkRlY2lkZVRvb2xzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEisKB2NvbnRleHQYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEisKBXRvb2xzGAQgAygLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmImAKE0RlY2lkZVRvb2xzUmVzcG9uc2USMAoJZGVjaXNpb25zGAEgAygLMh0uc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpc2lvbhIXCg9wb2xpY3lfcmV2aXNpb24YAiABKAki3gEKE0RlY2lkZVJlc3VsdFJlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSEgoKdHJhamVjdG9yeRgCIAEoCRIqCgR0b29sGAMgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhYKDmFyZ3VtZW50c19qc29uGAQgASgJEhMKC3Jlc3VsdF9qc29uGAUgASgJEhAKCGlzX2Vycm9yGAYgASgIEhIKCnNpemVfYnl0ZXMYByABKAEiowEKFERlY2lkZVJlc3VsdFJlc3BvbnNlEi8KCGRlY2lzaW9uGAEgASgLMh0uc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpc2lvbhIpCgVsYWJlbBgCIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSLwoIcXVlc3Rpb24YAyABKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLlF1ZXN0aW9uInsKCFF1ZXN0aW9uEg0KBW1vZGVsGAEgASgJEhMKC2luc3RydWN0aW9uGAIgASgJEioKBmZpZWxkcxgDIAMoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuRmllbGQSDAoEbGlzdBgEIAEoCBIRCgltYXhfaXRlbXMYBSABKAUiSAoFRmllbGQSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEg4KBnZhbHVlcxgDIAMoCRITCgtkZXNjcmlwdGlvbhgEIAEoCSKWAQoLSm9pblJlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSDwoHY2xhaW1lZBgCIAEoCRIQCghjYWxsX2lkcxgDIAMoCRIdChVsYXN0X2Fzc2lzdGFudF9kaWdlc3QYBCABKAkSDwoHZGlnZXN0cxgFIAMoCSKeAQoMSm9pblJlc3BvbnNlEhIKCnRyYWplY3RvcnkYASABKAkSDwoHZm9yZWlnbhgCIAEoCBIpCgVsYWJlbBgDIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSLwoFa25vd24YBCADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLktub3duRGlnZXN0Eg0KBXN0ZXBzGAUgASgBImQKC0tub3duRGlnZXN0Eg4KBmRpZ2VzdBgBIAEoCRIpCgVsYWJlbBgCIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSDAoEa2luZBgDIAEoCRIMCgR0b29sGAQgASgJIkIKD1JlbWVtYmVyUmVxdWVzdBIvCghyZWxlYXNlZBgBIAMoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVsZWFzZWQi6wEKCFJlbGVhc2VkEg4KBnRlbmFudBgBIAEoCRIUCgxwcmluY2lwYWxfaWQYAiABKAkSDAoEdXNlchgDIAEoCRISCgp0cmFqZWN0b3J5GAQgASgJEikKBWxhYmVsGAUgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIxCgdkaWdlc3RzGAYgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5Lbm93bkRpZ2VzdBIQCghjYWxsX2lkcxgHIAMoCRIYChBhc3Npc3RhbnRfZGlnZXN0GAggASgJEg0KBXN0ZXBzGAkgASgBIhIKEFJlbWVtYmVyUmVzcG9uc2UieQoMTGltaXRTdWJqZWN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEg0KBW1vZGVsGAIgASgJEhIKCnRyYWplY3RvcnkYAyABKAkSEAoIY3VzdG9tZXIYBCABKAki7QEKDExlYXNlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEg8KB3JlcGxpY2EYAiABKAkSMgoHc3ViamVjdBgDIAEoCzIhLnNhbGx5cG9ydC5wb2xpY3kudjEuTGltaXRTdWJqZWN0Ej0KBm5lZWRlZBgEIAMoCzItLnNhbGx5cG9ydC5wb2xpY3kudjEuTGVhc2VSZXF1ZXN0Lk5lZWRlZEVudHJ5EhYKDm5ld190cmFqZWN0b3J5GAUgASgIGi0KC05lZWRlZEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEiZgoNTGVhc2VSZXNwb25zZRIqCgZzaGFyZXMYASADKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLlNoYXJlEhEKCXVubGltaXRlZBgCIAEoCBIWCg5saW1pdF9yZXZpc2lvbhgDIAEoCSLdAQoFU2hhcmUSEAoIbGVhc2VfaWQYASABKAkSDQoFbGltaXQYAiABKAkSEQoJZGltZW5zaW9uGAMgASgJEg8KB3N1YmplY3QYBCABKAkSDwoHZ3JhbnRlZBgFIAEoARIRCglyZW1haW5pbmcYBiABKAESEwoLbGltaXRfdmFsdWUYByABKAESFQoNZXhwaXJlc19hdF9tcxgIIAEoARIUCgxyZXNldHNfYXRfbXMYCSABKAESEQoJZXhoYXVzdGVkGAogASgIEhYKDmZhaWx1cmVfcG9saWN5GAsgASgJIksKDVNldHRsZVJlcXVlc3QSDwoHcmVwbGljYRgBIAEoCRIpCgVzcGVudBgCIAMoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuU3BlbnQiSAoFU3BlbnQSEAoIbGVhc2VfaWQYASABKAkSDgoGdGVuYW50GAIgASgJEg4KBmFtb3VudBgDIAEoARINCgVmaW5hbBgEIAEoCCIQCg5TZXR0bGVSZXNwb25zZSp7CgZBY3Rpb24SFgoSQUNUSU9OX1VOU1BFQ0lGSUVEEAASEAoMQUNUSU9OX0FMTE9XEAESDwoLQUNUSU9OX0RFTlkQAhIPCgtBQ1RJT05fSElERRADEg4KCkFDVElPTl9BU0sQBBIVChFBQ1RJT05fUVVBUkFOVElORRAFMnwKDUFjY2Vzc1NlcnZpY2USawoNUmVzb2x2ZUFjY2VzcxIpLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVzb2x2ZUFjY2Vzc1JlcXVlc3QaKi5zYWxseXBvcnQucG9saWN5LnYxLlJlc29sdmVBY2Nlc3NSZXNwb25zZSIDkAIBMskCCg9EZWNpc2lvblNlcnZpY2USZQoLRGVjaWRlQ2FsbHMSJy5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZUNhbGxzUmVxdWVzdBooLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlQ2FsbHNSZXNwb25zZSIDkAIBEmUKC0RlY2lkZVRvb2xzEicuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVUb29sc1JlcXVlc3QaKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVRvb2xzUmVzcG9uc2UiA5ACARJoCgxEZWNpZGVSZXN1bHQSKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVJlc3VsdFJlcXVlc3QaKS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVJlc3VsdFJlc3BvbnNlIgOQAgEywwEKEVRyYWplY3RvcnlTZXJ2aWNlElAKBEpvaW4SIC5zYWxseXBvcnQucG9saWN5LnYxLkpvaW5SZXF1ZXN0GiEuc2FsbHlwb3J0LnBvbGljeS52MS5Kb2luUmVzcG9uc2UiA5ACARJcCghSZW1lbWJlchIkLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVtZW1iZXJSZXF1ZXN0GiUuc2FsbHlwb3J0LnBvbGljeS52MS5SZW1lbWJlclJlc3BvbnNlIgOQAgIyuwEKDExpbWl0U2VydmljZRJTCgVMZWFzZRIhLnNhbGx5cG9ydC5wb2xpY3kudjEuTGVhc2VSZXF1ZXN0GiIuc2FsbHlwb3J0LnBvbGljeS52MS5MZWFzZVJlc3BvbnNlIgOQAgISVgoGU2V0dGxlEiIuc2FsbHlwb3J0LnBvbGljeS52MS5TZXR0bGVSZXF1ZXN0GiMuc2FsbHlwb3J0LnBvbGljeS52MS5TZXR0bGVSZXNwb25zZSIDkAICYgZwcm90bzM", [file_sallyport_principal_v1_principal]);
+  fileDesc("CiBzYWxseXBvcnQvcG9saWN5L3YxL3BvbGljeS5wcm90bxITc2FsbHlwb3J0LnBvbGljeS52MSJMChRSZXNvbHZlQWNjZXNzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbCJ4ChVSZXNvbHZlQWNjZXNzUmVzcG9uc2USMAoGZ3JhbnRzGAEgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5BY2Nlc3NHcmFudBIXCg9wb2xpY3lfcmV2aXNpb24YAiABKAkSFAoMY2FjaGVfdHRsX21zGAMgASgBIvABCgtBY2Nlc3NHcmFudBIOCgZwb2xpY3kYASABKAkSDgoGbW9kZWxzGAIgAygJEg0KBXRvb2xzGAMgAygJEhEKCWVuZHBvaW50cxgEIAMoCRJCCgxjbGllbnRfdG9vbHMYBSABKA4yLC5zYWxseXBvcnQucG9saWN5LnYxLkFjY2Vzc0dyYW50LkNsaWVudFRvb2xzIlsKC0NsaWVudFRvb2xzEhwKGENMSUVOVF9UT09MU19VTlNQRUNJRklFRBAAEhcKE0NMSUVOVF9UT09MU19ERUNJREUQARIVChFDTElFTlRfVE9PTFNfREVOWRACIksKBUxhYmVsEg8KB3RydXN0ZWQYASABKAgSDwoHc291cmNlcxgCIAMoCRIOCgZwdWJsaWMYAyABKAgSEAoIYXVkaWVuY2UYBCADKAki4AEKB1Rvb2xSZWYSLwoEa2luZBgBIAEoDjIhLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZi5LaW5kEg4KBnNlcnZlchgCIAEoCRISCgpzZXJ2ZXJfdWlkGAMgASgJEg0KBW93bmVyGAQgASgJEgwKBG5hbWUYBSABKAkSDgoGZGlnZXN0GAYgASgJIlMKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEhEKDUtJTkRfQlJPS0VSRUQQARIPCgtLSU5EX0NMSUVOVBACEhEKDUtJTkRfUFJPVklERVIQAyLmAQoIRGVjaXNpb24SLAoHdmVyZGljdBgBIAEoDjIbLnNhbGx5cG9ydC5wb2xpY3kudjEuQWN0aW9uEi0KCGVuZm9yY2VkGAIgASgOMhsuc2FsbHlwb3J0LnBvbGljeS52MS5BY3Rpb24SDwoHb2JzZXJ2ZRgDIAEoCBIMCgRydWxlGAQgASgJEg4KBnJlYXNvbhgFIAEoCRIXCg9wb2xpY3lfcmV2aXNpb24YBiABKAkSEgoKdG9vbF9jbGFzcxgHIAEoCRINCgVhc2tlZBgIIAMoCRISCgpncmFudGVkX2J5GAkgAygJIrUBChJEZWNpZGVDYWxsc1JlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSEgoKdHJhamVjdG9yeRgCIAEoCRIrCgdjb250ZXh0GAMgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIoCgVjYWxscxgEIAMoCzIZLnNhbGx5cG9ydC5wb2xpY3kudjEuQ2FsbCKuAQoEQ2FsbBIPCgdjYWxsX2lkGAEgASgJEioKBHRvb2wYAiABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYSFgoOYXJndW1lbnRzX2pzb24YAyABKAkSLAoHb3JpZ2lucxgEIAMoCzIbLnNhbGx5cG9ydC5wb2xpY3kudjEuT3JpZ2luEhMKC2FwcHJvdmFsX2lkGAUgASgJEg4KBnVzZV9pZBgGIAEoCSK4AQoGT3JpZ2luEg8KB3BvaW50ZXIYASABKAkSDgoGb3JpZ2luGAIgASgJEgwKBGZyb20YAyABKAkSDAoEcGF0aBgEIAEoCRIpCgVsYWJlbBgFIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSDgoGaGFuZGxlGAYgASgJEhQKDGZpbmdlcnByaW50cxgHIAMoCRISCgpsb29rc19saWtlGAggASgJEgwKBG5hbWUYCSABKAgiRwoTRGVjaWRlQ2FsbHNSZXNwb25zZRIwCglkZWNpc2lvbnMYASADKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lzaW9uIrgBChJEZWNpZGVUb29sc1JlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSEgoKdHJhamVjdG9yeRgCIAEoCRIrCgdjb250ZXh0GAMgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIrCgV0b29scxgEIAMoCzIcLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZiJgChNEZWNpZGVUb29sc1Jlc3BvbnNlEjAKCWRlY2lzaW9ucxgBIAMoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaXNpb24SFwoPcG9saWN5X3JldmlzaW9uGAIgASgJIt4BChNEZWNpZGVSZXN1bHRSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSKgoEdG9vbBgDIAEoCzIcLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZhIWCg5hcmd1bWVudHNfanNvbhgEIAEoCRITCgtyZXN1bHRfanNvbhgFIAEoCRIQCghpc19lcnJvchgGIAEoCBISCgpzaXplX2J5dGVzGAcgASgBItwBChREZWNpZGVSZXN1bHRSZXNwb25zZRIvCghkZWNpc2lvbhgBIAEoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaXNpb24SKQoFbGFiZWwYAiABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEi8KCHF1ZXN0aW9uGAMgASgLMh0uc2FsbHlwb3J0LnBvbGljeS52MS5RdWVzdGlvbhI3CgxwcmVzZW50YXRpb24YBCABKAsyIS5zYWxseXBvcnQucG9saWN5LnYxLlByZXNlbnRhdGlvbiJiCgxQcmVzZW50YXRpb24SEgoKc3RydWN0dXJlZBgBIAEoCBIwCgZmaWVsZHMYAiADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLlJlc3VsdEZpZWxkEgwKBGJpdHMYAyABKAEibQoLUmVzdWx0RmllbGQSDAoEcGF0aBgBIAEoCRIMCgR0eXBlGAIgASgJEg4KBnZhbHVlcxgDIAMoCRIPCgd0cnVzdGVkGAQgASgIEhIKCm1heF9sZW5ndGgYBSABKAUSDQoFbGluZXMYBiABKAgilAEKCFF1ZXN0aW9uEg0KBW1vZGVsGAEgASgJEhMKC2luc3RydWN0aW9uGAIgASgJEioKBmZpZWxkcxgDIAMoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuRmllbGQSDAoEbGlzdBgEIAEoCBIRCgltYXhfaXRlbXMYBSABKAUSFwoPZmFsbGJhY2tfbW9kZWxzGAYgAygJIlYKBUZpZWxkEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIOCgZ2YWx1ZXMYAyADKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSDAoEbWFueRgFIAEoCCKWAQoLSm9pblJlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSDwoHY2xhaW1lZBgCIAEoCRIQCghjYWxsX2lkcxgDIAMoCRIdChVsYXN0X2Fzc2lzdGFudF9kaWdlc3QYBCABKAkSDwoHZGlnZXN0cxgFIAMoCSKeAQoMSm9pblJlc3BvbnNlEhIKCnRyYWplY3RvcnkYASABKAkSDwoHZm9yZWlnbhgCIAEoCBIpCgVsYWJlbBgDIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSLwoFa25vd24YBCADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLktub3duRGlnZXN0Eg0KBXN0ZXBzGAUgASgBImQKC0tub3duRGlnZXN0Eg4KBmRpZ2VzdBgBIAEoCRIpCgVsYWJlbBgCIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSDAoEa2luZBgDIAEoCRIMCgR0b29sGAQgASgJIkIKD1JlbWVtYmVyUmVxdWVzdBIvCghyZWxlYXNlZBgBIAMoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVsZWFzZWQi2QIKCFJlbGVhc2VkEg4KBnRlbmFudBgBIAEoCRIUCgxwcmluY2lwYWxfaWQYAiABKAkSDAoEdXNlchgDIAEoCRISCgp0cmFqZWN0b3J5GAQgASgJEikKBWxhYmVsGAUgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIxCgdkaWdlc3RzGAYgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5Lbm93bkRpZ2VzdBIQCghjYWxsX2lkcxgHIAMoCRIYChBhc3Npc3RhbnRfZGlnZXN0GAggASgJEg0KBXN0ZXBzGAkgASgBEjYKDGZpbmdlcnByaW50cxgKIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuRmluZ2VycHJpbnQSNAoHb2JqZWN0cxgLIAMoCzIjLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWxsZWRPYmplY3QiLQoLRmluZ2VycHJpbnQSDgoGZGlnZXN0GAEgASgJEg4KBnNvdXJjZRgCIAEoCSJpCg5MYWJlbGxlZE9iamVjdBISCgpzZXJ2ZXJfdWlkGAEgASgJEgwKBGtpbmQYAiABKAkSCgoCaWQYAyABKAkSKQoFbGFiZWwYBCABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsIhIKEFJlbWVtYmVyUmVzcG9uc2UiyAEKF1JlcXVlc3RBcHByb3ZhbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSDAoEdHVybhgDIAEoCRIrCgdjb250ZXh0GAQgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIoCgVjYWxscxgFIAMoCzIZLnNhbGx5cG9ydC5wb2xpY3kudjEuQ2FsbCJVChhSZXF1ZXN0QXBwcm92YWxzUmVzcG9uc2USOQoJYXBwcm92YWxzGAEgAygLMiYuc2FsbHlwb3J0LnBvbGljeS52MS5SZXF1ZXN0ZWRBcHByb3ZhbCI2ChFSZXF1ZXN0ZWRBcHByb3ZhbBIKCgJpZBgBIAEoCRIVCg1leHBpcmVzX2F0X21zGAIgASgBIjQKFUF3YWl0QXBwcm92YWxzUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSCwoDaWRzGAIgAygJIkwKFkF3YWl0QXBwcm92YWxzUmVzcG9uc2USMgoGc3RhdGVzGAEgAygOMiIuc2FsbHlwb3J0LnBvbGljeS52MS5BcHByb3ZhbFN0YXRlIsEECghBcHByb3ZhbBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSEgoKdHJhamVjdG9yeRgDIAEoCRIMCgR0dXJuGAQgASgJEjQKCXJlcXVlc3RlchgFIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEioKBHRvb2wYBiABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYSEgoKdG9vbF9jbGFzcxgHIAEoCRIWCg5hcmd1bWVudHNfanNvbhgIIAEoCRIyCgZ2YWx1ZXMYCSADKAsyIi5zYWxseXBvcnQucG9saWN5LnYxLkFwcHJvdmFsVmFsdWUSDAoEcnVsZRgKIAEoCRIOCgZyZWFzb24YCyABKAkSMQoFc3RhdGUYDCABKA4yIi5zYWxseXBvcnQucG9saWN5LnYxLkFwcHJvdmFsU3RhdGUSFQoNY3JlYXRlZF9hdF9tcxgNIAEoARIVCg1leHBpcmVzX2F0X21zGA4gASgBEjAKBXdvcmRzGA8gAygLMiEuc2FsbHlwb3J0LnBvbGljeS52MS5BcHByb3ZhbFdvcmQSDgoGbmVlZGVkGBAgASgFEhcKD3BvbGljeV9yZXZpc2lvbhgRIAEoCRIrCgdjb250ZXh0GBIgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIWCg5hcHByb3Zlcl91c2VycxgTIAMoCRIWCg5hcHByb3Zlcl90ZWFtcxgUIAMoCSKDAQoNQXBwcm92YWxWYWx1ZRIPCgdwb2ludGVyGAEgASgJEhIKCnZhbHVlX2pzb24YAiABKAkSDgoGb3JpZ2luGAMgASgJEgwKBGZyb20YBCABKAkSDAoEcGF0aBgFIAEoCRISCgpsb29rc19saWtlGAYgASgJEg0KBWFza2VkGAcgASgIIl8KDEFwcHJvdmFsV29yZBIMCgR1c2VyGAEgASgJEg8KB2FwcHJvdmUYAiABKAgSDQoFYXRfbXMYAyABKAESEwoLYnJlYWtfZ2xhc3MYBCABKAgSDAoEbm90ZRgFIAEoCSK2AQoUTGlzdEFwcHJvdmFsc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEjIKBnN0YXRlcxgCIAMoDjIiLnNhbGx5cG9ydC5wb2xpY3kudjEuQXBwcm92YWxTdGF0ZRIzCghhcHByb3ZlchgDIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJImIKFUxpc3RBcHByb3ZhbHNSZXNwb25zZRIwCglhcHByb3ZhbHMYASADKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkFwcHJvdmFsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJlChJHZXRBcHByb3ZhbFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgoKAmlkGAIgASgJEjMKCGFwcHJvdmVyGAMgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwiRgoTR2V0QXBwcm92YWxSZXNwb25zZRIvCghhcHByb3ZhbBgBIAEoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuQXBwcm92YWwiSQoWRGVjaWRlQXBwcm92YWxSZXNwb25zZRIvCghhcHByb3ZhbBgBIAEoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuQXBwcm92YWwixwEKFURlY2lkZUFwcHJvdmFsUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSCgoCaWQYAiABKAkSMwoIYXBwcm92ZXIYAyABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBIPCgdhcHByb3ZlGAQgASgIEg8KB2VuZG9yc2UYBSADKAkSGAoQZW5kb3JzZV91bnRpbF9tcxgGIAEoARITCgticmVha19nbGFzcxgHIAEoCBIMCgRub3RlGAggASgJIvUBCgtFbmRvcnNlbWVudBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDAoEdXNlchgDIAEoCRIqCgR0b29sGAQgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhAKCGFyZ3VtZW50GAUgASgJEhIKCnZhbHVlX2pzb24YBiABKAkSEgoKdHJhamVjdG9yeRgHIAEoCRITCgtlbmRvcnNlZF9ieRgIIAEoCRIVCg1jcmVhdGVkX2F0X21zGAkgASgBEhUKDWV4cGlyZXNfYXRfbXMYCiABKAESEwoLYXBwcm92YWxfaWQYCyABKAkiXgoXTGlzdEVuZG9yc2VtZW50c1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBHVzZXIYAiABKAkSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiawoYTGlzdEVuZG9yc2VtZW50c1Jlc3BvbnNlEjYKDGVuZG9yc2VtZW50cxgBIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuRW5kb3JzZW1lbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkQKGFJldm9rZUVuZG9yc2VtZW50UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSCgoCaWQYAiABKAkSDAoEdXNlchgDIAEoCSIbChlSZXZva2VFbmRvcnNlbWVudFJlc3BvbnNlInkKDExpbWl0U3ViamVjdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBINCgVtb2RlbBgCIAEoCRISCgp0cmFqZWN0b3J5GAMgASgJEhAKCGN1c3RvbWVyGAQgASgJIu0BCgxMZWFzZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdyZXBsaWNhGAIgASgJEjIKB3N1YmplY3QYAyABKAsyIS5zYWxseXBvcnQucG9saWN5LnYxLkxpbWl0U3ViamVjdBI9CgZuZWVkZWQYBCADKAsyLS5zYWxseXBvcnQucG9saWN5LnYxLkxlYXNlUmVxdWVzdC5OZWVkZWRFbnRyeRIWCg5uZXdfdHJhamVjdG9yeRgFIAEoCBotCgtOZWVkZWRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBImYKDUxlYXNlUmVzcG9uc2USKgoGc2hhcmVzGAEgAygLMhouc2FsbHlwb3J0LnBvbGljeS52MS5TaGFyZRIRCgl1bmxpbWl0ZWQYAiABKAgSFgoObGltaXRfcmV2aXNpb24YAyABKAki3QEKBVNoYXJlEhAKCGxlYXNlX2lkGAEgASgJEg0KBWxpbWl0GAIgASgJEhEKCWRpbWVuc2lvbhgDIAEoCRIPCgdzdWJqZWN0GAQgASgJEg8KB2dyYW50ZWQYBSABKAESEQoJcmVtYWluaW5nGAYgASgBEhMKC2xpbWl0X3ZhbHVlGAcgASgBEhUKDWV4cGlyZXNfYXRfbXMYCCABKAESFAoMcmVzZXRzX2F0X21zGAkgASgBEhEKCWV4aGF1c3RlZBgKIAEoCBIWCg5mYWlsdXJlX3BvbGljeRgLIAEoCSJLCg1TZXR0bGVSZXF1ZXN0Eg8KB3JlcGxpY2EYASABKAkSKQoFc3BlbnQYAiADKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLlNwZW50IkgKBVNwZW50EhAKCGxlYXNlX2lkGAEgASgJEg4KBnRlbmFudBgCIAEoCRIOCgZhbW91bnQYAyABKAESDQoFZmluYWwYBCABKAgiEAoOU2V0dGxlUmVzcG9uc2UqewoGQWN0aW9uEhYKEkFDVElPTl9VTlNQRUNJRklFRBAAEhAKDEFDVElPTl9BTExPVxABEg8KC0FDVElPTl9ERU5ZEAISDwoLQUNUSU9OX0hJREUQAxIOCgpBQ1RJT05fQVNLEAQSFQoRQUNUSU9OX1FVQVJBTlRJTkUQBSrTAQoNQXBwcm92YWxTdGF0ZRIeChpBUFBST1ZBTF9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkFQUFJPVkFMX1NUQVRFX1BFTkRJTkcQARIbChdBUFBST1ZBTF9TVEFURV9BUFBST1ZFRBACEhsKF0FQUFJPVkFMX1NUQVRFX1JFSkVDVEVEEAMSGgoWQVBQUk9WQUxfU1RBVEVfRVhQSVJFRBAEEhcKE0FQUFJPVkFMX1NUQVRFX1ZPSUQQBRIXChNBUFBST1ZBTF9TVEFURV9VU0VEEAYyfAoNQWNjZXNzU2VydmljZRJrCg1SZXNvbHZlQWNjZXNzEikuc2FsbHlwb3J0LnBvbGljeS52MS5SZXNvbHZlQWNjZXNzUmVxdWVzdBoqLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVzb2x2ZUFjY2Vzc1Jlc3BvbnNlIgOQAgEyyQIKD0RlY2lzaW9uU2VydmljZRJlCgtEZWNpZGVDYWxscxInLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlQ2FsbHNSZXF1ZXN0Giguc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVDYWxsc1Jlc3BvbnNlIgOQAgISZQoLRGVjaWRlVG9vbHMSJy5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVRvb2xzUmVxdWVzdBooLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlVG9vbHNSZXNwb25zZSIDkAIBEmgKDERlY2lkZVJlc3VsdBIoLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlUmVzdWx0UmVxdWVzdBopLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlUmVzdWx0UmVzcG9uc2UiA5ACATLDAQoRVHJhamVjdG9yeVNlcnZpY2USUAoESm9pbhIgLnNhbGx5cG9ydC5wb2xpY3kudjEuSm9pblJlcXVlc3QaIS5zYWxseXBvcnQucG9saWN5LnYxLkpvaW5SZXNwb25zZSIDkAIBElwKCFJlbWVtYmVyEiQuc2FsbHlwb3J0LnBvbGljeS52MS5SZW1lbWJlclJlcXVlc3QaJS5zYWxseXBvcnQucG9saWN5LnYxLlJlbWVtYmVyUmVzcG9uc2UiA5ACAjKlBgoPQXBwcm92YWxTZXJ2aWNlEnQKEFJlcXVlc3RBcHByb3ZhbHMSLC5zYWxseXBvcnQucG9saWN5LnYxLlJlcXVlc3RBcHByb3ZhbHNSZXF1ZXN0Gi0uc2FsbHlwb3J0LnBvbGljeS52MS5SZXF1ZXN0QXBwcm92YWxzUmVzcG9uc2UiA5ACAhJuCg5Bd2FpdEFwcHJvdmFscxIqLnNhbGx5cG9ydC5wb2xpY3kudjEuQXdhaXRBcHByb3ZhbHNSZXF1ZXN0Gisuc2FsbHlwb3J0LnBvbGljeS52MS5Bd2FpdEFwcHJvdmFsc1Jlc3BvbnNlIgOQAgESawoNTGlzdEFwcHJvdmFscxIpLnNhbGx5cG9ydC5wb2xpY3kudjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaKi5zYWxseXBvcnQucG9saWN5LnYxLkxpc3RBcHByb3ZhbHNSZXNwb25zZSIDkAIBEmUKC0dldEFwcHJvdmFsEicuc2FsbHlwb3J0LnBvbGljeS52MS5HZXRBcHByb3ZhbFJlcXVlc3QaKC5zYWxseXBvcnQucG9saWN5LnYxLkdldEFwcHJvdmFsUmVzcG9uc2UiA5ACARJpCg5EZWNpZGVBcHByb3ZhbBIqLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlQXBwcm92YWxSZXF1ZXN0Gisuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVBcHByb3ZhbFJlc3BvbnNlEnQKEExpc3RFbmRvcnNlbWVudHMSLC5zYWxseXBvcnQucG9saWN5LnYxLkxpc3RFbmRvcnNlbWVudHNSZXF1ZXN0Gi0uc2FsbHlwb3J0LnBvbGljeS52MS5MaXN0RW5kb3JzZW1lbnRzUmVzcG9uc2UiA5ACARJ3ChFSZXZva2VFbmRvcnNlbWVudBItLnNhbGx5cG9ydC5wb2xpY3kudjEuUmV2b2tlRW5kb3JzZW1lbnRSZXF1ZXN0Gi4uc2FsbHlwb3J0LnBvbGljeS52MS5SZXZva2VFbmRvcnNlbWVudFJlc3BvbnNlIgOQAgIyuwEKDExpbWl0U2VydmljZRJTCgVMZWFzZRIhLnNhbGx5cG9ydC5wb2xpY3kudjEuTGVhc2VSZXF1ZXN0GiIuc2FsbHlwb3J0LnBvbGljeS52MS5MZWFzZVJlc3BvbnNlIgOQAgISVgoGU2V0dGxlEiIuc2FsbHlwb3J0LnBvbGljeS52MS5TZXR0bGVSZXF1ZXN0GiMuc2FsbHlwb3J0LnBvbGljeS52MS5TZXR0bGVSZXNwb25zZSIDkAICYgZwcm90bzM", [file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.policy.v1.ResolveAccessRequest
@@ -302,6 +302,20 @@ export type Decision = Message<"sallyport.policy.v1.Decision"> & {
    * @generated from field: string tool_class = 7;
    */
   toolClass: string;
+
+  /**
+   * JSON pointers of the arguments that an Ask is about: values that nobody vouched for.
+   *
+   * @generated from field: repeated string asked = 8;
+   */
+  asked: string[];
+
+  /**
+   * The approval or endorsements that let the call pass, by id.
+   *
+   * @generated from field: repeated string granted_by = 9;
+   */
+  grantedBy: string[];
 };
 
 /**
@@ -370,6 +384,20 @@ export type Call = Message<"sallyport.policy.v1.Call"> & {
    * @generated from field: repeated sallyport.policy.v1.Origin origins = 4;
    */
   origins: Origin[];
+
+  /**
+   * An approval that was granted for exactly this call, or empty.
+   *
+   * @generated from field: string approval_id = 5;
+   */
+  approvalId: string;
+
+  /**
+   * What an approval is used for: the same for retries of one call, different for every other.
+   *
+   * @generated from field: string use_id = 6;
+   */
+  useId: string;
 };
 
 /**
@@ -413,6 +441,34 @@ export type Origin = Message<"sallyport.policy.v1.Origin"> & {
    * @generated from field: sallyport.policy.v1.Label label = 5;
    */
   label?: Label | undefined;
+
+  /**
+   * The handle that stands here as a whole, or empty.
+   *
+   * @generated from field: string handle = 6;
+   */
+  handle: string;
+
+  /**
+   * Keyed digests of the value's normal forms: policy looks up whether untrusted content brought it, in whatever run.
+   *
+   * @generated from field: repeated string fingerprints = 7;
+   */
+  fingerprints: string[];
+
+  /**
+   * A word that the user or the system wrote and that this other value only looks like; for the approver.
+   *
+   * @generated from field: string looks_like = 8;
+   */
+  looksLike: string;
+
+  /**
+   * The entry is about the name of a member that no schema declares, not its value.
+   *
+   * @generated from field: bool name = 9;
+   */
+  name: boolean;
 };
 
 /**
@@ -563,11 +619,18 @@ export type DecideResultResponse = Message<"sallyport.policy.v1.DecideResultResp
   label?: Label | undefined;
 
   /**
-   * Set where the enforced action is quarantine.
+   * Set where the enforced action is quarantine and a model is to read.
    *
    * @generated from field: sallyport.policy.v1.Question question = 3;
    */
   question?: Question | undefined;
+
+  /**
+   * How the structured result is shown: what stands in plain, and who may be trusted to have written it.
+   *
+   * @generated from field: sallyport.policy.v1.Presentation presentation = 4;
+   */
+  presentation?: Presentation | undefined;
 };
 
 /**
@@ -576,6 +639,92 @@ export type DecideResultResponse = Message<"sallyport.policy.v1.DecideResultResp
  */
 export const DecideResultResponseSchema: GenMessage<DecideResultResponse> = /*@__PURE__*/
   messageDesc(file_sallyport_policy_v1_policy, 13);
+
+/**
+ * The administrator's word on a structured result. Where it says nothing, numbers, booleans and null are shown in plain,
+ * and every string is a handle.
+ *
+ * @generated from message sallyport.policy.v1.Presentation
+ */
+export type Presentation = Message<"sallyport.policy.v1.Presentation"> & {
+  /**
+   * True: the structured result is shown, with handles in place of strings. False: only the answer of the reading model.
+   *
+   * @generated from field: bool structured = 1;
+   */
+  structured: boolean;
+
+  /**
+   * @generated from field: repeated sallyport.policy.v1.ResultField fields = 2;
+   */
+  fields: ResultField[];
+
+  /**
+   * Most bits of untrusted plain values that one result may show; 0: the default of quarantine.
+   *
+   * @generated from field: double bits = 3;
+   */
+  bits: number;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.Presentation.
+ * Use `create(PresentationSchema)` to create a new message.
+ */
+export const PresentationSchema: GenMessage<Presentation> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 14);
+
+/**
+ * @generated from message sallyport.policy.v1.ResultField
+ */
+export type ResultField = Message<"sallyport.policy.v1.ResultField"> & {
+  /**
+   * JSON pointer into the structured result in which '*' stands for any index or member.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * String, Integer, Number, Boolean, Date, DateTime, Enum
+   *
+   * @generated from field: string type = 2;
+   */
+  type: string;
+
+  /**
+   * @generated from field: repeated string values = 3;
+   */
+  values: string[];
+
+  /**
+   * True: nobody outside can write this field, so it is shown and may be acted on.
+   *
+   * @generated from field: bool trusted = 4;
+   */
+  trusted: boolean;
+
+  /**
+   * Longest line of a trusted string that is shown; 0: the default.
+   *
+   * @generated from field: int32 max_length = 5;
+   */
+  maxLength: number;
+
+  /**
+   * A trusted string of several lines is judged line by line.
+   *
+   * @generated from field: bool lines = 6;
+   */
+  lines: boolean;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.ResultField.
+ * Use `create(ResultFieldSchema)` to create a new message.
+ */
+export const ResultFieldSchema: GenMessage<ResultField> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 15);
 
 /**
  * What the quarantined model is asked, from policy only.
@@ -611,6 +760,13 @@ export type Question = Message<"sallyport.policy.v1.Question"> & {
    * @generated from field: int32 max_items = 5;
    */
   maxItems: number;
+
+  /**
+   * Models to ask where the first cannot answer, in order.
+   *
+   * @generated from field: repeated string fallback_models = 6;
+   */
+  fallbackModels: string[];
 };
 
 /**
@@ -618,7 +774,7 @@ export type Question = Message<"sallyport.policy.v1.Question"> & {
  * Use `create(QuestionSchema)` to create a new message.
  */
 export const QuestionSchema: GenMessage<Question> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 14);
+  messageDesc(file_sallyport_policy_v1_policy, 16);
 
 /**
  * @generated from message sallyport.policy.v1.Field
@@ -645,6 +801,13 @@ export type Field = Message<"sallyport.policy.v1.Field"> & {
    * @generated from field: string description = 4;
    */
   description: string;
+
+  /**
+   * True: the value is a list of such values, at most max_items of the question.
+   *
+   * @generated from field: bool many = 5;
+   */
+  many: boolean;
 };
 
 /**
@@ -652,7 +815,7 @@ export type Field = Message<"sallyport.policy.v1.Field"> & {
  * Use `create(FieldSchema)` to create a new message.
  */
 export const FieldSchema: GenMessage<Field> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 15);
+  messageDesc(file_sallyport_policy_v1_policy, 17);
 
 /**
  * @generated from message sallyport.policy.v1.JoinRequest
@@ -697,7 +860,7 @@ export type JoinRequest = Message<"sallyport.policy.v1.JoinRequest"> & {
  * Use `create(JoinRequestSchema)` to create a new message.
  */
 export const JoinRequestSchema: GenMessage<JoinRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 16);
+  messageDesc(file_sallyport_policy_v1_policy, 18);
 
 /**
  * @generated from message sallyport.policy.v1.JoinResponse
@@ -738,7 +901,7 @@ export type JoinResponse = Message<"sallyport.policy.v1.JoinResponse"> & {
  * Use `create(JoinResponseSchema)` to create a new message.
  */
 export const JoinResponseSchema: GenMessage<JoinResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 17);
+  messageDesc(file_sallyport_policy_v1_policy, 19);
 
 /**
  * @generated from message sallyport.policy.v1.KnownDigest
@@ -774,7 +937,7 @@ export type KnownDigest = Message<"sallyport.policy.v1.KnownDigest"> & {
  * Use `create(KnownDigestSchema)` to create a new message.
  */
 export const KnownDigestSchema: GenMessage<KnownDigest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 18);
+  messageDesc(file_sallyport_policy_v1_policy, 20);
 
 /**
  * @generated from message sallyport.policy.v1.RememberRequest
@@ -791,7 +954,7 @@ export type RememberRequest = Message<"sallyport.policy.v1.RememberRequest"> & {
  * Use `create(RememberRequestSchema)` to create a new message.
  */
 export const RememberRequestSchema: GenMessage<RememberRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 19);
+  messageDesc(file_sallyport_policy_v1_policy, 21);
 
 /**
  * @generated from message sallyport.policy.v1.Released
@@ -845,6 +1008,20 @@ export type Released = Message<"sallyport.policy.v1.Released"> & {
    * @generated from field: double steps = 9;
    */
   steps: number;
+
+  /**
+   * Untrusted values that came into this run: known for the user, in whatever run or by whatever key, until they expire.
+   *
+   * @generated from field: repeated sallyport.policy.v1.Fingerprint fingerprints = 10;
+   */
+  fingerprints: Fingerprint[];
+
+  /**
+   * Objects into which untrusted content was written, or out of which it came.
+   *
+   * @generated from field: repeated sallyport.policy.v1.LabelledObject objects = 11;
+   */
+  objects: LabelledObject[];
 };
 
 /**
@@ -852,7 +1029,69 @@ export type Released = Message<"sallyport.policy.v1.Released"> & {
  * Use `create(ReleasedSchema)` to create a new message.
  */
 export const ReleasedSchema: GenMessage<Released> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 20);
+  messageDesc(file_sallyport_policy_v1_policy, 22);
+
+/**
+ * Keyed digest of one normal form of an untrusted value. Never content.
+ *
+ * @generated from message sallyport.policy.v1.Fingerprint
+ */
+export type Fingerprint = Message<"sallyport.policy.v1.Fingerprint"> & {
+  /**
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * As in Label.sources.
+   *
+   * @generated from field: string source = 2;
+   */
+  source: string;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.Fingerprint.
+ * Use `create(FingerprintSchema)` to create a new message.
+ */
+export const FingerprintSchema: GenMessage<Fingerprint> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 23);
+
+/**
+ * A file, note, ticket or message by the id that its ToolServer gives it.
+ *
+ * @generated from message sallyport.policy.v1.LabelledObject
+ */
+export type LabelledObject = Message<"sallyport.policy.v1.LabelledObject"> & {
+  /**
+   * UID of the ToolServer and kind of object, as the ToolServer declares it.
+   *
+   * @generated from field: string server_uid = 1;
+   */
+  serverUid: string;
+
+  /**
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string id = 3;
+   */
+  id: string;
+
+  /**
+   * @generated from field: sallyport.policy.v1.Label label = 4;
+   */
+  label?: Label | undefined;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.LabelledObject.
+ * Use `create(LabelledObjectSchema)` to create a new message.
+ */
+export const LabelledObjectSchema: GenMessage<LabelledObject> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 24);
 
 /**
  * @generated from message sallyport.policy.v1.RememberResponse
@@ -865,7 +1104,689 @@ export type RememberResponse = Message<"sallyport.policy.v1.RememberResponse"> &
  * Use `create(RememberResponseSchema)` to create a new message.
  */
 export const RememberResponseSchema: GenMessage<RememberResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 21);
+  messageDesc(file_sallyport_policy_v1_policy, 25);
+
+/**
+ * @generated from message sallyport.policy.v1.RequestApprovalsRequest
+ */
+export type RequestApprovalsRequest = Message<"sallyport.policy.v1.RequestApprovalsRequest"> & {
+  /**
+   * @generated from field: sallyport.principal.v1.Principal principal = 1;
+   */
+  principal?: Principal | undefined;
+
+  /**
+   * @generated from field: string trajectory = 2;
+   */
+  trajectory: string;
+
+  /**
+   * @generated from field: string turn = 3;
+   */
+  turn: string;
+
+  /**
+   * @generated from field: sallyport.policy.v1.Label context = 4;
+   */
+  context?: Label | undefined;
+
+  /**
+   * @generated from field: repeated sallyport.policy.v1.Call calls = 5;
+   */
+  calls: Call[];
+};
+
+/**
+ * Describes the message sallyport.policy.v1.RequestApprovalsRequest.
+ * Use `create(RequestApprovalsRequestSchema)` to create a new message.
+ */
+export const RequestApprovalsRequestSchema: GenMessage<RequestApprovalsRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 26);
+
+/**
+ * @generated from message sallyport.policy.v1.RequestApprovalsResponse
+ */
+export type RequestApprovalsResponse = Message<"sallyport.policy.v1.RequestApprovalsResponse"> & {
+  /**
+   * In the order of the calls; an empty id where no rule asks about the call.
+   *
+   * @generated from field: repeated sallyport.policy.v1.RequestedApproval approvals = 1;
+   */
+  approvals: RequestedApproval[];
+};
+
+/**
+ * Describes the message sallyport.policy.v1.RequestApprovalsResponse.
+ * Use `create(RequestApprovalsResponseSchema)` to create a new message.
+ */
+export const RequestApprovalsResponseSchema: GenMessage<RequestApprovalsResponse> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 27);
+
+/**
+ * @generated from message sallyport.policy.v1.RequestedApproval
+ */
+export type RequestedApproval = Message<"sallyport.policy.v1.RequestedApproval"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: double expires_at_ms = 2;
+   */
+  expiresAtMs: number;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.RequestedApproval.
+ * Use `create(RequestedApprovalSchema)` to create a new message.
+ */
+export const RequestedApprovalSchema: GenMessage<RequestedApproval> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 28);
+
+/**
+ * @generated from message sallyport.policy.v1.AwaitApprovalsRequest
+ */
+export type AwaitApprovalsRequest = Message<"sallyport.policy.v1.AwaitApprovalsRequest"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: repeated string ids = 2;
+   */
+  ids: string[];
+};
+
+/**
+ * Describes the message sallyport.policy.v1.AwaitApprovalsRequest.
+ * Use `create(AwaitApprovalsRequestSchema)` to create a new message.
+ */
+export const AwaitApprovalsRequestSchema: GenMessage<AwaitApprovalsRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 29);
+
+/**
+ * @generated from message sallyport.policy.v1.AwaitApprovalsResponse
+ */
+export type AwaitApprovalsResponse = Message<"sallyport.policy.v1.AwaitApprovalsResponse"> & {
+  /**
+   * In the order of the ids; pending ones where the deadline came first.
+   *
+   * @generated from field: repeated sallyport.policy.v1.ApprovalState states = 1;
+   */
+  states: ApprovalState[];
+};
+
+/**
+ * Describes the message sallyport.policy.v1.AwaitApprovalsResponse.
+ * Use `create(AwaitApprovalsResponseSchema)` to create a new message.
+ */
+export const AwaitApprovalsResponseSchema: GenMessage<AwaitApprovalsResponse> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 30);
+
+/**
+ * @generated from message sallyport.policy.v1.Approval
+ */
+export type Approval = Message<"sallyport.policy.v1.Approval"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string tenant = 2;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: string trajectory = 3;
+   */
+  trajectory: string;
+
+  /**
+   * @generated from field: string turn = 4;
+   */
+  turn: string;
+
+  /**
+   * Who wants the call made.
+   *
+   * @generated from field: sallyport.principal.v1.Principal requester = 5;
+   */
+  requester?: Principal | undefined;
+
+  /**
+   * @generated from field: sallyport.policy.v1.ToolRef tool = 6;
+   */
+  tool?: ToolRef | undefined;
+
+  /**
+   * @generated from field: string tool_class = 7;
+   */
+  toolClass: string;
+
+  /**
+   * With the values behind handles filled in.
+   *
+   * @generated from field: string arguments_json = 8;
+   */
+  argumentsJson: string;
+
+  /**
+   * @generated from field: repeated sallyport.policy.v1.ApprovalValue values = 9;
+   */
+  values: ApprovalValue[];
+
+  /**
+   * The rule that asks, and why.
+   *
+   * @generated from field: string rule = 10;
+   */
+  rule: string;
+
+  /**
+   * @generated from field: string reason = 11;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: sallyport.policy.v1.ApprovalState state = 12;
+   */
+  state: ApprovalState;
+
+  /**
+   * @generated from field: double created_at_ms = 13;
+   */
+  createdAtMs: number;
+
+  /**
+   * @generated from field: double expires_at_ms = 14;
+   */
+  expiresAtMs: number;
+
+  /**
+   * What was said so far, oldest first.
+   *
+   * @generated from field: repeated sallyport.policy.v1.ApprovalWord words = 15;
+   */
+  words: ApprovalWord[];
+
+  /**
+   * How many approvers must say yes.
+   *
+   * @generated from field: int32 needed = 16;
+   */
+  needed: number;
+
+  /**
+   * @generated from field: string policy_revision = 17;
+   */
+  policyRevision: string;
+
+  /**
+   * @generated from field: sallyport.policy.v1.Label context = 18;
+   */
+  context?: Label | undefined;
+
+  /**
+   * Users and teams that may decide; none: whoever administers approvals in the tenant.
+   *
+   * @generated from field: repeated string approver_users = 19;
+   */
+  approverUsers: string[];
+
+  /**
+   * @generated from field: repeated string approver_teams = 20;
+   */
+  approverTeams: string[];
+};
+
+/**
+ * Describes the message sallyport.policy.v1.Approval.
+ * Use `create(ApprovalSchema)` to create a new message.
+ */
+export const ApprovalSchema: GenMessage<Approval> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 31);
+
+/**
+ * A value that the approval is about.
+ *
+ * @generated from message sallyport.policy.v1.ApprovalValue
+ */
+export type ApprovalValue = Message<"sallyport.policy.v1.ApprovalValue"> & {
+  /**
+   * @generated from field: string pointer = 1;
+   */
+  pointer: string;
+
+  /**
+   * @generated from field: string value_json = 2;
+   */
+  valueJson: string;
+
+  /**
+   * As in Origin.
+   *
+   * @generated from field: string origin = 3;
+   */
+  origin: string;
+
+  /**
+   * @generated from field: string from = 4;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string path = 5;
+   */
+  path: string;
+
+  /**
+   * @generated from field: string looks_like = 6;
+   */
+  looksLike: string;
+
+  /**
+   * True: a rule asks because of this value; approving the call endorses it for this run.
+   *
+   * @generated from field: bool asked = 7;
+   */
+  asked: boolean;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.ApprovalValue.
+ * Use `create(ApprovalValueSchema)` to create a new message.
+ */
+export const ApprovalValueSchema: GenMessage<ApprovalValue> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 32);
+
+/**
+ * @generated from message sallyport.policy.v1.ApprovalWord
+ */
+export type ApprovalWord = Message<"sallyport.policy.v1.ApprovalWord"> & {
+  /**
+   * @generated from field: string user = 1;
+   */
+  user: string;
+
+  /**
+   * @generated from field: bool approve = 2;
+   */
+  approve: boolean;
+
+  /**
+   * @generated from field: double at_ms = 3;
+   */
+  atMs: number;
+
+  /**
+   * @generated from field: bool break_glass = 4;
+   */
+  breakGlass: boolean;
+
+  /**
+   * @generated from field: string note = 5;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.ApprovalWord.
+ * Use `create(ApprovalWordSchema)` to create a new message.
+ */
+export const ApprovalWordSchema: GenMessage<ApprovalWord> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 33);
+
+/**
+ * @generated from message sallyport.policy.v1.ListApprovalsRequest
+ */
+export type ListApprovalsRequest = Message<"sallyport.policy.v1.ListApprovalsRequest"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * Empty: any.
+   *
+   * @generated from field: repeated sallyport.policy.v1.ApprovalState states = 2;
+   */
+  states: ApprovalState[];
+
+  /**
+   * Set: only what this person may decide or asked for themselves.
+   *
+   * @generated from field: sallyport.principal.v1.Principal approver = 3;
+   */
+  approver?: Principal | undefined;
+
+  /**
+   * @generated from field: int32 page_size = 4;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 5;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.ListApprovalsRequest.
+ * Use `create(ListApprovalsRequestSchema)` to create a new message.
+ */
+export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 34);
+
+/**
+ * @generated from message sallyport.policy.v1.ListApprovalsResponse
+ */
+export type ListApprovalsResponse = Message<"sallyport.policy.v1.ListApprovalsResponse"> & {
+  /**
+   * @generated from field: repeated sallyport.policy.v1.Approval approvals = 1;
+   */
+  approvals: Approval[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.ListApprovalsResponse.
+ * Use `create(ListApprovalsResponseSchema)` to create a new message.
+ */
+export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 35);
+
+/**
+ * @generated from message sallyport.policy.v1.GetApprovalRequest
+ */
+export type GetApprovalRequest = Message<"sallyport.policy.v1.GetApprovalRequest"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * @generated from field: sallyport.principal.v1.Principal approver = 3;
+   */
+  approver?: Principal | undefined;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.GetApprovalRequest.
+ * Use `create(GetApprovalRequestSchema)` to create a new message.
+ */
+export const GetApprovalRequestSchema: GenMessage<GetApprovalRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 36);
+
+/**
+ * @generated from message sallyport.policy.v1.GetApprovalResponse
+ */
+export type GetApprovalResponse = Message<"sallyport.policy.v1.GetApprovalResponse"> & {
+  /**
+   * @generated from field: sallyport.policy.v1.Approval approval = 1;
+   */
+  approval?: Approval | undefined;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.GetApprovalResponse.
+ * Use `create(GetApprovalResponseSchema)` to create a new message.
+ */
+export const GetApprovalResponseSchema: GenMessage<GetApprovalResponse> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 37);
+
+/**
+ * @generated from message sallyport.policy.v1.DecideApprovalResponse
+ */
+export type DecideApprovalResponse = Message<"sallyport.policy.v1.DecideApprovalResponse"> & {
+  /**
+   * @generated from field: sallyport.policy.v1.Approval approval = 1;
+   */
+  approval?: Approval | undefined;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.DecideApprovalResponse.
+ * Use `create(DecideApprovalResponseSchema)` to create a new message.
+ */
+export const DecideApprovalResponseSchema: GenMessage<DecideApprovalResponse> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 38);
+
+/**
+ * @generated from message sallyport.policy.v1.DecideApprovalRequest
+ */
+export type DecideApprovalRequest = Message<"sallyport.policy.v1.DecideApprovalRequest"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * Who decides, as console authenticated them.
+   *
+   * @generated from field: sallyport.principal.v1.Principal approver = 3;
+   */
+  approver?: Principal | undefined;
+
+  /**
+   * @generated from field: bool approve = 4;
+   */
+  approve: boolean;
+
+  /**
+   * Pointers of values that are endorsed beyond this run, until endorse_until_ms (at most 90 days).
+   *
+   * @generated from field: repeated string endorse = 5;
+   */
+  endorse: string[];
+
+  /**
+   * @generated from field: double endorse_until_ms = 6;
+   */
+  endorseUntilMs: number;
+
+  /**
+   * Decides without being one of the approvers: for administrators, recorded as such, with a note.
+   *
+   * @generated from field: bool break_glass = 7;
+   */
+  breakGlass: boolean;
+
+  /**
+   * @generated from field: string note = 8;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.DecideApprovalRequest.
+ * Use `create(DecideApprovalRequestSchema)` to create a new message.
+ */
+export const DecideApprovalRequestSchema: GenMessage<DecideApprovalRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 39);
+
+/**
+ * @generated from message sallyport.policy.v1.Endorsement
+ */
+export type Endorsement = Message<"sallyport.policy.v1.Endorsement"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string tenant = 2;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: string user = 3;
+   */
+  user: string;
+
+  /**
+   * @generated from field: sallyport.policy.v1.ToolRef tool = 4;
+   */
+  tool?: ToolRef | undefined;
+
+  /**
+   * @generated from field: string argument = 5;
+   */
+  argument: string;
+
+  /**
+   * @generated from field: string value_json = 6;
+   */
+  valueJson: string;
+
+  /**
+   * Empty: in every run of the user until it expires.
+   *
+   * @generated from field: string trajectory = 7;
+   */
+  trajectory: string;
+
+  /**
+   * @generated from field: string endorsed_by = 8;
+   */
+  endorsedBy: string;
+
+  /**
+   * @generated from field: double created_at_ms = 9;
+   */
+  createdAtMs: number;
+
+  /**
+   * @generated from field: double expires_at_ms = 10;
+   */
+  expiresAtMs: number;
+
+  /**
+   * @generated from field: string approval_id = 11;
+   */
+  approvalId: string;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.Endorsement.
+ * Use `create(EndorsementSchema)` to create a new message.
+ */
+export const EndorsementSchema: GenMessage<Endorsement> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 40);
+
+/**
+ * @generated from message sallyport.policy.v1.ListEndorsementsRequest
+ */
+export type ListEndorsementsRequest = Message<"sallyport.policy.v1.ListEndorsementsRequest"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * Empty: of all users.
+   *
+   * @generated from field: string user = 2;
+   */
+  user: string;
+
+  /**
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.ListEndorsementsRequest.
+ * Use `create(ListEndorsementsRequestSchema)` to create a new message.
+ */
+export const ListEndorsementsRequestSchema: GenMessage<ListEndorsementsRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 41);
+
+/**
+ * @generated from message sallyport.policy.v1.ListEndorsementsResponse
+ */
+export type ListEndorsementsResponse = Message<"sallyport.policy.v1.ListEndorsementsResponse"> & {
+  /**
+   * @generated from field: repeated sallyport.policy.v1.Endorsement endorsements = 1;
+   */
+  endorsements: Endorsement[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.ListEndorsementsResponse.
+ * Use `create(ListEndorsementsResponseSchema)` to create a new message.
+ */
+export const ListEndorsementsResponseSchema: GenMessage<ListEndorsementsResponse> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 42);
+
+/**
+ * @generated from message sallyport.policy.v1.RevokeEndorsementRequest
+ */
+export type RevokeEndorsementRequest = Message<"sallyport.policy.v1.RevokeEndorsementRequest"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * Set: only where it is this user's own.
+   *
+   * @generated from field: string user = 3;
+   */
+  user: string;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.RevokeEndorsementRequest.
+ * Use `create(RevokeEndorsementRequestSchema)` to create a new message.
+ */
+export const RevokeEndorsementRequestSchema: GenMessage<RevokeEndorsementRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 43);
+
+/**
+ * @generated from message sallyport.policy.v1.RevokeEndorsementResponse
+ */
+export type RevokeEndorsementResponse = Message<"sallyport.policy.v1.RevokeEndorsementResponse"> & {
+};
+
+/**
+ * Describes the message sallyport.policy.v1.RevokeEndorsementResponse.
+ * Use `create(RevokeEndorsementResponseSchema)` to create a new message.
+ */
+export const RevokeEndorsementResponseSchema: GenMessage<RevokeEndorsementResponse> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 44);
 
 /**
  * @generated from message sallyport.policy.v1.LimitSubject
@@ -899,7 +1820,7 @@ export type LimitSubject = Message<"sallyport.policy.v1.LimitSubject"> & {
  * Use `create(LimitSubjectSchema)` to create a new message.
  */
 export const LimitSubjectSchema: GenMessage<LimitSubject> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 22);
+  messageDesc(file_sallyport_policy_v1_policy, 45);
 
 /**
  * @generated from message sallyport.policy.v1.LeaseRequest
@@ -942,7 +1863,7 @@ export type LeaseRequest = Message<"sallyport.policy.v1.LeaseRequest"> & {
  * Use `create(LeaseRequestSchema)` to create a new message.
  */
 export const LeaseRequestSchema: GenMessage<LeaseRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 23);
+  messageDesc(file_sallyport_policy_v1_policy, 46);
 
 /**
  * @generated from message sallyport.policy.v1.LeaseResponse
@@ -971,7 +1892,7 @@ export type LeaseResponse = Message<"sallyport.policy.v1.LeaseResponse"> & {
  * Use `create(LeaseResponseSchema)` to create a new message.
  */
 export const LeaseResponseSchema: GenMessage<LeaseResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 24);
+  messageDesc(file_sallyport_policy_v1_policy, 47);
 
 /**
  * @generated from message sallyport.policy.v1.Share
@@ -1052,7 +1973,7 @@ export type Share = Message<"sallyport.policy.v1.Share"> & {
  * Use `create(ShareSchema)` to create a new message.
  */
 export const ShareSchema: GenMessage<Share> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 25);
+  messageDesc(file_sallyport_policy_v1_policy, 48);
 
 /**
  * @generated from message sallyport.policy.v1.SettleRequest
@@ -1074,7 +1995,7 @@ export type SettleRequest = Message<"sallyport.policy.v1.SettleRequest"> & {
  * Use `create(SettleRequestSchema)` to create a new message.
  */
 export const SettleRequestSchema: GenMessage<SettleRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 26);
+  messageDesc(file_sallyport_policy_v1_policy, 49);
 
 /**
  * @generated from message sallyport.policy.v1.Spent
@@ -1108,7 +2029,7 @@ export type Spent = Message<"sallyport.policy.v1.Spent"> & {
  * Use `create(SpentSchema)` to create a new message.
  */
 export const SpentSchema: GenMessage<Spent> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 27);
+  messageDesc(file_sallyport_policy_v1_policy, 50);
 
 /**
  * @generated from message sallyport.policy.v1.SettleResponse
@@ -1121,7 +2042,7 @@ export type SettleResponse = Message<"sallyport.policy.v1.SettleResponse"> & {
  * Use `create(SettleResponseSchema)` to create a new message.
  */
 export const SettleResponseSchema: GenMessage<SettleResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 28);
+  messageDesc(file_sallyport_policy_v1_policy, 51);
 
 /**
  * @generated from enum sallyport.policy.v1.Action
@@ -1170,6 +2091,59 @@ export const ActionSchema: GenEnum<Action> = /*@__PURE__*/
   enumDesc(file_sallyport_policy_v1_policy, 0);
 
 /**
+ * @generated from enum sallyport.policy.v1.ApprovalState
+ */
+export const ApprovalState = {
+  /**
+   * @generated from enum value: APPROVAL_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: APPROVAL_STATE_PENDING = 1;
+   */
+  PENDING: 1,
+
+  /**
+   * @generated from enum value: APPROVAL_STATE_APPROVED = 2;
+   */
+  APPROVED: 2,
+
+  /**
+   * @generated from enum value: APPROVAL_STATE_REJECTED = 3;
+   */
+  REJECTED: 3,
+
+  /**
+   * @generated from enum value: APPROVAL_STATE_EXPIRED = 4;
+   */
+  EXPIRED: 4,
+
+  /**
+   * What it was granted for has changed: label, tool, policy.
+   *
+   * @generated from enum value: APPROVAL_STATE_VOID = 5;
+   */
+  VOID: 5,
+
+  /**
+   * @generated from enum value: APPROVAL_STATE_USED = 6;
+   */
+  USED: 6,
+} as const;
+
+/**
+ * @generated from enum sallyport.policy.v1.ApprovalState
+ */
+export type ApprovalState = (typeof ApprovalState)[keyof typeof ApprovalState] | UnknownEnum;
+
+/**
+ * Describes the enum sallyport.policy.v1.ApprovalState.
+ */
+export const ApprovalStateSchema: GenEnum<ApprovalState> = /*@__PURE__*/
+  enumDesc(file_sallyport_policy_v1_policy, 1);
+
+/**
  * AccessService says what a principal may use at all (AccessPolicy narrowed by the credential's scope).
  *
  * @generated from service sallyport.policy.v1.AccessService
@@ -1193,7 +2167,8 @@ export const AccessService: GenService<{
  */
 export const DecisionService: GenService<{
   /**
-   * All calls of one model message are decided as one batch.
+   * All calls of one model message are decided as one batch. A call that names an approval uses it up: once, for the same
+   * use_id any number of times.
    *
    * @generated from rpc sallyport.policy.v1.DecisionService.DecideCalls
    */
@@ -1253,6 +2228,77 @@ export const TrajectoryService: GenService<{
   serviceDesc(file_sallyport_policy_v1_policy, 2);
 
 /**
+ * ApprovalService lets people decide calls that rules ask about, and endorse values.
+ *
+ * @generated from service sallyport.policy.v1.ApprovalService
+ */
+export const ApprovalService: GenService<{
+  /**
+   * Puts calls before people. Policy decides them again and takes only those that a rule asks about.
+   *
+   * @generated from rpc sallyport.policy.v1.ApprovalService.RequestApprovals
+   */
+  requestApprovals: {
+    methodKind: "unary";
+    input: typeof RequestApprovalsRequestSchema;
+    output: typeof RequestApprovalsResponseSchema;
+  },
+  /**
+   * Answers when all of them are decided or over, or shortly before the call's deadline.
+   *
+   * @generated from rpc sallyport.policy.v1.ApprovalService.AwaitApprovals
+   */
+  awaitApprovals: {
+    methodKind: "unary";
+    input: typeof AwaitApprovalsRequestSchema;
+    output: typeof AwaitApprovalsResponseSchema;
+  },
+  /**
+   * @generated from rpc sallyport.policy.v1.ApprovalService.ListApprovals
+   */
+  listApprovals: {
+    methodKind: "unary";
+    input: typeof ListApprovalsRequestSchema;
+    output: typeof ListApprovalsResponseSchema;
+  },
+  /**
+   * @generated from rpc sallyport.policy.v1.ApprovalService.GetApproval
+   */
+  getApproval: {
+    methodKind: "unary";
+    input: typeof GetApprovalRequestSchema;
+    output: typeof GetApprovalResponseSchema;
+  },
+  /**
+   * One approver's word. Of two at once the first counts; a second word is a conflict.
+   *
+   * @generated from rpc sallyport.policy.v1.ApprovalService.DecideApproval
+   */
+  decideApproval: {
+    methodKind: "unary";
+    input: typeof DecideApprovalRequestSchema;
+    output: typeof DecideApprovalResponseSchema;
+  },
+  /**
+   * @generated from rpc sallyport.policy.v1.ApprovalService.ListEndorsements
+   */
+  listEndorsements: {
+    methodKind: "unary";
+    input: typeof ListEndorsementsRequestSchema;
+    output: typeof ListEndorsementsResponseSchema;
+  },
+  /**
+   * @generated from rpc sallyport.policy.v1.ApprovalService.RevokeEndorsement
+   */
+  revokeEndorsement: {
+    methodKind: "unary";
+    input: typeof RevokeEndorsementRequestSchema;
+    output: typeof RevokeEndorsementResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_sallyport_policy_v1_policy, 3);
+
+/**
  * LimitService hands out shares of limits by lease; spending happens locally.
  *
  * @generated from service sallyport.policy.v1.LimitService
@@ -1277,5 +2323,5 @@ export const LimitService: GenService<{
     output: typeof SettleResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_sallyport_policy_v1_policy, 3);
+  serviceDesc(file_sallyport_policy_v1_policy, 4);
 

@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Question } from "../../policy/v1/policy_pb.ts";
+import type { Presentation, Question } from "../../policy/v1/policy_pb.ts";
 import { file_sallyport_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { Principal } from "../../principal/v1/principal_pb.ts";
 import { file_sallyport_principal_v1_principal } from "../../principal/v1/principal_pb.ts";
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/quarantine/v1/quarantine.proto.
  */
 export const file_sallyport_quarantine_v1_quarantine: GenFile = /*@__PURE__*/
-  fileDesc("CihzYWxseXBvcnQvcXVhcmFudGluZS92MS9xdWFyYW50aW5lLnByb3RvEhdzYWxseXBvcnQucXVhcmFudGluZS52MSLfAQoORXh0cmFjdFJlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSEgoKdHJhamVjdG9yeRgCIAEoCRIMCgR0dXJuGAMgASgJEgwKBHN0ZXAYBCABKAkSDAoEdG9vbBgFIAEoCRIvCghxdWVzdGlvbhgGIAEoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuUXVlc3Rpb24SDwoHY29udGVudBgHIAEoCRIXCg9zdHJ1Y3R1cmVkX2pzb24YCCABKAkimgEKD0V4dHJhY3RSZXNwb25zZRITCgthbnN3ZXJfanNvbhgBIAEoCRIPCgdoYW5kbGVzGAIgAygJEg0KBW1vZGVsGAMgASgJEhQKDGlucHV0X3Rva2VucxgEIAEoARIVCg1vdXRwdXRfdG9rZW5zGAUgASgBEhUKDWNvc3RfbmFub191c2QYBiABKAESDgoGcmV1c2VkGAcgASgIInIKFVJlc29sdmVIYW5kbGVzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEg8KB2hhbmRsZXMYAyADKAkiTgoWUmVzb2x2ZUhhbmRsZXNSZXNwb25zZRI0CgZ2YWx1ZXMYASADKAsyJC5zYWxseXBvcnQucXVhcmFudGluZS52MS5IYW5kbGVWYWx1ZSJNCgtIYW5kbGVWYWx1ZRIOCgZoYW5kbGUYASABKAkSEgoKdmFsdWVfanNvbhgCIAEoCRIMCgRmcm9tGAMgASgJEgwKBHBhdGgYBCABKAky7gEKEVF1YXJhbnRpbmVTZXJ2aWNlEmEKB0V4dHJhY3QSJy5zYWxseXBvcnQucXVhcmFudGluZS52MS5FeHRyYWN0UmVxdWVzdBooLnNhbGx5cG9ydC5xdWFyYW50aW5lLnYxLkV4dHJhY3RSZXNwb25zZSIDkAICEnYKDlJlc29sdmVIYW5kbGVzEi4uc2FsbHlwb3J0LnF1YXJhbnRpbmUudjEuUmVzb2x2ZUhhbmRsZXNSZXF1ZXN0Gi8uc2FsbHlwb3J0LnF1YXJhbnRpbmUudjEuUmVzb2x2ZUhhbmRsZXNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
+  fileDesc("CihzYWxseXBvcnQvcXVhcmFudGluZS92MS9xdWFyYW50aW5lLnByb3RvEhdzYWxseXBvcnQucXVhcmFudGluZS52MSLMAgoORXh0cmFjdFJlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSEgoKdHJhamVjdG9yeRgCIAEoCRIMCgR0dXJuGAMgASgJEgwKBHN0ZXAYBCABKAkSDAoEdG9vbBgFIAEoCRIvCghxdWVzdGlvbhgGIAEoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuUXVlc3Rpb24SDwoHY29udGVudBgHIAEoCRIXCg9zdHJ1Y3R1cmVkX2pzb24YCCABKAkSNwoMcHJlc2VudGF0aW9uGAkgASgLMiEuc2FsbHlwb3J0LnBvbGljeS52MS5QcmVzZW50YXRpb24SGgoSb3V0cHV0X3NjaGVtYV9qc29uGAogASgJEhYKDmFyZ3VtZW50c19qc29uGAsgASgJIrMCCg9FeHRyYWN0UmVzcG9uc2USEwoLYW5zd2VyX2pzb24YASABKAkSDwoHaGFuZGxlcxgCIAMoCRINCgVtb2RlbBgDIAEoCRIUCgxpbnB1dF90b2tlbnMYBCABKAESFQoNb3V0cHV0X3Rva2VucxgFIAEoARIVCg1jb3N0X25hbm9fdXNkGAYgASgBEg4KBnJldXNlZBgHIAEoCBI2Cgd0cnVzdGVkGAggAygLMiUuc2FsbHlwb3J0LnF1YXJhbnRpbmUudjEuVHJ1c3RlZFZhbHVlEgwKBGJpdHMYCSABKAESGQoRcmVzdWx0X2JpdHNfbGltaXQYCiABKAESEAoIcnVuX2JpdHMYCyABKAESFgoOcnVuX2JpdHNfbGltaXQYDCABKAESDAoEcnVuZxgNIAEoCSIwCgxUcnVzdGVkVmFsdWUSDAoEcGF0aBgBIAEoCRISCgp2YWx1ZV9qc29uGAIgASgJInIKFVJlc29sdmVIYW5kbGVzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEg8KB2hhbmRsZXMYAyADKAkiTgoWUmVzb2x2ZUhhbmRsZXNSZXNwb25zZRI0CgZ2YWx1ZXMYASADKAsyJC5zYWxseXBvcnQucXVhcmFudGluZS52MS5IYW5kbGVWYWx1ZSJNCgtIYW5kbGVWYWx1ZRIOCgZoYW5kbGUYASABKAkSEgoKdmFsdWVfanNvbhgCIAEoCRIMCgRmcm9tGAMgASgJEgwKBHBhdGgYBCABKAky7gEKEVF1YXJhbnRpbmVTZXJ2aWNlEmEKB0V4dHJhY3QSJy5zYWxseXBvcnQucXVhcmFudGluZS52MS5FeHRyYWN0UmVxdWVzdBooLnNhbGx5cG9ydC5xdWFyYW50aW5lLnYxLkV4dHJhY3RSZXNwb25zZSIDkAICEnYKDlJlc29sdmVIYW5kbGVzEi4uc2FsbHlwb3J0LnF1YXJhbnRpbmUudjEuUmVzb2x2ZUhhbmRsZXNSZXF1ZXN0Gi8uc2FsbHlwb3J0LnF1YXJhbnRpbmUudjEuUmVzb2x2ZUhhbmRsZXNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.quarantine.v1.ExtractRequest
@@ -65,6 +65,27 @@ export type ExtractRequest = Message<"sallyport.quarantine.v1.ExtractRequest"> &
    * @generated from field: string structured_json = 8;
    */
   structuredJson: string;
+
+  /**
+   * How the structured result is shown. The question may be left out where this shows it.
+   *
+   * @generated from field: sallyport.policy.v1.Presentation presentation = 9;
+   */
+  presentation?: Presentation | undefined;
+
+  /**
+   * JSON Schema of the structured result, of the reviewed definition; empty where the tool declares none.
+   *
+   * @generated from field: string output_schema_json = 10;
+   */
+  outputSchemaJson: string;
+
+  /**
+   * Arguments as the model wrote them, handles unfilled: what the result repeats of them is shown as it was written.
+   *
+   * @generated from field: string arguments_json = 11;
+   */
+  argumentsJson: string;
 };
 
 /**
@@ -118,6 +139,42 @@ export type ExtractResponse = Message<"sallyport.quarantine.v1.ExtractResponse">
    * @generated from field: bool reused = 7;
    */
   reused: boolean;
+
+  /**
+   * What stands in plain because nobody outside can write it.
+   *
+   * @generated from field: repeated sallyport.quarantine.v1.TrustedValue trusted = 8;
+   */
+  trusted: TrustedValue[];
+
+  /**
+   * Bits of untrusted plain values that were shown, and the most that this result and this run may show.
+   *
+   * @generated from field: double bits = 9;
+   */
+  bits: number;
+
+  /**
+   * @generated from field: double result_bits_limit = 10;
+   */
+  resultBitsLimit: number;
+
+  /**
+   * @generated from field: double run_bits = 11;
+   */
+  runBits: number;
+
+  /**
+   * @generated from field: double run_bits_limit = 12;
+   */
+  runBitsLimit: number;
+
+  /**
+   * Where the ladder ended: structured, extracted, both.
+   *
+   * @generated from field: string rung = 13;
+   */
+  rung: string;
 };
 
 /**
@@ -126,6 +183,30 @@ export type ExtractResponse = Message<"sallyport.quarantine.v1.ExtractResponse">
  */
 export const ExtractResponseSchema: GenMessage<ExtractResponse> = /*@__PURE__*/
   messageDesc(file_sallyport_quarantine_v1_quarantine, 1);
+
+/**
+ * @generated from message sallyport.quarantine.v1.TrustedValue
+ */
+export type TrustedValue = Message<"sallyport.quarantine.v1.TrustedValue"> & {
+  /**
+   * JSON pointer into the structured result.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * @generated from field: string value_json = 2;
+   */
+  valueJson: string;
+};
+
+/**
+ * Describes the message sallyport.quarantine.v1.TrustedValue.
+ * Use `create(TrustedValueSchema)` to create a new message.
+ */
+export const TrustedValueSchema: GenMessage<TrustedValue> = /*@__PURE__*/
+  messageDesc(file_sallyport_quarantine_v1_quarantine, 2);
 
 /**
  * @generated from message sallyport.quarantine.v1.ResolveHandlesRequest
@@ -152,7 +233,7 @@ export type ResolveHandlesRequest = Message<"sallyport.quarantine.v1.ResolveHand
  * Use `create(ResolveHandlesRequestSchema)` to create a new message.
  */
 export const ResolveHandlesRequestSchema: GenMessage<ResolveHandlesRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_quarantine_v1_quarantine, 2);
+  messageDesc(file_sallyport_quarantine_v1_quarantine, 3);
 
 /**
  * @generated from message sallyport.quarantine.v1.ResolveHandlesResponse
@@ -171,7 +252,7 @@ export type ResolveHandlesResponse = Message<"sallyport.quarantine.v1.ResolveHan
  * Use `create(ResolveHandlesResponseSchema)` to create a new message.
  */
 export const ResolveHandlesResponseSchema: GenMessage<ResolveHandlesResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_quarantine_v1_quarantine, 3);
+  messageDesc(file_sallyport_quarantine_v1_quarantine, 4);
 
 /**
  * @generated from message sallyport.quarantine.v1.HandleValue
@@ -203,7 +284,7 @@ export type HandleValue = Message<"sallyport.quarantine.v1.HandleValue"> & {
  * Use `create(HandleValueSchema)` to create a new message.
  */
 export const HandleValueSchema: GenMessage<HandleValue> = /*@__PURE__*/
-  messageDesc(file_sallyport_quarantine_v1_quarantine, 4);
+  messageDesc(file_sallyport_quarantine_v1_quarantine, 5);
 
 /**
  * QuarantineService has a model without tools read untrusted content and answers in types.
