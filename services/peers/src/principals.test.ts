@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
-import { principalCache } from './principals.ts';
+import { principalCache, type Revoked } from './principals.ts';
 import { feed, quiet, until } from './testing.ts';
 
 interface Notice {
@@ -155,6 +155,16 @@ describe('principalCache', () => {
     await until('the stream is open again', () => revocations.opened > before);
     await new Promise((resolve) => setTimeout(resolve, 250));
     await expect(ask()).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('[peers:revocation-while-cut] tells those with open work that something may have been revoked meanwhile', async () => {
+    const { revocations, principals, warm } = await identity();
+    await warm();
+    const told: Revoked[] = [];
+    principals.onRevoked((one) => told.push(one));
+    revocations.cut();
+    await until('listeners were told', () => told.length > 0);
+    expect(told).toEqual([{ tenant: '', keyId: '', principalId: '', ends: false }]);
   });
 
   it.each(['away', 'hangs'] as const)(

@@ -15,6 +15,9 @@ export interface Revoked {
   readonly ends: boolean;
 }
 
+/** Stands for notices that nobody heard. */
+const MISSED: Revoked = { tenant: '', keyId: '', principalId: '', ends: false };
+
 /** Reasons of notices after which a credential still works. */
 const EDITS: ReadonlySet<string> = new Set(['changed', 'rotated']);
 
@@ -77,7 +80,7 @@ export function principalCache(options: PrincipalsOptions): Principals {
     if (gap) {
       epoch++;
       entries.clear();
-      tell({ tenant: '', keyId: '', principalId: '', ends: false });
+      tell(MISSED);
     }
     if (heartbeat) return;
     epoch++;
@@ -96,7 +99,10 @@ export function principalCache(options: PrincipalsOptions): Principals {
     open: (signal) => options.client.watchRevocations({}, { timeoutMs: Infinity, signal }),
     onMessage,
     // What was revoked while no stream was open is unknown, also of answers that came meanwhile: ask again for each.
-    onOpen: () => distrust(),
+    onOpen: () => {
+      distrust();
+      tell(MISSED);
+    },
     onBreak: () => distrust(),
   });
   const distrust = () => {

@@ -3,6 +3,7 @@ import { readBody } from '@sallyport/chassis/http/body';
 import { parseJson } from '@sallyport/chassis/http/json';
 import { clientGone, createApp } from '@sallyport/chassis/http/server';
 import type { Metrics } from '@sallyport/chassis/metrics';
+import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import type { Express, Request, Response } from 'express';
 import { type Admitted, authorise, single } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
@@ -10,7 +11,6 @@ import { runOfSession } from '../invoke/run-of-call.ts';
 import { CODES, legacyRevision } from '../protocol.ts';
 import { agreedRevision } from './agreement.ts';
 import { errorBody, idIn, type Message, RpcFault, readMessage, resultBody } from './message.ts';
-import { type OpenCalls, openCalls } from './open-calls.ts';
 import { checkedOrigin, publicBase } from './origins.ts';
 import { resourceMetadata } from './resource-metadata.ts';
 import { methodLabel, respond, TRAJECTORY_HEADER } from './respond.ts';
@@ -35,7 +35,7 @@ export function createBrokerApp(gate: Gate, metrics: Metrics): Express {
     metrics,
     renderError: (error, req, res) => renderError(gate, error, req, res),
   });
-  const open = openCalls(gate.principals);
+  const open = openWork(gate);
   app.post(PATH, (req, res) => post(gate, open, req, res));
   app.options(PATH, (req, res) => {
     allowOrigin(gate, req, res);
@@ -56,26 +56,28 @@ export function createBrokerApp(gate: Gate, metrics: Metrics): Express {
   return app;
 }
 
-async function post(gate: Gate, open: OpenCalls, req: Request, res: Response): Promise<void> {
+async function post(gate: Gate, open: OpenWorks, req: Request, res: Response): Promise<void> {
   const gone = clientGone(res);
   allowOrigin(gate, req, res);
   if (!/^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
     throw new GatewayError('unsupported', 'Content-Type must be application/json.', { status: 415 });
   }
-  // The key first: who has none learns nothing of how bodies are read.
-  const admitted = await authorise(gate, bearerOf(req), gone);
-  const { maxBytes, maxDepth } = gate.config.request;
-  const body = parseJson(await readBody(req, { limitBytes: maxBytes, signal: gone }), { maxDepth });
-  const call = open.begin(admitted.principal, gone);
+  const work = open.begin(gone);
+  const { signal } = work;
   try {
-    const context = { gate, req, res, admitted, signal: call.signal };
+    // The key first: who has none learns nothing of how bodies are read.
+    const admitted = await authorise(gate, bearerOf(req), work);
+    const { maxBytes, maxDepth } = gate.config.request;
+    const body = parseJson(await readBody(req, { limitBytes: maxBytes, signal }), { maxDepth });
+    signal.throwIfAborted();
+    const context = { gate, req, res, admitted, signal };
     const answer = Array.isArray(body) ? await answerBatch(context, body) : await answerOne(context, body);
     if (gone.aborted) return;
     res.status(answer.status);
     if (answer.body === undefined) res.end();
     else res.json(answer.body);
   } finally {
-    call.end();
+    work.end();
   }
 }
 

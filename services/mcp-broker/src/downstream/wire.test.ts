@@ -1,3 +1,4 @@
+import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
 import { KEYS, startBroker, type TestBroker, untilTrue } from '../testing/broker.ts';
@@ -310,6 +311,28 @@ describe('who may call', () => {
     expect(json.error.data.code).toBe('unauthenticated');
     expect(Date.now() - since).toBeLessThan(1_000);
     await untilTrue(() => server.requests.some((one) => one.aborted));
+  });
+
+  it('[mcp:revocation-ends-calls] makes no call whose key was revoked while its body came in', async () => {
+    const { port } = new URL(broker.url);
+    const body = JSON.stringify(request('tools/call', echo));
+    const headers = {
+      authorization: `Bearer ${KEYS.carol}`,
+      'content-type': 'application/json',
+      'content-length': body.length,
+    };
+    const calls = server.calls.length;
+    const slow = http.request({ host: '127.0.0.1', port, path: '/mcp', method: 'POST', headers });
+    const answered = new Promise<number>((resolve, reject) => {
+      slow.on('response', (answer) => resolve(answer.statusCode ?? 0)).on('error', reject);
+    });
+    slow.write(body.slice(0, 10));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    broker.revoke('carol');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    slow.end(body.slice(10));
+    expect(await answered).toBe(401);
+    expect(server.calls.length).toBe(calls);
   });
 
   it('[mcp:client-gone] cancels upstream when the client leaves, and records it', async () => {

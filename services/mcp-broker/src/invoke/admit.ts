@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { Access } from '@sallyport/peers/access';
+import type { OpenWork } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { TRUSTED } from '@sallyport/turn';
 import type { Gate } from './gate.ts';
@@ -18,17 +19,22 @@ export interface Admitted {
   readonly access: Access;
 }
 
-/** Finds out who asks and whether they may use this plane. Throws GatewayError unauthenticated, permission_denied, unavailable. */
+/**
+ * Finds out who asks and whether they may use this plane; from then on a revocation ends the work. Throws GatewayError
+ * unauthenticated, permission_denied, unavailable.
+ */
 export async function authorise(
   gate: Pick<Gate, 'principals' | 'access' | 'snapshot'>,
   secret: string,
-  signal: AbortSignal,
+  work: OpenWork,
 ): Promise<Admitted> {
+  const { signal } = work;
   if (secret === '') throw new GatewayError('unauthenticated', 'A key is needed: Authorization: Bearer.');
   if (!gate.snapshot.seen()) {
     throw new GatewayError('unavailable', 'The gateway has no configuration yet.', { retryAfterMs: 1_000 });
   }
   const principal = await gate.principals.authenticate(secret, ENDPOINT, signal);
+  work.own(principal, () => gate.principals.authenticate(secret, ENDPOINT));
   const access = await gate.access.accessOf(principal, signal);
   const scoped = principal.endpoints.length === 0 || principal.endpoints.includes(ENDPOINT);
   if (!scoped || !access.allowsEndpoint(ENDPOINT)) {

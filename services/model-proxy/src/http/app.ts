@@ -4,6 +4,7 @@ import { parseJson } from '@sallyport/chassis/http/json';
 import { createApp } from '@sallyport/chassis/http/server';
 import type { Metrics } from '@sallyport/chassis/metrics';
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Express, Request, Response } from 'express';
 import type { Dialect } from '../chat/message.ts';
@@ -16,13 +17,12 @@ import type { Turn } from '../turn/turn.ts';
 import { clientAnswer } from './client-answer.ts';
 import { countTokens } from './count-tokens.ts';
 import { listModels, retrieveModel } from './models.ts';
-import { type OpenTurns, openTurns } from './open-turns.ts';
 import { secretOf } from './secret.ts';
 
 /** The model plane's HTTP front: parse, run a turn, render errors. Knows dialects and nothing of providers. */
 export function createModelApp(gate: Gate, metrics: Metrics): Express {
   const app = createApp({ log: gate.log, metrics, renderError });
-  const open = openTurns(gate);
+  const open = openWork({ principals: gate.principals, timeoutMs: gate.config.request.timeout });
   const chat = turnHandler(gate, open, 'openai-chat', 'chat.completions');
   const messages = turnHandler(gate, open, 'anthropic-messages', 'messages');
   app.post('/v1/chat/completions', chat);
@@ -36,7 +36,7 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
   return app;
 }
 
-function turnHandler(gate: Gate, open: OpenTurns, dialect: Dialect, endpoint: string) {
+function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: string) {
   const front = frontOf(dialect);
   return async (req: Request, res: Response): Promise<void> => {
     const startedAtMs = Date.now();

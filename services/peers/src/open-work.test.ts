@@ -1,10 +1,11 @@
+import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
-import type { Revoked } from '@sallyport/peers/principals';
-import type { Request } from 'express';
-import { gateOf, somebody } from '../turn/testing.ts';
-import { openTurns } from './open-turns.ts';
-import { secretOf } from './secret.ts';
+import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
+import { openWork } from './open-work.ts';
+import type { Revoked } from './principals.ts';
+
+const somebody = (over = {}) => create(PrincipalSchema, { tenant: 'acme', id: 'key:k1', keyId: 'k1', ...over });
 
 function opened(principal = somebody(), askAgain: () => Promise<unknown> = async () => {}) {
   let tell: (revoked: Revoked) => void = () => {};
@@ -15,7 +16,7 @@ function opened(principal = somebody(), askAgain: () => Promise<unknown> = async
     },
   };
   const gone = new AbortController();
-  const turn = openTurns(gateOf({ principals }).gate).begin(gone.signal);
+  const turn = openWork({ principals }).begin(gone.signal);
   turn.own(principal, askAgain);
   const revoke = async (revoked: Partial<Revoked>) => {
     tell({ tenant: 'acme', keyId: '', principalId: '', ends: true, ...revoked });
@@ -25,7 +26,7 @@ function opened(principal = somebody(), askAgain: () => Promise<unknown> = async
   return { turn, gone, revoke };
 }
 
-describe('open turns', () => {
+describe('work under way', () => {
   it.each([
     ['its key', { keyId: 'k1' }, 'unauthenticated'],
     ['its principal', { principalId: 'key:k1' }, 'unauthenticated'],
@@ -60,28 +61,12 @@ describe('open turns', () => {
     ended.gone.abort();
     expect(await ended.revoke({ keyId: 'k1' })).toBe('open');
   });
-});
 
-describe('the key of a request', () => {
-  const read = (headers: Record<string, string>) => {
-    try {
-      return secretOf({ headers } as unknown as Request);
-    } catch (error) {
-      return (error as GatewayError).code;
-    }
-  };
-
-  it.each<[Record<string, string>, string]>([
-    [{ authorization: 'Bearer sp-1' }, 'sp-1'],
-    [{ authorization: 'bearer   sp-1' }, 'sp-1'],
-    [{ 'x-api-key': 'sp-1' }, 'sp-1'],
-    [{ 'api-key': 'sp-1' }, 'sp-1'],
-    [{ authorization: 'Bearer sp-1', 'x-api-key': 'sp-1' }, 'sp-1'],
-    [{ authorization: 'Bearer sp-1', 'x-api-key': 'sp-2' }, 'unauthenticated'],
-    [{ authorization: 'Basic c3A=' }, 'unauthenticated'],
-    [{ authorization: '' }, 'unauthenticated'],
-    [{}, 'unauthenticated'],
-  ])('[turn:secret] %j is read as %s', (headers, secret) => {
-    expect(read(headers)).toBe(secret);
+  it('[turn:ended] does not outlive the time it is given', async () => {
+    const principals = { onRevoked: () => () => {} };
+    const { signal, end } = openWork({ principals, timeoutMs: 5 }).begin(new AbortController().signal);
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    expect((signal.reason as GatewayError).code).toBe('deadline_exceeded');
+    end();
   });
 });

@@ -1,18 +1,18 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import type { Gate } from '../turn/gate.ts';
+import type { Principals } from './principals.ts';
 
-/** One open turn. Its signal ends when the client leaves, the credential is revoked or the turn's time is over. */
-export interface OpenTurn {
+/** A request under way. Its signal ends when the client leaves, the credential is revoked or its time is over. */
+export interface OpenWork {
   readonly signal: AbortSignal;
-  /** Says whose turn it is; `askAgain` rejects with `unauthenticated` once the credential does not work any more. */
+  /** Says whose it is; `askAgain` rejects with `unauthenticated` once the credential does not work any more. */
   own(principal: Principal, askAgain: () => Promise<unknown>): void;
   end(): void;
 }
 
-/** Turns that are under way. */
-export interface OpenTurns {
-  begin(gone: AbortSignal): OpenTurn;
+/** Requests under way. */
+export interface OpenWorks {
+  begin(gone: AbortSignal): OpenWork;
 }
 
 interface Owned {
@@ -20,11 +20,18 @@ interface Owned {
   readonly askAgain: () => Promise<unknown>;
 }
 
-/** Follows open turns, so that revocation ends them too (DESIGN section 8: open streams, within a second). */
-export function openTurns(gate: Pick<Gate, 'principals' | 'config'>): OpenTurns {
+/**
+ * Follows requests under way, so that revocation ends them too (DESIGN section 8: open streams, within a second). Say whose
+ * one is as soon as that is known: what is revoked before is not ended. `timeoutMs` bounds each; absent: its parts do.
+ */
+export function openWork(options: {
+  readonly principals: Pick<Principals, 'onRevoked'>;
+  readonly timeoutMs?: number;
+}): OpenWorks {
+  const { principals, timeoutMs } = options;
   const open = new Map<AbortController, Owned>();
   const revoked = () => new GatewayError('unauthenticated', 'The credential was revoked.');
-  gate.principals.onRevoked(({ tenant, keyId, principalId, ends }) => {
+  principals.onRevoked(({ tenant, keyId, principalId, ends }) => {
     const missed = tenant === '' && keyId === '' && principalId === '';
     if (!ends && !missed) return;
     for (const [controller, { principal, askAgain }] of open) {
@@ -45,11 +52,9 @@ export function openTurns(gate: Pick<Gate, 'principals' | 'config'>): OpenTurns 
       const leave = () => controller.abort(new GatewayError('cancelled', 'The client is gone.'));
       if (gone.aborted) leave();
       else gone.addEventListener('abort', leave, { once: true });
-      const timer = setTimeout(
-        () => controller.abort(new GatewayError('deadline_exceeded', 'The turn took too long.')),
-        gate.config.request.timeout,
-      );
-      timer.unref();
+      const late = () => controller.abort(new GatewayError('deadline_exceeded', 'The turn took too long.'));
+      const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
+      timer?.unref();
       return {
         signal: controller.signal,
         own: (principal, askAgain) => void open.set(controller, { principal, askAgain }),
