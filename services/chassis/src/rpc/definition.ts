@@ -1,13 +1,5 @@
-import {
-  create,
-  type DescMethod,
-  type DescService,
-  fromBinary,
-  type Message,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
-} from '@bufbuild/protobuf';
+import type { DescMethod, DescService, Message, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import { codecOf } from './codec/codec.ts';
 
 /** A message as a caller may write it: a full message, or any of its fields. */
 export type Init<M extends DescMethod['input']> = MessageInitShape<M>;
@@ -38,6 +30,8 @@ export function methodsOf(service: DescService): MethodWire[] {
   return service.methods.map((method) => {
     const name = `${service.typeName}/${method.name}`;
     const kind = method.methodKind;
+    const request = codecOf(method.input);
+    const response = codecOf(method.output);
     return {
       name,
       path: `/${name}`,
@@ -46,17 +40,10 @@ export function methodsOf(service: DescService): MethodWire[] {
       requestStream: kind === 'client_streaming' || kind === 'bidi_streaming',
       responseStream: kind === 'server_streaming' || kind === 'bidi_streaming',
       idempotent: method.idempotency === 1 || method.idempotency === 2,
-      requestSerialize: serializer(method.input),
-      requestDeserialize: (bytes) => fromBinary(method.input, bytes),
-      responseSerialize: serializer(method.output),
-      responseDeserialize: (bytes) => fromBinary(method.output, bytes),
+      requestSerialize: request.encode,
+      requestDeserialize: request.decode,
+      responseSerialize: response.encode,
+      responseDeserialize: response.decode,
     };
   });
-}
-
-function serializer(schema: DescMethod['input']): (message: object) => Buffer {
-  return (message) => {
-    const bytes = toBinary(schema, create(schema, message as never));
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  };
 }

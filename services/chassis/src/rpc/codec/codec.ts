@@ -1,0 +1,62 @@
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  fromBinary,
+  type Message,
+  ScalarType,
+  toBinary,
+} from '@bufbuild/protobuf';
+import { decoderOf } from './decode.ts';
+import { encoderOf } from './encode.ts';
+
+/** Turns messages of one type into bytes and back. */
+export interface Codec {
+  /** The bytes of a message, or of any of its fields; the same as `toBinary(create(…))`. */
+  encode(message: object): Buffer;
+  /** The message; byte fields may share memory with `bytes`. Throws for what is no such message. */
+  decode(bytes: Uint8Array): Message;
+}
+
+const SCALARS: ReadonlySet<ScalarType> = new Set([
+  ScalarType.STRING,
+  ScalarType.BYTES,
+  ScalarType.DOUBLE,
+  ScalarType.BOOL,
+  ScalarType.INT32,
+  ScalarType.UINT32,
+]);
+const PROTO3 = 999;
+const codecs = new WeakMap<DescMessage, Codec>();
+
+/** The codec of a message, compiled once from its descriptor; protobuf-es itself where it holds what ours does not know. */
+export function codecOf(desc: DescMessage): Codec {
+  const known = codecs.get(desc);
+  if (known !== undefined) return known;
+  const codec: Codec = isCompilable(desc)
+    ? { encode: encoderOf(desc), decode: decoderOf(desc) }
+    : {
+        encode(message) {
+          const bytes = toBinary(desc, create(desc, message as never));
+          return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        },
+        decode: (bytes) => fromBinary(desc, bytes),
+      };
+  codecs.set(desc, codec);
+  return codec;
+}
+
+/** Whether our codec knows all that a message can hold: proto3 without oneof, 64-bit integers and well-known types. */
+export function isCompilable(desc: DescMessage, seen: Set<DescMessage> = new Set()): boolean {
+  if (seen.has(desc)) return true;
+  seen.add(desc);
+  const isPlain = (desc.file.edition as number) === PROTO3 && !desc.typeName.startsWith('google.protobuf.');
+  return isPlain && desc.fields.every((field) => isKnownField(field, seen));
+}
+
+function isKnownField(field: DescField, seen: Set<DescMessage>): boolean {
+  if (field.oneof !== undefined) return false;
+  if (field.fieldKind === 'map' && field.mapKey !== ScalarType.STRING) return false;
+  if (field.message !== undefined) return isCompilable(field.message, seen);
+  return field.scalar === undefined || SCALARS.has(field.scalar);
+}
