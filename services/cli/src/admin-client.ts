@@ -17,7 +17,7 @@ export type AdminGet = (path: string, query?: Readonly<Record<string, string>>) 
 
 const TIMEOUT_MS = 30_000;
 
-/** Opens the admin API of `--endpoint` with `--key`, or of the suite whose data folder is `--data`. */
+/** Opens the admin API of `--endpoint` with `--key`, or of the suite whose data folder is `--data`. Throws CommandError. */
 export function adminClient(options: {
   endpoint?: string | undefined;
   key?: string | undefined;
@@ -43,6 +43,8 @@ function connectionOf(options: { endpoint?: string | undefined; key?: string | u
   if (options.endpoint !== undefined && options.key !== undefined) {
     return { endpoint: options.endpoint, key: options.key };
   }
+  // The admin key of the suite on this machine is for that suite: it never goes to another address.
+  if (options.endpoint !== undefined) throw new CommandError('--endpoint needs the --key that is for it');
   const file = join(options.data, 'dev.json');
   let dev: DevFile;
   try {
@@ -50,7 +52,7 @@ function connectionOf(options: { endpoint?: string | undefined; key?: string | u
   } catch {
     throw new CommandError(`${file} is not there: start make dev, or give --endpoint and --key`, 1);
   }
-  return { endpoint: options.endpoint ?? dev.endpoint, key: options.key ?? dev.adminKey };
+  return { endpoint: dev.endpoint, key: options.key ?? dev.adminKey };
 }
 
 function reasonIn(body: string): string {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { CommandError } from './arguments.ts';
+import { printable } from './columns.ts';
 import { usageText } from './usage-text.ts';
 
 // Loaded when asked for: `get` should not wait for what `dev` needs.
@@ -30,7 +31,8 @@ main().then(
   (error: unknown) => {
     const known = error instanceof CommandError || (error instanceof Error && error.name === 'ConfigError');
     process.stderr.write(
-      `sallyport: ${known ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`,
+      // The words may be a server's.
+      `sallyport: ${printable(known ? (error as Error).message : ((error as Error).stack ?? String(error)))}\n`,
     );
     process.exitCode = error instanceof CommandError ? error.exitCode : 1;
   },
