@@ -125,6 +125,12 @@ describe('identity on Postgres', () => {
     await expect(operator.create({ tenant: 'acme', spec }, { timeoutMs })).rejects.toMatchObject(denied);
     await expect(keys.upsert({ tenant: 'acme', resourceUid: 'u', spec }, { timeoutMs })).rejects.toMatchObject(denied);
     const proxy = one.client(KeyService, 'model-proxy');
+    await expect(proxy.listOwned({}, { timeoutMs })).rejects.toMatchObject(denied);
+    await expect(operator.list({ tenant: 'acme' }, { timeoutMs })).rejects.toMatchObject(denied);
+    const made = { tenant: 'hooli', resourceUid: 'uid-owned', spec: { name: 'owned' } };
+    await operator.upsert(made, { timeoutMs });
+    const { keys: owned } = await operator.listOwned({}, { timeoutMs });
+    expect(owned).toContainEqual(expect.objectContaining({ tenant: 'hooli', resourceUid: 'uid-owned', name: 'owned' }));
     await expect(proxy.list({ tenant: 'acme' }, { timeoutMs })).rejects.toMatchObject(denied);
   });
 

@@ -17,7 +17,11 @@ describe('vault on Postgres', () => {
 
   beforeAll(async () => {
     suite = await serviceReplicas('vault');
-    const config = { masterKeysFile: suite.file('masters.json', keyFile('m1')), leaseCountInterval: '200ms' };
+    const config = {
+      masterKeysFile: suite.file('masters.json', keyFile('m1')),
+      leaseCountInterval: '200ms',
+      upkeepInterval: '300ms',
+    };
     [one, two] = await Promise.all([suite.replica(config), suite.replica(config)]);
     operator = one.client(SecretService, 'operator');
     proxy = two.client(CredentialService, 'model-proxy');
@@ -78,6 +82,23 @@ describe('vault on Postgres', () => {
     }
     expect(one.output() + two.output()).not.toContain(CANARY);
     expect(two.output()).toContain('openai/apiKey#1');
+  });
+
+  it('[vault:ungranted] deletes a value that nothing may lease any more, and no other', async () => {
+    const gone = { name: 'gone', key: 'k' };
+    await operator.put({ tenant: 'hooli', ref: gone, value: CANARY, version: 'v1' }, { timeoutMs });
+    await operator.put({ tenant: 'hooli', ref, value: CANARY, version: 'v1' }, { timeoutMs });
+    const held = { tenant: 'hooli', kind: 'ModelProvider', uid: 'u9', name: 'openai' };
+    await operator.grant({ ...held, ref, origin: use.origin }, { timeoutMs });
+    const { grants } = await operator.listGrants({}, { timeoutMs });
+    expect(grants).toContainEqual(expect.objectContaining(held));
+    const names = async () =>
+      (await suite.asRole('hooli', 'select name from secrets order by name')).rows.map((row) => row.name);
+    expect(await names()).toEqual(['gone', 'openai']);
+    await suite.asRole('hooli', "update secrets set updated_at = now() - interval '1 hour'");
+    const until = Date.now() + 5000;
+    while ((await names()).length > 1 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await names()).toEqual(['openai']);
   });
 
   it('[vault:callers] takes values from operator only and gives them to the two proxies only', async () => {

@@ -16,6 +16,8 @@ export const identity: readonly Requirement[] = [
     'identity:sequence': 'Notices have one order without gaps on every replica.',
     'identity:hashed': 'No secret stands in the database or a log.',
     'identity:callers': 'Only callers whose edge it is are answered.',
+    'identity:keep-secret': 'A key follows its spec also while its Secret cannot be read.',
+    'identity:compare-and-set': 'A change made of an older revision of a key is refused.',
     'identity:chosen-secret-once': 'No two keys have the same chosen secret.',
   }),
 ];

@@ -10,6 +10,8 @@ export const operator: readonly Requirement[] = [
     'operator:name-taken': 'The oldest Model holds a public name.',
     'operator:folder-half-written': 'A file that is not YAML keeps what it said before.',
     'operator:snapshot-coalesced': 'A slow watcher gets one delta to the newest state.',
+    'operator:key-follows': 'A key follows its spec also while its Secret is gone or refused.',
+    'operator:orphans': 'What resources had elsewhere goes also when they went while no operator ran.',
     'operator:leader-hand-over': 'A leader ends its work before giving its Lease back.',
   }),
 ];

@@ -12,6 +12,7 @@ export const vault: readonly Requirement[] = [
     'vault:rebind': 'A changed origin voids the credential until it is granted anew.',
     'vault:access-counted': 'Leases are counted by grant.',
     'vault:invalidation-1s': 'Every replica tells of a dropped lease within a second.',
+    'vault:ungranted': 'A value that nothing may lease is not kept.',
     'vault:callers': 'Only operator puts values in, only the two proxies take them out.',
   }),
 ];

@@ -36,6 +36,16 @@ describe('administration of keys', () => {
     await expect(administration.create('acme', keySpec(), '')).rejects.toMatchObject({ code: 'conflict' });
   });
 
+  it('[identity:compare-and-set] refuses a change that was made of an older revision', async () => {
+    const { administration } = testIdentity();
+    const { key } = await administration.create('acme', keySpec(), '');
+    await administration.update('acme', key.id, keySpec({ disabled: true }), key.revision);
+    await expect(administration.update('acme', key.id, keySpec({ models: ['x'] }), key.revision)).rejects.toMatchObject(
+      { code: 'conflict', details: { revision: key.revision + 1 } },
+    );
+    expect((await administration.get('acme', key.id)).spec.disabled).toBe(true);
+  });
+
   it('ends a key for good, frees its name, and tells every replica', async () => {
     const { administration, authenticate, store, clock, pokes } = testIdentity();
     const { key, secret } = await administration.create('acme', keySpec(), '');

@@ -23,7 +23,8 @@ export interface KeyWithSecret {
 /** What the admin API does with keys of one tenant; keys of other tenants and unknown ones are `not_found` alike. */
 export interface KeyAdministration {
   create(tenant: string, spec: KeySpec | undefined, idempotencyKey: string): Promise<KeyWithSecret>;
-  update(tenant: string, id: string, spec: KeySpec | undefined): Promise<KeyRecord>;
+  /** With a revision: `conflict`, the present one in its details, unless the key still has it. */
+  update(tenant: string, id: string, spec: KeySpec | undefined, expectedRevision?: number): Promise<KeyRecord>;
   /** Ends a key for good, with a reason for people. Again: no change. */
   revoke(tenant: string, id: string, reason: string): Promise<KeyRecord>;
   /** A new secret; the old ones stay valid for `graceMs`. */
@@ -86,11 +87,14 @@ export function createAdministration(options: AdministrationOptions): KeyAdminis
       });
     },
 
-    async update(tenant, id, given) {
+    async update(tenant, id, given, expectedRevision) {
       const spec = checkedSpec(given);
       const work = store.inTenant(checkedTenant(tenant), async (tx) => {
         const key = await own(tx, id);
         if (stateOf(key, now()) === 'revoked') throw new GatewayError('conflict', 'The key is revoked for good.');
+        if (expectedRevision !== undefined && expectedRevision !== key.revision) {
+          throw new GatewayError('conflict', 'The key was changed meanwhile.', { details: { revision: key.revision } });
+        }
         if (sameSpec(key.spec, spec)) return key;
         await refuseTakenName(tx, spec.name, id);
         const changed = await tx.change(id, { spec });

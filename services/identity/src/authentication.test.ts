@@ -97,9 +97,12 @@ describe('authenticate', () => {
     const { store, authenticate, resourceKeys, over } = testIdentity();
     const secret = 'the-same-value-in-two-tenants';
     const wanted = { spec: keySpec(), secret, regenerate: false };
-    await resourceKeys.upsert({ ...wanted, tenant: 'a', resourceUid: 'uid-a' });
     const fresh = over([{ id: 'p2', key: Buffer.alloc(32, 9) }, ...PEPPERS]);
-    await fresh.resourceKeys.upsert({ ...wanted, tenant: 'b', resourceUid: 'uid-b' });
+    // At once, so that neither sees the other, and under two peppers, so that their digests differ.
+    await Promise.all([
+      resourceKeys.upsert({ ...wanted, tenant: 'a', resourceUid: 'uid-a' }),
+      fresh.resourceKeys.upsert({ ...wanted, tenant: 'b', resourceUid: 'uid-b' }),
+    ]);
     await expect(fresh.authenticate(secret, 'mcp')).rejects.toMatchObject(refusal);
     await expect(authenticate(secret, 'mcp')).resolves.toMatchObject({ principal: { tenant: 'a' } });
     expect(store.notices).toHaveLength(0);

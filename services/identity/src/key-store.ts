@@ -53,6 +53,14 @@ export interface KeyChange {
   readonly revokedReason?: string;
 }
 
+/** A live key of a resource, as operator needs to know it to find out whether the resource is still there. */
+export interface OwnedKey {
+  readonly id: string;
+  readonly tenant: string;
+  readonly resourceUid: string;
+  readonly name: string;
+}
+
 /** Keys of one tenant, within one transaction. Rows that were read by `key…` are locked until its end. */
 export interface KeyTransaction {
   keyById(id: string): Promise<KeyRecord | undefined>;
@@ -65,7 +73,7 @@ export interface KeyTransaction {
   insert(key: NewKey): Promise<KeyRecord>;
   change(id: string, change: KeyChange): Promise<KeyRecord>;
   secretsOf(keyId: string): Promise<SecretDigest[]>;
-  /** Throws `conflict` when any key of any tenant has this digest already. */
+  /** Throws `conflict` with path `/secretRef` when any key of any tenant has this digest already. */
   addSecret(keyId: string, secret: SecretDigest, lookupPrefix: string | undefined): Promise<void>;
   /** Ends the key's present secrets at a time, or at once. */
   endSecrets(keyId: string, validUntilMs: number | undefined): Promise<void>;
@@ -85,6 +93,8 @@ export interface KeyStore {
   secretsByDigest(digests: readonly Uint8Array[]): Promise<SecretMatch[]>;
   /** Moves a secret to the current pepper. */
   replaceDigest(match: SecretMatch, next: SecretDigest): Promise<void>;
+  /** Live keys of resources of all tenants by id, from above `after`. */
+  ownedAfter(after: string, limit: number): Promise<OwnedKey[]>;
   recordUse(uses: readonly KeyUse[]): Promise<void>;
   /** The feed's head and up to `limit` notices after `sequence`, in order. */
   revocationsAfter(sequence: number, limit: number): Promise<{ head: number; notices: RevocationNotice[] }>;

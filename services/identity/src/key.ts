@@ -74,5 +74,6 @@ export function keyMessageOf(key: KeyRecord, nowMs: number): MessageInitShape<ty
     state: stateOf(key, nowMs),
     createdAtMs: key.createdAtMs,
     lastUsedAtMs: key.lastUsedAtMs ?? 0,
+    revision: key.revision,
   };
 }

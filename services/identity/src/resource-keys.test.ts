@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { keySpec, testIdentity } from './testing/identity.ts';
+import { keySpec, PEPPERS, testIdentity } from './testing/identity.ts';
 
 const wanted = { tenant: 'acme', resourceUid: 'uid-1', spec: keySpec(), secret: '', regenerate: false };
 const chosen = { ...wanted, secret: 'chosen-by-the-platform-team' };
@@ -50,6 +50,40 @@ describe('keys of VirtualKey resources', () => {
       code: 'invalid_request',
       details: { path: '/secretRef' },
     });
+  });
+
+  it('[identity:chosen-secret-once] keeps a chosen secret with the key that had it first, over a change of peppers too', async () => {
+    const { resourceKeys, over } = testIdentity();
+    await resourceKeys.upsert(chosen);
+    const later = over([{ id: 'p2', key: Buffer.alloc(32, 8) }, ...PEPPERS]);
+    const other = { ...chosen, tenant: 'globex', resourceUid: 'uid-2' };
+    const taken = { code: 'conflict', details: { path: '/secretRef' } };
+    await expect(later.resourceKeys.upsert(other)).rejects.toMatchObject(taken);
+    await expect(later.authenticate(chosen.secret, 'mcp')).resolves.toMatchObject({ principal: { tenant: 'acme' } });
+    await expect(later.resourceKeys.upsert(other)).rejects.toMatchObject(taken);
+    await expect(later.resourceKeys.upsert(chosen)).resolves.toMatchObject({ generatedSecret: '' });
+  });
+
+  it('[identity:keep-secret] lets a key follow its spec while its secret cannot be told', async () => {
+    const { resourceKeys, authenticate } = testIdentity();
+    const kept = { ...wanted, keepSecret: true };
+    await expect(resourceKeys.upsert(kept)).rejects.toMatchObject({ code: 'not_found' });
+    await resourceKeys.upsert(chosen);
+    await resourceKeys.upsert({ ...kept, spec: keySpec({ models: ['small'] }) });
+    await expect(authenticate(chosen.secret, 'mcp')).resolves.toMatchObject({ principal: { models: ['small'] } });
+    await resourceKeys.upsert({ ...kept, spec: keySpec({ disabled: true }) });
+    await expect(authenticate(chosen.secret, 'mcp')).rejects.toMatchObject(refused);
+  });
+
+  it('lists live keys of resources over all tenants, page by page', async () => {
+    const { resourceKeys, administration } = testIdentity();
+    for (const tenant of ['acme', 'globex', 'hooli']) await resourceKeys.upsert({ ...wanted, tenant });
+    await administration.create('acme', keySpec({ name: 'by-hand' }), '');
+    await resourceKeys.remove('globex', 'uid-1');
+    const first = await resourceKeys.list(1, '');
+    expect(first.keys).toMatchObject([{ tenant: 'acme', resourceUid: 'uid-1', name: 'agent' }]);
+    const second = await resourceKeys.list(1, first.nextPageToken);
+    expect(second).toMatchObject({ keys: [{ tenant: 'hooli' }], nextPageToken: '' });
   });
 
   it('ends the key with its resource, and a returning resource gets a new key', async () => {

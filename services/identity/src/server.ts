@@ -14,8 +14,9 @@ export const CALLERS: Record<string, string[]> = {
   'sallyport.identity.v1.AuthenticationService': ['model-proxy', 'mcp-broker', 'console'],
   'sallyport.identity.v1.KeyService/Upsert': ['operator'],
   'sallyport.identity.v1.KeyService/RemoveByResource': ['operator'],
-  'sallyport.identity.v1.KeyService/Get': ['operator', 'console'],
-  'sallyport.identity.v1.KeyService/List': ['operator', 'console'],
+  'sallyport.identity.v1.KeyService/ListOwned': ['operator'],
+  'sallyport.identity.v1.KeyService/Get': ['console'],
+  'sallyport.identity.v1.KeyService/List': ['console'],
   'sallyport.identity.v1.KeyService/Create': ['console'],
   'sallyport.identity.v1.KeyService/Update': ['console'],
   'sallyport.identity.v1.KeyService/Revoke': ['console'],
@@ -68,13 +69,17 @@ export function keyService(
       metrics.changed('remove');
       return {};
     },
+    async listOwned({ pageSize, pageToken }) {
+      const { keys, nextPageToken } = await resourceKeys.list(pageSize, pageToken);
+      return { keys: keys.map(({ tenant, resourceUid, name }) => ({ tenant, resourceUid, name })), nextPageToken };
+    },
     async create({ tenant, spec, idempotencyKey }) {
       const { key, secret } = await administration.create(tenant, spec, idempotencyKey);
       metrics.changed('create');
       return { key: keyMessageOf(key, Date.now()), secret };
     },
-    async update({ tenant, id, spec }) {
-      const key = await administration.update(tenant, id, spec);
+    async update({ tenant, id, spec, expectedRevision }) {
+      const key = await administration.update(tenant, id, spec, expectedRevision || undefined);
       metrics.changed('update');
       return { key: keyMessageOf(key, Date.now()) };
     },

@@ -50,6 +50,21 @@ export function createKeyStore(postgres: Postgres): KeyStore {
         ]),
       );
     },
+    async ownedAfter(after, limit) {
+      const { rows } = await postgres.withTenant(EVERY_TENANT, (client) =>
+        client.query(
+          `select tenant, id, resource_uid, name from keys
+            where resource_uid is not null and revoked_at is null and id > $1 order by id limit $2`,
+          [after, limit],
+        ),
+      );
+      return rows.map((row) => ({
+        id: row.id as string,
+        tenant: row.tenant as string,
+        resourceUid: row.resource_uid as string,
+        name: row.name as string,
+      }));
+    },
     async recordUse(uses) {
       await postgres.withTenant(EVERY_TENANT, (client) =>
         client.query(
@@ -163,11 +178,14 @@ function transaction(client: TenantClient, tenant: string): KeyTransaction {
       return rows.map(secretOf);
     },
     async addSecret(keyId, secret, lookupPrefix) {
-      await orConflict('This secret cannot be used; choose another.', () =>
-        client.query(
-          'insert into key_secrets (tenant, key_id, digest, pepper_id, lookup_prefix) values ($1, $2, $3, $4, $5)',
-          [tenant, keyId, secret.digest, secret.pepperId, lookupPrefix ?? null],
-        ),
+      await orConflict(
+        'This secret cannot be used; choose another.',
+        () =>
+          client.query(
+            'insert into key_secrets (tenant, key_id, digest, pepper_id, lookup_prefix) values ($1, $2, $3, $4, $5)',
+            [tenant, keyId, secret.digest, secret.pepperId, lookupPrefix ?? null],
+          ),
+        { path: '/secretRef' },
       );
     },
     async endSecrets(keyId, validUntilMs) {
@@ -238,11 +256,11 @@ function epochMs(column: string): string {
   return `floor(extract(epoch from ${column}) * 1000)::float8`;
 }
 
-async function orConflict<T>(message: string, work: () => Promise<T>): Promise<T> {
+async function orConflict<T>(message: string, work: () => Promise<T>, details?: Record<string, unknown>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error;
-    throw new GatewayError('conflict', message, { cause: error });
+    throw new GatewayError('conflict', message, { cause: error, details });
   }
 }

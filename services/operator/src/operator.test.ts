@@ -237,6 +237,43 @@ describe('the operator over a folder', () => {
     await eventually(() => peers.keys.size + peers.grants.size, 0);
   });
 
+  it('[operator:key-follows] lets a key follow its spec while its Secret is gone or its value is refused', async () => {
+    const value = (text: string) => secret.replace('sk-secret-value', text);
+    const key = (name: string, rest = '') =>
+      `${head('VirtualKey', name)}spec: {secretRef: {name: openai, key: key}${rest}}\n`;
+    const { peers, write, remove, reason, source } = await suite({
+      'secret.yaml': value('a-chosen-value-of-some-length'),
+      'key.yaml': key('demo'),
+    });
+    const spec = () => peers.keys.get(source.get('VirtualKey', 'default', 'demo')?.uid ?? '')?.spec;
+    await eventually(() => reason('VirtualKey', 'demo', 'Ready'), 'True Ready');
+    await remove('secret.yaml');
+    await eventually(() => reason('VirtualKey', 'demo', 'Ready'), 'False SecretNotFound');
+    await write('key.yaml', key('demo', ', disabled: true'));
+    await eventually(() => spec()?.disabled, true);
+    await write('secret.yaml', value('another-value-of-some-length'));
+    await write('key.yaml', key('demo'));
+    await eventually(() => reason('VirtualKey', 'demo', 'Ready'), 'True Ready');
+    await write('other.yaml', key('other'));
+    await eventually(() => reason('VirtualKey', 'other', 'Ready'), 'False SecretRefused');
+  });
+
+  it('[operator:orphans] takes away keys and grants whose resources went while no operator ran', async () => {
+    const { peers, source, operator, reason } = await suite({ 'all.yaml': [secret, provider()].join('---\n') });
+    await eventually(() => reason('ModelProvider', 'openai', 'Ready'), 'True Ready');
+    const timeoutMs = 1000;
+    const ref = { name: 'openai', key: 'key' };
+    // One of a tenant that has no resource left, one of a resource whose name another has by now.
+    const gone = { ref, kind: 'ModelProvider', origin: 'https://a.example' };
+    await peers.clients.secrets.grant({ ...gone, tenant: 'left', name: 'a', uid: 'uid-1' }, { timeoutMs });
+    await peers.clients.secrets.grant({ ...gone, tenant: 'default', name: 'openai', uid: 'uid-2' }, { timeoutMs });
+    await peers.clients.keys.upsert({ tenant: 'left', resourceUid: 'uid-3', spec: { name: 'k' } }, { timeoutMs });
+    await operator.lead(false);
+    await operator.lead(true);
+    await eventually(() => peers.keys.size, 0);
+    await eventually(() => [...peers.grants.keys()].join(), source.get('ModelProvider', 'default', 'openai')?.uid);
+  });
+
   it('lists resources with their status for the admin API', async () => {
     const { resources, reason } = await suite({ 'all.yaml': [secret, provider(), model('smart')].join('---\n') });
     await eventually(() => reason('Model', 'smart', 'Ready'), 'True Ready');

@@ -17,6 +17,8 @@ export const configSchema = z.strictObject({
   leaseTtl: durationMs.pipe(z.number().min(500).max(10_000, 'must be at most 10s')).prefault('10s'),
   /** How often the counts of leases are written. */
   leaseCountInterval: durationMs.pipe(z.number().min(100)).prefault('5s'),
+  /** How often data keys are moved to the current master key and values without a grant are deleted. */
+  upkeepInterval: durationMs.pipe(z.number().min(100)).prefault('1m'),
 });
 
 /** The configuration of vault, read. */

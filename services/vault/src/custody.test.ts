@@ -36,6 +36,17 @@ describe('custody', () => {
     expect(envelope.open('acme', key as never, ref, acme?.sealed as Uint8Array)).toBe('one');
   });
 
+  it('lists grants over all tenants, page by page', async () => {
+    const { custody } = testVault();
+    await custody.grant('acme', grant);
+    await custody.grant('globex', { ...grant, uid: 'uid-2', kind: 'ToolServer', resourceName: 'mail' });
+    const first = await custody.grants(1, '');
+    expect(first.grants).toEqual([{ tenant: 'acme', kind: 'ModelProvider', uid: 'uid-1', resourceName: 'openai' }]);
+    const second = await custody.grants(1, first.nextPageToken);
+    expect(second).toMatchObject({ grants: [{ tenant: 'globex', uid: 'uid-2' }], nextPageToken: '' });
+    await expect(custody.grants(1, 'x')).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
   it.each([
     ['an empty value', ''],
     ['a value beyond 64 KiB', 'x'.repeat(65_537)],

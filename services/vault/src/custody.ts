@@ -1,11 +1,12 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Envelope } from './envelope.ts';
 import { originOf } from './origin.ts';
-import type { GrantRecord, SecretRef, VaultStore, VaultTransaction, WrappedKey } from './vault-store.ts';
+import type { GrantRecord, HeldGrant, SecretRef, VaultStore, VaultTransaction, WrappedKey } from './vault-store.ts';
 
 /** Longest value that is taken in, in bytes of UTF-8: what a Kubernetes Secret may hold would not fit a header. */
 const MAX_VALUE_BYTES = 64 * 1024;
 const MAX_NAME = 253;
+const MAX_PAGE = 500;
 
 /** A grant as operator asks for it; `origin` may be any URL of that origin. */
 export interface GrantWanted extends Omit<GrantRecord, 'ref' | 'origin'> {
@@ -21,11 +22,13 @@ export interface Custody {
   /** Replaces the resource's earlier grant. */
   grant(tenant: string, wanted: GrantWanted): Promise<void>;
   revokeGrant(tenant: string, kind: string, uid: string): Promise<void>;
+  /** Grants over all tenants, page by page. */
+  grants(pageSize: number, pageToken: string): Promise<{ grants: HeldGrant[]; nextPageToken: string }>;
 }
 
 /** What custody works on. `onNotice` runs after each change, so that the feed looks at once. */
 export interface CustodyOptions {
-  readonly store: Pick<VaultStore, 'inTenant'>;
+  readonly store: Pick<VaultStore, 'inTenant' | 'grantsAfter'>;
   readonly envelope: Envelope;
   readonly onNotice: () => void;
 }
@@ -42,7 +45,10 @@ export function createCustody({ store, envelope, onNotice }: CustodyOptions): Cu
       if (bytes === 0 || bytes > MAX_VALUE_BYTES) throw fault('value', `must have 1 to ${MAX_VALUE_BYTES} bytes`);
       await store.inTenant(checkedTenant(tenant), async (tx) => {
         const held = await tx.secret(ref, true);
-        if (held !== undefined && sourceVersion !== '' && held.sourceVersion === sourceVersion) return;
+        // Touched, so that it is not swept away between this and its grant.
+        if (held !== undefined && sourceVersion !== '' && held.sourceVersion === sourceVersion) {
+          return tx.touchSecret(ref);
+        }
         const key = await dataKeyOf(tx, tenant);
         const sealed = envelope.seal(tenant, key, ref, value);
         await tx.putSecret({ ref, dataKeyId: key.id, sealed, sourceVersion });
@@ -83,7 +89,23 @@ export function createCustody({ store, envelope, onNotice }: CustodyOptions): Cu
       });
       onNotice();
     },
+    async grants(pageSize, pageToken) {
+      const size = Math.min(Math.max(1, pageSize || MAX_PAGE), MAX_PAGE);
+      const found = await store.grantsAfter(readToken(pageToken), size + 1);
+      const grants = found.slice(0, size);
+      const last = grants.at(-1);
+      const more = found.length > size && last !== undefined;
+      return { grants, nextPageToken: more ? [last.tenant, last.kind, last.uid].join('\n') : '' };
+    },
   };
+}
+
+// Only what the page before gave: operator hands it back as it is.
+function readToken(token: string): Omit<HeldGrant, 'resourceName'> | undefined {
+  if (token === '') return undefined;
+  const [tenant, kind, uid] = token.split('\n');
+  if (tenant === undefined || kind === undefined || uid === undefined) throw fault('page_token', 'is none of ours');
+  return { tenant, kind, uid };
 }
 
 /** Tells whether two references name the same value. */

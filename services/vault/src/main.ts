@@ -45,7 +45,7 @@ run({
       }),
     );
     const counts = await life.use(createLeaseCounts({ store, log, intervalMs: config.leaseCountInterval }));
-    await life.use(upkeep(store, envelope, log));
+    await life.use(upkeep({ store, envelope, log, intervalMs: config.upkeepInterval }));
 
     const counted = vaultMetrics(metrics);
     const custody = createCustody({ store, envelope, onNotice: () => feed.poke() });

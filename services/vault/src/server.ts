@@ -63,5 +63,12 @@ export function secretService(custody: Custody, metrics: VaultMetrics): ServiceI
       metrics.changed('revoke-grant');
       return {};
     },
+    async listGrants({ pageSize, pageToken }) {
+      const { grants, nextPageToken } = await custody.grants(pageSize, pageToken);
+      return {
+        grants: grants.map(({ tenant, kind, uid, resourceName: name }) => ({ tenant, kind, uid, name })),
+        nextPageToken,
+      };
+    },
   };
 }

@@ -20,6 +20,31 @@ type Row = Record<string, unknown>;
 export function createVaultStore(postgres: Postgres): VaultStore {
   return {
     inTenant: (tenant, work) => postgres.withTenant(tenant, (client) => work(transaction(client, tenant))),
+    async grantsAfter(after, limit) {
+      const { rows } = await postgres.withTenant(EVERY_TENANT, (client) =>
+        client.query(
+          `select tenant, kind, uid, resource_name from grants where (tenant, kind, uid) > ($1, $2, $3)
+            order by tenant, kind, uid limit $4`,
+          [after?.tenant ?? '', after?.kind ?? '', after?.uid ?? '', limit],
+        ),
+      );
+      return rows.map((row) => ({
+        tenant: row.tenant as string,
+        kind: row.kind as string,
+        uid: row.uid as string,
+        resourceName: row.resource_name as string,
+      }));
+    },
+    async removeUngranted(beforeMs) {
+      const { rowCount } = await postgres.withTenant(EVERY_TENANT, (client) =>
+        client.query(
+          `delete from secrets s where s.updated_at < $1 and not exists (
+             select from grants g where g.tenant = s.tenant and g.secret_name = s.name and g.secret_key = s.key)`,
+          [new Date(beforeMs)],
+        ),
+      );
+      return rowCount ?? 0;
+    },
     async recordLeases(counts) {
       await postgres.withTenant(EVERY_TENANT, (client) =>
         client.query(
@@ -131,6 +156,9 @@ function transaction(client: TenantClient, tenant: string): VaultTransaction {
            source_version = excluded.source_version, revision = secrets.revision + 1, updated_at = now()`,
         [tenant, secret.ref.name, secret.ref.key, secret.dataKeyId, secret.sealed, secret.sourceVersion],
       );
+    },
+    async touchSecret(ref) {
+      await client.query('update secrets set updated_at = now() where name = $1 and key = $2', [ref.name, ref.key]);
     },
     async removeSecret(ref) {
       const { rowCount } = await client.query('delete from secrets where name = $1 and key = $2', [ref.name, ref.key]);

@@ -31,6 +31,14 @@ export interface GrantRecord {
   readonly origin: string;
 }
 
+/** A grant as operator needs to know it to find out whether its resource is still there. */
+export interface HeldGrant {
+  readonly tenant: string;
+  readonly kind: string;
+  readonly uid: string;
+  readonly resourceName: string;
+}
+
 /** One notice of the feed: leases of this secret must be dropped. The sequence rises by one over all tenants. */
 export interface InvalidationNotice {
   readonly tenant: string;
@@ -55,6 +63,8 @@ export interface VaultTransaction {
   dataKey(id: string): Promise<WrappedKey | undefined>;
   /** Keeps the tenant's first data key, or gives the one that another replica was faster with. */
   addDataKey(key: WrappedKey): Promise<WrappedKey>;
+  /** Notes that a value was put as it is. */
+  touchSecret(ref: SecretRef): Promise<void>;
   /** Locked until the transaction ends when `forChange`. */
   secret(ref: SecretRef, forChange: boolean): Promise<SealedSecret | undefined>;
   putSecret(secret: Omit<SealedSecret, 'revision'>): Promise<void>;
@@ -71,6 +81,10 @@ export interface VaultTransaction {
 export interface VaultStore {
   /** Runs in one transaction that can see and change this tenant only. */
   inTenant<T>(tenant: string, work: (tx: VaultTransaction) => Promise<T>): Promise<T>;
+  /** Grants of all tenants by tenant, kind and UID, from above `after`. */
+  grantsAfter(after: Omit<HeldGrant, 'resourceName'> | undefined, limit: number): Promise<HeldGrant[]>;
+  /** Deletes values that no grant names and that were not put since a time (epoch ms); answers how many. */
+  removeUngranted(beforeMs: number): Promise<number>;
   recordLeases(counts: readonly LeaseCount[]): Promise<void>;
   /** The feed's head and up to `limit` notices after `sequence`, in order. */
   invalidationsAfter(sequence: number, limit: number): Promise<{ head: number; notices: InvalidationNotice[] }>;

@@ -61,7 +61,9 @@ export function memoryKeyStore(now: () => number = Date.now): KeyStore & { reado
       },
       secretsOf: async (keyId) => secrets.filter(ofKey(keyId)).filter((secret) => secret.validUntilMs === undefined),
       async addSecret(keyId, secret, lookupPrefix) {
-        if (secrets.some((held) => held.digest.equals(secret.digest))) throw new GatewayError('conflict', 'taken');
+        if (secrets.some((held) => held.digest.equals(secret.digest))) {
+          throw new GatewayError('conflict', 'taken', { details: { path: '/secretRef' } });
+        }
         secrets = [...secrets, { ...secret, tenant, keyId, lookupPrefix, validUntilMs: undefined }];
       },
       async endSecrets(keyId, validUntilMs) {
@@ -102,6 +104,17 @@ export function memoryKeyStore(now: () => number = Date.now): KeyStore & { reado
     async replaceDigest(match, next) {
       secrets = secrets.map((secret) => (secret.digest.equals(match.secret.digest) ? { ...secret, ...next } : secret));
     },
+    ownedAfter: async (after, limit) =>
+      keys
+        .filter((key) => key.resourceUid !== undefined && key.revokedAtMs === undefined && key.id > after)
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .slice(0, limit)
+        .map(({ id, tenant, resourceUid, spec }) => ({
+          id,
+          tenant,
+          resourceUid: resourceUid as string,
+          name: spec.name,
+        })),
     async recordUse(uses) {
       keys = keys.map((key) => {
         const use = uses.find((one) => one.tenant === key.tenant && one.keyId === key.id);

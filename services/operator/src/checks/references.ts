@@ -56,6 +56,8 @@ export function toolPolicyReferences(spec: ToolPolicySpec, tenant: string, view:
     missing.push(what);
   };
   spec.tools.forEach(({ server, tool }, index) => {
+    // A pattern may match nothing yet: it is for servers to come.
+    if (server.includes('*')) return;
     const entry = view.get('ToolServer', tenant, server);
     if (entry === undefined) miss('ToolServerNotFound', `spec.tools[${index}]: no ToolServer ${server}`);
     const known = entry?.status.tools;
@@ -70,7 +72,7 @@ export function toolPolicyReferences(spec: ToolPolicySpec, tenant: string, view:
     }
   });
   spec.results.forEach(({ quarantine }, index) => {
-    if (quarantine === undefined) return;
+    if (quarantine?.model === undefined) return;
     const serves = view
       .list('Model', tenant)
       .some((entry) => publicNameOf(entry) === quarantine.model && acceptance(entry, view).status === 'True');

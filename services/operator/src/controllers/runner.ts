@@ -6,10 +6,12 @@ import { type WorkQueue, workQueue } from '../kube/work-queue.ts';
 import type { OperatorMetrics } from '../metrics.ts';
 import type { Change, Departed } from '../source/source.ts';
 import { accessPolicyController } from './access-policy.ts';
-import { type Controller, type ControllerContext, peerTimeoutMs } from './controller.ts';
+import type { Controller, ControllerContext } from './controller.ts';
+import { revoke } from './grants.ts';
 import { limitController } from './limit.ts';
 import { modelController } from './model.ts';
 import { modelProviderController } from './model-provider.ts';
+import { orphanedGrants, orphanedKeys } from './orphans.ts';
 import { nextStatus, occurrences } from './status.ts';
 import { toolPolicyController } from './tool-policy.ts';
 import { toolServerController } from './tool-server.ts';
@@ -110,22 +112,24 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
     );
   }
 
-  // Keys whose resources went while no operator ran. Identity knows them; their ends are queued like any other.
+  // Keys and grants whose resources went while no operator ran. The ends of keys are queued like any other.
   const orphans = workQueue({
     async work(_, signal) {
       for (const departed of await orphanedKeys(context, signal)) {
         seen.set(`${departed.kind}/${keyOf(departed)}`, departed);
         queues.get(departed.kind)?.add(keyOf(departed));
       }
+      for (const departed of await orphanedGrants(context, signal)) await revoke(departed, { ...context, signal });
     },
-    onError: (_, error) => log.debug('identity could not be asked for keys without a resource', { error }),
+    onError: (_, error) =>
+      log.warn('keys and grants without a resource could not be looked for and taken away', { error }),
     firstRetryMs: 1000,
   });
 
   const runner: Runner = {
     async begin() {
       begun = true;
-      orphans.add('keys');
+      orphans.add('all');
       for (const departed of source.departed()) {
         seen.set(`${departed.kind}/${keyOf(departed)}`, departed);
         queues.get(departed.kind)?.add(keyOf(departed));
@@ -158,25 +162,6 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
     },
   };
   return runner;
-}
-
-async function orphanedKeys({ source, clients }: ControllerContext, signal: AbortSignal): Promise<Departed[]> {
-  const found: Departed[] = [];
-  for (const tenant of source.tenants()) {
-    let pageToken = '';
-    do {
-      const page = await clients.keys.list({ tenant, pageSize: 200, pageToken }, { timeoutMs: peerTimeoutMs, signal });
-      pageToken = page.nextPageToken;
-      const live = new Set(source.list('VirtualKey', tenant).map((entry) => entry.uid));
-      for (const { resourceUid: uid, spec, state } of page.keys) {
-        // A resource of the same name takes the key over when it is handed to identity.
-        const taken = source.get('VirtualKey', tenant, spec?.name ?? '') !== undefined;
-        if (uid === '' || live.has(uid) || taken || state === 'revoked') continue;
-        found.push({ kind: 'VirtualKey', tenant, name: spec?.name ?? '', uid });
-      }
-    } while (pageToken !== '');
-  }
-  return found;
 }
 
 /** Names of the Secrets that an entry refers to. */

@@ -24,27 +24,59 @@ export const virtualKeyController: Controller<'VirtualKey'> = {
 };
 
 async function issue(entry: Entry<'VirtualKey'>, spec: VirtualKeySpec, context: ControllerContext): Promise<Outcome> {
-  const { source, clients, signal, now } = context;
+  const { source, now } = context;
   try {
     const secret = await secretOf(entry, spec, context);
-    if ('finding' in secret) return { findings: [secret.finding] };
-    const { key, generatedSecret } = await clients.keys.upsert(
-      { tenant: entry.tenant, resourceUid: entry.uid, spec: keySpecOf(entry.name, spec), ...secret },
-      { timeoutMs: peerTimeoutMs, signal },
-    );
+    if ('finding' in secret) return await follow(entry, spec, secret.finding, context);
+    const { key, generatedSecret } = await upsert(entry, spec, secret, context);
     if (generatedSecret !== '' && spec.targetSecret !== undefined) {
       await source.writeTarget(entry, spec.targetSecret, generatedSecret);
     }
     return { findings: [keyReady(spec, now())], fields: { keyId: key?.id, prefix: key?.prefix } };
   } catch (failure) {
-    const { code, message } = asGatewayError(failure);
+    const { code, message, details } = asGatewayError(failure);
+    // Whose it is is not said: it may be another tenant's.
+    const taken = `the value in Secret ${spec.secretRef?.name} cannot be used for a key; choose another`;
+    if (code === 'conflict' && details?.path === '/secretRef') {
+      return { ...(await follow(entry, spec, fails('Ready', 'SecretRefused', taken), context)), againMs: 60_000 };
+    }
     if (code === 'conflict') return { findings: [fails('Ready', 'Conflict', message)], againMs: 60_000 };
     if (code === 'invalid_request') return { findings: [fails('Ready', 'Refused', message)] };
-    return {
-      findings: [unknown('Ready', 'IdentityUnavailable', 'the key could not be handed over; it is tried again')],
-      failure,
-    };
+    return away(failure);
   }
+}
+
+/** Lets a key that is there follow its spec although its secret cannot be told: it may have been disabled just now. */
+async function follow(
+  entry: Entry<'VirtualKey'>,
+  spec: VirtualKeySpec,
+  finding: Finding,
+  context: ControllerContext,
+): Promise<Outcome> {
+  try {
+    const { key } = await upsert(entry, spec, { secret: '', regenerate: false, keepSecret: true }, context);
+    return { findings: [finding], fields: { keyId: key?.id, prefix: key?.prefix } };
+  } catch (failure) {
+    return asGatewayError(failure).code === 'not_found' ? { findings: [finding] } : away(failure);
+  }
+}
+
+function upsert(
+  entry: Entry<'VirtualKey'>,
+  spec: VirtualKeySpec,
+  secret: { readonly secret: string; readonly regenerate: boolean; readonly keepSecret?: boolean },
+  { clients, signal }: ControllerContext,
+) {
+  const { tenant, uid: resourceUid, name } = entry;
+  return clients.keys.upsert(
+    { tenant, resourceUid, spec: keySpecOf(name, spec), ...secret },
+    { timeoutMs: peerTimeoutMs, signal },
+  );
+}
+
+function away(failure: unknown): Outcome {
+  const message = 'the key could not be handed over; it is tried again';
+  return { findings: [unknown('Ready', 'IdentityUnavailable', message)], failure };
 }
 
 type Value = { readonly secret: string; readonly regenerate: boolean } | { readonly finding: Finding };

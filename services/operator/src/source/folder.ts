@@ -236,7 +236,7 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
       memory.set(id(departed), { ...held, gone: 'done' });
       storeSoon();
     },
-    tenants: () => [...new Set([...memory.values()].map((held) => held.tenant))],
+    covers: () => true,
   };
 }
 

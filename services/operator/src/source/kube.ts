@@ -129,10 +129,7 @@ export function kubeSource(options: KubeOptions): Source {
     emit: (entry, occurrence) => events.emit(entry, occurrence),
     departed: () => [],
     async forget() {},
-    tenants: () => {
-      const seen = [...entries.values()].flatMap((held) => [...held.values()].map((entry) => entry.tenant));
-      return [...new Set([...watchNamespaces, ...seen])];
-    },
+    covers: (tenant) => watchNamespaces.length === 0 || watchNamespaces.includes(tenant),
   };
 
   function isLive(uid: string): boolean {

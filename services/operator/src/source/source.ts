@@ -48,6 +48,6 @@ export interface Source extends View, Component {
   departed(): readonly Departed[];
   /** All that a gone resource had elsewhere is undone; takes away its generated value too. */
   forget(departed: Departed): Promise<void>;
-  /** Every tenant that has or had resources, as far as the source knows. */
-  tenants(): string[];
+  /** Whether all resources of a tenant are in sight: of those of others nothing can be said to be gone. */
+  covers(tenant: string): boolean;
 }

@@ -22,6 +22,7 @@ export type FakePeers = {
 export async function fakePeers(): Promise<FakePeers> {
   const secrets = new Map<string, string>();
   const grants = new Map<string, string>();
+  const about = new Map<string, { tenant: string; kind: string; name: string }>();
   const keys: FakePeers['keys'] = new Map();
   const check = () => {
     if (fake.down) throw new GatewayError('unavailable', 'The fake is down.');
@@ -40,8 +41,9 @@ export async function fakePeers(): Promise<FakePeers> {
       secrets.delete(`${tenant}/${ref?.name}/${ref?.key}`);
       return {};
     },
-    async grant({ uid, origin }) {
+    async grant({ tenant, kind, name, uid, origin }) {
       check();
+      about.set(uid, { tenant, kind, name });
       grants.set(uid, origin);
       return {};
     },
@@ -50,12 +52,21 @@ export async function fakePeers(): Promise<FakePeers> {
       grants.delete(uid);
       return {};
     },
+    async listGrants() {
+      check();
+      const held = [...grants.keys()].map((uid) => ({ uid, ...(about.get(uid) ?? {}) }));
+      return { grants: held };
+    },
   });
   let count = 0;
   const identity = await inProcess(KeyService, {
-    async upsert({ tenant, resourceUid, spec, secret, regenerate }) {
+    async upsert({ tenant, resourceUid, spec, secret, regenerate, keepSecret }) {
       check();
       const held = keys.get(resourceUid);
+      if (keepSecret && held === undefined) throw new GatewayError('not_found', 'No key yet.');
+      if (secret !== '' && [...keys].some(([uid, key]) => uid !== resourceUid && key.secret === secret)) {
+        throw new GatewayError('conflict', 'Taken.', { details: { path: '/secretRef' } });
+      }
       const generated = secret === '' && (held === undefined || regenerate) ? `sp_generated_${++count}_value` : '';
       keys.set(resourceUid, { tenant, spec, secret: generated || secret || held?.secret || '' });
       return { key: { id: `key-${resourceUid}`, tenant, prefix: 'sp_' }, generatedSecret: generated };
@@ -65,19 +76,13 @@ export async function fakePeers(): Promise<FakePeers> {
       keys.delete(resourceUid);
       return {};
     },
-    async list({ tenant }) {
+    async listOwned() {
       check();
-      const found = [...keys].filter(([, key]) => key.tenant === tenant);
       return {
-        keys: found.map(([resourceUid, { spec }]) => ({
-          id: `key-${resourceUid}`,
-          tenant,
-          resourceUid,
-          spec,
-          state: 'active',
-        })),
+        keys: [...keys].map(([resourceUid, { tenant, spec }]) => ({ tenant, resourceUid, name: spec?.name ?? '' })),
       };
     },
+    list: refused,
     create: refused,
     update: refused,
     revoke: refused,

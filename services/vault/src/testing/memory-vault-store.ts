@@ -41,6 +41,7 @@ export function memoryVaultStore(): MemoryVaultStore {
           const revision = (secrets.get(at(secret.ref))?.revision ?? 0) + 1;
           secrets.set(at(secret.ref), { ...secret, revision });
         },
+        touchSecret: async () => undefined,
         removeSecret: async (ref) => secrets.delete(at(ref)),
         grant: async (kind, uid) => grants.get(`${tenant}/${kind}/${uid}`),
         async putGrant(grant) {
@@ -54,6 +55,20 @@ export function memoryVaultStore(): MemoryVaultStore {
         },
       });
     },
+    async grantsAfter(after, limit) {
+      const from = after === undefined ? '' : `${after.tenant}/${after.kind}/${after.uid}`;
+      return [...grants]
+        .filter(([id]) => id > from)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .slice(0, limit)
+        .map(([id, { kind, uid, resourceName }]) => ({
+          tenant: id.slice(0, id.indexOf('/')),
+          kind,
+          uid,
+          resourceName,
+        }));
+    },
+    removeUngranted: async () => 0,
     async recordLeases(counts) {
       for (const { tenant, kind, uid, leases: count } of counts) {
         const id = `${tenant}/${kind}/${uid}`;

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/identity/v1/identity.proto.
  */
 export const file_sallyport_identity_v1_identity: GenFile = /*@__PURE__*/
-  fileDesc("CiRzYWxseXBvcnQvaWRlbnRpdHkvdjEvaWRlbnRpdHkucHJvdG8SFXNhbGx5cG9ydC5pZGVudGl0eS52MSI3ChNBdXRoZW50aWNhdGVSZXF1ZXN0Eg4KBnNlY3JldBgBIAEoCRIQCghlbmRwb2ludBgCIAEoCSJiChRBdXRoZW50aWNhdGVSZXNwb25zZRI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBIUCgxjYWNoZV90dGxfbXMYAiABKAEiGQoXV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QicgoYV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlEg4KBnRlbmFudBgBIAEoCRIOCgZrZXlfaWQYAiABKAkSFAoMcHJpbmNpcGFsX2lkGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoASLnAgoHS2V5U3BlYxIMCgRuYW1lGAEgASgJEg0KBW93bmVyGAIgASgJEg0KBXRlYW1zGAMgAygJEhAKCGN1c3RvbWVyGAQgASgJEg4KBmNsaWVudBgFIAEoCRIOCgZtb2RlbHMYBiADKAkSDQoFdG9vbHMYByADKAkSEQoJZW5kcG9pbnRzGAggAygJEjQKBHJvbGUYCSABKA4yJi5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbC5Sb2xlEhIKCm1heV9hc3NlcnQYCiADKAkSDgoGb3JpZ2luGAsgASgJEksKFWluc3RydWN0aW9uX2F1dGhvcml0eRgMIAEoCzIsLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuSW5zdHJ1Y3Rpb25BdXRob3JpdHkSFQoNZXhwaXJlc19hdF9tcxgNIAEoARIMCgR0YWdzGA4gAygJEhAKCGRpc2FibGVkGA8gASgIIrQBCgNLZXkSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEiwKBHNwZWMYAyABKAsyHi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5U3BlYxIOCgZwcmVmaXgYBCABKAkSFAoMcmVzb3VyY2VfdWlkGAUgASgJEg0KBXN0YXRlGAYgASgJEhUKDWNyZWF0ZWRfYXRfbXMYByABKAESFwoPbGFzdF91c2VkX2F0X21zGAggASgBIocBCg1VcHNlcnRSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIUCgxyZXNvdXJjZV91aWQYAiABKAkSLAoEc3BlYxgDIAEoCzIeLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXlTcGVjEg4KBnNlY3JldBgEIAEoCRISCgpyZWdlbmVyYXRlGAUgASgIIlMKDlVwc2VydFJlc3BvbnNlEicKA2tleRgBIAEoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkSGAoQZ2VuZXJhdGVkX3NlY3JldBgCIAEoCSI/ChdSZW1vdmVCeVJlc291cmNlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSFAoMcmVzb3VyY2VfdWlkGAIgASgJIhoKGFJlbW92ZUJ5UmVzb3VyY2VSZXNwb25zZSJmCg1DcmVhdGVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIsCgRzcGVjGAIgASgLMh4uc2FsbHlwb3J0LmlkZW50aXR5LnYxLktleVNwZWMSFwoPaWRlbXBvdGVuY3lfa2V5GAMgASgJIkkKDkNyZWF0ZVJlc3BvbnNlEicKA2tleRgBIAEoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkSDgoGc2VjcmV0GAIgASgJIlkKDVVwZGF0ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgoKAmlkGAIgASgJEiwKBHNwZWMYAyABKAsyHi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5U3BlYyI5Cg5VcGRhdGVSZXNwb25zZRInCgNrZXkYASABKAsyGi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5IjsKDVJldm9rZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgoKAmlkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI5Cg5SZXZva2VSZXNwb25zZRInCgNrZXkYASABKAsyGi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5Ij0KDVJvdGF0ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgoKAmlkGAIgASgJEhAKCGdyYWNlX21zGAMgASgBIkkKDlJvdGF0ZVJlc3BvbnNlEicKA2tleRgBIAEoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkSDgoGc2VjcmV0GAIgASgJIigKCkdldFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgoKAmlkGAIgASgJIjYKC0dldFJlc3BvbnNlEicKA2tleRgBIAEoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkiRAoLTGlzdFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIlEKDExpc3RSZXNwb25zZRIoCgRrZXlzGAEgAygLMhouc2FsbHlwb3J0LmlkZW50aXR5LnYxLktleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAky/AEKFUF1dGhlbnRpY2F0aW9uU2VydmljZRJsCgxBdXRoZW50aWNhdGUSKi5zYWxseXBvcnQuaWRlbnRpdHkudjEuQXV0aGVudGljYXRlUmVxdWVzdBorLnNhbGx5cG9ydC5pZGVudGl0eS52MS5BdXRoZW50aWNhdGVSZXNwb25zZSIDkAIBEnUKEFdhdGNoUmV2b2NhdGlvbnMSLi5zYWxseXBvcnQuaWRlbnRpdHkudjEuV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QaLy5zYWxseXBvcnQuaWRlbnRpdHkudjEuV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlMAEy7AUKCktleVNlcnZpY2USWgoGVXBzZXJ0EiQuc2FsbHlwb3J0LmlkZW50aXR5LnYxLlVwc2VydFJlcXVlc3QaJS5zYWxseXBvcnQuaWRlbnRpdHkudjEuVXBzZXJ0UmVzcG9uc2UiA5ACAhJ4ChBSZW1vdmVCeVJlc291cmNlEi4uc2FsbHlwb3J0LmlkZW50aXR5LnYxLlJlbW92ZUJ5UmVzb3VyY2VSZXF1ZXN0Gi8uc2FsbHlwb3J0LmlkZW50aXR5LnYxLlJlbW92ZUJ5UmVzb3VyY2VSZXNwb25zZSIDkAICElUKBkNyZWF0ZRIkLnNhbGx5cG9ydC5pZGVudGl0eS52MS5DcmVhdGVSZXF1ZXN0GiUuc2FsbHlwb3J0LmlkZW50aXR5LnYxLkNyZWF0ZVJlc3BvbnNlElUKBlVwZGF0ZRIkLnNhbGx5cG9ydC5pZGVudGl0eS52MS5VcGRhdGVSZXF1ZXN0GiUuc2FsbHlwb3J0LmlkZW50aXR5LnYxLlVwZGF0ZVJlc3BvbnNlEloKBlJldm9rZRIkLnNhbGx5cG9ydC5pZGVudGl0eS52MS5SZXZva2VSZXF1ZXN0GiUuc2FsbHlwb3J0LmlkZW50aXR5LnYxLlJldm9rZVJlc3BvbnNlIgOQAgISVQoGUm90YXRlEiQuc2FsbHlwb3J0LmlkZW50aXR5LnYxLlJvdGF0ZVJlcXVlc3QaJS5zYWxseXBvcnQuaWRlbnRpdHkudjEuUm90YXRlUmVzcG9uc2USUQoDR2V0EiEuc2FsbHlwb3J0LmlkZW50aXR5LnYxLkdldFJlcXVlc3QaIi5zYWxseXBvcnQuaWRlbnRpdHkudjEuR2V0UmVzcG9uc2UiA5ACARJUCgRMaXN0EiIuc2FsbHlwb3J0LmlkZW50aXR5LnYxLkxpc3RSZXF1ZXN0GiMuc2FsbHlwb3J0LmlkZW50aXR5LnYxLkxpc3RSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_sallyport_principal_v1_principal]);
+  fileDesc("CiRzYWxseXBvcnQvaWRlbnRpdHkvdjEvaWRlbnRpdHkucHJvdG8SFXNhbGx5cG9ydC5pZGVudGl0eS52MSI3ChNBdXRoZW50aWNhdGVSZXF1ZXN0Eg4KBnNlY3JldBgBIAEoCRIQCghlbmRwb2ludBgCIAEoCSJiChRBdXRoZW50aWNhdGVSZXNwb25zZRI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBIUCgxjYWNoZV90dGxfbXMYAiABKAEiGQoXV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QicgoYV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlEg4KBnRlbmFudBgBIAEoCRIOCgZrZXlfaWQYAiABKAkSFAoMcHJpbmNpcGFsX2lkGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoASLnAgoHS2V5U3BlYxIMCgRuYW1lGAEgASgJEg0KBW93bmVyGAIgASgJEg0KBXRlYW1zGAMgAygJEhAKCGN1c3RvbWVyGAQgASgJEg4KBmNsaWVudBgFIAEoCRIOCgZtb2RlbHMYBiADKAkSDQoFdG9vbHMYByADKAkSEQoJZW5kcG9pbnRzGAggAygJEjQKBHJvbGUYCSABKA4yJi5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbC5Sb2xlEhIKCm1heV9hc3NlcnQYCiADKAkSDgoGb3JpZ2luGAsgASgJEksKFWluc3RydWN0aW9uX2F1dGhvcml0eRgMIAEoCzIsLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuSW5zdHJ1Y3Rpb25BdXRob3JpdHkSFQoNZXhwaXJlc19hdF9tcxgNIAEoARIMCgR0YWdzGA4gAygJEhAKCGRpc2FibGVkGA8gASgIIsYBCgNLZXkSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEiwKBHNwZWMYAyABKAsyHi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5U3BlYxIOCgZwcmVmaXgYBCABKAkSFAoMcmVzb3VyY2VfdWlkGAUgASgJEg0KBXN0YXRlGAYgASgJEhUKDWNyZWF0ZWRfYXRfbXMYByABKAESFwoPbGFzdF91c2VkX2F0X21zGAggASgBEhAKCHJldmlzaW9uGAkgASgBIpwBCg1VcHNlcnRSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIUCgxyZXNvdXJjZV91aWQYAiABKAkSLAoEc3BlYxgDIAEoCzIeLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXlTcGVjEg4KBnNlY3JldBgEIAEoCRISCgpyZWdlbmVyYXRlGAUgASgIEhMKC2tlZXBfc2VjcmV0GAYgASgIIlMKDlVwc2VydFJlc3BvbnNlEicKA2tleRgBIAEoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkSGAoQZ2VuZXJhdGVkX3NlY3JldBgCIAEoCSI/ChdSZW1vdmVCeVJlc291cmNlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSFAoMcmVzb3VyY2VfdWlkGAIgASgJIhoKGFJlbW92ZUJ5UmVzb3VyY2VSZXNwb25zZSJmCg1DcmVhdGVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIsCgRzcGVjGAIgASgLMh4uc2FsbHlwb3J0LmlkZW50aXR5LnYxLktleVNwZWMSFwoPaWRlbXBvdGVuY3lfa2V5GAMgASgJIkkKDkNyZWF0ZVJlc3BvbnNlEicKA2tleRgBIAEoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkSDgoGc2VjcmV0GAIgASgJInQKDVVwZGF0ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgoKAmlkGAIgASgJEiwKBHNwZWMYAyABKAsyHi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5U3BlYxIZChFleHBlY3RlZF9yZXZpc2lvbhgEIAEoASI5Cg5VcGRhdGVSZXNwb25zZRInCgNrZXkYASABKAsyGi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5IjsKDVJldm9rZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgoKAmlkGAIgASgJEg4KBnJlYXNvbhgDIAEoCSI5Cg5SZXZva2VSZXNwb25zZRInCgNrZXkYASABKAsyGi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5Ij0KDVJvdGF0ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgoKAmlkGAIgASgJEhAKCGdyYWNlX21zGAMgASgBIkkKDlJvdGF0ZVJlc3BvbnNlEicKA2tleRgBIAEoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkSDgoGc2VjcmV0GAIgASgJIigKCkdldFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgoKAmlkGAIgASgJIjYKC0dldFJlc3BvbnNlEicKA2tleRgBIAEoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkiRAoLTGlzdFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIlEKDExpc3RSZXNwb25zZRIoCgRrZXlzGAEgAygLMhouc2FsbHlwb3J0LmlkZW50aXR5LnYxLktleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiOQoQTGlzdE93bmVkUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJbChFMaXN0T3duZWRSZXNwb25zZRItCgRrZXlzGAEgAygLMh8uc2FsbHlwb3J0LmlkZW50aXR5LnYxLk93bmVkS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI+CghPd25lZEtleRIOCgZ0ZW5hbnQYASABKAkSFAoMcmVzb3VyY2VfdWlkGAIgASgJEgwKBG5hbWUYAyABKAky/AEKFUF1dGhlbnRpY2F0aW9uU2VydmljZRJsCgxBdXRoZW50aWNhdGUSKi5zYWxseXBvcnQuaWRlbnRpdHkudjEuQXV0aGVudGljYXRlUmVxdWVzdBorLnNhbGx5cG9ydC5pZGVudGl0eS52MS5BdXRoZW50aWNhdGVSZXNwb25zZSIDkAIBEnUKEFdhdGNoUmV2b2NhdGlvbnMSLi5zYWxseXBvcnQuaWRlbnRpdHkudjEuV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QaLy5zYWxseXBvcnQuaWRlbnRpdHkudjEuV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlMAEy0QYKCktleVNlcnZpY2USWgoGVXBzZXJ0EiQuc2FsbHlwb3J0LmlkZW50aXR5LnYxLlVwc2VydFJlcXVlc3QaJS5zYWxseXBvcnQuaWRlbnRpdHkudjEuVXBzZXJ0UmVzcG9uc2UiA5ACAhJ4ChBSZW1vdmVCeVJlc291cmNlEi4uc2FsbHlwb3J0LmlkZW50aXR5LnYxLlJlbW92ZUJ5UmVzb3VyY2VSZXF1ZXN0Gi8uc2FsbHlwb3J0LmlkZW50aXR5LnYxLlJlbW92ZUJ5UmVzb3VyY2VSZXNwb25zZSIDkAICElUKBkNyZWF0ZRIkLnNhbGx5cG9ydC5pZGVudGl0eS52MS5DcmVhdGVSZXF1ZXN0GiUuc2FsbHlwb3J0LmlkZW50aXR5LnYxLkNyZWF0ZVJlc3BvbnNlElUKBlVwZGF0ZRIkLnNhbGx5cG9ydC5pZGVudGl0eS52MS5VcGRhdGVSZXF1ZXN0GiUuc2FsbHlwb3J0LmlkZW50aXR5LnYxLlVwZGF0ZVJlc3BvbnNlEloKBlJldm9rZRIkLnNhbGx5cG9ydC5pZGVudGl0eS52MS5SZXZva2VSZXF1ZXN0GiUuc2FsbHlwb3J0LmlkZW50aXR5LnYxLlJldm9rZVJlc3BvbnNlIgOQAgISVQoGUm90YXRlEiQuc2FsbHlwb3J0LmlkZW50aXR5LnYxLlJvdGF0ZVJlcXVlc3QaJS5zYWxseXBvcnQuaWRlbnRpdHkudjEuUm90YXRlUmVzcG9uc2USUQoDR2V0EiEuc2FsbHlwb3J0LmlkZW50aXR5LnYxLkdldFJlcXVlc3QaIi5zYWxseXBvcnQuaWRlbnRpdHkudjEuR2V0UmVzcG9uc2UiA5ACARJUCgRMaXN0EiIuc2FsbHlwb3J0LmlkZW50aXR5LnYxLkxpc3RSZXF1ZXN0GiMuc2FsbHlwb3J0LmlkZW50aXR5LnYxLkxpc3RSZXNwb25zZSIDkAIBEmMKCUxpc3RPd25lZBInLnNhbGx5cG9ydC5pZGVudGl0eS52MS5MaXN0T3duZWRSZXF1ZXN0Giguc2FsbHlwb3J0LmlkZW50aXR5LnYxLkxpc3RPd25lZFJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.identity.v1.AuthenticateRequest
@@ -256,6 +256,13 @@ export type Key = Message<"sallyport.identity.v1.Key"> & {
    * @generated from field: double last_used_at_ms = 8;
    */
   lastUsedAtMs: number;
+
+  /**
+   * Rises with each change.
+   *
+   * @generated from field: double revision = 9;
+   */
+  revision: number;
 };
 
 /**
@@ -297,6 +304,13 @@ export type UpsertRequest = Message<"sallyport.identity.v1.UpsertRequest"> & {
    * @generated from field: bool regenerate = 5;
    */
   regenerate: boolean;
+
+  /**
+   * The secret cannot be told now: a key that is there follows the spec and keeps its secret; without one not_found.
+   *
+   * @generated from field: bool keep_secret = 6;
+   */
+  keepSecret: boolean;
 };
 
 /**
@@ -434,6 +448,13 @@ export type UpdateRequest = Message<"sallyport.identity.v1.UpdateRequest"> & {
    * @generated from field: sallyport.identity.v1.KeySpec spec = 3;
    */
   spec?: KeySpec | undefined;
+
+  /**
+   * Set: conflict, with the present revision in its details, unless the key still has this one.
+   *
+   * @generated from field: double expected_revision = 4;
+   */
+  expectedRevision: number;
 };
 
 /**
@@ -644,6 +665,79 @@ export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
   messageDesc(file_sallyport_identity_v1_identity, 21);
 
 /**
+ * @generated from message sallyport.identity.v1.ListOwnedRequest
+ */
+export type ListOwnedRequest = Message<"sallyport.identity.v1.ListOwnedRequest"> & {
+  /**
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message sallyport.identity.v1.ListOwnedRequest.
+ * Use `create(ListOwnedRequestSchema)` to create a new message.
+ */
+export const ListOwnedRequestSchema: GenMessage<ListOwnedRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_identity_v1_identity, 22);
+
+/**
+ * @generated from message sallyport.identity.v1.ListOwnedResponse
+ */
+export type ListOwnedResponse = Message<"sallyport.identity.v1.ListOwnedResponse"> & {
+  /**
+   * @generated from field: repeated sallyport.identity.v1.OwnedKey keys = 1;
+   */
+  keys: OwnedKey[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message sallyport.identity.v1.ListOwnedResponse.
+ * Use `create(ListOwnedResponseSchema)` to create a new message.
+ */
+export const ListOwnedResponseSchema: GenMessage<ListOwnedResponse> = /*@__PURE__*/
+  messageDesc(file_sallyport_identity_v1_identity, 23);
+
+/**
+ * @generated from message sallyport.identity.v1.OwnedKey
+ */
+export type OwnedKey = Message<"sallyport.identity.v1.OwnedKey"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: string resource_uid = 2;
+   */
+  resourceUid: string;
+
+  /**
+   * Name of the key, which is its resource's.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message sallyport.identity.v1.OwnedKey.
+ * Use `create(OwnedKeySchema)` to create a new message.
+ */
+export const OwnedKeySchema: GenMessage<OwnedKey> = /*@__PURE__*/
+  messageDesc(file_sallyport_identity_v1_identity, 24);
+
+/**
  * AuthenticationService turns a credential into a principal, and says when one has ended.
  *
  * @generated from service sallyport.identity.v1.AuthenticationService
@@ -741,6 +835,16 @@ export const KeyService: GenService<{
     methodKind: "unary";
     input: typeof ListRequestSchema;
     output: typeof ListResponseSchema;
+  },
+  /**
+   * Live keys of resources over all tenants, for operator: it ends those whose resource went while it was away.
+   *
+   * @generated from rpc sallyport.identity.v1.KeyService.ListOwned
+   */
+  listOwned: {
+    methodKind: "unary";
+    input: typeof ListOwnedRequestSchema;
+    output: typeof ListOwnedResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sallyport_identity_v1_identity, 1);

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/vault/v1/vault.proto.
  */
 export const file_sallyport_vault_v1_vault: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zYWxseXBvcnQvdmF1bHQvdjEvdmF1bHQucHJvdG8SEnNhbGx5cG9ydC52YXVsdC52MSK7AQoOUmVzb2x2ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEioKA3JlZhgCIAEoCzIdLnNhbGx5cG9ydC52YXVsdC52MS5TZWNyZXRSZWYSDAoEa2luZBgDIAEoCRIMCgRuYW1lGAQgASgJEgsKA3VpZBgFIAEoCRIOCgZvcmlnaW4YBiABKAkSNAoJcHJpbmNpcGFsGAcgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwiJgoJU2VjcmV0UmVmEgwKBG5hbWUYASABKAkSCwoDa2V5GAIgASgJIkkKD1Jlc29sdmVSZXNwb25zZRINCgV2YWx1ZRgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSFAoMbGVhc2VfdHRsX21zGAMgASgBIhsKGVdhdGNoSW52YWxpZGF0aW9uc1JlcXVlc3QiagoaV2F0Y2hJbnZhbGlkYXRpb25zUmVzcG9uc2USDgoGdGVuYW50GAEgASgJEioKA3JlZhgCIAEoCzIdLnNhbGx5cG9ydC52YXVsdC52MS5TZWNyZXRSZWYSEAoIc2VxdWVuY2UYAyABKAEiaAoKUHV0UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSKgoDcmVmGAIgASgLMh0uc2FsbHlwb3J0LnZhdWx0LnYxLlNlY3JldFJlZhINCgV2YWx1ZRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJIg0KC1B1dFJlc3BvbnNlIksKDVJlbW92ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEioKA3JlZhgCIAEoCzIdLnNhbGx5cG9ydC52YXVsdC52MS5TZWNyZXRSZWYiEAoOUmVtb3ZlUmVzcG9uc2UigwEKDEdyYW50UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSKgoDcmVmGAIgASgLMh0uc2FsbHlwb3J0LnZhdWx0LnYxLlNlY3JldFJlZhIMCgRraW5kGAMgASgJEgwKBG5hbWUYBCABKAkSCwoDdWlkGAUgASgJEg4KBm9yaWdpbhgGIAEoCSIPCg1HcmFudFJlc3BvbnNlIj8KElJldm9rZUdyYW50UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDAoEa2luZBgCIAEoCRILCgN1aWQYAyABKAkiFQoTUmV2b2tlR3JhbnRSZXNwb25zZTLjAQoRQ3JlZGVudGlhbFNlcnZpY2USVwoHUmVzb2x2ZRIiLnNhbGx5cG9ydC52YXVsdC52MS5SZXNvbHZlUmVxdWVzdBojLnNhbGx5cG9ydC52YXVsdC52MS5SZXNvbHZlUmVzcG9uc2UiA5ACARJ1ChJXYXRjaEludmFsaWRhdGlvbnMSLS5zYWxseXBvcnQudmF1bHQudjEuV2F0Y2hJbnZhbGlkYXRpb25zUmVxdWVzdBouLnNhbGx5cG9ydC52YXVsdC52MS5XYXRjaEludmFsaWRhdGlvbnNSZXNwb25zZTABMuoCCg1TZWNyZXRTZXJ2aWNlEksKA1B1dBIeLnNhbGx5cG9ydC52YXVsdC52MS5QdXRSZXF1ZXN0Gh8uc2FsbHlwb3J0LnZhdWx0LnYxLlB1dFJlc3BvbnNlIgOQAgISVAoGUmVtb3ZlEiEuc2FsbHlwb3J0LnZhdWx0LnYxLlJlbW92ZVJlcXVlc3QaIi5zYWxseXBvcnQudmF1bHQudjEuUmVtb3ZlUmVzcG9uc2UiA5ACAhJRCgVHcmFudBIgLnNhbGx5cG9ydC52YXVsdC52MS5HcmFudFJlcXVlc3QaIS5zYWxseXBvcnQudmF1bHQudjEuR3JhbnRSZXNwb25zZSIDkAICEmMKC1Jldm9rZUdyYW50EiYuc2FsbHlwb3J0LnZhdWx0LnYxLlJldm9rZUdyYW50UmVxdWVzdBonLnNhbGx5cG9ydC52YXVsdC52MS5SZXZva2VHcmFudFJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_sallyport_principal_v1_principal]);
+  fileDesc("Ch5zYWxseXBvcnQvdmF1bHQvdjEvdmF1bHQucHJvdG8SEnNhbGx5cG9ydC52YXVsdC52MSK7AQoOUmVzb2x2ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEioKA3JlZhgCIAEoCzIdLnNhbGx5cG9ydC52YXVsdC52MS5TZWNyZXRSZWYSDAoEa2luZBgDIAEoCRIMCgRuYW1lGAQgASgJEgsKA3VpZBgFIAEoCRIOCgZvcmlnaW4YBiABKAkSNAoJcHJpbmNpcGFsGAcgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwiJgoJU2VjcmV0UmVmEgwKBG5hbWUYASABKAkSCwoDa2V5GAIgASgJIkkKD1Jlc29sdmVSZXNwb25zZRINCgV2YWx1ZRgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSFAoMbGVhc2VfdHRsX21zGAMgASgBIhsKGVdhdGNoSW52YWxpZGF0aW9uc1JlcXVlc3QiagoaV2F0Y2hJbnZhbGlkYXRpb25zUmVzcG9uc2USDgoGdGVuYW50GAEgASgJEioKA3JlZhgCIAEoCzIdLnNhbGx5cG9ydC52YXVsdC52MS5TZWNyZXRSZWYSEAoIc2VxdWVuY2UYAyABKAEiaAoKUHV0UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSKgoDcmVmGAIgASgLMh0uc2FsbHlwb3J0LnZhdWx0LnYxLlNlY3JldFJlZhINCgV2YWx1ZRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJIg0KC1B1dFJlc3BvbnNlIksKDVJlbW92ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEioKA3JlZhgCIAEoCzIdLnNhbGx5cG9ydC52YXVsdC52MS5TZWNyZXRSZWYiEAoOUmVtb3ZlUmVzcG9uc2UigwEKDEdyYW50UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSKgoDcmVmGAIgASgLMh0uc2FsbHlwb3J0LnZhdWx0LnYxLlNlY3JldFJlZhIMCgRraW5kGAMgASgJEgwKBG5hbWUYBCABKAkSCwoDdWlkGAUgASgJEg4KBm9yaWdpbhgGIAEoCSIPCg1HcmFudFJlc3BvbnNlIj8KElJldm9rZUdyYW50UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDAoEa2luZBgCIAEoCRILCgN1aWQYAyABKAkiFQoTUmV2b2tlR3JhbnRSZXNwb25zZSI6ChFMaXN0R3JhbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJcChJMaXN0R3JhbnRzUmVzcG9uc2USLQoGZ3JhbnRzGAEgAygLMh0uc2FsbHlwb3J0LnZhdWx0LnYxLkhlbGRHcmFudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiRAoJSGVsZEdyYW50Eg4KBnRlbmFudBgBIAEoCRIMCgRraW5kGAIgASgJEgsKA3VpZBgDIAEoCRIMCgRuYW1lGAQgASgJMuMBChFDcmVkZW50aWFsU2VydmljZRJXCgdSZXNvbHZlEiIuc2FsbHlwb3J0LnZhdWx0LnYxLlJlc29sdmVSZXF1ZXN0GiMuc2FsbHlwb3J0LnZhdWx0LnYxLlJlc29sdmVSZXNwb25zZSIDkAIBEnUKEldhdGNoSW52YWxpZGF0aW9ucxItLnNhbGx5cG9ydC52YXVsdC52MS5XYXRjaEludmFsaWRhdGlvbnNSZXF1ZXN0Gi4uc2FsbHlwb3J0LnZhdWx0LnYxLldhdGNoSW52YWxpZGF0aW9uc1Jlc3BvbnNlMAEyzAMKDVNlY3JldFNlcnZpY2USSwoDUHV0Eh4uc2FsbHlwb3J0LnZhdWx0LnYxLlB1dFJlcXVlc3QaHy5zYWxseXBvcnQudmF1bHQudjEuUHV0UmVzcG9uc2UiA5ACAhJUCgZSZW1vdmUSIS5zYWxseXBvcnQudmF1bHQudjEuUmVtb3ZlUmVxdWVzdBoiLnNhbGx5cG9ydC52YXVsdC52MS5SZW1vdmVSZXNwb25zZSIDkAICElEKBUdyYW50EiAuc2FsbHlwb3J0LnZhdWx0LnYxLkdyYW50UmVxdWVzdBohLnNhbGx5cG9ydC52YXVsdC52MS5HcmFudFJlc3BvbnNlIgOQAgISYwoLUmV2b2tlR3JhbnQSJi5zYWxseXBvcnQudmF1bHQudjEuUmV2b2tlR3JhbnRSZXF1ZXN0Gicuc2FsbHlwb3J0LnZhdWx0LnYxLlJldm9rZUdyYW50UmVzcG9uc2UiA5ACAhJgCgpMaXN0R3JhbnRzEiUuc2FsbHlwb3J0LnZhdWx0LnYxLkxpc3RHcmFudHNSZXF1ZXN0GiYuc2FsbHlwb3J0LnZhdWx0LnYxLkxpc3RHcmFudHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.vault.v1.ResolveRequest
@@ -338,6 +338,84 @@ export const RevokeGrantResponseSchema: GenMessage<RevokeGrantResponse> = /*@__P
   messageDesc(file_sallyport_vault_v1_vault, 12);
 
 /**
+ * @generated from message sallyport.vault.v1.ListGrantsRequest
+ */
+export type ListGrantsRequest = Message<"sallyport.vault.v1.ListGrantsRequest"> & {
+  /**
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message sallyport.vault.v1.ListGrantsRequest.
+ * Use `create(ListGrantsRequestSchema)` to create a new message.
+ */
+export const ListGrantsRequestSchema: GenMessage<ListGrantsRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_vault_v1_vault, 13);
+
+/**
+ * @generated from message sallyport.vault.v1.ListGrantsResponse
+ */
+export type ListGrantsResponse = Message<"sallyport.vault.v1.ListGrantsResponse"> & {
+  /**
+   * @generated from field: repeated sallyport.vault.v1.HeldGrant grants = 1;
+   */
+  grants: HeldGrant[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message sallyport.vault.v1.ListGrantsResponse.
+ * Use `create(ListGrantsResponseSchema)` to create a new message.
+ */
+export const ListGrantsResponseSchema: GenMessage<ListGrantsResponse> = /*@__PURE__*/
+  messageDesc(file_sallyport_vault_v1_vault, 14);
+
+/**
+ * @generated from message sallyport.vault.v1.HeldGrant
+ */
+export type HeldGrant = Message<"sallyport.vault.v1.HeldGrant"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string uid = 3;
+   */
+  uid: string;
+
+  /**
+   * Name of the resource.
+   *
+   * @generated from field: string name = 4;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message sallyport.vault.v1.HeldGrant.
+ * Use `create(HeldGrantSchema)` to create a new message.
+ */
+export const HeldGrantSchema: GenMessage<HeldGrant> = /*@__PURE__*/
+  messageDesc(file_sallyport_vault_v1_vault, 15);
+
+/**
  * CredentialService leases upstream credentials to the two services that call the outside world.
  *
  * @generated from service sallyport.vault.v1.CredentialService
@@ -403,6 +481,16 @@ export const SecretService: GenService<{
     methodKind: "unary";
     input: typeof RevokeGrantRequestSchema;
     output: typeof RevokeGrantResponseSchema;
+  },
+  /**
+   * Grants over all tenants, so that operator can take away those whose resource went while it was away.
+   *
+   * @generated from rpc sallyport.vault.v1.SecretService.ListGrants
+   */
+  listGrants: {
+    methodKind: "unary";
+    input: typeof ListGrantsRequestSchema;
+    output: typeof ListGrantsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sallyport_vault_v1_vault, 1);

@@ -1,0 +1,37 @@
+import type { Departed } from '../source/source.ts';
+import { type ControllerContext, peerTimeoutMs } from './controller.ts';
+
+type Context = Pick<ControllerContext, 'source' | 'clients'>;
+
+const pageSize = 500;
+
+/** Live keys at identity whose VirtualKey is gone, of all tenants in sight: also of those that have no resource left. */
+export async function orphanedKeys({ source, clients }: Context, signal: AbortSignal): Promise<Departed[]> {
+  const found: Departed[] = [];
+  let pageToken = '';
+  do {
+    const page = await clients.keys.listOwned({ pageSize, pageToken }, { timeoutMs: peerTimeoutMs, signal });
+    pageToken = page.nextPageToken;
+    for (const { tenant, resourceUid: uid, name } of page.keys) {
+      // A resource of the same name takes the key over when it is handed to identity.
+      if (!source.covers(tenant) || source.get('VirtualKey', tenant, name) !== undefined) continue;
+      found.push({ kind: 'VirtualKey', tenant, name, uid });
+    }
+  } while (pageToken !== '');
+  return found;
+}
+
+/** Grants at vault whose resource is gone, of all tenants in sight. One of the same name is another resource. */
+export async function orphanedGrants({ source, clients }: Context, signal: AbortSignal): Promise<Departed[]> {
+  const found: Departed[] = [];
+  let pageToken = '';
+  do {
+    const page = await clients.secrets.listGrants({ pageSize, pageToken }, { timeoutMs: peerTimeoutMs, signal });
+    pageToken = page.nextPageToken;
+    for (const { tenant, kind, uid, name } of page.grants) {
+      if ((kind !== 'ModelProvider' && kind !== 'ToolServer') || !source.covers(tenant)) continue;
+      if (source.get(kind, tenant, name)?.uid !== uid) found.push({ kind, tenant, name, uid });
+    }
+  } while (pageToken !== '');
+  return found;
+}
