@@ -46,6 +46,18 @@ export const externalName = z
 /** A pattern over names in which `*` stands for any characters. */
 export const glob = z.string().max(253).regex(/^\S+$/);
 
+/** A pattern over names of ToolServers. */
+export const serverGlob = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9.*-]+$/, 'must be lower-case letters, digits, "-", "." and "*"');
+
+/** A JSON pointer (RFC 6901) in which `*` stands for any index or member. */
+export const jsonPointer = z
+  .string()
+  .max(512)
+  .regex(/^(\/([^~/]|~[01])*)+$/, 'must be a JSON pointer such as /items/*/email');
+
 /** A pattern over tools, `<server>/<tool>`, with `*` in either part. */
 export const toolGlob = z
   .string()

@@ -1,18 +1,47 @@
 import { z } from 'zod';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
-import { entryName, glob, listOf, resourceName, setOf, toolClass, toolName } from './fields.ts';
+import {
+  duration,
+  entryName,
+  externalName,
+  glob,
+  jsonPointer,
+  listOf,
+  resourceName,
+  serverGlob,
+  setOf,
+  toolClass,
+  toolName,
+} from './fields.ts';
 
 const condition = z.string().min(1).max(4096);
 const reason = z.string().min(1).max(512);
+
+const mode = z.enum(['Enforce', 'Observe']);
+const rollout = z
+  .int()
+  .min(1)
+  .max(99)
+  .describe('Percent of principals for whom the rule acts, by a hash of the principal; the others are observed.');
+const priority = z
+  .int()
+  .min(0)
+  .max(1000)
+  .describe('Of several rules that want the same, the one with the highest number is named. Default 0.');
 
 const callRule = z.object({
   name: entryName.describe('Name of the rule; decisions and records cite it.'),
   when: condition
     .optional()
     .describe('CEL over args, tool, principal, context, origins; true selects the rule. Left out: always.'),
-  action: z.enum(['Allow', 'Deny', 'Hide']).describe('What happens; Hide also takes the tool out of model requests.'),
+  action: z
+    .enum(['Allow', 'Deny', 'Ask', 'Hide'])
+    .describe('What happens; Ask puts the call before approvers, Hide also takes the tool out of model requests.'),
   reason: reason.describe('Why, in a line, for the model and for the record.'),
+  mode: mode.optional().describe('Mode of this rule. Left out: of the policy.'),
+  rollout: rollout.optional(),
+  priority: priority.optional(),
 });
 
 const quarantineField = withRules(
@@ -27,6 +56,7 @@ const quarantineField = withRules(
       .describe('Type of the value. A String is shown to the privileged model as a handle only.'),
     values: setOf(z.string().min(1).max(128), 64).optional().describe('The values of an Enum.'),
     description: z.string().max(512).optional().describe('What the quarantined model should put here.'),
+    many: z.boolean().optional().describe('The content may hold several such values: a list of at most maxItems.'),
   }),
   [
     {
@@ -39,17 +69,52 @@ const quarantineField = withRules(
 
 const quarantine = withRules(
   z.object({
-    model: z.string().min(1).max(128).describe('Public name of the model that reads the content, without tools.'),
-    instruction: z.string().min(1).max(4096).describe('What it is asked about the content.'),
-    fields: listOf(quarantineField, 32, 'name').min(1).describe('The typed answer.'),
+    structured: z
+      .enum(['Mask', 'Omit'])
+      .default('Omit')
+      .describe(
+        'Mask shows the structured result with a handle for every string; numbers, booleans and the fields that the ToolServer declares stand in plain.',
+      ),
+    model: z
+      .string()
+      .min(1)
+      .max(128)
+      .optional()
+      .describe('Public name of the model that reads the content, without tools. Left out: nobody reads.'),
+    fallbackModels: setOf(z.string().min(1).max(128), 3).optional().describe('Models to ask where that one fails.'),
+    instruction: z.string().min(1).max(4096).optional().describe('What it is asked about the content.'),
+    fields: listOf(quarantineField, 32, 'name').optional().describe('The typed answer.'),
     list: z.boolean().default(false).describe('The answer is a list of such objects.'),
-    maxItems: z.int().min(1).max(100).optional().describe('Most entries of the list. Default 20.'),
+    maxItems: z.int().min(1).max(100).optional().describe('Most entries of a list. Default 20.'),
+    bits: z
+      .int()
+      .min(1)
+      .max(65_536)
+      .optional()
+      .describe('Most bits of untrusted plain values that one result may show. Default: of the installation.'),
   }),
   [
     {
-      cel: '!has(self.maxItems) || self.list',
-      message: 'maxItems is for list: true only',
-      holds: (q) => q.maxItems === undefined || q.list,
+      cel: '!has(self.maxItems) || self.list || (has(self.fields) && self.fields.exists(f, has(f.many) && f.many))',
+      message: 'maxItems is for list: true and for fields with many: true only',
+      holds: (q) => q.maxItems === undefined || q.list || q.fields?.some((f) => f.many === true) === true,
+    },
+    {
+      cel: "self.structured == 'Mask' || has(self.model)",
+      message: 'something must be shown: structured: Mask, or a model that reads',
+      holds: (q) => q.structured === 'Mask' || q.model !== undefined,
+    },
+    {
+      cel: 'has(self.model) == has(self.instruction) && has(self.model) == (has(self.fields) && size(self.fields) > 0)',
+      message: 'model, instruction and fields stand together',
+      holds: (q) =>
+        (q.model !== undefined) === (q.instruction !== undefined) &&
+        (q.model !== undefined) === (q.fields !== undefined && q.fields.length > 0),
+    },
+    {
+      cel: '!has(self.fallbackModels) || has(self.model)',
+      message: 'fallbackModels are for a model that reads',
+      holds: (q) => q.fallbackModels === undefined || q.model !== undefined,
     },
   ],
 );
@@ -68,6 +133,9 @@ const resultRule = withRules(
       .default('Untrusted')
       .describe('How the result is labelled when it is allowed.'),
     reason: reason.optional().describe('Why, in a line, for the model and for the record.'),
+    mode: mode.optional().describe('Mode of this rule. Left out: of the policy.'),
+    rollout: rollout.optional(),
+    priority: priority.optional(),
     quarantine: quarantine.optional().describe('How content is read in quarantine.'),
   }),
   [
@@ -85,12 +153,29 @@ const resultRule = withRules(
   ],
 );
 
+const approvers = z.object({
+  users: setOf(externalName, 64).optional().describe('People who may decide.'),
+  teams: setOf(externalName, 64).optional().describe('Teams whose members may decide.'),
+  needed: z
+    .int()
+    .min(1)
+    .max(2)
+    .default(1)
+    .describe('How many must say yes. 2: two different people, neither of them the requester.'),
+  expiresAfter: duration.default('1h').describe('After this the question is over and counts as refused.'),
+  remindAfter: duration.optional().describe('The webhook is called again after this while nobody has decided.'),
+  onAbsence: z
+    .enum(['Refuse', 'Administrators'])
+    .default('Refuse')
+    .describe('Administrators lets them decide too once remindAfter has passed.'),
+});
+
 const spec = withRules(
   z.object({
     tools: z
       .array(
         z.object({
-          server: resourceName.describe('ToolServer in this namespace.'),
+          server: serverGlob.describe('ToolServer in this namespace; * stands for any characters.'),
           tool: toolName.describe('Its tool; * stands for any characters.'),
         }),
       )
@@ -121,10 +206,15 @@ const spec = withRules(
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .describe('Tools, run by providers, that the policy is about.'),
     class: toolClass.optional().describe('What the named client or provider tools can do.'),
-    mode: z
-      .enum(['Enforce', 'Observe'])
+    mode: mode
       .optional()
       .describe('Observe records what Enforce would do and lets it pass. Left out: the posture of the installation.'),
+    handlePositions: setOf(jsonPointer, 32)
+      .optional()
+      .describe(
+        'Arguments of the named tools that hold a host, URL or identifier and in which a handle may stand all the same.',
+      ),
+    approvers: approvers.optional().describe('Who decides calls that a rule asks about. Left out: administrators.'),
     calls: listOf(callRule, 64, 'name')
       .default([])
       .describe(
@@ -164,7 +254,22 @@ export const toolPolicy = defineResource({
   description: 'Rules on calls of tools and on what they return, over arguments, origins, labels and principal.',
   spec: spec.describe('What is wanted.'),
   status: z
-    .object({ conditions: conditionsSchema, observedGeneration: observedGenerationSchema })
+    .object({
+      conditions: conditionsSchema,
+      observedGeneration: observedGenerationSchema,
+      observed: z
+        .array(
+          z.object({
+            rule: entryName.describe('Name of the rule.'),
+            count: z.int().min(0).describe('How often it would have acted since the policy last changed.'),
+            principals: z.int().min(0).describe('For how many principals.'),
+          }),
+        )
+        .max(128)
+        .optional()
+        .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['rule'] })
+        .describe('Rules in Observe that would have refused, hidden, asked or quarantined something.'),
+    })
     .describe('What is known; written by Sallyport.'),
   columns: [{ name: 'Mode', type: 'string', jsonPath: '.spec.mode' }, ...readyColumns],
   conditions: ['Accepted', 'ResolvedRefs', 'Ready'],
@@ -181,6 +286,9 @@ export type ResultRule = z.output<typeof resultRule>;
 
 /** What a quarantined model is asked, and the shape of its answer. */
 export type QuarantineSpec = z.output<typeof quarantine>;
+
+/** Who decides calls that a rule asks about. */
+export type ApproversSpec = z.output<typeof approvers>;
 
 /** Status of a ToolPolicy. */
 export type ToolPolicyStatus = z.output<typeof toolPolicy.status>;

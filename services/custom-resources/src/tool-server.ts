@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
-import { grantedOriginSchema, httpUrl, listOf, secretKeyRef, toolClass, toolName } from './fields.ts';
+import {
+  entryName,
+  grantedOriginSchema,
+  httpUrl,
+  jsonPointer,
+  listOf,
+  secretKeyRef,
+  setOf,
+  toolClass,
+  toolName,
+} from './fields.ts';
 
 const digest = z
   .string()
@@ -55,12 +65,87 @@ const remote = withRules(
   ],
 );
 
+const resultField = withRules(
+  z.object({
+    path: jsonPointer.describe('Where it stands in the structured result; * stands for any index or member.'),
+    type: z
+      .enum(['String', 'Integer', 'Number', 'Boolean', 'Date', 'DateTime', 'Enum'])
+      .describe('What it holds. What does not fit is shown as a handle.'),
+    values: setOf(z.string().min(1).max(128), 64).optional().describe('The values of an Enum.'),
+    trusted: z
+      .boolean()
+      .default(false)
+      .describe('Nobody outside can write this field: it is shown in plain and may be acted on.'),
+    writer: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .describe('Who can write a trusted field, for reviewers and for the record.'),
+    maxLength: z
+      .int()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe('Longest line of a trusted String that is shown; longer ones are handles. Default 64.'),
+    lines: z.boolean().default(false).describe('A trusted String of several lines is judged line by line.'),
+  }),
+  [
+    {
+      cel: "(self.type == 'Enum') == (has(self.values) && size(self.values) > 0)",
+      message: 'values must be given for type Enum, and for no other',
+      holds: (f) => (f.type === 'Enum') === (f.values !== undefined && f.values.length > 0),
+    },
+    {
+      cel: 'self.trusted == has(self.writer)',
+      message: 'a trusted field says who can write it, and no other does',
+      fieldPath: '.writer',
+      holds: (f) => f.trusted === (f.writer !== undefined),
+    },
+    {
+      cel: "self.type != 'String' || self.trusted",
+      message: 'a String that is not trusted is always a handle and needs no entry',
+      fieldPath: '.type',
+      holds: (f) => f.type !== 'String' || f.trusted,
+    },
+    {
+      cel: "(!has(self.maxLength) && !self.lines) || self.type == 'String'",
+      message: 'maxLength and lines are for type String only',
+      holds: (f) => (f.maxLength === undefined && !f.lines) || f.type === 'String',
+    },
+  ],
+);
+
+const labelledObject = withRules(
+  z.object({
+    kind: entryName.describe('Kind of object, for example file.'),
+    argument: jsonPointer.optional().describe('Argument that names the object.'),
+    result: jsonPointer.optional().describe('Where its id stands in the structured result; * for any index or member.'),
+  }),
+  [
+    {
+      cel: 'has(self.argument) || has(self.result)',
+      message: 'argument or result must say where the id stands',
+      holds: (o) => o.argument !== undefined || o.result !== undefined,
+    },
+  ],
+);
+
 const tool = z.object({
   name: toolName.describe('Name of the tool as its server gives it.'),
   class: toolClass.describe('What the tool can do.'),
   timeoutSeconds: z.int().min(1).max(3600).optional().describe('Longest duration of a call. Default: of the server.'),
   digest: digest.optional().describe('The reviewed definition. A definition with another digest is held back.'),
   enabled: z.boolean().default(true).describe('False takes the tool away from everybody.'),
+  fields: listOf(resultField, 64, 'path')
+    .optional()
+    .describe('What is known of fields of the structured result; decides what quarantine shows in plain.'),
+  objects: z
+    .array(labelledObject)
+    .max(8)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .describe('Objects that the tool writes or reads: what untrusted content was written into stays untrusted.'),
 });
 
 const spec = withRules(
@@ -141,6 +226,12 @@ export const toolServer = defineResource({
 
 /** Spec of a ToolServer with defaults filled in. */
 export type ToolServerSpec = z.output<typeof spec>;
+
+/** What is known of a field of a tool's structured result. */
+export type ResultFieldSpec = z.output<typeof resultField>;
+
+/** An object that a tool writes or reads. */
+export type LabelledObjectSpec = z.output<typeof labelledObject>;
 
 /** Status of a ToolServer. */
 export type ToolServerStatus = z.output<typeof toolServer.status>;

@@ -28,11 +28,11 @@ async function decide(given: Given) {
   const snapshot = await snapshotOf([OPEN_ACCESS, MAIL, READER, ...(given.resources ?? [])]);
   const { tool = brokered('read'), resultJson = '{"from":"boss"}', isError = false, sizeBytes = 10 } = given;
   const request = { principal: principalOfTest(), tool, argumentsJson: '{}', resultJson, isError, sizeBytes };
-  const { decision, label, question } = decideResult(request, { snapshot, posture: given.posture ?? 'enforce' });
+  const { decision, label, quarantine } = decideResult(request, { snapshot, posture: given.posture ?? 'enforce' });
   return {
     said: `${decision.verdict}/${decision.enforced}`,
     integrity: label.integrity,
-    asked: question?.model,
+    asked: quarantine?.spec.model,
     rule: decision.rule,
     label,
   };

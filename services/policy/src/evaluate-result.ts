@@ -1,4 +1,5 @@
 import type { QuarantineSpec } from '@sallyport/custom-resources/tool-policy';
+import type { ResultFieldSpec } from '@sallyport/custom-resources/tool-server';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { combine, type Decision, deny, type Mode, type RuleOutcome } from '@sallyport/turn/decision';
 import { type Label, label, untrusted } from '@sallyport/turn/label';
@@ -30,8 +31,8 @@ export interface ResultDecision {
    * the values behind the handles; the plain fields of the typed answer do not taint the context (DESIGN §5).
    */
   readonly label: Label;
-  /** Set where the enforced action is quarantine. */
-  readonly question?: QuarantineSpec;
+  /** Set where the enforced action is quarantine: what is shown of the result, and who reads it. */
+  readonly quarantine?: { readonly spec: QuarantineSpec; readonly fields: readonly ResultFieldSpec[] };
 }
 
 /**
@@ -87,7 +88,7 @@ function decideByRules(
   return {
     decision: { ...decision, toolClass: tool.toolClass },
     label: decision.enforced === 'allow' && isTrusted(outcomes, matched, posture) ? trustedLabel(request) : from,
-    ...(decision.enforced === 'quarantine' ? questionOf(decision, chosen, matched) : {}),
+    ...(decision.enforced === 'quarantine' ? quarantineOf(decision, chosen, matched, tool) : {}),
   };
 }
 
@@ -95,7 +96,8 @@ function outcomeOf(rule: CompiledResultRule, mode: Mode, rules: TenantRules): Ru
   const { id, reason } = rule;
   if (rule.action === 'Allow') return { verdict: 'allow', mode, rule: id, reason };
   if (rule.action === 'Deny') return { verdict: 'deny', mode, rule: id, reason };
-  if (rule.question !== undefined && rules.models.has(rule.question.model)) {
+  const { model } = rule.question ?? { model: '' };
+  if (model === undefined || rules.models.has(model)) {
     return { verdict: 'quarantine', mode, rule: id, reason };
   }
   const missing = 'The model that should read the result in quarantine does not exist, so the result is withheld.';
@@ -115,16 +117,17 @@ function isTrusted(
   );
 }
 
-function questionOf(
+function quarantineOf(
   decision: Decision,
   chosen: CompiledResultRule | undefined,
   matched: readonly { readonly rule: CompiledResultRule; readonly mode: Mode }[],
-): { readonly question: QuarantineSpec } | Record<string, never> {
+  { fields }: KnownTool,
+): Pick<ResultDecision, 'quarantine'> {
   // Where a stricter rule only observes, it names the decision; the question is that of the rule which acts.
   const acting = matched.filter(({ rule, mode }) => rule.action === 'Quarantine' && mode === 'enforce');
   acting.sort((a, b) => (a.rule.id < b.rule.id ? -1 : 1));
   const rule = decision.verdict === 'quarantine' ? (chosen ?? acting[0]?.rule) : acting[0]?.rule;
-  return rule?.question === undefined ? {} : { question: rule.question };
+  return rule?.question === undefined ? {} : { quarantine: { spec: rule.question, fields } };
 }
 
 function resultValues(request: ResultFields, tool: KnownTool): RuleValues {

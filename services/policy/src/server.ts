@@ -4,7 +4,7 @@ import { type AccessService, Action, type DecisionService } from '@sallyport/pro
 import type { Mode, Verdict } from '@sallyport/turn/decision';
 import { resolveAccess } from './access.ts';
 import { decideCalls, decideTools, type Setting, type ToolDecision } from './evaluate.ts';
-import { decideResult } from './evaluate-result.ts';
+import { decideResult, type ResultDecision } from './evaluate-result.ts';
 import { readLabel, writeLabel } from './labels.ts';
 import type { PolicyMetrics } from './metrics.ts';
 import { principalOf } from './principal.ts';
@@ -70,27 +70,12 @@ export function decisionService(options: DecisionOptions): ServiceImpl<typeof De
     },
     async decideResult(request) {
       const principal = principalOf(request);
-      const { decision, label, question } = decideResult({ ...request, principal }, setting());
+      const { decision, label, quarantine } = decideResult({ ...request, principal }, setting());
       options.metrics.decided('result', decision);
       return {
         decision: writeDecision(decision),
         label: writeLabel(label),
-        ...(question === undefined
-          ? {}
-          : {
-              question: {
-                model: question.model,
-                instruction: question.instruction,
-                fields: question.fields.map(({ name, type, values, description }) => ({
-                  name,
-                  type,
-                  values: values ?? [],
-                  description: description ?? '',
-                })),
-                list: question.list,
-                maxItems: question.list ? (question.maxItems ?? DEFAULT_MAX_ITEMS) : 0,
-              },
-            }),
+        ...(quarantine === undefined ? {} : writeQuarantine(quarantine)),
       };
     },
   };
@@ -98,6 +83,43 @@ export function decisionService(options: DecisionOptions): ServiceImpl<typeof De
 
 // Said in the documentation of ToolPolicy.results[].quarantine.maxItems.
 const DEFAULT_MAX_ITEMS = 20;
+
+/** The question for the reading model, where one is to read, and what is shown of the structured result. */
+function writeQuarantine({ spec, fields }: NonNullable<ResultDecision['quarantine']>) {
+  const { model, instruction, fields: asked = [], list, maxItems = DEFAULT_MAX_ITEMS, fallbackModels = [] } = spec;
+  const question =
+    model === undefined || instruction === undefined
+      ? undefined
+      : {
+          model,
+          instruction,
+          fallbackModels,
+          list,
+          maxItems,
+          fields: asked.map(({ name, type, values = [], description = '', many = false }) => ({
+            name,
+            type,
+            values,
+            description,
+            many,
+          })),
+        };
+  return {
+    ...(question === undefined ? {} : { question }),
+    presentation: {
+      structured: spec.structured === 'Mask',
+      bits: spec.bits ?? 0,
+      fields: fields.map(({ path, type, values = [], trusted, maxLength = 0, lines }) => ({
+        path,
+        type,
+        values,
+        trusted,
+        maxLength,
+        lines,
+      })),
+    },
+  };
+}
 
 function writeDecision(decision: ToolDecision) {
   return {

@@ -115,8 +115,10 @@ function needsArguments(when: When): boolean {
 }
 
 function callVerdict(rule: CompiledCallRule): Verdict {
-  return rule.action === 'Allow' ? 'allow' : rule.action === 'Hide' ? 'hide' : 'deny';
+  return CALL_VERDICTS[rule.action];
 }
+
+const CALL_VERDICTS = { Allow: 'allow', Deny: 'deny', Ask: 'ask', Hide: 'hide' } as const;
 
 /** What is said where no rule allows and nothing objects: the AccessPolicy does. Adds nothing to an explicit Allow. */
 export function authorised(said: CallOutcomes): readonly RuleOutcome[] {

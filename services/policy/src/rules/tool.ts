@@ -1,3 +1,4 @@
+import type { ResultFieldSpec } from '@sallyport/custom-resources/tool-server';
 import { type ToolRef, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import type { ToolClass } from '@sallyport/turn/decision';
 import { type Grant, grantsClientTools, grantsTool } from '../access.ts';
@@ -11,6 +12,8 @@ export type ToolRefFields = Pick<ToolRef, 'kind' | 'server' | 'serverUid' | 'own
 export interface KnownTool {
   readonly toolClass: ToolClass;
   readonly policies: readonly ToolPolicyUnit[];
+  /** What its ToolServer says of fields of its results; empty for tools of clients and providers. */
+  readonly fields: readonly ResultFieldSpec[];
   /** True: allowed only where a rule says so. */
   readonly needsAllow: boolean;
 }
@@ -60,12 +63,12 @@ export function knowTool(
         );
       }
       const policies = rules.client.find(tool.owner, tool.name);
-      return { toolClass: declaredClass(policies), policies, needsAllow: false };
+      return { toolClass: declaredClass(policies), policies, fields: [], needsAllow: false };
     }
     case ToolRef_Kind.PROVIDER: {
       if (tool.name === '' || grants.length === 0) return UNKNOWN;
       const policies = rules.provider.find(tool.owner, tool.name);
-      return { toolClass: declaredClass(policies), policies, needsAllow: true };
+      return { toolClass: declaredClass(policies), policies, fields: [], needsAllow: true };
     }
     default:
       return UNKNOWN;
@@ -93,6 +96,7 @@ function brokeredTool(tool: ToolRefFields, grants: readonly Grant[], rules: Tena
   return {
     toolClass: known?.toolClass ?? server.defaultClass,
     policies: rules.brokered.find(tool.server, tool.name),
+    fields: known?.fields ?? [],
     needsAllow: false,
   };
 }

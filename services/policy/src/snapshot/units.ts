@@ -3,7 +3,7 @@ import { durationMs, nanoUsd } from '@sallyport/custom-resources/fields';
 import { type LimitSpec, limit } from '@sallyport/custom-resources/limit';
 import { model } from '@sallyport/custom-resources/model';
 import { type QuarantineSpec, type ToolPolicySpec, toolPolicy } from '@sallyport/custom-resources/tool-policy';
-import { toolServer } from '@sallyport/custom-resources/tool-server';
+import { type LabelledObjectSpec, type ResultFieldSpec, toolServer } from '@sallyport/custom-resources/tool-server';
 import type { Item } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { Mode, ToolClass } from '@sallyport/turn/decision';
 import { CALL_VARIABLES, type Condition, compileCondition, RESULT_VARIABLES } from '../rules/expression.ts';
@@ -21,7 +21,7 @@ export interface CompiledCallRule {
   /** "<policy>/<rule>". */
   readonly id: string;
   readonly when: When;
-  readonly action: 'Allow' | 'Deny' | 'Hide';
+  readonly action: 'Allow' | 'Deny' | 'Ask' | 'Hide';
   readonly reason: string;
 }
 
@@ -64,10 +64,18 @@ export interface ToolServerUnit {
   readonly name: string;
   readonly uid: string;
   readonly defaultClass: ToolClass;
-  readonly tools: ReadonlyMap<
-    string,
-    { readonly toolClass: ToolClass; readonly digest?: string; readonly enabled: boolean }
-  >;
+  readonly tools: ReadonlyMap<string, ServerToolUnit>;
+}
+
+/** What a ToolServer says of one of its tools. */
+export interface ServerToolUnit {
+  readonly toolClass: ToolClass;
+  readonly digest?: string;
+  readonly enabled: boolean;
+  /** Fields of its structured result that are more than strings to be kept behind handles. */
+  readonly fields: readonly ResultFieldSpec[];
+  /** Objects that it writes or reads. */
+  readonly objects: readonly LabelledObjectSpec[];
 }
 
 /** What a Limit bounds, by dimension; money in nano-USD. */
@@ -123,7 +131,14 @@ export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 
       if (!spec.success) return unreadable(spec.error);
       const tools = spec.data.tools.map((tool) => {
         const { name, enabled, digest } = tool;
-        const known = { toolClass: classOf(tool.class), enabled, ...(digest === undefined ? {} : { digest }) };
+        const { fields = [], objects = [] } = tool;
+        const known: ServerToolUnit = {
+          toolClass: classOf(tool.class),
+          enabled,
+          fields,
+          objects,
+          ...(digest === undefined ? {} : { digest }),
+        };
         return [name, known] as const;
       });
       const defaultClass = classOf(spec.data.defaultClass);
