@@ -265,7 +265,7 @@ export const cases: readonly Case[] = [
     name: 'a bound without a list',
     kind: 'ToolPolicy',
     spec: { tools, results: [{ name: 'a', action: 'Quarantine', quarantine: { ...quarantine, maxItems: 5 } }] },
-    errors: ['maxItems is for list: true only'],
+    errors: ['maxItems is for list: true and for fields with many: true only'],
   },
   {
     name: 'a rule name twice',
