@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
-import { findCondition, type Kind } from '@sallyport/custom-resources';
+import { findCondition, type Kind, kinds } from '@sallyport/custom-resources';
 import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
 import { SnapshotService, type WatchResponse } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { operatorMetrics } from './metrics.ts';
@@ -132,6 +132,53 @@ describe('the operator over a folder', () => {
       'spec.targets[0].prio: unknown field; did you mean "priority"?',
     );
     expect((await items())?.upserts[0]).toMatchObject({ name: 'smart', generation: 1 });
+  });
+
+  it('[operator:first-bad-denies] has a ToolPolicy that was never good deny what it selects, until it is mended', async () => {
+    const policy = (name: string, tools: string, when: string) =>
+      `${head('ToolPolicy', name)}spec: {tools: ${tools}, calls: [{name: a, when: "${when}", action: Allow, reason: r}]}\n`;
+    const mail = '[{server: mail, tool: send}]';
+    const { operator, write, reason } = await suite({
+      'p.yaml': policy('p', mail, 'args.to =='),
+      'q.yaml': policy('q', '[{servr: mail}]', 'true'),
+    });
+    const specs = async () => {
+      for await (const { upserts } of operator.publisher.watch(['ToolPolicy'], AbortSignal.timeout(500))) {
+        return Object.fromEntries(upserts.map((item) => [item.name, JSON.parse(item.specJson)]));
+      }
+      return undefined;
+    };
+    await eventually(() => reason('ToolPolicy', 'p', 'Accepted').startsWith('False'), true);
+    expect((await specs())?.p).toMatchObject({
+      tools: [{ server: 'mail', tool: 'send' }],
+      calls: [{ action: 'Deny' }],
+      results: [{ action: 'Deny' }],
+    });
+    expect(kinds.ToolPolicy.spec.safeParse((await specs())?.p).success).toBe(true);
+    expect((await specs())?.q).toBeNull();
+    await write('p.yaml', policy('p', mail, "args.to == 'a'"));
+    await eventually(() => reason('ToolPolicy', 'p', 'Accepted'), 'True Accepted');
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect((await specs())?.p).toMatchObject({ calls: [{ name: 'a', action: 'Allow' }] });
+    await write('p.yaml', policy('p', mail, 'args.to =='));
+    await eventually(() => reason('ToolPolicy', 'p', 'Accepted').startsWith('False'), true);
+    expect((await specs())?.p).toMatchObject({ calls: [{ name: 'a', action: 'Allow' }] });
+  });
+
+  it('[operator:name-taken] has no last good Model in force under a name that another holds by now', async () => {
+    const { operator, write, reason } = await suite({ 'a.yaml': model('a', 'x') });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await write('b.yaml', model('b', 'y'));
+    await eventually(() => reason('Model', 'b', 'Accepted'), 'True Accepted');
+    await write('b.yaml', model('b', 'x'));
+    await eventually(() => reason('Model', 'b', 'Accepted'), 'False NameTaken');
+    await write('c.yaml', model('c', 'y'));
+    await eventually(() => reason('Model', 'c', 'Accepted'), 'True Accepted');
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    for await (const { upserts } of operator.publisher.watch(['Model'], AbortSignal.timeout(500))) {
+      expect(upserts.map(({ name }) => name).sort()).toEqual(['a', 'c']);
+      break;
+    }
   });
 
   it('[operator:name-taken] lets the oldest hold a public name', async () => {

@@ -3,6 +3,7 @@ import type { Item } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { acceptance } from '../checks/acceptance.ts';
 import { canonicalJson, type Entry, sha256 } from '../entry.ts';
 import type { View } from '../source/source.ts';
+import { refusalOf } from './refusal.ts';
 
 /** An item of a snapshot without protobuf's own field. */
 export type SnapshotItem = Omit<Item, '$typeName' | '$unknown'>;
@@ -23,22 +24,43 @@ export interface Compiler {
 }
 
 /**
- * Makes a compiler. A spec that is not accepted leaves the last good one of the same resource in force; with none, the
- * resource is absent, so what it would have allowed is denied (DESIGN §6).
+ * Makes a compiler. A spec that is not accepted leaves the last good one of the same resource in force, unless another
+ * Model holds its public name by now. With none, the resource is absent where that denies what it would have allowed,
+ * and a ToolPolicy denies what it selects (DESIGN §6).
  */
 export function createCompiler(): Compiler {
   const lastGood = new Map<Kind, Map<string, SnapshotItem>>();
   return {
     compile(kind, view) {
-      const good = new Map<string, SnapshotItem>();
-      for (const entry of view.list(kind)) {
-        const item = acceptance(entry, view).status === 'True' ? itemOf(entry) : lastGood.get(kind)?.get(entry.uid);
-        if (item !== undefined) good.set(entry.uid, item);
+      const entries = view.list(kind);
+      const before = lastGood.get(kind);
+      const accepted = new Map<string, SnapshotItem>();
+      const held = new Map<string, SnapshotItem>();
+      const refused: SnapshotItem[] = [];
+      for (const entry of entries) {
+        const item = acceptance(entry, view).status === 'True' ? itemOf(entry) : undefined;
+        const last = before?.get(entry.uid);
+        if (item !== undefined) accepted.set(entry.uid, item);
+        else if (last !== undefined) held.set(entry.uid, last);
+        else if (entry.kind === 'ToolPolicy') refused.push(refusedItem(entry));
       }
+      if (kind === 'Model') {
+        const names = new Set([...accepted.values()].map(publicName));
+        for (const [uid, item] of held) if (names.has(publicName(item))) held.delete(uid);
+      }
+      const good = new Map([...accepted, ...held]);
       lastGood.set(kind, good);
-      return [...good.values()].sort((a, b) => (a.uid < b.uid ? -1 : 1));
+      return [...good.values(), ...refused].sort((a, b) => (a.uid < b.uid ? -1 : 1));
     },
   };
+}
+
+function publicName({ tenant, name, specJson }: SnapshotItem): string {
+  return `${tenant}/${(JSON.parse(specJson) as { publicName?: string }).publicName ?? name}`;
+}
+
+function refusedItem(entry: Entry): SnapshotItem {
+  return itemWith(entry, canonicalJson(refusalOf(entry.name, entry.written)));
 }
 
 const made = new WeakMap<object, SnapshotItem>();
@@ -48,10 +70,11 @@ function itemOf(entry: Entry): SnapshotItem | undefined {
   const resource = entry.parsed.value;
   const known = made.get(resource);
   if (known !== undefined) return known;
-  const specJson = canonicalJson(resource.spec);
-  const { tenant, name, uid, createdAtMs, generation } = entry;
-  const contentHash = sha256(`${entry.kind}\n${specJson}`);
-  const item = { tenant, name, uid, specJson, contentHash, createdAtMs, generation };
-  made.set(resource, item);
-  return item;
+  const fresh = itemWith(entry, canonicalJson(resource.spec));
+  made.set(resource, fresh);
+  return fresh;
+}
+
+function itemWith({ kind, tenant, name, uid, createdAtMs, generation }: Entry, specJson: string): SnapshotItem {
+  return { tenant, name, uid, specJson, contentHash: sha256(`${kind}\n${specJson}`), createdAtMs, generation };
 }
