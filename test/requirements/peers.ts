@@ -9,6 +9,7 @@ export const peers: readonly Requirement[] = [
     'peers:limit-codes': 'An exhausted limit is refused with the code of what it counts, naming the limit.',
     'peers:snapshot-damaged': 'A damaged snapshot file is taken for none.',
     'peers:records-spooled': 'Records are kept while audit is away and handed on when it is back.',
+    'peers:decision-wire': 'What policy did not say, or what rules could not read, is never taken for a yes.',
     'peers:access-away': 'Goes on for the life of the answer while policy is away, then says unavailable.',
     'peers:access-deny-by-default': 'Allows nothing without a grant.',
     'peers:access-follows-policy': 'Drops what it knew when AccessPolicy changes, and nothing for other kinds.',

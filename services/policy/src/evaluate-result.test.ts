@@ -118,6 +118,13 @@ describe('results', () => {
     expect(await decide(given)).toMatchObject(expected);
   });
 
+  it('a result that cannot be read is withheld by a rule that looks for a reason to', async () => {
+    const rule = { name: 'd', action: 'Deny', when: 'result != null && result.secret == true' };
+    const resources = [results([rule, trust()])];
+    expect(await decide({ resources, resultJson: '' })).toMatchObject({ said: 'allow/allow' });
+    expect(await decide({ resources, resultJson: '{' })).toMatchObject({ said: 'deny/deny' });
+  });
+
   it('a quarantine by a model that does not exist withholds the result', async () => {
     const missing = { ...quarantine, model: 'nobody' };
     const resources = [results([{ name: 'q', action: 'Quarantine', quarantine: missing }])];

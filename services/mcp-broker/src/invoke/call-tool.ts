@@ -1,5 +1,6 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import { decisionOf, labelOf, resultForRules, wireLabel } from '@sallyport/peers/decision-wire';
 import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   classesOf,
@@ -17,7 +18,6 @@ import type { JsonObject } from '../catalog/definition.ts';
 import { runTool } from '../execute/run-tool.ts';
 import { refOf } from '../server.ts';
 import type { Gate } from './gate.ts';
-import { decisionOf, labelOf, wireLabel } from './labels-wire.ts';
 import { type Prepared, prepare, wireOrigins } from './prepare.ts';
 import { type CallFacts, recordQuarantine, recordRefusedCall, recordToolOutcome, toolIntent } from './record.ts';
 import { type Claim, joinRun } from './run-of-call.ts';
@@ -27,7 +27,6 @@ import type { Turn } from './turn.ts';
 const DECIDE_TIMEOUT_MS = 2_000;
 /** Reading takes a model call of its own. */
 const EXTRACT_TIMEOUT_MS = 120_000;
-const MAX_RESULT_JSON = 256 * 1024;
 
 interface OneCall extends StepCall {
   readonly tool: BrokerTool;
@@ -150,7 +149,7 @@ function portsOf(
           trajectory: turn.trajectory,
           tool: refOf(tool),
           argumentsJson,
-          resultJson: content.structuredJson.length <= MAX_RESULT_JSON ? content.structuredJson : '',
+          resultJson: resultForRules(content.structuredJson),
           isError: ran.answer.isError,
           sizeBytes: ran.sizeBytes,
         },

@@ -1,9 +1,9 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import { wireLabel } from '@sallyport/peers/decision-wire';
 import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import { digestOf, type JsonValue, join, type Label, type StepResult } from '@sallyport/turn';
 import type { Gate } from './gate.ts';
-import { wireLabel } from './labels-wire.ts';
 import type { Shown } from './shown.ts';
 import type { Turn } from './turn.ts';
 

@@ -1,3 +1,4 @@
+import { wireLabel } from '@sallyport/peers/decision-wire';
 import {
   canonicalJson,
   childPointer,
@@ -14,7 +15,6 @@ import {
 } from '@sallyport/turn';
 import type { JsonObject } from '../catalog/definition.ts';
 import type { Gate } from './gate.ts';
-import { wireLabel } from './labels-wire.ts';
 import type { Turn } from './turn.ts';
 
 const RESOLVE_TIMEOUT_MS = 2_000;

@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import { labelOf } from '@sallyport/peers/decision-wire';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Digest } from '@sallyport/turn';
 import type { Gate } from './gate.ts';
-import { labelOf } from './labels-wire.ts';
 import type { Turn } from './turn.ts';
 
 const JOIN_TIMEOUT_MS = 2_000;

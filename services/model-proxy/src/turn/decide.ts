@@ -1,3 +1,4 @@
+import { decisionOf, wireLabel } from '@sallyport/peers/decision-wire';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   canonicalJson,
@@ -19,7 +20,6 @@ import {
 } from '@sallyport/turn';
 import type { AssistantContent } from '../chat/message.ts';
 import type { Gate } from './gate.ts';
-import { decisionOf, wireLabel } from './labels-wire.ts';
 import { sourceOf } from './quarantine.ts';
 import type { Turn, TurnCall } from './turn.ts';
 

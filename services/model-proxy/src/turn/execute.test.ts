@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { wireLabel } from '@sallyport/peers/decision-wire';
 import { Action, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { createCorpus, TRUSTED, untrusted } from '@sallyport/turn';
 import type { AssistantContent } from '../chat/message.ts';
 import { callsOf } from './decide.ts';
 import { execute } from './execute.ts';
 import { handOver } from './hand-over.ts';
-import { wireLabel } from './labels-wire.ts';
 import { createRelease } from './release.ts';
 import { gateOf, listener, turnOf } from './testing.ts';
 

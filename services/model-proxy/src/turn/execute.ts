@@ -1,5 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import { decisionOf, labelOf, resultForRules } from '@sallyport/peers/decision-wire';
 import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   addResult,
@@ -25,14 +26,12 @@ import type { AssistantContent, ToolResultBlock } from '../chat/message.ts';
 import { type Decided, decide } from './decide.ts';
 import type { Gate } from './gate.ts';
 import { type BatchOutcome, recordRefusedCall } from './hand-over.ts';
-import { decisionOf, labelOf } from './labels-wire.ts';
 import { addHandles, readInQuarantine } from './quarantine.ts';
 import { recordToolOutcome, toolIntent } from './record.ts';
 import { reserveSteps } from './reserve.ts';
 import type { Turn, TurnCall } from './turn.ts';
 
 const RESULT_TIMEOUT_MS = 2_000;
-const MAX_RESULT_JSON = 256 * 1024;
 /** Longer than any tool may take; mcp-broker keeps each tool's own time. */
 const EXECUTE_TIMEOUT_MS = 600_000;
 
@@ -182,7 +181,7 @@ function portsOf(gate: Gate, turn: Turn): ToolStepPorts<GatewayCall, Shown> {
             trajectory: turn.trajectory,
             tool: tool.ref,
             argumentsJson: call.decided.argumentsJson,
-            resultJson: content.structuredJson.length <= MAX_RESULT_JSON ? content.structuredJson : '',
+            resultJson: resultForRules(content.structuredJson),
             isError: answer.isError,
             sizeBytes: answer.sizeBytes,
           },

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { wireLabel } from '@sallyport/peers/decision-wire';
 import { quiet } from '@sallyport/peers/testing';
 import { type Label, originsOf, TRUSTED, untrusted } from '@sallyport/turn';
 import type { JsonObject } from '../chat/message.ts';
 import { label } from './label.ts';
-import { wireLabel } from './labels-wire.ts';
 import { latch, releasedBy, trajectoryMemory } from './remember.ts';
 import { gateOf, turnOf } from './testing.ts';
 

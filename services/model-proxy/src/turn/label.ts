@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { labelOf, wireLabel } from '@sallyport/peers/decision-wire';
 import { JoinResponseSchema } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   addSpan,
@@ -17,7 +18,6 @@ import {
 import type { AssistantFact, ToolCallFact } from '../chat/facts.ts';
 import { newTrajectory } from './admit.ts';
 import type { Gate } from './gate.ts';
-import { labelOf, wireLabel } from './labels-wire.ts';
 import type { Turn } from './turn.ts';
 
 const JOIN_TIMEOUT_MS = 2_000;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { wireLabel } from '@sallyport/peers/decision-wire';
 import { Action, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { createCorpus, originsOf, TRUSTED, UNMATCHED_HISTORY, untrusted } from '@sallyport/turn';
 import type { JsonObject } from '../chat/message.ts';
-import { wireLabel } from './labels-wire.ts';
 import { offerTools } from './offer.ts';
 import { quarantine } from './quarantine.ts';
 import { gateOf, type TurnInit, turnOf } from './testing.ts';

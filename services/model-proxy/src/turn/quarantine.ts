@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import { decisionOf, labelOf, resultForRules } from '@sallyport/peers/decision-wire';
 import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   addHandle,
@@ -18,7 +19,6 @@ import type { ToolCallFact } from '../chat/facts.ts';
 import type { ToolResultBlock } from '../chat/message.ts';
 import type { Gate } from './gate.ts';
 import type { Attested } from './label.ts';
-import { decisionOf, labelOf } from './labels-wire.ts';
 import { clientTool } from './offer.ts';
 import { recordQuarantine, recordWithheld } from './record.ts';
 import type { Turn, TurnTool } from './turn.ts';
@@ -27,7 +27,6 @@ const DECIDE_TIMEOUT_MS = 2_000;
 /** Reading takes a model call of its own. */
 const EXTRACT_TIMEOUT_MS = 120_000;
 const PARALLEL = 8;
-const MAX_STRUCTURED = 256 * 1024;
 
 /**
  * Stage 3. Decides what becomes of each tool result that the client brings: shown with its label, read in quarantine and
@@ -74,7 +73,7 @@ async function decideBrought(
         trajectory: turn.trajectory,
         tool: tool.ref,
         argumentsJson: argumentsOf(call),
-        resultJson: structured && structured.length <= MAX_STRUCTURED ? structured : '',
+        resultJson: resultForRules(structured ?? ''),
         isError: block.isError === true,
         sizeBytes: Buffer.byteLength(text),
       },

@@ -1,12 +1,12 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import { wireLabel } from '@sallyport/peers/decision-wire';
 import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { digestOf, join, type Label, sameLabel } from '@sallyport/turn';
 import type { ToolCallBlock } from '../chat/message.ts';
 import type { Gate } from './gate.ts';
 import { callDigest, digestScope, messageDigest } from './label.ts';
-import { wireLabel } from './labels-wire.ts';
 import type { Turn } from './turn.ts';
 
 type Released = Parameters<Client<typeof TrajectoryService>['remember']>[0]['released'] extends infer R

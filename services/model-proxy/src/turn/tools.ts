@@ -1,8 +1,8 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import { decisionOf, wireLabel } from '@sallyport/peers/decision-wire';
 import { deny, mayRun } from '@sallyport/turn';
 import type { Tool } from '../chat/tools.ts';
 import type { Gate } from './gate.ts';
-import { decisionOf, wireLabel } from './labels-wire.ts';
 import type { Turn } from './turn.ts';
 
 const DECIDE_TIMEOUT_MS = 2_000;

@@ -27,7 +27,7 @@ export function wireLabel(of: Label) {
   };
 }
 
-/** Reads a decision from the wire. */
+/** Reads a decision from the wire; what is not a known verdict is a denial. */
 export function decisionOf(wire: WireDecision): Decision {
   return {
     verdict: VERDICTS[wire.verdict] ?? 'deny',
@@ -37,4 +37,16 @@ export function decisionOf(wire: WireDecision): Decision {
     reason: wire.reason,
     policyRevision: wire.policyRevision,
   };
+}
+
+const MAX_RESULT_JSON = 256 * 1024;
+const UNREADABLE = '{';
+
+/**
+ * Structured content as rules on results are given it; '' for none. What is longer than 256 Ki characters is sent as
+ * JSON that cannot be read: a rule that looks at it then fails, which denies, while of no content at all it would say
+ * that nothing in it speaks against it.
+ */
+export function resultForRules(structuredJson: string): string {
+  return structuredJson.length <= MAX_RESULT_JSON ? structuredJson : UNREADABLE;
 }
