@@ -27,5 +27,6 @@ export const mcp: readonly Requirement[] = [
     'mcp:client-gone': 'Upstream is cancelled and recorded when the client leaves.',
     'mcp:policy-away': 'Nothing is called while policy is away.',
     'mcp:audit-away': 'Intents are spooled and no record is lost.',
+    'mcp:session-holder': 'A session id names a run for its tenant, principal and user only.',
   }),
 ];

@@ -56,7 +56,7 @@ export function beginTurn(admitted: Admitted, headers: Headers, signal: AbortSig
     trajectory: '',
     newTrajectory: false,
     foreignTrajectory: '',
-    standing: '',
+    standing: [],
     label: TRUSTED,
     policyRevision: access.policyRevision,
     step: 0,

@@ -44,9 +44,13 @@ export function resultMemory(
           })),
           steps: turn.step,
         },
-        ...(turn.standing !== '' && label.integrity === 'untrusted'
-          ? [{ ...owner, ...nothing, trajectory: turn.standing, label: wireLabel(label), steps: 0 }]
-          : []),
+        ...(label.integrity === 'untrusted' ? turn.standing : []).map((standing) => ({
+          ...owner,
+          ...nothing,
+          trajectory: standing,
+          label: wireLabel(label),
+          steps: 0,
+        })),
       ];
       await client.remember({ released }, { timeoutMs: TIMEOUT_MS }).catch((error: unknown) => {
         log.warn('What a tool gave could not be remembered', { tool: exposedName, error });

@@ -24,7 +24,12 @@ export interface Claim {
  * arguments, so their taint is kept for a day and joined (DESIGN section 4: what is not known is untrusted). Clients of the
  * older line name their run without knowing, by session id. Rejects where policy cannot be asked.
  */
-export async function joinRun(gate: Pick<Gate, 'clients' | 'digest'>, turn: Turn, claim: Claim): Promise<void> {
+export async function joinRun(
+  gate: { readonly clients: Pick<Gate['clients'], 'trajectories'>; readonly digest: Digest },
+  turn: Turn,
+  claim: Claim,
+  nowMs: number = Date.now(),
+): Promise<void> {
   const { principal } = turn;
   const join = (claimed: string) =>
     gate.clients.trajectories.join(
@@ -39,7 +44,7 @@ export async function joinRun(gate: Pick<Gate, 'clients' | 'digest'>, turn: Turn
       turn.label = labelOf(answer.label);
       return;
     }
-    if (claimed === claim.session) {
+    if (claimed === claim.session && !answer.foreign) {
       turn.trajectory = claimed;
       turn.newTrajectory = true;
       return;
@@ -48,8 +53,13 @@ export async function joinRun(gate: Pick<Gate, 'clients' | 'digest'>, turn: Turn
   }
   turn.trajectory = uuidv7();
   turn.newTrajectory = true;
-  turn.standing = standingRun(gate.digest, principal, Date.now());
-  const answer = await join(turn.standing);
+  const [today, tomorrow] = [nowMs, nowMs + WINDOW_MS].map((at) => standingRun(gate.digest, principal, at)) as [
+    string,
+    string,
+  ];
+  // Kept under the next day too: midnight cleans nothing that was read a minute before.
+  turn.standing = [today, tomorrow];
+  const answer = await join(today);
   if (answer.trajectory !== '') turn.label = labelOf(answer.label);
 }
 
@@ -68,8 +78,9 @@ export function runOfSession(digest: Digest, principal: Principal, session: stri
   return wanted.length === given.length && timingSafeEqual(wanted, given) ? run : undefined;
 }
 
-function proofOf(digest: Digest, { tenant, id }: Principal, run: string): string {
-  return digest('mcp-session', JSON.stringify([tenant, id, run]));
+// A run belongs to principal and user: a key that was given to somebody else brings no session along.
+function proofOf(digest: Digest, { tenant, id, user }: Principal, run: string): string {
+  return digest('mcp-session', JSON.stringify([tenant, id, user, run]));
 }
 
 function standingRun(digest: Digest, { tenant, id }: Principal, nowMs: number): string {

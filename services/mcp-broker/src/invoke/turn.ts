@@ -26,8 +26,8 @@ export interface Turn {
   newTrajectory: boolean;
   /** A trajectory id that was named but is not this principal's. */
   foreignTrajectory: string;
-  /** Where taint of calls that name no run is kept; '' where this one names its run. */
-  standing: string;
+  /** Where taint of calls that name no run is kept; none where this one names its run. */
+  standing: readonly string[];
   /** Label of the run: of everything its calls are made of. */
   label: Label;
   policyRevision: string;

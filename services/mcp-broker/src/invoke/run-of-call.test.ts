@@ -1,0 +1,66 @@
+import { create } from '@bufbuild/protobuf';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createLogger } from '@sallyport/chassis/log';
+import { inProcess } from '@sallyport/chassis/rpc/testing';
+import { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
+import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
+import { TRUSTED, untrusted } from '@sallyport/turn';
+import { keyedDigest } from '../digests.ts';
+import { playedState } from '../testing/broker.ts';
+import { playedPolicy } from '../testing/peers.ts';
+import { beginTurn } from './admit.ts';
+import { resultMemory } from './memory.ts';
+import { issueSession, joinRun, runOfSession } from './run-of-call.ts';
+import { shownWords } from './shown.ts';
+
+const digest = keyedDigest('digest-secret-of-the-tests-0123456789');
+const MINUTE_MS = 60_000;
+const MIDNIGHT = Date.parse('2026-03-03T00:00:00Z');
+const ann = { tenant: 'acme', id: 'key:k1', keyId: 'k1', user: 'ann' };
+const principal = (over = {}) => create(PrincipalSchema, { ...ann, ...over });
+
+const state = playedState();
+let policy: Awaited<ReturnType<typeof inProcess<typeof TrajectoryService>>>;
+beforeAll(async () => {
+  policy = await inProcess(TrajectoryService, playedPolicy(state).trajectories);
+});
+afterAll(() => policy.close());
+beforeEach(() => state.runs.clear());
+
+/** A call of `somebody` at a time; what it read is remembered. */
+async function call(nowMs: number, claim = { trajectory: '', session: '' }, reads = TRUSTED, somebody = principal()) {
+  const access = { policies: [], policyRevision: 'r1', clientTools: true } as never;
+  const turn = beginTurn({ principal: somebody, access }, {}, new AbortController().signal);
+  await joinRun({ clients: { trajectories: policy.client }, digest }, turn, claim, nowMs);
+  const memory = resultMemory(policy.client, digest, createLogger({ service: 'test', level: 'error' }));
+  const decision = { verdict: 'allow', enforced: 'allow', mode: 'enforce', rule: 'r', reason: '', policyRevision: '' };
+  const result = { callId: 'c', status: 'done', isError: false, label: reads, contextLabel: reads, decision } as const;
+  await memory.remember(turn, 'mail__read', result as never, shownWords('words'));
+  return turn;
+}
+
+describe('the run of a call that names none', () => {
+  it('[mcp:unclaimed-taint] is tainted by what was read just before midnight', async () => {
+    expect((await call(MIDNIGHT - 2 * MINUTE_MS)).label).toMatchObject({ integrity: 'trusted' });
+    await call(MIDNIGHT - MINUTE_MS, undefined, untrusted('tool:mail/read'));
+    expect((await call(MIDNIGHT + MINUTE_MS)).label).toMatchObject({ integrity: 'untrusted' });
+  });
+});
+
+describe('a session', () => {
+  it('[mcp:session-holder] belongs to tenant, principal and user', () => {
+    const session = issueSession(digest, principal());
+    expect(runOfSession(digest, principal(), session)).toBe(session.split('.')[0]);
+    for (const other of [{ tenant: 'other' }, { id: 'key:k2' }, { user: 'bob' }]) {
+      expect(runOfSession(digest, principal(other), session)).toBeUndefined();
+    }
+  });
+
+  it('[mcp:session-holder] whose run belongs to somebody else names no run', async () => {
+    const run = '0190a000-0000-7000-8000-000000000001';
+    state.runs.set(run, { principalId: 'key:k2', label: undefined });
+    const turn = await call(MIDNIGHT, { trajectory: '', session: run });
+    expect(turn).toMatchObject({ foreignTrajectory: run, newTrajectory: true });
+    expect(turn.trajectory).not.toBe(run);
+  });
+});
