@@ -324,11 +324,14 @@ describe('the operator over a folder', () => {
   it('lists resources with their status for the admin API', async () => {
     const { resources, reason } = await suite({ 'all.yaml': [secret, provider(), model('smart')].join('---\n') });
     await eventually(() => reason('Model', 'smart', 'Ready'), 'True Ready');
-    const all = await resources.client.list({}, { timeoutMs: 1000 });
+    const all = await resources.client.list({ tenant: 'default' }, { timeoutMs: 1000 });
     expect(all.resources.map(({ kind, name }) => `${kind}/${name}`)).toEqual(['ModelProvider/openai', 'Model/smart']);
     expect(JSON.parse(all.resources[1]?.statusJson ?? '')).toMatchObject({ liveTargets: 1 });
     expect((await resources.client.list({ tenant: 'other' }, { timeoutMs: 1000 })).resources).toEqual([]);
-    await expect(resources.client.list({ kind: 'Modle' }, { timeoutMs: 1000 })).rejects.toMatchObject({
+    await expect(resources.client.list({}, { timeoutMs: 1000 })).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(
+      resources.client.list({ tenant: 'default', kind: 'Modle' }, { timeoutMs: 1000 }),
+    ).rejects.toMatchObject({
       code: 'invalid_request',
     });
   });

@@ -11,7 +11,7 @@ import { snapshotKinds } from './snapshot/compile.ts';
 import type { Publisher } from './snapshot/publish.ts';
 import type { View } from './source/source.ts';
 
-const watchers = ['model-proxy', 'mcp-broker', 'policy', 'quarantine', 'identity', 'vault'];
+const watchers = ['model-proxy', 'mcp-broker', 'policy'];
 
 /** Who may call what. */
 export const CALLERS: Record<string, string[]> = {
@@ -78,11 +78,12 @@ export function snapshotService(options: SnapshotOptions): ServiceImpl<typeof Sn
 export function resourceService(view: View): ServiceImpl<typeof ResourceService> {
   return {
     async list({ tenant, kind }) {
+      if (tenant === '') throw new GatewayError('invalid_request', 'The tenant is missing.');
       if (kind !== '' && !isKind(kind)) {
         throw new GatewayError('invalid_request', `There is no kind ${kind}.`, { details: { kinds: kindNames } });
       }
       const wanted = kind === '' ? kindNames : [kind as Kind];
-      const entries = wanted.flatMap((one): Entry[] => view.list(one, tenant === '' ? undefined : tenant).sort(byAge));
+      const entries = wanted.flatMap((one): Entry[] => view.list(one, tenant).sort(byAge));
       return {
         resources: entries.map((entry) => ({
           kind: entry.kind,

@@ -51,9 +51,34 @@ function candidate(api: Pick<KubeApi, 'request'>, identity: string) {
   return { told, election };
 }
 
+/** A server that takes each request and answers none after its time, as one behind a dead connection. */
+function hanging(api: Pick<KubeApi, 'request'>) {
+  const state = { hangs: false };
+  const request: KubeApi['request'] = async (wanted) => {
+    if (!state.hangs) return api.request(wanted);
+    await pause(wanted.timeoutMs ?? 10_000);
+    if (wanted.method === 'PUT') throw new Error('timeout');
+    return api.request(wanted);
+  };
+  return { state, api: { request } };
+}
+
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('leaderElection', () => {
+  it('[operator:leader-gives-up] gives up in time at a server that hangs, however many requests it takes', async () => {
+    const slow = hanging(leaseServer().api);
+    const { told, election } = candidate(slow.api, 'a');
+    await election.start?.();
+    await pause(30);
+    expect(told).toEqual(['leads']);
+    slow.state.hangs = true;
+    // 120 ms without a renewal, and a little for the clock; each request alone might take as long.
+    await pause(200);
+    expect(told).toEqual(['leads', 'lost']);
+    await election.stop?.(0);
+  });
+
   it('lets exactly one of several lead', async () => {
     const { api } = leaseServer();
     const all = ['a', 'b', 'c'].map((identity) => candidate(api, identity));

@@ -54,9 +54,11 @@ export function leaderElection(options: LeaderElectionOptions): Component {
   const micro = () => new Date().toISOString().replace('Z', '000Z');
   const seconds = Math.ceil(durationMs / 1000);
 
+  // What a leader sends counts until it has to give up, so that a server that hangs does not keep it beyond that.
+  const patienceMs = () => (leading ? Math.max(1, renewMs - (now() - renewedMs)) : renewMs);
   const read = async (): Promise<Lease | undefined> => {
     try {
-      return (await api.request({ path: `${path}/${name}`, signal: life.signal, timeoutMs: renewMs })) as Lease;
+      return (await api.request({ path: `${path}/${name}`, signal: life.signal, timeoutMs: patienceMs() })) as Lease;
     } catch (error) {
       if (error instanceof KubeError && error.status === 404) return undefined;
       throw error;
@@ -67,7 +69,7 @@ export function leaderElection(options: LeaderElectionOptions): Component {
       method,
       path: method === 'POST' ? path : `${path}/${name}`,
       body: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...lease },
-      timeoutMs: renewMs,
+      timeoutMs: patienceMs(),
     });
 
   // True when we hold the Lease after this attempt.
@@ -106,18 +108,20 @@ export function leaderElection(options: LeaderElectionOptions): Component {
 
   const round = async (): Promise<void> => {
     let held = false;
+    // A renewal counts from when it was begun: others count from when they see it, which is later.
+    const begunMs = now();
     try {
       held = await attempt();
     } catch (error) {
       const lostRace = error instanceof KubeError && error.status === 409;
       if (!lostRace) log.warn('the leader Lease could not be read or written', { error: (error as Error).message });
     }
-    if (held) renewedMs = now();
+    if (held) renewedMs = begunMs;
     if (held && !leading) {
       leading = true;
       log.info('this replica leads', { identity });
       await onLead();
-    } else if (leading && !held && (now() - renewedMs > renewMs || life.signal.aborted)) {
+    } else if (leading && !held && (now() - renewedMs >= renewMs || life.signal.aborted)) {
       leading = false;
       log.error('leadership was lost', { identity });
       onLost();

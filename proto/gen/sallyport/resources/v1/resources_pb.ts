@@ -17,7 +17,7 @@ export const file_sallyport_resources_v1_resources: GenFile = /*@__PURE__*/
  */
 export type ListRequest = Message<"sallyport.resources.v1.ListRequest"> & {
   /**
-   * Empty: every tenant (only for callers that the console has checked to be installation admins).
+   * Never empty.
    *
    * @generated from field: string tenant = 1;
    */
