@@ -10,6 +10,7 @@ export const console: readonly Requirement[] = [
     'console:admin-audited': 'Each change leaves durable records without secrets before its answer.',
     'console:no-audit-no-change': 'What cannot be recorded is not changed.',
     'console:idempotency-key': 'An idempotency key is bound to who sends it.',
+    'console:patch-keeps-others': 'A patch of a key undoes no change that was made meanwhile.',
     'console:openapi': 'The OpenAPI document shows exactly the routes that are served.',
   }),
 ];

@@ -42,7 +42,9 @@ export async function callerOf(
 async function ask(authenticate: () => Promise<{ principal?: Principal | undefined }>): Promise<Principal> {
   try {
     const { principal } = await authenticate();
-    if (principal === undefined || principal.tenant === '') throw new Error('identity answered without a principal');
+    // An empty tenant, id or key would read as "all" in the questions that are bounded by them.
+    if (!principal?.tenant || !principal.id || !principal.keyId)
+      throw new Error('identity answered without a principal');
     return principal;
   } catch (error) {
     const { code } = asGatewayError(error);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
+import type { Key, KeySpec } from '@sallyport/proto/identity/v1/identity_pb';
 import { testConsole } from './testing/console.ts';
 
 let suite: Awaited<ReturnType<typeof testConsole>>;
@@ -37,6 +38,10 @@ describe('authentication at the admin API', () => {
     expect(status).toBe(503);
     expect(headers.get('retry-after')).toBe('1');
     expect(body.code).toBe('unavailable');
+  });
+
+  it('[console:member-own] lets nobody in of whom it is not known who they are', async () => {
+    expect(await suite.ask('nameless', 'GET', '/trajectories')).toMatchObject({ status: 503 });
   });
 
   it('keeps a key out whose scope is another endpoint, and lets one in whose glob covers it', async () => {
@@ -211,6 +216,24 @@ describe('changes', () => {
       instructionAuthority: { user: 'Typed' },
       expiresAt: '2030-01-01T00:00:00.000Z',
     });
+  });
+
+  it('[console:patch-keeps-others] lay a patch over what another admin changed meanwhile, and give up where that goes on', async () => {
+    const { body } = await suite.ask('admin', 'POST', '/keys', { name: 'contested' });
+    const other = (key: Key) => {
+      key.revision += 1;
+      (key.spec as KeySpec).disabled = true;
+    };
+    suite.state.beforeUpdate = (key) => {
+      suite.state.beforeUpdate = undefined;
+      other(key);
+    };
+    const patched = await suite.ask('admin', 'PATCH', `/keys/${body.key.id}`, { models: ['small'] });
+    expect(patched).toMatchObject({ status: 200, body: { models: ['small'], disabled: true } });
+    suite.state.beforeUpdate = other;
+    const refused = await suite.ask('admin', 'PATCH', `/keys/${body.key.id}`, { models: ['large'] });
+    suite.state.beforeUpdate = undefined;
+    expect(refused).toMatchObject({ status: 409, body: { code: 'conflict' } });
   });
 
   it('rotate and revoke with an empty body, by the defaults', async () => {

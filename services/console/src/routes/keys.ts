@@ -1,4 +1,4 @@
-import { GatewayError } from '@sallyport/chassis/errors';
+import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Key } from '@sallyport/proto/identity/v1/identity_pb';
 import { z } from 'zod';
 import type { Recorded } from '../admin-record.ts';
@@ -11,6 +11,9 @@ const idParam = z.strictObject({ id: z.string().min(1).max(128) });
 const keyWithSecret = z
   .object({ key: keySchema, secret: z.string().describe('Shown once; only its digest is kept.') })
   .meta({ id: 'KeyWithSecret' });
+
+/** How often a patch is laid over a key that others change at the same time. */
+const ATTEMPTS = 4;
 
 /** Virtual keys. What a VirtualKey resource owns is shown and refuses to be changed (`conflict`). */
 export function keyRoutes({ keys }: Pick<Clients, 'keys'>, recorded: Recorded): Route[] {
@@ -82,8 +85,16 @@ export function keyRoutes({ keys }: Pick<Clients, 'keys'>, recorded: Recorded): 
           { action: 'keys.update', target: { kind: 'key', id }, change: body },
           patience,
           async () => {
-            const earlier = present(await keys.get({ tenant, id }, patience));
-            return keyView(present(await keys.update({ tenant, id, spec: specOf(body, earlier.spec) }, patience)));
+            for (let attempt = 1; ; attempt++) {
+              const { spec: earlier, revision } = present(await keys.get({ tenant, id }, patience));
+              const spec = specOf(body, earlier);
+              try {
+                return keyView(present(await keys.update({ tenant, id, spec, expectedRevision: revision }, patience)));
+              } catch (error) {
+                // Another change came in between: laid over the older key, this one would undo it.
+                if (attempt === ATTEMPTS || asGatewayError(error).details?.revision === undefined) throw error;
+              }
+            }
           },
         );
       },

@@ -30,6 +30,7 @@ export const PRINCIPALS: Record<string, PrincipalInit> = {
   admin: principal('admin', Principal_Role.ADMIN),
   auditor: principal('auditor', Principal_Role.AUDITOR),
   member: principal('member', Principal_Role.MEMBER),
+  nameless: { ...principal('nameless', Principal_Role.MEMBER), id: '' },
   narrow: { ...principal('narrow', Principal_Role.ADMIN), endpoints: ['chat.*'] },
   globbed: { ...principal('globbed', Principal_Role.ADMIN), endpoints: ['chat.completions', 'adm*'] },
 };
@@ -42,7 +43,13 @@ function principal(id: string, role: Principal_Role): PrincipalInit {
 export async function testConsole() {
   const calls: { readonly method: string; readonly request: unknown }[] = [];
   const committed: AuditRecord[] = [];
-  const state = { identityDown: false, auditDown: false, failing: undefined as GatewayError | undefined };
+  const state = {
+    identityDown: false,
+    auditDown: false,
+    failing: undefined as GatewayError | undefined,
+    /** Changes a key that is about to be updated, as another admin would. */
+    beforeUpdate: undefined as ((key: Key) => void) | undefined,
+  };
   const keys = new Map<string, Key>();
   const answer = <T>(method: string, request: unknown, make: () => T): Promise<T> => {
     calls.push({ method, request });
@@ -74,6 +81,7 @@ export async function testConsole() {
             prefix: 'sp-aaaaaaaa',
             state: 'active',
             createdAtMs: 1,
+            revision: 1,
           });
           keys.set(`${tenant}/${id}`, key);
           return create(CreateResponseSchema, { key, secret: 'sp-canary-secret' });
@@ -81,6 +89,10 @@ export async function testConsole() {
       update: (request) =>
         answer('update', request, () => {
           const key = present(request.tenant, request.id);
+          state.beforeUpdate?.(key);
+          if (request.expectedRevision !== key.revision) {
+            throw new GatewayError('conflict', 'Changed meanwhile.', { details: { revision: key.revision } });
+          }
           return { key: create(KeySchema, { ...key, spec: create(KeySpecSchema, request.spec) }) } as never;
         }),
       revoke: (request) => answer('revoke', request, () => ({ key: present(request.tenant, request.id) }) as never),
