@@ -5,10 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { blocks } from '@sallyport/chassis/config';
 import { createLogger } from '@sallyport/chassis/log';
 import { type Client, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
+import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { certificateFiles } from '@sallyport/cli/dev/certificates';
 import { startSuite } from '@sallyport/cli/dev/suite';
-import { QueryService, Record_Kind, RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { QueryService, Record_Kind, RecordSchema, RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { keyFile, type Replica, type ServiceReplicas, serviceReplicas } from '../support/service-replicas.ts';
 
 const timeoutMs = 5_000;
@@ -16,9 +17,7 @@ const SECRET = 'sk-canary-0123456789abcdef';
 let clock = Date.now() - 3_600_000;
 
 /** A record of tenant `acme`; each one begins a millisecond after the last. */
-function record(
-  fields: Partial<Parameters<Client<typeof RecordService>['commit']>[0]['records'] & object> | object = {},
-) {
+function record(fields: object = {}) {
   clock += 1;
   return {
     id: uuidv7(),
@@ -37,13 +36,15 @@ function record(
   };
 }
 
+const encode = codecOf(RecordSchema).encode;
+
 describe('audit on Postgres', () => {
   let suite: ServiceReplicas;
   let one: Replica;
   let two: Replica;
   let records: Client<typeof RecordService>;
   let queries: Client<typeof QueryService>;
-  const commit = (...list: ReturnType<typeof record>[]) => records.commit({ records: list }, { timeoutMs });
+  const commit = (...list: ReturnType<typeof record>[]) => records.commit({ records: list.map(encode) }, { timeoutMs });
   const get = (id: string, more: object = {}) => queries.getTrajectory({ tenant: 'acme', id, ...more }, { timeoutMs });
   const usage = async (question: object) =>
     (await queries.usage({ tenant: 'acme', fromMs: 0, toMs: Date.now(), ...question }, { timeoutMs })).rows;
@@ -60,7 +61,7 @@ describe('audit on Postgres', () => {
   it('[audit:idempotent] keeps a record once, however often and wherever it is sent', async () => {
     const again = record();
     const other = two.client(RecordService, 'mcp-broker');
-    await Promise.all([commit(again, again), other.commit({ records: [again] }, { timeoutMs }), commit(again)]);
+    await Promise.all([commit(again, again), other.commit({ records: [encode(again)] }, { timeoutMs }), commit(again)]);
     expect((await get(again.trajectory)).records).toHaveLength(1);
   });
 
@@ -85,7 +86,7 @@ describe('audit on Postgres', () => {
     for (const batch of [1, 2, 3]) {
       await stream.send({
         batch,
-        records: [record({ trajectory, step: batch * 2 - 1 }), record({ trajectory, step: batch * 2 })],
+        records: [encode(record({ trajectory, step: batch * 2 - 1 })), encode(record({ trajectory, step: batch * 2 }))],
       });
     }
     stream.end();
@@ -230,13 +231,18 @@ describe('audit on Postgres', () => {
       ['t1', 1],
       ['t2', 1],
     ]);
+    const odd = ['a "b", \\{c}', 'null', 'é 語'];
+    await commit(record({ tenant: 'odd', teams: odd, customer: 'cafe\u0000 \ud83d' }));
+    const oddTeams = await usage({ tenant: 'odd', groupBy: ['team', 'customer'] });
+    expect(oddTeams.map(({ group }) => group.team).sort()).toEqual([...odd].sort());
+    expect(oddTeams[0]?.group.customer).toBe('cafe \ufffd');
     const [day] = await usage({ tenant: 'spend', groupBy: ['day'] });
     expect(day?.group.day).toMatch(/^\d{4}-\d\d-\d\d$/);
     await expect(usage({ groupBy: ['body'] })).rejects.toMatchObject({ code: 'invalid_request' });
   });
 
   it('[audit:callers] takes records and questions only from those who have business with it', async () => {
-    const stranger = one.client(RecordService, 'demo').commit({ records: [record()] }, { timeoutMs });
+    const stranger = one.client(RecordService, 'demo').commit({ records: [encode(record())] }, { timeoutMs });
     await expect(stranger).rejects.toMatchObject({ code: 'permission_denied' });
     const curious = one.client(QueryService, 'model-proxy').usage({ tenant: 'acme' }, { timeoutMs });
     await expect(curious).rejects.toMatchObject({ code: 'permission_denied' });
@@ -263,7 +269,7 @@ describe('audit under mTLS', () => {
       const written = Array.from({ length: 20 }, () => record());
       const trajectory = uuidv7();
       for (const one of written) one.trajectory = trajectory;
-      await rpcClient(RecordService, proxy).commit({ records: written }, { timeoutMs });
+      await rpcClient(RecordService, proxy).commit({ records: written.map(encode) }, { timeoutMs });
       await suite.kill('audit');
       await suite.restart('audit');
       const queries = rpcClient(QueryService, console);

@@ -2,12 +2,12 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import { batcher } from '@sallyport/chassis/queue';
 import type { Record as AuditRecord } from '@sallyport/proto/audit/v1/audit_pb';
-import { faultOf, type Row, rowOf, type SealInputs } from './row.ts';
+import { faultOf, type Row, readRecord, rowOf, type SealInputs } from './row.ts';
 
 /** Takes records in; what waits is written in one commit (group commit). */
 export interface Intake {
-  /** Resolves once all of them are durable. Rejects when they are not; the same records may then be given again. */
-  add(records: readonly AuditRecord[]): Promise<void>;
+  /** Takes encoded records. Resolves once all of them are durable; rejects when they are not: they may be given again. */
+  add(records: readonly Uint8Array[]): Promise<void>;
   /** Writes what waits. */
   drain(): Promise<void>;
 }
@@ -29,30 +29,56 @@ const MAX_ROWS = 1_000;
 
 /** Makes an intake. One commit is under way at a time; what comes meanwhile forms the next. */
 export function createIntake(options: IntakeOptions): Intake {
-  const queue = batcher<Row>({
+  // How many rows wait or are being written.
+  let waiting = 0;
+  const queue = batcher<readonly Row[]>({
     maxItems: MAX_ROWS,
     maxDelayMs: 0,
     maxWaiting: options.maxWaiting,
-    async flush(rows) {
-      await insertEach(options, rows);
-      options.onCommit?.(rows.length);
+    async flush(lists) {
+      const rows = lists.flat();
+      for (let at = 0; at < rows.length; at += MAX_ROWS) {
+        const page = rows.slice(at, at + MAX_ROWS);
+        await insertEach(options, page);
+        options.onCommit?.(page.length);
+      }
     },
   });
   return {
     async add(records) {
-      if (queue.waiting + records.length > options.maxWaiting) {
+      if (waiting + records.length > options.maxWaiting) {
         throw new GatewayError('unavailable', 'Too many records wait to be written.', { retryAfterMs: 1_000 });
       }
-      const written: Promise<void>[] = [];
-      for (const record of records) {
-        const fault = faultOf(record);
-        if (fault === undefined) written.push(queue.add(rowOf(record, options.seal)));
-        else refuse(options, record, fault);
+      const rows: Row[] = [];
+      for (const bytes of records) {
+        const row = take(options, bytes);
+        if (row !== undefined) rows.push(row);
       }
-      await Promise.all(written);
+      if (rows.length === 0) return;
+      waiting += rows.length;
+      try {
+        await queue.add(rows);
+      } finally {
+        waiting -= rows.length;
+      }
     },
     drain: () => queue.drain(),
   };
+}
+
+/** The row of a record; undefined where it cannot be kept, which is counted. */
+function take(options: IntakeOptions, bytes: Uint8Array): Row | undefined {
+  let record: AuditRecord;
+  try {
+    record = readRecord(bytes);
+  } catch (error) {
+    refuse(options, { id: '', tenant: '' }, 'it is no record', error);
+    return undefined;
+  }
+  const fault = faultOf(record);
+  if (fault === undefined) return rowOf(record, bytes, options.seal);
+  refuse(options, record, fault);
+  return undefined;
 }
 
 /** Writes a batch; when the data of one row is at fault, row by row, so that it takes no others with it. */

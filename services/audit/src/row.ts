@@ -1,21 +1,37 @@
-import { toBinary } from '@bufbuild/protobuf';
+import { GatewayError } from '@sallyport/chassis/errors';
+import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { type Record as AuditRecord, RecordSchema } from '@sallyport/proto/audit/v1/audit_pb';
 import { withoutSecrets } from './secret-scan.ts';
 
-/** A record as it is written: names are the columns of `records`, bytes are base64. */
+/** A record as it is written. */
 export interface Row {
   readonly tenant: string;
   readonly id: string;
-  readonly body: string;
-  readonly sealed_inputs: string | null;
-  readonly [column: string]: unknown;
+  /** The record, for the columns that queries use. */
+  readonly record: AuditRecord;
+  /** The record as bytes, without secrets and decision inputs. */
+  readonly body: Uint8Array;
+  readonly sealedInputs: Uint8Array | null;
 }
 
 /** Seals the decision inputs of a record; only the same tenant and id open them. */
 export type SealInputs = (tenant: string, id: string, inputs: string) => Uint8Array;
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const MAX_INT = 2 ** 31 - 1;
+const codec = codecOf(RecordSchema);
+/** Fields that hold what others wrote. */
+const FREE_TEXT = ['reason', 'attemptsJson', 'hiddenJson', 'limitsJson', 'detailJson'] as const;
+
+/** Matches a UUID in the form that Postgres and we write. */
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Reads an encoded record. Throws `invalid_request` when it is none. */
+export function readRecord(bytes: Uint8Array): AuditRecord {
+  try {
+    return codec.decode(bytes) as AuditRecord;
+  } catch (cause) {
+    throw new GatewayError('invalid_request', 'A record cannot be read.', { cause });
+  }
+}
 
 /** Why a record cannot be kept at all; undefined when it can. */
 export function faultOf(record: AuditRecord): string | undefined {
@@ -24,62 +40,22 @@ export function faultOf(record: AuditRecord): string | undefined {
   return undefined;
 }
 
-/**
- * Makes the row of a record that has no fault: secrets are taken out, numbers are brought into the range of their
- * column, so that no single record can fail the commit of others. The record is used up.
- */
-export function rowOf(record: AuditRecord, seal: SealInputs): Row {
-  for (const field of ['reason', 'attemptsJson', 'hiddenJson', 'limitsJson', 'detailJson'] as const) {
-    if (record[field] !== '') record[field] = withoutSecrets(record[field]);
+/** Makes the row of a record that has no fault: secrets are taken out, inputs are sealed. The record is used up. */
+export function rowOf(record: AuditRecord, bytes: Uint8Array, seal: SealInputs): Row {
+  const { tenant, id } = record;
+  let changed = false;
+  for (const field of FREE_TEXT) {
+    const clean = withoutSecrets(record[field]);
+    if (clean === record[field]) continue;
+    record[field] = clean;
+    changed = true;
   }
-  const inputs = withoutSecrets(record.decisionInputsJson);
-  record.decisionInputsJson = '';
-  return {
-    tenant: record.tenant,
-    id: record.id,
-    kind: record.kind,
-    trajectory: text(record.trajectory),
-    turn: text(record.turn),
-    step: within(record.step, MAX_INT),
-    started_at_ms: Number.isFinite(record.startedAtMs) ? Math.min(Math.max(0, record.startedAtMs), 8.64e15) : 0,
-    duration_ms: Number.isFinite(record.durationMs) ? Math.max(0, record.durationMs) : 0,
-    principal_id: text(record.principalId),
-    user_id: text(record.user),
-    teams: record.teams.map(text),
-    customer: text(record.customer),
-    key_id: text(record.keyId),
-    client: text(record.client),
-    model: text(record.model),
-    provider: text(record.provider),
-    input_tokens: within(record.inputTokens),
-    output_tokens: within(record.outputTokens),
-    cache_read_tokens: within(record.cacheReadTokens),
-    cache_write_tokens: within(record.cacheWriteTokens),
-    reasoning_tokens: within(record.reasoningTokens),
-    cost_nano_usd: record.costNanoUsd < 0 ? null : within(record.costNanoUsd),
-    prompt_version: text(record.promptVersion),
-    variant: text(record.variant),
-    feature: text(record.feature),
-    project: text(record.project),
-    outcome: text(record.outcome),
-    error_code: text(record.errorCode),
-    tool: text(record.tool),
-    intent_id: UUID.test(record.intentId) ? record.intentId : null,
-    verdict: text(record.verdict),
-    enforced: text(record.enforced),
-    rule: text(record.rule),
-    policy_revision: text(record.policyRevision),
-    label_trusted: record.labelTrusted,
-    body: Buffer.from(toBinary(RecordSchema, record)).toString('base64'),
-    sealed_inputs: inputs === '' ? null : Buffer.from(seal(record.tenant, record.id, inputs)).toString('base64'),
-  };
-}
-
-/** Postgres text cannot hold NUL; the body keeps it. */
-function text(value: string): string {
-  return value.includes('\0') ? value.replaceAll('\0', '') : value;
-}
-
-function within(value: number, max: number = Number.MAX_SAFE_INTEGER): number {
-  return Number.isFinite(value) ? Math.min(max, Math.max(0, Math.round(value))) : 0;
+  let sealedInputs: Uint8Array | null = null;
+  if (record.decisionInputsJson !== '') {
+    sealedInputs = seal(tenant, id, withoutSecrets(record.decisionInputsJson));
+    record.decisionInputsJson = '';
+    changed = true;
+  }
+  // Mostly nothing is taken out: then the sender's bytes are kept, which saves writing them again.
+  return { tenant, id, record, body: changed ? codec.encode(record) : bytes, sealedInputs };
 }

@@ -1,15 +1,14 @@
-import { fromBinary } from '@bufbuild/protobuf';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import {
   type Record as AuditRecord,
   type QueryService,
   Record_Kind,
-  RecordSchema,
   type RecordService,
 } from '@sallyport/proto/audit/v1/audit_pb';
 import type { InputsSeal } from './inputs-seal.ts';
 import type { Intake } from './intake.ts';
+import { readRecord } from './row.ts';
 import type { RecordStore, RunTotals, StoredRecord } from './store.ts';
 import type { UsageQuestion, UsageTotals } from './usage.ts';
 
@@ -93,7 +92,7 @@ export function withUnknownOutcomes(records: readonly AuditRecord[], beforeMs: n
 }
 
 function opened(stored: StoredRecord, seal: InputsSeal): AuditRecord {
-  const record = fromBinary(RecordSchema, stored.body);
+  const record = readRecord(stored.body);
   if (stored.sealedInputs !== undefined) {
     record.decisionInputsJson = seal.open(stored.tenant, stored.id, stored.sealedInputs);
   }

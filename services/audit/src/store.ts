@@ -1,4 +1,5 @@
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import { INSERT, insertValues } from './columns.ts';
 import type { Row } from './row.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
@@ -75,28 +76,13 @@ const TOTALS = `r.trajectory as id,
   coalesce(sum(r.cost_nano_usd) filter (where r.kind = 1), 0)::float8 as cost_nano_usd,
   coalesce(bool_or(not r.label_trusted) filter (where r.kind between 1 and 5), false) as untrusted`;
 
-const COLUMNS = `tenant text, id uuid, kind smallint, trajectory text, turn text, step integer, started_at_ms float8,
-  duration_ms float8, principal_id text, user_id text, teams text[], customer text, key_id text, client text, model text,
-  provider text, input_tokens bigint, output_tokens bigint, cache_read_tokens bigint, cache_write_tokens bigint,
-  reasoning_tokens bigint, cost_nano_usd bigint, prompt_version text, variant text, feature text, project text,
-  outcome text, error_code text, tool text, intent_id uuid, verdict text, enforced text, rule text,
-  policy_revision text, label_trusted boolean, body text, sealed_inputs text`;
-const NAMES = COLUMNS.split(',').map((column) => column.trim().split(' ')[0] as string);
-const SOURCE: Readonly<Record<string, string>> = {
-  started_at_ms: 'to_timestamp(started_at_ms / 1000)',
-  body: `decode(body, 'base64')`,
-  sealed_inputs: `decode(sealed_inputs, 'base64')`,
-};
-// One JSON text for all rows: pg writes array parameters value by value in JavaScript, JSON.stringify is native.
-const INSERT = `insert into records (${NAMES.map((name) => (name === 'started_at_ms' ? 'started_at' : name)).join(', ')})
-  select ${NAMES.map((name) => SOURCE[name] ?? name).join(', ')} from json_to_recordset($1::json) as r (${COLUMNS})
-  on conflict (tenant, id) do nothing`;
-
 /** Keeps records in Postgres; row-level security bounds each reading transaction to its tenant. */
 export function createRecordStore(postgres: Postgres): RecordStore {
   return {
     async insert(rows) {
-      await postgres.withTenant('*', (client) => client.query(INSERT, [JSON.stringify(rows)]));
+      await postgres.withTenant('*', (client) =>
+        client.query(INSERT, insertValues(rows), { prepared: 'insert records' }),
+      );
     },
     runs: ({ tenant, principalId, keyId, before, limit }) =>
       postgres.withTenant(tenant, async (client) => {

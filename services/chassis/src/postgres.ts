@@ -15,7 +15,14 @@ export interface TenantClient {
   query<R extends Row = Row>(
     sql: string,
     values?: readonly unknown[],
+    options?: QueryOptions,
   ): Promise<{ readonly rows: R[]; readonly rowCount: number | null }>;
+}
+
+/** How a query is run. */
+export interface QueryOptions {
+  /** Name under which the statement is kept on each connection: parsed and planned there once. One name, one text. */
+  readonly prepared?: string;
 }
 
 /** How a transaction is run. */
@@ -33,11 +40,7 @@ export interface Postgres extends Component {
    * with `unavailable` when there is no database, `deadline_exceeded` beyond the statement timeout; other errors of
    * the server come as they are, with `code` the SQLSTATE.
    */
-  withTenant<T>(
-    tenant: string,
-    work: (client: TenantClient) => Promise<T>,
-    options?: TransactionOptions,
-  ): Promise<T>;
+  withTenant<T>(tenant: string, work: (client: TenantClient) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /** Whether the database answers; for readiness. */
   healthy(): Promise<true | string>;
   /** Whether the schema has at least this migration; for readiness. */
@@ -107,8 +110,8 @@ export function postgres(
       const query_timeout = (limits.timeoutMs ?? config.statementTimeout) + SERVER_LEAD_MS;
       const result = await work({
         // The types of pg leave `query_timeout` out, which it reads from each query (lib/client.js).
-        query: <R extends Row>(text: string, values: readonly unknown[] = []) =>
-          client.query<R>({ text, values: [...values], query_timeout } as pg.QueryConfig),
+        query: <R extends Row>(text: string, values: readonly unknown[] = [], { prepared }: QueryOptions = {}) =>
+          client.query<R>({ text, values: [...values], query_timeout, name: prepared } as pg.QueryConfig),
       });
       await client.query('COMMIT');
       return result;

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { createMetrics } from '@sallyport/chassis/metrics';
+import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
 import { openSpool } from '@sallyport/chassis/spool';
-import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { type Record as AuditRecord, RecordSchema, RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { recorder } from './records.ts';
 import { quiet, until } from './testing.ts';
 
+const idOf = (bytes: Uint8Array) => (codecOf(RecordSchema).decode(bytes) as AuditRecord).id;
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
@@ -22,8 +24,9 @@ async function audit(options: { maxBytes?: number; dir?: string } = {}) {
       state.calls++;
       if (state.answer === 'away') throw new GatewayError('unavailable', 'Away.', { retryAfterMs: 1 });
       if (state.answer === 'hangs') await new Promise((resolve) => signal.addEventListener('abort', resolve));
-      if (records.some(({ id }) => id === state.refuses)) throw new GatewayError('invalid_request', 'No such record.');
-      state.kept.push(...records.map(({ id }) => id));
+      const ids = records.map(idOf);
+      if (ids.includes(state.refuses)) throw new GatewayError('invalid_request', 'No such record.');
+      state.kept.push(...ids);
       return {};
     },
     async *append() {},

@@ -1,10 +1,11 @@
-import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Metrics } from '@sallyport/chassis/metrics';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import type { Spool } from '@sallyport/chassis/spool';
-import { type Record as AuditRecord, RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 
 /** A record to be kept; fields left out are empty. */
 export type RecordInit = MessageInitShape<typeof RecordSchema>;
@@ -20,8 +21,12 @@ export interface Recorder {
   commit(records: readonly RecordInit[]): Promise<void>;
 }
 
+const codec = codecOf(RecordSchema);
 const BATCH = 256;
-const EVERY_MS = 25;
+/** A batch ends once it has this many bytes: audit takes messages of 32 MiB at most. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+// A call and a commit cost the more a record, the fewer share them; who looks at a run waits no longer for this.
+const EVERY_MS = 100;
 const MAX_WAITING = 20_000;
 const COMMIT_MS = 1_500;
 const DRAIN_EVERY_MS = 500;
@@ -49,7 +54,8 @@ export function recorder(options: {
     'Records kept in the spool while audit was away.',
     [],
   );
-  const waiting: AuditRecord[] = [];
+  /** Encoded records: written once, for audit and the spool alike. */
+  let waiting: Uint8Array[] = [];
   let timer: NodeJS.Timeout | undefined;
   let drainTimer: NodeJS.Timeout | undefined;
   let sending: Promise<void> | undefined;
@@ -58,9 +64,9 @@ export function recorder(options: {
   let away = false;
   let awaySince = 0;
 
-  const give = async (records: readonly AuditRecord[]) => {
+  const give = async (records: readonly Uint8Array[]) => {
     try {
-      await client.commit({ records: [...records] }, { timeoutMs: COMMIT_MS });
+      await client.commit({ records: records as Uint8Array[] }, { timeoutMs: COMMIT_MS });
     } catch (error) {
       if (!refuses(error)) {
         away = true;
@@ -70,13 +76,13 @@ export function recorder(options: {
     }
   };
 
-  const keep = async (records: readonly AuditRecord[]) => {
-    await spool.append(records.map((record) => toBinary(RecordSchema, record)));
+  const keep = async (records: readonly Uint8Array[]) => {
+    await spool.append(records);
     spooled.inc(records.length);
   };
 
   /** Makes records durable in one of the two places, first where it is likelier; AggregateError where neither takes them. */
-  const place = async (records: readonly AuditRecord[]) => {
+  const place = async (records: readonly Uint8Array[]) => {
     const errors: unknown[] = [];
     for (const way of away ? [keep, give] : [give, keep]) {
       try {
@@ -95,7 +101,9 @@ export function recorder(options: {
 
   const send = async () => {
     while (waiting.length > 0) {
-      const batch = waiting.splice(0, BATCH);
+      const count = batchOf(waiting);
+      const batch = waiting.slice(0, count);
+      waiting = waiting.slice(count);
       try {
         await place(batch);
       } catch (error) {
@@ -119,26 +127,29 @@ export function recorder(options: {
     for (;;) {
       const page = await spool.read(BATCH);
       if (page.entries.length === 0) return;
-      const records = page.entries.map((bytes) => fromBinary(RecordSchema, bytes));
-      try {
-        await give(records);
-      } catch (error) {
-        if (!refuses(error)) throw error;
-        await giveEach(records);
+      for (let at = 0; at < page.entries.length; ) {
+        const records = page.entries.slice(at, at + batchOf(page.entries.slice(at)));
+        at += records.length;
+        try {
+          await give(records);
+        } catch (error) {
+          if (!refuses(error)) throw error;
+          await giveEach(records);
+        }
       }
       await spool.ack(page.position);
     }
   };
 
   // One record that audit cannot take must not keep all behind it in the spool for good.
-  const giveEach = async (records: readonly AuditRecord[]) => {
+  const giveEach = async (records: readonly Uint8Array[]) => {
     for (const record of records) {
       try {
         await give([record]);
       } catch (error) {
         if (!refuses(error)) throw error;
         dropped.inc(1);
-        log.error('A record was lost: audit refuses it', { record: record.id, error });
+        log.error('A record was lost: audit refuses it', { bytes: record.length, error });
       }
     }
   };
@@ -174,14 +185,13 @@ export function recorder(options: {
         dropped.inc(1);
         return;
       }
-      waiting.push(create(RecordSchema, record));
+      waiting.push(codec.encode(record));
       if (waiting.length >= BATCH) void flush();
       else timer ??= setTimeout(flush, EVERY_MS);
     },
     async commit(records) {
-      const whole = records.map((record) => create(RecordSchema, record));
       try {
-        await place(whole);
+        await place(records.map((record) => codec.encode(record)));
       } catch (cause) {
         throw new GatewayError('audit_unavailable', 'The intent could not be recorded, so nothing was done.', {
           cause,
@@ -190,6 +200,19 @@ export function recorder(options: {
       }
     },
   };
+}
+
+/** How many of the first records make a batch; at least one. */
+function batchOf(records: readonly Uint8Array[]): number {
+  let bytes = 0;
+  let count = 0;
+  for (const record of records) {
+    bytes += record.length;
+    if (count > 0 && bytes > BATCH_BYTES) break;
+    count++;
+    if (count === BATCH) break;
+  }
+  return count;
 }
 
 // Audit looked at the records and will never take them; anything else passes.

@@ -1,0 +1,140 @@
+import {
+  boolArray,
+  byteaArray,
+  float8Array,
+  int2Array,
+  int4Array,
+  int8Array,
+  textArray,
+  uuidArray,
+} from '@sallyport/chassis/postgres-arrays';
+import type { Record as AuditRecord } from '@sallyport/proto/audit/v1/audit_pb';
+import { type Row, UUID } from './row.ts';
+
+interface Column {
+  readonly name: string;
+  readonly type: string;
+  /** SQL over the parameter's value, where that is not the column's. */
+  readonly source?: string;
+  readonly write: (rows: readonly Row[]) => Buffer;
+}
+
+type TextField = { [F in keyof AuditRecord]-?: AuditRecord[F] extends string ? F : never }[keyof AuditRecord];
+type NumberField = { [F in keyof AuditRecord]-?: AuditRecord[F] extends number ? F : never }[keyof AuditRecord];
+
+const MAX_SMALLINT = 2 ** 15 - 1;
+const MAX_INT = 2 ** 31 - 1;
+const MAX_TIME_MS = 8.64e15;
+
+const textColumn = (name: string, field: TextField): Column => ({
+  name,
+  type: 'text',
+  write: (rows) => textArray(rows.map(({ record }) => plain(record[field]))),
+});
+const countColumn = (name: string, field: NumberField): Column => ({
+  name,
+  type: 'int8',
+  write: (rows) => int8Array(rows.map(({ record }) => within(record[field]))),
+});
+
+/**
+ * The columns of `records` that are filled from a row. Numbers are brought into the range of their column, so that no
+ * single record can fail the commit of others.
+ */
+const COLUMNS: readonly Column[] = [
+  textColumn('tenant', 'tenant'),
+  { name: 'id', type: 'uuid', write: (rows) => uuidArray(rows.map(({ id }) => id)) },
+  {
+    name: 'kind',
+    type: 'int2',
+    write: (rows) => int2Array(rows.map(({ record }) => within(record.kind, MAX_SMALLINT))),
+  },
+  textColumn('trajectory', 'trajectory'),
+  textColumn('turn', 'turn'),
+  { name: 'step', type: 'int4', write: (rows) => int4Array(rows.map(({ record }) => within(record.step, MAX_INT))) },
+  {
+    name: 'started_at',
+    type: 'float8',
+    source: 'to_timestamp(started_at / 1000)',
+    write: (rows) => float8Array(rows.map(({ record }) => bounded(record.startedAtMs, MAX_TIME_MS))),
+  },
+  {
+    name: 'duration_ms',
+    type: 'float8',
+    write: (rows) => float8Array(rows.map(({ record }) => bounded(record.durationMs, Number.MAX_VALUE))),
+  },
+  textColumn('principal_id', 'principalId'),
+  textColumn('user_id', 'user'),
+  {
+    name: 'teams',
+    type: 'text',
+    // unnest() would take an array of arrays apart to the last, hence literals.
+    source: 'teams::text[]',
+    write: (rows) => textArray(rows.map(({ record }) => arrayLiteral(record.teams))),
+  },
+  textColumn('customer', 'customer'),
+  textColumn('key_id', 'keyId'),
+  textColumn('client', 'client'),
+  textColumn('model', 'model'),
+  textColumn('provider', 'provider'),
+  countColumn('input_tokens', 'inputTokens'),
+  countColumn('output_tokens', 'outputTokens'),
+  countColumn('cache_read_tokens', 'cacheReadTokens'),
+  countColumn('cache_write_tokens', 'cacheWriteTokens'),
+  countColumn('reasoning_tokens', 'reasoningTokens'),
+  {
+    name: 'cost_nano_usd',
+    type: 'int8',
+    write: (rows) => int8Array(rows.map(({ record }) => (record.costNanoUsd < 0 ? null : within(record.costNanoUsd)))),
+  },
+  textColumn('prompt_version', 'promptVersion'),
+  textColumn('variant', 'variant'),
+  textColumn('feature', 'feature'),
+  textColumn('project', 'project'),
+  textColumn('outcome', 'outcome'),
+  textColumn('error_code', 'errorCode'),
+  textColumn('tool', 'tool'),
+  {
+    name: 'intent_id',
+    type: 'uuid',
+    write: (rows) => uuidArray(rows.map(({ record }) => (UUID.test(record.intentId) ? record.intentId : null))),
+  },
+  textColumn('verdict', 'verdict'),
+  textColumn('enforced', 'enforced'),
+  textColumn('rule', 'rule'),
+  textColumn('policy_revision', 'policyRevision'),
+  { name: 'label_trusted', type: 'bool', write: (rows) => boolArray(rows.map(({ record }) => record.labelTrusted)) },
+  { name: 'body', type: 'bytea', write: (rows) => byteaArray(rows.map(({ body }) => body)) },
+  { name: 'sealed_inputs', type: 'bytea', write: (rows) => byteaArray(rows.map(({ sealedInputs }) => sealedInputs)) },
+];
+
+const names = COLUMNS.map(({ name }) => name).join(', ');
+
+/** Adds rows; those whose id is there already are left alone. Its parameters are those of `insertValues`. */
+export const INSERT = `insert into records (${names})
+  select ${COLUMNS.map(({ name, source }) => source ?? name).join(', ')}
+    from unnest(${COLUMNS.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ')}) as r (${names})
+  on conflict (tenant, id) do nothing`;
+
+/** The parameters of `INSERT`: a binary array a column. */
+export function insertValues(rows: readonly Row[]): Buffer[] {
+  return COLUMNS.map(({ write }) => write(rows));
+}
+
+/** Postgres text cannot hold NUL; the body keeps it. */
+function plain(value: string): string {
+  return value.includes('\0') ? value.replaceAll('\0', '') : value;
+}
+
+function arrayLiteral(values: readonly string[]): string {
+  if (values.length === 0) return '{}';
+  return `{${values.map((value) => `"${plain(value).replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
+}
+
+function within(value: number, max: number = Number.MAX_SAFE_INTEGER): number {
+  return Math.round(bounded(value, max));
+}
+
+function bounded(value: number, max: number): number {
+  return Number.isFinite(value) ? Math.min(max, Math.max(0, value)) : 0;
+}
