@@ -28,5 +28,6 @@ export const mcp: readonly Requirement[] = [
     'mcp:policy-away': 'Nothing is called while policy is away.',
     'mcp:audit-away': 'Intents are spooled and no record is lost.',
     'mcp:session-holder': 'A session id names a run for its tenant, principal and user only.',
+    'mcp:decided-server': 'A decided call is made at the very server that was decided about.',
   }),
 ];

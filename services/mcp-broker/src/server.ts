@@ -41,8 +41,10 @@ export function toolService(options: {
     async execute(request, context) {
       const principal = principalOf(request);
       const { tool: ref } = request;
+      const may = toolFilter(principal, await access.accessOf(principal, context.signal));
+      // Looked up after all waiting, so that it is what is in force now.
       const tool = ref && catalog.byIdentity(principal.tenant, ref.serverUid, ref.name);
-      const allowed = tool && toolFilter(principal, await access.accessOf(principal, context.signal))(tool);
+      const allowed = tool && may(tool);
       if (!ref || ref.kind !== ToolRef_Kind.BROKERED || !tool || !allowed) {
         throw new GatewayError('not_found', 'There is no such tool.');
       }
@@ -97,7 +99,7 @@ function principalOf(request: { readonly principal?: Principal | undefined }): P
 
 function readArguments(json: string): JsonObject {
   try {
-    const value = parseStrict(json === '' ? '{}' : json, { maxDepth: MAX_DEPTH });
+    const value = parseStrict(json === '' ? '{}' : json, { maxDepth: MAX_DEPTH, exactNumbers: true });
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   } catch {
     // Said below, together with JSON that is no object.

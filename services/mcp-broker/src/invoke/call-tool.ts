@@ -130,9 +130,9 @@ function portsOf(
     async execute(call, signal) {
       const { tool, prepared } = call;
       if (!prepared || prepared.refused) throw new GatewayError('internal', 'An undecided call was about to run.');
-      if (
-        gate.catalog.byExposedName(principal.tenant, tool.exposedName)?.definition.digest !== tool.definition.digest
-      ) {
+      // Another definition, or the same one at another server or address, is not what was decided.
+      const now = gate.catalog.byExposedName(principal.tenant, tool.exposedName);
+      if (now?.definition.digest !== tool.definition.digest || now.server !== tool.server) {
         return { refusal: refusal('tool_changed') };
       }
       const { args, argumentsJson } = prepared;

@@ -29,6 +29,8 @@ export interface PeerState {
   shares: object[];
   auditAway: boolean;
   decideCall: (call: Call, context: Label | undefined) => { verdict: Action; rule?: string; reason?: string };
+  /** Happens while policy decides about calls. */
+  whileDeciding?: () => Promise<void>;
   decideResult: (request: DecideResultRequest) => Given<ServiceImpl<typeof DecisionService>['decideResult']>;
   /** Calls that policy was asked about. */
   readonly decided: { call: Call; context: Label | undefined; trajectory: string }[];
@@ -42,6 +44,7 @@ export interface PeerState {
 export function playedPolicy(state: PeerState) {
   const decisions: ServiceImpl<typeof DecisionService> = {
     async decideCalls({ calls, context, trajectory }) {
+      await state.whileDeciding?.();
       return {
         decisions: calls.map((call): Decided => {
           state.decided.push({ call, context, trajectory });

@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
+import { KEYS, startBroker, type TestBroker } from '../testing/broker.ts';
+
+const say = { name: 'say', run: () => ({ content: [{ type: 'text' as const, text: 'said' }] }) };
+
+let server: FakeToolServer;
+let another: FakeToolServer;
+let broker: TestBroker;
+beforeAll(async () => {
+  [server, another] = await Promise.all([startFakeToolServer({ tools: [say] }), startFakeToolServer({ tools: [say] })]);
+  broker = await startBroker();
+}, 30_000);
+afterAll(async () => {
+  await broker?.close();
+  await Promise.all([server?.close(), another?.close()]);
+});
+
+async function call(params: string): Promise<{ status: number; text: string }> {
+  const answer = await fetch(`${broker.url}/mcp`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEYS.alice}`, 'content-type': 'application/json' },
+    body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`,
+  });
+  const { result, error } = (await answer.json()) as {
+    result?: { content: { text: string }[] };
+    error?: { message: string };
+  };
+  return { status: answer.status, text: result?.content[0]?.text ?? error?.message ?? '' };
+}
+
+describe('a call', () => {
+  it('[mcp:decided-server] is not made at another server than the one that was decided about', async () => {
+    await broker.servers({ a: { remote: { url: server.url } } });
+    expect(await call('{"name":"a__say"}')).toMatchObject({ text: 'said' });
+    const before = server.calls.length + another.calls.length;
+    broker.state.whileDeciding = () => broker.servers({ a: { remote: { url: another.url } } });
+    expect((await call('{"name":"a__say"}')).text).toMatch(/^\[tool_changed\]/);
+    delete broker.state.whileDeciding;
+    expect(server.calls.length + another.calls.length).toBe(before);
+    expect(await call('{"name":"a__say"}')).toMatchObject({ text: 'said' });
+  });
+});
