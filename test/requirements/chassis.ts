@@ -9,6 +9,8 @@ export const chassis: readonly Requirement[] = [
     'chassis:log-redaction': 'No credential reaches a log line.',
     'chassis:spool-cut': 'A crash in mid-record loses nothing that was acknowledged as written.',
     'chassis:spool-bound': 'A full spool refuses.',
+    'chassis:key-file': 'A key file that cannot be used is refused without showing a key.',
+    'chassis:clock': 'A clock that is set back makes no notice look fresher than it is.',
     'chassis:seal-purpose': 'Sealed bytes open only with their key and purpose.',
   }),
 ];

@@ -205,6 +205,7 @@ function parseYaml(text: string, where: string): unknown {
   try {
     return parse(text, { uniqueKeys: true }) ?? (where === text ? '' : {});
   } catch (error) {
-    throw new ConfigError([`${where}: ${(error as Error).message}`]);
+    // The first line alone says what and where; the lines of the file that follow it may hold a key.
+    throw new ConfigError([`${where}: ${(error as Error).message.split(':\n')[0]}`]);
   }
 }

@@ -29,8 +29,9 @@ describe('a key file', () => {
     ['a short key', `- {id: a, key: ${Buffer.alloc(16).toString('base64')}}`, '32 bytes'],
     ['a key that is not base64', '- {id: a, key: "not base64!"}', 'must be base64'],
     ['an id twice', `[{id: a, key: ${KEY}}, {id: a, key: ${KEY}}]`, 'stands twice'],
+    ['broken YAML', `- id: a\n  key: "${KEY}" x\n`, 'at line 2, column'],
     ['a mistyped field', `- {id: a, kee: ${KEY}}`, 'kee'],
-  ])('is refused with %s, without showing a key', (_name, content, message) => {
+  ])('[chassis:key-file] is refused with %s, without showing a key', (_name, content, message) => {
     expect(() => read(content)).toThrow(message);
     expect(() => read(content)).not.toThrow(KEY);
   });

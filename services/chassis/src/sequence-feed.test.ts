@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { createLogger } from './log.ts';
 import { type Sequenced, sequenceFeed } from './sequence-feed.ts';
 
@@ -64,6 +64,28 @@ describe('a sequence feed', () => {
     state.failing = false;
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(beats).toBeGreaterThan(before);
+    stop.abort();
+    await counting;
+    await feed.stop?.(0);
+  });
+
+  it('[chassis:clock] sends no heartbeat for longer because a clock was set back', async () => {
+    const { feed, state } = feedOf();
+    await feed.start?.();
+    const stop = new AbortController();
+    const watcher = feed.watch(stop.signal);
+    await watcher.next();
+    state.failing = true;
+    const now = jest.spyOn(Date, 'now').mockReturnValue(Date.now() - 3_600_000);
+    let beats = 0;
+    const counting = (async () => {
+      for await (const _beat of watcher) beats += 1;
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const before = beats;
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    now.mockRestore();
+    expect(beats).toBe(before);
     stop.abort();
     await counting;
     await feed.stop?.(0);

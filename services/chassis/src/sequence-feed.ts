@@ -1,4 +1,4 @@
-import { deadlineIn, sleep } from './deadline.ts';
+import { sleep } from './deadline.ts';
 import { GatewayError } from './errors.ts';
 import type { Logger } from './log.ts';
 import type { Component } from './process.ts';
@@ -48,7 +48,8 @@ export function sequenceFeed<T extends Sequenced>(options: SequenceFeedOptions<T
   const watchers = new Set<Watcher<T>>();
   const life = new AbortController();
   let last: number | undefined;
-  // Heartbeats stop soon after the last good look, well within the second after which readers must ask again.
+  // Heartbeats stop soon after the last good look, well within the second after which readers must ask again; by a clock
+  // that nobody sets back.
   let freshUntilMs = 0;
   let failing = false;
   let looking: Promise<void> = Promise.resolve();
@@ -69,6 +70,8 @@ export function sequenceFeed<T extends Sequenced>(options: SequenceFeedOptions<T
     }
   };
   const look = async () => {
+    // What is read is known as of now at the earliest, however long it takes.
+    const lookedMs = performance.now();
     const { head, notices } = await read(last ?? Number.MAX_SAFE_INTEGER, PAGE);
     if (last === undefined) last = head;
     else if (head < last) {
@@ -79,7 +82,7 @@ export function sequenceFeed<T extends Sequenced>(options: SequenceFeedOptions<T
       last = (notices[notices.length - 1] as T).sequence;
       deliver(notices);
     }
-    if (notices.length < PAGE) freshUntilMs = deadlineIn(2 * pollMs + heartbeatMs);
+    if (notices.length < PAGE) freshUntilMs = lookedMs + 2 * pollMs + heartbeatMs;
   };
   const loop = async () => {
     while (!life.signal.aborted) {
@@ -120,7 +123,8 @@ export function sequenceFeed<T extends Sequenced>(options: SequenceFeedOptions<T
           }
           if (watcher.failed !== undefined) throw watcher.failed;
           if (life.signal.aborted) throw new GatewayError('unavailable', 'The service is stopping.');
-          if (!told && last !== undefined && Date.now() < freshUntilMs) yield { notice: undefined, sequence: last };
+          if (!told && last !== undefined && performance.now() < freshUntilMs)
+            yield { notice: undefined, sequence: last };
         }
       } finally {
         watchers.delete(watcher);
