@@ -29,5 +29,6 @@ export const mcp: readonly Requirement[] = [
     'mcp:audit-away': 'Intents are spooled and no record is lost.',
     'mcp:session-holder': 'A session id names a run for its tenant, principal and user only.',
     'mcp:decided-server': 'A decided call is made at the very server that was decided about.',
+    'mcp:exact-numbers': 'No integer is changed by being parsed: such a call is refused.',
   }),
 ];

@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { canonicalJson, JsonFault, type JsonFaultCode, type JsonValue, parseStrict } from './canonical-json.ts';
+import {
+  canonicalJson,
+  hasInexactNumber,
+  JsonFault,
+  type JsonFaultCode,
+  type JsonValue,
+  parseStrict,
+} from './canonical-json.ts';
 
 // fast-check's -0 is written as 0 (RFC 8785 §3.2.2.3), so it is left out of round trips.
 const values = fc.jsonValue({ maxDepth: 6, stringUnit: 'grapheme' }).filter((v) => !JSON.stringify(v).includes('"-0"'));
@@ -109,6 +116,7 @@ describe('parseStrict', () => {
     ['{"x":1234567890123456789e5}', false],
   ])('refuses an integer that would change, where numbers must be exact: %s', (text, refused) => {
     expect(faultOf(() => parseStrict(text, { exactNumbers: true }))?.code === 'inexact_number').toBe(refused);
+    expect(hasInexactNumber(text)).toBe(refused);
   });
 
   it('reads what JSON.parse reads, for any text without faults', () => {

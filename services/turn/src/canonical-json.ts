@@ -51,8 +51,13 @@ export function parseStrict(text: string, options: ParseOptions = {}): JsonValue
   const kept = checkValue(value, '', options.maxDepth ?? DEFAULT_DEPTH);
   // JSON.parse keeps the last of equal keys, so fewer keys kept than written means that one stood there twice.
   if (kept !== writtenKeys(text)) throw new JsonFault('duplicate_key', duplicatePointer(text));
-  if (options.exactNumbers === true && LONG_DIGITS.test(text)) checkExact(text);
+  if (options.exactNumbers === true && hasInexactNumber(text)) throw new JsonFault('inexact_number');
   return value;
+}
+
+/** Tells whether valid JSON text holds an integer that parsing would change, since a double cannot hold it. */
+export function hasInexactNumber(text: string): boolean {
+  return LONG_DIGITS.test(text) && writesInexact(text);
 }
 
 function checkValue(value: JsonValue, pointer: string, depthLeft: number): number {
@@ -137,16 +142,18 @@ function duplicatePointer(text: string): string {
 }
 
 // Walks the text between the strings: digits inside a string are text.
-function checkExact(text: string): void {
+function writesInexact(text: string): boolean {
   for (let from = 0; from <= text.length; ) {
     const open = text.indexOf('"', from);
     const between = text.slice(from, open === -1 ? text.length : open);
     for (const [digits] of between.matchAll(/(?<![\d.eE+])-?\d{16,}(?![\d.eE])/g)) {
-      if (BigInt(digits) !== BigInt(Number(digits))) throw new JsonFault('inexact_number');
+      const number = Number(digits);
+      if (!Number.isFinite(number) || BigInt(digits) !== BigInt(number)) return true;
     }
-    if (open === -1) return;
+    if (open === -1) return false;
     from = stringEnd(text, open) + 1;
   }
+  return false;
 }
 
 /**

@@ -1,5 +1,6 @@
 export {
   canonicalJson,
+  hasInexactNumber,
   JsonFault,
   type JsonFaultCode,
   type JsonValue,

@@ -4,6 +4,7 @@ import { parseJson } from '@sallyport/chassis/http/json';
 import { clientGone, createApp } from '@sallyport/chassis/http/server';
 import type { Metrics } from '@sallyport/chassis/metrics';
 import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
+import { hasInexactNumber } from '@sallyport/turn';
 import type { Express, Request, Response } from 'express';
 import { type Admitted, authorise, single } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
@@ -68,8 +69,13 @@ async function post(gate: Gate, open: OpenWorks, req: Request, res: Response): P
     // The key first: who has none learns nothing of how bodies are read.
     const admitted = await authorise(gate, bearerOf(req), work);
     const { maxBytes, maxDepth } = gate.config.request;
-    const body = parseJson(await readBody(req, { limitBytes: maxBytes, signal }), { maxDepth });
+    const bytes = await readBody(req, { limitBytes: maxBytes, signal });
     signal.throwIfAborted();
+    const body = parseJson(bytes, { maxDepth });
+    // Parsed, such a number is another one, and an id another object.
+    if (hasInexactNumber(bytes.toString())) {
+      throw new GatewayError('invalid_request', 'A number in the JSON is too long to be kept as it is written.');
+    }
     const context = { gate, req, res, admitted, signal };
     const answer = Array.isArray(body) ? await answerBatch(context, body) : await answerOne(context, body);
     if (gone.aborted) return;
