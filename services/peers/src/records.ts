@@ -57,6 +57,8 @@ export function recorder(options: {
   /** Encoded records: written once, for audit and the spool alike. */
   let waiting: Uint8Array[] = [];
   let timer: NodeJS.Timeout | undefined;
+  // The oldest that waits has waited long enough.
+  let due = false;
   let drainTimer: NodeJS.Timeout | undefined;
   let sending: Promise<void> | undefined;
   let draining: Promise<void> | undefined;
@@ -100,10 +102,14 @@ export function recorder(options: {
   };
 
   const send = async () => {
-    while (waiting.length > 0) {
-      const count = batchOf(waiting);
-      const batch = waiting.slice(0, count);
-      waiting = waiting.slice(count);
+    // What comes while a batch is under way waits for its own time: sent at once, batches would be as small as the
+    // network is fast.
+    while (waiting.length >= BATCH || (due && waiting.length > 0)) {
+      due = false;
+      const batch = waiting.slice(0, batchOf(waiting));
+      waiting = waiting.slice(batch.length);
+      clearTimeout(timer);
+      timer = waiting.length > 0 ? setTimeout(onDue, EVERY_MS) : undefined;
       try {
         await place(batch);
       } catch (error) {
@@ -114,13 +120,24 @@ export function recorder(options: {
   };
 
   const flush = (): Promise<void> => {
-    clearTimeout(timer);
-    timer = undefined;
     sending ??= send().finally(() => {
       sending = undefined;
-      if (waiting.length > 0) void flush();
     });
     return sending;
+  };
+
+  const onDue = () => {
+    timer = undefined;
+    due = true;
+    void flush();
+  };
+
+  const flushAll = async () => {
+    while (waiting.length > 0 || sending !== undefined) {
+      due = true;
+      await flush();
+    }
+    clearTimeout(timer);
   };
 
   const drainSpool = async () => {
@@ -175,8 +192,7 @@ export function recorder(options: {
     },
     async stop() {
       clearInterval(drainTimer);
-      await flush();
-      await flush();
+      await flushAll();
       await drain();
       await spool.close();
     },
@@ -186,8 +202,8 @@ export function recorder(options: {
         return;
       }
       waiting.push(codec.encode(record));
+      timer ??= setTimeout(onDue, EVERY_MS);
       if (waiting.length >= BATCH) void flush();
-      else timer ??= setTimeout(flush, EVERY_MS);
     },
     async commit(records) {
       try {

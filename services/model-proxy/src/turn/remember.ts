@@ -25,7 +25,8 @@ export interface Memory {
   stop(): Promise<void>;
 }
 
-const EVERY_MS = 50;
+// A call and a commit cost the more a release, the fewer share them; who comes back sooner is waited for (`caughtUp`).
+const EVERY_MS = 100;
 const BATCH = 256;
 const MAX_WAITING = 10_000;
 const TIMEOUT_MS = 2_000;
@@ -44,7 +45,8 @@ export function trajectoryMemory(client: Pick<Client<typeof TrajectoryService>, 
     else unsent.delete(key);
   };
   const send = async () => {
-    while (waiting.length > 0) {
+    // What comes meanwhile waits for its own time: sent at once, batches would be as small as the network is fast.
+    for (let left = waiting.length; left > 0; left -= BATCH) {
       const released = waiting.slice(0, BATCH);
       waiting = waiting.slice(BATCH);
       try {
