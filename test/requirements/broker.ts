@@ -7,5 +7,6 @@ export const broker: readonly Requirement[] = [
     'broker:session-per-principal': 'Upstream sessions are never shared between principals.',
     'broker:result-bound': 'Too large answers are cut.',
     'broker:ssrf': 'Tool servers lead to no private address unless allowed.',
+    'broker:bounded': 'Whatever is sent to a tool server has an end.',
   }),
 ];

@@ -288,10 +288,12 @@ describe('who may call', () => {
       expect(answer.headers.get('access-control-allow-origin')).toBe(headers.origin);
   });
 
-  it('refuses a key whose scope or policy has another endpoint only', async () => {
-    broker.state.principals.dave = { endpoints: ['chat.completions'] };
-    const answer = await send(request('ping'), { authorization: `Bearer ${KEYS.dave}` });
-    expect(answer.status).toBe(403);
+  it.each([
+    [KEYS.dave, ['chat.completions'], 403],
+    [KEYS.erin, ['chat.*', 'm*'], 200],
+  ])('serves a key with the scope of endpoints that it has, globs as in policy', async (key, endpoints, status) => {
+    broker.state.principals[key === KEYS.dave ? 'dave' : 'erin'] = { endpoints };
+    expect((await send(request('ping'), { authorization: `Bearer ${key}` })).status).toBe(status);
   });
 
   it('narrows by the scope of the key', async () => {

@@ -1,6 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
-import type { Access } from '@sallyport/peers/access';
+import { type Access, matcher } from '@sallyport/peers/access';
 import type { OpenWork } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { TRUSTED } from '@sallyport/turn';
@@ -36,7 +36,7 @@ export async function authorise(
   const principal = await gate.principals.authenticate(secret, ENDPOINT, signal);
   work.own(principal, () => gate.principals.authenticate(secret, ENDPOINT));
   const access = await gate.access.accessOf(principal, signal);
-  const scoped = principal.endpoints.length === 0 || principal.endpoints.includes(ENDPOINT);
+  const scoped = principal.endpoints.length === 0 || matcher(principal.endpoints)(ENDPOINT);
   if (!scoped || !access.allowsEndpoint(ENDPOINT)) {
     throw new GatewayError('permission_denied', `This key may not use ${ENDPOINT}.`);
   }

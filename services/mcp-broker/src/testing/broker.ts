@@ -61,6 +61,7 @@ export const KEYS = {
   bob: 'sk-bob-0123456789abcdefgh',
   carol: 'sk-carol-0123456789abcdef',
   dave: 'sk-dave-0123456789abcdef',
+  erin: 'sk-erin-0123456789abcdef',
   rival: 'sk-rival-0123456789abcdef',
 };
 

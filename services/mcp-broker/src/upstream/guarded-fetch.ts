@@ -8,6 +8,8 @@ import { endedStream } from './ended-stream.ts';
 
 /** A tool may think for long before its first byte; the call's own time ends it (`callScope`). */
 const HEADERS_MS = 3_700_000;
+/** How long a server may take for a notice or for the end of a session, which nobody waits for. */
+const NOTICE_MS = 10_000;
 const NO_BODY = new Set([101, 204, 205, 304]);
 
 /** What a server's requests are made with. */
@@ -37,8 +39,11 @@ export function guardedFetch(server: Server, options: FetchOptions): FetchLike {
 
     const body = typeof init?.body === 'string' ? init.body : undefined;
     const id = body === undefined ? undefined : requestId(body);
-    // What tells the server that a call was cancelled must go out although the call's own signal has fired.
-    const signals = [init?.signal, id === undefined ? undefined : scope?.signal].filter((one) => one != null);
+    // What tells the server that a call was cancelled must go out although the call's own signal has fired, but no
+    // server may keep it waiting for long. A GET goes on with the answer to a call.
+    const isOfCall = id !== undefined || init?.method === 'GET';
+    const ending = isOfCall ? scope?.signal : AbortSignal.timeout(NOTICE_MS);
+    const signals = [init?.signal, ending].filter((one) => one != null);
     const answer = await options.outbound.request(url, {
       method: init?.method ?? 'GET',
       headers: Object.fromEntries(headers),

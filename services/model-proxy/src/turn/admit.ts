@@ -136,7 +136,7 @@ export async function authorise(
   const principal = await gate.principals.authenticate(secret, endpoint, signal);
   onPrincipal?.(principal);
   const access = await gate.access.accessOf(principal, signal);
-  const scoped = principal.endpoints.length === 0 || principal.endpoints.includes(endpoint);
+  const scoped = principal.endpoints.length === 0 || matcher(principal.endpoints)(endpoint);
   if (!scoped || !access.allowsEndpoint(endpoint)) {
     throw new GatewayError('permission_denied', `This key may not use ${endpoint}.`);
   }
