@@ -3,6 +3,7 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `limits:`. */
 export const limits: readonly Requirement[] = [
   ...of('issue 3; DESIGN §2, §7', {
+    'limits:long-calls': 'Concurrency stays taken by a call however long it goes on.',
     'limits:concurrency': 'Lets as many at once as it says, on two replicas together, and again when they are done.',
     'limits:money': 'Over each is stopped by the money of its run.',
     'limits:money-gateway': 'Ends within one request when the money of the run is spent.',

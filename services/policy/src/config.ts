@@ -32,8 +32,8 @@ export const configSchema = z.strictObject({
     .strictObject({
       /** How long a share may be spent before it is void, unless it is renewed. */
       leaseTtl: durationMs.prefault('30s'),
-      /** The same for concurrency, which is not reported while a call goes on: the longest call that is counted. */
-      concurrencyTtl: durationMs.prefault('5m'),
+      /** The same for concurrency: how long a slot stays taken whose gateway ended without a word. */
+      concurrencyTtl: durationMs.prefault('1m'),
       /** Counters of a trajectory are kept this long after their last use. */
       trajectoryTtl: durationMs.prefault('24h'),
     })

@@ -21,7 +21,7 @@ async function serviceWith(limits: readonly TestResource[], extra: { store?: Lim
     store: extra.store ?? memoryLimitStore(() => clock.now),
     stepsTaken: async () => extra.steps ?? 0,
     leaseTtlMs: 30_000,
-    concurrencyTtlMs: 300_000,
+    concurrencyTtlMs: 60_000,
     trajectoryTtlMs: 3_600_000,
     metrics: policyMetrics(createMetrics('policy', { defaults: false })),
     log: createLogger({ service: 'policy', level: 'error' }),
@@ -109,6 +109,19 @@ describe('limits', () => {
     await settle(first.shares?.[0]?.leaseId, 0);
     expect(granted(await lease({ concurrency: 1 }))).toEqual([1]);
     clock.now += 300_000;
+    expect(granted(await lease({ concurrency: 1 }))).toEqual([1]);
+  });
+
+  it('[limits:long-calls] concurrency stays taken by a call however long it goes on, as long as it is renewed', async () => {
+    const { lease, settle, clock } = await serviceWith([limit('l', { per: 'Key', concurrency: 1 })]);
+    const first = (await lease({ concurrency: 1 })).shares?.[0];
+    // As the caller's side renews: at half of what it was told.
+    for (let renewals = 0; renewals < 6; renewals++) {
+      clock.now += 30_000;
+      await settle(first?.leaseId, 0, false);
+      expect(granted(await lease({ concurrency: 1 }))).toEqual([0]);
+    }
+    clock.now += 60_000;
     expect(granted(await lease({ concurrency: 1 }))).toEqual([1]);
   });
 

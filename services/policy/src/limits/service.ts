@@ -31,6 +31,8 @@ type Counting = Counted & Window;
 // What was granted while nothing could be counted is asked for again soon.
 const OPEN_MS = 1000;
 const NO_COUNTER = 'open';
+/** Marks leases of concurrency, which are renewed for as long as they were granted for. */
+const HELD = 'held-';
 
 /** Hands out shares of limits by lease and takes back what was not spent. */
 export function limitService(options: LimitOptions): ServiceImpl<typeof LimitService> {
@@ -60,7 +62,7 @@ export function limitService(options: LimitOptions): ServiceImpl<typeof LimitSer
         const leaseMs = dimension === 'concurrency' ? options.concurrencyTtlMs : options.leaseTtlMs;
         return {
           counter,
-          leaseId: `${uuidv7()}.${counter}`,
+          leaseId: `${dimension === 'concurrency' ? HELD : ''}${uuidv7()}.${counter}`,
           bound,
           needed: request.needed[dimension] ?? 0,
           fraction: perRun && request.newTrajectory ? NEW_RUN_SHARE : SHARE,
@@ -86,6 +88,8 @@ export function limitService(options: LimitOptions): ServiceImpl<typeof LimitSer
       exhausted: false,
     }));
   };
+
+  const ttlOf = (leaseId: string) => (leaseId.startsWith(HELD) ? options.concurrencyTtlMs : options.leaseTtlMs);
 
   return {
     async lease(request) {
@@ -147,7 +151,7 @@ export function limitService(options: LimitOptions): ServiceImpl<typeof LimitSer
         if (!(amount >= 0) || !Number.isFinite(amount)) {
           throw new GatewayError('invalid_request', 'A settlement has no amount.');
         }
-        return [{ tenant, counter, leaseId, amount, final, leaseMs: options.leaseTtlMs }];
+        return [{ tenant, counter, leaseId, amount, final, leaseMs: ttlOf(leaseId) }];
       });
       await store.settle(spent);
       return {};
