@@ -105,6 +105,8 @@ describe('the built-in side-effect rule', () => {
     ['result', undefined, 'deny/deny'],
     ['attached', undefined, 'deny/deny'],
     ['typed', undefined, 'allow/allow'],
+    ['a new word', undefined, 'deny/deny'],
+    ['', undefined, 'deny/deny'],
     ['result', { trusted: true, sources: [], public: true, audience: [] }, 'allow/allow'],
     ['composed', { trusted: false, sources: [], public: true, audience: [] }, 'deny/deny'],
   ])('a value of origin %s labelled %j in an argument of a tool that sends is %s', async (origin, label, expected) => {
@@ -125,6 +127,7 @@ describe('what no mode relaxes', () => {
     ['a disabled tool', { tool: brokered('off') }, 'hide', 'builtin/unknown-tool'],
     ['a replaced server', { tool: { ...brokered('read'), serverUid: 'other' } }, 'hide', 'builtin/unknown-tool'],
     ['a changed definition', { tool: { ...brokered('pinned'), digest: evil } }, 'deny', 'builtin/definition-drift'],
+    ['a definition that is not said', { tool: brokered('pinned') }, 'deny', 'builtin/definition-drift'],
     ['a tool outside the scope of the key', { principal: { tools: ['calendar/*'] } }, 'hide', 'builtin/access'],
     ['another tenant', { principal: { tenant: 'other' } }, 'hide', 'builtin/unknown-tool'],
     ['arguments that are no JSON', { args: '{"a":' }, 'deny', 'builtin/invalid-arguments'],
@@ -152,6 +155,19 @@ describe('what no mode relaxes', () => {
     const [tool] = decideTools({ principal, context: CONTEXTS.trusted, tools: [brokered('read')] }, setting);
     expect(call?.enforced).toBe('deny');
     expect(tool?.enforced).toBe('deny');
+  });
+
+  it('[policy:invariants] a tool that a provider runs is taken away on a stored snapshot, as the gate never sees its calls', async () => {
+    const spec = { providerTools: [{ provider: 'openai', type: 'web_search' }], calls: [rule('Allow')] };
+    const given = { tool: providerTool('web_search'), resources: [{ kind: 'ToolPolicy', name: 'p', spec } as const] };
+    expect(await said('list', given)).toBe('allow/allow');
+    for (const posture of ['enforce', 'observe'] as const) {
+      expect(await decide('list', { ...given, posture, caughtUp: false })).toMatchObject({
+        enforced: 'hide',
+        rule: 'builtin/not-caught-up',
+      });
+    }
+    expect(await said('list', { tool: brokered('egress'), caughtUp: false })).toBe('allow/allow');
   });
 
   it('a read on a stored snapshot is allowed', async () => {

@@ -112,7 +112,7 @@ function decideCall(call: CallFields, state: Case): ToolDecision {
     ...commonValues(call.tool as ToolRefFields, tool, state),
   };
   const said = callOutcomes(tool.policies, values, state.posture);
-  const builtin = [...standing(tool, said.permitted, 'deny', state)];
+  const builtin = [...standing(tool, said.permitted, 'deny', state, true)];
   if (!said.allowed) builtin.push(...sideEffects(tool, call, state));
   return finish([...said.outcomes, ...builtin, ...authorised(said)]);
 }
@@ -122,7 +122,7 @@ function decideTool(ref: ToolRefFields, state: Case): ToolDecision {
   if (isRefused(tool)) return refusal(tool, state.snapshot.revision);
   const lastChance = ref.kind === ToolRef_Kind.PROVIDER;
   const said = listOutcomes(tool.policies, commonValues(ref, tool, state), state.posture, lastChance);
-  const builtin = [...standing(tool, said.permitted, 'hide', state)];
+  const builtin = [...standing(tool, said.permitted, 'hide', state, lastChance)];
   if (!said.allowed) builtin.push(sideEffectRule(state.context, [tool.toolClass], 'request', state.posture));
   return {
     ...combine([...said.outcomes, ...builtin, ...authorised(said)], state.snapshot.revision),
@@ -130,18 +130,25 @@ function decideTool(ref: ToolRefFields, state: Case): ToolDecision {
   };
 }
 
-// Rules that stand in every mode: what a provider runs needs an Allow, and a snapshot from disk allows no side effects.
-function standing(tool: KnownTool, permitted: boolean, verdict: 'deny' | 'hide', state: Case): RuleOutcome[] {
+// Rules that stand in every mode: what a provider runs needs an Allow, and a snapshot from disk allows no side effects,
+// which are refused where the gate sees a tool for the last time.
+function standing(
+  tool: KnownTool,
+  permitted: boolean,
+  verdict: 'deny' | 'hide',
+  state: Case,
+  lastChance: boolean,
+): RuleOutcome[] {
   const outcomes: RuleOutcome[] = [];
   if (tool.needsAllow && !permitted) {
     outcomes.push(
       invariant(verdict, BUILTIN.providerTool, 'Tools that the provider runs need a ToolPolicy that allows them.'),
     );
   }
-  if (verdict === 'deny' && !state.snapshot.caughtUp && hasSideEffect([tool.toolClass])) {
+  if (lastChance && !state.snapshot.caughtUp && hasSideEffect([tool.toolClass])) {
     outcomes.push(
       invariant(
-        'deny',
+        verdict,
         BUILTIN.notCaughtUp,
         'Policies come from a stored copy, so nothing with side effects is allowed yet.',
       ),
@@ -160,12 +167,15 @@ function sideEffects(tool: KnownTool, call: CallFields, state: Case): RuleOutcom
   return outcomes;
 }
 
-// A handle stands for a value out of untrusted content, whatever its label says. What is typed by the user, composed
-// by the model or of unknown origin and has no label of its own carries the label of the context, which is checked.
+// What is typed by the user, composed by the model or of unknown origin and has no label of its own carries the label
+// of the context, which is checked.
+const OF_CONTEXT: ReadonlySet<string> = new Set(['typed', 'system', 'composed', 'unknown']);
+
+// A handle stands for a value out of untrusted content, whatever its label says.
 function isUntrusted(origin: OriginFields): boolean {
   if (origin.origin === 'handle') return true;
   if (origin.label !== undefined) return readLabel(origin.label).integrity === 'untrusted';
-  return origin.origin === 'result' || origin.origin === 'attached';
+  return !OF_CONTEXT.has(origin.origin);
 }
 
 function commonValues(ref: ToolRefFields, tool: KnownTool, state: Case): RuleValues {

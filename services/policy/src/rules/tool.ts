@@ -90,7 +90,7 @@ function brokeredTool(tool: ToolRefFields, grants: readonly Grant[], rules: Tena
   if (!grantsTool(grants, tool.server, tool.name)) {
     return refused('hide', BUILTIN.access, 'No AccessPolicy within the scope of the credential allows this tool.');
   }
-  if (known?.digest !== undefined && tool.digest !== '' && bareDigest(known.digest) !== bareDigest(tool.digest)) {
+  if (known?.digest !== undefined && bareDigest(known.digest) !== bareDigest(tool.digest)) {
     return refused('deny', BUILTIN.drift, 'The definition of the tool is not the reviewed one.');
   }
   return {
