@@ -17,6 +17,7 @@ export const peers: readonly Requirement[] = [
     'peers:client-tools-deny': 'Lets one policy deny client-declared tools.',
     'peers:credential-bound': 'Asks anew for another origin and for a resource made anew.',
     'peers:credential-invalidated': 'Drops a lease when vault says so, of that Secret and tenant only.',
+    'peers:credential-gap': 'Asks again for every lease when an invalidation was missed.',
     'peers:glob': 'Agrees with a regular expression on any globs and names.',
     'peers:identity-away-ends': 'Says unavailable, not 401, once a cached answer has lived out its ten seconds.',
     'peers:intent-durable': 'Commits to audit, else to the spool, and only then returns.',

@@ -24,7 +24,7 @@ const use: CredentialUse = {
 
 async function vault(leaseTtlMs = 10_000) {
   const state = { asked: [] as string[], value: 'one', fails: undefined as ErrorCode | undefined };
-  const invalidations = feed<{ tenant?: string; ref?: { name: string; key: string } }>(
+  const invalidations = feed<{ tenant?: string; ref?: { name: string; key: string }; sequence?: number }>(
     () => [{}],
     () => ({}),
   );
@@ -83,6 +83,21 @@ describe('credentialLeases', () => {
     expect(state.asked).toEqual([]);
     state.value = 'two';
     invalidations.push({ tenant: 'default', ref: { name: 'openai', key: '' } });
+    await until('the new value is used', async () => (await lease()) === 'two', 1_000);
+  });
+
+  it('[peers:credential-bound] leases nothing from memory for a principal of another tenant', async () => {
+    const { credentials, warm } = await vault();
+    await warm();
+    const foreign = create(PrincipalSchema, { tenant: 'other', id: 'key:1' });
+    await expect(credentials.lease(use, foreign)).rejects.toMatchObject({ code: 'permission_denied' });
+  });
+
+  it('[peers:credential-gap] asks again for every lease when an invalidation was missed', async () => {
+    const { state, invalidations, lease, warm } = await vault();
+    await warm();
+    state.value = 'two';
+    invalidations.push({ sequence: 7 });
     await until('the new value is used', async () => (await lease()) === 'two', 1_000);
   });
 

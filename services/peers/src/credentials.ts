@@ -47,24 +47,36 @@ export function credentialLeases(options: {
   const leases = new Map<string, { lease: Lease; use: CredentialUse; until: number }>();
   const asking = new Map<string, Promise<Lease>>();
   let epoch = 0;
+  let sequence = -1;
   const watch = watchStream({
     name: 'credential invalidations',
     log: options.log,
     open: (signal) => options.client.watchInvalidations({}, { timeoutMs: Infinity, signal }),
     onMessage(message) {
+      // A heartbeat names the last notice, a notice itself: what lies between was missed.
+      const missed = sequence >= 0 && message.sequence > sequence + (message.ref ? 1 : 0);
+      sequence = Math.max(sequence, message.sequence);
+      if (missed) distrust();
       if (!message.ref) return;
       epoch++;
+      // Who asks from now on must not get an answer that was asked for before.
+      asking.clear();
       for (const [key, { use }] of leases) {
         const same = use.ref.name === message.ref.name && (message.ref.key === '' || use.ref.key === message.ref.key);
         if (use.tenant === message.tenant && same) leases.delete(key);
       }
     },
     // What was invalidated while no stream was open is unknown: ask again for each.
-    onOpen: () => distrust(),
-    onBreak: () => distrust(),
+    onOpen: () => restart(),
+    onBreak: () => restart(),
   });
+  const restart = () => {
+    sequence = -1;
+    distrust();
+  };
   const distrust = () => {
     epoch++;
+    asking.clear();
     const now = performance.now();
     for (const held of leases.values()) held.until = Math.min(held.until, now);
   };
@@ -106,12 +118,19 @@ export function credentialLeases(options: {
     start: () => watch.start(),
     stop: () => watch.stop(),
     async lease(use, principal) {
+      // Vault checks it too, but a lease from memory has not been there for this principal.
+      if (principal.tenant !== use.tenant) {
+        throw new GatewayError('permission_denied', 'This credential is not for this principal.');
+      }
       const key = keyOf(use);
       const held = leases.get(key);
       if (held && performance.now() < held.until && watch.silenceMs() < SILENCE_MS) return held.lease;
       let pending = asking.get(key);
       if (!pending) {
-        pending = ask(key, use, principal).finally(() => asking.delete(key));
+        const mine = ask(key, use, principal).finally(() => {
+          if (asking.get(key) === mine) asking.delete(key);
+        });
+        pending = mine;
         asking.set(key, pending);
       }
       return await pending;

@@ -9,6 +9,7 @@ interface Notice {
   tenant?: string;
   keyId?: string;
   principalId?: string;
+  reason?: string;
   sequence: number;
 }
 
@@ -102,6 +103,39 @@ describe('principalCache', () => {
     );
     expect(performance.now() - at).toBeLessThan(1_000);
     expect(told).toEqual(['k1']);
+  });
+
+  it.each([
+    ['changed', false],
+    ['rotated', true],
+    ['disabled', true],
+  ])('tells those with open work whether a key that was %s has ended: %s', async (reason, ends) => {
+    const { principals, revocations, state, warm } = await identity();
+    await warm();
+    const told: boolean[] = [];
+    principals.onRevoked((one) => told.push(one.ends));
+    state.sequence++;
+    revocations.push({ tenant: 'default', keyId: 'k1', principalId: 'key:k1', reason, sequence: state.sequence });
+    await until('listeners were told', () => told.length > 0);
+    expect(told).toEqual([ends]);
+  });
+
+  it('[peers:revocation-race] gives nobody who asks after a revocation an answer from before it', async () => {
+    const { state, revoke, ask, revocations, principals } = await identity({ cacheTtlMs: 0 });
+    await until('the stream is open', () => revocations.opened > 0);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    state.slowMs = 150;
+    const told = new Promise((resolve) => principals.onRevoked(resolve));
+    const before = ask().catch(() => undefined);
+    await until('identity is asked', () => state.asked > 0);
+    revoke();
+    await told;
+    const asked = state.asked;
+    const after = ask();
+    expect(state.asked).toBe(asked);
+    await expect(after).rejects.toMatchObject({ code: 'unauthenticated' });
+    expect(state.asked).toBeGreaterThan(asked + 1);
+    await before;
   });
 
   it('[peers:revocation-race] does not trust an answer from before a revocation that arrives meanwhile', async () => {

@@ -18,8 +18,8 @@ export interface Revoked {
 /** Stands for notices that nobody heard. */
 const MISSED: Revoked = { tenant: '', keyId: '', principalId: '', ends: false };
 
-/** Reasons of notices after which a credential still works. */
-const EDITS: ReadonlySet<string> = new Set(['changed', 'rotated']);
+/** Reason of a notice after which the same credential still works; one that was rotated without grace does not. */
+const EDITED = 'changed';
 
 /** Turns credentials into principals, mostly from memory. */
 export interface Principals {
@@ -80,17 +80,20 @@ export function principalCache(options: PrincipalsOptions): Principals {
     if (gap) {
       epoch++;
       entries.clear();
+      asking.clear();
       tell(MISSED);
     }
     if (heartbeat) return;
     epoch++;
+    // Who asks from now on must not get an answer that was asked for before.
+    asking.clear();
     for (const [digest, { principal }] of entries) {
       if (principal.tenant !== message.tenant) continue;
       const same = message.keyId !== '' && principal.keyId === message.keyId;
       if (same || principal.id === message.principalId) entries.delete(digest);
     }
     const { tenant, keyId, principalId, reason } = message;
-    tell({ tenant, keyId, principalId, ends: !EDITS.has(reason) });
+    tell({ tenant, keyId, principalId, ends: reason !== EDITED });
   };
 
   const watch = watchStream({
@@ -108,6 +111,7 @@ export function principalCache(options: PrincipalsOptions): Principals {
   const distrust = () => {
     sequence = -1;
     epoch++;
+    asking.clear();
     for (const entry of entries.values()) entry.freshUntil = 0;
   };
 
@@ -167,7 +171,10 @@ export function principalCache(options: PrincipalsOptions): Principals {
       let pending = asking.get(digest);
       if (!pending) {
         // Shared by concurrent requests, so it must not die with the first one's client.
-        pending = ask(digest, secret, endpoint).finally(() => asking.delete(digest));
+        const mine = ask(digest, secret, endpoint).finally(() => {
+          if (asking.get(digest) === mine) asking.delete(digest);
+        });
+        pending = mine;
         asking.set(digest, pending);
       }
       const principal = await pending;
