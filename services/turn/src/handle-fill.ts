@@ -1,21 +1,41 @@
 import type { JsonValue } from './canonical-json.ts';
 import { parseStrict } from './canonical-json.ts';
 import { handleIdOf, placedHandles, unescapeHandles } from './handle.ts';
-import { type PositionKind, positionKind, type TextPosition, textPosition } from './handle-position.ts';
+import { type PositionKind, positionKind, type TextPosition, textPosition, typedValue } from './handle-position.ts';
 import { childPointer } from './json-pointer.ts';
 import type { Label } from './label.ts';
 
-/** What a handle stands for; from quarantine, for this tenant, trajectory and principal only. */
-export type ResolvedHandle = { readonly value: string; readonly label: Label };
+/**
+ * What a handle stands for; from quarantine, for this tenant, trajectory and principal only. `tool` and `path` say which
+ * field of which tool's result it is, where that is known.
+ */
+export type ResolvedHandle = {
+  readonly value: string;
+  readonly label: Label;
+  readonly tool?: string;
+  readonly path?: string;
+};
 
 /** Looks a handle up; undefined for one that is unknown, expired or somebody else's. */
 export type ResolveHandle = (id: string) => ResolvedHandle | undefined;
 
 /** Why a handle was not filled. */
-export type FillRefusal = 'unknown-handle' | 'name-position' | 'host-position' | 'identifier-position' | 'unsafe-value';
+export type FillRefusal =
+  | 'unknown-handle'
+  | 'name-position'
+  | 'host-position'
+  | 'identifier-position'
+  | 'unsafe-value'
+  | 'wrong-type';
 
 /** A handle that was filled; the pointer names the argument (empty in a text). */
-export type FilledHandle = { readonly pointer: string; readonly id: string; readonly label: Label };
+export type FilledHandle = {
+  readonly pointer: string;
+  readonly id: string;
+  readonly label: Label;
+  /** Where in the filled text its value stands, from and to; left out where the value is all there is, or inside JSON. */
+  readonly range?: readonly [number, number];
+};
 
 /** A handle that was not filled. */
 export type UnfilledHandle = { readonly pointer: string; readonly id: string; readonly reason: FillRefusal };
@@ -43,12 +63,14 @@ type Filling = {
   readonly filled: FilledHandle[];
   readonly unfilled: UnfilledHandle[];
   readonly allowed: (pointer: string, place: TextPosition) => FillRefusal | undefined;
+  readonly inputSchema?: JsonValue | undefined;
 };
 
 /**
  * Fills the handles in a call's arguments with their values. Keys are never filled, hosts and identifiers only where
- * policy marks them; inside a URL the value is percent-encoded, inside JSON text it stays one string. Values are not
- * searched for handles again. Literal handle syntax that was escaped comes out as it was written.
+ * policy marks them; inside a URL the value is percent-encoded, inside JSON text it stays one string. Where the schema wants
+ * a number or boolean, a handle that stands there as a whole becomes one. Values are not searched for handles again.
+ * Literal handle syntax that was escaped comes out as it was written.
  */
 export function fillArguments(args: JsonValue, resolve: ResolveHandle, settings: FillSettings = {}): Filled<JsonValue> {
   const allowed = (pointer: string, place: TextPosition): FillRefusal | undefined => {
@@ -58,7 +80,7 @@ export function fillArguments(args: JsonValue, resolve: ResolveHandle, settings:
     if (kind === 'value' || settings.marked?.(pointer, kind) === true) return undefined;
     return kind === 'host' ? 'host-position' : 'identifier-position';
   };
-  const filling: Filling = { resolve, filled: [], unfilled: [], allowed };
+  const filling: Filling = { resolve, filled: [], unfilled: [], allowed, inputSchema: settings.inputSchema };
   return { value: fillValue(args, '', filling), filled: filling.filled, unfilled: filling.unfilled };
 }
 
@@ -84,24 +106,32 @@ function fillValue(value: JsonValue, pointer: string, filling: Filling): JsonVal
   return Object.fromEntries(entries);
 }
 
-function fillOne(id: string, pointer: string, filling: Filling): string | undefined {
+function fillOne(id: string, pointer: string, filling: Filling): JsonValue | undefined {
   const refused = filling.allowed(pointer, 'plain');
   const resolved = refused === undefined ? filling.resolve(id) : undefined;
   if (resolved === undefined) {
     filling.unfilled.push({ pointer, id, reason: refused ?? 'unknown-handle' });
     return undefined;
   }
+  const value = typedValue(resolved.value, pointer, filling.inputSchema);
+  if (value === undefined) {
+    filling.unfilled.push({ pointer, id, reason: 'wrong-type' });
+    return undefined;
+  }
   filling.filled.push({ pointer, id, label: resolved.label });
-  return resolved.value;
+  return value;
 }
 
-function fillString(text: string, pointer: string, filling: Filling): string {
+function fillString(text: string, pointer: string, filling: Filling): JsonValue {
   if (placedHandles(text).length === 0) return unescapeHandles(text);
   const embedded = embeddedJson(text);
   if (embedded === undefined) return fillPlaces(text, pointer, filling, undefined);
-  const inner = fillValue(embedded, pointer, filling);
   // A handle's object form as text stands for the value itself; other JSON stays JSON, so no value breaks out of it.
-  return handleIdOf(embedded) !== undefined && typeof inner === 'string' ? inner : JSON.stringify(inner);
+  if (handleIdOf(embedded) !== undefined) return fillValue(embedded, pointer, filling);
+  const inside: Filling = { ...filling, inputSchema: undefined, filled: [] };
+  const written = JSON.stringify(fillValue(embedded, pointer, inside));
+  for (const { range: _, ...one } of inside.filled) filling.filled.push(one);
+  return written;
 }
 
 function embeddedJson(text: string): JsonValue | undefined {
@@ -130,7 +160,7 @@ function fillPlaces(text: string, pointer: string, filling: Filling, withheld: s
       out += withheld ?? text.slice(start, end);
       continue;
     }
-    filling.filled.push({ pointer, id, label: resolved.label });
+    filling.filled.push({ pointer, id, label: resolved.label, range: [out.length, out.length + value.length] });
     out += value;
   }
   return out + unescapeHandles(text.slice(from));

@@ -31,7 +31,6 @@ const HOST_WORDS = new Set([
   'server',
   'webhook',
   'callback',
-
   'proxy',
 ]);
 const NAME_WORDS = new Set([
@@ -70,6 +69,27 @@ export function positionKind(pointer: string, inputSchema?: JsonValue): Position
     if (words.some((word) => NAME_WORDS.has(word))) kind = 'identifier';
   }
   return kind;
+}
+
+const NUMBER = /^-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?$/;
+
+/**
+ * The value of a handle that stands as a whole where the schema wants a number, integer or boolean: as that type, or
+ * undefined where it is none. Where the schema wants a string, or says nothing, the text itself.
+ */
+export function typedValue(text: string, pointer: string, inputSchema?: JsonValue): JsonValue | undefined {
+  if (inputSchema === undefined) return text;
+  const types = new Set(
+    schemasAt(inputSchema, pointerTokens(pointer)).flatMap(({ type }) => (Array.isArray(type) ? type : [type])),
+  );
+  if (types.has('string')) return text;
+  const wantsNumber = types.has('number') || types.has('integer');
+  const wantsBoolean = types.has('boolean');
+  if (!wantsNumber && !wantsBoolean) return text;
+  const written = text.trim();
+  if (wantsBoolean && (written === 'true' || written === 'false')) return written === 'true';
+  if (!wantsNumber || !NUMBER.test(written)) return undefined;
+  return types.has('number') || Number.isInteger(Number(written)) ? Number(written) : undefined;
 }
 
 /** Where in a text a handle stands, as far as URLs go. */

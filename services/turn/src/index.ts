@@ -66,7 +66,7 @@ export {
   WITHHELD,
 } from './handle-fill.ts';
 export { type PositionKind, positionKind, type TextPosition, textPosition } from './handle-position.ts';
-export { childPointer, pointerTokens } from './json-pointer.ts';
+export { childPointer, pointerMatches, pointerTokens } from './json-pointer.ts';
 export {
   type Audience,
   type Endorsement,

@@ -12,3 +12,13 @@ export function pointerTokens(pointer: string): string[] {
     .split('/')
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
+
+/**
+ * Tells whether a pointer is, or lies under, what a pattern names: a JSON pointer in which a token `*` stands for any
+ * index or member.
+ */
+export function pointerMatches(pattern: string, pointer: string): boolean {
+  const wanted = pattern.split('/');
+  const tokens = pointer.split('/');
+  return wanted.length <= tokens.length && wanted.every((one, index) => one === '*' || one === tokens[index]);
+}

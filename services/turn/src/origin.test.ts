@@ -165,6 +165,19 @@ describe('originsOf', () => {
     originsOf({ a: 'bob@x.com', b: '2026-03-03', c: hostile.slice(0, 3000), d: "'", e: 'a' }, corpus);
     expect(performance.now() - start).toBeLessThan(2000);
   });
+
+  it.each<[string, string, JsonValue]>([
+    ['a value that begins at every place', `b${'a'.repeat(1_000_000)}`, 'a'.repeat(50_000)],
+    ['a run of punctuation', `${'.'.repeat(1_000_000)}x`, 'hello'],
+    ['many values', 'ab '.repeat(1_000_000), Array.from({ length: 20_000 }, (_, index) => `ab ab ${index}`)],
+  ])('[turn:origin-bounded] gives up on %s, which then vouches for nothing', (_name, text, args) => {
+    const corpus = corpusOf(text, (c) => addResult(c, 'mail', ['evil'], mail));
+    const start = performance.now();
+    expect(originsOf(args, corpus).at(-1)).toMatchObject({ origin: { kind: 'composed' }, label: mail });
+    expect(performance.now() - start).toBeLessThan(3000);
+    // The next call has its own time.
+    expect(only(text, corpus)).toMatchObject({ kind: 'typed' });
+  });
 });
 
 describe('look-alikes', () => {

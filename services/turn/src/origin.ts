@@ -48,17 +48,22 @@ export type Corpus = {
   readonly handles: Map<string, Span>;
   looks: Map<string, string> | undefined;
   room: number;
+  /** Characters that may still be compared for the call at hand. */
+  work: number;
 };
 
 const DEFAULT_ROOM = 4_000_000;
+// Some tens of milliseconds. Text and arguments are chosen by others, and their product must hold up nobody else.
+const MAX_WORK = 100_000_000;
 const MIN_LOOK = 4;
+const MAX_LOOK = 256;
 
 /**
  * Makes an empty corpus. `maxChars` bounds what is indexed: spans beyond it still join the label in play, so a value
  * found only there counts as composed.
  */
 export function createCorpus(inPlay: Label = TRUSTED, maxChars: number = DEFAULT_ROOM): Corpus {
-  return { inPlay, whole: new Map(), prose: [], handles: new Map(), looks: undefined, room: maxChars };
+  return { inPlay, whole: new Map(), prose: [], handles: new Map(), looks: undefined, room: maxChars, work: MAX_WORK };
 }
 
 /** Adds a text span: a message, a system prompt, an attached document, a text block of a result. */
@@ -113,11 +118,12 @@ function rank(span: Span): number {
 /**
  * Tells of each leaf of a call's arguments where it comes from: a handle; else the span that is this value as a whole
  * (in any of its normal forms); else the typed, system or unknown text in which it stands as whole words. What is
- * found nowhere is composed by the model and carries the join of everything in play.
+ * found nowhere is composed by the model and carries the join of everything in play; so is what there was no time to find.
  * With the tool's input schema, the names of members that it does not declare are told of in the same way.
  */
 export function originsOf(args: JsonValue, corpus: Corpus, inputSchema?: JsonValue): ValueOrigin[] {
   const found: ValueOrigin[] = [];
+  corpus.work = MAX_WORK;
   visit(args, '', corpus, inputSchema, found);
   return found;
 }
@@ -188,7 +194,7 @@ function matchingSpan(text: string, corpus: Corpus): Span | undefined {
   const plain = forms[0]?.startsWith('t:') ? forms[0].slice(2) : '';
   for (const prose of corpus.prose) {
     if (!wordsCount(prose.span.origin.kind) || (best !== undefined && rank(prose.span) >= rank(best))) continue;
-    if ((plain !== '' && standsIn(plain, prose.plain)) || sharesForm(forms, plain, prose)) consider(prose.span);
+    if ((plain !== '' && standsIn(plain, prose.plain, corpus)) || sharesForm(forms, plain, prose)) consider(prose.span);
   }
   return best;
 }
@@ -210,8 +216,12 @@ const MAX_EDGE = 8;
 const CLOSING = /^[\s"'`”’»)\]}>]$/;
 
 /** Tells whether a plain form stands in another as whole words: `x.com` does not stand in `x.com.evil.org`. */
-function standsIn(plain: string, text: string): boolean {
+function standsIn(plain: string, text: string, corpus: Corpus): boolean {
+  corpus.work -= text.length;
+  if (corpus.work < 0) return false;
   for (let at = text.indexOf(plain); at !== -1; at = text.indexOf(plain, at + 1)) {
+    corpus.work -= plain.length;
+    if (corpus.work < 0) return false;
     if (opensAt(text, at) && closesAt(text, at + plain.length)) return true;
   }
   return false;
@@ -239,7 +249,7 @@ function closesAt(text: string, end: number): boolean {
 }
 
 function likeWord(text: string, corpus: Corpus): string | undefined {
-  if (text.length < MIN_LOOK || text.length > 256) return undefined;
+  if (text.length < MIN_LOOK || text.length > MAX_LOOK) return undefined;
   corpus.looks ??= wordLooks(corpus);
   return corpus.looks.get(skeleton(text.trim()));
 }
@@ -249,8 +259,10 @@ function wordLooks(corpus: Corpus): Map<string, string> {
   for (const { span, plain } of corpus.prose) {
     if (span.origin.kind !== 'typed' && span.origin.kind !== 'system') continue;
     for (const run of plain.split(' ')) {
+      // Stripping is quadratic in a run of punctuation, and no word is that long.
+      if (run.length > MAX_LOOK) continue;
       const word = run.replace(/^["'`“‘«„([{<]+|["'`”’»)\]}>.,;:!?]+$/g, '');
-      if (word.length >= MIN_LOOK && word.length <= 256) looks.set(skeleton(word), word);
+      if (word.length >= MIN_LOOK) looks.set(skeleton(word), word);
     }
   }
   return looks;
