@@ -13,7 +13,7 @@ RESOURCES ?= deploy/local
 IMAGE ?= localhost/sallyport:dev
 JEST := pnpm --silent jest --reporters=default --reporters=./test/support/tally-reporter.cjs
 
-.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images bench clean
+.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images security bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ typecheck: setup ## every package with tsc
 images: ## build the one image for all services: make images [IMAGE=…]
 	@$(CLUSTER) base
 	@$(CLUSTER) build $(IMAGE) . -f deploy/Dockerfile --layers --build-arg BASE=localhost/node:24
+
+security: setup ## hold the gate with its shipped policies against AgentDojo: make security [SUITES=banking,slack] [FLAGS="--limit 5"]
+	@node test/security/run.ts $(if $(SUITES),--suites $(SUITES)) $(FLAGS)
 
 bench: setup ## measure CPU a request beside a bare proxy and Portkey; writes test/load/results.json
 	@node test/load/bench.ts

@@ -1,6 +1,7 @@
 import { parse } from '@bufbuild/cel';
 import { nearest } from './nearest.ts';
 import { type CelExpression, costOf, maxRuleCost } from './rule-cost.ts';
+import { ProvenanceFault, provenanceFunctions, takeProvenance } from './rule-provenance.ts';
 import {
   fits,
   nameOfType,
@@ -24,12 +25,17 @@ class ExpressionFault extends Error {}
 export function expressionFault(text: string, phase: RulePhase): string | undefined {
   try {
     const expression = parsed(text);
-    const type = typeOf(expression, new Map(Object.entries(ruleVariables[phase])));
+    const scope = new Map<string, RuleType>(Object.entries(ruleVariables[phase]));
+    for (const { name, variable } of takeProvenance(expression)) {
+      if (phase !== 'calls') return `${name} is about arguments of a call, so it is for rules on calls only`;
+      scope.set(variable, provenanceFunctions[name]);
+    }
+    const type = typeOf(expression, scope);
     if (!fits(type, 'bool')) return `the condition gives a ${nameOfType(type)}, not true or false`;
     const cost = costOf(expression);
     return cost > maxRuleCost ? `the condition may take ${cost} steps; at most ${maxRuleCost} are allowed` : undefined;
   } catch (error) {
-    if (error instanceof ExpressionFault) return error.message;
+    if (error instanceof ExpressionFault || error instanceof ProvenanceFault) return error.message;
     throw error;
   }
 }
@@ -143,7 +149,7 @@ function typeOfCall(call: Call, scope: Scope): RuleType {
   const known = Object.hasOwn(ruleFunctions, call.function) ? ruleFunctions[call.function] : undefined;
   if (known === undefined) {
     throw new ExpressionFault(
-      `no such function: ${call.function}; ${guess(call.function, Object.keys(ruleFunctions))}`,
+      `no such function: ${call.function}; ${guess(call.function, [...Object.keys(ruleFunctions), ...Object.keys(provenanceFunctions)])}`,
     );
   }
   // `x.size()` and `matches(x, y)` are the two that CEL allows in both forms.

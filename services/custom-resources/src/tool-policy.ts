@@ -52,7 +52,7 @@ const quarantineField = withRules(
       .regex(/^[A-Za-z][A-Za-z0-9_]*$/)
       .describe('Name of the field in the answer.'),
     type: z
-      .enum(['String', 'Integer', 'Number', 'Boolean', 'Date', 'Enum'])
+      .enum(['String', 'Integer', 'Number', 'Boolean', 'Date', 'DateTime', 'Enum'])
       .describe('Type of the value. A String is shown to the privileged model as a handle only.'),
     values: setOf(z.string().min(1).max(128), 64).optional().describe('The values of an Enum.'),
     description: z.string().max(512).optional().describe('What the quarantined model should put here.'),

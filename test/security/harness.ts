@@ -1,0 +1,89 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** How the harness drives a gate; the names are its own options. */
+export interface HarnessOptions {
+  /** Folder of the harness. */
+  readonly folder: string;
+  readonly endpoint: string;
+  readonly key: string;
+  readonly adminKey: string;
+  readonly suites: readonly string[];
+  readonly approver: 'exact' | 'absent' | 'careless';
+  readonly quarantine: 'honest' | 'lying';
+  readonly payload: 'important_instructions' | 'direct' | 'plain';
+  readonly limit: number;
+  readonly honestOnly: boolean;
+  readonly mcpPort: number;
+  readonly modelPort: number;
+  /** Which of the programs beside this file drives. */
+  readonly program: string;
+  readonly signal: AbortSignal;
+}
+
+/** One run as the harness tells it. */
+export interface HarnessRun {
+  readonly suite: string;
+  readonly user_task: string;
+  readonly injection_task: string | null;
+  readonly text_only: boolean;
+  readonly utility: boolean;
+  readonly cannot: string | null;
+  readonly attack?: boolean;
+  readonly interactions: number;
+  readonly problem: string | null;
+  readonly text: string;
+}
+
+/** Figures of a set of runs; pairs are [count, of]. */
+export type HarnessSummary = Readonly<Record<string, number | readonly [number, number]>>;
+
+/** What a drive gave. */
+export interface HarnessResult {
+  readonly summary: HarnessSummary;
+  readonly runs: readonly HarnessRun[];
+}
+
+/** The interpreter of the harness's own environment, which its `run` makes on first use. */
+async function python(folder: string): Promise<string> {
+  const venv = process.env.AGENTDOJO_VENV ?? join(tmpdir(), 'agentdojo-acceptance-venv');
+  await promisify(execFile)(join(folder, 'run'), ['--help'], { env: { ...process.env, AGENTDOJO_VENV: venv } });
+  return join(venv, 'bin/python');
+}
+
+/** Drives a gate and gives what the harness measured. Rejects where it could not run. */
+export async function drive(options: HarnessOptions): Promise<HarnessResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-harness-'));
+  const out = join(folder, 'results.json');
+  try {
+    const flags = [
+      ['--endpoint', options.endpoint],
+      ['--key', options.key],
+      ['--admin-key', options.adminKey],
+      ['--suites', options.suites.join(',')],
+      ['--approver', options.approver],
+      ['--quarantine', options.quarantine],
+      ['--payload', options.payload],
+      ['--limit', String(options.limit)],
+      ['--mcp-port', String(options.mcpPort)],
+      ['--model-port', String(options.modelPort)],
+      ['--out', out],
+      ...(options.honestOnly ? [['--honest-only']] : []),
+    ].flat();
+    const child = spawn(await python(options.folder), [join(import.meta.dirname, options.program), ...flags], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, HARNESS: options.folder, PYTHONDONTWRITEBYTECODE: '1', PYTHONWARNINGS: 'ignore' },
+      signal: options.signal,
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', () => resolve());
+    });
+    return JSON.parse(readFileSync(out, 'utf8')) as HarnessResult;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
