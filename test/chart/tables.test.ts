@@ -106,6 +106,20 @@ withHelm('network policies', () => {
   });
 });
 
+describe('the table of edges', () => {
+  it.each(['audit', 'identity', 'mcp-broker', 'operator', 'policy', 'quarantine', 'vault'])(
+    '[chart:callers] names as callers of %s exactly those that it lets call anything',
+    async (service) => {
+      // By path, since services are no packages of the tests: nothing else may reach into one.
+      const { CALLERS } = (await import(join(chart, '../../services', service, 'src/server.ts'))) as {
+        CALLERS: Readonly<Record<string, readonly string[]>>;
+      };
+      const wanted = edges.filter(({ to, port }) => to === service && port === 'grpc').map(({ from }) => from);
+      expect([...new Set(Object.values(CALLERS).flat())].sort()).toEqual(wanted.sort());
+    },
+  );
+});
+
 withHelm('routes', () => {
   const backends = (paths: { path: string; backend: { service: { name: string; port: { name: string } } } }[]) =>
     paths.map(({ path, backend }) => ({ path, service: backend.service.name.replace('sallyport-', '') }));
