@@ -75,6 +75,21 @@ describe('a folder of resources', () => {
     expect(changes.length).toBe(2);
   });
 
+  it('[operator:folder-half-written] takes nothing for gone at a start while a file is no YAML', async () => {
+    const { write, open } = await folder();
+    await write('key.yaml', key);
+    const first = await open();
+    const uid = first.source.get('VirtualKey', 'default', 'demo')?.uid;
+    await first.close();
+    await write('key.yaml', `${key.slice(0, 60)}: [`);
+    const second = await open();
+    expect(second.source.departed()).toEqual([]);
+    expect(second.source.covers('default')).toBe(false);
+    await write('key.yaml', key);
+    await until(() => second.source.covers('default'));
+    expect(second.source.get('VirtualKey', 'default', 'demo')?.uid).toBe(uid);
+  });
+
   it('[operator:folder-half-written] keeps what a file said while it is no YAML', async () => {
     const { write, open } = await folder();
     await write('a.yaml', limit('a', 1));

@@ -102,6 +102,8 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
     return { stamp, content };
   };
 
+  const unread = () => [...files.values()].some(({ content }) => content.broken);
+
   const apply = () => {
     const next = new Map<string, Entry>();
     const nextSecrets = new Map<string, Secret>();
@@ -122,7 +124,8 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
       if (entries.get(key) !== entry)
         changes.push({ of: 'resource', kind: entry.kind, tenant: entry.tenant, name: entry.name });
     }
-    for (const [key, held] of memory) {
+    // What a file says that was never whole is not known: nothing that was there before may be taken for gone.
+    for (const [key, held] of unread() ? [] : memory) {
       if (next.has(key) || held.gone !== 'no') continue;
       memory.set(key, { ...held, gone: 'pending', status: {} });
       changes.push({ of: 'resource', kind: held.kind, tenant: held.tenant, name: held.name });
@@ -236,7 +239,7 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
       memory.set(id(departed), { ...held, gone: 'done' });
       storeSoon();
     },
-    covers: () => true,
+    covers: () => !unread(),
   };
 }
 
