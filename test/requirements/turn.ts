@@ -103,4 +103,12 @@ export const turn: readonly Requirement[] = [
     'turn:body-choice': 'A forced choice is not kept up after the first round.',
     'turn:body-limit': "A Model's limit of output tokens lowers the client's.",
   }),
+  ...of('DESIGN §5; issue 4', {
+    'turn:handle-typed': 'A handle that is all of an argument becomes the type that the schema wants, or is refused.',
+    'turn:handle-marked': 'Policy marks positions for handles by patterns.',
+    'turn:read-apart': 'What quarantine shows leaves the context trusted.',
+    'turn:read-apart-origins': 'Trusted fields, plain values and handles of a masked result have origins of their own.',
+    'turn:read-apart-error': 'Of an error that is to be read apart only its being one is told.',
+    'turn:read-apart-unsaid': 'What policy did not say how to read is withheld.',
+  }),
 ];

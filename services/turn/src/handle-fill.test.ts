@@ -4,6 +4,7 @@ import type { JsonValue } from './canonical-json.ts';
 import { handle } from './handle.ts';
 import { fillArguments, fillText, type ResolveHandle } from './handle-fill.ts';
 import { positionKind } from './handle-position.ts';
+import { pointerMatches } from './json-pointer.ts';
 import { untrusted } from './label.ts';
 
 const ID = `h_${'A'.repeat(22)}`;
@@ -80,6 +81,43 @@ describe('fillArguments', () => {
     const done = fillArguments({ url: ID, table: ID, [ID]: 1 }, resolve, { marked });
     expect(done.value).toEqual({ url: 'ann@x.com', table: 'ann@x.com', [ID]: 1 });
     expect(done.unfilled).toEqual([{ pointer: '', id: ID, reason: 'name-position' }]);
+  });
+
+  it.each<[string, string, JsonValue | undefined]>([
+    ['/n', '12.50', 12.5],
+    ['/n', ' 7 ', 7],
+    ['/i', '7', 7],
+    ['/i', '7.5', undefined],
+    ['/n', 'seven', undefined],
+    ['/n', '1e9', undefined],
+    ['/n', '12345678901234567', undefined],
+    ['/b', 'true', true],
+    ['/b', 'yes', undefined],
+    ['/m', '7', '7'],
+    ['/s', '7', '7'],
+    ['/none', '7', '7'],
+  ])('[turn:handle-typed] at %s the whole value %j becomes %j', (pointer, text, expected) => {
+    const inputSchema = {
+      properties: {
+        n: { anyOf: [{ type: 'number' }, { type: 'null' }] },
+        i: { type: 'integer' },
+        b: { type: 'boolean' },
+        m: { type: ['string', 'integer'] },
+        s: { type: 'string' },
+      },
+    };
+    const known: ResolveHandle = () => ({ value: text, label });
+    const { value, unfilled } = fillArguments({ [pointer.slice(1)]: ID }, known, { inputSchema });
+    if (expected === undefined) expect(unfilled).toMatchObject([{ pointer, reason: 'wrong-type' }]);
+    else expect([value, unfilled]).toEqual([{ [pointer.slice(1)]: expected }, []]);
+  });
+
+  it('[turn:handle-marked] a pattern names what lies under it, with any index or member for its stars', () => {
+    expect(pointerMatches('/items/*/url', '/items/3/url')).toBe(true);
+    expect(pointerMatches('/urls', '/urls/0')).toBe(true);
+    expect(pointerMatches('/items/*/url', '/items/3/host')).toBe(false);
+    expect(pointerMatches('/items/*/url', '/items/3')).toBe(false);
+    expect(pointerMatches('/url', '/urls')).toBe(false);
   });
 
   it('goes by the format in the schema', () => {

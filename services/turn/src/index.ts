@@ -94,6 +94,7 @@ export {
   addHandle,
   addResult,
   addSpan,
+  addValue,
   type Corpus,
   createCorpus,
   labelOfOrigins,

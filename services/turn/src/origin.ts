@@ -82,6 +82,14 @@ export function addResult(corpus: Corpus, tool: string, value: JsonValue, label:
   addLeaves(corpus, tool, value, '', label);
 }
 
+/**
+ * Adds a value of a result that a model sees by itself, its path given: what quarantine showed in plain. Its label does
+ * not join what is in play: it says nothing that could instruct.
+ */
+export function addValue(corpus: Corpus, tool: string, path: string, value: JsonValue, label: Label): void {
+  addLeaves(corpus, tool, value, path, label);
+}
+
 /** Adds a handle that was shown to the model. Its label stays apart: the model has not seen the value. */
 export function addHandle(corpus: Corpus, id: string, tool: string, path: string, label: Label): void {
   corpus.handles.set(id, { text: '', origin: { kind: 'handle', tool, path, handle: id }, label });

@@ -1,6 +1,7 @@
 import { decisionOf, wireLabel } from '@sallyport/peers/decision-wire';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import {
+  addHandle,
   canonicalJson,
   type Decision,
   deny,
@@ -13,6 +14,7 @@ import {
   labelOfOrigins,
   originsOf,
   parseStrict,
+  pointerMatches,
   type ResolvedHandle,
   TRUSTED,
   untrusted,
@@ -20,7 +22,7 @@ import {
 } from '@sallyport/turn';
 import type { AssistantContent } from '../chat/message.ts';
 import type { Gate } from './gate.ts';
-import { sourceOf } from './quarantine.ts';
+import { originName, sourceOf } from './source.ts';
 import type { Turn, TurnCall } from './turn.ts';
 
 const DECIDE_TIMEOUT_MS = 2_000;
@@ -76,6 +78,10 @@ export async function decide(
   // What the model composed carries all that it read, also what later rounds brought.
   if (turn.corpus) turn.corpus.inPlay = join(turn.corpus.inPlay, turn.label);
   const resolved = await resolveHandles(gate, turn, calls);
+  for (const [id, { tool = '', path = '', label }] of turn.corpus ? resolved : []) {
+    // Handles of earlier turns, which no result of this request shows.
+    if (turn.corpus && !turn.corpus.handles.has(id)) addHandle(turn.corpus, id, tool, path, label);
+  }
   const prepared = calls.map((call) => prepare(turn, call, resolved));
   const asked = prepared.filter((one) => !one.refused);
   const answer =
@@ -90,13 +96,7 @@ export async function decide(
               callId: one.call.id,
               tool: one.call.tool?.ref,
               argumentsJson: one.argumentsJson,
-              origins: one.origins.map(({ pointer, origin, label }) => ({
-                pointer,
-                origin: origin.kind,
-                from: origin.tool ?? '',
-                path: origin.path ?? '',
-                label: wireLabel(label),
-              })),
+              origins: one.origins.map(wireOrigin),
             })),
           },
           { timeoutMs: DECIDE_TIMEOUT_MS, signal: turn.signal },
@@ -122,6 +122,11 @@ export async function decide(
       }),
     };
   });
+}
+
+function wireOrigin({ pointer, origin, label, looksLike = '', name }: ValueOrigin) {
+  const { kind, tool: from = '', path = '', handle = '' } = origin;
+  return { pointer, origin: kind, from, path, handle, label: wireLabel(label), looksLike, name: name === true };
 }
 
 function prepare(turn: Turn, call: TurnCall, resolved: ReadonlyMap<string, ResolvedHandle>): Prepared {
@@ -155,7 +160,11 @@ function prepare(turn: Turn, call: TurnCall, resolved: ReadonlyMap<string, Resol
   }
   const inputSchema = tool.inputSchema as JsonValue | undefined;
   const origins = turn.corpus ? originsOf(written, turn.corpus, inputSchema) : [];
-  const filled = fillArguments(written, (id) => resolved.get(id), inputSchema === undefined ? {} : { inputSchema });
+  const marked = (pointer: string) => (tool.handlePositions ?? []).some((one) => pointerMatches(one, pointer));
+  const filled = fillArguments(written, (id) => resolved.get(id), {
+    marked,
+    ...(inputSchema === undefined ? {} : { inputSchema }),
+  });
   if (filled.unfilled.length > 0) {
     return denial('builtin/handle', 'A handle is unknown or stands where none may stand.');
   }
@@ -210,7 +219,9 @@ export async function handleValues(
     answer.values.map((one) => {
       const value: unknown = JSON.parse(one.valueJson);
       const text = typeof value === 'string' ? value : JSON.stringify(value);
-      return [one.handle, { value: text, label: untrusted(sourceOf(turn.tools.get(one.from) ?? one.from)) }];
+      const tool = turn.tools.get(one.from) ?? one.from;
+      const label = untrusted(sourceOf(tool));
+      return [one.handle, { value: text, label, tool: originName(tool), path: one.path }];
     }),
   );
 }

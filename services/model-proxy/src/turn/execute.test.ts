@@ -2,13 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { wireLabel } from '@sallyport/peers/decision-wire';
 import { Action, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
-import { createCorpus, TRUSTED, untrusted } from '@sallyport/turn';
+import { type Corpus, createCorpus, originsOf, TRUSTED, untrusted } from '@sallyport/turn';
 import type { AssistantContent } from '../chat/message.ts';
 import { callsOf } from './decide.ts';
 import { execute } from './execute.ts';
+import type { Gate } from './gate.ts';
 import { handOver } from './hand-over.ts';
 import { createRelease } from './release.ts';
 import { gateOf, listener, turnOf } from './testing.ts';
+import type { TurnTool } from './turn.ts';
 
 const ALLOW = { verdict: Action.ALLOW, enforced: Action.ALLOW, rule: 'r', reason: 'fine', toolClass: 'read' };
 const DENY = { ...ALLOW, verdict: Action.DENY, enforced: Action.DENY, rule: 'p/no', reason: 'no' };
@@ -137,6 +139,90 @@ describe('the gateway-owned loop', () => {
       resultJson: JSON.stringify({ content: [{ type: 'image', mimeType: 'image/png', data: 'AAAA' }] }),
     });
     expect((await run(['look'], { execute: picture })).texts).toEqual(['[image: image/png, not shown]']);
+  });
+});
+
+describe('a result that is read apart', () => {
+  const HANDLE = `h_${'a'.repeat(24)}`;
+  const QUARANTINE = { ...ALLOW, verdict: Action.QUARANTINE, enforced: Action.QUARANTINE };
+  const structuredContent = { rows: [{ name: 'Eve', kind: 'friend', n: 3, note: 'mine' }] };
+  const answer = {
+    answerJson: JSON.stringify({
+      rows: [
+        {
+          name: { $handle: HANDLE, type: 'string', from: 'look', path: '/rows/0/name' },
+          kind: 'friend',
+          n: 3,
+          note: 'mine',
+        },
+      ],
+    }),
+    handles: [HANDLE],
+    trusted: [{ path: '/rows/0/kind', valueJson: '"friend"' }],
+    rung: 'structured',
+  };
+  async function apart(result: object, isError = false, said = '{"note":"mine"}') {
+    const { turn, kept } = setting({ result });
+    const asked: { presentation?: object; question?: object; argumentsJson: string; outputSchemaJson: string }[] = [];
+    turn.tools.set('look', { ...(turn.tools.get('look') as TurnTool), outputSchemaJson: '{"type":"object"}' });
+    const gate = {
+      ...kept.gate,
+      clients: {
+        ...kept.gate.clients,
+        tools: {
+          execute: async () => ({
+            resultJson: JSON.stringify({ content: [{ type: 'text', text: 'CANARY' }], structuredContent }),
+            isError,
+          }),
+        },
+        quarantine: {
+          extract: async (request: (typeof asked)[number]) => {
+            asked.push(request);
+            return answer;
+          },
+        },
+      },
+    } as unknown as Gate;
+    const block: AssistantContent = { type: 'toolCall', id: 'c0', name: 'look', arguments: said };
+    await execute(gate, turn, callsOf(turn, [block]), [block]);
+    const text = JSON.stringify(turn.appended[1]);
+    return { turn, asked, text };
+  }
+
+  it('[turn:read-apart] passes presentation, schemas and what the model wrote, and leaves the context trusted', async () => {
+    const { turn, asked, text } = await apart({ decision: QUARANTINE, presentation: { structured: true } });
+    expect(asked).toMatchObject([
+      { presentation: { structured: true }, argumentsJson: '{"note":"mine"}', outputSchemaJson: '{"type":"object"}' },
+    ]);
+    expect(asked[0]).not.toHaveProperty('question');
+    expect(text).toContain(HANDLE);
+    expect(text).not.toContain('CANARY');
+    expect(turn.label.integrity).toBe('trusted');
+    expect([...turn.handles]).toEqual([HANDLE]);
+  });
+
+  it('[turn:read-apart-origins] tells trusted fields, plain values, handles and repeated words apart', async () => {
+    const { turn } = await apart({ decision: QUARANTINE, presentation: { structured: true } });
+    const origins = originsOf({ a: 'friend', b: 3, c: HANDLE, d: 'mine' }, turn.corpus as Corpus);
+    expect(origins.map(({ origin, label }) => [origin.kind, origin.tool, origin.path, label.integrity])).toEqual([
+      ['result', 'desk/look', '/rows/0/kind', 'trusted'],
+      ['result', 'desk/look', '/rows/0/n', 'untrusted'],
+      ['handle', 'desk/look', '/rows/0/name', 'untrusted'],
+      ['composed', undefined, undefined, 'trusted'],
+    ]);
+  });
+
+  it('[turn:read-apart-error] says of an error no more than that it is one', async () => {
+    const { asked, text } = await apart({ decision: QUARANTINE, presentation: { structured: true } }, true);
+    expect(asked).toEqual([]);
+    expect(text).toContain('[tool_failed]');
+    expect(text).not.toContain('CANARY');
+  });
+
+  it('[turn:read-apart-unsaid] withholds what policy did not say how to read', async () => {
+    const { asked, text } = await apart({ decision: QUARANTINE });
+    expect(asked).toEqual([]);
+    expect(text).toContain('[quarantine_unavailable]');
   });
 });
 

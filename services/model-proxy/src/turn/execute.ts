@@ -1,7 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { decisionOf, labelOf, resultForRules } from '@sallyport/peers/decision-wire';
-import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
+import type { Presentation, Question } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   addResult,
   addSpan,
@@ -26,9 +26,10 @@ import type { AssistantContent, ToolResultBlock } from '../chat/message.ts';
 import { type Decided, decide } from './decide.ts';
 import type { Gate } from './gate.ts';
 import { type BatchOutcome, recordRefusedCall } from './hand-over.ts';
-import { addHandles, readInQuarantine } from './quarantine.ts';
+import { mayBeRead, readApart } from './read-apart.ts';
 import { recordToolOutcome, toolIntent } from './record.ts';
 import { reserveSteps } from './reserve.ts';
+import { originName } from './source.ts';
 import type { Turn, TurnCall } from './turn.ts';
 
 const RESULT_TIMEOUT_MS = 2_000;
@@ -39,7 +40,6 @@ const EXECUTE_TIMEOUT_MS = 600_000;
 interface Shown {
   readonly text: string;
   readonly structuredJson: string;
-  readonly handles?: readonly string[];
 }
 
 interface GatewayCall extends StepCall {
@@ -49,6 +49,7 @@ interface GatewayCall extends StepCall {
   readonly startedAtMs: number;
   decided?: Decided;
   question?: Question | undefined;
+  presentation?: Presentation | undefined;
   resultDecision?: Promise<Decision>;
   detail: Record<string, unknown>;
 }
@@ -73,7 +74,6 @@ export async function execute(
     const result = byId.get(call.id);
     if (!result) recordLeftOut(gate, turn, call);
     const text = result?.content?.text ?? (result?.refusal ?? notRun()).text;
-    if (result?.content?.handles) addHandles(turn, call.name, result.content.handles);
     if (result?.content && result.status === 'done') addToCorpus(turn, call, result.content, result.label);
     const isError = result === undefined || result.isError;
     return { type: 'toolResult', callId: call.id, content: [{ type: 'text', text }], ...(isError ? { isError } : {}) };
@@ -115,8 +115,9 @@ async function runHere(gate: Gate, turn: Turn, calls: readonly TurnCall[]): Prom
 
 function addToCorpus(turn: Turn, call: TurnCall, { text, structuredJson }: Shown, label: Label): void {
   if (!turn.corpus) return;
-  addSpan(turn.corpus, { text, origin: { kind: 'result', tool: call.name }, label });
-  if (structuredJson !== '') addResult(turn.corpus, call.name, JSON.parse(structuredJson) as JsonValue, label);
+  const tool = originName(call.tool ?? call.name);
+  addSpan(turn.corpus, { text, origin: { kind: 'result', tool }, label });
+  if (structuredJson !== '') addResult(turn.corpus, tool, JSON.parse(structuredJson) as JsonValue, label);
 }
 
 // Nothing decided on it: it stood in a message with calls that the gateway runs.
@@ -194,6 +195,7 @@ function portsOf(gate: Gate, turn: Turn): ToolStepPorts<GatewayCall, Shown> {
           return undefined;
         });
       call.question = decided?.question;
+      call.presentation = decided?.presentation;
       if (decided?.decision) call.resultDecision = Promise.resolve(decisionOf(decided.decision));
       const label: Label | undefined = decided ? labelOf(decided.label) : undefined;
       return { content, isError: answer.isError, label };
@@ -203,18 +205,20 @@ function portsOf(gate: Gate, turn: Turn): ToolStepPorts<GatewayCall, Shown> {
       return await call.resultDecision;
     },
     async quarantine(call, result, _signal) {
-      const { question, turnCall } = call;
-      if (!question || !turnCall.tool) throw new GatewayError('unavailable', 'Policy asked no question of the result.');
-      const read = await readInQuarantine(
-        gate,
-        turn,
-        turnCall.tool,
+      const { question, presentation, turnCall } = call;
+      if (!mayBeRead(call) || !turnCall.tool) {
+        throw new GatewayError('unavailable', 'Policy did not say how the result is to be read.');
+      }
+      const read = await readApart(gate, turn, turnCall.tool, {
         question,
-        result.content.text,
-        result.content.structuredJson,
-      );
+        presentation,
+        content: result.content.text,
+        structuredJson: result.content.structuredJson,
+        argumentsJson: turnCall.written,
+        label: result.label,
+      });
       return {
-        content: { text: read.answerJson, structuredJson: '', handles: read.handles },
+        content: { text: read.answerJson, structuredJson: '' },
         label: read.label,
         // Typed values within bounds, and handles: what the model reads here says nothing that could instruct it.
         contextLabel: TRUSTED,

@@ -114,7 +114,8 @@ async function offerServer(gate: Gate, turn: Turn, tool: McpTool): Promise<Funct
     const { ref, exposedName: name, description, toolClass } = one;
     const inputSchema = JSON.parse(one.inputSchemaJson || '{"type":"object"}') as JsonObject;
     take(turn, name);
-    turn.tools.set(name, { name, ref, runBy: 'gateway', toolClass, inputSchema });
+    const outputSchemaJson = one.outputSchemaJson;
+    turn.tools.set(name, { name, ref, runBy: 'gateway', toolClass, inputSchema, outputSchemaJson });
     return [{ type: 'function', name, description, parameters: inputSchema }];
   });
 }

@@ -1,6 +1,4 @@
-import { GatewayError } from '@sallyport/chassis/errors';
 import { decisionOf, labelOf, resultForRules } from '@sallyport/peers/decision-wire';
-import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   addHandle,
   addResult,
@@ -10,6 +8,7 @@ import {
   type JsonValue,
   join,
   type Label,
+  placedHandles,
   refusal,
   TRUSTED,
   UNMATCHED_HISTORY,
@@ -20,12 +19,12 @@ import type { ToolResultBlock } from '../chat/message.ts';
 import type { Gate } from './gate.ts';
 import type { Attested } from './label.ts';
 import { clientTool } from './offer.ts';
-import { recordQuarantine, recordWithheld } from './record.ts';
+import { mayBeRead, readApart } from './read-apart.ts';
+import { recordWithheld } from './record.ts';
+import { originName, sourceOf } from './source.ts';
 import type { Turn, TurnTool } from './turn.ts';
 
 const DECIDE_TIMEOUT_MS = 2_000;
-/** Reading takes a model call of its own. */
-const EXTRACT_TIMEOUT_MS = 120_000;
 const PARALLEL = 8;
 
 /**
@@ -62,7 +61,7 @@ async function decideBrought(
     // A result of no call of the history: nobody can vouch for it and no rule can be found for it.
     const label = untrusted('client-tool:unknown');
     turn.label = join(turn.label, label);
-    show(turn, block, text, label, undefined);
+    show(turn, block, text, label, undefined, '');
     return;
   }
   const structured = structuredOf(text);
@@ -85,11 +84,21 @@ async function decideBrought(
     const label = join(labelOf(answer.label), claimed);
     if (decision?.enforced === 'allow') {
       turn.label = join(turn.label, label);
-      show(turn, block, text, label, structured);
-    } else if (decision?.enforced === 'quarantine' && answer.question) {
-      const read = await readInQuarantine(gate, turn, tool, answer.question, text, structured ?? '');
+      show(turn, block, text, label, structured, originName(tool));
+    } else if (decision?.enforced === 'quarantine' && block.isError === true && mayBeRead(answer)) {
+      // The text of an error would tell as much as the result that is to be kept away.
+      change(turn, block, refusal('tool_failed').text);
+    } else if (decision?.enforced === 'quarantine' && mayBeRead(answer)) {
+      const { question, presentation } = answer;
+      const read = await readApart(gate, turn, tool, {
+        question,
+        presentation,
+        content: text,
+        structuredJson: structured ?? '',
+        argumentsJson: argumentsOf(call),
+        label,
+      });
       change(turn, block, read.answerJson);
-      addHandles(turn, tool.name, read.handles);
     } else {
       change(turn, block, refusal('result_withheld', decision?.enforcedBy ?? decision).text);
       recordWithheld(gate, turn, tool, block.callId, decision);
@@ -112,53 +121,17 @@ function argumentsOf(call: ToolCallFact): string {
   return parsesAs(call.arguments) === 'object' ? call.arguments : '';
 }
 
-/** Has quarantine read content for a question of policy; records the exchange. Throws where it could not be read. */
-export async function readInQuarantine(
-  gate: Gate,
+function show(
   turn: Turn,
-  tool: TurnTool,
-  question: Question,
-  content: string,
-  structuredJson: string,
-): Promise<{ answerJson: string; handles: readonly string[]; label: Label }> {
-  const startedAtMs = Date.now();
-  const step = ++turn.step;
-  const answer = await gate.clients.quarantine.extract(
-    {
-      principal: turn.principal,
-      trajectory: turn.trajectory,
-      turn: turn.id,
-      step: String(step),
-      tool: tool.name,
-      question,
-      content,
-      structuredJson,
-    },
-    { timeoutMs: EXTRACT_TIMEOUT_MS, signal: turn.signal },
-  );
-  recordQuarantine(gate, turn, { tool, question, answer, startedAtMs, step });
-  if (answer.answerJson === '') throw new GatewayError('upstream_invalid', 'Quarantine gave no answer.');
-  return { answerJson: answer.answerJson, handles: answer.handles, label: untrusted(sourceOf(tool)) };
-}
-
-/** Names a tool as a source in labels, in policy's words: `tool:<server or client>/<tool>`. */
-export function sourceOf(tool: TurnTool | string): string {
-  if (typeof tool === 'string') return `tool:${tool}`;
-  return `tool:${tool.ref.server || tool.ref.owner}/${tool.ref.name}`;
-}
-
-/** Makes handles known to this turn: they may now stand in arguments and in the final text. */
-export function addHandles(turn: Turn, tool: string, handles: readonly string[]): void {
-  for (const id of handles) {
-    turn.handles.add(id);
-    if (turn.corpus) addHandle(turn.corpus, id, tool, '', untrusted(sourceOf(turn.tools.get(tool) ?? tool)));
-  }
-}
-
-function show(turn: Turn, block: ToolResultBlock, text: string, label: Label, structured: string | undefined): void {
+  block: ToolResultBlock,
+  text: string,
+  label: Label,
+  structured: string | undefined,
+  tool: string,
+): void {
   if (turn.corpus) {
-    addSpan(turn.corpus, { text, origin: { kind: 'result' }, label });
-    if (structured) addResult(turn.corpus, '', JSON.parse(structured) as JsonValue, label);
+    addSpan(turn.corpus, { text, origin: { kind: 'result', tool }, label });
+    if (structured) addResult(turn.corpus, tool, JSON.parse(structured) as JsonValue, label);
   }
   // Nobody but the gate names handles: what looks like one in a tool's text is broken up.
   const escaped = escapeHandles(text);
@@ -171,10 +144,22 @@ function change(turn: Turn, block: ToolResultBlock, text: string): void {
   turn.changedResults.set(block.callId, text);
 }
 
-function noteAttested(turn: Turn, block: ToolResultBlock, label: Label, tool: string): void {
+function noteAttested(turn: Turn, block: ToolResultBlock, label: Label, name: string): void {
   const text = textOf(block);
-  addHandles(turn, tool, handleIdsIn(text));
-  if (turn.corpus) addSpan(turn.corpus, { text, origin: { kind: 'result', tool }, label });
+  const tool = turn.tools.get(name) ?? name;
+  for (const id of handleIdsIn(text)) turn.handles.add(id);
+  if (!turn.corpus) return;
+  const ofHandles = join(untrusted(sourceOf(tool)), label);
+  for (const { id, path } of shownHandles(text)) addHandle(turn.corpus, id, originName(tool), path, ofHandles);
+  addSpan(turn.corpus, { text, origin: { kind: 'result', tool: originName(tool) }, label });
+}
+
+/** The handles in a result that quarantine has answered, with the fields that they stand for. */
+function shownHandles(text: string): { id: string; path: string }[] {
+  return placedHandles(text).map(({ id, start, end }) => {
+    const path = /"path"\s*:\s*("(?:[^"\\]|\\.){0,1000}")/.exec(text.slice(start, end))?.[1];
+    return { id, path: path === undefined ? '' : (JSON.parse(path) as string) };
+  });
 }
 
 function resultBlocks(turn: Turn): ToolResultBlock[] {

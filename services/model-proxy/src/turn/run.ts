@@ -13,11 +13,12 @@ import { guardIn } from './guard-in.ts';
 import { handOver } from './hand-over.ts';
 import { label } from './label.ts';
 import { offerTools } from './offer.ts';
-import { quarantine, sourceOf } from './quarantine.ts';
+import { quarantine } from './quarantine.ts';
 import { receive } from './receive.ts';
 import { closeStream, createRelease, type Release } from './release.ts';
 import { latch, rememberWords } from './remember.ts';
 import { route } from './route.ts';
+import { sourceOf } from './source.ts';
 import { hideTools } from './tools.ts';
 import type { Turn } from './turn.ts';
 

@@ -33,7 +33,10 @@ export async function hideTools(gate: Gate, turn: Turn): Promise<readonly Tool[]
   for (const [index, tool] of tools.entries()) {
     const wire = answer.decisions[index];
     const decision = wire ? decisionOf(wire) : deny('builtin/undecided', 'Policy said nothing of this tool.', '');
-    if (wire && wire.toolClass !== '') turn.tools.set(tool.name, { ...tool, toolClass: wire.toolClass });
+    if (wire) {
+      const toolClass = wire.toolClass === '' ? tool.toolClass : wire.toolClass;
+      turn.tools.set(tool.name, { ...tool, toolClass, handlePositions: wire.handlePositions ?? [] });
+    }
     const shown = mayRun(decision) || decision.enforced === 'ask';
     if (!shown) hidden.add(tool.name);
     if (!shown || decision.verdict === 'hide' || decision.verdict === 'deny') {

@@ -31,6 +31,10 @@ export interface TurnTool {
   readonly toolClass: string;
   /** JSON Schema of the arguments, where the definition has one. */
   readonly inputSchema?: JsonObject;
+  /** JSON Schema of the structured result, of the reviewed definition, as JSON text. */
+  readonly outputSchemaJson?: string;
+  /** JSON pointers (`*` for any token) of arguments that name a host or identifier and that policy lets a handle fill. */
+  readonly handlePositions?: readonly string[];
 }
 
 /** A tool left out of the model request, and why. */
