@@ -2,10 +2,11 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { type Access, matcher } from '@sallyport/peers/access';
 import type { OpenWork } from '@sallyport/peers/open-work';
+import type { Attribution } from '@sallyport/peers/record-fields';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { TRUSTED } from '@sallyport/turn';
 import type { Gate } from './gate.ts';
-import type { Attribution, Turn } from './turn.ts';
+import type { Turn } from './turn.ts';
 
 /** Name of this plane in AccessPolicy.endpoints, in the scope of keys, and in records. */
 export const ENDPOINT = 'mcp';

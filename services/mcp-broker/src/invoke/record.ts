@@ -1,22 +1,15 @@
-import { asGatewayError, type GatewayError } from '@sallyport/chassis/errors';
-import { uuidv7 } from '@sallyport/chassis/uuid';
+import type { GatewayError } from '@sallyport/chassis/errors';
+import { decisionFields, outcomeFields, quarantineFields, refText, turnFields } from '@sallyport/peers/record-fields';
 import type { RecordInit } from '@sallyport/peers/records';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
 import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
-import { Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ExtractResponse } from '@sallyport/proto/quarantine/v1/quarantine_pb';
-import { type Decision, identityText, type Label, type StepCall, type StepOutcome } from '@sallyport/turn';
+import type { Decision, StepCall, StepOutcome } from '@sallyport/turn';
 import type { BrokerTool } from '../catalog/catalog.ts';
+import { refOf } from '../server.ts';
 import { ENDPOINT } from './admit.ts';
 import type { Gate } from './gate.ts';
 import type { Turn } from './turn.ts';
-
-const KINDS: Readonly<Record<Principal_Kind, string>> = {
-  [Principal_Kind.UNSPECIFIED]: '',
-  [Principal_Kind.USER]: 'user',
-  [Principal_Kind.CLIENT]: 'client',
-  [Principal_Kind.KEY]: 'key',
-};
 
 /** What is recorded of a call beside its outcome; fields as model-proxy records its own. */
 export interface CallFacts {
@@ -52,24 +45,12 @@ export function recordToolOutcome<C extends StepCall, R>(
   outcome: StepOutcome<C, R>,
   facts: CallFacts,
 ): void {
-  const { result } = outcome;
-  const refused = result.status === 'refused' || result.status === 'waiting';
+  const detail = { ...facts.detail, ...foreign(turn) };
   gate.recorder.append({
     ...base(turn),
-    kind: refused ? Record_Kind.TOOL_REFUSAL : Record_Kind.TOOL_OUTCOME,
-    step: facts.step,
-    startedAtMs: facts.startedAtMs,
-    durationMs: Date.now() - facts.startedAtMs,
-    callId: result.callId,
     ...toolFields(facts.tool),
-    ...decisionFields(refused ? result.decision : (result.resultDecision ?? result.decision)),
-    ...labelFields(result.label),
-    intentId: refused ? '' : facts.intentId,
-    outcome: outcomeOf(result.status),
-    errorCode: result.refusal?.code ?? (outcome.fault === undefined ? '' : asGatewayError(outcome.fault).code),
+    ...outcomeFields(outcome, { ...facts, detail }),
     limitsJson: facts.limits.length > 0 ? JSON.stringify(facts.limits) : '',
-    decisionInputsJson: refused ? facts.inputsJson : '',
-    detailJson: JSON.stringify({ status: result.status, isError: result.isError, ...facts.detail, ...foreign(turn) }),
   });
 }
 
@@ -110,74 +91,15 @@ export function recordQuarantine(
   turn: Turn,
   exchange: { tool: BrokerTool; question: Question; answer: ExtractResponse; startedAtMs: number; step: number },
 ): void {
-  const { answer, question } = exchange;
-  gate.recorder.append({
-    ...base(turn),
-    kind: Record_Kind.QUARANTINE,
-    step: exchange.step,
-    startedAtMs: exchange.startedAtMs,
-    durationMs: Date.now() - exchange.startedAtMs,
-    ...toolFields(exchange.tool),
-    model: question.model,
-    outcome: 'ok',
-    detailJson: JSON.stringify({
-      fields: question.fields.map(({ name, type }) => ({ name, type })),
-      handles: answer.handles,
-      // What the privileged model saw holds no string of the content: plain values and handles only.
-      shown: JSON.parse(answer.answerJson || 'null'),
-      reused: answer.reused,
-      tokens: { input: answer.inputTokens, output: answer.outputTokens },
-    }),
-  });
+  gate.recorder.append({ ...base(turn), ...toolFields(exchange.tool), ...quarantineFields(exchange) });
 }
 
 function base(turn: Turn): RecordInit {
-  const { principal, attribution } = turn;
-  return {
-    id: uuidv7(),
-    tenant: principal.tenant,
-    principalKind: KINDS[principal.kind] ?? '',
-    principalId: principal.id,
-    teams: principal.teams,
-    keyId: principal.keyId,
-    client: principal.client,
-    trajectory: turn.trajectory,
-    turn: turn.id,
-    user: attribution.user,
-    customer: attribution.customer,
-    tags: [...attribution.tags],
-    feature: attribution.feature,
-    project: attribution.project,
-    promptVersion: attribution.promptVersion,
-    variant: attribution.variant,
-    endpoint: ENDPOINT,
-    policyRevision: turn.policyRevision,
-    ...labelFields(turn.label),
-  };
+  return turnFields(turn, ENDPOINT);
 }
 
-function outcomeOf(status: StepOutcome<StepCall, unknown>['result']['status']): string {
-  if (status === 'refused' || status === 'waiting') return 'refused';
-  if (status === 'done' || status === 'quarantined') return 'ok';
-  return status === 'cancelled' ? 'cancelled' : 'error';
-}
-
-function labelFields(label: Label): RecordInit {
-  return { labelTrusted: label.integrity === 'trusted', labelSources: [...label.sources] };
-}
-
-function decisionFields(decision: Decision): RecordInit {
-  const { verdict, enforced, rule, reason, policyRevision } = decision;
-  return { verdict, enforced, rule, reason, policyRevision };
-}
-
-function toolFields({ server, definition, exposedName, toolClass }: BrokerTool): RecordInit {
-  const { name: tool, digest } = definition;
-  return {
-    tool: identityText({ kind: 'brokered', server: server.uid, tool, digest }),
-    toolName: exposedName,
-    toolClass,
-  };
+function toolFields(tool: BrokerTool): RecordInit {
+  return { tool: refText(refOf(tool)), toolName: tool.exposedName, toolClass: tool.toolClass };
 }
 
 function foreign(turn: Turn): object {

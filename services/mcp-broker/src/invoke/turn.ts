@@ -1,17 +1,7 @@
 import type { Access } from '@sallyport/peers/access';
+import type { Attribution } from '@sallyport/peers/record-fields';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Label } from '@sallyport/turn';
-
-/** What a request may say for cost attribution, after the key's `mayAssert` was applied. */
-export interface Attribution {
-  readonly customer: string;
-  readonly user: string;
-  readonly feature: string;
-  readonly project: string;
-  readonly promptVersion: string;
-  readonly variant: string;
-  readonly tags: readonly string[];
-}
 
 /** One `tools/call` and all that it causes. */
 export interface Turn {

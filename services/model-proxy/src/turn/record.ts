@@ -1,12 +1,19 @@
 import { asGatewayError, type GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import {
+  decisionFields,
+  outcomeFields,
+  principalFields,
+  quarantineFields,
+  refText,
+  turnFields,
+} from '@sallyport/peers/record-fields';
 import type { RecordInit } from '@sallyport/peers/records';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
-import type { Question, ToolRef } from '@sallyport/proto/policy/v1/policy_pb';
-import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
-import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
+import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ExtractResponse } from '@sallyport/proto/quarantine/v1/quarantine_pb';
-import { type Decision, identityText, type Label, type StepCall, type StepOutcome } from '@sallyport/turn';
+import type { Decision, StepCall, StepOutcome } from '@sallyport/turn';
 import type { Usage } from '../chat/usage.ts';
 import type { Gate } from './gate.ts';
 import type { Turn, TurnTool } from './turn.ts';
@@ -41,13 +48,6 @@ export interface ModelCallFacts {
   readonly outcome: 'ok' | 'error' | 'cancelled';
   readonly error?: GatewayError;
 }
-
-const KINDS: Readonly<Record<Principal_Kind, string>> = {
-  [Principal_Kind.UNSPECIFIED]: '',
-  [Principal_Kind.USER]: 'user',
-  [Principal_Kind.CLIENT]: 'client',
-  [Principal_Kind.KEY]: 'key',
-};
 
 /** Stage 17, for a model call: the one record with admission, route, limits, usage and cost as fields. */
 export function recordModelCall(gate: Pick<Gate, 'recorder'>, turn: Turn, call: ModelCallFacts): void {
@@ -164,29 +164,10 @@ export function recordToolOutcome<C extends StepCall, R>(
     detail: object;
   },
 ): void {
-  const { result } = outcome;
-  const refused = result.status === 'refused' || result.status === 'waiting';
   gate.recorder.append({
     ...base(turn),
-    kind: refused ? Record_Kind.TOOL_REFUSAL : Record_Kind.TOOL_OUTCOME,
-    step: facts.step,
-    startedAtMs: facts.startedAtMs,
-    durationMs: Date.now() - facts.startedAtMs,
-    callId: result.callId,
     ...(facts.tool ? toolFields(facts.tool) : { toolName: facts.name }),
-    ...decisionFields(refused ? result.decision : (result.resultDecision ?? result.decision)),
-    ...labelFields(result.label),
-    intentId: refused ? '' : facts.intentId,
-    outcome: refused
-      ? 'refused'
-      : result.status === 'done' || result.status === 'quarantined'
-        ? 'ok'
-        : result.status === 'cancelled'
-          ? 'cancelled'
-          : 'error',
-    errorCode: result.refusal?.code ?? (outcome.fault === undefined ? '' : asGatewayError(outcome.fault).code),
-    decisionInputsJson: refused ? facts.inputsJson : '',
-    detailJson: JSON.stringify({ status: result.status, isError: result.isError, ...facts.detail }),
+    ...outcomeFields(outcome, facts),
   });
 }
 
@@ -217,83 +198,22 @@ export function recordWithheld(
 export function recordQuarantine(
   gate: Gate,
   turn: Turn,
-  exchange: { tool: TurnTool; question: Question; answer: ExtractResponse; startedAtMs: number; step: number },
+  exchange: {
+    tool: TurnTool;
+    question: Question | undefined;
+    answer: ExtractResponse;
+    startedAtMs: number;
+    step: number;
+  },
 ): void {
-  const { answer, question } = exchange;
-  gate.recorder.append({
-    ...base(turn),
-    kind: Record_Kind.QUARANTINE,
-    step: exchange.step,
-    startedAtMs: exchange.startedAtMs,
-    durationMs: Date.now() - exchange.startedAtMs,
-    ...toolFields(exchange.tool),
-    model: question.model,
-    outcome: 'ok',
-    detailJson: JSON.stringify({
-      fields: question.fields.map(({ name, type }) => ({ name, type })),
-      handles: answer.handles,
-      // What the privileged model saw holds no string of the content: plain values and handles only.
-      shown: JSON.parse(answer.answerJson || 'null'),
-      reused: answer.reused,
-      tokens: { input: answer.inputTokens, output: answer.outputTokens },
-    }),
-  });
+  gate.recorder.append({ ...base(turn), ...toolFields(exchange.tool), ...quarantineFields(exchange) });
 }
 
 /** Who, in which run and turn: what every record of a turn begins with. */
 export function base(turn: Turn): RecordInit {
-  const { principal, attribution } = turn;
-  return {
-    ...principalFields(principal),
-    id: uuidv7(),
-    trajectory: turn.trajectory,
-    turn: turn.id,
-    user: attribution.user,
-    customer: attribution.customer,
-    tags: [...attribution.tags],
-    feature: attribution.feature,
-    project: attribution.project,
-    promptVersion: attribution.promptVersion,
-    variant: attribution.variant,
-    endpoint: turn.endpoint,
-    model: turn.model.publicName,
-    policyRevision: turn.policyRevision,
-    ...labelFields(turn.label),
-  };
-}
-
-function principalFields(principal: Principal): RecordInit {
-  return {
-    tenant: principal.tenant,
-    principalKind: KINDS[principal.kind] ?? '',
-    principalId: principal.id,
-    teams: principal.teams,
-    keyId: principal.keyId,
-    client: principal.client,
-  };
-}
-
-function labelFields(label: Label): RecordInit {
-  return { labelTrusted: label.integrity === 'trusted', labelSources: [...label.sources] };
-}
-
-function decisionFields(decision: Decision): RecordInit {
-  const { verdict, enforced, rule, reason, policyRevision } = decision;
-  return { verdict, enforced, rule, reason, policyRevision };
+  return { ...turnFields(turn, turn.endpoint), model: turn.model.publicName };
 }
 
 function toolFields(tool: TurnTool): RecordInit {
   return { tool: refText(tool.ref), toolName: tool.name, toolClass: tool.toolClass };
-}
-
-/** The canonical text of a tool's identity. */
-export function refText(ref: ToolRef): string {
-  switch (ref.kind) {
-    case ToolRef_Kind.BROKERED:
-      return identityText({ kind: 'brokered', server: ref.serverUid, tool: ref.name, digest: ref.digest });
-    case ToolRef_Kind.CLIENT:
-      return identityText({ kind: 'client', client: ref.owner, tool: ref.name, digest: ref.digest });
-    default:
-      return identityText({ kind: 'provider', provider: ref.owner, type: ref.name, version: ref.digest });
-  }
 }
