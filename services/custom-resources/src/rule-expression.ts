@@ -36,6 +36,8 @@ export function expressionFault(text: string, phase: RulePhase): string | undefi
     return cost > maxRuleCost ? `the condition may take ${cost} steps; at most ${maxRuleCost} are allowed` : undefined;
   } catch (error) {
     if (error instanceof ExpressionFault || error instanceof ProvenanceFault) return error.message;
+    // The stack gave out, which is all that can be said of an expression in so many brackets.
+    if (error instanceof RangeError) return 'the condition nests too deep';
     throw error;
   }
 }

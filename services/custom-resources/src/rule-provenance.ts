@@ -43,7 +43,8 @@ export function takeProvenance(expression: CelExpression): readonly ProvenanceUs
     const kind = node.exprKind;
     switch (kind.case) {
       case 'selectExpr':
-        return visit(kind.value.operand, bound);
+        visit(kind.value.operand, bound);
+        return;
       case 'callExpr': {
         const use = useOf(kind.value, bound);
         if (use === undefined) {

@@ -7,6 +7,7 @@ import { resolveAccess } from './access.ts';
 import { noSnapshot, refusal, type Setting, type ToolDecision } from './evaluate.ts';
 import { type RuleValues, ruleValue } from './rules/expression.ts';
 import { counting, unusable } from './rules/outcomes.ts';
+import { effectiveMode } from './rules/reach.ts';
 import { BUILTIN, isRefused, type KnownTool, knowTool, type ToolRefFields } from './rules/tool.ts';
 import { principalValue, readJson, toolValue } from './rules/values.ts';
 import type { TenantRules } from './snapshot/tenant.ts';
@@ -66,10 +67,11 @@ function decideByRules(
   const values = resultValues(request, tool);
   const outcomes: RuleOutcome[] = [];
   const matched: { readonly rule: CompiledResultRule; readonly mode: Mode }[] = [];
+  const reach = { posture, principal: request.principal };
   for (const policy of tool.policies) {
-    const mode = policy.mode ?? posture;
     if (policy.unusable) outcomes.push(unusable(policy));
     for (const { rule, failed } of counting(policy.results, values)) {
+      const mode = effectiveMode(rule, policy, reach);
       if (failed) {
         const reason = 'The rule could not be evaluated, so the result is withheld.';
         outcomes.push({ verdict: 'deny', mode, rule: rule.id, reason });
@@ -93,12 +95,12 @@ function decideByRules(
 }
 
 function outcomeOf(rule: CompiledResultRule, mode: Mode, rules: TenantRules): RuleOutcome {
-  const { id, reason } = rule;
-  if (rule.action === 'Allow') return { verdict: 'allow', mode, rule: id, reason };
-  if (rule.action === 'Deny') return { verdict: 'deny', mode, rule: id, reason };
+  const { id, reason, priority = 0 } = rule;
+  if (rule.action === 'Allow') return { verdict: 'allow', mode, rule: id, reason, priority };
+  if (rule.action === 'Deny') return { verdict: 'deny', mode, rule: id, reason, priority };
   const { model } = rule.question ?? { model: '' };
   if (model === undefined || rules.models.has(model)) {
-    return { verdict: 'quarantine', mode, rule: id, reason };
+    return { verdict: 'quarantine', mode, rule: id, reason, priority };
   }
   const missing = 'The model that should read the result in quarantine does not exist, so the result is withheld.';
   return { verdict: 'deny', mode, rule: BUILTIN.noQuarantineModel, reason: missing };

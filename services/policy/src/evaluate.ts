@@ -1,5 +1,6 @@
-import { type Call, type Origin, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
+import { type Call, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { JsonValue } from '@sallyport/turn/canonical-json';
 import {
   combine,
   type Decision,
@@ -10,11 +11,19 @@ import {
   sideEffectRule,
   type ToolClass,
 } from '@sallyport/turn/decision';
-import type { Label } from '@sallyport/turn/label';
+import { type Label, TRUSTED } from '@sallyport/turn/label';
 import { type Grant, resolveAccess } from './access.ts';
-import { readLabel } from './labels.ts';
 import { type RuleValues, ruleValue } from './rules/expression.ts';
-import { authorised, callOutcomes, listOutcomes } from './rules/outcomes.ts';
+import { type AskingRule, authorised, callOutcomes, listOutcomes } from './rules/outcomes.ts';
+import {
+  labelOfOrigin,
+  NO_VOUCHING,
+  type OriginFields,
+  type Provenance,
+  provenanceOf,
+  type Vouching,
+} from './rules/provenance.ts';
+import { askedPointers, askReason } from './rules/reasons.ts';
 import { BUILTIN, isRefused, type KnownTool, knowTool, type RefusedTool, type ToolRefFields } from './rules/tool.ts';
 import { contextValue, originsValue, principalValue, readJson, toolValue } from './rules/values.ts';
 import { type Snapshot, type TenantRules, tenantRules } from './snapshot/tenant.ts';
@@ -25,10 +34,30 @@ export interface Setting {
   readonly snapshot: Snapshot | undefined;
   /** Posture of the installation: what a policy without a mode and the built-in rules do. */
   readonly posture: Mode;
+  /** Told of each rule of a ToolPolicy that only observes and would have refused, hidden, asked or quarantined. */
+  readonly onObserved?: (principal: Principal, rule: string) => void;
 }
 
 /** A decision and the class of the tool it is about; the class is empty where the tool is not known. */
-export type ToolDecision = Decision & { readonly toolClass: ToolClass | '' };
+export type ToolDecision = Decision & {
+  readonly toolClass: ToolClass | '';
+  /** Of an ask: pointers of the values that nobody vouched for. */
+  readonly asked?: readonly string[];
+  /** Ids of the approval or endorsements that let the call pass. */
+  readonly grantedBy?: readonly string[];
+  /** Of a tool list: see ToolPolicy.spec.handlePositions. */
+  readonly handlePositions?: readonly string[];
+};
+
+/** A decision on a call, and what it was made of; all but the decision is absent where no rule was asked. */
+export interface CallJudgement {
+  readonly decision: ToolDecision;
+  readonly tool?: KnownTool;
+  readonly args?: JsonValue;
+  readonly provenance?: Provenance;
+  /** The rules that ask, where the call waits for a person. */
+  readonly asking: readonly AskingRule[];
+}
 
 /** A call, as callers build it. */
 export type CallFields = Pick<Call, 'argumentsJson'> & {
@@ -36,8 +65,7 @@ export type CallFields = Pick<Call, 'argumentsJson'> & {
   readonly origins: readonly OriginFields[];
 };
 
-/** An origin, as callers build it. */
-export type OriginFields = Pick<Origin, 'pointer' | 'origin'> & { readonly label?: Origin['label'] };
+export type { OriginFields } from './rules/provenance.ts';
 
 /** One principal in one state, against one snapshot. */
 interface Case {
@@ -47,6 +75,15 @@ interface Case {
   readonly rules: TenantRules;
   readonly snapshot: Snapshot;
   readonly posture: Mode;
+  readonly onObserved: NonNullable<Setting['onObserved']>;
+}
+
+/** Calls of one model message and what policy knows of their values, in the order of the calls. */
+export interface CallsToDecide {
+  readonly principal: Principal;
+  readonly context: Label;
+  readonly calls: readonly CallFields[];
+  readonly vouching?: readonly Vouching[];
 }
 
 /**
@@ -54,12 +91,18 @@ interface Case {
  * reviewed one, the principal authorised, the arguments readable. Then the rules of every ToolPolicy that selects the
  * tool, and the built-in rules on side effects, which give way to an explicit Allow; the strictest wins.
  */
-export function decideCalls(
-  request: { readonly principal: Principal; readonly context: Label; readonly calls: readonly CallFields[] },
-  setting: Setting,
-): ToolDecision[] {
+export function decideCalls(request: CallsToDecide, setting: Setting): ToolDecision[] {
+  return judgeCalls(request, setting).map(({ decision }) => decision);
+}
+
+/** Decides as `decideCalls` does and tells what the decisions were made of. */
+export function judgeCalls(request: CallsToDecide, setting: Setting): CallJudgement[] {
   const state = prepare(request, setting);
-  return request.calls.map((call) => (state === undefined ? noSnapshot() : decideCall(call, state)));
+  return request.calls.map((call, index) =>
+    state === undefined
+      ? { decision: noSnapshot(), asking: [] }
+      : judgeCall(call, request.vouching?.[index] ?? NO_VOUCHING, state),
+  );
 }
 
 /** Decides which tools a principal in this state may see in a model request: `hide` or `allow`, in order. */
@@ -89,45 +132,60 @@ function prepare(
   const rules = snapshot?.tenants.get(request.principal.tenant) ?? NO_RULES;
   if (snapshot === undefined) return undefined;
   const { principal, context } = request;
-  return { principal, context, grants: resolveAccess(principal, rules), rules, snapshot, posture };
+  const { onObserved = () => undefined } = setting;
+  return { principal, context, grants: resolveAccess(principal, rules), rules, snapshot, posture, onObserved };
 }
 
-function decideCall(call: CallFields, state: Case): ToolDecision {
+function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudgement {
   const revision = state.snapshot.revision;
   const tool = knowTool(call.tool, state.grants, state.rules);
-  if (isRefused(tool)) return refusal(tool, revision);
+  if (isRefused(tool)) return { decision: refusal(tool, revision), asking: [] };
   const args = readJson(call.argumentsJson === '' ? '{}' : call.argumentsJson);
-  const finish = (outcomes: readonly RuleOutcome[]): ToolDecision => ({
-    ...combine(outcomes, revision),
-    toolClass: tool.toolClass,
-  });
   if (args === undefined) {
-    return finish([
-      invariant('deny', BUILTIN.arguments, 'The arguments are not JSON that can be read in one way only.'),
-    ]);
+    const reason = 'The arguments are not JSON that can be read in one way only.';
+    const decision = combine([invariant('deny', BUILTIN.arguments, reason)], revision);
+    return { decision: { ...decision, toolClass: tool.toolClass }, asking: [] };
   }
   const values = {
     args: ruleValue(args),
     origins: originsValue(call.origins),
     ...commonValues(call.tool as ToolRefFields, tool, state),
   };
-  const said = callOutcomes(tool.policies, values, state.posture);
+  const provenance = provenanceOf(args, call.origins, state.context, vouching);
+  const said = callOutcomes(tool.policies, values, state, provenance);
   const builtin = [...standing(tool, said.permitted, 'deny', state, true)];
-  if (!said.allowed) builtin.push(...sideEffects(tool, call, state));
-  return finish([...said.outcomes, ...builtin, ...authorised(said)]);
+  if (!said.spoken) builtin.push(...sideEffects(tool, call, vouching, state));
+  observed(said.outcomes, state);
+  const decision = combine([...said.outcomes, ...builtin, ...authorised(said)], revision);
+  const about = { tool, args, provenance };
+  if (decision.enforced !== 'ask') {
+    return { decision: { ...decision, toolClass: tool.toolClass }, ...about, asking: [] };
+  }
+  const asked = askedPointers(said.asking, provenance);
+  const reason = askReason(decision.reason, said.asking, provenance);
+  return { decision: { ...decision, reason, toolClass: tool.toolClass, asked }, ...about, asking: said.asking };
 }
 
 function decideTool(ref: ToolRefFields, state: Case): ToolDecision {
   const tool = knowTool(ref, state.grants, state.rules);
   if (isRefused(tool)) return refusal(tool, state.snapshot.revision);
   const lastChance = ref.kind === ToolRef_Kind.PROVIDER;
-  const said = listOutcomes(tool.policies, commonValues(ref, tool, state), state.posture, lastChance);
+  const said = listOutcomes(tool.policies, commonValues(ref, tool, state), state, lastChance);
   const builtin = [...standing(tool, said.permitted, 'hide', state, lastChance)];
-  if (!said.allowed) builtin.push(sideEffectRule(state.context, [tool.toolClass], 'request', state.posture));
+  if (!said.spoken) builtin.push(sideEffectRule(state.context, [tool.toolClass], 'request', state.posture));
+  observed(said.outcomes, state);
+  const handlePositions = [...new Set(tool.policies.flatMap((policy) => policy.handlePositions))];
   return {
     ...combine([...said.outcomes, ...builtin, ...authorised(said)], state.snapshot.revision),
     toolClass: tool.toolClass,
+    ...(handlePositions.length === 0 ? {} : { handlePositions }),
   };
+}
+
+function observed(outcomes: readonly RuleOutcome[], state: Case): void {
+  for (const { verdict, mode, rule } of outcomes) {
+    if (mode === 'observe' && verdict !== 'allow') state.onObserved(state.principal, rule);
+  }
 }
 
 // Rules that stand in every mode: what a provider runs needs an Allow, and a snapshot from disk allows no side effects,
@@ -157,9 +215,9 @@ function standing(
   return outcomes;
 }
 
-function sideEffects(tool: KnownTool, call: CallFields, state: Case): RuleOutcome[] {
+function sideEffects(tool: KnownTool, call: CallFields, vouching: Vouching, state: Case): RuleOutcome[] {
   const outcomes = [sideEffectRule(state.context, [tool.toolClass], 'call', state.posture)];
-  if (hasSideEffect([tool.toolClass]) && call.origins.some(isUntrusted)) {
+  if (hasSideEffect([tool.toolClass]) && call.origins.some((origin) => isUntrusted(origin, vouching))) {
     const reason =
       'An argument holds a value from untrusted content, and no rule allows that for a tool with side effects.';
     outcomes.push({ verdict: 'deny', mode: state.posture, rule: BUILTIN.untrustedArguments, reason });
@@ -167,15 +225,10 @@ function sideEffects(tool: KnownTool, call: CallFields, state: Case): RuleOutcom
   return outcomes;
 }
 
-// What is typed by the user, composed by the model or of unknown origin and has no label of its own carries the label
-// of the context, which is checked.
-const OF_CONTEXT: ReadonlySet<string> = new Set(['typed', 'system', 'composed', 'unknown']);
-
-// A handle stands for a value out of untrusted content, whatever its label says.
-function isUntrusted(origin: OriginFields): boolean {
-  if (origin.origin === 'handle') return true;
-  if (origin.label !== undefined) return readLabel(origin.label).integrity === 'untrusted';
-  return !OF_CONTEXT.has(origin.origin);
+// The context is checked by itself, so what carries its label and has none of its own counts as trusted here.
+function isUntrusted(origin: OriginFields, { endorsed, tainted }: Vouching): boolean {
+  if (origin.name !== true && endorsed.has(origin.pointer)) return false;
+  return labelOfOrigin(origin, TRUSTED, tainted.get(origin.pointer)).integrity === 'untrusted';
 }
 
 function commonValues(ref: ToolRefFields, tool: KnownTool, state: Case): RuleValues {

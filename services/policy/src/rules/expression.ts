@@ -1,7 +1,9 @@
 import { type CelInput, celEnv, isCelError, parse, plan } from '@bufbuild/cel';
 import { strings } from '@bufbuild/cel/ext';
 import { costOf, maxRuleCost, maxRuleList } from '@sallyport/custom-resources/rule-cost';
+import { type ProvenanceUse, takeProvenance } from '@sallyport/custom-resources/rule-provenance';
 import type { JsonValue } from '@sallyport/turn/canonical-json';
+import type { Provenance } from './provenance.ts';
 import { shapeOf } from './shape.ts';
 
 /** Names that a rule on calls may use. */
@@ -22,8 +24,13 @@ export type RuleValues = Readonly<Record<string, RuleValue>>;
 export interface Condition {
   /** Variables that it refers to. */
   readonly variables: ReadonlySet<string>;
-  /** True or false; an error (also: not a boolean, a list too long) is `undefined`. */
-  evaluate(values: RuleValues): boolean | undefined;
+  /** What it asks about the origins of arguments. */
+  readonly uses: readonly ProvenanceUse[];
+  /**
+   * True or false; an error (also: not a boolean, a list too long) is `undefined`. A condition that asks about origins
+   * where none are known fails.
+   */
+  evaluate(values: RuleValues, provenance?: Provenance): boolean | undefined;
 }
 
 /** Thrown for a condition that cannot be used; the message is for the author of the rule. */
@@ -35,15 +42,30 @@ const ENVIRONMENT = celEnv({ funcs: strings.filter((one) => STRING_FUNCTIONS.has
 
 /** Compiles a CEL condition over the given variables. Throws ConditionFault: syntax, unknown variable, cost. */
 export function compileCondition(text: string, variables: readonly string[]): Condition {
+  try {
+    return compiled(text, variables);
+  } catch (error) {
+    // The stack gives out on an expression in too many brackets, wherever it is walked.
+    throw error instanceof RangeError ? new ConditionFault('the expression nests too deep') : error;
+  }
+}
+
+function compiled(text: string, variables: readonly string[]): Condition {
   let parsed: ReturnType<typeof parse>;
   try {
     parsed = parse(text);
   } catch (error) {
     throw new ConditionFault(error instanceof Error ? error.message : 'the expression cannot be read');
   }
+  const uses = usesOf(parsed.expr);
+  if (uses[0] !== undefined && !variables.includes('origins')) {
+    throw new ConditionFault(`${uses[0].name} is about arguments of a call, so it is for rules on calls only`);
+  }
   const shape = shapeOf(parsed.expr);
   // Names of types (`type(x) == string`) are identifiers too.
-  const unknown = [...shape.variables].find((name) => !variables.includes(name) && !TYPE_NAMES.has(name));
+  const unknown = [...shape.variables].find(
+    (name) => !variables.includes(name) && !TYPE_NAMES.has(name) && !uses.some((use) => use.variable === name),
+  );
   if (unknown !== undefined) throw new ConditionFault(`${unknown} is not known here; known: ${variables.join(', ')}`);
   const cost = costOf(parsed.expr);
   if (cost > maxRuleCost) {
@@ -58,8 +80,13 @@ export function compileCondition(text: string, variables: readonly string[]): Co
   const used = new Set(variables.filter((name) => shape.variables.has(name)));
   return {
     variables: used,
-    evaluate(values) {
+    uses,
+    evaluate(values, provenance) {
       const bindings: Record<string, CelInput> = {};
+      if (uses.length > 0) {
+        if (provenance === undefined) return undefined;
+        for (const use of uses) bindings[use.variable] = provenance.answer(use);
+      }
       for (const name of used) {
         const value = values[name];
         if (value === undefined || (shape.iterates && value.longest > maxRuleList)) return undefined;
@@ -73,6 +100,14 @@ export function compileCondition(text: string, variables: readonly string[]): Co
       }
     },
   };
+}
+
+function usesOf(expression: Parameters<typeof takeProvenance>[0]): readonly ProvenanceUse[] {
+  try {
+    return takeProvenance(expression);
+  } catch (error) {
+    throw new ConditionFault((error as Error).message);
+  }
 }
 
 const TYPE_NAMES = new Set(['bool', 'bytes', 'double', 'int', 'list', 'map', 'null_type', 'string', 'type', 'uint']);

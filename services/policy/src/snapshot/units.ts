@@ -1,8 +1,14 @@
+import { createHash } from 'node:crypto';
 import { type AccessPolicySpec, accessPolicy } from '@sallyport/custom-resources/access-policy';
 import { durationMs, nanoUsd } from '@sallyport/custom-resources/fields';
 import { type LimitSpec, limit } from '@sallyport/custom-resources/limit';
 import { model } from '@sallyport/custom-resources/model';
-import { type QuarantineSpec, type ToolPolicySpec, toolPolicy } from '@sallyport/custom-resources/tool-policy';
+import {
+  type ApproversSpec,
+  type QuarantineSpec,
+  type ToolPolicySpec,
+  toolPolicy,
+} from '@sallyport/custom-resources/tool-policy';
 import { type LabelledObjectSpec, type ResultFieldSpec, toolServer } from '@sallyport/custom-resources/tool-server';
 import type { Item } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { Mode, ToolClass } from '@sallyport/turn/decision';
@@ -16,23 +22,28 @@ export type PolicyKind = (typeof KINDS)[number];
 /** A rule's condition: none (always), compiled, or unusable, which counts as an error at each evaluation. */
 export type When = undefined | Condition | 'unusable';
 
-/** A rule on calls, compiled. */
-export interface CompiledCallRule {
+/** What rules on calls and on results have in common. */
+export interface CompiledRule {
   /** "<policy>/<rule>". */
   readonly id: string;
   readonly when: When;
-  readonly action: 'Allow' | 'Deny' | 'Ask' | 'Hide';
   readonly reason: string;
+  /** Undefined: the mode of the policy. */
+  readonly mode?: Mode;
+  /** Percent of principals for whom it acts. */
+  readonly rollout?: number;
+  readonly priority?: number;
+}
+
+/** A rule on calls, compiled. */
+export interface CompiledCallRule extends CompiledRule {
+  readonly action: 'Allow' | 'Deny' | 'Ask' | 'Hide';
 }
 
 /** A rule on results, compiled. */
-export interface CompiledResultRule {
-  /** "<policy>/<rule>". */
-  readonly id: string;
-  readonly when: When;
+export interface CompiledResultRule extends CompiledRule {
   readonly action: 'Allow' | 'Quarantine' | 'Deny';
   readonly trusted: boolean;
-  readonly reason: string;
   readonly question?: QuarantineSpec;
 }
 
@@ -40,6 +51,8 @@ export interface CompiledResultRule {
 export interface ToolPolicyUnit {
   readonly kind: 'ToolPolicy';
   readonly name: string;
+  /** Digest of its spec: what was approved under it is void once it changes. */
+  readonly revision: string;
   /** Undefined: the posture of the installation. */
   readonly mode?: Mode;
   /** What the named client or provider tools can do. */
@@ -47,6 +60,10 @@ export interface ToolPolicyUnit {
   readonly selects: Pick<ToolPolicySpec, 'tools' | 'clientTools' | 'providerTools'>;
   readonly calls: readonly CompiledCallRule[];
   readonly results: readonly CompiledResultRule[];
+  /** Pointers of arguments that name a host or identifier and that a handle may fill all the same. */
+  readonly handlePositions: readonly string[];
+  /** Undefined: administrators. */
+  readonly approvers?: ApproversSpec;
   /** Its spec could not be read: what it selects is denied. */
   readonly unusable: boolean;
 }
@@ -63,6 +80,8 @@ export interface ToolServerUnit {
   readonly kind: 'ToolServer';
   readonly name: string;
   readonly uid: string;
+  /** Digest of its spec. */
+  readonly revision: string;
   readonly defaultClass: ToolClass;
   readonly tools: ReadonlyMap<string, ServerToolUnit>;
 }
@@ -121,7 +140,7 @@ export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 
   }
   switch (kind) {
     case 'ToolPolicy':
-      return compileToolPolicy(item.name, json);
+      return compileToolPolicy(item.name, digestOf(item.specJson), json);
     case 'AccessPolicy': {
       const spec = accessPolicy.spec.safeParse(json);
       return spec.success ? usable({ kind, name: item.name, spec: spec.data }) : unreadable(spec.error);
@@ -141,8 +160,9 @@ export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 
         };
         return [name, known] as const;
       });
+      const revision = digestOf(item.specJson);
       const defaultClass = classOf(spec.data.defaultClass);
-      return usable({ kind, name: item.name, uid: item.uid, defaultClass, tools: new Map(tools) });
+      return usable({ kind, name: item.name, uid: item.uid, revision, defaultClass, tools: new Map(tools) });
     }
     case 'Limit': {
       const spec = limit.spec.safeParse(json);
@@ -156,11 +176,20 @@ export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 
   }
 }
 
-function compileToolPolicy(name: string, json: unknown): Compiled {
+function compileToolPolicy(name: string, revision: string, json: unknown): Compiled {
   const parsed = toolPolicy.spec.safeParse(json);
   if (!parsed.success) {
     return {
-      unit: { kind: 'ToolPolicy', name, selects: EVERYTHING, calls: [], results: [], unusable: true },
+      unit: {
+        kind: 'ToolPolicy',
+        name,
+        revision,
+        selects: EVERYTHING,
+        calls: [],
+        results: [],
+        handlePositions: [],
+        unusable: true,
+      },
       faults: [...unreadable(parsed.error).faults, 'every tool call of the tenant is denied until it can be read'],
     };
   }
@@ -180,6 +209,7 @@ function compileToolPolicy(name: string, json: unknown): Compiled {
     when: compile(rule.when, CALL_VARIABLES, `calls[${index}].when`),
     action: rule.action,
     reason: oneLine(rule.reason),
+    ...sway(rule),
   }));
   const results = spec.results.map((rule, index) => ({
     id: `${name}/${rule.name}`,
@@ -188,15 +218,19 @@ function compileToolPolicy(name: string, json: unknown): Compiled {
     trusted: rule.trust === 'Trusted',
     reason: oneLine(rule.reason ?? RESULT_REASONS[rule.action]),
     ...(rule.quarantine === undefined ? {} : { question: rule.quarantine }),
+    ...sway(rule),
   }));
   const unit: ToolPolicyUnit = {
     kind: 'ToolPolicy',
     name,
+    revision,
+    handlePositions: spec.handlePositions ?? [],
     selects: { tools: spec.tools, clientTools: spec.clientTools, providerTools: spec.providerTools },
     calls,
     results,
     unusable: false,
-    ...(spec.mode === undefined ? {} : { mode: spec.mode === 'Enforce' ? 'enforce' : 'observe' }),
+    ...(spec.approvers === undefined ? {} : { approvers: spec.approvers }),
+    ...(spec.mode === undefined ? {} : { mode: modeOf(spec.mode) }),
     ...(spec.class === undefined ? {} : { toolClass: classOf(spec.class) }),
   };
   return { unit, faults };
@@ -230,6 +264,25 @@ function limitUnit(item: Pick<Item, 'name' | 'uid'>, spec: LimitSpec): LimitUnit
     bounds,
     failurePolicy: spec.failurePolicy ?? (spec.usd === undefined ? 'Open' : 'Closed'),
     ...(spec.window === undefined ? {} : { windowMs: durationMs(spec.window) }),
+  };
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+function modeOf(word: 'Enforce' | 'Observe'): Mode {
+  return word === 'Enforce' ? 'enforce' : 'observe';
+}
+
+// Whether, for whom and how loudly a rule speaks.
+function sway(
+  rule: Pick<ToolPolicySpec['calls'][number], 'mode' | 'rollout' | 'priority'>,
+): Pick<CompiledRule, 'mode' | 'rollout' | 'priority'> {
+  return {
+    ...(rule.mode === undefined ? {} : { mode: modeOf(rule.mode) }),
+    ...(rule.rollout === undefined ? {} : { rollout: rule.rollout }),
+    ...(rule.priority === undefined ? {} : { priority: rule.priority }),
   };
 }
 
