@@ -257,6 +257,13 @@ export const toolPolicy = defineResource({
     .object({
       conditions: conditionsSchema,
       observedGeneration: observedGenerationSchema,
+      inForce: z
+        .object({
+          generation: z.int().min(0).describe('Generation of the resource that it stood in.'),
+          spec: z.string().max(1_048_576).describe('The spec, as JSON.'),
+        })
+        .optional()
+        .describe('The last good spec, while the resource as it is written is not accepted.'),
       observed: z
         .array(
           z.object({

@@ -11,6 +11,7 @@ import { SnapshotService, type WatchResponse } from '@sallyport/proto/snapshot/v
 import { operatorMetrics } from './metrics.ts';
 import { createOperator } from './operator.ts';
 import { resourceService, snapshotService } from './server.ts';
+import { createCompiler } from './snapshot/compile.ts';
 import { folderSource } from './source/folder.ts';
 import { fakePeers } from './testing/fake-peers.ts';
 
@@ -163,6 +164,22 @@ describe('the operator over a folder', () => {
     await write('p.yaml', policy('p', mail, 'args.to =='));
     await eventually(() => reason('ToolPolicy', 'p', 'Accepted').startsWith('False'), true);
     expect((await specs())?.p).toMatchObject({ calls: [{ name: 'a', action: 'Allow' }] });
+  });
+
+  it('[operator:last-good] has the last good ToolPolicy in force after a restart and in another replica', async () => {
+    const policy = (when: string) =>
+      `${head('ToolPolicy', 'p')}spec: {tools: [{server: mail, tool: send}], calls: [{name: a, when: "${when}", action: Allow, reason: r}]}\n`;
+    const first = await suite({ 'p.yaml': policy("args.to == 'a'") });
+    await eventually(() => first.reason('ToolPolicy', 'p', 'Accepted'), 'True Accepted');
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    await first.write('p.yaml', policy('args.to =='));
+    await eventually(() => first.reason('ToolPolicy', 'p', 'Accepted').startsWith('False'), true);
+    expect(first.source.get('ToolPolicy', 'default', 'p')?.status.inForce).toMatchObject({ generation: 1 });
+    const other = createCompiler().compile('ToolPolicy', first.source);
+    expect(other).toMatchObject([{ name: 'p', generation: 1 }]);
+    expect(JSON.parse(other[0]?.specJson ?? '')).toMatchObject({ calls: [{ name: 'a', action: 'Allow' }] });
+    await first.write('p.yaml', policy("args.to == 'b'"));
+    await eventually(() => first.source.get('ToolPolicy', 'default', 'p')?.status.inForce, undefined);
   });
 
   it('[operator:name-taken] has no last good Model in force under a name that another holds by now', async () => {

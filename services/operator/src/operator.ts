@@ -49,7 +49,11 @@ export function createOperator(options: OperatorOptions): Operator {
   const beginWhenRead = async () => {
     if (!wanted || runner !== undefined || !source.synced()) return;
     const granted = new Map();
-    runner = createRunner({ source, observations: seen, clients, granted, log, now, signal: life.signal }, metrics);
+    const { inForce } = compiler;
+    runner = createRunner(
+      { source, observations: seen, inForce, clients, granted, log, now, signal: life.signal },
+      metrics,
+    );
     await runner.begin();
   };
 

@@ -3,6 +3,7 @@ import type { Finding, Kind } from '@sallyport/custom-resources';
 import type { Clients } from '../clients.ts';
 import type { Entry } from '../entry.ts';
 import type { Observations } from '../observations.ts';
+import type { Compiler } from '../snapshot/compile.ts';
 import type { Departed, Source } from '../source/source.ts';
 
 /** What vault was told in this process, by UID, so that it is not told again each time a status changes. */
@@ -12,6 +13,8 @@ export type Granted = Map<string, { readonly what: string; readonly atMs: number
 export type ControllerContext = {
   readonly source: Source;
   readonly observations: Observations;
+  /** What is in force of a ToolPolicy that is not accepted. */
+  readonly inForce: Compiler['inForce'];
   readonly clients: Clients;
   /** What this process has handed to vault already. */
   readonly granted: Granted;

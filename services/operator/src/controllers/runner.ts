@@ -80,7 +80,9 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
     const { status, changed } = nextStatus(
       entry,
       [accepted, ...outcome.findings],
-      outcome.fields ?? {},
+      entry.kind === 'ToolPolicy'
+        ? { ...outcome.fields, inForce: accepted.status === 'True' ? undefined : held.inForce(entry) }
+        : (outcome.fields ?? {}),
       new Date(context.now()),
     );
     if (changed) {

@@ -1,4 +1,4 @@
-import type { Kind } from '@sallyport/custom-resources';
+import { type Kind, parseSpec, type ToolPolicyStatus, toolPolicyFaults } from '@sallyport/custom-resources';
 import type { Item } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { acceptance } from '../checks/acceptance.ts';
 import { canonicalJson, type Entry, sha256 } from '../entry.ts';
@@ -7,6 +7,8 @@ import { refusalOf } from './refusal.ts';
 
 /** An item of a snapshot without protobuf's own field. */
 export type SnapshotItem = Omit<Item, '$typeName' | '$unknown'>;
+
+type InForce = NonNullable<ToolPolicyStatus['inForce']>;
 
 /** Kinds that services may watch. Virtual keys go to identity alone. */
 export const snapshotKinds: readonly Kind[] = [
@@ -21,12 +23,15 @@ export const snapshotKinds: readonly Kind[] = [
 /** Turns the resources of a kind into what is in force of it. */
 export interface Compiler {
   compile(kind: Kind, view: View): SnapshotItem[];
+  /** What is in force of a ToolPolicy that is not accepted as it is written, for its status; undefined: no good spec. */
+  inForce(entry: Entry): InForce | undefined;
 }
 
 /**
  * Makes a compiler. A spec that is not accepted leaves the last good one of the same resource in force, unless another
  * Model holds its public name by now. With none, the resource is absent where that denies what it would have allowed,
- * and a ToolPolicy denies what it selects (DESIGN §6).
+ * and a ToolPolicy denies what it selects (DESIGN §6). The last good spec of a ToolPolicy stands in its status meanwhile, so
+ * that another replica and a later process know it too.
  */
 export function createCompiler(): Compiler {
   const lastGood = new Map<Kind, Map<string, SnapshotItem>>();
@@ -39,7 +44,7 @@ export function createCompiler(): Compiler {
       const refused: SnapshotItem[] = [];
       for (const entry of entries) {
         const item = acceptance(entry, view).status === 'True' ? itemOf(entry) : undefined;
-        const last = before?.get(entry.uid);
+        const last = before?.get(entry.uid) ?? restored(entry);
         if (item !== undefined) accepted.set(entry.uid, item);
         else if (last !== undefined) held.set(entry.uid, last);
         else if (entry.kind === 'ToolPolicy') refused.push(refusedItem(entry));
@@ -52,7 +57,25 @@ export function createCompiler(): Compiler {
       lastGood.set(kind, good);
       return [...good.values(), ...refused].sort((a, b) => (a.uid < b.uid ? -1 : 1));
     },
+    inForce(entry) {
+      const last = lastGood.get('ToolPolicy')?.get(entry.uid) ?? restored(entry);
+      return last === undefined ? undefined : { generation: last.generation, spec: last.specJson };
+    },
   };
+}
+
+/** The last good spec that the status holds, if it still is one. */
+function restored(entry: Entry): SnapshotItem | undefined {
+  if (entry.kind !== 'ToolPolicy') return undefined;
+  const { generation, spec } = (entry.status.inForce ?? {}) as Partial<InForce>;
+  if (typeof generation !== 'number' || typeof spec !== 'string') return undefined;
+  try {
+    const parsed = parseSpec('ToolPolicy', JSON.parse(spec), entry.name);
+    if (!parsed.ok || toolPolicyFaults(parsed.value).length > 0) return undefined;
+    return itemWith({ ...entry, generation }, canonicalJson(parsed.value));
+  } catch {
+    return undefined;
+  }
 }
 
 function publicName({ tenant, name, specJson }: SnapshotItem): string {
