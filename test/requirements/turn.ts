@@ -106,6 +106,12 @@ export const turn: readonly Requirement[] = [
   ...of('DESIGN §5; issue 4', {
     'turn:handle-typed': 'A handle that is all of an argument becomes the type that the schema wants, or is refused.',
     'turn:handle-marked': 'Policy marks positions for handles by patterns.',
+    'turn:defang': 'Links that untrusted values bring into the content of a call are sent inert.',
+    'turn:defang-known': 'Links to hosts that are typed, trusted or allowed stay as they are, and what is no link.',
+    'turn:defang-destination': 'An argument that is one link is a destination: rules decide on it.',
+    'turn:defang-own': "The model's own links stay, but those that an untrusted value is part of do not.",
+    'turn:defang-bounded': 'Looking for links is quick on hostile text.',
+    'turn:decide-defanged': 'Policy decides on what would be sent, links made inert, and the record counts them.',
     'turn:read-apart': 'What quarantine shows leaves the context trusted.',
     'turn:read-apart-origins': 'Trusted fields, plain values and handles of a masked result have origins of their own.',
     'turn:read-apart-error': 'Of an error that is to be read apart only its being one is told.',

@@ -43,6 +43,8 @@ export const configSchema = z.strictObject({
       timeout: durationMs.prefault('15m'),
     })
     .prefault({}),
+  /** Base of the gateway's pages as people reach them, for links to approvals. */
+  publicUrl: z.url({ protocol: /^https?$/ }).optional(),
   turn: z
     .strictObject({
       /** Model calls of one turn in the gateway-owned loop. */
@@ -51,6 +53,10 @@ export const configSchema = z.strictObject({
       maxCallsPerMessage: z.int().min(1).max(1_000).default(64),
       /** How often the model is asked again after a refused batch of the client's own tools. */
       maxReasks: z.int().min(0).max(10).default(2),
+      /** Hosts that links of untrusted values may lead to; `*.example.com` stands for the names under it. */
+      linkHosts: z.array(z.string().min(1).max(253)).max(256).default([]),
+      /** How long a turn waits for an approval before it ends and says so; 0: not at all. */
+      approvalWait: durationMs.prefault('60s'),
       /** Bytes of tool-call deltas held back until the batch is decided. */
       maxHeldBytes: z
         .int()

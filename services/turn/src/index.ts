@@ -28,6 +28,7 @@ export {
   UNDECLARED_CLASSES,
   type Verdict,
 } from './decision.ts';
+export { type Defanged, type DefangSettings, defangArguments } from './defang.ts';
 export {
   blocksOf,
   blockText,
@@ -88,6 +89,7 @@ export {
   UNLABELLED,
   untrusted,
 } from './label.ts';
+export { type FoundLink, findLinks, hostIsAmong, hostOf } from './links.ts';
 export { hasInvisible, skeleton } from './look-alike.ts';
 export { formsIn, plainForm, valueForms } from './normalise.ts';
 export {
@@ -102,6 +104,7 @@ export {
   type OriginKind,
   originsOf,
   type Span,
+  trustedHosts,
   type ValueOrigin,
 } from './origin.ts';
 export { approvalText, finalText, notRun, type Refusal, type RefusalCode, refusal, refusalOf } from './refusal.ts';

@@ -2,6 +2,7 @@ import type { JsonValue } from './canonical-json.ts';
 import { handleIdOf, handleIdsIn } from './handle.ts';
 import { childPointer, pointerTokens } from './json-pointer.ts';
 import { join, joinAll, type Label, TRUSTED, UNLABELLED } from './label.ts';
+import { findLinks, hostOf } from './links.ts';
 import { skeleton } from './look-alike.ts';
 import { formsIn, plainForm, valueForms } from './normalise.ts';
 import { declaresKey } from './schema-position.ts';
@@ -47,6 +48,8 @@ export type Corpus = {
   readonly prose: Prose[];
   readonly handles: Map<string, Span>;
   looks: Map<string, string> | undefined;
+  /** Hosts of links in what is trusted; found when they are first asked for. */
+  hosts: Set<string> | undefined;
   room: number;
   /** Characters that may still be compared for the call at hand. */
   work: number;
@@ -63,7 +66,16 @@ const MAX_LOOK = 256;
  * found only there counts as composed.
  */
 export function createCorpus(inPlay: Label = TRUSTED, maxChars: number = DEFAULT_ROOM): Corpus {
-  return { inPlay, whole: new Map(), prose: [], handles: new Map(), looks: undefined, room: maxChars, work: MAX_WORK };
+  return {
+    inPlay,
+    whole: new Map(),
+    prose: [],
+    handles: new Map(),
+    looks: undefined,
+    hosts: undefined,
+    room: maxChars,
+    work: MAX_WORK,
+  };
 }
 
 /** Adds a text span: a message, a system prompt, an attached document, a text block of a result. */
@@ -72,6 +84,7 @@ export function addSpan(corpus: Corpus, span: Span): void {
   if (span.text.length > corpus.room || span.text.trim() === '') return;
   corpus.room -= span.text.length;
   corpus.looks = undefined;
+  corpus.hosts = undefined;
   for (const form of valueForms(span.text)) remember(corpus, form, span);
   corpus.prose.push({ span, plain: ` ${plainForm(span.text)} ` });
 }
@@ -111,6 +124,7 @@ function addLeaves(corpus: Corpus, tool: string, value: JsonValue, path: string,
 }
 
 function remember(corpus: Corpus, form: string, span: Span): void {
+  corpus.hosts = undefined;
   const known = corpus.whole.get(form);
   if (known === undefined || rank(span) < rank(known)) corpus.whole.set(form, span);
 }
@@ -134,6 +148,28 @@ export function originsOf(args: JsonValue, corpus: Corpus, inputSchema?: JsonVal
   corpus.work = MAX_WORK;
   visit(args, '', corpus, inputSchema, found);
   return found;
+}
+
+/** The hosts of all links and bare host names in what was typed, authored or is otherwise trusted. */
+export function trustedHosts(corpus: Corpus): ReadonlySet<string> {
+  corpus.hosts ??= hostsOf(
+    new Set([...corpus.prose.map(({ span }) => span), ...corpus.whole.values()].filter(isTrusted)),
+  );
+  return corpus.hosts;
+}
+
+function isTrusted({ label }: Span): boolean {
+  return label.integrity === 'trusted';
+}
+
+function hostsOf(spans: Iterable<Span>): Set<string> {
+  const hosts = new Set<string>();
+  for (const { text } of spans) {
+    for (const { host } of findLinks(text)) hosts.add(host);
+    for (const form of formsIn(text)) if (form.startsWith('url:')) hosts.add(hostOf(form.slice(4)));
+  }
+  hosts.delete('');
+  return hosts;
 }
 
 /** The label of a call: the join of its arguments' labels. */

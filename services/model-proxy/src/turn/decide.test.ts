@@ -5,9 +5,11 @@ import type { ToolCallBlock } from '../chat/message.ts';
 import { callsOf, decide } from './decide.ts';
 import { gateOf, turnOf } from './testing.ts';
 import { hideTools } from './tools.ts';
-import type { Turn } from './turn.ts';
+import type { Turn, TurnTool } from './turn.ts';
 
 const HANDLE = `h_${'a'.repeat(24)}`;
+const LINK_HANDLE = `h_${'c'.repeat(24)}`;
+const VALUES: Record<string, string> = { [HANDLE]: '"eve@x.example"', [LINK_HANDLE]: '"https://evil.example/x"' };
 const ALLOW = { verdict: Action.ALLOW, enforced: Action.ALLOW, rule: 'r', reason: 'fine', toolClass: 'read' };
 
 function turnWith(names: readonly string[]): Turn {
@@ -43,8 +45,8 @@ async function decided(turn: Turn, blocks: ToolCallBlock[], answers?: unknown[])
       quarantine: {
         resolveHandles: async ({ handles }: { handles: string[] }) => ({
           values: handles
-            .filter((handle) => handle === HANDLE)
-            .map((handle) => ({ handle, valueJson: '"eve@x.example"', from: 'desk__mail', path: '' })),
+            .filter((handle) => handle in VALUES)
+            .map((handle) => ({ handle, valueJson: VALUES[handle], from: 'desk__mail', path: '' })),
         }),
       },
     },
@@ -95,6 +97,21 @@ describe('deciding a batch', () => {
     expect(asked[0]?.calls[0]?.argumentsJson).toBe('{"text":"eve@x.example"}');
     expect(result[0]?.released).toBe('{"text":"eve@x.example"}');
     expect(result[0]?.filledLabel.integrity).toBe('untrusted');
+  });
+
+  it('[turn:decide-defanged] decides on links of values made inert, as they would be sent', async () => {
+    const turn = turnWith(['f']);
+    const said = `{"text": "see ${LINK_HANDLE} and https://good.example/a"}`;
+    const { asked, result } = await decided(turn, [block('f', said)]);
+    expect(asked[0]?.calls[0]?.argumentsJson).toBe(
+      '{"text":"see hxxps://evil[.]example/x and https://good.example/a"}',
+    );
+    expect(JSON.parse(result[0]?.inputsJson ?? '{}').defanged).toBe(1);
+    addSpan(turn.corpus as never, { text: 'Use evil.example', origin: { kind: 'typed' }, label: TRUSTED });
+    expect((await decided(turn, [block('f', said)])).result[0]?.released).toContain('https://evil.example/x');
+    const reading = turnWith(['f']);
+    reading.tools.set('f', { ...(reading.tools.get('f') as never as TurnTool), toolClass: 'read' });
+    expect((await decided(reading, [block('f', said)])).result[0]?.released).toContain('https://evil.example/x');
   });
 
   it('[turn:decide-as-written] releases the bytes of the model where nothing was filled in', async () => {

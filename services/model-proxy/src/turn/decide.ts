@@ -4,6 +4,7 @@ import {
   addHandle,
   canonicalJson,
   type Decision,
+  defangArguments,
   deny,
   fillArguments,
   findHandles,
@@ -22,8 +23,9 @@ import {
 } from '@sallyport/turn';
 import type { AssistantContent } from '../chat/message.ts';
 import type { Gate } from './gate.ts';
+import { knownHosts } from './known-hosts.ts';
 import { originName, sourceOf } from './source.ts';
-import type { Turn, TurnCall } from './turn.ts';
+import type { Turn, TurnCall, TurnTool } from './turn.ts';
 
 const DECIDE_TIMEOUT_MS = 2_000;
 const RESOLVE_TIMEOUT_MS = 2_000;
@@ -51,6 +53,8 @@ interface Prepared {
   readonly origins: readonly ValueOrigin[];
   readonly label: Label;
   readonly filledLabel: Label;
+  /** Links of untrusted values that were made inert. */
+  readonly defanged: number;
   readonly refused?: Decision;
 }
 
@@ -71,7 +75,7 @@ export function callsOf(turn: Turn, content: readonly AssistantContent[]): TurnC
  * policy cannot be asked: then nothing is run.
  */
 export async function decide(
-  gate: Pick<Gate, 'clients' | 'metrics'>,
+  gate: Pick<Gate, 'clients' | 'metrics' | 'config'>,
   turn: Turn,
   calls: readonly TurnCall[],
 ): Promise<readonly Decided[]> {
@@ -82,7 +86,8 @@ export async function decide(
     // Handles of earlier turns, which no result of this request shows.
     if (turn.corpus && !turn.corpus.handles.has(id)) addHandle(turn.corpus, id, tool, path, label);
   }
-  const prepared = calls.map((call) => prepare(turn, call, resolved));
+  const known = knownHosts(gate, turn);
+  const prepared = calls.map((call) => prepare(turn, call, resolved, known));
   const asked = prepared.filter((one) => !one.refused);
   const answer =
     asked.length === 0
@@ -119,6 +124,7 @@ export async function decide(
         arguments: one.argumentsJson === '' ? one.call.written : JSON.parse(one.argumentsJson),
         origins: Object.fromEntries(one.origins.map(({ pointer, origin }) => [pointer, origin.kind])),
         context: { trusted: turn.label.integrity === 'trusted', sources: turn.label.sources },
+        ...(one.defanged > 0 ? { defanged: one.defanged } : {}),
       }),
     };
   });
@@ -129,7 +135,12 @@ function wireOrigin({ pointer, origin, label, looksLike = '', name }: ValueOrigi
   return { pointer, origin: kind, from, path, handle, label: wireLabel(label), looksLike, name: name === true };
 }
 
-function prepare(turn: Turn, call: TurnCall, resolved: ReadonlyMap<string, ResolvedHandle>): Prepared {
+function prepare(
+  turn: Turn,
+  call: TurnCall,
+  resolved: ReadonlyMap<string, ResolvedHandle>,
+  known: (host: string) => boolean,
+): Prepared {
   const nothing = {
     call,
     argumentsJson: '',
@@ -137,6 +148,7 @@ function prepare(turn: Turn, call: TurnCall, resolved: ReadonlyMap<string, Resol
     origins: [],
     label: turn.label,
     filledLabel: TRUSTED,
+    defanged: 0,
   };
   const denial = (rule: string, reason: string): Prepared => ({
     ...nothing,
@@ -168,12 +180,27 @@ function prepare(turn: Turn, call: TurnCall, resolved: ReadonlyMap<string, Resol
   if (filled.unfilled.length > 0) {
     return denial('builtin/handle', 'A handle is unknown or stands where none may stand.');
   }
-  const argumentsJson = canonicalJson(filled.value);
+  // What goes out is read by somebody: links that outsiders wrote must not become live in it.
+  const { value, count: defanged } = sendsContent(tool)
+    ? defangArguments(filled.value, { filled: filled.filled, known, doubtful: doubtfulIn(turn, origins) })
+    : { value: filled.value, count: 0 };
+  const argumentsJson = canonicalJson(value);
   const same = argumentsJson === canonicalJson(written);
   const filledLabel = joinAll(filled.filled.map((one) => one.label));
   const label = join(labelOfOrigins(origins), filledLabel);
-  const released = same ? call.written : releasedForm(call, filled.value);
-  return { call, argumentsJson, released, origins, label, filledLabel };
+  const released = same ? call.written : releasedForm(call, value);
+  return { call, argumentsJson, released, origins, label, filledLabel, defanged };
+}
+
+function sendsContent(tool: TurnTool): boolean {
+  return tool.toolClass !== 'read' && tool.toolClass !== 'write';
+}
+
+// In a context with untrusted words in it, the model may have copied a link out of any of them.
+function doubtfulIn(turn: Turn, origins: readonly ValueOrigin[]): (pointer: string) => boolean {
+  if (turn.corpus?.inPlay.integrity !== 'untrusted') return () => false;
+  const untrusted = new Set(origins.filter(({ label }) => label.integrity === 'untrusted').map((one) => one.pointer));
+  return (pointer) => untrusted.has(pointer);
 }
 
 /** Arguments as a value; a `custom` tool's free text is its one member `input`. Throws JsonFault. */
