@@ -138,7 +138,12 @@ real('the operator on a real API server', () => {
     expect(generated.metadata.ownerReferences).toMatchObject([{ kind: 'VirtualKey', uid: key.metadata.uid }]);
     expect(Buffer.from((generated.data as { key: string }).key, 'base64').toString()).toMatch(/^sp_generated_/);
     for await (const message of operator.publisher.watch(['ToolPolicy', 'Model'], AbortSignal.timeout(1000))) {
-      if (message.kind === 'ToolPolicy') expect(message.upserts).toEqual([]);
+      // The one that was never good denies what it selects.
+      if (message.kind === 'ToolPolicy') {
+        expect(message.upserts.map(({ name, specJson }) => [name, JSON.parse(specJson).calls])).toMatchObject([
+          ['bad', [{ action: 'Deny' }]],
+        ]);
+      }
       if (message.kind === 'Model') {
         expect(message.upserts).toMatchObject([{ tenant: ns, name: 'smart' }]);
         break;
@@ -190,9 +195,9 @@ real('the operator on a real API server', () => {
   it('[resources:missed-removal] takes away the key of a resource that went while no operator ran', async () => {
     const ns = await namespace();
     const { write, secret, condition, remove } = within(ns);
-    await secret('chosen', { k: 'a-value-of-twenty-and-more' });
-    await write('VirtualKey', 'gone', { secretRef: { name: 'chosen', key: 'k' } });
-    await write('VirtualKey', 'stays', { secretRef: { name: 'chosen', key: 'k' } });
+    await secret('chosen', { a: 'a-value-of-twenty-and-more', b: 'another-value-of-that-length' });
+    await write('VirtualKey', 'gone', { secretRef: { name: 'chosen', key: 'a' } });
+    await write('VirtualKey', 'stays', { secretRef: { name: 'chosen', key: 'b' } });
     const first = await run(ns);
     await eventually(() => condition('VirtualKey', 'gone', 'Ready'), 'True Ready');
     await eventually(() => condition('VirtualKey', 'stays', 'Ready'), 'True Ready');
