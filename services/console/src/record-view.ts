@@ -11,6 +11,7 @@ const KINDS = {
   [Record_Kind.QUARANTINE]: 'quarantine',
   [Record_Kind.ADMIN]: 'admin',
   [Record_Kind.ADMISSION_REFUSAL]: 'admission_refusal',
+  [Record_Kind.APPROVAL]: 'approval',
 } as const;
 
 const text = z.string().optional();
@@ -30,6 +31,7 @@ export const recordSchema = z
       'quarantine',
       'admin',
       'admission_refusal',
+      'approval',
       'unknown',
     ]),
     turn: z.string(),

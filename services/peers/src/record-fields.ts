@@ -126,6 +126,8 @@ export function quarantineFields(exchange: {
       // What the privileged model saw holds no string of the content: plain values and handles only.
       shown: JSON.parse(answer.answerJson || 'null'),
       reused: answer.reused,
+      rung: answer.rung,
+      bits: { shown: answer.bits, most: answer.resultBitsLimit, ofRun: answer.runBits, mostOfRun: answer.runBitsLimit },
       tokens: { input: answer.inputTokens, output: answer.outputTokens },
     }),
   };
