@@ -1,5 +1,6 @@
-// Profiles model-proxy under one load and prints where its time goes, for tuning.
-// Run: node test/load/profile.ts [--job chat|stream] [--seconds 5] [--service model-proxy] [--top 40] [--out FILE]
+// Profiles a service under one load and prints where its time goes, or its memory, for tuning. Run:
+// node test/load/profile.ts [--job chat|stream] [--of time|allocations|survivors] [--seconds 5] [--service model-proxy]
+//   [--top 40] [--out FILE]
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +18,16 @@ interface ProfileNode {
   readonly children?: readonly number[];
 }
 
+interface HeapNode {
+  readonly callFrame: ProfileNode['callFrame'];
+  readonly selfSize: number;
+  readonly children: readonly HeapNode[];
+}
+
+interface HeapProfile {
+  readonly head: HeapNode;
+}
+
 interface Profile {
   readonly nodes: readonly ProfileNode[];
   readonly samples: readonly number[];
@@ -26,6 +37,8 @@ interface Profile {
 const { values: options } = parseArgs({
   options: {
     job: { type: 'string', default: 'chat' },
+    /** `allocations`: bytes by who asked for them; `survivors`: those that outlived the young generation. */
+    of: { type: 'string', default: 'time' },
     seconds: { type: 'string', default: '5' },
     service: { type: 'string', default: 'model-proxy' },
     top: { type: 'string', default: '40' },
@@ -45,15 +58,15 @@ try {
   const load = loadOf(sallyport, options.job as Job, { connections: 16, requests: 1_000_000, ms: 3_000 });
   await driver.drive(load);
   const session = await openSession(started.url);
-  await session.call('Profiler.enable');
-  await session.call('Profiler.setSamplingInterval', { interval: 200 });
-  await session.call('Profiler.start');
+  await (options.of === 'time' ? startTime(session) : startMemory(session));
   const result = await driver.drive({ ...load, ms: Number(options.seconds) * 1_000 });
-  const { profile } = (await session.call('Profiler.stop')) as { profile: Profile };
+  const stop = options.of === 'time' ? 'Profiler.stop' : 'HeapProfiler.stopSampling';
+  const { profile } = (await session.call(stop)) as { profile: Profile | HeapProfile };
   session.close();
   if (options.out) writeFileSync(options.out, JSON.stringify(profile));
   process.stdout.write(`${result.requests} requests, ${result.bad} bad ${result.why}\n`);
-  print(profile, result.requests);
+  if ('head' in profile) printMemory(profile, result.requests);
+  else print(profile, result.requests);
 } finally {
   if (profiled) await end(profiled);
   await driver.stop();
@@ -91,6 +104,23 @@ async function underInspector(suite: SallyportUnderLoad): Promise<{ child: Child
     await pause(100);
   }
   return { child, url };
+}
+
+type Session = Awaited<ReturnType<typeof openSession>>;
+
+async function startTime(session: Session): Promise<void> {
+  await session.call('Profiler.enable');
+  await session.call('Profiler.setSamplingInterval', { interval: 200 });
+  await session.call('Profiler.start');
+}
+
+async function startMemory(session: Session): Promise<void> {
+  await session.call('HeapProfiler.enable');
+  await session.call('HeapProfiler.startSampling', {
+    samplingInterval: 8_192,
+    includeObjectsCollectedByMajorGC: true,
+    includeObjectsCollectedByMinorGC: options.of === 'allocations',
+  });
 }
 
 /** A session of the inspector protocol. */
@@ -140,17 +170,41 @@ function print({ nodes, samples, timeDeltas }: Profile, requests: number): void 
     return sum;
   };
   walk(nodes[0] as ProfileNode, new Set());
-  const table = (title: string, map: Map<string, number>, top: number, ours = false) => {
-    process.stdout.write(`\n${title}, us a request\n`);
-    const rows = [...map].filter(([name]) => !ours || name.includes('services/')).sort((a, b) => b[1] - a[1]);
-    for (const [name, micros] of rows.slice(0, top)) {
-      process.stdout.write(`${(micros / requests).toFixed(2).padStart(9)}  ${name}\n`);
-    }
-  };
   const top = Number(options.top);
-  table('by place', places, 30);
-  table('by function, itself', functions, top);
-  table('by function of ours, with what it calls', totals, top, true);
+  table('by place, us a request', places, requests, 30);
+  table('by function, itself', functions, requests, top);
+  table('by function of ours, with what it calls', ofOurs(totals), requests, top);
+}
+
+function printMemory({ head }: HeapProfile, requests: number): void {
+  const functions = new Map<string, number>();
+  const totals = new Map<string, number>();
+  const add = (map: Map<string, number>, key: string, value: number) => map.set(key, (map.get(key) ?? 0) + value);
+  const walk = (node: HeapNode, path: ReadonlySet<string>): number => {
+    const name = nameOf(node.callFrame);
+    const inner = new Set(path).add(name);
+    let sum = node.selfSize;
+    for (const child of node.children) sum += walk(child, inner);
+    add(functions, name, node.selfSize);
+    if (!path.has(name)) add(totals, name, sum);
+    return sum;
+  };
+  const all = walk(head, new Set());
+  const top = Number(options.top);
+  process.stdout.write(`${(all / requests).toFixed(0)} bytes a request\n`);
+  table('by function, itself, bytes a request', functions, requests, top);
+  table('by function of ours, with what it calls', ofOurs(totals), requests, top);
+}
+
+function ofOurs(totals: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map([...totals].filter(([name]) => name.includes('services/')));
+}
+
+function table(title: string, map: ReadonlyMap<string, number>, requests: number, top: number): void {
+  process.stdout.write(`\n${title}\n`);
+  for (const [name, sum] of [...map].sort((a, b) => b[1] - a[1]).slice(0, top)) {
+    process.stdout.write(`${(sum / requests).toFixed(2).padStart(9)}  ${name}\n`);
+  }
 }
 
 function nameOf({ functionName, url, lineNumber }: ProfileNode['callFrame']): string {

@@ -95,7 +95,7 @@ function bodyOf(request: {
 function unheard(gone: AbortSignal): ClientAnswer {
   return {
     gone,
-    started: false,
+    started: () => false,
     header() {},
     json() {},
     frames: () => Promise.resolve(),

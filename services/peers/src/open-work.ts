@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import { ABSENT, type Member, roster } from '@sallyport/chassis/roster';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Principals } from './principals.ts';
 
@@ -15,7 +16,8 @@ export interface OpenWorks {
   begin(gone: AbortSignal): OpenWork;
 }
 
-interface Owned {
+interface Owned extends Member {
+  readonly controller: AbortController;
   readonly principal: Principal;
   readonly askAgain: () => Promise<unknown>;
 }
@@ -29,12 +31,12 @@ export function openWork(options: {
   readonly timeoutMs?: number;
 }): OpenWorks {
   const { principals, timeoutMs } = options;
-  const open = new Map<AbortController, Owned>();
+  const open = roster<Owned>();
   const revoked = () => new GatewayError('unauthenticated', 'The credential was revoked.');
   principals.onRevoked(({ tenant, keyId, principalId, ends }) => {
     const missed = tenant === '' && keyId === '' && principalId === '';
     if (!ends && !missed) return;
-    for (const [controller, { principal, askAgain }] of open) {
+    for (const { controller, principal, askAgain } of open.present()) {
       const sameKey = keyId !== '' && principal.keyId === keyId;
       const samePrincipal = principalId !== '' && principal.id === principalId;
       if (principal.tenant === tenant && (sameKey || samePrincipal)) controller.abort(revoked());
@@ -49,6 +51,7 @@ export function openWork(options: {
   return {
     begin(gone) {
       const controller = new AbortController();
+      let owned: Owned | undefined;
       const leave = () => controller.abort(new GatewayError('cancelled', 'The client is gone.'));
       if (gone.aborted) leave();
       else gone.addEventListener('abort', leave, { once: true });
@@ -57,11 +60,15 @@ export function openWork(options: {
       timer?.unref();
       return {
         signal: controller.signal,
-        own: (principal, askAgain) => void open.set(controller, { principal, askAgain }),
+        own(principal, askAgain) {
+          if (owned) open.remove(owned);
+          owned = { controller, principal, askAgain, place: ABSENT };
+          open.add(owned);
+        },
         end() {
           clearTimeout(timer);
           gone.removeEventListener('abort', leave);
-          open.delete(controller);
+          if (owned) open.remove(owned);
         },
       };
     },

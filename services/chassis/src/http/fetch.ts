@@ -2,7 +2,8 @@ import { Agent, type Dispatcher } from 'undici';
 import { GatewayError } from '../errors.ts';
 import type { UrlGuard } from '../net/guard.ts';
 import type { Component } from '../process.ts';
-import { type OutboundResponse, outboundError, outboundResponse } from './outbound-response.ts';
+import { Exchange } from './exchange.ts';
+import type { OutboundResponse } from './outbound-response.ts';
 
 export type { OutboundResponse } from './outbound-response.ts';
 
@@ -64,23 +65,16 @@ export function outbound(options: OutboundOptions): Outbound {
     bodyTimeout: options.timeouts.bodyIdleMs,
     connect: { timeout: options.timeouts.connectMs, lookup: options.guard.lookup, ...options.tls },
   });
-  const once = async (url: URL, request: OutboundRequest): Promise<OutboundResponse> => {
-    try {
-      const answer = await agent.request({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
-        headers: request.headers as Record<string, string | string[]> | null,
-        body: request.body ?? null,
-        signal: request.signal ?? null,
-        headersTimeout: request.headersMs ?? null,
-        bodyTimeout: request.bodyIdleMs ?? null,
-      });
-      return outboundResponse(answer, request.signal);
-    } catch (error) {
-      throw outboundError(error, request.signal);
-    }
-  };
+  const once = (url: URL, request: OutboundRequest): Promise<OutboundResponse> =>
+    new Exchange(request.signal).begin(agent, {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
+      headers: request.headers as Record<string, string | string[]> | null,
+      body: request.body ?? null,
+      headersTimeout: request.headersMs ?? null,
+      bodyTimeout: request.bodyIdleMs ?? null,
+    });
   return {
     name: 'outbound',
     stop: () => agent.close(),

@@ -1,8 +1,7 @@
-import type { Dispatcher } from 'undici';
 import { reasonOf } from '../deadline.ts';
 import { GatewayError } from '../errors.ts';
 
-/** One answer; read the body to its end or `discard` it, so that the connection is used again. */
+/** One answer; read the body to its end or `discard` it, so that the connection is used again. One reader only. */
 export interface OutboundResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -12,46 +11,6 @@ export interface OutboundResponse {
   bytes(limitBytes: number): Promise<Buffer>;
   text(limitBytes: number): Promise<string>;
   discard(): Promise<void>;
-}
-
-/** Wraps an answer of undici so that all it throws is a GatewayError. */
-export function outboundResponse(answer: Dispatcher.ResponseData, signal: AbortSignal | undefined): OutboundResponse {
-  const { body } = answer;
-  const collect = async (limitBytes: number): Promise<Buffer> => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    try {
-      for await (const chunk of body as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > limitBytes) {
-          throw new GatewayError('upstream_invalid', `The upstream's answer is larger than ${limitBytes} bytes.`);
-        }
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      throw outboundError(error, signal);
-    }
-    return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
-  };
-  return {
-    status: answer.statusCode,
-    headers: answer.headers,
-    body: {
-      async *[Symbol.asyncIterator]() {
-        try {
-          for await (const chunk of body as AsyncIterable<Buffer>) yield chunk;
-        } catch (error) {
-          throw outboundError(error, signal);
-        }
-      },
-    },
-    bytes: collect,
-    text: async (limitBytes) => (await collect(limitBytes)).toString('utf8'),
-    async discard() {
-      // Up to 128 KiB are read so that the connection lives on; more is cheaper to cut off.
-      await body.dump({ limit: 131_072 }).catch(() => undefined);
-    },
-  };
 }
 
 const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);

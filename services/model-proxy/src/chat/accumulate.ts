@@ -1,4 +1,3 @@
-import type { ProviderFailure } from './failure.ts';
 import type { FinishReason } from './finish.ts';
 import type { AssistantContent, ReasoningBlock, TextBlock, ToolCallBlock } from './message.ts';
 import type { Alternative, ChatResponse } from './response.ts';
@@ -19,10 +18,6 @@ export interface Accumulator {
   add(event: StreamEvent): void;
   /** The answer so far. Where the stream was cut its finish reason is `unknown`. */
   response(): ChatResponse;
-  /** Usage as last told, if it was. */
-  readonly usage: Usage | undefined;
-  /** The failure that ended the stream, if one did. */
-  readonly failure: ProviderFailure | undefined;
 }
 
 /** Makes an empty accumulator. */
@@ -32,7 +27,6 @@ export function createAccumulator(): Accumulator {
   let model = '';
   let created: number | undefined;
   let usage: Usage | undefined;
-  let failure: ProviderFailure | undefined;
 
   const answer = (choice = 0): OpenAnswer => {
     let found = answers.get(choice);
@@ -54,7 +48,6 @@ export function createAccumulator(): Accumulator {
         usage = event.usage;
         return;
       case 'error':
-        failure = event.failure;
         return;
       default:
         addToAnswer(answer(event.choice), event);
@@ -75,12 +68,6 @@ export function createAccumulator(): Accumulator {
         ...(usage ? { usage } : {}),
         ...(alternatives.length > 0 ? { alternatives } : {}),
       };
-    },
-    get usage() {
-      return usage;
-    },
-    get failure() {
-      return failure;
     },
   };
 }

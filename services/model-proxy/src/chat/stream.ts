@@ -35,7 +35,7 @@ export interface StreamDecoder {
   /** Tells that the bytes ended; yields an `error` event where the answer was not complete. */
   end(): StreamEvent[];
   /** True from the dialect's own end mark or an error on. */
-  readonly done: boolean;
+  done(): boolean;
 }
 
 /** Turns events into the SSE text of one answer, frame by frame, in the grammar of its dialect. */

@@ -89,7 +89,7 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
         answer.header('sallyport-turn', id);
       }
       if (answer.gone.aborted) return;
-      if (!answer.started) throw error;
+      if (!answer.started()) throw error;
       if (error.code === 'internal') gate.log.error('A turn failed', { endpoint, trajectory, error: caught });
       await answer.frames(front.errorFrame(error, trajectory));
       answer.end();

@@ -1,15 +1,19 @@
 import { type SseWriter, sseWriter } from '@sallyport/chassis/http/sse';
 import type { Response } from 'express';
 
-/** The answer to the client: one JSON body, or a stream of frames. Headers can be set until the first byte. */
+/**
+ * The answer to the client: one JSON body, or a stream of frames. Headers can be set until the first byte. What is made for
+ * each request has methods here and elsewhere in this service, and no getters: a getter in an object literal gives each
+ * object a hidden class of its own, which lives in the old generation and keeps the whole request there with it.
+ */
 export interface ClientAnswer {
   /** Ends when the client is gone. */
   readonly gone: AbortSignal;
   /** True once the first byte went out: from here on errors belong into the stream. */
-  readonly started: boolean;
+  started(): boolean;
   header(name: string, value: string): void;
   /** Sends a whole body and ends. */
-  json(status: number, body: string | Buffer): void;
+  json(status: number, body: string): void;
   /** Sends frames of a stream, opening it first; waits where the client reads slowly. */
   frames(frames: string | Buffer): Promise<void>;
   /** An SSE comment, also for keeping a silent connection alive. */
@@ -37,15 +41,14 @@ export function clientAnswer(res: Response): ClientAnswer {
   };
   return {
     gone: gone.signal,
-    get started() {
-      return res.headersSent;
-    },
+    started: () => res.headersSent,
     header(name, value) {
       if (!res.headersSent) res.setHeader(name, value);
     },
     json(status, body) {
       res.statusCode = status;
       res.setHeader('content-type', 'application/json');
+      // A string goes out in one write with the head; bytes would be a second.
       res.end(body);
     },
     frames: (frames) => open().raw(frames),

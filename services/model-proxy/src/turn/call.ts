@@ -26,7 +26,7 @@ export interface ModelAnswer {
   readonly reservation: Reservation;
   readonly requestBytes: number;
   readonly content:
-    | { readonly kind: 'whole'; readonly bytes: Buffer; readonly response: ChatResponse; readonly verbatim: boolean }
+    | { readonly kind: 'whole'; readonly text: string; readonly response: ChatResponse; readonly verbatim: boolean }
     | { readonly kind: 'events'; readonly events: AsyncIterable<StreamEvent> }
     /** The provider's own frames, in the client's dialect, with what they say. */
     | { readonly kind: 'segments'; readonly segments: AsyncIterable<Segment> };

@@ -35,7 +35,7 @@ export async function handOver(
   let taken = 0;
   try {
     await commitIntents(gate, turn, decided);
-    await gate.memory.now(releasedBy(gate, turn, labelled, release.filledLabel), turn.signal);
+    await gate.memory.now(releasedBy(gate, turn, labelled, release.filledLabel()), turn.signal);
     taken = calls.length;
   } finally {
     steps.settle({ steps: taken });

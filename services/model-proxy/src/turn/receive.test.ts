@@ -130,7 +130,7 @@ describe('releasing', () => {
     await release.settled();
     expect(turn.spoken.texts()).toEqual(['From Ann <ann@x.example> and Ann <ann@x.example>. h']);
     expect(heard.text()).not.toContain(HANDLE);
-    expect(release.filledLabel.integrity).toBe('untrusted');
+    expect(release.filledLabel().integrity).toBe('untrusted');
   });
 
   it('[turn:fill-unknown] says of an unknown handle that it is withheld', async () => {

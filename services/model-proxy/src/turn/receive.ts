@@ -42,12 +42,12 @@ async function receiveWhole(
   gate: Gate,
   turn: Turn,
   answer: ModelAnswer,
-  whole: { bytes: Buffer; response: ChatResponse; verbatim: boolean },
+  whole: { text: string; response: ChatResponse; verbatim: boolean },
   release: Release,
 ): Promise<Said> {
   const { response } = whole;
   const { finish, alternatives = [] } = response;
-  const end = { usage: response.usage, outputBytes: whole.bytes.length, finish: finish.unified };
+  const end = { usage: response.usage, outputBytes: Buffer.byteLength(whole.text), finish: finish.unified };
   let content: readonly AssistantContent[];
   try {
     content = heldCalls(gate, turn, response.content);
@@ -62,7 +62,7 @@ async function receiveWhole(
     if (delivered) turn.spoken.add(event);
     else await release.event(guardDuring(event));
   }
-  if (delivered) release.whole(whole.bytes);
+  if (delivered) release.whole(whole.text);
   return { content, finish, delivered };
 }
 

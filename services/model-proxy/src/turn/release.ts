@@ -27,9 +27,9 @@ export interface Release {
   finish(finish: FinishReason): Promise<void>;
   /** The client's own bytes go through unchanged. */
   frames(bytes: string): Promise<void>;
-  whole(bytes: Buffer): void;
+  whole(text: string): void;
   /** Join of the labels of what was filled into texts. */
-  readonly filledLabel: Label;
+  filledLabel(): Label;
 }
 
 /**
@@ -165,13 +165,11 @@ export function createRelease(turn: Turn): Release {
       writeHeaders(turn);
       await answer.frames(bytes);
     },
-    whole(bytes) {
+    whole(body) {
       writeHeaders(turn);
-      answer.json(200, bytes);
+      answer.json(200, body);
     },
-    get filledLabel() {
-      return filledLabel;
-    },
+    filledLabel: () => filledLabel,
   };
 }
 
@@ -185,7 +183,7 @@ export async function closeStream(turn: Turn): Promise<void> {
 
 function writeHeaders(turn: Turn): void {
   const { answer } = turn;
-  if (answer.started) return;
+  if (answer.started()) return;
   answer.header('sallyport-trajectory', turn.trajectory);
   answer.header('sallyport-turn', turn.id);
   answer.header('sallyport-provider', turn.provider);

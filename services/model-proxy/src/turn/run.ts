@@ -49,7 +49,7 @@ export async function runTurn(gate: Gate, turn: Turn): Promise<void> {
     const calls = callsOf(turn, said.content);
     if (calls.length === 0) {
       await release.settled();
-      await rememberWords(gate, turn, release.filledLabel);
+      await rememberWords(gate, turn, release.filledLabel());
       return await release.finish(said.finish);
     }
     const clientOwned = calls.every((one) => one.tool?.runBy === 'client');
@@ -93,6 +93,6 @@ async function delivered(gate: Gate, turn: Turn): Promise<void> {
 
 async function giveUp(gate: Gate, turn: Turn, release: Release, refusals: readonly Refusal[]): Promise<void> {
   await release.say(finalText(refusals));
-  await rememberWords(gate, turn, release.filledLabel);
+  await rememberWords(gate, turn, release.filledLabel());
   await release.finish({ unified: 'stop', raw: 'stop' });
 }

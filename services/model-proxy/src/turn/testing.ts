@@ -42,13 +42,11 @@ export function listener(): Heard {
     text: () => parts.join(''),
     answer: {
       gone: new AbortController().signal,
-      get started() {
-        return parts.length > 0;
-      },
+      started: () => parts.length > 0,
       header: (name, value) => {
         headers[name] = value;
       },
-      json: (_status, body) => void parts.push(body.toString()),
+      json: (_status, body) => void parts.push(body),
       frames: async (frames) => void parts.push(frames.toString()),
       comment: async (text) => void parts.push(`: ${text}\n\n`),
       end: () => {},

@@ -141,7 +141,7 @@ function readWhole(turn: Turn, target: Target, text: string): ModelAnswer['conte
   const { wire } = target.provider.declaration;
   try {
     const response = codecs[wire].decodeResponse(parseBody(text));
-    return { kind: 'whole', bytes: Buffer.from(text), response, verbatim: wire === turn.dialect };
+    return { kind: 'whole', text, response, verbatim: wire === turn.dialect };
   } catch (error) {
     throw new ProviderError(failureOfDecode(error), { cause: error });
   }
@@ -183,7 +183,7 @@ async function* decoded(
   decoder: StreamDecoder,
   scope: CallScope,
 ): AsyncGenerator<Segment> {
-  const chunks = readToEnd(body, () => decoder.done, scope);
+  const chunks = readToEnd(body, decoder.done, scope);
   for await (const message of readSse(chunks, { maxEventBytes: MAX_EVENT_BYTES, signal: scope.signal })) {
     const events = decoder.push(message.data);
     if (events.length > 0) yield { kind: 'events', bytes: '', events, usageOnly: false };
@@ -199,7 +199,7 @@ async function* scanned(
   scope: CallScope,
 ): AsyncGenerator<Segment> {
   const scanner = createStreamScanner(decoder, MAX_EVENT_BYTES);
-  for await (const chunk of readToEnd(body, () => scanner.done, scope)) yield* scanner.push(chunk);
+  for await (const chunk of readToEnd(body, scanner.done, scope)) yield* scanner.push(chunk);
   yield* scanner.end();
 }
 

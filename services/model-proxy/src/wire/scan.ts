@@ -15,7 +15,7 @@ export type Segment =
 export interface StreamScanner {
   push(chunk: Buffer): Segment[];
   end(): Segment[];
-  readonly done: boolean;
+  done(): boolean;
 }
 
 interface Template {
@@ -69,7 +69,7 @@ export function createStreamScanner(decoder: StreamDecoder, maxFrameBytes?: numb
     push: (chunk) =>
       guarded((segments) => {
         for (const frame of splitter.push(chunk)) {
-          if (decoder.done) return;
+          if (decoder.done()) return;
           scan(frame, segments);
         }
       }),
@@ -77,13 +77,11 @@ export function createStreamScanner(decoder: StreamDecoder, maxFrameBytes?: numb
       guarded((segments) => {
         const rest = splitter.rest();
         // A last frame without its blank line is what some servers end with.
-        if (rest.trim() !== '' && !decoder.done) scan(`${rest.replace(/\n+$/, '')}\n\n`, segments);
+        if (rest.trim() !== '' && !decoder.done()) scan(`${rest.replace(/\n+$/, '')}\n\n`, segments);
         const events = decoder.end();
         if (events.length > 0) segments.push({ kind: 'events', bytes: '', events, usageOnly: false });
       }),
-    get done() {
-      return failed || decoder.done;
-    },
+    done: () => failed || decoder.done(),
   };
 }
 

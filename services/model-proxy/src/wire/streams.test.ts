@@ -97,7 +97,7 @@ describe.each<Dialect>(['openai-chat', 'anthropic-messages'])('the %s stream dec
         const decoder = codecs[dialect].streamDecoder();
         const events = [...payloads.flatMap((payload) => decoder.push(payload)), ...decoder.end()];
         expect(events.length).toBeGreaterThan(0);
-        expect(decoder.done).toBe(true);
+        expect(decoder.done()).toBe(true);
       }),
     );
   });
@@ -241,7 +241,7 @@ describe('the scanner', () => {
     expect(scanner.push(Buffer.alloc(900, 'a'))).toMatchObject([
       { events: [{ type: 'error', failure: { raw: 'too_large' } }] },
     ]);
-    expect(scanner.done).toBe(true);
+    expect(scanner.done()).toBe(true);
     expect(scanner.push(Buffer.from('data: 1\n\n'))).toEqual([]);
   });
 });

@@ -113,9 +113,7 @@ export function createStreamDecoder(): StreamDecoder {
       if (finished) return [];
       return [{ type: 'error', failure: malformed(new DecodeError('truncated', '', 'ended before the answer did')) }];
     },
-    get done() {
-      return done;
-    },
+    done: () => done,
   };
 }
 

@@ -98,9 +98,7 @@ export function createStreamDecoder(): StreamDecoder {
       if (open || choices.size === 0) fail(events, new DecodeError('truncated', '', 'ended before the answer did'));
       return events;
     },
-    get done() {
-      return done;
-    },
+    done: () => done,
   };
 }
 
