@@ -145,7 +145,7 @@ withHelm('values', () => {
       ).length;
     expect(kept(render('default'), 'CustomResourceDefinition')).toBe(7);
     expect(kept(render('default', 'crds.keep=false'), 'CustomResourceDefinition')).toBe(0);
-    expect(kept(render('default'), 'Secret')).toBe(7);
+    expect(kept(render('default'), 'Secret')).toBe(8);
     expect(kept(render('small'), 'Secret')).toBe(0);
   });
 

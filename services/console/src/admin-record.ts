@@ -1,6 +1,7 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { uuidv7 } from '@sallyport/chassis/uuid';
-import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
+import { Record_Kind, RecordSchema } from '@sallyport/proto/audit/v1/audit_pb';
 import { Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import { type Caller, ENDPOINT } from './caller.ts';
 import type { Clients } from './clients.ts';
@@ -25,6 +26,7 @@ export type Recorded = <T>(
   targetOf?: (result: T) => Readonly<Record<string, string>>,
 ) => Promise<T>;
 
+const codec = codecOf(RecordSchema);
 const PRINCIPAL_KINDS: Readonly<Record<number, string>> = {
   [Principal_Kind.USER]: 'user',
   [Principal_Kind.CLIENT]: 'client',
@@ -41,7 +43,7 @@ export function recordedBy(records: Clients['records']): Recorded {
     const base = recordBase(caller, startedAtMs);
     const intentId = uuidv7();
     const commit = async (record: object) => {
-      await records.commit({ records: [{ ...base, id: uuidv7(), ...record }] }, patience);
+      await records.commit({ records: [codec.encode({ ...base, id: uuidv7(), ...record })] }, patience);
     };
     await commit({
       id: intentId,

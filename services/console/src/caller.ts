@@ -32,7 +32,20 @@ export async function callerOf(
 ): Promise<Caller> {
   const secret = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
   if (secret === undefined) throw new GatewayError('unauthenticated', 'Send Authorization: Bearer with a key.');
-  const principal = await ask(() => identity.authenticate({ secret, endpoint: ENDPOINT }, options));
+  return callerOfSecret(secret, identity, options);
+}
+
+/** As `callerOf`, for a secret that came by another way. */
+export async function callerOfSecret(
+  secret: string,
+  identity: Pick<Client<typeof AuthenticationService>, 'authenticate'>,
+  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<Caller> {
+  return admitted(await ask(() => identity.authenticate({ secret, endpoint: ENDPOINT }, options)));
+}
+
+/** A principal with its role. Throws `permission_denied` where the scope of its key leaves this API out. */
+export function admitted(principal: Principal): Caller {
   if (principal.endpoints.length > 0 && !principal.endpoints.some(coversAdmin)) {
     throw new GatewayError('permission_denied', 'This key is not for the admin API.');
   }

@@ -5,11 +5,16 @@ import type { Component } from '@sallyport/chassis/process';
 import { type Client, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
 import { QueryService, RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
+import { ApprovalService } from '@sallyport/proto/policy/v1/policy_pb';
 import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
 import type { Config } from './config.ts';
 
 /** Everything that console asks; it keeps nothing itself. */
 export interface Clients {
+  readonly approvals: Pick<
+    Client<typeof ApprovalService>,
+    'listApprovals' | 'getApproval' | 'decideApproval' | 'listEndorsements' | 'revokeEndorsement'
+  >;
   readonly authentication: Pick<Client<typeof AuthenticationService>, 'authenticate'>;
   readonly keys: Pick<Client<typeof KeyService>, 'create' | 'update' | 'revoke' | 'rotate' | 'get' | 'list'>;
   readonly queries: Client<typeof QueryService>;
@@ -31,8 +36,10 @@ export function connect(
   const identity = channel('identity');
   const audit = channel('audit');
   const operator = channel('operator');
+  const policy = channel('policy');
   return {
     clients: {
+      approvals: rpcClient(ApprovalService, policy),
       authentication: rpcClient(AuthenticationService, identity),
       keys: rpcClient(KeyService, identity),
       queries: rpcClient(QueryService, audit),
@@ -42,7 +49,7 @@ export function connect(
     component: {
       name: 'channels',
       stop() {
-        for (const channel of [identity, audit, operator]) channel.close();
+        for (const channel of [identity, audit, operator, policy]) channel.close();
       },
     },
   };

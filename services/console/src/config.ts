@@ -12,8 +12,12 @@ export const configSchema = z.strictObject({
   tls: blocks.tls,
   insecure: blocks.insecure,
   /** Further peers are let be: one map may serve several services. */
-  peers: z.object({ identity: target, audit: target, operator: target }),
+  peers: z.object({ identity: target, audit: target, operator: target, policy: target }),
   drain: blocks.drain,
+  /** Where people reach this, without a path: where it says https, cookies are Secure whatever a proxy says. */
+  publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+  /** Keys that seal the sessions of the approval page. Absent: sessions are of this process, which then is the only replica. */
+  sessionKeysFile: z.string().min(1).optional(),
   /** How long a request may take. */
   requestTimeout: durationMs.pipe(z.number().min(100)).prefault('10s'),
 });

@@ -1,10 +1,18 @@
+import { randomBytes } from 'node:crypto';
 import { adminServer } from '@sallyport/chassis/admin';
 import { loadConfig, tlsOf } from '@sallyport/chassis/config';
 import { httpServer } from '@sallyport/chassis/http/server';
+import { readKeyFile } from '@sallyport/chassis/key-file';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { run } from '@sallyport/chassis/process';
+import { sealer } from '@sallyport/chassis/seal';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
+import { recordedBy } from './admin-record.ts';
+import { approvalDesk } from './approvals.ts';
+import { approvalPages } from './approve/pages.ts';
+import { createSessions } from './approve/session.ts';
+import { keySignIn } from './approve/sign-in.ts';
 import { connect } from './clients.ts';
 import { configSchema } from './config.ts';
 import { allRoutes } from './routes/all.ts';
@@ -25,8 +33,22 @@ run({
 
     const { clients, component } = connect(config, { self: SERVICE, tls, log, metrics });
     await life.use(component);
+    const recorded = recordedBy(clients.records);
+    const desk = approvalDesk(clients, recorded);
+    const sessionKeys =
+      config.sessionKeysFile === undefined
+        ? [{ id: 'own', key: randomBytes(32) }]
+        : readKeyFile(config.sessionKeysFile);
     const app = adminApp({
-      routes: allRoutes(clients),
+      routes: allRoutes(clients, recorded, desk),
+      pages: approvalPages({
+        desk,
+        clients,
+        signIn: keySignIn(clients),
+        sessions: createSessions(sealer(sessionKeys)),
+        alwaysSecure: config.publicUrl?.startsWith('https:') ?? false,
+        requestTimeoutMs: config.requestTimeout,
+      }),
       identity: clients.authentication,
       log,
       metrics,

@@ -59,11 +59,20 @@ function operationOf(route: Route, schemaOf: SchemaOf, problem: Json): Json {
     responses: {
       [String(route.status)]: {
         description: route.summary,
-        content: { 'application/json': { schema: schemaOf(route.response, 'output') } },
+        ...(route.responseHeaders === undefined ? {} : { headers: headersOf(route.responseHeaders) }),
+        ...(route.status === 204
+          ? {}
+          : { content: { 'application/json': { schema: schemaOf(route.response, 'output') } } }),
       },
       default: problem,
     },
   };
+}
+
+function headersOf(headers: Readonly<Record<string, string>>): Json {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
+  );
 }
 
 const IDEMPOTENCY_KEY: Json = {

@@ -15,12 +15,14 @@ export interface RouteRequest<P, Q, B> {
   readonly body: B;
   /** The client's `Idempotency-Key`; empty when it sent none or the route takes none. */
   readonly idempotencyKey: string;
+  /** Headers that the answer is to carry; only those that the route names in `responseHeaders`. */
+  readonly responseHeaders: Map<string, string>;
   readonly patience: Patience;
 }
 
 /** One route; express and OpenAPI are both made from it, so they cannot differ. */
 export interface Route<P = unknown, Q = unknown, B = unknown, R = unknown> {
-  readonly method: 'get' | 'post' | 'patch';
+  readonly method: 'get' | 'post' | 'patch' | 'delete';
   /** Below `/admin/v1`, parameters in braces as OpenAPI writes them. */
   readonly path: `/${string}`;
   readonly operationId: string;
@@ -31,7 +33,10 @@ export interface Route<P = unknown, Q = unknown, B = unknown, R = unknown> {
   readonly query?: z.ZodType<Q>;
   readonly body?: z.ZodType<B>;
   readonly idempotent?: boolean;
-  readonly status: 200 | 201;
+  /** Headers of the answer, by lower-case name, with what they say. */
+  readonly responseHeaders?: Readonly<Record<string, string>>;
+  /** 204: an answer without a body. */
+  readonly status: 200 | 201 | 204;
   readonly response: z.ZodType<R>;
   readonly handle: (request: RouteRequest<P, Q, B>) => Promise<R>;
 }

@@ -9,6 +9,7 @@ import type { Client } from '@sallyport/chassis/rpc/client';
 import type { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import type { Express, Request, Response } from 'express';
 import type { z } from 'zod';
+import type { Pages } from './approve/pages.ts';
 import { callerOf } from './caller.ts';
 import { openApiOf } from './openapi.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
@@ -24,6 +25,8 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 /** What the HTTP front needs beside its routes. */
 export interface AdminAppOptions {
   readonly routes: readonly Route[];
+  /** Pages beside the API. */
+  readonly pages: Pages;
   readonly identity: Pick<Client<typeof AuthenticationService>, 'authenticate'>;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -31,10 +34,18 @@ export interface AdminAppOptions {
   readonly requestTimeoutMs: number;
 }
 
-/** Makes the express app of the admin API: each route authenticates, checks role and input, then answers JSON. */
+/**
+ * Makes the express app of the admin API, each route of which authenticates, checks role and input, then answers JSON,
+ * and of the pages beside it.
+ */
 export function adminApp(options: AdminAppOptions): Express {
-  const { routes, log, metrics } = options;
-  const app = createApp({ log, metrics, renderError });
+  const { routes, pages, log, metrics } = options;
+  const app = createApp({
+    log,
+    metrics,
+    renderError: (error, req, res) => (pages.covers(req.path) ? pages : { renderError }).renderError(error, req, res),
+  });
+  pages.mount(app);
   const document = openApiOf(routes, PREFIX);
   // The document says nothing of this installation, so reading it needs no key.
   app.get(`${PREFIX}/openapi.json`, (_req, res) => void res.json(document));
@@ -55,15 +66,19 @@ async function serve(route: Route, req: Request, res: Response, options: AdminAp
   if (!route.roles.includes(caller.role)) {
     throw new GatewayError('permission_denied', `This needs the role ${route.roles.join(' or ')}.`);
   }
+  const responseHeaders = new Map<string, string>();
   const answer = await route.handle({
     caller,
     params: checked(route.params, req.params, ''),
     query: checked(route.query, { ...req.query }, '/query'),
     body: route.body === undefined ? undefined : checked(route.body, await bodyOf(req, signal), ''),
     idempotencyKey: route.idempotent === true ? idempotencyKeyOf(req) : '',
+    responseHeaders,
     patience,
   });
-  res.status(route.status).json(answer);
+  res.setHeaders(responseHeaders).status(route.status);
+  if (route.status === 204) res.end();
+  else res.json(answer);
 }
 
 async function bodyOf(req: Request, signal: AbortSignal): Promise<unknown> {

@@ -80,7 +80,10 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
     digestKeyFile: facts.secrets.text('digest-key'),
     snapshotCacheFile: cache(facts, instance),
   }),
-  console: (facts) => ({ peers: peers(facts, 'audit', 'identity', 'operator') }),
+  console: (facts) => ({
+    peers: peers(facts, 'audit', 'identity', 'operator', 'policy'),
+    sessionKeysFile: facts.secrets.keys('console-session-keys.json'),
+  }),
 };
 
 function database(service: ServiceName, { postgres, secrets }: SuiteFacts): ConfigDocument {

@@ -1,6 +1,9 @@
-import { recordedBy } from '../admin-record.ts';
+import type { Recorded } from '../admin-record.ts';
+import type { ApprovalDesk } from '../approvals.ts';
 import type { Clients } from '../clients.ts';
 import type { Route } from '../route.ts';
+import { approvalRoutes } from './approvals.ts';
+import { endorsementRoutes } from './endorsements.ts';
 import { keyRoutes } from './keys.ts';
 import { resourceRoutes } from './resources.ts';
 import { trajectoryRoutes } from './trajectories.ts';
@@ -8,11 +11,13 @@ import { usageRoutes } from './usage.ts';
 import { whoamiRoutes } from './whoami.ts';
 
 /** Every route of the admin API: the one list that express and OpenAPI are made from. */
-export function allRoutes(clients: Clients): readonly Route[] {
+export function allRoutes(clients: Clients, recorded: Recorded, desk: ApprovalDesk): readonly Route[] {
   return [
     ...trajectoryRoutes(clients),
     ...usageRoutes(clients),
-    ...keyRoutes(clients, recordedBy(clients.records)),
+    ...approvalRoutes(desk),
+    ...endorsementRoutes(clients, recorded),
+    ...keyRoutes(clients, recorded),
     ...resourceRoutes(clients),
     ...whoamiRoutes(),
   ];

@@ -1,8 +1,10 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { randomBytes } from 'node:crypto';
+import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { httpServer } from '@sallyport/chassis/http/server';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
+import { sealer } from '@sallyport/chassis/seal';
 import {
   type Record as AuditRecord,
   GetTrajectoryResponseSchema,
@@ -19,9 +21,15 @@ import {
 } from '@sallyport/proto/identity/v1/identity_pb';
 import { Principal_Kind, Principal_Role, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import { ListResponseSchema as ResourceListSchema } from '@sallyport/proto/resources/v1/resources_pb';
+import { recordedBy } from '../admin-record.ts';
+import { approvalDesk } from '../approvals.ts';
+import { approvalPages } from '../approve/pages.ts';
+import { createSessions } from '../approve/session.ts';
+import { keySignIn } from '../approve/sign-in.ts';
 import type { Clients } from '../clients.ts';
 import { allRoutes } from '../routes/all.ts';
 import { adminApp } from '../server.ts';
+import { fakeApprovals } from './approvals.ts';
 
 type PrincipalInit = MessageInitShape<typeof PrincipalSchema>;
 
@@ -30,6 +38,11 @@ export const PRINCIPALS: Record<string, PrincipalInit> = {
   admin: principal('admin', Principal_Role.ADMIN),
   auditor: principal('auditor', Principal_Role.AUDITOR),
   member: principal('member', Principal_Role.MEMBER),
+  approver: { ...principal('approver', Principal_Role.MEMBER), user: 'carol', teams: ['legal'] },
+  second: { ...principal('second', Principal_Role.MEMBER), user: 'dave', teams: ['legal'] },
+  bot: { ...principal('bot', Principal_Role.MEMBER), user: 'alice', teams: ['sales'] },
+  stranger: { ...principal('stranger', Principal_Role.MEMBER), user: 'eve' },
+  foreign: { ...principal('foreign', Principal_Role.ADMIN), tenant: 'globex', user: 'mallory' },
   nameless: { ...principal('nameless', Principal_Role.MEMBER), id: '' },
   narrow: { ...principal('narrow', Principal_Role.ADMIN), endpoints: ['chat.*'] },
   globbed: { ...principal('globbed', Principal_Role.ADMIN), endpoints: ['chat.completions', 'adm*'] },
@@ -46,11 +59,29 @@ export async function testConsole() {
   const state = {
     identityDown: false,
     auditDown: false,
+    /** How far the clock of the pages is ahead, ms. */
+    skewMs: 0,
     failing: undefined as GatewayError | undefined,
     /** Changes a key that is about to be updated, as another admin would. */
     beforeUpdate: undefined as ((key: Key) => void) | undefined,
   };
   const keys = new Map<string, Key>();
+  const addKeys = () => {
+    for (const {
+      tenant = '',
+      keyId: id = '',
+      name = '',
+      user: owner = '',
+      teams = [],
+      role = 0,
+      endpoints = [],
+    } of Object.values(PRINCIPALS)) {
+      const spec = create(KeySpecSchema, { name, owner, teams, role, endpoints });
+      keys.set(`${tenant}/${id}`, create(KeySchema, { id, tenant, spec, state: 'active', revision: 1 }));
+    }
+  };
+  addKeys();
+  const approvals = await fakeApprovals();
   const answer = <T>(method: string, request: unknown, make: () => T): Promise<T> => {
     calls.push({ method, request });
     return state.failing === undefined ? Promise.resolve(make()) : Promise.reject(state.failing);
@@ -61,6 +92,7 @@ export async function testConsole() {
     return key;
   };
   const clients: Clients = {
+    approvals: approvals.client,
     authentication: {
       async authenticate(request) {
         if (state.identityDown) throw new GatewayError('internal', 'The database is away.');
@@ -133,7 +165,7 @@ export async function testConsole() {
     records: {
       async commit(request) {
         if (state.auditDown) throw new GatewayError('unavailable', 'audit is away');
-        committed.push(...(request.records ?? []).map((record) => create(RecordSchema, record)));
+        committed.push(...(request.records ?? []).map((record) => fromBinary(RecordSchema, record)));
         return {} as never;
       },
     },
@@ -148,9 +180,20 @@ export async function testConsole() {
   };
   const lines: string[] = [];
   const log = createLogger({ service: 'console', write: (line) => lines.push(line) });
-  const routes = allRoutes(clients);
+  const recorded = recordedBy(clients.records);
+  const desk = approvalDesk(clients, recorded);
+  const routes = allRoutes(clients, recorded, desk);
   const app = adminApp({
     routes,
+    pages: approvalPages({
+      desk,
+      clients,
+      signIn: keySignIn(clients),
+      sessions: createSessions(sealer([{ id: 't', key: randomBytes(32) }]), () => Date.now() + state.skewMs),
+      alwaysSecure: false,
+      requestTimeoutMs: 5000,
+      now: () => Date.now() + state.skewMs,
+    }),
     identity: clients.authentication,
     log,
     metrics: createMetrics('console', { defaults: false }),
@@ -175,7 +218,23 @@ export async function testConsole() {
       },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
-    return { status: response.status, headers: response.headers, body: JSON.parse(await response.text()) };
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
   };
-  return { calls, committed, lines, state, routes, ask, close: () => server.stop(Date.now() + 1000) };
+  return {
+    calls,
+    committed,
+    lines,
+    state,
+    routes,
+    approvals,
+    keys,
+    addKeys,
+    ask,
+    url: `http://127.0.0.1:${server.port()}`,
+    async close() {
+      await server.stop(Date.now() + 1000);
+      await approvals.close();
+    },
+  };
 }

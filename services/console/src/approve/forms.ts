@@ -1,0 +1,53 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import { readBody } from '@sallyport/chassis/http/body';
+import type { Request } from 'express';
+import { MAX_ENDORSEMENT_MS, type Word } from '../approvals.ts';
+
+const MAX_FORM_BYTES = 64 * 1024;
+const MAX_FIELDS = 100;
+const DAY_MS = 24 * 3600 * 1000;
+
+/** The fields of a form that a browser sent. Throws `invalid_request` for another type of body or too many fields. */
+export async function formOf(req: Request, signal: AbortSignal): Promise<URLSearchParams> {
+  const type = (req.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/x-www-form-urlencoded') {
+    throw new GatewayError('invalid_request', 'Send the form of the page.', { status: 415 });
+  }
+  const bytes = await readBody(req, { limitBytes: MAX_FORM_BYTES, signal });
+  const form = new URLSearchParams(bytes.toString('utf8'));
+  if (form.size > MAX_FIELDS) throw new GatewayError('invalid_request', 'The form has too many fields.');
+  return form;
+}
+
+/** A field that stands once; empty when absent. Throws `invalid_request` when it stands twice. */
+export function fieldOf(form: URLSearchParams, name: string): string {
+  const values = form.getAll(name);
+  if (values.length > 1) throw new GatewayError('invalid_request', `The field ${name} stands twice.`);
+  return values[0] ?? '';
+}
+
+/** The word that a decision form says. Throws `invalid_request` with a sentence for the person. */
+export function wordOf(form: URLSearchParams, nowMs: number): Word {
+  const button = fieldOf(form, 'decision');
+  const note = fieldOf(form, 'note');
+  const breakGlass = fieldOf(form, 'break-glass') === 'yes';
+  const once = { endorse: [], endorseUntilMs: 0, note, breakGlass };
+  if (button === 'reject') return { ...once, decision: 'reject' };
+  // Ticks count only with the button that says so.
+  if (button === 'approve') return { ...once, decision: 'approve' };
+  if (button !== 'remember') throw new GatewayError('invalid_request', 'Choose one of the buttons.');
+  const endorse = form.getAll('endorse');
+  if (endorse.length === 0) throw new GatewayError('invalid_request', 'Tick the values to remember, or approve once.');
+  return { ...once, decision: 'approve', endorse, endorseUntilMs: endOfDay(fieldOf(form, 'until'), nowMs) };
+}
+
+function endOfDay(day: string, nowMs: number): number {
+  const startMs = /^\d{4}-\d{2}-\d{2}$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN;
+  if (Number.isNaN(startMs)) throw new GatewayError('invalid_request', 'Give the date as year-month-day.');
+  const endMs = startMs + DAY_MS - 1;
+  if (endMs <= nowMs) throw new GatewayError('invalid_request', 'The date to remember until has passed.');
+  if (endMs > nowMs + MAX_ENDORSEMENT_MS) {
+    throw new GatewayError('invalid_request', 'Values are remembered for less than 90 days.');
+  }
+  return endMs;
+}

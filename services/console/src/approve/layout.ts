@@ -1,0 +1,92 @@
+import { personOf } from '../approval-view.ts';
+import type { Caller } from '../caller.ts';
+import { type Html, html } from './html.ts';
+import { visible } from './visible.ts';
+
+/** Who looks at a page, and the token of their forms. */
+export interface Viewer {
+  readonly caller: Caller;
+  readonly csrf: string;
+}
+
+/** A whole page. `title` is text; the page's only h1 stands in `body`. */
+export function page(title: string, body: Html, viewer?: Viewer, head: Html | '' = ''): string {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${title} – Sallyport</title>
+<link rel="stylesheet" href="/approve/style.css">${head}
+</head>
+<body>
+<a class="skip" href="#main">Skip to the content</a>
+<header>
+<nav aria-label="Approvals"><a href="/approve">Sallyport approvals</a></nav>
+${viewer === undefined ? '' : signedIn(viewer)}
+</header>
+<main id="main">
+${body}
+</main>
+<footer><p>A link to this page lets nobody decide: it names an approval, and only who is signed in can answer it.</p></footer>
+</body>
+</html>
+`.markup;
+}
+
+function signedIn({ caller, csrf }: Viewer): Html {
+  const { principal, role } = caller;
+  return html`<form method="post" action="/approve/sign-out">
+<input type="hidden" name="csrf" value="${csrf}">
+Signed in as ${visible(personOf(principal))} (${role}, tenant ${visible(principal.tenant)})
+<button type="submit">Sign out</button>
+</form>`;
+}
+
+/** A page that says one thing: an error, or that something has ended. */
+export function noticePage(title: string, text: string, viewer?: Viewer): string {
+  return page(
+    title,
+    html`<h1>${title}</h1>
+<p role="status">${text}</p>
+<p><a href="/approve">To what waits for you</a></p>`,
+    viewer,
+  );
+}
+
+/** The form to sign in. `next` is the approval to go on to, or empty. */
+export function signInPage(csrf: string, next: string, problem = ''): string {
+  const told = problem !== '' && html`<p class="notice" role="alert" id="problem">${problem}</p>`;
+  const described = problem === '' ? '' : html` aria-describedby="problem" aria-invalid="true"`;
+  return page(
+    'Sign in',
+    html`<h1>Sign in to decide approvals</h1>
+${told}
+<form method="post" action="/approve/sign-in">
+<input type="hidden" name="csrf" value="${csrf}">
+<input type="hidden" name="next" value="${next}">
+<div class="field">
+<label for="key">Your Sallyport key</label>
+<input id="key" name="key" type="password" autocomplete="off" autocapitalize="none" spellcheck="false" required${described}>
+</div>
+<p>The key is checked and forgotten. The session lasts 30 minutes, and ends at once when the key is changed or revoked.</p>
+<button class="main" type="submit">Sign in</button>
+</form>`,
+  );
+}
+
+/**
+ * Sent to a browser that comes from another site: it holds its session back on such a request (SameSite=Strict), and
+ * sends it when it comes again from here.
+ */
+export function arrivalPage(path: string): string {
+  return page(
+    'One moment',
+    html`<h1>One moment</h1>
+<p><a href="${path}">Go on to the approval</a></p>`,
+    undefined,
+    html`
+<meta http-equiv="refresh" content="0; url=${path}">`,
+  );
+}
