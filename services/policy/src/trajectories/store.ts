@@ -1,5 +1,6 @@
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
-import { fromValue, join, toJson } from '@sallyport/turn/label';
+import { int8Array, textArray } from '@sallyport/chassis/postgres-arrays';
+import { fromValue, join, type Label, TRUSTED, toJson } from '@sallyport/turn/label';
 import type {
   DigestKind,
   FoundDigest,
@@ -115,21 +116,29 @@ async function rememberAll(
   const sorted = [...releases].sort((a, b) => (a.trajectory < b.trajectory ? -1 : 1));
   const first = new Map<string, Release>();
   for (const release of sorted) if (!first.has(release.trajectory)) first.set(release.trajectory, release);
-  const rows = [...first.values()].map(({ trajectory, principalId, user, label, steps }) => ({
-    id: trajectory,
-    principal_id: principalId,
-    user_id: user,
-    label: toJson(label),
-    steps,
-  }));
-  const made = await client.query<{ id: string }>(
-    `insert into trajectories (tenant, id, principal_id, user_id, label, steps, expires_at)
-     select $1, r.id, r.principal_id, r.user_id, r.label::jsonb, r.steps, to_timestamp($3::float8 / 1000)
-       from json_to_recordset($2::json) as r (id text, principal_id text, user_id text, label text, steps bigint)
-      order by r.id on conflict (tenant, id) do nothing returning id`,
-    [tenant, JSON.stringify(rows), expiresAtMs],
+  const rows = [...first.values()];
+  // Which are new is told only where not all are: for most batches that is one value, not a row a run.
+  const made = await client.query<{ fresh: string[] | null }>(
+    `with made as (
+       insert into trajectories (tenant, id, principal_id, user_id, label, steps, expires_at)
+       select $1, r.id, r.principal_id, r.user_id, r.label::jsonb, r.steps, to_timestamp($2::float8 / 1000)
+         from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int8[])
+           as r (id, principal_id, user_id, label, steps)
+        order by r.id on conflict (tenant, id) do nothing returning id
+     )
+     select case when count(*) < cardinality($3::text[]) then coalesce(json_agg(id), '[]') end as fresh from made`,
+    [
+      tenant,
+      expiresAtMs,
+      textArray(rows.map((row) => row.trajectory)),
+      textArray(rows.map((row) => row.principalId)),
+      textArray(rows.map((row) => row.user)),
+      textArray(rows.map((row) => jsonOf(row.label))),
+      int8Array(rows.map((row) => row.steps)),
+    ],
+    { prepared: 'add runs' },
   );
-  const fresh = new Set(made.rows.map(({ id }) => id));
+  const fresh = new Set(made.rows[0]?.fresh ?? first.keys());
   const kept: Release[] = [];
   const refused: string[] = [];
   for (const release of sorted) {
@@ -171,25 +180,25 @@ async function insertDigests(client: TenantClient, tenant: string, releases: rea
     }
   }
   if (byKey.size === 0) return;
-  const rows = [...byKey]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, { release, one }]) => ({
-      digest: one.digest,
-      trajectory: release.trajectory,
-      principal_id: release.principalId,
-      user_id: release.user,
-      kind: one.kind,
-      tool: one.tool,
-      label: toJson(one.label),
-    }));
+  const rows = [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
   await client.query(
     `insert into released_digests (tenant, digest, trajectory, principal_id, user_id, kind, tool, label)
      select $1, d.digest, d.trajectory, d.principal_id, d.user_id, d.kind, d.tool, d.label::jsonb
-       from json_to_recordset($2::json) as d
-         (digest text, trajectory text, principal_id text, user_id text, kind text, tool text, label text)
+       from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+         as d (digest, trajectory, principal_id, user_id, kind, tool, label)
      on conflict (tenant, digest, trajectory) do update set label = excluded.label
       where released_digests.label ->> 'integrity' = 'trusted'`,
-    [tenant, JSON.stringify(rows)],
+    [
+      tenant,
+      textArray(rows.map(({ one }) => one.digest)),
+      textArray(rows.map(({ release }) => release.trajectory)),
+      textArray(rows.map(({ release }) => release.principalId)),
+      textArray(rows.map(({ release }) => release.user)),
+      textArray(rows.map(({ one }) => one.kind)),
+      textArray(rows.map(({ one }) => one.tool)),
+      textArray(rows.map(({ one }) => jsonOf(one.label))),
+    ],
+    { prepared: 'add digests' },
   );
 }
 
@@ -202,10 +211,23 @@ async function insertMarks(client: TenantClient, tenant: string, releases: reado
   await client.query(
     `insert into released_marks (tenant, kind, mark, trajectory)
      select $1, m.kind, m.mark, m.trajectory
-       from json_to_recordset($2::json) as m (kind text, mark text, trajectory text)
+       from unnest($2::text[], $3::text[], $4::text[]) as m (kind, mark, trajectory)
      on conflict do nothing`,
-    [tenant, JSON.stringify(rows)],
+    [
+      tenant,
+      textArray(rows.map((row) => row.kind)),
+      textArray(rows.map((row) => row.mark)),
+      textArray(rows.map((row) => row.trajectory)),
+    ],
+    { prepared: 'add marks' },
   );
+}
+
+const TRUSTED_JSON = toJson(TRUSTED);
+
+/** Most labels are TRUSTED itself, see `readLabel`. */
+function jsonOf(label: Label): string {
+  return label === TRUSTED ? TRUSTED_JSON : toJson(label);
 }
 
 function trajectoryOf(row: Row): Trajectory {
