@@ -107,7 +107,18 @@ export {
   trustedHosts,
   type ValueOrigin,
 } from './origin.ts';
-export { approvalText, finalText, notRun, type Refusal, type RefusalCode, refusal, refusalOf } from './refusal.ts';
+export {
+  APPROVAL_EXPIRED_RULE,
+  APPROVAL_REJECTED_RULE,
+  type AwaitedApproval,
+  approvalText,
+  finalText,
+  notRun,
+  type Refusal,
+  type RefusalCode,
+  refusal,
+  refusalOf,
+} from './refusal.ts';
 export { declaresKey, schemasAt } from './schema-position.ts';
 export {
   type BrokeredTool,

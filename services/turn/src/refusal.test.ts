@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { combine, deny, SIDE_EFFECT_RULE } from './decision.ts';
-import { approvalText, finalText, notRun, refusal, refusalOf } from './refusal.ts';
+import {
+  APPROVAL_EXPIRED_RULE,
+  APPROVAL_REJECTED_RULE,
+  approvalText,
+  finalText,
+  notRun,
+  refusal,
+  refusalOf,
+} from './refusal.ts';
 
 describe('refusals', () => {
   it('explain a denial by its rule, in one line and bounded', () => {
@@ -47,9 +55,16 @@ describe('refusals', () => {
   });
 
   it('name an approval and where it is answered', () => {
-    expect(approvalText('ap-1', 'https://gate.example/approve/ap-1')).toMatch(
-      /approval ap-1.*https:\/\/gate\.example\/approve\/ap-1 /,
+    expect(approvalText([{ id: 'ap-1', link: 'https://gate.example/approve/ap-1' }])).toMatch(
+      /approval .*\(ap-1\).*https:\/\/gate\.example\/approve\/ap-1 /,
     );
-    expect(approvalText('ap-1')).not.toContain('http');
+    expect(approvalText([{ id: 'ap-1' }, { id: 'ap-2' }])).toContain('(ap-1, ap-2)');
+    expect(approvalText([{ id: 'ap-1' }])).not.toContain('http');
+  });
+
+  it('[turn:refusal-approval] say that people refused, or did not answer, without their words or the values', () => {
+    const rejected = refusalOf(deny(APPROVAL_REJECTED_RULE, 'secret', '1'));
+    expect(rejected).toMatchObject({ code: 'approval_rejected', text: expect.not.stringContaining('secret') });
+    expect(refusalOf(deny(APPROVAL_EXPIRED_RULE, 'secret', '1')).code).toBe('approval_expired');
   });
 });

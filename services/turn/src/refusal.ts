@@ -7,6 +7,7 @@ export type RefusalCode =
   | 'untrusted_in_play'
   | 'approval_required'
   | 'approval_rejected'
+  | 'approval_expired'
   | 'policy_unavailable'
   | 'audit_unavailable'
   | 'quarantine_unavailable'
@@ -29,6 +30,8 @@ const TEXTS: Readonly<Record<RefusalCode, string>> = {
     'This call is not allowed while content from untrusted sources is in play. Go on without it, or tell the user what you would have done.',
   approval_required: 'This call waits for an approval. It has not been made.',
   approval_rejected: 'The approval of this call was refused. Do not try it again.',
+  approval_expired:
+    'This call was not approved in time, or what it was approved for has changed. It has not been made.',
   policy_unavailable: 'This call could not be checked, so it was not made. It may be tried again later.',
   audit_unavailable: 'This call could not be recorded, so it was not made. It may be tried again later.',
   quarantine_unavailable: 'The result could not be read safely, so it is not shown. The call was made.',
@@ -63,6 +66,11 @@ export function refusal(code: RefusalCode, decision?: Pick<Decision, 'rule' | 'r
   return { code, text: `[${code}] ${TEXTS[code]}${why}` };
 }
 
+/** Name of the rule of a decision that people took: they said no. */
+export const APPROVAL_REJECTED_RULE = 'builtin/approval-rejected';
+/** Name of the rule of a decision that nobody took in time, or that was void when it was to be used. */
+export const APPROVAL_EXPIRED_RULE = 'builtin/approval-expired';
+
 /** Built-in rules that have a text of their own; the names are policy's and the turn loop's. */
 const CODES: Readonly<Record<string, RefusalCode>> = {
   [SIDE_EFFECT_RULE]: 'untrusted_in_play',
@@ -70,6 +78,8 @@ const CODES: Readonly<Record<string, RefusalCode>> = {
   'builtin/handle': 'handle_refused',
   'builtin/definition-drift': 'tool_changed',
   'builtin/undecided': 'policy_unavailable',
+  [APPROVAL_REJECTED_RULE]: 'approval_rejected',
+  [APPROVAL_EXPIRED_RULE]: 'approval_expired',
 };
 
 /**
@@ -97,11 +107,14 @@ export function finalText(refusals: readonly Refusal[]): string {
   return `I could not finish this: the actions it needs are not allowed here${list}. Nothing of them was carried out.`;
 }
 
-/**
- * The text that ends a turn which waits for an approval. `approval` is the approval's id; `link` is the gate's own
- * page and names the approval without granting it.
- */
-export function approvalText(approval: string, link?: string): string {
-  const where = link === undefined ? '' : ` It can be answered at ${oneLine(link, MAX_REASON)} .`;
-  return `This needs an approval before it can go on (approval ${oneLine(approval, MAX_NAME)}).${where} After that, ask again.`;
+/** An approval that a turn waits for: its id, and the gate's own page, which names it without granting it. */
+export type AwaitedApproval = { readonly id: string; readonly link?: string };
+
+/** The text that ends a turn which waits for approvals. */
+export function approvalText(approvals: readonly AwaitedApproval[]): string {
+  const ids = approvals.map(({ id }) => oneLine(id, MAX_NAME)).join(', ');
+  const links = approvals.flatMap(({ link }) => (link === undefined ? [] : [oneLine(link, MAX_REASON)]));
+  const where = links.length === 0 ? '' : ` It can be answered at ${links.join(' and ')} .`;
+  const what = approvals.length === 1 ? 'an approval' : 'approvals';
+  return `This needs ${what} before it can go on (${ids}).${where} Nothing of it was carried out. After that, ask again.`;
 }

@@ -76,6 +76,7 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
   }),
   'model-proxy': (facts, instance) => ({
     peers: peers(facts, 'operator', 'identity', 'vault', 'policy', 'audit', 'quarantine', 'mcp-broker'),
+    publicUrl: facts.endpoint,
     spoolDir: spool(facts, instance),
     digestKeyFile: facts.secrets.text('digest-key'),
     snapshotCacheFile: cache(facts, instance),

@@ -112,6 +112,7 @@ export function beginTurn(arrival: Arrival, principal: Principal, access: Access
     requestCounted: false,
     failureRecorded: false,
     reasks: 0,
+    approvals: [],
     usage: { ...noUsage },
     costNanoUsd: 0,
     priced: true,

@@ -1,3 +1,4 @@
+import { uuidv7 } from '@sallyport/chassis/uuid';
 import { decisionOf, wireLabel } from '@sallyport/peers/decision-wire';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import {
@@ -33,6 +34,10 @@ const RESOLVE_TIMEOUT_MS = 2_000;
 /** A call as decided: what it would run with, and where that came from. */
 export interface Decided {
   readonly call: TurnCall;
+  /** Id of the intent to make it, and of the use of what was granted for it. */
+  readonly intentId: string;
+  /** The call as policy was asked about it. */
+  readonly wire: WireCall;
   readonly decision: Decision;
   /** Arguments with handles filled, as canonical JSON; '' where the call was refused before policy was asked. */
   readonly argumentsJson: string;
@@ -44,6 +49,12 @@ export interface Decided {
   /** Arguments, origins and labels as they were decided, for the record. */
   readonly inputsJson: string;
   readonly toolClass: string;
+}
+
+/** What people granted after a batch was first decided, by call id; the calls are still the same. */
+export interface Granted {
+  readonly before: readonly Decided[];
+  readonly approvals: ReadonlyMap<string, string>;
 }
 
 interface Prepared {
@@ -78,6 +89,7 @@ export async function decide(
   gate: Pick<Gate, 'clients' | 'metrics' | 'config'>,
   turn: Turn,
   calls: readonly TurnCall[],
+  granted?: Granted,
 ): Promise<readonly Decided[]> {
   // What the model composed carries all that it read, also what later rounds brought.
   if (turn.corpus) turn.corpus.inPlay = join(turn.corpus.inPlay, turn.label);
@@ -89,6 +101,8 @@ export async function decide(
   const known = knownHosts(gate, turn);
   const prepared = calls.map((call) => prepare(turn, call, resolved, known));
   const asked = prepared.filter((one) => !one.refused);
+  const intents = new Map(calls.map(({ id }, index) => [id, granted?.before[index]?.intentId ?? uuidv7()]));
+  const wireOf = (one: Prepared) => wireCall(one, intents.get(one.call.id) ?? '', granted?.approvals.get(one.call.id));
   const answer =
     asked.length === 0
       ? { decisions: [] }
@@ -97,12 +111,7 @@ export async function decide(
             principal: turn.principal,
             trajectory: turn.trajectory,
             context: wireLabel(turn.label),
-            calls: asked.map((one) => ({
-              callId: one.call.id,
-              tool: one.call.tool?.ref,
-              argumentsJson: one.argumentsJson,
-              origins: one.origins.map(wireOrigin),
-            })),
+            calls: asked.map(wireOf),
           },
           { timeoutMs: DECIDE_TIMEOUT_MS, signal: turn.signal },
         );
@@ -114,6 +123,8 @@ export async function decide(
     gate.metrics.decisions.inc({ verdict: decision.verdict, enforced: decision.enforced });
     return {
       call: one.call,
+      intentId: intents.get(one.call.id) ?? '',
+      wire: wireOf(one),
       decision,
       argumentsJson: one.argumentsJson,
       released: one.released,
@@ -125,9 +136,16 @@ export async function decide(
         origins: Object.fromEntries(one.origins.map(({ pointer, origin }) => [pointer, origin.kind])),
         context: { trusted: turn.label.integrity === 'trusted', sources: turn.label.sources },
         ...(one.defanged > 0 ? { defanged: one.defanged } : {}),
+        ...(wire?.grantedBy?.length ? { grantedBy: wire.grantedBy } : {}),
       }),
     };
   });
+}
+
+type WireCall = ReturnType<typeof wireCall>;
+
+function wireCall({ call, argumentsJson, origins }: Prepared, useId: string, approvalId = '') {
+  return { callId: call.id, tool: call.tool?.ref, argumentsJson, origins: origins.map(wireOrigin), approvalId, useId };
 }
 
 function wireOrigin({ pointer, origin, label, looksLike = '', name }: ValueOrigin) {

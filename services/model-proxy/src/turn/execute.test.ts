@@ -73,7 +73,7 @@ function setting(ports: Ports = {}) {
 async function run(names: string[], ports: Ports = {}) {
   const { turn, kept, order } = setting(ports);
   const said = content(...names);
-  const outcome = await execute(kept.gate, turn, callsOf(turn, said), said);
+  const outcome = await execute(kept.gate, turn, createRelease(turn), callsOf(turn, said), said);
   const [, answers] = turn.appended;
   const texts =
     answers?.role === 'tool'
@@ -184,7 +184,7 @@ describe('a result that is read apart', () => {
       },
     } as unknown as Gate;
     const block: AssistantContent = { type: 'toolCall', id: 'c0', name: 'look', arguments: said };
-    await execute(gate, turn, callsOf(turn, [block]), [block]);
+    await execute(gate, turn, createRelease(turn), callsOf(turn, [block]), [block]);
     const text = JSON.stringify(turn.appended[1]);
     return { turn, asked, text };
   }
@@ -245,7 +245,6 @@ describe('the client-owned loop', () => {
 
   it.each([
     ['one is denied', { calls: [ALLOW, DENY] }],
-    ['one is asked for', { calls: [ALLOW, { ...ALLOW, enforced: Action.ASK }] }],
     ['policy says nothing of one', { calls: [ALLOW] }],
   ])('[turn:hand-over-all] releases none where %s', async (_name, ports) => {
     const { outcome, heard, order } = await hand(['mine', 'more'], ports);

@@ -23,11 +23,13 @@ import {
   TRUSTED,
 } from '@sallyport/turn';
 import type { AssistantContent, ToolResultBlock } from '../chat/message.ts';
+import { ask, asks } from './ask.ts';
 import { type Decided, decide } from './decide.ts';
 import type { Gate } from './gate.ts';
-import { type BatchOutcome, recordRefusedCall } from './hand-over.ts';
+import { type BatchOutcome, endWaiting, recordRefusedCall } from './hand-over.ts';
 import { mayBeRead, readApart } from './read-apart.ts';
 import { recordToolOutcome, toolIntent } from './record.ts';
+import type { Release } from './release.ts';
 import { reserveSteps } from './reserve.ts';
 import { originName } from './source.ts';
 import type { Turn, TurnCall } from './turn.ts';
@@ -62,11 +64,18 @@ interface GatewayCall extends StepCall {
 export async function execute(
   gate: Gate,
   turn: Turn,
+  release: Release,
   calls: readonly TurnCall[],
   content: readonly AssistantContent[],
 ): Promise<BatchOutcome> {
   const mine = calls.filter((call) => call.tool === undefined || call.tool.runBy === 'gateway');
-  const results = await runHere(gate, turn, mine);
+  let decided = await decidedOrFault(gate, turn, mine);
+  if (Array.isArray(decided) && asks(decided)) {
+    const asked = await ask(gate, turn, release, decided);
+    if (asked.outcome === 'waiting') return await endWaiting(gate, turn, release, decided, asked.approvals);
+    decided = asked.decided;
+  }
+  const results = await runHere(gate, turn, mine, decided);
   turn.signal.throwIfAborted();
 
   const byId = new Map(results.results.map((result) => [result.callId, result]));
@@ -84,23 +93,42 @@ export async function execute(
   return ran ? 'ran' : { refusals: results.results.flatMap((result) => result.refusal ?? []) };
 }
 
-async function runHere(gate: Gate, turn: Turn, calls: readonly TurnCall[]): Promise<BatchResult<Shown>> {
+/** What policy decided, or why it could not be asked: then each call is refused and says so. */
+type DecidedOrFault = readonly Decided[] | { readonly fault: unknown };
+
+async function decidedOrFault(gate: Gate, turn: Turn, calls: readonly TurnCall[]): Promise<DecidedOrFault> {
+  if (calls.length === 0) return [];
+  try {
+    return await decide(gate, turn, calls);
+  } catch (fault) {
+    turn.signal.throwIfAborted();
+    return { fault };
+  }
+}
+
+async function runHere(
+  gate: Gate,
+  turn: Turn,
+  calls: readonly TurnCall[],
+  decided: DecidedOrFault,
+): Promise<BatchResult<Shown>> {
   if (calls.length === 0) return { results: [], contextLabel: TRUSTED, unrecorded: [] };
   const steps = await reserveSteps(gate, turn, calls.length);
   try {
-    const batch: GatewayCall[] = calls.map((turnCall) => ({
+    const known = 'fault' in decided ? [] : decided;
+    const batch: GatewayCall[] = calls.map((turnCall, index) => ({
       id: turnCall.id,
       classes: classesOf(turnCall.tool ? [turnCall.tool.toolClass] : undefined),
       // Origins are found when the batch is decided; until then the call counts as made of everything in play.
       label: turn.label,
       turnCall,
-      intentId: uuidv7(),
+      intentId: known[index]?.intentId ?? uuidv7(),
       step: ++turn.step,
       startedAtMs: Date.now(),
       detail: {},
     }));
     return await runToolBatch<GatewayCall, Shown>(
-      portsOf(gate, turn),
+      portsOf(gate, turn, decided),
       { calls: batch, inPlay: turn.label, policyRevision: turn.policyRevision },
       {
         signal: turn.signal,
@@ -127,14 +155,10 @@ function recordLeftOut(gate: Gate, turn: Turn, call: TurnCall): void {
   recordRefusedCall(gate, turn, { call, decision, label: turn.label, inputsJson }, notRun());
 }
 
-function portsOf(gate: Gate, turn: Turn): ToolStepPorts<GatewayCall, Shown> {
+function portsOf(gate: Gate, turn: Turn, decided: DecidedOrFault): ToolStepPorts<GatewayCall, Shown> {
   return {
     async decide(batch) {
-      const decided = await decide(
-        gate,
-        turn,
-        batch.calls.map((call) => call.turnCall),
-      );
+      if ('fault' in decided) throw decided.fault;
       for (const [index, call] of batch.calls.entries()) call.decided = decided[index] as Decided;
       return decided.map((one) => one.decision);
     },

@@ -27,7 +27,7 @@ export interface Gate {
   readonly recorder: Recorder;
   readonly upstream: Upstream;
   readonly memory: Memory;
-  readonly clients: Pick<Clients, 'decisions' | 'trajectories' | 'quarantine' | 'tools'>;
+  readonly clients: Pick<Clients, 'decisions' | 'approvals' | 'trajectories' | 'quarantine' | 'tools'>;
   /** Keyed digest of content, and plain SHA-256. */
   readonly digest: Digest;
   readonly sha256: Sha256;

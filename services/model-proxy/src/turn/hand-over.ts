@@ -1,12 +1,12 @@
-import { uuidv7 } from '@sallyport/chassis/uuid';
 import { batchFate, mayRun, notRun, type Refusal, refusalOf, TRUSTED } from '@sallyport/turn';
 import type { AssistantContent, ToolCallBlock } from '../chat/message.ts';
+import { ask, sayWaiting } from './ask.ts';
 import { type Decided, decide } from './decide.ts';
 import type { Gate } from './gate.ts';
 import type { Said } from './receive.ts';
 import { recordToolOutcome, toolIntent } from './record.ts';
 import type { Release } from './release.ts';
-import { releasedBy } from './remember.ts';
+import { releasedBy, rememberWords } from './remember.ts';
 import { reserveSteps } from './reserve.ts';
 import type { Turn, TurnCall } from './turn.ts';
 
@@ -25,9 +25,13 @@ export async function handOver(
   said: Pick<Said, 'content' | 'finish'>,
   calls: readonly TurnCall[],
 ): Promise<BatchOutcome> {
-  const decided = await decide(gate, turn, calls);
-  const fate = batchFate(decided.map((one) => one.decision));
-  if (fate.outcome !== 'release') return refuse(gate, turn, said.content, decided);
+  let decided = await decide(gate, turn, calls);
+  if (fateOf(decided) === 'ask') {
+    const asked = await ask(gate, turn, release, decided);
+    if (asked.outcome === 'waiting') return await endWaiting(gate, turn, release, decided, asked.approvals);
+    decided = asked.decided;
+  }
+  if (fateOf(decided) !== 'release') return refuse(gate, turn, said.content, decided);
   await release.settled();
   const blocks = releasedBlocks(said.content, decided);
   const labelled = blocks.map((block, index) => ({ block, label: decided[index]?.filledLabel ?? turn.label }));
@@ -42,6 +46,27 @@ export async function handOver(
   }
   await release.calls(blocks);
   await release.finish(said.finish);
+  return 'over';
+}
+
+function fateOf(decided: readonly Decided[]) {
+  return batchFate(decided.map((one) => one.decision)).outcome;
+}
+
+/** Ends the turn while people have not answered: nothing of the batch was run. */
+export async function endWaiting(
+  gate: Gate,
+  turn: Turn,
+  release: Release,
+  decided: readonly Decided[],
+  approvals: readonly string[],
+): Promise<'over'> {
+  for (const one of decided) {
+    recordRefusedCall(gate, turn, one, mayRun(one.decision) ? notRun() : refusalOf(one.decision));
+  }
+  await sayWaiting(gate, turn, release, approvals);
+  await rememberWords(gate, turn, release.filledLabel());
+  await release.finish({ unified: 'stop', raw: 'stop' });
   return 'over';
 }
 
@@ -79,7 +104,7 @@ async function commitIntents(gate: Gate, turn: Turn, decided: readonly Decided[]
     const { tool, id: callId } = one.call;
     if (!tool) return [];
     const { decision, inputsJson } = one;
-    return [toolIntent(turn, { id: uuidv7(), callId, tool, decision, inputsJson, step: ++turn.step })];
+    return [toolIntent(turn, { id: one.intentId, callId, tool, decision, inputsJson, step: ++turn.step })];
   });
   try {
     await gate.recorder.commit(intents);

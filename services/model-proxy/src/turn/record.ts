@@ -10,11 +10,12 @@ import {
 } from '@sallyport/peers/record-fields';
 import type { RecordInit } from '@sallyport/peers/records';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
-import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalState, type Question } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ExtractResponse } from '@sallyport/proto/quarantine/v1/quarantine_pb';
 import type { Decision, StepCall, StepOutcome } from '@sallyport/turn';
 import type { Usage } from '../chat/usage.ts';
+import type { Decided } from './decide.ts';
 import type { Gate } from './gate.ts';
 import type { Turn, TurnTool } from './turn.ts';
 
@@ -208,6 +209,39 @@ export function recordQuarantine(
 ): void {
   gate.recorder.append({ ...base(turn), ...toolFields(exchange.tool), ...quarantineFields(exchange) });
 }
+
+/** A call that was put before people, and how it stood when the turn went on or ended. */
+export function recordApproval(
+  gate: Pick<Gate, 'recorder'>,
+  turn: Turn,
+  asked: { readonly one: Decided; readonly id: string; readonly startedAtMs: number; readonly state: ApprovalState },
+): void {
+  const { one, id, startedAtMs, state } = asked;
+  const [word, outcome] = APPROVAL_WORDS[state] ?? APPROVAL_WORDS[ApprovalState.UNSPECIFIED];
+  gate.recorder.append({
+    ...base(turn),
+    kind: Record_Kind.APPROVAL,
+    step: ++turn.step,
+    startedAtMs,
+    durationMs: Date.now() - startedAtMs,
+    callId: one.call.id,
+    ...(one.call.tool ? toolFields(one.call.tool) : { toolName: one.call.name }),
+    ...decisionFields(one.decision),
+    outcome,
+    detailJson: JSON.stringify({ approval: id, state: word }),
+  });
+}
+
+// `pending`: the client left, or the wait was over, before anybody had answered.
+const APPROVAL_WORDS: Readonly<Record<ApprovalState, readonly [state: string, outcome: string]>> = {
+  [ApprovalState.UNSPECIFIED]: ['unknown', 'unknown'],
+  [ApprovalState.PENDING]: ['pending', 'unknown'],
+  [ApprovalState.APPROVED]: ['approved', 'ok'],
+  [ApprovalState.REJECTED]: ['rejected', 'refused'],
+  [ApprovalState.EXPIRED]: ['expired', 'refused'],
+  [ApprovalState.VOID]: ['void', 'refused'],
+  [ApprovalState.USED]: ['used', 'refused'],
+};
 
 /** Who, in which run and turn: what every record of a turn begins with. */
 export function base(turn: Turn): RecordInit {

@@ -23,6 +23,8 @@ export interface Release {
   settled(): Promise<void>;
   /** A text of the gate's own. */
   say(text: string): Promise<void>;
+  /** Tells a client of a stream that the turn waits; on other answers nothing can be said before the end. */
+  waits(note: string): Promise<void>;
   /** Ends the answer, with usage and cost of the whole turn. */
   finish(finish: FinishReason): Promise<void>;
   /** The client's own bytes go through unchanged. */
@@ -147,6 +149,12 @@ export function createRelease(turn: Turn): Release {
       await flush();
       await text(words);
     },
+    async waits(note) {
+      if (!facts.stream) return;
+      await flush();
+      writeHeaders(turn);
+      await answer.comment(note);
+    },
     async finish(finish) {
       await flush();
       if (encoder) {
@@ -175,8 +183,9 @@ export function createRelease(turn: Turn): Release {
 
 /** The last words of a stream: a comment, since headers are long gone. */
 export async function closeStream(turn: Turn): Promise<void> {
+  const approvals = turn.approvals.length > 0 ? ` approval=${turn.approvals.join(',')}` : '';
   await turn.answer.comment(
-    `sallyport-cache=${cacheLookup()} cost-usd=${turn.priced ? formatUsd(turn.costNanoUsd) : 'unknown'}`,
+    `sallyport-cache=${cacheLookup()} cost-usd=${turn.priced ? formatUsd(turn.costNanoUsd) : 'unknown'}${approvals}`,
   );
   turn.answer.end();
 }
@@ -188,6 +197,7 @@ function writeHeaders(turn: Turn): void {
   answer.header('sallyport-turn', turn.id);
   answer.header('sallyport-provider', turn.provider);
   answer.header('sallyport-model', turn.upstreamModel);
+  if (turn.approvals.length > 0) answer.header('sallyport-approval', turn.approvals.join(', '));
   if (turn.facts.stream) return;
   answer.header('sallyport-cache', cacheLookup());
   if (turn.priced) answer.header('sallyport-cost-usd', formatUsd(turn.costNanoUsd));

@@ -55,7 +55,7 @@ export async function runTurn(gate: Gate, turn: Turn): Promise<void> {
     const clientOwned = calls.every((one) => one.tool?.runBy === 'client');
     const outcome = clientOwned
       ? await handOver(gate, turn, release, said, calls)
-      : await execute(gate, turn, calls, said.content);
+      : await execute(gate, turn, release, calls, said.content);
     if (outcome === 'over') return;
     // Messages of which nothing was run are answered with refusals, within bounds: a model may insist for ever.
     if (outcome !== 'ran' && ++turn.reasks > gate.config.turn.maxReasks) {

@@ -104,6 +104,8 @@ export interface Turn {
   /** The failure that ends the turn stands in the record of a model call. */
   failureRecorded: boolean;
   reasks: number;
+  /** Approvals that the turn ended waiting for. */
+  approvals: readonly string[];
   usage: Usage;
   /** Sum of the priced calls, nano-USD. */
   costNanoUsd: number;
