@@ -30,5 +30,6 @@ export const mcp: readonly Requirement[] = [
     'mcp:session-holder': 'A session id names a run for its tenant, principal and user only.',
     'mcp:decided-server': 'A decided call is made at the very server that was decided about.',
     'mcp:exact-numbers': 'No integer is changed by being parsed: such a call is refused.',
+    'mcp:own-words': 'A refusal for arguments names places of the schema, and nothing that was given.',
   }),
 ];

@@ -1,6 +1,8 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { escapeHandles, refusal } from '@sallyport/turn';
+import { pointerTokens } from '@sallyport/turn/json-pointer';
+import { declaresKey } from '@sallyport/turn/schema-position';
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import type { BrokerMetrics } from '../metrics.ts';
@@ -81,7 +83,7 @@ function checkArguments(runner: ToolRunner, { tool, args, argumentsJson }: ToolR
   try {
     boundArguments(args, argumentsJson);
     const misfit = runner.checks(`in:${tool.definition.digest}`, tool.definition.inputSchema)(args);
-    return misfit && placeOf(misfit);
+    return misfit && placeOf(misfit, tool.definition.inputSchema);
   } catch (error) {
     if (error instanceof GatewayError && error.code === 'invalid_request') return error.message;
     throw error;
@@ -94,16 +96,20 @@ function checkResult(runner: ToolRunner, tool: BrokerTool, answer: ToolAnswer): 
   if (answer.structuredContent === undefined) return 'It has no structured content.';
   try {
     const misfit = runner.checks(`out:${digest}`, outputSchema)(answer.structuredContent);
-    return misfit && placeOf(misfit);
+    return misfit && placeOf(misfit, outputSchema);
   } catch {
     return 'It is too complex to be checked.';
   }
 }
 
-// Pointers hold member names, which may be the text of whoever made the value: what looks like a handle is broken up.
-function placeOf({ pointer, keyword }: Misfit): string {
-  const place = escapeHandles(pointer.replace(/[^\x20-\x7e]/g, '?').slice(0, 200));
-  return `At ${place === '' ? 'the root' : place}: ${keyword}.`;
+// A pointer holds member names, which are the text of whoever made the value: a model reads those of the schema only.
+function placeOf({ pointer, keyword }: Misfit, schema: JsonObject): string {
+  const tokens = pointerTokens(pointer);
+  const shown = tokens.map((token, at) => {
+    const declared = /^\d{1,6}$/.test(token) || declaresKey(schema, tokens.slice(0, at), token);
+    return declared && /^[\x21-\x7e]{1,64}$/.test(token) ? escapeHandles(token) : '?';
+  });
+  return `At ${shown.length === 0 ? 'the root' : `/${shown.join('/').slice(0, 200)}`}: ${keyword}.`;
 }
 
 function ownAnswer(text: string, latencyMs: number, credential: string): RanTool {
