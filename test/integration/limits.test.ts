@@ -1,17 +1,12 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort } from '@sallyport/cli/dev/ports';
 import { type FakeProvider, startFakeProvider } from '../fakes/provider.ts';
 import { returns } from '../fakes/tool-answers.ts';
 import { type FakeToolServer, startFakeToolServer } from '../fakes/tool-server.ts';
 import { type HttpAnswer, type HttpClient, httpClient } from '../support/http-client.ts';
-import { admin, eventually, openHouse, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
+import { AT_ONCE, anthropicLoop, key, LONG, limit, limited, MOST, openAiLoop } from '../support/limited-keys.ts';
+import { admin, eventually, openHouse, suiteWith, type TestSuite } from '../support/suite.ts';
 
-/** Windows stand at multiples of their length since 1970: of one as long, no test sees the end. */
-const LONG = '720h';
-const AT_ONCE = 40;
-const MOST = 10;
 const MODELS = ['echo', 'slow', 'costly', 'wordy', 'looper', 'looper-costly', 'mcp-looper', 'mcp-looper-costly'];
 const CHEAP = { input: 100, output: 10 };
 /** A tenth of a dollar and a little. */
@@ -263,91 +258,6 @@ describe('many at once', () => {
   });
 });
 
-// `make dev` needs no Redis, so a machine may have none: then these are skipped, and counted as such.
-const REDIS = process.env.REDIS_SERVER ?? 'redis-server';
-const withRedis = spawnSync(REDIS, ['--version']).status === 0 ? describe : describe.skip;
-
-withRedis('limits counted in Redis by two replicas of policy (skipped where there is no redis-server)', () => {
-  let redis: ChildProcess | undefined;
-  let port = 0;
-  let shared: TestSuite;
-
-  const startRedis = async () => {
-    redis = spawn(REDIS, ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    for await (const line of redis.stdout ?? []) if (String(line).includes('Ready to accept')) break;
-  };
-  const killRedis = async () => {
-    const gone = new Promise((resolve) => redis?.once('exit', resolve));
-    redis?.kill('SIGKILL');
-    await gone;
-  };
-  const both = (name: string) =>
-    Promise.all(
-      ['model-proxy', 'model-proxy-2'].map(async (replica) =>
-        httpClient(`http://127.0.0.1:${shared.ports[replica]?.http}`, await shared.keyOf('default', name)),
-      ),
-    );
-
-  beforeAll(async () => {
-    port = await freePort();
-    await startRedis();
-    shared = await suiteWith(
-      [
-        ...openHouse(provider, ['echo', 'costly']),
-        ...limited('crowd', { per: 'Key', requests: MOST, window: LONG }),
-        ...limited('rate', { per: 'Key', requests: 1_000, window: LONG }),
-        ...limited('money', { per: 'Key', usd: '5', window: LONG }),
-        ...limited('money-new', { per: 'Key', usd: '5', window: LONG }),
-      ],
-      {
-        services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'],
-        replicas: { 'model-proxy': 2, policy: 2 },
-        overrides: { policy: { redis: { url: `redis://127.0.0.1:${port}` } } },
-      },
-    );
-  }, 120_000);
-  afterAll(async () => {
-    await shared?.end();
-    await killRedis();
-  }, 30_000);
-
-  it('[limits:redis-parallel] forty calls at a limit of ten: ten succeed, whoever is asked', async () => {
-    const clients = await both('crowd');
-    const all = Array.from({ length: AT_ONCE }, (_, i) => clients[i % 2] as HttpClient);
-    const answers = await Promise.all(all.map((client) => client.chat('echo')));
-    let passed = answers.filter(({ status }) => status === 200).length;
-    expect(passed).toBeGreaterThan(0);
-    expect(new Set(statuses(answers))).toEqual(new Set([200, 429]));
-    for (const client of clients) while ((await client.chat('echo')).status === 200) passed++;
-    expect(passed).toBe(MOST);
-  });
-
-  it('[limits:redis-away] without it money is refused where no share is left, rates are let through, and it counts again after', async () => {
-    const [held] = (await both('money')) as [HttpClient];
-    const [rate] = (await both('rate')) as [HttpClient];
-    const [unheld] = (await both('money-new')) as [HttpClient];
-    expect((await held.chat('echo')).status).toBe(200);
-    await killRedis();
-    // Out of the share that the replica has leased.
-    expect((await held.chat('echo')).status).toBe(200);
-    expect((await rate.chat('echo')).status).toBe(200);
-    const refused = await unheld.chat('echo');
-    expect([refused.status, refused.code]).toEqual([503, 'unavailable']);
-    await startRedis();
-    await eventually(
-      () => unheld.chat('costly'),
-      ({ status }) => status === 200,
-    );
-    const [again] = (await both('crowd')) as [HttpClient];
-    // Redis came back empty: what was counted in it is gone, what is counted from now on holds.
-    let passed = 0;
-    while ((await again.chat('echo')).status === 200) passed++;
-    expect(passed).toBeLessThanOrEqual(MOST);
-  }, 30_000);
-});
-
 interface Run {
   readonly costNanoUsd: number;
   readonly records: {
@@ -371,66 +281,3 @@ const toolsAreThere = (client: HttpClient) =>
     () => client.chat('echo', { tools: [{ type: 'mcp', server_label: 'things' }] }),
     ({ status }) => status === 200,
   );
-
-interface Loop {
-  /** Tool calls that the agent was given to run. */
-  readonly rounds: number;
-  readonly refusal: HttpAnswer;
-  readonly trajectory: string;
-}
-
-const LOOPS = 30;
-const PARAMETERS = { type: 'object', properties: { page: { type: 'integer' } } };
-
-/** An agent as frameworks make it: it runs the tools that it is given and sends the whole history again. */
-async function openAiLoop(client: HttpClient, model: string): Promise<Loop> {
-  const messages: object[] = [{ role: 'user', content: 'Go on until you are done.' }];
-  const tools = [{ type: 'function', function: { name: 'list_things', parameters: PARAMETERS } }];
-  let trajectory = '';
-  for (let rounds = 0; rounds < LOOPS; rounds++) {
-    const answer = await client.chat(model, { messages, tools });
-    if (answer.status !== 200) return { rounds, refusal: answer, trajectory };
-    trajectory ||= answer.trajectory;
-    expect(answer.trajectory).toBe(trajectory);
-    const { message } = answer.json<{ choices: [{ message: { tool_calls: { id: string }[] } }] }>().choices[0];
-    expect(message.tool_calls).toHaveLength(1);
-    messages.push(message);
-    for (const { id } of message.tool_calls) messages.push({ role: 'tool', tool_call_id: id, content: '["a","b"]' });
-  }
-  throw new Error('nothing stopped the loop');
-}
-
-/** The same in Anthropic's dialect, on a model that speaks it. */
-async function anthropicLoop(client: HttpClient, model: string): Promise<Loop> {
-  const messages: object[] = [{ role: 'user', content: 'Go on until you are done.' }];
-  const tools = [{ name: 'list_things', input_schema: PARAMETERS }];
-  let trajectory = '';
-  for (let rounds = 0; rounds < LOOPS; rounds++) {
-    const answer = await client.messages(`${model}-a`, { messages, tools });
-    if (answer.status !== 200) return { rounds, refusal: answer, trajectory };
-    trajectory ||= answer.trajectory;
-    expect(answer.trajectory).toBe(trajectory);
-    const { content } = answer.json<{ content: { type: string; id: string }[] }>();
-    const uses = content.filter(({ type }) => type === 'tool_use');
-    expect(uses).toHaveLength(1);
-    messages.push({ role: 'assistant', content });
-    messages.push({
-      role: 'user',
-      content: uses.map(({ id }) => ({ type: 'tool_result', tool_use_id: id, content: '["a","b"]' })),
-    });
-  }
-  throw new Error('nothing stopped the loop');
-}
-
-function key(name: string): object {
-  return { owner: name, targetSecret: { name, key: 'key' } };
-}
-
-function limit(name: string, bounds: object): ResourceInit {
-  return { kind: 'Limit', name, spec: { match: { keys: [name] }, ...bounds } };
-}
-
-/** A key and a Limit of its own, both of this name. */
-function limited(name: string, bounds: object): ResourceInit[] {
-  return [{ kind: 'VirtualKey', name, spec: key(name) }, limit(name, bounds)];
-}
