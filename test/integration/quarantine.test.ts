@@ -31,6 +31,7 @@ describe('quarantine on Postgres', () => {
   let one: Replica;
   let two: Replica;
   let client: Client<typeof QuarantineService>;
+  let replicaConfig: Record<string, unknown>;
   let answer = '';
   let asked: { request: CompleteRequest; depth: number }[] = [];
 
@@ -47,11 +48,11 @@ describe('quarantine on Postgres', () => {
       },
     });
     [suite] = await Promise.all([serviceReplicas('quarantine'), models.start()]);
-    const config = {
+    replicaConfig = {
       peers: { 'model-proxy': `ipv4:127.0.0.1:${models.port()}` },
       sealKeysFile: suite.file('keys.json', keyFile('q1')),
     };
-    [one, two] = await Promise.all([suite.replica(config), suite.replica(config)]);
+    [one, two] = await Promise.all([suite.replica(replicaConfig), suite.replica(replicaConfig)]);
     client = one.client(QuarantineService, 'model-proxy');
   }, 90_000);
   afterAll(async () => {
@@ -112,7 +113,7 @@ describe('quarantine on Postgres', () => {
   });
 
   it('[quarantine:sealed] values stand in the database sealed only, in the log never', async () => {
-    for (const table of ['extractions', 'presentations', 'handles']) {
+    for (const table of ['extractions', 'presentations']) {
       const { rows } = await suite.asRole('*', `select t::text as row from ${table} t`);
       expect(rows.length).toBeGreaterThan(0);
       for (const { row } of rows) {
@@ -128,5 +129,121 @@ describe('quarantine on Postgres', () => {
   it('[quarantine:callers] answers the two proxies only', async () => {
     const foreign = one.client(QuarantineService, 'console');
     await expect(extract({}, foreign)).rejects.toMatchObject({ code: 'permission_denied' });
+  });
+
+  describe('structured results', () => {
+    const schema = {
+      type: 'object',
+      properties: {
+        rows: { type: 'array', items: { properties: { text: { type: 'string' }, n: { type: 'integer' } } } },
+      },
+      required: ['rows'],
+    };
+    const rowsOf = (count: number, word = CANARY) =>
+      JSON.stringify({ rows: Array.from({ length: count }, (_, n) => ({ text: `${word} ${n}`, n })) });
+    const masked = (fields: Record<string, unknown> = {}, from = client) =>
+      extract(
+        {
+          trajectory: 'masked',
+          question: undefined,
+          content: '',
+          structuredJson: rowsOf(3),
+          outputSchemaJson: JSON.stringify(schema),
+          presentation: { structured: true, fields: [], bits: 0 },
+          ...fields,
+        },
+        from,
+      );
+
+    it('[quarantine:few-rows] five hundred handles are one row, and those of several results come back in one query', async () => {
+      const before = await suite.asRole('acme', 'select count(*)::int as n from presentations');
+      const [many, few] = [
+        await masked({ structuredJson: rowsOf(500), presentation: { structured: true, bits: 65_536 } }),
+        await masked({ structuredJson: rowsOf(3), tool: 'mail__few' }),
+      ];
+      const after = await suite.asRole('acme', 'select count(*)::int as n from presentations');
+      expect(after.rows[0].n - before.rows[0].n).toBe(2);
+      expect(many.handles).toHaveLength(500);
+      expect(many.answerJson).not.toContain(CANARY);
+      const { values } = await resolve([many.handles[499] as string, few.handles[0] as string], principal(), 'masked');
+      expect(values).toHaveLength(2);
+      expect(values).toContainEqual(
+        expect.objectContaining({
+          valueJson: JSON.stringify(`${CANARY} 499`),
+          from: 'mail__read',
+          path: '/rows/499/text',
+        }),
+      );
+      expect(values).toContainEqual(
+        expect.objectContaining({ valueJson: JSON.stringify(`${CANARY} 0`), from: 'mail__few' }),
+      );
+    });
+
+    it.each([
+      ['tenant', principal({ tenant: 'globex' }), 'masked'],
+      ['principal', principal({ id: 'key:k2' }), 'masked'],
+      ['run', principal(), 'other'],
+    ])(
+      '[quarantine:handle-binding] handles of a masked result are nothing to another %s',
+      async (_, who, trajectory) => {
+        const { handles } = await masked();
+        expect((await resolve([...handles, 'h_', `h_${'_'.repeat(64)}`], who, trajectory)).values).toEqual([]);
+        const named = { argumentsJson: JSON.stringify({ text: handles[0] }), principal: who, trajectory };
+        expect((await masked(named)).answerJson).not.toContain(handles[0]);
+        expect((await masked({ ...named, principal: principal(), trajectory: 'masked' })).answerJson).toContain(
+          handles[0],
+        );
+      },
+    );
+
+    it('[quarantine:durable] survives the end of the process that showed it', async () => {
+      const first = await suite.replica(replicaConfig);
+      const shown = await masked({ tool: 'mail__durable' }, first.client(QuarantineService, 'model-proxy'));
+      await first.stop();
+      const again = await masked({ tool: 'mail__durable' }, two.client(QuarantineService, 'model-proxy'));
+      expect(again).toMatchObject({ answerJson: shown.answerJson, reused: true, bits: shown.bits, rung: 'structured' });
+      expect((await resolve(shown.handles, principal(), 'masked')).values).toHaveLength(3);
+    });
+
+    it('[quarantine:bit-budget] readings at once on two replicas tell no more than one run may', async () => {
+      const small = await suite.replica({ ...replicaConfig, limits: { bitsPerTrajectory: 300 } });
+      const other = await suite.replica({ ...replicaConfig, limits: { bitsPerTrajectory: 300 } });
+      const clients = [small, other].map((replica) => replica.client(QuarantineService, 'model-proxy'));
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, (_, n) =>
+          masked({ trajectory: 'crowd', tool: `mail__t${n}` }, clients[n % 2] as typeof client).then(
+            ({ bits, rung }) => ({ bits, rung }),
+            (error: { code: string }) => ({ bits: 0, rung: error.code }),
+          ),
+        ),
+      );
+      const { rows } = await suite.asRole(
+        'acme',
+        `select sum(bits) as bits from presentations where trajectory = 'crowd'`,
+      );
+      expect(rows[0].bits).toBeLessThanOrEqual(300);
+      expect(rows[0].bits).toBeCloseTo(
+        outcomes.reduce((sum, { bits }) => sum + bits, 0),
+        5,
+      );
+      expect(new Set(outcomes.map(({ rung }) => rung))).toEqual(new Set(['structured', 'handles', 'policy_denied']));
+    });
+
+    it('[quarantine:ladder] stands alone where no model can read', async () => {
+      answer = 'nonsense';
+      const shown = await masked({ question: { ...question, fallbackModels: ['second'] }, content: 'unreadable' });
+      expect(shown).toMatchObject({ rung: 'structured', model: '', inputTokens: 12 });
+      expect(asked.map(({ request }) => request.model)).toEqual(['reader', 'reader', 'second', 'second']);
+    });
+
+    it('tells what is trusted, and refuses what says nothing', async () => {
+      const fields = [{ path: '/rows/*/text', type: 'String', trusted: true }];
+      const shown = await masked({ structuredJson: rowsOf(1, 'word'), presentation: { structured: true, fields } });
+      expect(shown.trusted).toMatchObject([{ path: '/rows/0/text', valueJson: '"word 0"' }]);
+      expect(shown.answerJson).toBe(rowsOf(1, 'word'));
+      await expect(masked({ presentation: undefined })).rejects.toMatchObject({ code: 'invalid_request' });
+      const wrong = { structured: true, fields: [{ path: 'rows', type: 'String' }] };
+      await expect(masked({ presentation: wrong })).rejects.toMatchObject({ code: 'invalid_request' });
+    });
   });
 });

@@ -16,4 +16,17 @@ export const quarantine: readonly Requirement[] = [
     'quarantine:sealed': 'Values are sealed at rest and never logged.',
     'quarantine:callers': 'Only the two proxies are answered.',
   }),
+  ...of('DESIGN §5; issue 4', {
+    'quarantine:mask': 'Of a structured result the model sees what is typed or declared; all else is a handle.',
+    'quarantine:trusted-fields': 'A field that nobody outside can write stands in plain, if it is what it should be.',
+    'quarantine:trusted-text': 'Trusted text is one short line without links, mark-up or invisible characters.',
+    'quarantine:echo': 'What the model wrote is shown again as it wrote it.',
+    'quarantine:honest-bits': 'Bits are the lengths of a prefix-free code of all that content can choose.',
+    'quarantine:ladder': 'Over budget or without a reader less is shown, then nothing.',
+    'quarantine:many-values': 'A field may ask for a list of values.',
+    'quarantine:fallback': 'Reading models are asked in order.',
+    'quarantine:canary': 'An answer that repeats the secret mark is denied.',
+    'quarantine:hidden-text': 'Comments and hidden text are reported.',
+    'quarantine:few-rows': 'However many handles, a result is one row.',
+  }),
 ];

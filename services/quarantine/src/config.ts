@@ -17,7 +17,7 @@ export const configSchema = z.strictObject({
   sealKeysFile: z.string().min(1),
   limits: z
     .strictObject({
-      /** Larger content is denied, not cut: a cut could hide what matters. */
+      /** Larger content is not read, not even in part: a cut could hide what matters. */
       contentBytes: z
         .int()
         .min(1)
@@ -26,10 +26,19 @@ export const configSchema = z.strictObject({
       stringLength: z.int().min(1).max(100_000).default(4000),
       /** Longest answer of the reading model. */
       outputTokens: z.int().min(16).default(4096),
-      /** Most that the plain values of one answer may carry (DESIGN §5), in bits. */
-      bitsPerAnswer: z.int().min(1).default(4096),
-      /** The same for all answers of one run. */
-      bitsPerTrajectory: z.int().min(1).default(65_536),
+      /** A larger structured result is denied. */
+      structuredBytes: z
+        .int()
+        .min(1)
+        .default(1024 * 1024),
+      /**
+       * Most that the untrusted plain values of one result may tell (DESIGN §5), in bits; a policy can say otherwise for
+       * its tools. A transaction with id, amount, date and three strings tells about 80, so that a list of a hundred of
+       * them takes half of this. What is beyond is shown as handles.
+       */
+      bitsPerAnswer: z.int().min(1).default(16_384),
+      /** The same for all results of one run: eight of the largest, or some hundred ordinary ones. */
+      bitsPerTrajectory: z.int().min(1).default(131_072),
     })
     .prefault({}),
   /** Longest time for one call of the reading model. */

@@ -1,47 +1,36 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
-import { type AnswerFault, readAnswer } from './answer.ts';
-import { detect } from './detect.ts';
-import type { Extraction, ExtractionStore, Reader, Shown } from './extraction-store.ts';
-import type { Fingerprints } from './fingerprint.ts';
+import { type JsonValue, parseStrict } from '@sallyport/turn/canonical-json';
+import { createEcho, namedHandles } from './echo.ts';
+import type { ExtractionStore, Reader, Shown } from './extraction-store.ts';
+import type { Fingerprints, ShowingRules } from './fingerprint.ts';
+import { newHandleId } from './handle-record.ts';
+import { type Candidate, candidates } from './ladder.ts';
 import type { QuarantineMetrics } from './metrics.ts';
-import { indexPointers } from './pointers.ts';
-import { present } from './present.ts';
-import { answerSchema, bitsOf, type Question, systemText } from './question.ts';
+import { type Place, rootPlace } from './place.ts';
+import type { Question } from './question.ts';
+import { type AskModel, FREE, ReadingFailed, type Usage } from './reading.ts';
+import type { Answered, Readings } from './readings.ts';
 
-/** One call of the reading model: no tools, answer by schema. */
-export type AskModel = (ask: {
-  readonly model: string;
-  readonly system: string;
-  readonly content: string;
-  readonly schemaJson: string;
-  readonly maxOutputTokens: number;
-}) => Promise<ModelAnswer>;
-
-/** What the reading model answered and what that cost. */
-export interface ModelAnswer {
-  readonly text: string;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly costNanoUsd: number;
-}
-
-/** Content to be read, for whom. */
-export interface Reading {
+/** A result, what is asked about it and how it is shown. */
+export interface Reading extends ShowingRules {
   readonly reader: Reader;
   /** Exposed name of the tool that the content came from. */
   readonly tool: string;
-  readonly question: Question;
+  /** Undefined: nobody reads. */
+  readonly question: Question | undefined;
   readonly content: string;
   /** Structured result as JSON; empty where there is none. */
   readonly structuredJson: string;
+  readonly policyRevision: string;
 }
 
-/** A typed answer, as the privileged model sees it. */
-export interface Extracted extends Shown {
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly costNanoUsd: number;
+/** What the privileged model is shown of a result. */
+export interface Extracted extends Shown, Usage {
+  readonly resultBitsLimit: number;
+  /** Bits of all that the run was shown, this result counted. */
+  readonly runBits: number;
+  readonly runBitsLimit: number;
   /** True: no model was called. */
   readonly reused: boolean;
 }
@@ -50,127 +39,125 @@ export interface Extracted extends Shown {
 export interface ExtractOptions {
   readonly store: ExtractionStore;
   readonly fingerprints: Fingerprints;
+  readonly readings: Readings;
   readonly limits: {
-    readonly contentBytes: number;
-    readonly stringLength: number;
-    readonly outputTokens: number;
+    readonly structuredBytes: number;
     readonly bitsPerAnswer: number;
     readonly bitsPerTrajectory: number;
   };
   readonly ttlMs: number;
   readonly metrics: QuarantineMetrics;
   readonly log: Logger;
+  readonly newId?: () => string;
 }
 
-/** Reads content in quarantine. Rejects with `policy_denied` where no answer may be shown; content is never in it. */
+/** Shows content as policy says. Rejects with `policy_denied` where nothing may be shown; content is never in it. */
 export type Extract = (reading: Reading, ask: AskModel) => Promise<Extracted>;
 
-interface Usage {
-  inputTokens: number;
-  outputTokens: number;
-  costNanoUsd: number;
-}
-
-const ATTEMPTS = 2;
-const FREE: Usage = { inputTokens: 0, outputTokens: 0, costNanoUsd: 0 };
-
-/** Puts extraction together: what was read before is not read again, and what does not fit is denied. */
+/** Puts extraction together: what a run was shown it is shown again; else masked and read, down the ladder to a denial. */
 export function createExtract(options: ExtractOptions): Extract {
-  const { store, fingerprints, limits, metrics, log } = options;
-  const underWay = new Map<string, Promise<{ extraction: Extraction; usage: Usage }>>();
+  const { store, fingerprints, readings, limits, metrics, log } = options;
 
-  const askFor = async (reading: Reading, content: string, ask: AskModel) => {
-    const { question } = reading;
-    const usage = { ...FREE };
-    let fault: AnswerFault = 'not_json';
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const answer = await ask({
-        model: question.model,
-        system: systemText(question),
-        content,
-        schemaJson: JSON.stringify(answerSchema(question, limits.stringLength)),
-        maxOutputTokens: limits.outputTokens,
-      });
-      usage.inputTokens += answer.inputTokens;
-      usage.outputTokens += answer.outputTokens;
-      usage.costNanoUsd += answer.costNanoUsd;
-      const read = readAnswer(answer.text, question, limits.stringLength);
-      if ('items' in read) return { items: read.items, usage };
-      fault = read.fault;
-      metrics.misfit(fault);
-    }
-    return denied('The answer of the reading model does not fit the question.', { fault });
-  };
-
-  const extractNew = async (reading: Reading, fingerprint: string, ask: AskModel) => {
-    const found = detect(reading.content);
-    if (found.tagCharacters > 0 || found.secrets > 0) {
-      const { tagCharacters, secrets } = found;
-      log.warn('content was cleaned before it was read', { tool: reading.tool, tagCharacters, secrets });
-      metrics.cleaned(tagCharacters, secrets);
-    }
-    const { items, usage } = await askFor(reading, found.content, ask);
-    const bits = bitsOf(reading.question) * items.length;
-    if (bits > limits.bitsPerAnswer) return denied('The answer says more than one answer may.', { bits });
-    const made = { items, model: reading.question.model };
-    const extraction = await store.keep(reading.reader, fingerprint, made, Date.now() + options.ttlMs);
-    return { extraction, usage };
-  };
-
-  // Requests for the same reading at the same time wait for one model call; the one who asked first pays.
-  const once = async (reading: Reading, fingerprint: string, ask: AskModel) => {
-    const key = JSON.stringify([reading.reader.tenant, reading.reader.principalId, reading.reader.user, fingerprint]);
-    // Where the other one fails (its caller may have gone), this one tries for itself.
-    const running = underWay.get(key);
-    if (running !== undefined) {
-      const other = await running.catch(() => undefined);
-      if (other !== undefined) return { extraction: other.extraction, usage: FREE, reused: true };
-    }
-    const begun = extractNew(reading, fingerprint, ask);
-    underWay.set(key, begun);
+  /** The typed answer; undefined where there is none and the structured result has to do. */
+  const answerOf = async (reading: Reading, ask: AskModel) => {
+    const { question, tool, showing } = reading;
+    if (question === undefined) return { answered: undefined, usage: FREE };
     try {
-      return { ...(await begun), reused: false };
-    } finally {
-      underWay.delete(key);
+      const answered = await readings({ ...reading, question }, ask);
+      return { answered, usage: answered.usage };
+    } catch (error) {
+      if (!(error instanceof ReadingFailed)) throw error;
+      const { fault, told, usage } = error;
+      metrics.readingFailed(fault);
+      log.warn('content could not be read in quarantine', { tool, fault, error: told });
+      if (!showing.structured) throw told;
+      return { answered: undefined, usage };
     }
+  };
+
+  const candidatesOf = async (reading: Reading, answered: Answered | undefined): Promise<Iterable<Candidate>> => {
+    const { reader, tool, question, showing, content, argumentsJson } = reading;
+    const place = rootPlace(schemaOf(reading.outputSchemaJson), showing.fields);
+    const result = structuredOf(reading, limits.structuredBytes);
+    const named = showing.structured ? namedHandles(argumentsJson) : [];
+    const echo = createEcho(argumentsJson, named.length === 0 ? [] : await store.resolve(reader, named));
+    return candidates({
+      ...(result === undefined ? { result: { text: content }, place: PLAIN_TEXT } : { result, place }),
+      structured: showing.structured,
+      pointed: result,
+      ...(question === undefined || answered === undefined ? {} : { answer: { question, ...answered.extraction } }),
+      mask: { from: tool, echo, newId: options.newId ?? newHandleId },
+    });
+  };
+
+  const showNew = async (reading: Reading, fingerprint: string, ask: AskModel): Promise<Extracted> => {
+    const { reader, tool, showing } = reading;
+    const resultBitsLimit = showing.bits > 0 ? showing.bits : limits.bitsPerAnswer;
+    const runBitsLimit = limits.bitsPerTrajectory;
+    // What cannot be shown at all is not worth a model call.
+    if (showing.structured) structuredOf(reading, limits.structuredBytes);
+    const { answered, usage } = await answerOf(reading, ask);
+    let least: number | undefined;
+    for (const { shown } of await candidatesOf(reading, answered)) {
+      least = shown.bits;
+      if (shown.bits > resultBitsLimit) continue;
+      const presentation = { tool, fingerprint, shown };
+      const kept = await store.show(reader, presentation, runBitsLimit, Date.now() + options.ttlMs);
+      if (kept.shown === undefined) continue;
+      metrics.shown(kept.shown.rung);
+      const reused = answered === undefined ? usage === FREE : answered.reused;
+      return { ...kept.shown, ...usage, resultBitsLimit, runBits: kept.runBits, runBitsLimit, reused };
+    }
+    if (least === undefined) return denied('The structured result has too many values to be shown.', {});
+    const details = { bits: Math.ceil(least), resultBitsLimit, runBitsLimit };
+    return denied('The result would tell more than one result, or one run, may tell of untrusted content.', details);
   };
 
   return async (reading, ask) => {
-    const { reader, tool, question } = reading;
     try {
-      if (Buffer.byteLength(reading.content) > limits.contentBytes) {
-        return denied('The content is too large to be read in quarantine.', { limit: limits.contentBytes });
-      }
-      const marks = fingerprints(reading.content, reading.structuredJson, question);
-      const fingerprint = marks[0] as string;
-      const before = await store.presented(reader, tool, marks);
+      const marks = fingerprints.showing(reading, reading);
+      const before = await store.presented(reading.reader, reading.tool, marks);
       if (before !== undefined) {
         metrics.extracted('shown_again');
-        return { ...before, ...FREE, reused: true };
+        const resultBitsLimit = reading.showing.bits > 0 ? reading.showing.bits : limits.bitsPerAnswer;
+        const runBitsLimit = limits.bitsPerTrajectory;
+        return { ...before.shown, ...FREE, resultBitsLimit, runBits: before.runBits, runBitsLimit, reused: true };
       }
-      const earlier = await store.extracted(reader, marks);
-      const result =
-        earlier === undefined
-          ? await once(reading, fingerprint, ask)
-          : { extraction: earlier, usage: FREE, reused: true };
-      const { items, model } = result.extraction;
-      const made = present(question, items, tool, indexPointers(reading.structuredJson));
-      const bits = bitsOf(question) * items.length;
-      const shown = await store.show(
-        reader,
-        { ...made, model, tool, fingerprint, bits },
-        limits.bitsPerTrajectory,
-        Date.now() + options.ttlMs,
-      );
-      if (shown === undefined)
-        return denied('The run was shown as much of untrusted content as one run may be.', { bits });
-      metrics.extracted(result.reused ? 'reused' : 'read');
-      return { ...shown, ...result.usage, reused: result.reused };
+      const extracted = await showNew(reading, marks[0] as string, ask);
+      metrics.extracted(extracted.reused ? 'reused' : 'read');
+      return extracted;
     } catch (error) {
       metrics.extracted(asGatewayError(error).code === 'policy_denied' ? 'denied' : 'failed');
       throw error;
     }
   };
+}
+
+// The shape in which content is shown that is no structured result.
+const PLAIN_TEXT: Place = rootPlace(
+  { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] },
+  [],
+);
+
+function structuredOf({ structuredJson, content, showing }: Reading, most: number): JsonValue | undefined {
+  const size = Buffer.byteLength(structuredJson === '' ? content : structuredJson);
+  if (showing.structured && size > most) return denied('The result is too large to be shown.', { limit: most });
+  if (structuredJson === '') return undefined;
+  try {
+    return parseStrict(structuredJson);
+  } catch (error) {
+    if (!showing.structured) return undefined;
+    return denied('The structured result is no sound JSON.', { fault: (error as { code?: unknown }).code });
+  }
+}
+
+function schemaOf(outputSchemaJson: string): JsonValue | undefined {
+  if (outputSchemaJson === '') return undefined;
+  try {
+    return parseStrict(outputSchemaJson);
+  } catch {
+    throw new GatewayError('invalid_request', 'The output schema is no sound JSON.');
+  }
 }
 
 function denied(why: string, details: Record<string, unknown>): never {

@@ -14,6 +14,8 @@ import { configSchema } from './config.ts';
 import { createExtract } from './extract.ts';
 import { createFingerprints } from './fingerprint.ts';
 import { quarantineMetrics } from './metrics.ts';
+import { createReadContent } from './reading.ts';
+import { createReadings } from './readings.ts';
 import { CALLERS, quarantineService } from './server.ts';
 import { createExtractionStore, SCHEMA_VERSION } from './store.ts';
 import { sweeping } from './sweeping.ts';
@@ -39,14 +41,12 @@ run({
 
     const clients = createClients({ peers: config.peers, tls, log, metrics });
     await life.use(clients.channel);
-    const extract = createExtract({
-      store,
-      fingerprints: createFingerprints(keys),
-      limits: config.limits,
-      ttlMs: config.ttl,
-      metrics: quarantineMetrics(metrics),
-      log,
-    });
+    const { limits, ttl: ttlMs } = config;
+    const counted = quarantineMetrics(metrics);
+    const fingerprints = createFingerprints(keys);
+    const read = createReadContent({ limits, metrics: counted, log });
+    const readings = createReadings({ store, fingerprints, read, ttlMs });
+    const extract = createExtract({ store, fingerprints, readings, limits, ttlMs, metrics: counted, log });
     const { completions } = clients;
     await life.use(
       rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS }).add(

@@ -1,42 +1,59 @@
-import { type JsonValue, parseStrict } from '@sallyport/turn/canonical-json';
+import type { JsonValue } from '@sallyport/turn/canonical-json';
 import { childPointer } from '@sallyport/turn/json-pointer';
+import type { Place } from './place.ts';
+import { isPlainKey } from './plain-text.ts';
+
+/** Where a string stands in a structured result. */
+export interface Standing {
+  readonly pointer: string;
+  /** The pointer holds indices and declared names only, so it may be shown. */
+  readonly showable: boolean;
+}
 
 /** Finds where strings of an answer stand in a tool's structured result. */
 export interface Pointers {
+  /** How many strings there are to point at. */
+  readonly count: number;
   /**
-   * JSON pointer of a string that equals the value: first one under a key of that name, then any. One that was given
-   * out is not given again while there is another one, so that equal values of a list keep their order.
+   * Where a string stands that equals the value: first one under a key of that name, then any. One that was given out is
+   * not given again while there is another one, so that equal values of a list keep their order.
    */
-  find(name: string, value: string): string | undefined;
+  find(name: string, value: string): Standing | undefined;
+}
+
+interface Leaf extends Standing {
+  readonly key: string;
+  given: boolean;
 }
 
 const MAX_LEAVES = 50_000;
 
-/** Indexes the strings of a structured result; what is no JSON has none. */
-export function indexPointers(structuredJson: string): Pointers {
-  const leaves = new Map<string, { pointer: string; key: string; given: boolean }[]>();
+/** Indexes the strings of a structured result; `names` are the question's own words, which may be shown as well. */
+export function indexPointers(result: JsonValue | undefined, place: Place, names: ReadonlySet<string>): Pointers {
+  const leaves = new Map<string, Leaf[]>();
   let count = 0;
-  const visit = (value: JsonValue, pointer: string, key: string): void => {
+  const visit = (value: JsonValue, at: Place, pointer: string, key: string, showable: boolean): void => {
     if (count >= MAX_LEAVES) return;
     if (typeof value === 'string') {
       count++;
+      const leaf = { pointer, key, showable, given: false };
       const same = leaves.get(value);
-      if (same === undefined) leaves.set(value, [{ pointer, key, given: false }]);
-      else same.push({ pointer, key, given: false });
+      if (same === undefined) leaves.set(value, [leaf]);
+      else same.push(leaf);
     } else if (Array.isArray(value)) {
-      for (const [index, child] of value.entries()) visit(child, childPointer(pointer, index), key);
+      for (const [index, child] of value.entries()) {
+        visit(child, at.child(index), childPointer(pointer, index), key, showable);
+      }
     } else if (value !== null && typeof value === 'object') {
-      for (const [name, child] of Object.entries(value)) visit(child, childPointer(pointer, name), name);
+      for (const [name, child] of Object.entries(value)) {
+        const known = isPlainKey(name) && (at.declares(name) || names.has(name));
+        visit(child, at.child(name), childPointer(pointer, name), name, showable && known);
+      }
     }
   };
-  if (structuredJson !== '') {
-    try {
-      visit(parseStrict(structuredJson), '', '');
-    } catch {
-      leaves.clear();
-    }
-  }
+  if (result !== undefined) visit(result, place, '', '', true);
   return {
+    count,
     find(name, value) {
       const same = leaves.get(value);
       if (same === undefined) return undefined;
@@ -44,7 +61,7 @@ export function indexPointers(structuredJson: string): Pointers {
       const candidates = named.length > 0 ? named : same;
       const leaf = candidates.find((one) => !one.given) ?? candidates[0];
       if (leaf !== undefined) leaf.given = true;
-      return leaf?.pointer;
+      return leaf;
     },
   };
 }

@@ -8,11 +8,14 @@ import type { QuarantineService } from '@sallyport/proto/quarantine/v1/quarantin
 import type { Extract } from './extract.ts';
 import type { ExtractionStore, Reader } from './extraction-store.ts';
 import { readQuestion } from './question.ts';
+import { readShowing } from './result-field.ts';
 
 /** Who may call what, by the service's name in its certificate. */
 export const CALLERS = { 'sallyport.quarantine.v1.QuarantineService': ['model-proxy', 'mcp-broker'] } as const;
 
 const MAX_HANDLES = 1000;
+// Left of a caller's time when a model is given up, so that what needs no model can still be shown.
+const SHOWING_MS = 500;
 
 /** QuarantineService over extraction and the store of handles. */
 export function quarantineService(options: {
@@ -26,25 +29,28 @@ export function quarantineService(options: {
     async extract(request, context) {
       const reader = readerOf(request.principal, request.trajectory);
       const { principal, trajectory, turn, step, tool, content, structuredJson } = request;
-      const question = readQuestion(request.question);
-      const extracted = await extract({ reader, tool, question, content, structuredJson }, (ask) =>
+      const { outputSchemaJson, argumentsJson, policyRevision } = request;
+      const question = request.question === undefined ? undefined : readQuestion(request.question);
+      const showing = readShowing(request.presentation);
+      if (question === undefined && !showing.structured) {
+        throw new GatewayError('invalid_request', 'Nothing is asked and nothing is to be shown.');
+      }
+      const reading = { reader, tool, question, showing, content, structuredJson };
+      const extracted = await extract({ ...reading, outputSchemaJson, argumentsJson, policyRevision }, (ask) =>
         completions.complete(
           { principal: principal as Principal, trajectory, turn, step, ...ask },
           {
-            timeoutMs: Math.min(options.modelTimeoutMs, remainingMs(context.deadlineMs)),
+            timeoutMs: Math.max(1, Math.min(options.modelTimeoutMs, remainingMs(context.deadlineMs) - SHOWING_MS)),
             signal: context.signal,
             depth: context.depth + 1,
           },
         ),
       );
+      const { handles, trusted, ...facts } = extracted;
       return {
-        answerJson: extracted.answerJson,
-        handles: extracted.handles.map((one) => one.id),
-        model: extracted.model,
-        inputTokens: extracted.inputTokens,
-        outputTokens: extracted.outputTokens,
-        costNanoUsd: extracted.costNanoUsd,
-        reused: extracted.reused,
+        ...facts,
+        handles: handles.map((one) => one.id),
+        trusted: trusted.map(({ path, value }) => ({ path, valueJson: JSON.stringify(value) })),
       };
     },
     async resolveHandles(request) {

@@ -1,13 +1,12 @@
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
 import type { Sealer } from '@sallyport/chassis/seal';
 import type { Extraction, ExtractionStore, Reader, Shown } from './extraction-store.ts';
-import type { HandleRecord } from './present.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const SWEEP_ROWS = 1000;
-const TABLES = ['handles', 'presentations', 'extractions'] as const;
+const TABLES = ['presentations', 'extractions'] as const;
 
 /** Keeps extractions in Postgres, sealed; each sealed value is bound to its row, so that it opens nowhere else. */
 export function createExtractionStore(postgres: Postgres, sealer: Sealer): ExtractionStore {
@@ -16,6 +15,13 @@ export function createExtractionStore(postgres: Postgres, sealer: Sealer): Extra
   const open = (sealed: unknown, place: readonly string[]): unknown =>
     JSON.parse(sealer.open(sealed as Uint8Array, aad(place)).toString('utf8'));
 
+  const runBits = async (client: TenantClient, { tenant, trajectory }: Reader) => {
+    const { rows } = await client.query(
+      'select coalesce(sum(bits), 0)::float8 as bits from presentations where tenant = $1 and trajectory = $2',
+      [tenant, trajectory],
+    );
+    return rows[0]?.bits as number;
+  };
   const presented = async (client: TenantClient, reader: Reader, tool: string, fingerprints: readonly string[]) => {
     const { tenant, trajectory, principalId } = reader;
     const { rows } = await client.query(
@@ -25,7 +31,8 @@ export function createExtractionStore(postgres: Postgres, sealer: Sealer): Extra
     );
     const row = rows[0];
     if (row === undefined) return undefined;
-    return open(row.sealed, presentationPlace(reader, tool, row.fingerprint as string)) as Shown;
+    const shown = open(row.sealed, presentationPlace(reader, tool, row.fingerprint as string)) as Shown;
+    return { shown, runBits: await runBits(client, reader) };
   };
   const extracted = async (client: TenantClient, reader: Reader, fingerprints: readonly string[]) => {
     const { rows } = await client.query(
@@ -65,59 +72,50 @@ export function createExtractionStore(postgres: Postgres, sealer: Sealer): Extra
         return (await extracted(client, reader, [fingerprint])) ?? extraction;
       }),
 
-    show: (reader, shown, mostBits, expiresAtMs) =>
+    show: (reader, { tool, fingerprint, shown }, mostBits, expiresAtMs) =>
       postgres.withTenant(reader.tenant, async (client) => {
         const { tenant, trajectory, principalId } = reader;
         // One run at a time, so that two readings at once cannot both fit into what is left of the budget.
         await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${tenant} ${trajectory}`]);
-        const before = await presented(client, reader, shown.tool, [shown.fingerprint]);
+        const before = await presented(client, reader, tool, [fingerprint]);
         if (before !== undefined) return before;
-        const { rows } = await client.query(
-          `select coalesce(sum(bits), 0)::float8 as bits from presentations where tenant = $1 and trajectory = $2`,
-          [tenant, trajectory],
-        );
-        if ((rows[0]?.bits as number) + shown.bits > mostBits) return undefined;
-        const { answerJson, handles, model } = shown;
+        const used = await runBits(client, reader);
+        if (used + shown.bits > mostBits) return { runBits: used };
         await client.query(
-          `insert into presentations (tenant, trajectory, principal_id, fingerprint, tool, sealed, bits, expires_at)
-           values ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8::float8 / 1000))
+          `insert into presentations
+             (tenant, trajectory, principal_id, fingerprint, tool, sealed, bits, handle_ids, expires_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8::uuid[], to_timestamp($9::float8 / 1000))
            on conflict (tenant, trajectory, principal_id, fingerprint, tool) do update
-             set sealed = excluded.sealed, bits = excluded.bits, expires_at = excluded.expires_at`,
+             set sealed = excluded.sealed, bits = excluded.bits, handle_ids = excluded.handle_ids,
+               expires_at = excluded.expires_at`,
           [
             tenant,
             trajectory,
             principalId,
-            shown.fingerprint,
-            shown.tool,
-            seal({ answerJson, handles, model }, presentationPlace(reader, shown.tool, shown.fingerprint)),
+            fingerprint,
+            tool,
+            seal(shown, presentationPlace(reader, tool, fingerprint)),
             shown.bits,
+            shown.handles.map(({ id }) => handleUuid(id)),
             expiresAtMs,
           ],
         );
-        await client.query(
-          `insert into handles (tenant, id, trajectory, principal_id, sealed, expires_at)
-           select $1, h.id, $2, $3, h.sealed, to_timestamp($6::float8 / 1000)
-             from unnest($4::text[], $5::bytea[]) as h (id, sealed)`,
-          [
-            tenant,
-            trajectory,
-            principalId,
-            handles.map((one) => one.id),
-            handles.map((one) => seal(one, handlePlace(reader, one.id))),
-            expiresAtMs,
-          ],
-        );
-        return { answerJson, handles, model };
+        return { shown, runBits: used + shown.bits };
       }),
 
     resolve: (reader, ids) =>
       postgres.withTenant(reader.tenant, async (client) => {
+        const wanted = new Set(ids.filter((id) => handleUuid(id) !== undefined));
+        // Found by the run's own index: of its presentations, those that hold one of the ids.
         const { rows } = await client.query(
-          `select id, sealed from handles where tenant = $1 and id = any($2::text[]) and trajectory = $3
-              and principal_id = $4 and expires_at > now()`,
-          [reader.tenant, ids, reader.trajectory, reader.principalId],
+          `select fingerprint, tool, sealed from presentations where tenant = $1 and trajectory = $2
+              and principal_id = $3 and handle_ids && $4::uuid[] and expires_at > now()`,
+          [reader.tenant, reader.trajectory, reader.principalId, [...wanted].map(handleUuid)],
         );
-        return rows.map((row) => open(row.sealed, handlePlace(reader, row.id as string)) as HandleRecord);
+        return rows.flatMap(({ fingerprint, tool, sealed }) => {
+          const place = presentationPlace(reader, tool as string, fingerprint as string);
+          return (open(sealed, place) as Shown).handles.filter(({ id }) => wanted.has(id));
+        });
       }),
 
     sweep: (nowMs) =>
@@ -149,8 +147,10 @@ function presentationPlace(reader: Reader, tool: string, fingerprint: string): s
   return ['presentation', reader.tenant, reader.trajectory, reader.principalId, tool, fingerprint];
 }
 
-function handlePlace(reader: Reader, id: string): string[] {
-  return ['handle', reader.tenant, reader.trajectory, reader.principalId, id];
+// The 128 bits of a handle's id as Postgres keeps them best; undefined for what was never one.
+function handleUuid(id: string): string | undefined {
+  const bytes = Buffer.from(id.slice(2), 'base64url');
+  return bytes.length === 16 && `h_${bytes.toString('base64url')}` === id ? bytes.toString('hex') : undefined;
 }
 
 // JSON keeps the parts apart whatever characters they hold.

@@ -1,16 +1,24 @@
+import { pointerTokens } from '@sallyport/turn/json-pointer';
 import type { Extraction, ExtractionStore, Reader, Shown } from './extraction-store.ts';
-import type { HandleRecord } from './present.ts';
+import type { HandleRecord } from './handle-record.ts';
 import type { AskedField, Question } from './question.ts';
+import type { ResultField } from './result-field.ts';
 import { holderOf } from './store.ts';
 
 /** A field of a test question. */
 export function asked(name: string, type: AskedField['type'], values: readonly string[] = []): AskedField {
-  return { name, type, values, description: '' };
+  return { name, type, values, description: '', many: false };
+}
+
+/** A field of a test question that asks for a list of values. */
+export function askedMany(name: string, type: AskedField['type'], values: readonly string[] = []): AskedField {
+  return { ...asked(name, type, values), many: true };
 }
 
 /** A question for tests. */
 export function questionOf(fields: readonly AskedField[], list = false, maxItems = 3): Question {
-  return { model: 'reader', instruction: 'What does it say?', fields, list, maxItems: list ? maxItems : 1 };
+  const listed = list || fields.some((field) => field.many);
+  return { models: ['reader'], instruction: 'What does it say?', fields, list, maxItems: listed ? maxItems : 1 };
 }
 
 /** A reader for tests. */
@@ -19,17 +27,20 @@ export const READER: Reader = { tenant: 'acme', trajectory: 't1', principalId: '
 /** Keeps extractions in memory, with the rules of the one in Postgres; nothing expires. */
 export function memoryExtractionStore(): ExtractionStore {
   const extractions = new Map<string, Extraction>();
-  const presentations = new Map<string, Shown & { bits: number; run: string }>();
+  const presentations = new Map<string, { shown: Shown; run: string }>();
   const handles = new Map<string, HandleRecord & { owner: string }>();
   const runOf = (reader: Reader) => JSON.stringify([reader.tenant, reader.trajectory]);
   const ownerOf = (reader: Reader) => JSON.stringify([reader.tenant, reader.trajectory, reader.principalId]);
   const extractionKey = (reader: Reader, mark: string) => JSON.stringify([reader.tenant, holderOf(reader), mark]);
   const presentationKey = (reader: Reader, tool: string, mark: string) => JSON.stringify([ownerOf(reader), tool, mark]);
+  const runBits = (reader: Reader) =>
+    [...presentations.values()]
+      .filter(({ run }) => run === runOf(reader))
+      .reduce((sum, one) => sum + one.shown.bits, 0);
   return {
     async presented(reader, tool, marks) {
-      return marks
-        .map((mark) => presentations.get(presentationKey(reader, tool, mark)))
-        .find((one) => one !== undefined);
+      const found = marks.map((mark) => presentations.get(presentationKey(reader, tool, mark))).find((one) => one);
+      return found === undefined ? undefined : { shown: found.shown, runBits: runBits(reader) };
     },
     async extracted(reader, marks) {
       return marks.map((mark) => extractions.get(extractionKey(reader, mark))).find((one) => one !== undefined);
@@ -40,16 +51,15 @@ export function memoryExtractionStore(): ExtractionStore {
       extractions.set(key, kept);
       return kept;
     },
-    async show(reader, shown, mostBits) {
-      const key = presentationKey(reader, shown.tool, shown.fingerprint);
+    async show(reader, { tool, fingerprint, shown }, mostBits) {
+      const key = presentationKey(reader, tool, fingerprint);
       const before = presentations.get(key);
-      if (before !== undefined) return before;
-      const run = runOf(reader);
-      const used = [...presentations.values()].filter((one) => one.run === run).reduce((sum, one) => sum + one.bits, 0);
-      if (used + shown.bits > mostBits) return undefined;
-      presentations.set(key, { ...shown, run });
+      const used = runBits(reader);
+      if (before !== undefined) return { shown: before.shown, runBits: used };
+      if (used + shown.bits > mostBits) return { runBits: used };
+      presentations.set(key, { shown, run: runOf(reader) });
       for (const one of shown.handles) handles.set(one.id, { ...one, owner: ownerOf(reader) });
-      return shown;
+      return { shown, runBits: used + shown.bits };
     },
     async resolve(reader, ids) {
       return ids.flatMap((id) => {
@@ -61,4 +71,20 @@ export function memoryExtractionStore(): ExtractionStore {
       return 0;
     },
   };
+}
+
+/** Ids of handles in order, for answers that are compared. */
+export function countedIds(): () => string {
+  let count = 0;
+  return () => `h_${String(count++).padStart(21, '0')}A`;
+}
+
+/** A word of the administrator on a field. */
+export function resultField(
+  path: string,
+  type: ResultField['type'],
+  trusted = false,
+  values: readonly string[] = [],
+): ResultField {
+  return { tokens: pointerTokens(path), type, values, trusted, maxLength: 64, lines: false };
 }
