@@ -42,6 +42,8 @@ const countColumn = (name: string, field: NumberField): Column => ({
  * single record can fail the commit of others.
  */
 const COLUMNS: readonly Column[] = [
+  // First, being the largest: pg's buffer grows by half at a time.
+  { name: 'body', type: 'bytea', write: (rows) => byteaArray(rows.map(({ body }) => body)) },
   textColumn('tenant', 'tenant'),
   { name: 'id', type: 'uuid', write: (rows) => uuidArray(rows.map(({ id }) => id)) },
   {
@@ -104,7 +106,6 @@ const COLUMNS: readonly Column[] = [
   textColumn('rule', 'rule'),
   textColumn('policy_revision', 'policyRevision'),
   { name: 'label_trusted', type: 'bool', write: (rows) => boolArray(rows.map(({ record }) => record.labelTrusted)) },
-  { name: 'body', type: 'bytea', write: (rows) => byteaArray(rows.map(({ body }) => body)) },
   { name: 'sealed_inputs', type: 'bytea', write: (rows) => byteaArray(rows.map(({ sealedInputs }) => sealedInputs)) },
 ];
 

@@ -23,12 +23,15 @@ function begin(bytes: Buffer, oid: number, count: number, hasNulls: boolean): nu
 const whole = (bytes: Buffer, at: number, count: number) =>
   count === 0 ? bytes.subarray(0, 12) : bytes.subarray(0, at);
 
+const SCRATCH_BYTES = 64 * 1024;
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+
 /** `text[]`. Postgres refuses U+0000; lone surrogates become U+FFFD. */
 export function textArray(values: readonly string[]): Buffer {
   let most = HEAD_BYTES;
-  // A UTF-16 unit takes at most three bytes.
+  // A UTF-16 unit takes at most three bytes, but mostly one: what is kept is copied, so that it is no larger than need be.
   for (const value of values) most += LENGTH_BYTES + value.length * 3;
-  const bytes = Buffer.allocUnsafe(most);
+  const bytes = most <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(most);
   let at = begin(bytes, OIDS.text, values.length, false);
   for (const value of values) {
     const start = at + LENGTH_BYTES;
@@ -36,7 +39,7 @@ export function textArray(values: readonly string[]): Buffer {
     bytes.writeInt32BE(end - start, at);
     at = end;
   }
-  return whole(bytes, at, values.length);
+  return Buffer.from(whole(bytes, at, values.length));
 }
 
 function writeText(bytes: Buffer, value: string, start: number): number {

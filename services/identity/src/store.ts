@@ -86,16 +86,17 @@ export function createKeyStore(postgres: Postgres): KeyStore {
         ),
       );
     },
-    revocationsAfter: (sequence, limit) =>
-      postgres.withTenant(EVERY_TENANT, async (client) => {
-        // The head is read first: what is committed in between has a higher sequence and comes with the next look.
-        const head = await client.query('select sequence::float8 as head from revocation_head');
-        const { rows } = await client.query(
-          `select tenant, key_id, reason, sequence::float8 as sequence from revocations
-            where sequence > $1 order by sequence limit $2`,
-          [sequence, limit],
-        );
-        const notices = rows.map(
+    async revocationsAfter(sequence, limit) {
+      // Asked several times a second: one statement, which also sees head and notices of one moment.
+      const rows = await postgres.readOnce(
+        EVERY_TENANT,
+        `select h.sequence::float8 as head, r.tenant, r.key_id, r.reason, r.sequence::float8 as sequence
+           from revocation_head h left join revocations r on r.sequence > ${Number(sequence)}
+          order by r.sequence limit ${Number(limit)}`,
+      );
+      const notices = rows
+        .filter((row) => row.sequence !== null)
+        .map(
           (row): RevocationNotice => ({
             tenant: row.tenant as string,
             keyId: row.key_id as string,
@@ -103,8 +104,8 @@ export function createKeyStore(postgres: Postgres): KeyStore {
             sequence: row.sequence as number,
           }),
         );
-        return { head: (head.rows[0]?.head as number | undefined) ?? 0, notices };
-      }),
+      return { head: (rows[0]?.head as number | undefined) ?? 0, notices };
+    },
     async prune(beforeMs) {
       await postgres.withTenant(EVERY_TENANT, async (client) => {
         const before = new Date(beforeMs);

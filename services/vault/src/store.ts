@@ -70,24 +70,25 @@ export function createVaultStore(postgres: Postgres): VaultStore {
         ),
       );
     },
-    invalidationsAfter: (sequence, limit) =>
-      postgres.withTenant(EVERY_TENANT, async (client) => {
-        // The head is read first: what is committed in between has a higher sequence and comes with the next look.
-        const head = await client.query('select sequence::float8 as head from invalidation_head');
-        const { rows } = await client.query(
-          `select tenant, secret_name, secret_key, sequence::float8 as sequence from invalidations
-            where sequence > $1 order by sequence limit $2`,
-          [sequence, limit],
-        );
-        const notices = rows.map(
+    async invalidationsAfter(sequence, limit) {
+      // Asked several times a second: one statement, which also sees head and notices of one moment.
+      const rows = await postgres.readOnce(
+        EVERY_TENANT,
+        `select h.sequence::float8 as head, i.tenant, i.secret_name, i.secret_key, i.sequence::float8 as sequence
+           from invalidation_head h left join invalidations i on i.sequence > ${Number(sequence)}
+          order by i.sequence limit ${Number(limit)}`,
+      );
+      const notices = rows
+        .filter((row) => row.sequence !== null)
+        .map(
           (row): InvalidationNotice => ({
             tenant: row.tenant as string,
             ref: { name: row.secret_name as string, key: row.secret_key as string },
             sequence: row.sequence as number,
           }),
         );
-        return { head: (head.rows[0]?.head as number | undefined) ?? 0, notices };
-      }),
+      return { head: (rows[0]?.head as number | undefined) ?? 0, notices };
+    },
     rewrapDataKeys: (masterId, rewrap) =>
       postgres.withTenant(EVERY_TENANT, async (client) => {
         const { rows } = await client.query(
