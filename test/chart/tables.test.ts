@@ -63,11 +63,15 @@ withHelm('network policies', () => {
     expect(covered.sort()).toEqual([...pods, 'bootstrap', 'migrate'].sort());
   });
 
-  it('[chart:internet] let only the two gates out, and never to link-local addresses', () => {
+  it('[chart:internet] let only the two gates and policy's webhook out, and never to link-local addresses', () => {
     const out = ofKind(objects, 'NetworkPolicy').filter(({ spec }) =>
       JSON.stringify(spec.egress).includes('0.0.0.0/0'),
     );
-    expect(out.map(({ metadata }) => metadata.name).sort()).toEqual(['sallyport-mcp-broker', 'sallyport-model-proxy']);
+    expect(out.map(({ metadata }) => metadata.name).sort()).toEqual([
+      'sallyport-mcp-broker',
+      'sallyport-model-proxy',
+      'sallyport-policy',
+    ]);
     for (const { spec } of out) expect(JSON.stringify(spec.egress)).toContain('"except":["169.254.0.0/16"]');
   });
 

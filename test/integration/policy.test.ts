@@ -12,7 +12,7 @@ import {
 } from '@sallyport/proto/policy/v1/policy_pb';
 import { Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
-import { type Replica, type ServiceReplicas, serviceReplicas } from '../support/service-replicas.ts';
+import { keyFile, type Replica, type ServiceReplicas, serviceReplicas } from '../support/service-replicas.ts';
 
 const timeoutMs = 5000;
 // These tests start a process of their own, which takes its time on a busy machine.
@@ -88,7 +88,8 @@ describe('policy on Postgres', () => {
   beforeAll(async () => {
     [suite, told] = await Promise.all([serviceReplicas('policy'), operator()]);
     config = {
-      peers: { operator: `ipv4:127.0.0.1:${told.port()}` },
+      peers: { operator: `ipv4:127.0.0.1:${told.port()}`, audit: 'ipv4:127.0.0.1:9' },
+      sealKeysFile: suite.file('seal-keys.json', keyFile('k1')),
       enforce: true,
       snapshotCacheFile: suite.file('snapshot.json', '').replace('snapshot.json', 'cache/snapshot.json'),
     };
@@ -233,7 +234,10 @@ describe('policy on Postgres', () => {
   it(
     '[policy:stored-snapshot] without its operator it starts from its stored snapshot, and refuses side effects',
     async () => {
-      const three = await suite.replica({ ...config, peers: { operator: 'ipv4:127.0.0.1:9' } });
+      const three = await suite.replica({
+        ...config,
+        peers: { operator: 'ipv4:127.0.0.1:9', audit: 'ipv4:127.0.0.1:9' },
+      });
       const decisions = three.client(DecisionService, 'mcp-broker');
       const decide = async (name: string) => {
         const tool = { kind: ToolRef_Kind.BROKERED, server: 'mail', name };

@@ -2,15 +2,17 @@ import type { TlsConfig } from '@sallyport/chassis/config';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Metrics } from '@sallyport/chassis/metrics';
 import { type Client, type RpcChannel, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
+import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 
 /** The services that policy calls. */
 export interface Clients {
   readonly snapshots: Client<typeof SnapshotService>;
-  readonly channel: RpcChannel;
+  readonly records: Client<typeof RecordService>;
+  readonly channels: readonly RpcChannel[];
 }
 
-/** Opens the channel to the operator; nothing is connected before the first call. */
+/** Opens the channels to operator and audit; nothing is connected before the first call. */
 export function createClients(options: {
   readonly peers: Readonly<Record<string, string>>;
   readonly tls: TlsConfig | undefined;
@@ -18,7 +20,12 @@ export function createClients(options: {
   readonly metrics: Metrics;
 }): Clients {
   const { tls, log, metrics } = options;
-  const target = options.peers.operator ?? '';
-  const channel = rpcChannel({ target, tls, self: 'policy', peer: 'operator', log, metrics });
-  return { channel, snapshots: rpcClient(SnapshotService, channel) };
+  const open = (peer: 'operator' | 'audit') =>
+    rpcChannel({ target: options.peers[peer] ?? '', tls, self: 'policy', peer, log, metrics });
+  const [operator, audit] = [open('operator'), open('audit')];
+  return {
+    channels: [operator, audit],
+    snapshots: rpcClient(SnapshotService, operator),
+    records: rpcClient(RecordService, audit),
+  };
 }

@@ -6,13 +6,22 @@ import { postgres } from '@sallyport/chassis/postgres';
 import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
-import { AccessService, DecisionService, LimitService, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
+import {
+  AccessService,
+  ApprovalService,
+  DecisionService,
+  LimitService,
+  TrajectoryService,
+} from '@sallyport/proto/policy/v1/policy_pb';
+import { openApprovals } from './approvals/open.ts';
+import { approvalService } from './approvals/service.ts';
+import { SCHEMA_VERSION as APPROVALS_SCHEMA } from './approvals/store.ts';
 import { createClients } from './clients.ts';
 import { configSchema } from './config.ts';
 import { openLimits } from './limits/open.ts';
 import { limitService } from './limits/service.ts';
 import { policyMetrics } from './metrics.ts';
-import { accessService, CALLERS, decisionService } from './server.ts';
+import { accessService, CALLERS, decisionService, settingOf } from './server.ts';
 import { watchSnapshots } from './snapshot/watch.ts';
 import { sweeping, trajectoryService } from './trajectories/service.ts';
 import { createTrajectoryStore, SCHEMA_VERSION } from './trajectories/store.ts';
@@ -32,12 +41,12 @@ run({
     await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SERVICE } }));
 
     const database = await life.use(postgres(config.postgres, { service: SERVICE, log, metrics }));
-    life.readiness.add('postgres', () => database.schemaReady(SCHEMA_VERSION));
+    life.readiness.add('postgres', () => database.schemaReady(Math.max(SCHEMA_VERSION, APPROVALS_SCHEMA)));
     const trajectories = createTrajectoryStore(database);
     await life.use(sweeping(trajectories, config.trajectories.sweepInterval, log));
 
     const clients = createClients({ peers: config.peers, tls, log, metrics });
-    await life.use(clients.channel);
+    for (const channel of clients.channels) await life.use(channel);
     const snapshots = await life.use(
       watchSnapshots({
         client: clients.snapshots,
@@ -51,9 +60,12 @@ run({
     const limits = await openLimits(life, config, log);
 
     const posture = config.enforce ? 'enforce' : 'observe';
+    const setting = () => settingOf({ snapshot: snapshots.current, posture });
+    const approvals = await openApprovals(life, { config, database, records: clients.records, setting, log });
     const decisions = {
       snapshot: snapshots.current,
       posture,
+      deciding: approvals.deciding,
       accessCacheTtlMs: config.accessCacheTtl,
       metrics: counted,
     } as const;
@@ -71,6 +83,7 @@ run({
       rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
         .add(AccessService, accessService(decisions))
         .add(DecisionService, decisionService(decisions))
+        .add(ApprovalService, approvalService(approvals))
         .add(TrajectoryService, trajectoryService({ store: trajectories, ttlMs: config.trajectories.ttl, log }))
         .add(LimitService, limitService(limitOptions)),
     );

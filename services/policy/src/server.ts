@@ -3,7 +3,8 @@ import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { type AccessService, Action, type DecisionService } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Mode, Verdict } from '@sallyport/turn/decision';
 import { resolveAccess } from './access.ts';
-import { decideCalls, decideTools, type Setting, type ToolDecision } from './evaluate.ts';
+import type { Deciding } from './approvals/deciding.ts';
+import { decideTools, type Setting, type ToolDecision } from './evaluate.ts';
 import { decideResult, type ResultDecision } from './evaluate-result.ts';
 import { readLabel, writeLabel } from './labels.ts';
 import type { PolicyMetrics } from './metrics.ts';
@@ -16,6 +17,9 @@ export const CALLERS = {
   'sallyport.policy.v1.DecisionService': ['model-proxy', 'mcp-broker'],
   'sallyport.policy.v1.TrajectoryService': ['model-proxy', 'mcp-broker'],
   'sallyport.policy.v1.LimitService': ['model-proxy', 'mcp-broker'],
+  'sallyport.policy.v1.ApprovalService/RequestApprovals': ['model-proxy', 'mcp-broker'],
+  'sallyport.policy.v1.ApprovalService/AwaitApprovals': ['model-proxy', 'mcp-broker'],
+  'sallyport.policy.v1.ApprovalService': ['console'],
 } as const;
 
 /** What the decision services are made of. */
@@ -24,6 +28,12 @@ export interface DecisionOptions {
   readonly posture: Mode;
   readonly accessCacheTtlMs: number;
   readonly metrics: PolicyMetrics;
+  readonly deciding: Deciding;
+}
+
+/** What decisions are made with at this moment. */
+export function settingOf(options: Pick<DecisionOptions, 'snapshot' | 'posture'>): Setting {
+  return { snapshot: options.snapshot(), posture: options.posture };
 }
 
 const ACTIONS: Readonly<Record<Verdict, Action>> = {
@@ -52,12 +62,14 @@ export function accessService(options: DecisionOptions): ServiceImpl<typeof Acce
 
 /** Decides calls, tool lists and results. */
 export function decisionService(options: DecisionOptions): ServiceImpl<typeof DecisionService> {
-  const setting = (): Setting => ({ snapshot: options.snapshot(), posture: options.posture });
+  const setting = () => settingOf(options);
   return {
     async decideCalls(request) {
       const principal = principalOf(request);
       const context = readLabel(request.context);
-      const decisions = decideCalls({ principal, context, calls: request.calls }, setting());
+      const { trajectory, calls } = request;
+      const settled = await options.deciding.decide({ principal, trajectory, context, calls }, setting());
+      const decisions = settled.map((one) => one.decision);
       for (const decision of decisions) options.metrics.decided('call', decision);
       return { decisions: decisions.map(writeDecision) };
     },
@@ -130,5 +142,8 @@ function writeDecision(decision: ToolDecision) {
     reason: decision.reason,
     policyRevision: decision.policyRevision,
     toolClass: decision.toolClass,
+    asked: [...(decision.asked ?? [])],
+    grantedBy: [...(decision.grantedBy ?? [])],
+    handlePositions: [...(decision.handlePositions ?? [])],
   };
 }

@@ -58,7 +58,8 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
     folder: { path: facts.resources, generatedDir: facts.generated },
   }),
   policy: (facts, instance) => ({
-    peers: peers(facts, 'operator'),
+    peers: peers(facts, 'operator', 'audit'),
+    sealKeysFile: facts.secrets.keys('policy-seal-keys.json'),
     enforce: true,
     snapshotCacheFile: cache(facts, instance),
   }),

@@ -1,4 +1,5 @@
-import type { ResultFieldSpec } from '@sallyport/custom-resources/tool-server';
+import { createHash } from 'node:crypto';
+import type { LabelledObjectSpec, ResultFieldSpec } from '@sallyport/custom-resources/tool-server';
 import { type ToolRef, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import type { ToolClass } from '@sallyport/turn/decision';
 import { type Grant, grantsClientTools, grantsTool } from '../access.ts';
@@ -14,6 +15,12 @@ export interface KnownTool {
   readonly policies: readonly ToolPolicyUnit[];
   /** What its ToolServer says of fields of its results; empty for tools of clients and providers. */
   readonly fields: readonly ResultFieldSpec[];
+  /** Objects that it writes or reads, as its ToolServer names them; empty for tools of clients and providers. */
+  readonly objects: readonly LabelledObjectSpec[];
+  /** UID of its ToolServer, or empty. */
+  readonly serverUid: string;
+  /** Changes with anything that decides about its calls: policies, class, reviewed definition. */
+  readonly revision: string;
   /** True: allowed only where a rule says so. */
   readonly needsAllow: boolean;
 }
@@ -63,12 +70,12 @@ export function knowTool(
         );
       }
       const policies = rules.client.find(tool.owner, tool.name);
-      return { toolClass: declaredClass(policies), policies, fields: [], needsAllow: false };
+      return ownedTool(policies, false);
     }
     case ToolRef_Kind.PROVIDER: {
       if (tool.name === '' || grants.length === 0) return UNKNOWN;
       const policies = rules.provider.find(tool.owner, tool.name);
-      return { toolClass: declaredClass(policies), policies, fields: [], needsAllow: true };
+      return ownedTool(policies, true);
     }
     default:
       return UNKNOWN;
@@ -93,12 +100,58 @@ function brokeredTool(tool: ToolRefFields, grants: readonly Grant[], rules: Tena
   if (known?.digest !== undefined && bareDigest(known.digest) !== bareDigest(tool.digest)) {
     return refused('deny', BUILTIN.drift, 'The definition of the tool is not the reviewed one.');
   }
+  const toolClass = known?.toolClass ?? server.defaultClass;
+  const policies = rules.brokered.find(tool.server, tool.name);
   return {
-    toolClass: known?.toolClass ?? server.defaultClass,
-    policies: rules.brokered.find(tool.server, tool.name),
+    toolClass,
+    policies,
     fields: known?.fields ?? [],
+    objects: known?.objects ?? [],
+    serverUid: server.uid,
+    get revision() {
+      return revisionOf(policies, toolClass, known?.digest);
+    },
     needsAllow: false,
   };
+}
+
+/** Revision of the rules on a tool as they are now, whoever wants to use it; undefined where there is no such tool. */
+export function toolRevision(tool: ToolRefFields, rules: TenantRules): string | undefined {
+  switch (tool.kind) {
+    case ToolRef_Kind.BROKERED: {
+      const server = rules.servers.get(tool.server);
+      const known = server?.tools.get(tool.name);
+      if (server === undefined || (tool.serverUid !== '' && tool.serverUid !== server.uid)) return undefined;
+      const policies = rules.brokered.find(tool.server, tool.name);
+      return revisionOf(policies, known?.toolClass ?? server.defaultClass, known?.digest);
+    }
+    case ToolRef_Kind.CLIENT:
+      return ownedTool(rules.client.find(tool.owner, tool.name), false).revision;
+    case ToolRef_Kind.PROVIDER:
+      return ownedTool(rules.provider.find(tool.owner, tool.name), true).revision;
+    default:
+      return undefined;
+  }
+}
+
+function ownedTool(policies: readonly ToolPolicyUnit[], needsAllow: boolean): KnownTool {
+  const toolClass = declaredClass(policies);
+  return {
+    toolClass,
+    policies,
+    fields: [],
+    objects: [],
+    serverUid: '',
+    get revision() {
+      return revisionOf(policies, toolClass, undefined);
+    },
+    needsAllow,
+  };
+}
+
+function revisionOf(policies: readonly ToolPolicyUnit[], toolClass: ToolClass, digest: string | undefined): string {
+  const parts = [toolClass, digest ?? '', ...policies.map(({ name, revision }) => [name, revision]).sort()];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }
 
 // Undeclared functions of clients, and tools that a provider runs, can send anything anywhere (DESIGN §5).

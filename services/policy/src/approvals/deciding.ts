@@ -1,0 +1,272 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import { uuidv7 } from '@sallyport/chassis/uuid';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { Label } from '@sallyport/turn/label';
+import { type CallFields, type CallJudgement, judgeCalls, type Setting, type ToolDecision } from '../evaluate.ts';
+import { isKnown, NO_VOUCHING, type Vouching } from '../rules/provenance.ts';
+import { grantedReason } from '../rules/reasons.ts';
+import type { ToolRefFields } from '../rules/tool.ts';
+import type { UntrustedStore } from '../untrusted/store.ts';
+import type { ApprovalContent } from './approval.ts';
+import { approversOf, valuesOf } from './asked.ts';
+import {
+  argumentOf,
+  type BoundCall,
+  bindingDigests,
+  callDigests,
+  type Digests,
+  endorsementDigests,
+} from './digests.ts';
+import type { EndorsementStore } from './endorsement-store.ts';
+import { recordOf } from './record.ts';
+import type { ApprovalStore, NewApproval, OpenApproval } from './store.ts';
+
+/** Calls of one model message, as they came over the wire. */
+export interface CallBatch {
+  readonly principal: Principal;
+  readonly trajectory: string;
+  readonly context: Label;
+  readonly calls: readonly (CallFields & { readonly useId?: string })[];
+}
+
+/** A judgement after all that is kept about values and calls was looked up. */
+export interface Settled extends CallJudgement {
+  readonly vouching: Vouching;
+}
+
+/** Decides calls with what people said before, and asks them. */
+export interface Deciding {
+  /** Decides; approvals of exactly these calls are used up. */
+  decide(batch: CallBatch, setting: Setting): Promise<readonly Settled[]>;
+  /** Puts before people what a rule asks about; undefined where none does. */
+  request(
+    batch: CallBatch & { readonly turn: string },
+    setting: Setting,
+  ): Promise<readonly (OpenApproval | undefined)[]>;
+}
+
+/** Where what was said and seen is kept. */
+export interface DecidingStores {
+  readonly approvals: ApprovalStore;
+  readonly endorsements: EndorsementStore;
+  readonly untrusted: UntrustedStore;
+}
+
+// Of more values than this nobody looked at each one.
+const MAX_ENDORSABLE = 256;
+const NOT_LOOKED_UP: ReadonlySet<string> = new Set(['typed', 'system']);
+
+/** Makes the part of policy that decides calls. */
+export function createDeciding(
+  stores: DecidingStores,
+  digests: Digests,
+  onOpened: (question: { tenant: string; id: string; content: ApprovalContent }) => void,
+): Deciding {
+  const judge = async (batch: CallBatch, setting: Setting): Promise<Settled[]> => {
+    const first = judgeCalls(batch, setting).map((one) => ({ ...one, vouching: NO_VOUCHING }));
+    const tainted = await lookUpValues(stores.untrusted, batch, first);
+    const second = again(batch, setting, first, tainted);
+    const endorsed = await lookUpEndorsements(stores.endorsements, digests, batch, second);
+    const third = again(batch, setting, second, endorsed.vouching);
+    return third.map((one, index) => {
+      const ids = endorsed.ids[index] ?? [];
+      if (ids.length === 0 || one.decision.enforced !== 'allow') return one;
+      const reason = grantedReason(second[index]?.decision.reason ?? '', 'endorsement');
+      return { ...one, decision: { ...one.decision, reason, grantedBy: ids } };
+    });
+  };
+
+  return {
+    async decide(batch, setting) {
+      const settled = await judge(batch, setting);
+      const waiting = settled.flatMap((one, index) => (one.decision.enforced === 'ask' ? [index] : []));
+      if (waiting.length === 0) return settled;
+      const uses = waiting.map((index) => {
+        const bound = boundCall(batch, index, settled[index] as Settled);
+        return {
+          bindings: bindingDigests(digests, bound),
+          callDigests: callDigests(digests, bound),
+          useId: batch.calls[index]?.useId ?? '',
+        };
+      });
+      const ids = await stores.approvals.use(batch.principal.tenant, uses);
+      return settled.map((one, index) => {
+        const id = ids[waiting.indexOf(index)];
+        return id === undefined || one.decision.enforced !== 'ask'
+          ? one
+          : { ...one, decision: granted(one.decision, id) };
+      });
+    },
+    async request(batch, setting) {
+      const settled = await judge(batch, setting);
+      const nowMs = Date.now();
+      const questions = settled.map((one, index): NewApproval | undefined => {
+        if (one.decision.enforced !== 'ask') return undefined;
+        return questionOf(digests, batch, index, one, nowMs);
+      });
+      const asked = questions.filter((one) => one !== undefined);
+      if (asked.length === 0) return questions.map(() => undefined);
+      const opened = await stores.approvals.open(batch.principal.tenant, asked);
+      const { tenant } = batch.principal;
+      opened.forEach((one, index) => {
+        const content = asked[index]?.content;
+        if (one.isNew && content !== undefined) onOpened({ tenant, id: one.id, content });
+      });
+      let next = 0;
+      return questions.map((one) => (one === undefined ? undefined : opened[next++]));
+    },
+  };
+}
+
+function granted(decision: ToolDecision, id: string): ToolDecision {
+  const { asked: _, ...rest } = decision;
+  return {
+    ...rest,
+    verdict: 'allow',
+    enforced: 'allow',
+    mode: 'enforce',
+    reason: grantedReason(decision.reason, 'approval'),
+    grantedBy: [id],
+  };
+}
+
+/** Judges again those calls of which more is known now. */
+function again(
+  batch: CallBatch,
+  setting: Setting,
+  before: readonly Settled[],
+  vouching: readonly Vouching[],
+): Settled[] {
+  const changed = before.map((one, index) => vouching[index] !== one.vouching);
+  if (!changed.includes(true)) return [...before];
+  // What only observes was counted by the first judgement.
+  const { onObserved: _, ...quiet } = setting;
+  const calls = batch.calls.filter((_call, index) => changed[index]);
+  const judged = judgeCalls({ ...batch, calls, vouching: vouching.filter((_one, index) => changed[index]) }, quiet);
+  let next = 0;
+  return before.map((one, index) =>
+    changed[index] ? { ...(judged[next++] as CallJudgement), vouching: vouching[index] as Vouching } : one,
+  );
+}
+
+/** Finds values that untrusted content brought before; what was typed or authored is not looked up. */
+async function lookUpValues(store: UntrustedStore, batch: CallBatch, judged: readonly Settled[]): Promise<Vouching[]> {
+  const asked = judged.map(({ tool }, index) => {
+    const matters =
+      tool !== undefined &&
+      (tool.toolClass !== 'read' ||
+        tool.policies.some((policy) =>
+          policy.calls.some(({ when }) => typeof when === 'object' && when.uses.length > 0),
+        ));
+    const origins = matters ? (batch.calls[index]?.origins ?? []) : [];
+    return origins.filter((one) => !NOT_LOOKED_UP.has(one.origin) && (one.fingerprints?.length ?? 0) > 0);
+  });
+  const wanted = [...new Set(asked.flat().flatMap((one) => one.fingerprints ?? []))];
+  if (wanted.length === 0) return judged.map((one) => one.vouching);
+  const found = await store.findValues(batch.principal.tenant, batch.principal.user, wanted);
+  return judged.map((one, index) => {
+    const tainted = new Map<string, string>();
+    for (const { pointer, fingerprints = [] } of asked[index] ?? []) {
+      const source = fingerprints.map((digest) => found.get(digest)).find((hit) => hit !== undefined);
+      if (source !== undefined) tainted.set(pointer, source);
+    }
+    return tainted.size === 0 ? one.vouching : { ...one.vouching, tainted };
+  });
+}
+
+/** Finds endorsements of values of those calls that are not simply allowed. */
+async function lookUpEndorsements(
+  store: EndorsementStore,
+  digests: Digests,
+  batch: CallBatch,
+  judged: readonly Settled[],
+): Promise<{ vouching: Vouching[]; ids: string[][] }> {
+  const asked = judged.map(({ decision, args, provenance }, index) => {
+    const tool = batch.calls[index]?.tool;
+    if (decision.verdict === 'allow' || args === undefined || provenance === undefined || tool === undefined) return [];
+    const leaves = provenance.leaves([]).filter((leaf) => !leaf.name && !isKnown(leaf));
+    if (leaves.length > MAX_ENDORSABLE) return [];
+    return leaves.map((leaf) => ({
+      pointer: leaf.pointer,
+      digests: endorsementDigests(digests, batch.principal, tool, argumentOf(leaf.pointer, args), leaf.value).flat(),
+    }));
+  });
+  const wanted = [...new Set(asked.flat().flatMap((one) => one.digests))];
+  const unchanged = { vouching: judged.map((one) => one.vouching), ids: judged.map(() => []) };
+  if (wanted.length === 0) return unchanged;
+  const found = await store.find(batch.principal.tenant, batch.trajectory, wanted);
+  if (found.size === 0) return unchanged;
+  const ids: string[][] = [];
+  const vouching = judged.map((one, index) => {
+    const endorsed = new Map<string, string>();
+    for (const { pointer, digests: forms } of asked[index] ?? []) {
+      const id = forms.map((form) => found.get(form)).find((hit) => hit !== undefined);
+      if (id !== undefined) endorsed.set(pointer, id);
+    }
+    ids[index] = [...new Set(endorsed.values())].sort();
+    return endorsed.size === 0 ? one.vouching : { ...one.vouching, endorsed: new Set(endorsed.keys()) };
+  });
+  return { vouching, ids };
+}
+
+function boundCall(batch: CallBatch, index: number, settled: Settled): BoundCall {
+  const call = batch.calls[index];
+  if (call?.tool === undefined || settled.tool === undefined || settled.args === undefined) {
+    throw new GatewayError('internal', 'A call without a tool is asked about.');
+  }
+  return {
+    principal: batch.principal,
+    trajectory: batch.trajectory,
+    tool: call.tool,
+    args: settled.args,
+    origins: call.origins,
+    tainted: settled.vouching.tainted,
+    context: batch.context,
+    rules: settled.tool.revision,
+  };
+}
+
+function questionOf(
+  digests: Digests,
+  batch: CallBatch & { readonly turn: string },
+  index: number,
+  settled: Settled,
+  nowMs: number,
+): NewApproval {
+  const bound = boundCall(batch, index, settled);
+  const { decision } = settled;
+  const { approvers, needed, validMs, remindMs } = approversOf(settled.asking);
+  const { principal, trajectory, context, turn } = batch;
+  const id = uuidv7();
+  const content = {
+    turn,
+    requester: principal,
+    tool: refOf(bound.tool),
+    toolClass: decision.toolClass,
+    argumentsJson: batch.calls[index]?.argumentsJson ?? '',
+    values: valuesOf(settled, bound.origins),
+    rule: decision.rule,
+    reason: decision.reason,
+    policyRevision: decision.policyRevision,
+    rules: bound.rules,
+    context,
+    approvers,
+    needed,
+    validMs,
+    remindMs,
+  };
+  const record = recordOf({ tenant: principal.tenant, id, trajectory, content, state: 'pending', atMs: nowMs });
+  return {
+    id,
+    trajectory,
+    callDigest: callDigests(digests, bound)[0],
+    bindings: bindingDigests(digests, bound),
+    content,
+    expiresAtMs: nowMs + validMs,
+    record,
+  };
+}
+
+function refOf({ kind, server, serverUid, owner, name, digest }: ToolRefFields): ToolRefFields {
+  return { kind, server, serverUid, owner, name, digest };
+}
