@@ -63,7 +63,7 @@ withHelm('network policies', () => {
     expect(covered.sort()).toEqual([...pods, 'bootstrap', 'migrate'].sort());
   });
 
-  it('[chart:internet] let only the two gates and policy's webhook out, and never to link-local addresses', () => {
+  it('[chart:internet] let only the two gates and the webhook of policy out, and never to link-local addresses', () => {
     const out = ofKind(objects, 'NetworkPolicy').filter(({ spec }) =>
       JSON.stringify(spec.egress).includes('0.0.0.0/0'),
     );

@@ -9,7 +9,8 @@ export const chart: readonly Requirement[] = [
     'chart:peers': 'Peers in the configs follow the same table as the network policies.',
     'chart:edges': 'Network policies let through the edges of the table from both sides, and nothing else.',
     'chart:callers': 'Each service lets those call it whose edge the table has, and no others.',
-    'chart:internet': 'Network policies let only the two gates and policy's webhook out, and never to link-local addresses.',
+    'chart:internet':
+      'Network policies let only the two gates and the webhook of policy out, and never to link-local addresses.',
     'chart:routes': 'The paths of the Ingress are those of the table.',
     'chart:generated': 'The schema and the README of the chart are those of values.yaml.',
     'chart:all-services': 'The chart runs every service, each under an account of its own.',
