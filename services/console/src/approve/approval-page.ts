@@ -6,7 +6,7 @@ import { type Html, html } from './html.ts';
 import { page, type Viewer } from './layout.ts';
 import { type Leaf, leavesOf, VALUES_A_SCREEN } from './leaves.ts';
 import { valueBlock } from './value-block.ts';
-import { visible } from './visible.ts';
+import { visible, visibleText } from './visible.ts';
 import { instant, spanWords, stateAt, stateWords } from './words.ts';
 
 /** What the page of an approval is made of. */
@@ -56,7 +56,7 @@ ${others.length === 0 ? html`<p>There are none.</p>` : others.map(block)}
 ${runSection(options)}
 </section>
 ${decisionSection(options, state, asked, screen === screens)}`;
-  return page(`${stateWords(state)}: ${tool}`, body, viewer);
+  return page(`${stateWords(state)}: ${visibleText(tool)}`, body, viewer);
 }
 
 function stateSection(approval: Approval, state: ApprovalStateName, nowMs: number): Html {

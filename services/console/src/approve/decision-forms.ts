@@ -1,5 +1,6 @@
 import type { Approval } from '@sallyport/proto/policy/v1/policy_pb';
 import { personOf } from '../approval-view.ts';
+import { fieldOfPointer } from './forms.ts';
 import { type Html, html } from './html.ts';
 import type { Viewer } from './layout.ts';
 import { type Leaf, VALUES_A_SCREEN } from './leaves.ts';
@@ -57,7 +58,7 @@ function rememberFields({ approval, asked, nowMs }: DecisionForms): Html {
 <p>A remembered value is not asked about again in this argument of this tool, in any run of this person, until the date below. It can be taken back at any time.</p>
 ${asked.map(
   (leaf) => html`<div class="field">
-<input id="remember-${valueId(leaf.pointer)}" name="endorse" type="checkbox" value="${leaf.pointer}" aria-describedby="${valueId(leaf.pointer)}">
+<input id="remember-${valueId(leaf.pointer)}" name="endorse" type="checkbox" value="${fieldOfPointer(leaf.pointer)}" aria-describedby="${valueId(leaf.pointer)}">
 <label for="remember-${valueId(leaf.pointer)}">Remember the value of ${nameOf(leaf)} shown above</label>
 </div>
 `,

@@ -26,6 +26,19 @@ export function fieldOf(form: URLSearchParams, name: string): string {
   return values[0] ?? '';
 }
 
+/** A pointer as a form carries it: browsers change line breaks in what they send, and a name may hold one. */
+export function fieldOfPointer(pointer: string): string {
+  return encodeURIComponent(pointer.toWellFormed());
+}
+
+function pointerOfField(field: string): string {
+  try {
+    return decodeURIComponent(field);
+  } catch (error) {
+    throw new GatewayError('invalid_request', 'A ticked value is none of this approval.', { cause: error });
+  }
+}
+
 /** The word that a decision form says. Throws `invalid_request` with a sentence for the person. */
 export function wordOf(form: URLSearchParams, nowMs: number): Word {
   const button = fieldOf(form, 'decision');
@@ -36,7 +49,7 @@ export function wordOf(form: URLSearchParams, nowMs: number): Word {
   // Ticks count only with the button that says so.
   if (button === 'approve') return { ...once, decision: 'approve' };
   if (button !== 'remember') throw new GatewayError('invalid_request', 'Choose one of the buttons.');
-  const endorse = form.getAll('endorse');
+  const endorse = form.getAll('endorse').map(pointerOfField);
   if (endorse.length === 0) throw new GatewayError('invalid_request', 'Tick the values to remember, or approve once.');
   return { ...once, decision: 'approve', endorse, endorseUntilMs: endOfDay(fieldOf(form, 'until'), nowMs) };
 }

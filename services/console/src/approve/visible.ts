@@ -35,6 +35,13 @@ export function visible(text: string): Html {
   })}`;
 }
 
+/** The same where no markup can stand, as in a title. */
+export function visibleText(text: string): string {
+  return pieces(text)
+    .map(({ shown, code }) => shown + (code ?? ''))
+    .join('');
+}
+
 /** What to say of a text in words, so that no one has to spot it. */
 export function warningsOf(text: string): TextWarnings {
   const all = pieces(text).filter(({ code }) => code !== undefined);
@@ -88,7 +95,10 @@ function isUnseen(char: string, text: string, at: number): boolean {
 /** Full-width, mathematical and other forms that stand for one of ASCII, and punctuation drawn like it. */
 function isLikeAscii(char: string): boolean {
   if (char.charCodeAt(0) < 0x80) return false;
-  return LIKE_PUNCTUATION.test(char) || /^[\x21-\x7e]+$/.test(char.normalize('NFKC'));
+  if (LIKE_PUNCTUATION.test(char)) return true;
+  const plain = char.normalize('NFKC');
+  // An ellipsis stands for three dots in honest text; a ligature of letters hides in a word.
+  return /^[\x21-\x7e]+$/.test(plain) && (plain.length === 1 || /\p{L}/u.test(char));
 }
 
 /** Where the words are in which Latin letters stand beside letters of scripts that are drawn like Latin. */

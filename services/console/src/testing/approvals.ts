@@ -68,6 +68,9 @@ export async function fakeApprovals() {
       if (over || approval.words.some((word) => word.user === user)) {
         throw new GatewayError('conflict', 'The approval is decided or over.');
       }
+      if (request.endorse.some((pointer) => !approval.values.some((value) => value.pointer === pointer))) {
+        throw new GatewayError('invalid_request', 'There is no such value.');
+      }
       const { approve, breakGlass, note } = request;
       approval.words.push({
         $typeName: 'sallyport.policy.v1.ApprovalWord',
@@ -82,8 +85,7 @@ export async function fakeApprovals() {
       else if (yes >= Math.max(1, approval.needed) || breakGlass) approval.state = ApprovalState.APPROVED;
       for (const pointer of request.endorse) {
         const id = `e${endorsements.size + 1}`;
-        const value = approval.values.find((one) => one.pointer === pointer);
-        if (value === undefined) throw new GatewayError('invalid_request', 'There is no such value.');
+        const valueJson = approval.values.find((one) => one.pointer === pointer)?.valueJson ?? '';
         endorsements.set(
           `${approval.tenant}/${id}`,
           create(EndorsementSchema, {
@@ -92,7 +94,7 @@ export async function fakeApprovals() {
             user: approval.requester?.user ?? '',
             ...(approval.tool === undefined ? {} : { tool: approval.tool }),
             argument: pointer,
-            valueJson: value.valueJson,
+            valueJson,
             endorsedBy: user,
             createdAtMs: Date.now(),
             expiresAtMs: request.endorseUntilMs,
