@@ -74,7 +74,8 @@ export function defanged(link: string): string {
   const scheme = /^[a-z][a-z0-9+.-]{1,20}:(?!\d)/i.exec(link)?.[0] ?? '';
   const rest = link.slice(scheme.length);
   const [host = ''] = /^[/\\]{0,9}[^/\\?#]*/.exec(rest) ?? [];
-  return `${misspelt(scheme)}${host.replaceAll('.', '[.]')}${rest.slice(host.length)}`;
+  const path = rest.slice(host.length).replace(/http(s?):(?=[/\\])/gi, 'hxxp$1:');
+  return `${misspelt(scheme)}${host.replaceAll('.', '[.]')}${path}`;
 }
 
 function misspelt(scheme: string): string {

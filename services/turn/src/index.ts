@@ -67,6 +67,7 @@ export {
   WITHHELD,
 } from './handle-fill.ts';
 export { type PositionKind, positionKind, type TextPosition, textPosition } from './handle-position.ts';
+export { createInertText, type InertSettings, type InertText } from './inert-text.ts';
 export { childPointer, pointerMatches, pointerTokens } from './json-pointer.ts';
 export {
   type Audience,

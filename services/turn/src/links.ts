@@ -31,7 +31,9 @@ export function findLinks(text: string): FoundLink[] {
   return [...text.matchAll(LINK)].map((match) => {
     const written = match[0].replace(TRAILING, '');
     const explicit = /^(?:[a-z][a-z0-9+.-]{1,20}:|[/\\]{2})/i.test(written) && !/^[^/\\]+:\d/.test(written);
-    return { start: match.index, end: match.index + written.length, host: hostOf(written), explicit };
+    // Programs do not agree which of two a host with a URL in its path is: so it leads nowhere that is known.
+    const host = /^(?![a-z][a-z0-9+.-]{1,20}:[/\\]).*:[/\\]{2}/is.test(written) ? '' : hostOf(written);
+    return { start: match.index, end: match.index + written.length, host, explicit };
   });
 }
 

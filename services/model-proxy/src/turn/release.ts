@@ -1,4 +1,4 @@
-import { fillText, join, type Label, type ResolvedHandle, TRUSTED, unescapeHandles } from '@sallyport/turn';
+import { createInertText, fillText, join, type Label, type ResolvedHandle, TRUSTED } from '@sallyport/turn';
 import { openHandleAt } from '@sallyport/turn/handle';
 import type { FinishReason } from '../chat/finish.ts';
 import type { AssistantContent, ToolCallBlock } from '../chat/message.ts';
@@ -11,8 +11,8 @@ import type { Turn } from './turn.ts';
 
 /** Gives what the model said to the client: as it comes on a stream, at the end otherwise. */
 export interface Release {
-  /** Values behind handles that may now stand in texts. */
-  know(values: ReadonlyMap<string, ResolvedHandle>): void;
+  /** Values behind handles that may now stand in texts, and the hosts to which links may lead. */
+  know(values: ReadonlyMap<string, ResolvedHandle>, host?: (host: string) => boolean): void;
   /** One event of a model's answer; tool calls do not come this way. */
   event(event: StreamEvent): Promise<void>;
   /** The next model call of the turn begins: its text stands apart from the former's. */
@@ -36,7 +36,8 @@ export interface Release {
 
 /**
  * Stage 14. Text streams at once; handles in it are filled for the client, so what may be the beginning of one waits for
- * its end. Filled text is untrusted when it comes back.
+ * its end. Filled text is untrusted when it comes back. Links that outsiders may have brought are shown inert: those with
+ * a filled value in them, and all of a model that read what is untrusted, but for hosts that are trusted or allowed.
  */
 export function createRelease(turn: Turn): Release {
   const { answer, facts } = turn;
@@ -51,6 +52,11 @@ export function createRelease(turn: Turn): Release {
   const content: AssistantContent[] = [];
   let values: ReadonlyMap<string, ResolvedHandle> = new Map();
   let filledLabel = TRUSTED;
+  let knownHost: (host: string) => boolean = () => false;
+  const links = createInertText({
+    known: (host) => knownHost(host),
+    doubtful: () => turn.label.integrity === 'untrusted',
+  });
   let waiting = '';
   let started = false;
   let apart = false;
@@ -75,29 +81,41 @@ export function createRelease(turn: Turn): Release {
     }
   };
 
-  const text = async (written: string) => {
+  const words = async (written: string) => {
     if (written === '') return;
-    let shown = written;
-    if (turn.handles.size > 0) {
-      const filled = fillText(written, (id) => values.get(id));
-      for (const one of filled.filled) filledLabel = join(filledLabel, one.label);
-      shown = unescapeHandles(filled.value);
-    }
-    shown = guardOut(apart && said ? `\n\n${shown}` : shown);
+    const shown = guardOut(apart && said ? `\n\n${written}` : written);
     apart = false;
     said = true;
     await show({ type: 'text', delta: shown });
   };
 
+  /** Whether text has to be looked at before it is shown. */
+  const inspected = () => turn.handles.size > 0 || turn.label.integrity === 'untrusted';
+
+  const text = async (written: string) => {
+    if (turn.handles.size === 0) return await words(links.push(written, false));
+    const { value, filled } = fillText(written, (id) => values.get(id));
+    let shown = '';
+    let from = 0;
+    for (const { range: [start, end] = [from, from], label } of filled) {
+      filledLabel = join(filledLabel, label);
+      shown += links.push(value.slice(from, start), false) + links.push(value.slice(start, end), true);
+      from = end;
+    }
+    await words(shown + links.push(value.slice(from), false));
+  };
+
   const flush = async () => {
     const rest = waiting;
     waiting = '';
-    await text(rest);
+    if (rest !== '') await text(rest);
+    await words(links.end());
   };
 
   return {
-    know(next) {
+    know(next, host) {
       values = next;
+      if (host) knownHost = host;
     },
     async event(event) {
       switch (event.type) {
@@ -107,6 +125,7 @@ export function createRelease(turn: Turn): Release {
           await write(event);
           return;
         case 'text': {
+          if (!inspected()) return await words(event.delta);
           if (turn.handles.size === 0) return await text(event.delta);
           waiting += event.delta;
           const open = openHandleAt(waiting);
@@ -145,9 +164,9 @@ export function createRelease(turn: Turn): Release {
       }
     },
     settled: flush,
-    async say(words) {
+    async say(own) {
       await flush();
-      await text(words);
+      await words(own);
     },
     async waits(note) {
       if (!facts.stream) return;

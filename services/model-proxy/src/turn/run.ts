@@ -11,6 +11,7 @@ import { execute } from './execute.ts';
 import type { Gate } from './gate.ts';
 import { guardIn } from './guard-in.ts';
 import { handOver } from './hand-over.ts';
+import { knownHosts } from './known-hosts.ts';
 import { label } from './label.ts';
 import { offerTools } from './offer.ts';
 import { quarantine } from './quarantine.ts';
@@ -39,7 +40,7 @@ export async function runTurn(gate: Gate, turn: Turn): Promise<void> {
     await latch(gate, turn);
     const tools = await hideTools(gate, turn);
     cacheLookup();
-    release.know(await handleValues(gate, turn, turn.handles));
+    release.know(await handleValues(gate, turn, turn.handles), knownHosts(gate, turn));
     boundModelCalls(gate, turn);
     // Nothing may come between these two: what was reserved is given back by the second.
     const answer = await call(gate, turn, route(turn), tools);
