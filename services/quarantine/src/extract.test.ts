@@ -297,7 +297,7 @@ describe('a structured result', () => {
 
   it('[quarantine:ladder] loses its plain values, then the answer goes, then nothing is shown', async () => {
     const rungs: unknown[] = [];
-    for (const bitsPerAnswer of [100, 30, 20, 5]) {
+    for (const bitsPerAnswer of [100, 32, 22, 5]) {
       const made = setUp([ITEMS], { bitsPerAnswer }).read(shown);
       rungs.push(
         await made.then(
@@ -310,13 +310,13 @@ describe('a structured result', () => {
   });
 
   it('[quarantine:ladder] shows less where the run was shown much', async () => {
-    const { read } = setUp([ITEMS], { bitsPerTrajectory: 40 });
+    const { read } = setUp([ITEMS], { bitsPerTrajectory: 48 });
     const masked = { ...shown, question: undefined };
     const first = await read(masked);
     const second = await read({ ...masked, tool: 'mail__other' });
     expect([first.rung, second.rung]).toEqual(['structured', 'handles']);
     expect(second.runBits).toBe(first.bits + second.bits);
-    expect(second.runBits).toBeLessThanOrEqual(40);
+    expect(second.runBits).toBeLessThanOrEqual(48);
     await expect(read({ ...masked, tool: 'mail__third' })).rejects.toMatchObject({ code: 'policy_denied' });
   });
 

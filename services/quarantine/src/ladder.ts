@@ -8,6 +8,8 @@ import type { Question } from './question.ts';
 
 /** Member under which a typed answer stands beside the structured result. */
 const EXTRACTED = 'extracted';
+// Content can bring about where the ladder ends: all, all but the answer, all but plain values, both, or nothing.
+const RUNG_BITS = 3;
 
 /** What can be shown of one result. */
 export interface Showable {
@@ -69,7 +71,7 @@ function composed(
       handles: [...(masked?.handles ?? []), ...(answer?.handles ?? [])],
       trusted: masked?.trusted ?? [],
       model: by?.model ?? '',
-      bits: (masked?.bits ?? 0) + (answer?.bits ?? 0),
+      bits: RUNG_BITS + (masked?.bits ?? 0) + (answer?.bits ?? 0),
       rung,
     },
   };

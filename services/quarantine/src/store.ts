@@ -1,12 +1,17 @@
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
 import type { Sealer } from '@sallyport/chassis/seal';
 import type { Extraction, ExtractionStore, Reader, Shown } from './extraction-store.ts';
+import type { HandleRecord } from './handle-record.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
 export const SCHEMA_VERSION = 2;
 
 const SWEEP_ROWS = 1000;
 const TABLES = ['presentations', 'extractions'] as const;
+const RUN_BITS = `select coalesce(sum(bits), 0)::float8 from presentations where tenant = $1 and trajectory = $2`;
+
+// A handle as its presentation keeps it: the tool is the row's, and most handles show the path that they have.
+type Kept = [id: string, value: HandleRecord['value'], path: string, shownPath?: string];
 
 /** Keeps extractions in Postgres, sealed; each sealed value is bound to its row, so that it opens nowhere else. */
 export function createExtractionStore(postgres: Postgres, sealer: Sealer): ExtractionStore {
@@ -15,24 +20,34 @@ export function createExtractionStore(postgres: Postgres, sealer: Sealer): Extra
   const open = (sealed: unknown, place: readonly string[]): unknown =>
     JSON.parse(sealer.open(sealed as Uint8Array, aad(place)).toString('utf8'));
 
-  const runBits = async (client: TenantClient, { tenant, trajectory }: Reader) => {
-    const { rows } = await client.query(
-      'select coalesce(sum(bits), 0)::float8 as bits from presentations where tenant = $1 and trajectory = $2',
-      [tenant, trajectory],
-    );
-    return rows[0]?.bits as number;
+  const sealShown = (shown: Shown, place: readonly string[]) => {
+    const handles = shown.handles.map(({ id, value, path, shownPath }): Kept => {
+      return shownPath === path ? [id, value, path] : [id, value, path, shownPath];
+    });
+    return seal({ ...shown, handles }, place);
+  };
+  const openShown = (sealed: unknown, reader: Reader, tool: string, fingerprint: string): Shown => {
+    const place = presentationPlace(reader, tool, fingerprint);
+    const kept = open(sealed, place) as Omit<Shown, 'handles'> & { readonly handles: readonly Kept[] };
+    const handles = kept.handles.map(([id, value, path, shownPath = path]) => {
+      return { id, value, from: tool, path, shownPath };
+    });
+    return { ...kept, handles };
   };
   const presented = async (client: TenantClient, reader: Reader, tool: string, fingerprints: readonly string[]) => {
     const { tenant, trajectory, principalId } = reader;
     const { rows } = await client.query(
-      `select fingerprint, sealed from presentations where tenant = $1 and trajectory = $2 and principal_id = $3
-          and tool = $4 and fingerprint = any($5::text[]) and expires_at > now() limit 1`,
+      `select fingerprint, sealed, (${RUN_BITS}) as run_bits from presentations
+        where tenant = $1 and trajectory = $2 and principal_id = $3 and tool = $4 and fingerprint = any($5::text[])
+          and expires_at > now() limit 1`,
       [tenant, trajectory, principalId, tool, fingerprints],
     );
     const row = rows[0];
     if (row === undefined) return undefined;
-    const shown = open(row.sealed, presentationPlace(reader, tool, row.fingerprint as string)) as Shown;
-    return { shown, runBits: await runBits(client, reader) };
+    return {
+      shown: openShown(row.sealed, reader, tool, row.fingerprint as string),
+      runBits: row.run_bits as number,
+    };
   };
   const extracted = async (client: TenantClient, reader: Reader, fingerprints: readonly string[]) => {
     const { rows } = await client.query(
@@ -79,7 +94,8 @@ export function createExtractionStore(postgres: Postgres, sealer: Sealer): Extra
         await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${tenant} ${trajectory}`]);
         const before = await presented(client, reader, tool, [fingerprint]);
         if (before !== undefined) return before;
-        const used = await runBits(client, reader);
+        const { rows } = await client.query(`select (${RUN_BITS}) as bits`, [tenant, trajectory]);
+        const used = rows[0]?.bits as number;
         if (used + shown.bits > mostBits) return { runBits: used };
         await client.query(
           `insert into presentations
@@ -94,7 +110,7 @@ export function createExtractionStore(postgres: Postgres, sealer: Sealer): Extra
             principalId,
             fingerprint,
             tool,
-            seal(shown, presentationPlace(reader, tool, fingerprint)),
+            sealShown(shown, presentationPlace(reader, tool, fingerprint)),
             shown.bits,
             shown.handles.map(({ id }) => handleUuid(id)),
             expiresAtMs,
@@ -112,10 +128,9 @@ export function createExtractionStore(postgres: Postgres, sealer: Sealer): Extra
               and principal_id = $3 and handle_ids && $4::uuid[] and expires_at > now()`,
           [reader.tenant, reader.trajectory, reader.principalId, [...wanted].map(handleUuid)],
         );
-        return rows.flatMap(({ fingerprint, tool, sealed }) => {
-          const place = presentationPlace(reader, tool as string, fingerprint as string);
-          return (open(sealed, place) as Shown).handles.filter(({ id }) => wanted.has(id));
-        });
+        return rows.flatMap(({ fingerprint, tool, sealed }) =>
+          openShown(sealed, reader, tool as string, fingerprint as string).handles.filter(({ id }) => wanted.has(id)),
+        );
       }),
 
     sweep: (nowMs) =>
