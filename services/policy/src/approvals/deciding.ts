@@ -64,41 +64,46 @@ export function createDeciding(
 ): Deciding {
   const judge = async (batch: CallBatch, setting: Setting): Promise<Settled[]> => {
     const first = judgeCalls(batch, setting).map((one) => ({ ...one, vouching: NO_VOUCHING }));
-    const tainted = await lookUpValues(stores.untrusted, batch, first);
-    const second = again(batch, setting, first, tainted);
-    const endorsed = await lookUpEndorsements(stores.endorsements, digests, batch, second);
-    const third = again(batch, setting, second, endorsed.vouching);
-    return third.map((one, index) => {
+    return again(batch, setting, first, await lookUpValues(stores.untrusted, batch, first));
+  };
+  const withEndorsements = async (batch: CallBatch, setting: Setting, before: readonly Settled[]) => {
+    const endorsed = await lookUpEndorsements(stores.endorsements, digests, batch, before);
+    return again(batch, setting, before, endorsed.vouching).map((one, index): Settled => {
       const ids = endorsed.ids[index] ?? [];
       if (ids.length === 0 || one.decision.enforced !== 'allow') return one;
-      const reason = grantedReason(second[index]?.decision.reason ?? '', 'endorsement');
+      const reason = grantedReason(before[index]?.decision.reason ?? '', 'endorsement');
       return { ...one, decision: { ...one.decision, reason, grantedBy: ids } };
+    });
+  };
+  /** Uses up approvals of the calls among `of` that wait for a person. */
+  const withApprovals = async (batch: CallBatch, settled: readonly Settled[], of: (index: number) => boolean) => {
+    const waiting = settled.flatMap((one, index) => (one.decision.enforced === 'ask' && of(index) ? [index] : []));
+    if (waiting.length === 0) return settled;
+    const uses = waiting.map((index) => {
+      const bound = boundCall(batch, index, settled[index] as Settled);
+      return {
+        bindings: bindingDigests(digests, bound),
+        callDigests: callDigests(digests, bound),
+        useId: batch.calls[index]?.useId ?? '',
+      };
+    });
+    const ids = await stores.approvals.use(batch.principal.tenant, uses);
+    return settled.map((one, index): Settled => {
+      const id = ids[waiting.indexOf(index)];
+      return id === undefined ? one : { ...one, decision: granted(one.decision, id) };
     });
   };
 
   return {
     async decide(batch, setting) {
-      const settled = await judge(batch, setting);
-      const waiting = settled.flatMap((one, index) => (one.decision.enforced === 'ask' ? [index] : []));
-      if (waiting.length === 0) return settled;
-      const uses = waiting.map((index) => {
-        const bound = boundCall(batch, index, settled[index] as Settled);
-        return {
-          bindings: bindingDigests(digests, bound),
-          callDigests: callDigests(digests, bound),
-          useId: batch.calls[index]?.useId ?? '',
-        };
-      });
-      const ids = await stores.approvals.use(batch.principal.tenant, uses);
-      return settled.map((one, index) => {
-        const id = ids[waiting.indexOf(index)];
-        return id === undefined || one.decision.enforced !== 'ask'
-          ? one
-          : { ...one, decision: granted(one.decision, id) };
-      });
+      const judged = await judge(batch, setting);
+      // What was approved for exactly this call goes first: it is used up, while endorsements stay.
+      const approved = await withApprovals(batch, judged, () => true);
+      const endorsed = await withEndorsements(batch, setting, approved);
+      return withApprovals(batch, endorsed, (index) => judged[index]?.decision.enforced !== 'ask');
     },
     async request(batch, setting) {
-      const settled = await judge(batch, setting);
+      const settled = await withEndorsements(batch, setting, await judge(batch, setting));
       const nowMs = Date.now();
       const questions = settled.map((one, index): NewApproval | undefined => {
         if (one.decision.enforced !== 'ask') return undefined;

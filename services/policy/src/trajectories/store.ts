@@ -42,13 +42,22 @@ export function createTrajectoryStore(postgres: Postgres): TrajectoryStore {
       }),
     sweep: (nowMs) =>
       postgres.withTenant('*', async (client) => {
-        const { rowCount } = await client.query(
-          `delete from trajectories where (tenant, id) in
-             (select tenant, id from trajectories where expires_at < to_timestamp($1::float8 / 1000)
-               order by expires_at limit ${SWEEP_ROWS} for update skip locked)`,
+        // Nobody adds to a run whose row is locked, hence nothing of it is left behind.
+        const { rows } = await client.query(
+          `with gone as (
+             delete from trajectories where (tenant, id) in
+               (select tenant, id from trajectories where expires_at < to_timestamp($1::float8 / 1000)
+                 order by expires_at limit ${SWEEP_ROWS} for update skip locked)
+             returning tenant, id
+           ), digests as (
+             delete from released_digests d using gone where d.tenant = gone.tenant and d.trajectory = gone.id
+           ), marks as (
+             delete from released_marks m using gone where m.tenant = gone.tenant and m.trajectory = gone.id
+           )
+           select count(*)::int as gone from gone`,
           [nowMs],
         );
-        return rowCount ?? 0;
+        return (rows[0]?.gone as number | undefined) ?? 0;
       }),
   };
 }
