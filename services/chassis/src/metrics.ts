@@ -16,6 +16,42 @@ export interface Metrics {
   gauge<L extends string>(name: string, help: string, labels?: readonly L[], collect?: () => number): Gauge<L>;
 }
 
+/** A counter with its labels bound, for what is counted at every request. */
+export interface Tally {
+  inc(by?: number): void;
+}
+
+interface Kept {
+  readonly labels: Readonly<Record<string, string>>;
+  count: number;
+}
+
+const tallies = new WeakMap<Counter<string>, Kept[]>();
+
+/**
+ * Binds labels of a counter that `createMetrics` made. Counts are added up here and given to the counter when it is read:
+ * prom-client finds a value by its labels anew at each call, bound or not. Bind once, not for each request.
+ */
+export function tally<L extends string>(counter: Counter<L>, labels: Readonly<Record<L, string>>): Tally {
+  const kept: Kept = { labels, count: 0 };
+  const known = tallies.get(counter);
+  if (known) known.push(kept);
+  else tallies.set(counter, [kept]);
+  return {
+    inc(by = 1) {
+      kept.count += by;
+    },
+  };
+}
+
+function pour(counter: Counter<string>): void {
+  for (const kept of tallies.get(counter) ?? []) {
+    if (kept.count === 0) continue;
+    counter.inc(kept.labels, kept.count);
+    kept.count = 0;
+  }
+}
+
 const MODEL_CALL_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 /** Makes a registry of its own, with the process's default metrics unless told not to (tests). */
@@ -28,7 +64,19 @@ export function createMetrics(service: string, options: { readonly defaults?: bo
   return {
     registry,
     counter: <L extends string>(name: string, help: string, labels: readonly L[] = []) =>
-      once(name, (full) => new Counter<L>({ name: full, help, labelNames: [...labels], registers: [registry] })),
+      once(
+        name,
+        (full) =>
+          new Counter<L>({
+            name: full,
+            help,
+            labelNames: [...labels],
+            registers: [registry],
+            collect(this: Counter<L>) {
+              pour(this);
+            },
+          }),
+      ),
     histogram: <L extends string>(
       name: string,
       help: string,

@@ -104,6 +104,25 @@ export function inject(set: (name: string, value: string) => void): void {
   if (typeof baggage === 'string') set('baggage', baggage);
 }
 
+/** The first span of this process for one request whose end is told by an event. */
+export interface RootSpan {
+  /** Runs `fn` within the span. */
+  run(fn: () => void): void;
+  end(): void;
+}
+
+/** As `rootSpan`, but ended by hand; undefined where the request has neither span nor context: then run it as it is. */
+export function beginRoot(name: string, headers: TraceHeaders): RootSpan | undefined {
+  const parent = extract(headers);
+  const traced = parent === undefined ? ratio > 0 && Math.random() < ratio : trace.getSpanContext(parent) !== undefined;
+  if (ratio === 0 || !traced) {
+    return parent === undefined ? undefined : { run: (fn) => context.with(parent, fn), end: () => undefined };
+  }
+  const around = parent ?? context.active();
+  const span = trace.getTracer('sallyport').startSpan(name, {}, around);
+  return { run: (fn) => context.with(trace.setSpan(around, span), fn), end: () => span.end() };
+}
+
 /**
  * Runs `fn` as the first span of this process for one request: a child of the caller's span when headers name one,
  * else sampled by the configured ratio. What is not sampled runs with no context of its own.

@@ -7,7 +7,11 @@ let used = POOL_BYTES;
 let lastMs = 0;
 let sequence = 0;
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const HEX = Buffer.from('0123456789abcdef');
+/** The id in the making, in letters: read as one flat string, where joining pieces would leave twenty behind. */
+const letters = Buffer.from('00000000-0000-0000-0000-000000000000');
+/** Where the two digits of each of the sixteen bytes stand. */
+const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /**
  * A new UUID of version 7 (RFC 9562 §5.7): 48 bits of epoch milliseconds, a 12-bit counter so that ids of one
@@ -30,10 +34,24 @@ export function uuidv7(): string {
   const at = used;
   used += 8;
   const high = Math.floor(lastMs / 0x1_0000);
-  const low = lastMs & 0xffff;
-  const h = (byte: number) => HEX[byte & 0xff] as string;
-  const r = (index: number) => pool[at + index] as number;
-  return `${h(high >>> 24)}${h(high >>> 16)}${h(high >>> 8)}${h(high)}-${h(low >>> 8)}${h(low)}-${h(0x70 | (sequence >>> 8))}${h(sequence)}-${h(0x80 | (r(0) & 0x3f))}${h(r(1))}-${h(r(2))}${h(r(3))}${h(r(4))}${h(r(5))}${h(r(6))}${h(r(7))}`;
+  put(0, high >>> 24);
+  put(1, high >>> 16);
+  put(2, high >>> 8);
+  put(3, high);
+  put(4, lastMs >>> 8);
+  put(5, lastMs);
+  put(6, 0x70 | (sequence >>> 8));
+  put(7, sequence);
+  put(8, 0x80 | ((pool[at] as number) & 0x3f));
+  for (let index = 1; index < 8; index++) put(8 + index, pool[at + index] as number);
+  return letters.toString('latin1');
+}
+
+/** Writes the low eight bits of a value as byte `index` of the id. */
+function put(index: number, value: number): void {
+  const place = PLACES[index] as number;
+  letters[place] = HEX[(value >>> 4) & 0xf] as number;
+  letters[place + 1] = HEX[value & 0xf] as number;
 }
 
 /** Epoch milliseconds in a version-7 UUID; NaN when the text is none. */

@@ -105,10 +105,9 @@ export class Exchange implements Dispatcher.DispatchHandler, OutboundResponse, A
 
   async next(): Promise<IteratorResult<Buffer, undefined>> {
     for (;;) {
-      const value = this.#chunks.shift();
-      if (value !== undefined) {
-        this.#size -= value.length;
-        if (this.#size <= this.#limit) this.#controller?.resume();
+      if (this.#size > 0) {
+        const value = this.#take();
+        this.#controller?.resume();
         return { done: false, value };
       }
       if (this.#fault) throw this.#fault;
@@ -121,6 +120,7 @@ export class Exchange implements Dispatcher.DispatchHandler, OutboundResponse, A
   async return(): Promise<IteratorResult<Buffer, undefined>> {
     if (!this.#ended) this.#cut(new GatewayError('cancelled', 'The answer was not read to its end.'));
     this.#chunks = [];
+    this.#size = 0;
     return { done: true, value: undefined };
   }
 
@@ -134,9 +134,7 @@ export class Exchange implements Dispatcher.DispatchHandler, OutboundResponse, A
       throw tooLarge(limitBytes);
     }
     if (this.#fault) throw this.#fault;
-    const chunks = this.#chunks;
-    this.#chunks = [];
-    return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, this.#size);
+    return this.#take();
   }
 
   async text(limitBytes: number): Promise<string> {
@@ -153,6 +151,15 @@ export class Exchange implements Dispatcher.DispatchHandler, OutboundResponse, A
     // Before the request has a connection there is nothing to abort, and its caller need not wait for one.
     if (this.#controller) this.#controller.abort(error);
     else this.onResponseError(undefined, error);
+  }
+
+  /** All that has arrived. */
+  #take(): Buffer {
+    const chunks = this.#chunks;
+    const size = this.#size;
+    this.#chunks = [];
+    this.#size = 0;
+    return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
   }
 
   #more(): Promise<void> {

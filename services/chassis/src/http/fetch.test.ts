@@ -148,3 +148,47 @@ describe('outbound', () => {
     await expect(made.request('http://rebound.example/')).rejects.toMatchObject({ code: 'permission_denied' });
   });
 });
+
+describe('the body of an answer', () => {
+  it('holds a fast upstream back while nobody reads, and loses nothing', async () => {
+    const part = Buffer.alloc(65_536, 'x');
+    let sent = 0;
+    const url = await upstream(async (_req, res) => {
+      for (; sent < 400; sent++) if (!res.write(part)) await new Promise((resolve) => res.once('drain', resolve));
+      res.end();
+    });
+    const answer = await client().request(url);
+    await sleep(200);
+    expect(sent).toBeLessThan(400);
+    let size = 0;
+    for await (const chunk of answer.body) size += chunk.length;
+    expect(size).toBe(400 * part.length);
+  });
+
+  it('is cut off where its reader stops', async () => {
+    let closed = false;
+    const url = await upstream((_req, res) => {
+      res.on('close', () => {
+        closed = true;
+      });
+      res.write('part');
+    });
+    for await (const chunk of (await client().request(url)).body) {
+      expect(String(chunk)).toBe('part');
+      break;
+    }
+    await sleep(50);
+    expect(closed).toBe(true);
+  });
+
+  it('gives its connection back when it is discarded', async () => {
+    const ports = new Set<number | undefined>();
+    const url = await upstream((req, res) => {
+      ports.add(req.socket.remotePort);
+      res.end('x'.repeat(1_000));
+    });
+    const made = client();
+    for (let i = 0; i < 5; i++) await (await made.request(url)).discard();
+    expect(ports.size).toBeLessThanOrEqual(2);
+  });
+});

@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.ts';
 export interface OutboundResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Chunks; throws GatewayError (`upstream_timeout`, `upstream_error`, or the signal's reason). */
+  /** What arrived at once is one chunk; throws GatewayError (`upstream_timeout`, `upstream_error`, or the signal's reason). */
   readonly body: AsyncIterable<Buffer>;
   /** The whole body as bytes or text; `upstream_invalid` beyond the limit. */
   bytes(limitBytes: number): Promise<Buffer>;

@@ -7,7 +7,7 @@ import { asGatewayError, GatewayError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Component } from '../process.ts';
-import { rootSpan } from '../tracing.ts';
+import { beginRoot } from '../tracing.ts';
 import { uuidv7 } from '../uuid.ts';
 
 /** What an app is made with. */
@@ -50,16 +50,17 @@ export function createApp(options: AppOptions): Express {
     res.setHeader('x-request-id', requestId);
     const fail = (error: unknown) => finishFailed(error, req, res, options);
     const last: NextFunction = next ?? ((error?: unknown) => fail(error ?? notFound()));
-    rootSpan(`HTTP ${req.method}`, req.headers, {}, () => {
-      const closed = new Promise<void>((resolve) => {
-        res.once('close', () => {
-          observe(req, res, (performance.now() - startedAt) / 1000);
-          resolve();
-        });
-      });
-      route(req, res, last);
-      return closed;
-    }).catch(fail);
+    const span = beginRoot(`HTTP ${req.method}`, req.headers);
+    res.once('close', () => {
+      observe(req, res, (performance.now() - startedAt) / 1000);
+      span?.end();
+    });
+    try {
+      if (span === undefined) route(req, res, last);
+      else span.run(() => route(req, res, last));
+    } catch (error) {
+      fail(error);
+    }
   };
   (app as unknown as { handle: Handle }).handle = handle;
   return app;

@@ -2,7 +2,7 @@ import { asGatewayError, type GatewayError } from '@sallyport/chassis/errors';
 import { readBody } from '@sallyport/chassis/http/body';
 import { parseJson } from '@sallyport/chassis/http/json';
 import { createApp } from '@sallyport/chassis/http/server';
-import type { Metrics } from '@sallyport/chassis/metrics';
+import { type Metrics, tally } from '@sallyport/chassis/metrics';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
@@ -38,6 +38,7 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
 
 function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: string) {
   const front = frontOf(dialect);
+  const succeeded = tally(gate.metrics.turns, { endpoint, outcome: 'ok' });
   return async (req: Request, res: Response): Promise<void> => {
     const startedAtMs = Date.now();
     const answer = clientAnswer(res);
@@ -68,7 +69,7 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
         },
       });
       await runTurn(gate, turn);
-      gate.metrics.turns.inc({ endpoint, outcome: 'ok' });
+      succeeded.inc();
     } catch (caught) {
       const error = asGatewayError(entry.signal.aborted ? (entry.signal.reason ?? caught) : caught);
       gate.metrics.turns.inc({ endpoint, outcome: error.code });

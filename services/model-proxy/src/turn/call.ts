@@ -28,8 +28,8 @@ export interface ModelAnswer {
   readonly content:
     | { readonly kind: 'whole'; readonly text: string; readonly response: ChatResponse; readonly verbatim: boolean }
     | { readonly kind: 'events'; readonly events: AsyncIterable<StreamEvent> }
-    /** The provider's own frames, in the client's dialect, with what they say. */
-    | { readonly kind: 'segments'; readonly segments: AsyncIterable<Segment> };
+    /** The provider's own frames, in the client's dialect, with what they say; a batch is what arrived at once. */
+    | { readonly kind: 'segments'; readonly segments: AsyncIterable<readonly Segment[]> };
 }
 
 const LONGEST_WAIT_MS = 2_000;

@@ -70,25 +70,33 @@ async function receiveSegments(
   gate: Gate,
   turn: Turn,
   answer: ModelAnswer,
-  segments: AsyncIterable<Segment>,
+  batches: AsyncIterable<readonly Segment[]>,
   release: Release,
 ): Promise<Said> {
   const watch = watching(gate, turn, answer);
+  const hear = (segment: Segment): string => {
+    if (segment.kind === 'text') {
+      watch.text(segment.text.length);
+      turn.spoken.add({ type: 'text', delta: segment.text });
+      return segment.bytes;
+    }
+    for (const event of segment.events) {
+      watch.see(guardDuring(event));
+      if (event.type === 'toolCallStart') throw notOffered();
+      turn.spoken.add(event);
+    }
+    // The gate asked for usage, the client did not.
+    return segment.usageOnly && !turn.facts.streamUsage ? '' : segment.bytes;
+  };
   try {
-    for await (const segment of segments) {
-      if (segment.kind === 'text') {
-        watch.text(segment.text.length);
-        turn.spoken.add({ type: 'text', delta: segment.text });
-      } else {
-        for (const event of segment.events) {
-          watch.see(guardDuring(event));
-          if (event.type === 'toolCallStart') throw notOffered();
-          turn.spoken.add(event);
-        }
-        // The gate asked for usage, the client did not.
-        if (segment.usageOnly && !turn.facts.streamUsage) continue;
+    for await (const batch of batches) {
+      let bytes = '';
+      try {
+        for (const segment of batch) bytes += hear(segment);
+      } finally {
+        // What was said before a fault stands.
+        if (bytes !== '') await release.frames(bytes);
       }
-      if (segment.bytes !== '') await release.frames(segment.bytes);
     }
     watch.end();
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { GatewayError } from '@sallyport/chassis/errors';
+import { tally } from '@sallyport/chassis/metrics';
 import { addUsage, type Usage } from '../chat/usage.ts';
 import { priceOf } from '../pricing.ts';
 import type { ModelAnswer } from './call.ts';
@@ -88,13 +89,13 @@ function childrenOf(gate: Gate, provider: string, model: string) {
 function makeChildren(gate: Gate, provider: string, model: string) {
   const { metrics } = gate;
   return {
-    ok: metrics.modelCalls.labels({ provider, model, outcome: 'ok' }),
-    error: metrics.modelCalls.labels({ provider, model, outcome: 'error' }),
-    cancelled: metrics.modelCalls.labels({ provider, model, outcome: 'cancelled' }),
+    ok: tally(metrics.modelCalls, { provider, model, outcome: 'ok' }),
+    error: tally(metrics.modelCalls, { provider, model, outcome: 'error' }),
+    cancelled: tally(metrics.modelCalls, { provider, model, outcome: 'cancelled' }),
     seconds: metrics.callSeconds.labels({ provider, model }),
     firstToken: metrics.firstTokenSeconds.labels({ provider, model }),
-    input: metrics.tokens.labels({ model, kind: 'input' }),
-    output: metrics.tokens.labels({ model, kind: 'output' }),
+    input: tally(metrics.tokens, { model, kind: 'input' }),
+    output: tally(metrics.tokens, { model, kind: 'output' }),
   };
 }
 

@@ -1,10 +1,9 @@
 import { GatewayError } from '@sallyport/chassis/errors';
-import { readSse } from '@sallyport/chassis/http/sse';
 import type { CredentialUse } from '@sallyport/peers/credentials';
 import type { Target } from '../catalog.ts';
 import type { ProviderFailure } from '../chat/failure.ts';
 import { parseBody } from '../chat/json.ts';
-import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
+import type { StreamEvent } from '../chat/stream.ts';
 import type { Tool } from '../chat/tools.ts';
 import { callHeaders } from '../providers/define-provider.ts';
 import { failureOfDecode, readFailure } from '../providers/failure.ts';
@@ -12,16 +11,13 @@ import type { ModelAnswer } from '../turn/call.ts';
 import type { Gate } from '../turn/gate.ts';
 import type { Turn } from '../turn/turn.ts';
 import { codecs } from '../wire/codec.ts';
-import { createStreamScanner, type Segment } from '../wire/scan.ts';
+import type { Segment } from '../wire/scan.ts';
+import { AnswerStream, eventReader, verbatimReader } from './answer-stream.ts';
 import { type CallScope, callScope } from './call-scope.ts';
 import { upstreamBody } from './upstream-body.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
-const MAX_EVENT_BYTES = 8 * 1024 * 1024;
-/** How much, and how long, is read behind the end of an answer for the sake of its connection. */
-const MAX_DRAINED = 16 * 1024;
-const DRAIN_MS = 1_000;
 
 /** A provider's failure, classed. */
 export class ProviderError extends Error {
@@ -157,114 +153,30 @@ async function beginStream(
   const { wire } = target.provider.declaration;
   const decoder = codecs[wire].streamDecoder();
   const verbatim = wire === turn.dialect && !turn.request;
-  const iterator = (verbatim ? scanned(body, decoder, scope) : decoded(body, decoder, scope))[Symbol.asyncIterator]();
-  const head: Segment[] = [];
+  const stream = new AnswerStream(body, verbatim ? verbatimReader(decoder) : eventReader(decoder), scope);
   try {
-    for (;;) {
-      const step = await iterator.next();
-      if (step.done) break;
-      head.push(step.value);
-      if (step.value.kind === 'text') break;
-      const failed = step.value.events.find((event) => event.type === 'error');
-      if (failed?.type === 'error') throw new ProviderError(failed.failure);
-      if (step.value.events.some((event) => event.type !== 'start' && event.type !== 'usage')) break;
-    }
+    await stream.readAhead((batch) => batch.some(hasContent));
   } catch (error) {
-    await iterator.return?.(undefined);
+    await stream.return();
     throw error;
   }
-  const rest = resumed(head, iterator, scope);
-  return verbatim ? { kind: 'segments', segments: rest } : { kind: 'events', events: flattened(rest) };
+  return verbatim ? { kind: 'segments', segments: stream } : { kind: 'events', events: flattened(stream) };
 }
 
-/** Events of a stream that is told anew, in another dialect or with the gate's own rounds in it. */
-async function* decoded(
-  body: AsyncIterable<Buffer>,
-  decoder: StreamDecoder,
-  scope: CallScope,
-): AsyncGenerator<Segment> {
-  const chunks = readToEnd(body, decoder.done, scope);
-  for await (const message of readSse(chunks, { maxEventBytes: MAX_EVENT_BYTES, signal: scope.signal })) {
-    const events = decoder.push(message.data);
-    if (events.length > 0) yield { kind: 'events', bytes: '', events, usageOnly: false };
+/** Throws ProviderError for a failure that stands before any content. */
+function hasContent(segment: Segment): boolean {
+  if (segment.kind === 'text') return true;
+  for (const event of segment.events) {
+    if (event.type === 'error') throw new ProviderError(event.failure);
+    if (event.type !== 'start' && event.type !== 'usage') return true;
   }
-  const events = decoder.end();
-  if (events.length > 0) yield { kind: 'events', bytes: '', events, usageOnly: false };
+  return false;
 }
 
-/** The provider's own frames, byte for byte, beside what they say. */
-async function* scanned(
-  body: AsyncIterable<Buffer>,
-  decoder: StreamDecoder,
-  scope: CallScope,
-): AsyncGenerator<Segment> {
-  const scanner = createStreamScanner(decoder, MAX_EVENT_BYTES);
-  for await (const chunk of readToEnd(body, scanner.done, scope)) yield* scanner.push(chunk);
-  yield* scanner.end();
-}
-
-/**
- * The chunks until the dialect's own end mark. What follows it is the end of the HTTP body, most times in the same
- * packet: it is read beside, since a body that is left unread costs the connection.
- */
-async function* readToEnd(
-  body: AsyncIterable<Buffer>,
-  done: () => boolean,
-  scope: CallScope,
-): AsyncGenerator<Buffer, void, undefined> {
-  const iterator = body[Symbol.asyncIterator]();
-  let over = false;
-  try {
-    while (!done()) {
-      const step = await iterator.next();
-      over = step.done === true;
-      if (over) return;
-      yield step.value;
-    }
-    over = true;
-    void drain(iterator, scope);
-  } finally {
-    if (!over) await iterator.return?.(undefined);
+async function* flattened(batches: AsyncIterable<readonly Segment[]>): AsyncGenerator<StreamEvent> {
+  for await (const batch of batches) {
+    for (const segment of batch) if (segment.kind === 'events') yield* segment.events;
   }
-}
-
-async function drain(iterator: AsyncIterator<Buffer>, scope: CallScope): Promise<void> {
-  const timer = setTimeout(() => scope.abort(tooLong()), DRAIN_MS);
-  timer.unref();
-  try {
-    for (let left = MAX_DRAINED; left > 0; ) {
-      const step = await iterator.next();
-      if (step.done) return;
-      left -= step.value.length;
-    }
-    await iterator.return?.(undefined);
-  } catch {
-    // The answer was complete before; only the connection is lost.
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function* resumed(
-  head: readonly Segment[],
-  iterator: AsyncIterator<Segment>,
-  scope: CallScope,
-): AsyncGenerator<Segment> {
-  try {
-    yield* head;
-    for (;;) {
-      const step = await iterator.next();
-      if (step.done) return;
-      yield step.value;
-    }
-  } finally {
-    await iterator.return?.(undefined);
-    scope.close();
-  }
-}
-
-async function* flattened(segments: AsyncIterable<Segment>): AsyncGenerator<StreamEvent> {
-  for await (const segment of segments) if (segment.kind === 'events') yield* segment.events;
 }
 
 function headerOf(headers: Readonly<Record<string, string | string[] | undefined>>, name: string): string | undefined {

@@ -1,0 +1,140 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import { sseParser } from '@sallyport/chassis/http/sse';
+import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
+import { createStreamScanner, type Segment } from '../wire/scan.ts';
+import type { CallScope } from './call-scope.ts';
+
+const MAX_EVENT_BYTES = 8 * 1024 * 1024;
+/** How much, and how long, is read behind the end of an answer for the sake of its connection. */
+const MAX_DRAINED = 16 * 1024;
+const DRAIN_MS = 1_000;
+
+/** Reads the chunks of one streamed answer. */
+export interface AnswerReader {
+  push(chunk: Buffer): Segment[];
+  end(): Segment[];
+  /** True from the dialect's own end mark on. */
+  done(): boolean;
+}
+
+/** Reads the provider's own frames, byte for byte, beside what they say. */
+export function verbatimReader(decoder: StreamDecoder): AnswerReader {
+  return createStreamScanner(decoder, MAX_EVENT_BYTES);
+}
+
+/** Reads the events of a stream that is told anew, in another dialect or with the gate's own rounds in it. */
+export function eventReader(decoder: StreamDecoder): AnswerReader {
+  const parser = sseParser({ maxEventBytes: MAX_EVENT_BYTES });
+  const read = (messages: readonly { readonly data: string }[]): StreamEvent[] =>
+    messages.flatMap((message) => decoder.push(message.data));
+  return {
+    push: (chunk) => asSegments(read(parser.feed(chunk))),
+    end: () => asSegments([...read(parser.end()), ...decoder.end()]),
+    done: decoder.done,
+  };
+}
+
+function asSegments(events: StreamEvent[]): Segment[] {
+  return events.length === 0 ? [] : [{ kind: 'events', bytes: '', events, usageOnly: false }];
+}
+
+/**
+ * The segments of an answer, each batch being what arrived at once: a chunk costs one turn of the event loop and one write
+ * to the client, however many frames it holds. Read it to its end or call `return`, which closes its scope.
+ */
+export class AnswerStream implements AsyncIterableIterator<readonly Segment[]> {
+  readonly #chunks: AsyncIterator<Buffer>;
+  readonly #reader: AnswerReader;
+  readonly #scope: CallScope;
+  /** Batches that were read before and are told first. */
+  #head: (readonly Segment[])[] = [];
+  #over = false;
+
+  constructor(body: AsyncIterable<Buffer>, reader: AnswerReader, scope: CallScope) {
+    this.#chunks = body[Symbol.asyncIterator]();
+    this.#reader = reader;
+    this.#scope = scope;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Reads on until `enough`; what was read is told again from the beginning. */
+  async readAhead(enough: (batch: readonly Segment[]) => boolean): Promise<void> {
+    const read: (readonly Segment[])[] = [];
+    for (;;) {
+      const step = await this.next();
+      if (step.done) break;
+      read.push(step.value);
+      if (enough(step.value)) break;
+    }
+    this.#head = read;
+  }
+
+  async next(): Promise<IteratorResult<readonly Segment[], undefined>> {
+    const value = this.#head.shift() ?? (await this.#read());
+    return value === undefined ? { done: true, value } : { done: false, value };
+  }
+
+  async return(): Promise<IteratorResult<readonly Segment[], undefined>> {
+    if (!this.#over) {
+      this.#close();
+      await this.#chunks.return?.();
+    }
+    this.#head = [];
+    return { done: true, value: undefined };
+  }
+
+  async #read(): Promise<readonly Segment[] | undefined> {
+    try {
+      while (!this.#over) {
+        if (this.#reader.done()) {
+          this.#close();
+          // What follows the end mark is the end of the HTTP body, most times in the same packet; a body that is left unread
+          // costs the connection.
+          void drain(this.#chunks, this.#scope);
+          return undefined;
+        }
+        const step = await this.#chunks.next();
+        if (step.done) this.#close();
+        const segments = step.done ? this.#reader.end() : this.#reader.push(step.value);
+        if (segments.length > 0) return segments;
+      }
+      return undefined;
+    } catch (error) {
+      if (!this.#over) {
+        this.#close();
+        await this.#chunks.return?.();
+      }
+      throw error;
+    }
+  }
+
+  #close(): void {
+    this.#over = true;
+    this.#scope.close();
+  }
+}
+
+async function drain(chunks: AsyncIterator<Buffer>, scope: CallScope): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    for (let left = MAX_DRAINED; left > 0; ) {
+      const next = chunks.next();
+      timer ??= setTimeout(() => scope.abort(tooLong()), DRAIN_MS).unref();
+      const step = await next;
+      if (step.done) return;
+      left -= step.value.length;
+    }
+    await chunks.return?.();
+  } catch {
+    // The answer was complete before; only the connection is lost.
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function tooLong(): GatewayError {
+  return new GatewayError('upstream_timeout', 'The provider did not finish in time.');
+}
