@@ -5,5 +5,6 @@ export const cli: readonly Requirement[] = [
   ...of('DESIGN §10; issue 3, done when', {
     'cli:story': 'The CLI tells the story of a run, shows status and lints.',
     'cli:key-stays': 'The admin key of a suite goes to that suite only.',
+    'cli:approvals': 'The CLI lists approvals, shows one in full, and approves or rejects it.',
   }),
 ];

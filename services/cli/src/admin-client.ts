@@ -15,6 +15,12 @@ export interface DevFile {
 /** GETs from the admin API; throws CommandError with the server's own words when it does not answer 200. */
 export type AdminGet = (path: string, query?: Readonly<Record<string, string>>) => Promise<unknown>;
 
+/** The admin API, bound to an endpoint and a key. Both throw CommandError with the server's own words on a refusal. */
+export interface AdminApi {
+  readonly get: AdminGet;
+  readonly post: (path: string, body: unknown) => Promise<unknown>;
+}
+
 const TIMEOUT_MS = 30_000;
 
 /** Opens the admin API of `--endpoint` with `--key`, or of the suite whose data folder is `--data`. Throws CommandError. */
@@ -23,12 +29,16 @@ export function adminClient(options: {
   key?: string | undefined;
   data: string;
 }): AdminGet {
+  return adminApi(options).get;
+}
+
+/** As `adminClient`, for commands that also change something. */
+export function adminApi(options: { endpoint?: string | undefined; key?: string | undefined; data: string }): AdminApi {
   const { endpoint, key } = connectionOf(options);
-  return async (path, query = {}) => {
-    const url = new URL(`${endpoint.replace(/\/+$/, '')}/admin/v1/${path}`);
-    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  const send = async (url: URL, init: RequestInit & { headers?: Record<string, string> }) => {
     const response = await fetch(url, {
-      headers: { authorization: `Bearer ${key}`, accept: 'application/json' },
+      ...init,
+      headers: { ...init.headers, authorization: `Bearer ${key}`, accept: 'application/json' },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     }).catch((error: unknown) => {
       throw new CommandError(`${endpoint} does not answer (${((error as Error).cause as Error)?.message ?? error})`, 1);
@@ -36,6 +46,20 @@ export function adminClient(options: {
     const text = await response.text();
     if (response.status !== 200) throw new CommandError(`${response.status} ${reasonIn(text)}`, 1);
     return JSON.parse(text);
+  };
+  const urlOf = (path: string) => new URL(`${endpoint.replace(/\/+$/, '')}/admin/v1/${path}`);
+  return {
+    get(path, query = {}) {
+      const url = urlOf(path);
+      for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+      return send(url, {});
+    },
+    post: (path, body) =>
+      send(urlOf(path), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
   };
 }
 

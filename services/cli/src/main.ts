@@ -7,6 +7,7 @@ import { usageText } from './usage-text.ts';
 const commands: Readonly<Record<string, () => Promise<{ run(args: readonly string[]): Promise<number> }>>> = {
   dev: () => import('./commands/dev.ts'),
   trajectory: () => import('./commands/trajectory.ts'),
+  approvals: () => import('./commands/approvals.ts'),
   get: () => import('./commands/get.ts'),
   lint: () => import('./commands/lint.ts'),
   migrate: () => import('./commands/migrate.ts'),

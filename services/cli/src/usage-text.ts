@@ -6,6 +6,10 @@ export const usageText = `sallyport: the gate that an agent's whole turn passes
   sallyport trajectory list [--limit 20] [--json]
   sallyport trajectory show <id> | --last [--json]
       a run as a story: who, each step, what was decided and why
+  sallyport approvals list [--state pending|approved|rejected|expired|void|used|any] [--json]
+  sallyport approvals show <id> | approve <id> | reject <id> [--note TEXT] [--json]
+      calls that wait for a person; --endorse /path [--until DATE] vouches for a value in further runs, --break-glass
+      decides in place of the approvers
   sallyport get [kind] [name] [--json]
       resources and how each is doing
   sallyport lint <file or folder>…
@@ -15,5 +19,5 @@ export const usageText = `sallyport: the gate that an agent's whole turn passes
   sallyport certificates --dir DIR [--namespace NAMESPACE]
       makes a CA and one certificate a service, where missing or near their end
 
-trajectory and get ask the suite of --data (default .sallyport), or the one at --endpoint with --key.
+trajectory, approvals and get ask the suite of --data (default .sallyport), or the one at --endpoint with --key.
 `;

@@ -26,6 +26,7 @@ const STATES: Readonly<Record<ApprovalStateName, ApprovalState>> = {
   used: ApprovalState.USED,
 };
 
+const USER = 'user:';
 const json = z.json();
 const pointer = z.string().describe('JSON pointer into the arguments.');
 
@@ -121,7 +122,7 @@ export function approvalView(approval: Approval): z.output<typeof approvalSchema
     needed: Math.max(1, needed),
     approvers: { users: approval.approverUsers, teams: approval.approverTeams },
     words: approval.words.map(({ user, approve, atMs, breakGlass, note }) => ({
-      user,
+      user: speakerName(user),
       decision: approve ? 'approve' : 'reject',
       at: timeOf(atMs),
       breakGlass,
@@ -142,7 +143,7 @@ export function endorsementView(endorsement: Endorsement): z.output<typeof endor
     argument,
     value: jsonOf(valueJson),
     trajectory: trajectory || null,
-    endorsedBy,
+    endorsedBy: speakerName(endorsedBy),
     approval: approvalId,
     createdAt: timeOf(createdAtMs),
     expiresAt: timeOf(expiresAtMs),
@@ -167,7 +168,17 @@ export function toolNameOf(tool: ToolRef | undefined): string {
   return kind === ToolRef_Kind.BROKERED ? `${server}__${name}` : name;
 }
 
-/** The person behind a principal, else the principal itself: by this name words and endorsements are kept. */
+/** By what policy keeps the words of a principal: two keys of one user are one person. */
+export function speakerOf({ user, id }: Pick<Principal, 'user' | 'id'>): string {
+  return user === '' ? id : `${USER}${user}`;
+}
+
+/** The name of who spoke: the user, or the id of a principal behind which nobody stands. */
+export function speakerName(speaker: string): string {
+  return speaker.startsWith(USER) ? speaker.slice(USER.length) : speaker;
+}
+
+/** The person behind a principal, else the principal itself; so endorsements and approvers name them. */
 export function personOf({ user, id }: Pick<Principal, 'user' | 'id'>): string {
   return user || id;
 }

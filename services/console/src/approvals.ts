@@ -2,7 +2,7 @@ import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Approval } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Recorded } from './admin-record.ts';
-import { type ApprovalStateName, personOf, stateOf } from './approval-view.ts';
+import { type ApprovalStateName, personOf, speakerOf, stateOf } from './approval-view.ts';
 import type { Caller } from './caller.ts';
 import type { Clients } from './clients.ts';
 import type { Patience } from './route.ts';
@@ -12,7 +12,7 @@ export interface Word {
   readonly decision: 'approve' | 'reject';
   /** JSON pointers of values that are endorsed beyond this run. */
   readonly endorse: readonly string[];
-  /** Until when, epoch ms; 0 where nothing is endorsed beyond the run. */
+  /** Until when, epoch ms; 0: as long as values are endorsed at most. */
   readonly endorseUntilMs: number;
   readonly note: string;
   /** Decides without being an approver; Admins only, with a note. */
@@ -58,10 +58,9 @@ export function approvalDesk(
   };
 
   const alreadySaid = async (caller: Caller, approval: Approval, word: Word, patience: Patience) => {
-    const person = personOf(caller.principal);
-    const said = approval.words.find(({ user }) => user === person);
+    const speaker = speakerOf(caller.principal);
+    const said = approval.words.find(({ user }) => user === speaker);
     if (said === undefined || said.approve !== (word.decision === 'approve')) return false;
-    if (said.breakGlass !== word.breakGlass) return false;
     if (word.endorse.length === 0) return true;
     const { endorsements } = await approvals.listEndorsements(
       {

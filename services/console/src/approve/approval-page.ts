@@ -1,5 +1,5 @@
 import type { Approval } from '@sallyport/proto/policy/v1/policy_pb';
-import { type ApprovalStateName, stateNameOf, toolNameOf } from '../approval-view.ts';
+import { type ApprovalStateName, speakerName, stateNameOf, toolNameOf } from '../approval-view.ts';
 import { mayDecide } from '../approvals.ts';
 import { decisionForms } from './decision-forms.ts';
 import { type Html, html } from './html.ts';
@@ -56,14 +56,15 @@ ${others.length === 0 ? html`<p>There are none.</p>` : others.map(block)}
 ${runSection(options)}
 </section>
 ${decisionSection(options, state, asked, screen === screens)}`;
-  return page(`${stateWords(state)}: ${visibleText(tool)}`, body, viewer);
+  return page(`${stateWords(state, approval)}: ${visibleText(tool)}`, body, viewer);
 }
 
 function stateSection(approval: Approval, state: ApprovalStateName, nowMs: number): Html {
   const left = approval.expiresAtMs - nowMs;
   const yes = approval.words.filter(({ approve }) => approve).length;
   return html`<section aria-label="State">
-<p class="state" role="status">${stateWords(state)}.</p>
+<p class="state" role="status">${stateWords(state, approval)}.</p>
+${state === 'approved' && html`<p>It can be used until ${instant(approval.expiresAtMs)}.</p>`}
 ${state === 'pending' && html`<p>Expires at ${instant(approval.expiresAtMs)}, ${spanWords(left)} after this page was loaded.</p>`}
 ${approval.needed > 1 && html`<p>${approval.needed} people have to say yes; ${yes} ${yes === 1 ? 'has' : 'have'}.</p>`}
 ${
@@ -75,7 +76,7 @@ ${
       atMs,
       breakGlass,
       note,
-    }) => html`<li>${approve ? 'Approved' : 'Rejected'} by ${visible(user)} at ${instant(atMs)}${breakGlass && ', breaking the glass'}${note !== '' && html`: “${visible(note)}”`}</li>
+    }) => html`<li>${approve ? 'Approved' : 'Rejected'} by ${visible(speakerName(user))} at ${instant(atMs)}${breakGlass && ', breaking the glass'}${note !== '' && html`: “${visible(note)}”`}</li>
 `,
   )}</ul>`
 }

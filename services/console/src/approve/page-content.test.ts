@@ -116,13 +116,13 @@ describe('what the page tells', () => {
   it.each([
     [ApprovalState.APPROVED, 'Approved, not used yet'],
     [ApprovalState.REJECTED, 'Rejected'],
-    [ApprovalState.EXPIRED, 'Expired: nobody decided in time'],
+    [ApprovalState.EXPIRED, 'Expired: approved, but not used in time'],
     [ApprovalState.VOID, 'Void: what was asked about has changed since'],
     [ApprovalState.USED, 'Approved and used'],
   ])('[console:approve-states] shows state %s as “%s”, with its words and without buttons', async (state, words) => {
     const page = await shown({
       state,
-      words: [{ user: 'carol', approve: true, atMs: 1_700_000_000_000, note: 'fine' }],
+      words: [{ user: 'user:carol', approve: true, atMs: 1_700_000_000_000, note: 'fine' }],
     });
     expect(page.all('title').map(textOf)[0]).toContain(words);
     expect(page.text).toContain('Approved by carol at 2023-11-14 22:13:20 UTC: “fine”');

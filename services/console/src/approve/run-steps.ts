@@ -41,6 +41,8 @@ function whatOf(record: RunRecord): Html {
       return html`${tool} was called (${visible(record.outcome)})`;
     case Record_Kind.TOOL_REFUSAL:
       return html`${tool} was refused${rule}${why}`;
+    case Record_Kind.APPROVAL:
+      return html`${tool} was put before a person (${visible(record.outcome)})${why}`;
     case Record_Kind.QUARANTINE:
       return html`a model without tools read a result of ${tool}`;
     case Record_Kind.ADMISSION_REFUSAL:

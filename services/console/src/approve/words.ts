@@ -52,7 +52,9 @@ const STATE_WORDS: Readonly<Record<ApprovalStateName, string>> = {
 };
 
 /** A state in words. */
-export function stateWords(state: ApprovalStateName): string {
+export function stateWords(state: ApprovalStateName, { words, needed }: Pick<Approval, 'words' | 'needed'>): string {
+  const agreed = words.filter(({ approve }) => approve).length >= Math.max(1, needed);
+  if (state === 'expired' && agreed) return 'Expired: approved, but not used in time';
   return STATE_WORDS[state];
 }
 

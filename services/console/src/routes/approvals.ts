@@ -18,11 +18,11 @@ const decision = z
       )
       .max(64)
       .default([])
-      .describe('Values to vouch for, by JSON pointer. Without `endorseUntil`: in this run only.'),
+      .describe('Values to vouch for in every run of this user, by JSON pointer. For this run a yes does so anyway.'),
     endorseUntil: z.iso
       .datetime({ offset: true })
       .optional()
-      .describe('Until when those values stay endorsed for this user; at most 90 days from now.'),
+      .describe('Until when those values stay endorsed: at most 90 days from now, which is what it is when left out.'),
     note: z.string().max(2000).default(''),
     breakGlass: z
       .boolean()

@@ -33,7 +33,8 @@ export function endorsementRoutes({ approvals }: Pick<Clients, 'approvals'>, rec
       method: 'delete',
       path: '/endorsements/{id}',
       operationId: 'revokeEndorsement',
-      summary: 'Takes an endorsement back; calls that are decided from now on do not find it.',
+      summary:
+        'Takes an endorsement back; calls that are decided from now on do not find it. No error where there is none.',
       roles: ['Member', 'Admin'],
       params: z.strictObject({ id: z.string().min(1).max(128) }),
       status: 204,
