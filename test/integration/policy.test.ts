@@ -232,6 +232,47 @@ describe('policy on Postgres', () => {
   );
 
   it(
+    '[policy:swept] a run that expired is gone with all that it released, and no other',
+    async () => {
+      const brief = await suite.replica({ ...config, trajectories: { ttl: '1s', sweepInterval: '200ms' } });
+      const tenant = 'brief';
+      const release = (client: typeof trajectories, trajectory: string) =>
+        client.remember(
+          {
+            released: [
+              {
+                tenant,
+                principalId: 'key:k1',
+                trajectory,
+                label: TRUSTED,
+                digests: [{ digest: `d-${trajectory}`, label: TRUSTED, kind: 'assistant' }],
+                callIds: [`call-${trajectory}`],
+                assistantDigest: `m-${trajectory}`,
+                steps: 1,
+              },
+            ],
+          },
+          { timeoutMs },
+        );
+      await release(trajectories, 'stays');
+      await release(brief.client(TrajectoryService, 'model-proxy'), 'goes');
+      const count = async () => {
+        const { rows } = await suite.asRole(
+          tenant,
+          `select (select count(*) from trajectories)::int as runs, (select count(*) from released_digests)::int as digests,
+                  (select count(*) from released_marks)::int as marks`,
+        );
+        return rows[0];
+      };
+      expect(await count()).toEqual({ runs: 2, digests: 2, marks: 4 });
+      const until = Date.now() + timeoutMs;
+      while ((await count()).runs > 1 && Date.now() < until) await new Promise((go) => setTimeout(go, 100));
+      expect(await count()).toEqual({ runs: 1, digests: 1, marks: 2 });
+    },
+    START_MS,
+  );
+
+  it(
     '[policy:stored-snapshot] without its operator it starts from its stored snapshot, and refuses side effects',
     async () => {
       const three = await suite.replica({

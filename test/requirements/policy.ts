@@ -27,6 +27,7 @@ export const policy: readonly Requirement[] = [
     'policy:taint-latch': 'A tainted run stays tainted.',
     'policy:no-laundering': 'Untrusted content stays so in other runs and keys of that user.',
     'policy:tenant': 'Rows of one tenant are nowhere for another.',
+    'policy:swept': 'A run that expired is gone with all that it released.',
     'policy:callers': 'Only the two proxies are answered.',
     'policy:lease-share': 'A share is a tenth of what is left, or what is needed.',
     'policy:lease-idempotent': 'The same request gets the same lease.',
