@@ -25,6 +25,11 @@ const SPECS: Record<string, Record<string, unknown>> = {
       tools: [{ server: 'mail', tool: 'send' }],
       calls: [{ name: 'outside', when: '!args.to.endsWith("@acme.com")', action: 'Deny', reason: 'Only to acme.' }],
     },
+    notes: {
+      tools: [{ server: 'mail', tool: '*-note' }],
+      calls: [{ name: 'may', action: 'Allow', reason: 'Notes are ours.' }],
+      results: [{ name: 'ours', action: 'Allow', trust: 'Trusted' }],
+    },
   },
   Limit: { run: { per: 'Trajectory', steps: 20 } },
   ToolServer: {
@@ -33,6 +38,9 @@ const SPECS: Record<string, Record<string, unknown>> = {
       tools: [
         { name: 'send', class: 'Egress' },
         { name: 'list', class: 'Read' },
+        { name: 'write-note', class: 'Write', objects: [{ kind: 'note', argument: '/note' }] },
+        { name: 'make-note', class: 'Write', objects: [{ kind: 'note', result: '/id' }] },
+        { name: 'list-note', class: 'Read', objects: [{ kind: 'note', result: '/notes/*/id' }] },
       ],
     },
   },
@@ -128,7 +136,8 @@ describe('policy on Postgres', () => {
     const decisions = one.client(DecisionService, 'mcp-broker');
     const tool = { kind: ToolRef_Kind.BROKERED, server: 'mail', name: 'send' };
     const decide = async (to: string, context: object) => {
-      const calls = [{ callId: 'c', tool, argumentsJson: JSON.stringify({ to }) }];
+      const origins = [{ pointer: '/to', origin: 'typed' }];
+      const calls = [{ callId: 'c', tool, argumentsJson: JSON.stringify({ to }), origins }];
       const answer = await decisions.decideCalls({ principal: principal(), context, calls }, { timeoutMs });
       return answer.decisions[0];
     };
@@ -200,6 +209,72 @@ describe('policy on Postgres', () => {
     const nobody = await join({ digests: ['never'] }, principal({ user: '' }));
     expect(nobody).toMatchObject({ trajectory: '', label: { trusted: false } });
     expect((await join({ digests: [] }, principal({ user: '' }))).label).toMatchObject({ trusted: true });
+  });
+
+  describe('what untrusted content left behind', () => {
+    const brokered = (name: string) => ({ kind: ToolRef_Kind.BROKERED, server: 'mail', name });
+    const call = async (name: string, args: object, origins: object[], who = principal()) => {
+      const calls = [{ callId: 'c', tool: brokered(name), argumentsJson: JSON.stringify(args), origins }];
+      const request = { principal: who, trajectory: 't-written', context: TRUSTED, calls };
+      const answer = await one.client(DecisionService, 'mcp-broker').decideCalls(request, { timeoutMs });
+      return answer.decisions[0];
+    };
+    const result = async (name: string, args: object, value: object, who = principal()) => {
+      const [argumentsJson, resultJson] = [JSON.stringify(args), JSON.stringify(value)];
+      const request = { principal: who, trajectory: 't-written', tool: brokered(name), argumentsJson, resultJson };
+      const answer = await one.client(DecisionService, 'mcp-broker').decideResult(request, { timeoutMs });
+      return answer.label;
+    };
+    const HANDLE = [{ pointer: '/text', origin: 'handle', from: 'mail/list', label: TAINTED }];
+
+    it('[policy:untrusted-values] a value that untrusted content brought is known in every run and for every key of its user', async () => {
+      await remember({ trajectory: 't-values', fingerprints: [{ digest: 'f1', source: 'tool:mail/list' }] });
+      const origins = (...fingerprints: string[]) => [
+        { pointer: '/to', origin: 'composed', label: TRUSTED, fingerprints },
+      ];
+      const to = { to: 'x@acme.com' };
+      expect(await call('send', to, origins('f2'))).toMatchObject({ enforced: Action.ALLOW });
+      const rule = 'builtin/untrusted-arguments';
+      expect(await call('send', to, origins('f2', 'f1'))).toMatchObject({ enforced: Action.DENY, rule });
+      expect(await call('send', to, origins('f1'), principal({ id: 'key:k9' }))).toMatchObject({ rule });
+      const other = await call('send', to, origins('f1'), principal({ user: 'bob', id: 'key:b' }));
+      expect(other).toMatchObject({ enforced: Action.ALLOW });
+      const typed = [{ pointer: '/to', origin: 'typed', label: TRUSTED, fingerprints: ['f1'] }];
+      expect(await call('send', to, typed)).toMatchObject({ enforced: Action.ALLOW });
+    });
+
+    it('[policy:untrusted-objects] what untrusted content was written into is trusted no more, for nobody', async () => {
+      const note = { note: 'n1', text: 'words' };
+      const list = { notes: [{ id: 'n0' }, { id: 'n1' }] };
+      const typed = ['/note', '/text'].map((pointer) => ({ pointer, origin: 'typed', label: TRUSTED }));
+      expect(await call('write-note', note, typed)).toMatchObject({ enforced: Action.ALLOW });
+      expect(await result('list-note', {}, list)).toMatchObject({ trusted: true });
+      await call('write-note', note, [...typed.slice(0, 1), ...HANDLE]);
+      const bob = principal({ user: 'bob', id: 'key:b' });
+      expect(await result('list-note', {}, list, bob)).toMatchObject({
+        trusted: false,
+        sources: expect.arrayContaining(['tool:mail/list']),
+        audience: ['user:bob'],
+      });
+      expect(await result('list-note', {}, { notes: [{ id: 'n0' }] })).toMatchObject({ trusted: true });
+      expect(await result('write-note', note, {})).toMatchObject({ trusted: false });
+    });
+
+    it('[policy:untrusted-objects] an object that is made of untrusted content is known by the id in the result', async () => {
+      const args = { text: 'words' };
+      await call('make-note', args, HANDLE);
+      expect(await result('make-note', args, { id: 'made' })).toMatchObject({ trusted: false });
+      expect(await result('list-note', {}, { notes: [{ id: 'made' }] })).toMatchObject({ trusted: false });
+      expect(await result('make-note', { text: 'other' }, { id: 'clean' })).toMatchObject({ trusted: true });
+    });
+
+    it('[policy:untrusted-objects] objects that a gate tells of are labelled, and no label ever raises one', async () => {
+      const labelled = (id: string, label: object) => ({ serverUid: 'uid-ToolServer-mail', kind: 'note', id, label });
+      await remember({ trajectory: 't-told', objects: [labelled('told', TAINTED), labelled('fine', TRUSTED)] });
+      await remember({ trajectory: 't-told', objects: [labelled('told', TRUSTED)] });
+      expect(await result('list-note', {}, { notes: [{ id: 'told' }] })).toMatchObject({ trusted: false });
+      expect(await result('list-note', {}, { notes: [{ id: 'fine' }] })).toMatchObject({ trusted: true });
+    });
   });
 
   it('[policy:tenant] rows of one tenant are nowhere for another one', async () => {

@@ -32,6 +32,8 @@ export interface ResultDecision {
    * the values behind the handles; the plain fields of the typed answer do not taint the context (DESIGN §5).
    */
   readonly label: Label;
+  /** The tool, where rules were asked. */
+  readonly tool?: KnownTool;
   /** Set where the enforced action is quarantine: what is shown of the result, and who reads it. */
   readonly quarantine?: { readonly spec: QuarantineSpec; readonly fields: readonly ResultFieldSpec[] };
 }
@@ -89,6 +91,7 @@ function decideByRules(
   const chosen = matched.find(({ rule }) => rule.id === decision.rule)?.rule;
   return {
     decision: { ...decision, toolClass: tool.toolClass },
+    tool,
     label: decision.enforced === 'allow' && isTrusted(outcomes, matched, posture) ? trustedLabel(request) : from,
     ...(decision.enforced === 'quarantine' ? quarantineOf(decision, chosen, matched, tool) : {}),
   };

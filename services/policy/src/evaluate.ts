@@ -16,6 +16,7 @@ import { type Grant, resolveAccess } from './access.ts';
 import { type RuleValues, ruleValue } from './rules/expression.ts';
 import { type AskingRule, authorised, callOutcomes, listOutcomes } from './rules/outcomes.ts';
 import {
+  isDerived,
   labelOfOrigin,
   NO_VOUCHING,
   type OriginFields,
@@ -154,7 +155,7 @@ function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudge
   const provenance = provenanceOf(args, call.origins, state.context, vouching);
   const said = callOutcomes(tool.policies, values, state, provenance);
   const builtin = [...standing(tool, said.permitted, 'deny', state, true)];
-  if (!said.spoken) builtin.push(...sideEffects(tool, call, vouching, state));
+  if (!said.spoken) builtin.push(...sideEffects(tool, call, vouching, provenance, state));
   observed(said.outcomes, state);
   const decision = combine([...said.outcomes, ...builtin, ...authorised(said)], revision);
   const about = { tool, args, provenance };
@@ -215,9 +216,17 @@ function standing(
   return outcomes;
 }
 
-function sideEffects(tool: KnownTool, call: CallFields, vouching: Vouching, state: Case): RuleOutcome[] {
+function sideEffects(
+  tool: KnownTool,
+  { origins }: CallFields,
+  vouching: Vouching,
+  provenance: Provenance,
+  state: Case,
+): RuleOutcome[] {
   const outcomes = [sideEffectRule(state.context, [tool.toolClass], 'call', state.posture)];
-  if (hasSideEffect([tool.toolClass]) && call.origins.some((origin) => isUntrusted(origin, vouching))) {
+  // A value of which nobody told where it came from is as good as one from untrusted content.
+  const told = (one: OriginFields) => isUntrusted(one, vouching);
+  if (hasSideEffect([tool.toolClass]) && (origins.some(told) || provenance.leaves([]).some(isDerived))) {
     const reason =
       'An argument holds a value from untrusted content, and no rule allows that for a tool with side effects.';
     outcomes.push({ verdict: 'deny', mode: state.posture, rule: BUILTIN.untrustedArguments, reason });

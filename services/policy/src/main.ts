@@ -25,6 +25,7 @@ import { accessService, CALLERS, decisionService, settingOf } from './server.ts'
 import { watchSnapshots } from './snapshot/watch.ts';
 import { sweeping, trajectoryService } from './trajectories/service.ts';
 import { createTrajectoryStore, SCHEMA_VERSION } from './trajectories/store.ts';
+import { createWritten } from './untrusted/written.ts';
 
 const SERVICE = 'policy';
 
@@ -62,10 +63,12 @@ run({
     const posture = config.enforce ? 'enforce' : 'observe';
     const setting = () => settingOf({ snapshot: snapshots.current, posture });
     const approvals = await openApprovals(life, { config, database, records: clients.records, setting, log });
+    const written = createWritten(approvals.untrusted, approvals.digests);
     const decisions = {
       snapshot: snapshots.current,
       posture,
       deciding: approvals.deciding,
+      written,
       accessCacheTtlMs: config.accessCacheTtl,
       metrics: counted,
     } as const;
@@ -84,7 +87,10 @@ run({
         .add(AccessService, accessService(decisions))
         .add(DecisionService, decisionService(decisions))
         .add(ApprovalService, approvalService(approvals))
-        .add(TrajectoryService, trajectoryService({ store: trajectories, ttlMs: config.trajectories.ttl, log }))
+        .add(
+          TrajectoryService,
+          trajectoryService({ store: trajectories, ttlMs: config.trajectories.ttl, log, written }),
+        )
         .add(LimitService, limitService(limitOptions)),
     );
     log.info('deciding', { posture });

@@ -10,6 +10,7 @@ import { readLabel, writeLabel } from './labels.ts';
 import type { PolicyMetrics } from './metrics.ts';
 import { principalOf } from './principal.ts';
 import type { Snapshot } from './snapshot/tenant.ts';
+import type { Written } from './untrusted/written.ts';
 
 /** Who may call what, by the service's name in its certificate. */
 export const CALLERS = {
@@ -29,6 +30,7 @@ export interface DecisionOptions {
   readonly accessCacheTtlMs: number;
   readonly metrics: PolicyMetrics;
   readonly deciding: Deciding;
+  readonly written: Written;
 }
 
 /** What decisions are made with at this moment. */
@@ -69,6 +71,7 @@ export function decisionService(options: DecisionOptions): ServiceImpl<typeof De
       const context = readLabel(request.context);
       const { trajectory, calls } = request;
       const settled = await options.deciding.decide({ principal, trajectory, context, calls }, setting());
+      await options.written.labelCalls({ principal, trajectory, context, calls }, settled);
       const decisions = settled.map((one) => one.decision);
       for (const decision of decisions) options.metrics.decided('call', decision);
       return { decisions: decisions.map(writeDecision) };
@@ -82,7 +85,8 @@ export function decisionService(options: DecisionOptions): ServiceImpl<typeof De
     },
     async decideResult(request) {
       const principal = principalOf(request);
-      const { decision, label, quarantine } = decideResult({ ...request, principal }, setting());
+      const fields = { ...request, principal };
+      const { decision, label, quarantine } = await options.written.distrust(fields, decideResult(fields, setting()));
       options.metrics.decided('result', decision);
       return {
         decision: writeDecision(decision),

@@ -182,7 +182,8 @@ function isVouched(use: ProvenanceUse, leaf: Leaf): boolean {
   return holds(use, leaf);
 }
 
-function isDerived(leaf: Leaf): boolean {
+/** Tells whether a value is made of untrusted content and nobody endorsed it. */
+export function isDerived(leaf: Leaf): boolean {
   return !leaf.endorsed && (leaf.label.integrity === 'untrusted' || leaf.origin === 'attached');
 }
 

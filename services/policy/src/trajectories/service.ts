@@ -5,6 +5,7 @@ import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import { writeLabel } from '../labels.ts';
 import { principalOf } from '../principal.ts';
+import type { Written } from '../untrusted/written.ts';
 import { joinRun } from './join.ts';
 import { rememberReleases } from './remember.ts';
 import type { TrajectoryStore } from './trajectory.ts';
@@ -17,8 +18,9 @@ export function trajectoryService(options: {
   readonly store: TrajectoryStore;
   readonly ttlMs: number;
   readonly log: Logger;
+  readonly written: Pick<Written, 'remember'>;
 }): ServiceImpl<typeof TrajectoryService> {
-  const { store, ttlMs, log } = options;
+  const { store, ttlMs, log, written } = options;
   return {
     async join(request) {
       const principal = principalOf(request);
@@ -41,6 +43,7 @@ export function trajectoryService(options: {
     },
     async remember(request) {
       const refused = await rememberReleases(store, request.released, Date.now() + ttlMs);
+      await written.remember(request.released, refused);
       if (refused.length > 0) log.warn('releases for runs of somebody else were not kept', { trajectories: refused });
       return {};
     },
