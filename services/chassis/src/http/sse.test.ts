@@ -105,7 +105,7 @@ describe('sseWriter', () => {
     const { res } = await served(async (raw) => {
       const writer = sseWriter(raw, { keepAliveMs: 0 });
       writer.open();
-      for (; written < 500 && !writer.closed.aborted; written++) await writer.data('x'.repeat(100_000));
+      for (; written < 500 && !writer.closed(); written++) await writer.data('x'.repeat(100_000));
       writer.end();
     });
     res.pause();
@@ -121,7 +121,7 @@ describe('sseWriter', () => {
       void served(async (raw) => {
         const writer = sseWriter(raw, { keepAliveMs: 0 });
         writer.open();
-        while (!writer.closed.aborted) await writer.data('x'.repeat(100_000));
+        while (!writer.closed()) await writer.data('x'.repeat(100_000));
         await writer.data('after');
         resolve(true);
       }).then(({ req }) => req.destroy());

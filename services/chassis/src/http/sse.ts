@@ -1,5 +1,4 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { GatewayError } from '../errors.ts';
 import { keepAlive } from './sse-keepalive.ts';
 
 /** Writes one event stream (HTML living standard §9.2) to a client. */
@@ -16,8 +15,8 @@ export interface SseWriter {
   raw(bytes: string | Buffer): Promise<void>;
   comment(text: string): Promise<void>;
   end(): void;
-  /** Fires when the client left before the end. */
-  readonly closed: AbortSignal;
+  /** True once nothing more reaches the client. */
+  closed(): boolean;
 }
 
 const RESOLVED = Promise.resolve();
@@ -25,7 +24,6 @@ const LINE_END = /\r\n|\r|\n/;
 
 /** Makes the writer of a response; `keepAliveMs` of silence are filled with a comment (checked each second). */
 export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: number }): SseWriter {
-  const gone = new AbortController();
   let lastWriteMs = Date.now();
   const quiet = keepAlive({
     everyMs: options.keepAliveMs,
@@ -34,7 +32,6 @@ export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: 
   });
   res.once('close', () => {
     quiet.stop();
-    if (!res.writableFinished) gone.abort(new GatewayError('cancelled', 'The client is gone.'));
   });
   const write = (bytes: string | Buffer): Promise<void> => {
     if (res.destroyed || res.writableEnded) return RESOLVED;
@@ -42,7 +39,7 @@ export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: 
     return res.write(bytes) ? RESOLVED : drained(res);
   };
   return {
-    closed: gone.signal,
+    closed: () => res.destroyed,
     open(headers = {}, { flush = true } = {}) {
       res.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',

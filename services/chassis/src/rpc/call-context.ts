@@ -49,13 +49,14 @@ export function openCall(
   if (remainingMs(deadlineMs) === 0) {
     throw new GatewayError('deadline_exceeded', `No time is left for ${method}.`);
   }
-  // Most handlers never look at the signal: it is made when first asked for.
-  let controller: AbortController | undefined;
-  let ended: GatewayError | undefined;
-  const abort = (reason: GatewayError) => {
-    ended ??= reason;
-    controller?.abort(ended);
-  };
+  const context = new Context({
+    deadlineMs,
+    caller,
+    depth,
+    metadata: { get: (name) => textsOf(call.metadata, name)[0] },
+    log: options.log,
+  });
+  const abort = (reason: GatewayError) => context.abort(reason);
   call.on('cancelled', () =>
     abort(
       remainingMs(deadlineMs) === 0
@@ -63,23 +64,43 @@ export function openCall(
         : new GatewayError('cancelled', 'The caller is gone.'),
     ),
   );
-  return {
-    abort,
-    context: {
-      get signal() {
-        if (controller === undefined) {
-          controller = new AbortController();
-          if (ended !== undefined) controller.abort(ended);
-        }
-        return controller.signal;
-      },
-      deadlineMs,
-      caller,
-      depth,
-      metadata: { get: (name) => textsOf(call.metadata, name)[0] },
-      log: options.log,
-    },
-  };
+  return { abort, context };
+}
+
+/**
+ * A class for its getter: one in an object literal gives each object a hidden class of its own, which lives in the old
+ * generation and keeps there what belongs to the call.
+ */
+class Context implements CallContext {
+  readonly deadlineMs: number;
+  readonly caller: string;
+  readonly depth: number;
+  readonly metadata: CallContext['metadata'];
+  readonly log: Logger;
+  #controller: AbortController | undefined;
+  #ended: GatewayError | undefined;
+
+  constructor(facts: Omit<CallContext, 'signal'>) {
+    this.deadlineMs = facts.deadlineMs;
+    this.caller = facts.caller;
+    this.depth = facts.depth;
+    this.metadata = facts.metadata;
+    this.log = facts.log;
+  }
+
+  /** Most handlers never look at the signal: it is made when first asked for. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#ended !== undefined) this.#controller.abort(this.#ended);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: GatewayError): void {
+    this.#ended ??= reason;
+    this.#controller?.abort(this.#ended);
+  }
 }
 
 function textsOf(metadata: Metadata, key: string): string[] {
