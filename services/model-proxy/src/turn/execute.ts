@@ -250,6 +250,10 @@ function portsOf(gate: Gate, turn: Turn, decided: DecidedOrFault): ToolStepPorts
     },
     async recordOutcome(outcome) {
       const { call } = outcome;
+      if (outcome.fault !== undefined && !turn.signal.aborted) {
+        const { status } = outcome.result;
+        gate.log.warn('A tool call failed in the gate', { tool: call.turnCall.name, status, error: outcome.fault });
+      }
       recordToolOutcome(gate, turn, outcome, {
         tool: call.turnCall.tool,
         name: call.turnCall.name,
