@@ -8,6 +8,18 @@ export {
   parseStrict,
 } from './canonical-json.ts';
 export {
+  addHandle,
+  addResult,
+  addSpan,
+  addValue,
+  type Corpus,
+  createCorpus,
+  type Origin,
+  type OriginKind,
+  type Span,
+  trustedHosts,
+} from './corpus.ts';
+export {
   allow,
   type BatchFate,
   batchFate,
@@ -93,21 +105,7 @@ export {
 export { type FoundLink, findLinks, hostIsAmong, hostOf } from './links.ts';
 export { hasInvisible, skeleton } from './look-alike.ts';
 export { formsIn, plainForm, valueForms } from './normalise.ts';
-export {
-  addHandle,
-  addResult,
-  addSpan,
-  addValue,
-  type Corpus,
-  createCorpus,
-  labelOfOrigins,
-  type Origin,
-  type OriginKind,
-  originsOf,
-  type Span,
-  trustedHosts,
-  type ValueOrigin,
-} from './origin.ts';
+export { labelOfOrigins, originsOf, type ValueOrigin } from './origin.ts';
 export {
   APPROVAL_EXPIRED_RULE,
   APPROVAL_REJECTED_RULE,
@@ -120,7 +118,7 @@ export {
   refusal,
   refusalOf,
 } from './refusal.ts';
-export { declaresKey, schemasAt } from './schema-position.ts';
+export { declaresKey, schemasAt, schemasBelow } from './schema-position.ts';
 export {
   type BrokeredTool,
   type ClientTool,

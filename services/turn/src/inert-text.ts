@@ -31,6 +31,8 @@ export function createInertText(settings: InertSettings): InertText {
   let outside: Place[] = [];
   /** The longest run of backticks so far: a code span of one more cannot be ended or taken over by what stands before. */
   let ticks = 0;
+  /** The last character that was given back. */
+  let last = '';
 
   const take = (length: number): string => {
     const text = waiting.slice(0, length);
@@ -44,7 +46,9 @@ export function createInertText(settings: InertSettings): InertText {
       const fence = '`'.repeat(ticks + 1);
       return `${fence}${link.replaceAll('`', "'").replace(/\s+/g, ' ')}${fence}`;
     };
-    return inert(text, places, settings, code, waiting[0] ?? '');
+    const shown = inert(text, places, settings, code, { before: last, after: waiting[0] ?? '' });
+    last = shown.at(-1) ?? last;
+    return shown;
   };
 
   return {
@@ -84,7 +88,7 @@ function inert(
   places: readonly Place[],
   settings: InertSettings,
   code: (link: string) => string,
-  next: string,
+  around: { readonly before: string; readonly after: string },
 ): string {
   const doubtful = settings.doubtful();
   if (!doubtful && places.length === 0) return text;
@@ -102,24 +106,33 @@ function inert(
     if (read !== written && inDoubt(place) && findLinks(read).some(away)) changes.push({ ...place, text: code(read) });
   }
   for (const link of findLinks(text)) {
-    if (!inDoubt(link) || !away(link)) continue;
-    const before = text[link.start - 1] === '`' ? ' ' : '';
-    const after = (text[link.end] ?? next) === '`' ? ' ' : '';
-    changes.push({ ...link, text: `${before}${code(text.slice(link.start, link.end))}${after}` });
+    if (inDoubt(link) && away(link)) changes.push({ ...link, text: code(text.slice(link.start, link.end)) });
   }
-  return changed(text, changes);
+  return changed(text, changes, around);
 }
 
-/** Applies changes, the first of those that overlap; an image whose destination is changed loses its `!`. */
-function changed(text: string, changes: readonly Change[]): string {
+/**
+ * Applies changes, the first of those that overlap; an image whose destination is changed loses its `!`. Backticks beside
+ * a code span would become part of its fence, so a space keeps them apart.
+ */
+function changed(
+  text: string,
+  changes: readonly Change[],
+  around: { readonly before: string; readonly after: string },
+): string {
   let out = '';
   let from = 0;
+  const apart = (next: string | undefined) => ((out.at(-1) ?? around.before) === '`' && next === '`' ? ' ' : '');
   for (const { start, end, text: to } of [...changes].sort((a, b) => a.start - b.start || b.end - a.end)) {
     if (start < from) continue;
-    out += withoutImageMark(text.slice(from, start)) + to;
+    const before = withoutImageMark(text.slice(from, start));
+    if (from > 0) out += apart(before[0]);
+    out += before;
+    out += apart('`') + to;
     from = end;
   }
-  return out + text.slice(from);
+  const rest = text.slice(from);
+  return from === 0 ? rest : out + apart(rest[0] ?? around.after) + rest;
 }
 
 function withoutImageMark(before: string): string {

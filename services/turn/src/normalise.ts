@@ -3,6 +3,9 @@ import { ibanForm, ibansIn } from './iban-form.ts';
 
 const ASCII = /^[\x20-\x7e]*$/;
 const SPACE_RUN = /\s+/g;
+const UNEVEN = /[^\S ]| {2}/;
+const DIGIT = /\d/;
+const NUMBER_START = /^\s*[-+(]?[-+(]?\d/;
 
 /**
  * Text as it is compared: NFKC, lower case, white space runs as one space. Look-alike letters are not folded together
@@ -10,7 +13,19 @@ const SPACE_RUN = /\s+/g;
  */
 export function plainForm(text: string): string {
   const compatible = ASCII.test(text) ? text : text.normalize('NFKC');
-  return compatible.toLowerCase().replace(SPACE_RUN, ' ').trim();
+  const lower = compatible.toLowerCase();
+  return (UNEVEN.test(lower) ? lower.replace(SPACE_RUN, ' ') : lower).trim();
+}
+
+/** What a normal form says of a value: its text, or that it is a link, an address, a number and the like. */
+export type FormKind = 't' | 'url' | 'email' | 'iban' | 'date' | 'num' | 'phone';
+
+const ENTITY_KINDS: readonly FormKind[] = ['url', 'email', 'iban', 'date', 'num', 'phone'];
+
+/** The kind of a form; dates with and without a time are of one kind. */
+export function kindOfForm(form: string): FormKind {
+  const kind = form.slice(0, form.indexOf(':'));
+  return kind === 'time' ? 'date' : (kind as FormKind);
 }
 
 /**
@@ -18,43 +33,106 @@ export function plainForm(text: string): string {
  * e-mail address, IBAN, phone number, date or number; a URL has its normal form only. Values are the same if they share a form.
  */
 export function valueForms(value: string): string[] {
-  const forms = [`t:${plainForm(value)}`];
-  if (value.length > MAX_ENTITY) return forms;
-  const compatible = ASCII.test(value) ? value.trim() : value.normalize('NFKC').trim();
-  const url = urlForm(compatible);
-  // The case of a URL's path says which page it is, so a URL has no plain form.
-  if (url !== undefined) return [url];
-  for (const form of [emailForm(compatible), ibanForm(compatible), dateForm(compatible)]) {
-    if (form !== undefined) forms.push(form);
-  }
-  if (forms.length === 1) {
-    for (const form of [numberForm(compatible), phoneForm(compatible)]) if (form !== undefined) forms.push(form);
-  }
+  if (value.length > MAX_ENTITY) return [`t:${plainForm(value)}`];
+  const forms: string[] = [];
+  addForm(forms, formOfKind('t', value));
+  for (const kind of ENTITY_KINDS) addForm(forms, formOfKind(kind, value));
   return forms;
+}
+
+/** The form of one kind of a value as a whole; undefined where it is nothing of that kind. */
+export function formOfKind(kind: FormKind, value: string): string | undefined {
+  if (kind === 't' && (value.length > MAX_ENTITY || !value.includes('://'))) return `t:${plainForm(value)}`;
+  if (value.length > MAX_ENTITY || !mayBe(kind, value)) return undefined;
+  const compatible = ASCII.test(value) ? value.trim() : value.normalize('NFKC').trim();
+  switch (kind) {
+    case 't':
+      // The case of a URL's path says which page it is, so a URL has no plain form.
+      return urlForm(compatible) === undefined ? `t:${plainForm(value)}` : undefined;
+    case 'url':
+      return urlForm(compatible);
+    case 'email':
+      return emailForm(compatible);
+    case 'iban':
+      return ibanForm(compatible);
+    case 'date':
+      return dateForm(compatible);
+    case 'num':
+      return dateForm(compatible) === undefined ? numberForm(compatible) : undefined;
+    case 'phone':
+      return dateForm(compatible) === undefined ? phoneForm(compatible) : undefined;
+  }
+}
+
+// A look at the characters that saves the patterns for nearly all values. Only NFKC makes other digits into these.
+function mayBe(kind: FormKind, value: string): boolean {
+  if (!ASCII.test(value)) return true;
+  switch (kind) {
+    case 'url':
+    case 't':
+      return value.includes('://');
+    case 'email':
+      return value.includes('@');
+    case 'iban':
+      return value.length >= 15 && value.length <= 50 && DIGIT.test(value);
+    case 'date':
+      return value.length <= 40 && DIGIT.test(value);
+    default:
+      return value.length <= 40 && NUMBER_START.test(value);
+  }
 }
 
 /** The normal forms of all addresses, URLs, account and phone numbers, dates and numbers that stand in prose. */
 export function formsIn(text: string): Set<string> {
-  const compatible = ASCII.test(text) ? text : text.normalize('NFKC');
   const forms = new Set<string>();
-  for (const run of compatible.split(/[\s"<>()[\]{}|]+/)) {
-    if (run.length < 4 || run.length > MAX_ENTITY) continue;
-    // Commas and semicolons separate addresses, but may stand in URLs: both readings are tried.
-    for (const part of /[,;]/.test(run) ? [run, ...run.split(/[,;]+/)] : [run]) {
-      const word = part.replace(EDGE_PUNCTUATION, '');
-      const form = emailForm(word) ?? urlForm(word) ?? bareHostForm(word);
-      if (form !== undefined) forms.add(form);
-    }
-  }
-  for (const form of ibansIn(compatible)) forms.add(form);
-  for (const form of datesIn(compatible)) forms.add(form);
-  for (const [number] of compatible.matchAll(PROSE_NUMBER)) addForm(forms, numberForm(number));
-  for (const [number] of compatible.matchAll(PROSE_PHONE)) addForm(forms, phoneForm(number));
+  for (const kind of ENTITY_KINDS) for (const form of formsOfKindIn(kind, text)) forms.add(form);
   return forms;
 }
 
-function addForm(forms: Set<string>, form: string | undefined): void {
-  if (form !== undefined) forms.add(form);
+/** The forms of one kind that stand in prose. Plain text has no form of its own there. */
+export function formsOfKindIn(kind: FormKind, text: string): Set<string> {
+  const compatible = ASCII.test(text) ? text : text.normalize('NFKC');
+  const forms: string[] = [];
+  switch (kind) {
+    case 'email':
+      if (compatible.includes('@')) {
+        for (const word of wordsIn(compatible, '@')) addForm(forms, emailForm(word));
+      }
+      break;
+    case 'url':
+      for (const word of wordsIn(compatible, '.', '://')) {
+        if (!word.includes('@') || emailForm(word) === undefined) addForm(forms, urlForm(word) ?? bareHostForm(word));
+      }
+      break;
+    case 'iban':
+      forms.push(...ibansIn(compatible));
+      break;
+    case 'date':
+      forms.push(...datesIn(compatible));
+      break;
+    case 'num':
+      for (const [number] of compatible.matchAll(PROSE_NUMBER)) addForm(forms, numberForm(number));
+      break;
+    case 'phone':
+      for (const [number] of compatible.matchAll(PROSE_PHONE)) addForm(forms, phoneForm(number));
+      break;
+    default:
+  }
+  return new Set(forms);
+}
+
+/** Runs of a text that hold one of the marks, without the punctuation around them. */
+function* wordsIn(text: string, ...marks: readonly string[]): Generator<string> {
+  for (const run of text.split(/[\s"<>()[\]{}|]+/)) {
+    if (run.length < 4 || run.length > MAX_ENTITY || !marks.some((mark) => run.includes(mark))) continue;
+    // Commas and semicolons separate addresses, but may stand in URLs: both readings are tried.
+    for (const part of /[,;]/.test(run) ? [run, ...run.split(/[,;]+/)] : [run])
+      yield part.replace(EDGE_PUNCTUATION, '');
+  }
+}
+
+function addForm(forms: string[], form: string | undefined): void {
+  if (form !== undefined) forms.push(form);
 }
 
 // All patterns are linear or bounded: they run on text that an attacker wrote.

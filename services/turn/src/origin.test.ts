@@ -1,17 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonValue } from './canonical-json.ts';
+import { addHandle, addResult, addSpan, type Corpus, createCorpus, type OriginKind } from './corpus.ts';
 import { type Label, TRUSTED, untrusted } from './label.ts';
 import { hasInvisible, skeleton } from './look-alike.ts';
-import {
-  addHandle,
-  addResult,
-  addSpan,
-  type Corpus,
-  createCorpus,
-  labelOfOrigins,
-  type OriginKind,
-  originsOf,
-} from './origin.ts';
+import { labelOfOrigins, originsOf } from './origin.ts';
 
 const mail = untrusted('tool:mail');
 const ID = `h_${'A'.repeat(22)}`;

@@ -1,0 +1,189 @@
+import type { JsonValue } from './canonical-json.ts';
+import { handleIdOf } from './handle.ts';
+import { childPointer } from './json-pointer.ts';
+import { join, type Label, TRUSTED } from './label.ts';
+import { findLinks, hostOf } from './links.ts';
+import { type FormKind, formOfKind, formsIn, formsOfKindIn, kindOfForm, plainForm } from './normalise.ts';
+
+/** Where a value in a tool call comes from (DESIGN §2). */
+export type OriginKind = 'typed' | 'attached' | 'system' | 'result' | 'handle' | 'composed' | 'unknown';
+
+/**
+ * The origin of one value; for results and handles `tool` is the one whose result it is, as rules name it, and `path` a
+ * JSON pointer into that result.
+ */
+export type Origin = {
+  readonly kind: OriginKind;
+  readonly tool?: string;
+  readonly path?: string;
+  readonly handle?: string;
+};
+
+/** A piece of what the model was given. Text the user wrote, where the client did not say how, is `unknown`. */
+export type Span = { readonly text: string; readonly origin: Origin; readonly label: Label };
+
+/** A text of which single words count, with what was found in it so far. */
+export type Prose = { readonly span: Span; plain?: string; readonly forms: Map<FormKind, ReadonlySet<string>> };
+
+type FormIndex = { readonly spans: Map<string, Span>; next: number };
+
+/**
+ * All that is in play for a call, ready to be matched against. Made by `createCorpus`, filled by `add…`. Adding is cheap:
+ * what is looked for is indexed when it is first looked for, each span once for each kind of form.
+ */
+export type Corpus = {
+  /** Join of the labels of everything added. */
+  inPlay: Label;
+  readonly spans: Span[];
+  readonly prose: Prose[];
+  readonly handles: Map<string, Span>;
+  /** Untrusted values that stand apart from what is in play. */
+  readonly apart: Span[];
+  readonly byKind: Map<FormKind, FormIndex>;
+  looks: Map<string, string> | undefined;
+  hosts: Set<string> | undefined;
+  room: number;
+  /** Characters that may still be compared for the call at hand. */
+  work: number;
+};
+
+const DEFAULT_ROOM = 4_000_000;
+// Some tens of milliseconds. Text and arguments are chosen by others, and their product must hold up nobody else.
+const MAX_WORK = 100_000_000;
+
+/**
+ * Makes an empty corpus. `maxChars` bounds what is indexed: spans beyond it still join the label in play, so a value
+ * found only there counts as composed.
+ */
+export function createCorpus(inPlay: Label = TRUSTED, maxChars: number = DEFAULT_ROOM): Corpus {
+  return {
+    inPlay,
+    spans: [],
+    prose: [],
+    handles: new Map(),
+    apart: [],
+    byKind: new Map(),
+    looks: undefined,
+    hosts: undefined,
+    room: maxChars,
+    work: MAX_WORK,
+  };
+}
+
+/** Adds a text span: a message, a system prompt, an attached document, a text block of a result. */
+export function addSpan(corpus: Corpus, span: Span): void {
+  corpus.inPlay = join(corpus.inPlay, span.label);
+  if (!index(corpus, span)) return;
+  corpus.looks = undefined;
+  if (wordsCount(span.origin.kind)) corpus.prose.push({ span, forms: new Map() });
+}
+
+/** Adds a structured result: every leaf is a span with its JSON pointer as path. */
+export function addResult(corpus: Corpus, tool: string, value: JsonValue, label: Label): void {
+  corpus.inPlay = join(corpus.inPlay, label);
+  eachLeaf(value, '', (text, path) => void index(corpus, { text, origin: { kind: 'result', tool, path }, label }));
+}
+
+/**
+ * Adds a value of a result that a model sees by itself, its path given: what quarantine showed in plain. Its label does
+ * not join what is in play: it says nothing that could instruct. What is made of it carries its label.
+ */
+export function addValue(corpus: Corpus, tool: string, path: string, value: JsonValue, label: Label): void {
+  eachLeaf(value, path, (text, at) => {
+    const span: Span = { text, origin: { kind: 'result', tool, path: at }, label };
+    if (index(corpus, span) && label.integrity === 'untrusted') corpus.apart.push(span);
+  });
+}
+
+/** Adds a handle that was shown to the model. Its label stays apart: the model has not seen the value. */
+export function addHandle(corpus: Corpus, id: string, tool: string, path: string, label: Label): void {
+  corpus.handles.set(id, { text: '', origin: { kind: 'handle', tool, path, handle: id }, label });
+}
+
+/** Begins a search: it may compare a bounded amount. */
+export function beginSearch(corpus: Corpus): void {
+  corpus.work = MAX_WORK;
+}
+
+/** The best of the spans that are, as a whole, a value of this form. */
+export function spanOfForm(corpus: Corpus, form: string): Span | undefined {
+  const kind = kindOfForm(form);
+  let known = corpus.byKind.get(kind);
+  if (known === undefined) {
+    known = { spans: new Map(), next: 0 };
+    corpus.byKind.set(kind, known);
+  }
+  for (; known.next < corpus.spans.length; known.next++) {
+    const span = corpus.spans[known.next] as Span;
+    const own = formOfKind(kind, span.text);
+    if (own === undefined) continue;
+    const before = known.spans.get(own);
+    if (before === undefined || rank(span) < rank(before)) known.spans.set(own, span);
+  }
+  return known.spans.get(form);
+}
+
+/** The plain form of a text between two spaces. */
+export function plainOf(prose: Prose): string {
+  prose.plain ??= ` ${plainForm(prose.span.text)} `;
+  return prose.plain;
+}
+
+/** The forms of one kind that stand in a text. */
+export function formsOf(prose: Prose, kind: FormKind): ReadonlySet<string> {
+  let forms = prose.forms.get(kind);
+  if (forms === undefined) {
+    forms = formsOfKindIn(kind, prose.span.text);
+    prose.forms.set(kind, forms);
+  }
+  return forms;
+}
+
+/** A value may stand in several spans. Who typed it vouches for it, whoever repeats it; then who is trusted. */
+export function rank(span: Span): number {
+  if (span.origin.kind === 'typed') return 0;
+  if (span.origin.kind === 'system') return 1;
+  if (span.label.integrity === 'trusted') return span.origin.kind === 'unknown' ? 3 : 2;
+  return UNTRUSTED_RANK;
+}
+
+/** The rank of what nobody vouches for: spans of a lower rank do. */
+export const UNTRUSTED_RANK = 4;
+
+/** The hosts of all links and bare host names in what was typed, authored or is otherwise trusted. */
+export function trustedHosts(corpus: Corpus): ReadonlySet<string> {
+  if (corpus.hosts === undefined) {
+    corpus.hosts = new Set();
+    for (const { text, label } of corpus.spans) if (label.integrity === 'trusted') addHosts(text, corpus.hosts);
+  }
+  return corpus.hosts;
+}
+
+function addHosts(text: string, into: Set<string>): void {
+  for (const { host } of findLinks(text)) into.add(host);
+  for (const form of formsIn(text)) if (form.startsWith('url:')) into.add(hostOf(form.slice(4)));
+  into.delete('');
+}
+
+function index(corpus: Corpus, span: Span): boolean {
+  if (span.text.length > corpus.room || span.text.trim() === '') return false;
+  corpus.room -= span.text.length;
+  corpus.spans.push(span);
+  corpus.hosts = undefined;
+  return true;
+}
+
+// Words of a document or result vouch for nothing: any sentence may be put together from them.
+function wordsCount(kind: OriginKind): boolean {
+  return kind === 'typed' || kind === 'system' || kind === 'unknown';
+}
+
+function eachLeaf(value: JsonValue, path: string, take: (text: string, path: string) => void): void {
+  if (value !== null && typeof value === 'object') {
+    if (handleIdOf(value) !== undefined) return;
+    const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
+    for (const [key, child] of entries) eachLeaf(child, childPointer(path, key), take);
+    return;
+  }
+  if (typeof value === 'string' || typeof value === 'number') take(String(value), path);
+}
