@@ -69,7 +69,7 @@ export function createExtract(options: ExtractOptions): Extract {
       if (!(error instanceof ReadingFailed)) throw error;
       const { fault, told, usage } = error;
       metrics.readingFailed(fault);
-      log.warn('content could not be read in quarantine', { tool, fault, error: told });
+      log.warn('content could not be read in quarantine', { tool, fault });
       if (!showing.structured) throw told;
       return { answered: undefined, usage };
     }

@@ -1,5 +1,5 @@
 import type { JsonValue } from '@sallyport/turn/canonical-json';
-import { schemasAt } from '@sallyport/turn/schema-position';
+import { schemasAt, schemasBelow } from '@sallyport/turn/schema-position';
 import type { ResultField } from './result-field.ts';
 
 type Schema = { [key: string]: JsonValue };
@@ -31,12 +31,15 @@ const UNDECLARED = '\u0000';
 
 /** The place of the whole structured result. Places are made once and kept, so a long list costs as much as one entry. */
 export function rootPlace(schema: JsonValue | undefined, fields: readonly ResultField[]): Place {
-  return placeAt(schema, [], fields);
+  return placeAt(schema, schemasAt(schema, []), 0, fields);
 }
 
-function placeAt(root: JsonValue | undefined, tokens: readonly string[], fields: readonly ResultField[]): Place {
-  const depth = tokens.length;
-  const schemas = root === undefined ? [] : (schemasAt(root, tokens) as readonly Schema[]);
+function placeAt(
+  root: JsonValue | undefined,
+  schemas: readonly Schema[],
+  depth: number,
+  fields: readonly ResultField[],
+): Place {
   const named = new Set(
     fields.flatMap(({ tokens: of }) => (of[depth] === undefined || of[depth] === '*' ? [] : of[depth])),
   );
@@ -53,7 +56,7 @@ function placeAt(root: JsonValue | undefined, tokens: readonly string[], fields:
       if (place === undefined) {
         const below = fields.filter(({ tokens: of }) => of[depth] === '*' || (known && of[depth] === name));
         const step = known ? name : typeof token === 'number' ? '0' : UNDECLARED;
-        place = placeAt(root, [...tokens, step], below);
+        place = placeAt(root, schemasBelow(root, schemas, step), depth + 1, below);
         children.set(key, place);
       }
       return place;

@@ -118,7 +118,8 @@ export function createReadContent(options: {
         }
       } catch (error) {
         if (error instanceof ReadingFailed || asGatewayError(error).code === 'cancelled') throw error;
-        log.warn('a reading model could not be asked', { model, error });
+        // The words of a provider's error may be those of the content.
+        log.warn('a reading model could not be asked', { model, code: asGatewayError(error).code });
         failed = new ReadingFailed('unavailable', usage, error instanceof Error ? error : asGatewayError(error));
         continue;
       }

@@ -9,15 +9,20 @@ const MAX_SCHEMAS = 64;
  * the like, and local `$ref`s. At most 64, so that a hostile schema costs little.
  */
 export function schemasAt(root: JsonValue | undefined, tokens: readonly string[]): readonly Schema[] {
-  let at = widened(root, [root]);
+  let at: readonly Schema[] = widened(root, [root]);
   for (const token of tokens) {
-    at = widened(
-      root,
-      at.flatMap((schema) => children(schema, token)),
-    );
+    at = schemasBelow(root, at, token);
     if (at.length === 0) break;
   }
   return at;
+}
+
+/** What `schemasAt` answers one token further on, from what it answered before. */
+export function schemasBelow(root: JsonValue | undefined, at: readonly Schema[], token: string): readonly Schema[] {
+  return widened(
+    root,
+    at.flatMap((schema) => children(schema, token)),
+  );
 }
 
 /** Tells whether a schema declares a member of this name among its `properties`, where the tokens' object stands. */
