@@ -3,6 +3,7 @@ import { readRoutes } from '@sallyport/cli/dev/routes';
 import { findSecret } from '../fakes/provider.ts';
 import { type HttpAnswer, type HttpClient, httpClient } from '../support/http-client.ts';
 import { eventually, type ResourceInit } from '../support/suite.ts';
+import { APPROVAL_CASES } from '../support/tenancy-approvals.ts';
 import {
   type Condition,
   FUNCTION,
@@ -48,6 +49,7 @@ const changesNothing = (method: string, after: string, body?: object) => async (
 
 /** What holds of each route of the admin API; a route that is not here fails a test above. */
 const ADMIN_CASES: Readonly<Record<string, (own: Side, other: Side) => Promise<void>>> = {
+  ...APPROVAL_CASES,
   'get /admin/v1/trajectories': async (own, other) => {
     const theirs = await other.agent.chat('echo');
     await recordsOf(other, theirs.trajectory);
@@ -301,7 +303,7 @@ describe('over all of them', () => {
       readRoutes()
         .map(({ path }) => path)
         .sort(),
-    ).toEqual(['/.well-known/oauth-protected-resource', '/admin/v1', '/anthropic/v1', '/mcp', '/v1']);
+    ).toEqual(['/.well-known/oauth-protected-resource', '/admin/v1', '/anthropic/v1', '/approve', '/mcp', '/v1']);
   });
 
   it('[tenancy:secrets] no credential and no key of one ever reached what belongs to the other', () => {

@@ -48,6 +48,9 @@ export const NOBODY = '01900000-0000-7000-8000-000000000000';
 /** A function of the client's own. */
 export const FUNCTION = { type: 'function', function: { name: 'look_up', parameters: { type: 'object' } } };
 
+/** A function of the client's own that a rule asks about. */
+export const ASKED_FUNCTION = { type: 'function', function: { name: 'tell', parameters: { type: 'object' } } };
+
 /** The suite that `withTwoTenants` started. */
 export let suite: TestSuite;
 /** Its tenants by name. */
@@ -196,6 +199,16 @@ function house(tenant: Name, providerUrl: string, toolsUrl: string): ResourceIni
     toolServer('notes', [read, { name: 'write_note', class: 'Write' }]),
     own,
     { kind: 'AccessPolicy', name: 'all', spec: { subjects: { everyone: true }, models: ['*'], tools: ['*/*'] } },
+    {
+      kind: 'ToolPolicy',
+      name: 'telling',
+      spec: {
+        mode: 'Enforce',
+        clientTools: [{ client: 'app', tool: 'tell' }],
+        class: 'Write',
+        calls: [{ name: 'whom', when: '!known(args.to)', action: 'Ask', reason: 'Nobody vouches for it.' }],
+      },
+    },
     key('agent'),
     key('limited'),
     key('writer'),
