@@ -1,5 +1,5 @@
 import { type JsonValue, parseStrict } from '@sallyport/turn/canonical-json';
-import { isDay } from './date-text.ts';
+import { isDay, momentBits } from './date-text.ts';
 import type { AskedField, Question } from './question.ts';
 
 /** One value of an answer that fits its field. */
@@ -89,8 +89,23 @@ function fitted(value: JsonValue, { type, values }: AskedField): AnswerScalar | 
     return type === 'String' ? String(value) : undefined;
   }
   if (typeof value !== 'string') return undefined;
-  const fits = type === 'String' || (type === 'Enum' && values.includes(value)) || (type === 'Date' && isDay(value));
-  return fits ? value : undefined;
+  return fitsText(value, type, values) ? value : undefined;
+}
+
+function fitsText(value: string, type: AskedField['type'], values: readonly string[]): boolean {
+  switch (type) {
+    case 'String':
+      return true;
+    case 'Enum':
+      return values.includes(value);
+    case 'Date':
+      return isDay(value);
+    case 'DateTime':
+      // Content often names a day without a time.
+      return isDay(value) || momentBits(value) !== undefined;
+    default:
+      return false;
+  }
 }
 
 function isObject(value: JsonValue): value is { [key: string]: JsonValue } {

@@ -1,7 +1,7 @@
 import type { JsonValue } from '@sallyport/turn/canonical-json';
 import type { AnswerItem, AnswerScalar } from './answer.ts';
 import { choiceBits, lengthBits, numberBits } from './bits.ts';
-import { DAY_BITS } from './date-text.ts';
+import { DAY_BITS, momentBits } from './date-text.ts';
 import { type HandleRecord, shownHandle } from './handle-record.ts';
 import type { Pointers } from './pointers.ts';
 import type { AskedField, Question } from './question.ts';
@@ -56,5 +56,6 @@ function scalarBits(value: AnswerScalar, { type, values }: AskedField, places: n
   if (typeof value === 'number') return numberBits(value);
   if (typeof value === 'boolean') return 1;
   if (type === 'Enum') return choiceBits(values.length);
+  if (type === 'DateTime') return 1 + (momentBits(value) ?? DAY_BITS);
   return type === 'Date' ? DAY_BITS : choiceBits(places);
 }

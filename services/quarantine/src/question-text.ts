@@ -41,6 +41,8 @@ function valueSchema({ type, values }: AskedField, stringLength: number): Record
       return { type: 'boolean' };
     case 'Date':
       return { type: 'string', format: 'date' };
+    case 'DateTime':
+      return { type: 'string', format: 'date-time' };
     case 'Enum':
       return { type: 'string', enum: [...values] };
   }

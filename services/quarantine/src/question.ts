@@ -1,7 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Field, Question as QuestionMessage } from '@sallyport/proto/policy/v1/policy_pb';
 
-const TYPES = ['String', 'Integer', 'Number', 'Boolean', 'Date', 'Enum'] as const;
+const TYPES = ['String', 'Integer', 'Number', 'Boolean', 'Date', 'DateTime', 'Enum'] as const;
 const FIELD_NAME = /^[A-Za-z][A-Za-z0-9_]{0,62}$/;
 const MAX_FIELDS = 32;
 const MAX_VALUES = 64;
