@@ -1,4 +1,5 @@
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const DAY = /^(\d{4})-(0[1-9]|1[0-2])-(\d{2})$/;
+const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const MOMENT =
   /^(\d{4}-\d{2}-\d{2})[T ]([01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.(\d{1,9}))?)?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)?$/;
 
@@ -12,10 +13,12 @@ const FRACTION_LENGTH_BITS = Math.log2(9);
 
 /** Tells whether a text is a day of the calendar, `2026-02-28`, and nothing else. */
 export function isDay(text: string): boolean {
-  if (!DAY.test(text)) return false;
-  // `Date` reads 30 February as 1 March, so the day is written again and compared.
-  const day = new Date(`${text}T00:00:00Z`);
-  return !Number.isNaN(day.getTime()) && day.toISOString().slice(0, 10) === text;
+  if (text.length !== 10) return false;
+  const parts = DAY.exec(text);
+  if (parts === null) return false;
+  const [year, month, day] = [Number(parts[1]), Number(parts[2]), Number(parts[3])];
+  if (day < 1 || day > (DAYS[month - 1] as number)) return false;
+  return month !== 2 || day < 29 || (year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0));
 }
 
 /**

@@ -166,17 +166,22 @@ class Masking {
 
   /** A name that is not the content's own choice. */
   #declaredName(key: string, { place }: Position, path: string): string | undefined {
-    if (key === ENTRIES || !isPlainKey(key)) return undefined;
+    if (key === ENTRIES) return undefined;
     if (place.declares(key)) return key;
     const { members } = place;
-    if (members?.trusted !== true || key === '' || !isPlainText(key, { maxLength: members.maxLength }))
+    if (
+      members?.trusted !== true ||
+      key === '' ||
+      !isPlainKey(key) ||
+      !isPlainText(key, { maxLength: members.maxLength })
+    )
       return undefined;
     return this.#vouched(key, path);
   }
 
   /** No two members may have one name, and none that nobody declared the name of one that somebody did. */
   #mayStand(name: string, key: string, place: Place, shown: ReadonlyMap<string, JsonValue>): boolean {
-    if (name === '' || name === ENTRIES || shown.has(name) || !isPlainKey(name)) return false;
-    return name === key || !place.declares(name);
+    if (name === '' || name === ENTRIES || shown.has(name)) return false;
+    return place.declares(name) ? name === key : isPlainKey(name);
   }
 }

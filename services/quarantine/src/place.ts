@@ -1,5 +1,6 @@
 import type { JsonValue } from '@sallyport/turn/canonical-json';
 import { schemasAt, schemasBelow } from '@sallyport/turn/schema-position';
+import { isPlainKey } from './plain-text.ts';
 import type { ResultField } from './result-field.ts';
 
 type Schema = { [key: string]: JsonValue };
@@ -11,7 +12,7 @@ export type Kind = 'null' | 'boolean' | 'number' | 'string' | 'array' | 'object'
 export interface Place {
   /** The place of a member, or of an entry of an array. */
   child(token: string | number): Place;
-  /** Tells whether schema or administrator know a member of this name. */
+  /** Tells whether schema or administrator know a member of this name, and it can be shown. */
   declares(key: string): boolean;
   /** The administrator's word on the value here; of several paths the one with the fewest `*`. */
   readonly field: ResultField | undefined;
@@ -45,6 +46,7 @@ function placeAt(
   );
   const declared = new Set(named);
   for (const schema of schemas) for (const key of keysOf(schema.properties)) declared.add(key);
+  const showable = new Set([...declared].filter(isPlainKey));
   const fixed = schemas.some((schema) => Array.isArray(schema.prefixItems));
   const children = new Map<string, Place>();
   return {
@@ -61,7 +63,7 @@ function placeAt(
       }
       return place;
     },
-    declares: (key) => declared.has(key),
+    declares: (key) => showable.has(key),
     field: narrowest(fields.filter(({ tokens: of }) => of.length === depth)),
     members: narrowest(fields.filter(({ tokens: of }) => of.length === depth + 1 && of[depth] === '*')),
     optional: [...declared].filter((key) => !isRequired(schemas, key)).length,
