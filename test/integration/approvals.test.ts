@@ -41,6 +41,7 @@ const SPECS: Record<string, Record<string, object>> = {
     brief: asks('brief', { ...BOSS, expiresAfter: '1s' }),
     team: asks('team', { teams: ['finance'], remindAfter: '1s', onAbsence: 'Administrators' }),
     drift: asks('drift', BOSS),
+    watched: { ...asks('watched', BOSS), mode: 'Observe' },
   },
   Limit: {},
   ToolServer: { mail: { remote: { url: 'https://mail.example.com' }, defaultClass: 'Egress' } },
@@ -69,6 +70,7 @@ const agent = (fields: object = {}) => ({
 async function surroundings() {
   const log = createLogger({ service: 'test', level: 'error' });
   const listen = { host: '127.0.0.1', port: 0 };
+  const reports = new Map<string, string>();
   const watchers = new Set<() => void>();
   const records: AuditRecord[] = [];
   const codec = codecOf(RecordSchema);
@@ -99,7 +101,10 @@ async function surroundings() {
         if (!context.signal.aborted) yield message('ToolPolicy');
       }
     },
-    report: async () => ({}),
+    async report({ observations }) {
+      for (const { name, statusJson } of observations) reports.set(name, statusJson);
+      return {};
+    },
   });
   const audit = rpcServer({
     listen,
@@ -120,7 +125,7 @@ async function surroundings() {
     for (const wake of watchers) wake();
     watchers.clear();
   };
-  return { operator, audit, records, change };
+  return { operator, audit, records, reports, change };
 }
 
 /** Receives webhooks. */
@@ -157,6 +162,7 @@ describe('approvals on two replicas', () => {
       },
       sealKeysFile: suite.file('seal-keys.json', keyFile('k1')),
       enforce: true,
+      observedInterval: '200ms',
       approvals: {
         upkeepInterval: '100ms',
         recordInterval: '100ms',
@@ -441,6 +447,20 @@ describe('approvals on two replicas', () => {
     expect(call?.signature).toBe(signatureOf('a secret of the hook', time, call?.body ?? ''));
     expect(hook.calls.some(({ body }) => body.includes('evil'))).toBe(false);
     expect(hook.calls[0]?.body).toBe(hook.calls[1]?.body);
+  });
+
+  it('[policy:observed] counts of rules in Observe from all replicas reach the operator', async () => {
+    const bob = agent({ user: 'bob', id: 'key:b' });
+    const typed = { tool: 'watched', origin: 'typed' };
+    const decided = [
+      await decide({ ...typed, run: fresh() }),
+      await decide({ ...typed, run: fresh(), who: bob }, two),
+      await decide({ ...typed, run: fresh(), who: agent({ id: 'key:k2' }) }, two),
+    ];
+    expect(decided.map((each) => [each?.verdict, each?.enforced])).toEqual(Array(3).fill([Action.ASK, Action.ALLOW]));
+    const wanted = JSON.stringify({ observed: [{ rule: 'ask', count: 3, principals: 2 }] });
+    for (let i = 0; i < 80 && around.reports.get('watched') !== wanted; i++) await pause(50);
+    expect(around.reports.get('watched')).toBe(wanted);
   });
 
   it('[approval:callers] takes questions from the gates and words from console only', async () => {

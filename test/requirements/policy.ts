@@ -42,6 +42,7 @@ export const policy: readonly Requirement[] = [
   ...of('DESIGN §5, §7; issue 4', {
     'policy:untrusted-values': 'A value that untrusted content brought is known for its user in whatever run.',
     'policy:untrusted-objects': 'What untrusted content was written into stays untrusted by its id.',
+    'policy:observed': 'What rules in Observe would have done is counted over all replicas and told to the operator.',
     'approval:exact':
       'An approval is good for exactly one call of one principal in one run, and for retries of one use.',
     'approval:once': 'Of two uses at once on two replicas one passes.',

@@ -16,7 +16,7 @@ const watchers = ['model-proxy', 'mcp-broker', 'policy'];
 /** Who may call what. */
 export const CALLERS: Record<string, string[]> = {
   'sallyport.snapshot.v1.SnapshotService/Watch': watchers,
-  'sallyport.snapshot.v1.SnapshotService/Report': ['model-proxy', 'mcp-broker'],
+  'sallyport.snapshot.v1.SnapshotService/Report': ['model-proxy', 'mcp-broker', 'policy'],
   'sallyport.resources.v1.ResourceService/List': ['console'],
 };
 
@@ -24,6 +24,7 @@ export const CALLERS: Record<string, string[]> = {
 const reporters: Readonly<Record<string, readonly Kind[]>> = {
   'model-proxy': ['ModelProvider'],
   'mcp-broker': ['ToolServer'],
+  policy: ['ToolPolicy'],
 };
 
 /** What SnapshotService works with. */

@@ -57,6 +57,8 @@ export const configSchema = z.strictObject({
         .optional(),
     })
     .prefault({}),
+  /** How often counts of rules in Observe are added up and told to the operator. */
+  observedInterval: durationMs.pipe(z.number().min(100)).prefault('30s'),
   untrusted: z
     .strictObject({
       /** How long a value that untrusted content brought is known for its user. */

@@ -4,7 +4,7 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { combine, type Decision, deny, type Mode, type RuleOutcome } from '@sallyport/turn/decision';
 import { type Label, label, untrusted } from '@sallyport/turn/label';
 import { resolveAccess } from './access.ts';
-import { noSnapshot, refusal, type Setting, type ToolDecision } from './evaluate.ts';
+import { noSnapshot, refusal, type Setting, type ToolDecision, tellObserved } from './evaluate.ts';
 import { type RuleValues, ruleValue } from './rules/expression.ts';
 import { counting, unusable } from './rules/outcomes.ts';
 import { effectiveMode } from './rules/reach.ts';
@@ -43,7 +43,7 @@ export interface ResultDecision {
  * Allow. It is trusted only if all rules that allow it say so. Without a rule it is allowed and untrusted; a rule that fails denies.
  */
 export function decideResult(request: ResultFields, setting: Setting): ResultDecision {
-  const { snapshot, posture } = setting;
+  const { snapshot } = setting;
   const rules = snapshot?.tenants.get(request.principal.tenant);
   const from = sourceOf(request);
   if (snapshot === undefined) return { decision: noSnapshot(), label: from };
@@ -55,7 +55,7 @@ export function decideResult(request: ResultFields, setting: Setting): ResultDec
   const tool = knowTool(request.tool, resolveAccess(request.principal, rules), rules);
   // The call was allowed when it was made; a result of what is no longer allowed is withheld.
   if (isRefused(tool)) return { decision: refusal({ ...tool, verdict: 'deny' }, revision), label: from };
-  return decideByRules(request, tool, rules, revision, posture);
+  return decideByRules(request, tool, rules, revision, setting);
 }
 
 function decideByRules(
@@ -63,7 +63,7 @@ function decideByRules(
   tool: KnownTool,
   rules: TenantRules,
   revision: string,
-  posture: Mode,
+  { posture, onObserved }: Setting,
 ): ResultDecision {
   const from = sourceOf(request);
   const values = resultValues(request, tool);
@@ -87,6 +87,7 @@ function decideByRules(
     const reason = 'No rule speaks of this result, so it is untrusted.';
     outcomes.push({ verdict: 'allow', mode: 'enforce', rule: BUILTIN.resultUntrusted, reason });
   }
+  tellObserved(outcomes, tool.policies, { principal: request.principal, onObserved });
   const decision: Decision = combine(outcomes, revision);
   const chosen = matched.find(({ rule }) => rule.id === decision.rule)?.rule;
   return {

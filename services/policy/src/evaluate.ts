@@ -28,6 +28,7 @@ import { askedPointers, askReason } from './rules/reasons.ts';
 import { BUILTIN, isRefused, type KnownTool, knowTool, type RefusedTool, type ToolRefFields } from './rules/tool.ts';
 import { contextValue, originsValue, principalValue, readJson, toolValue } from './rules/values.ts';
 import { type Snapshot, type TenantRules, tenantRules } from './snapshot/tenant.ts';
+import type { ToolPolicyUnit } from './snapshot/units.ts';
 
 /** What decisions are made with, beside the request. */
 export interface Setting {
@@ -36,7 +37,7 @@ export interface Setting {
   /** Posture of the installation: what a policy without a mode and the built-in rules do. */
   readonly posture: Mode;
   /** Told of each rule of a ToolPolicy that only observes and would have refused, hidden, asked or quarantined. */
-  readonly onObserved?: (principal: Principal, rule: string) => void;
+  readonly onObserved?: (principal: Principal, policy: ToolPolicyUnit, rule: string) => void;
 }
 
 /** A decision and the class of the tool it is about; the class is empty where the tool is not known. */
@@ -76,7 +77,7 @@ interface Case {
   readonly rules: TenantRules;
   readonly snapshot: Snapshot;
   readonly posture: Mode;
-  readonly onObserved: NonNullable<Setting['onObserved']>;
+  readonly onObserved: Setting['onObserved'];
 }
 
 /** Calls of one model message and what policy knows of their values, in the order of the calls. */
@@ -133,8 +134,8 @@ function prepare(
   const rules = snapshot?.tenants.get(request.principal.tenant) ?? NO_RULES;
   if (snapshot === undefined) return undefined;
   const { principal, context } = request;
-  const { onObserved = () => undefined } = setting;
-  return { principal, context, grants: resolveAccess(principal, rules), rules, snapshot, posture, onObserved };
+  const grants = resolveAccess(principal, rules);
+  return { principal, context, grants, rules, snapshot, posture, onObserved: setting.onObserved };
 }
 
 function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudgement {
@@ -156,7 +157,7 @@ function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudge
   const said = callOutcomes(tool.policies, values, state, provenance);
   const builtin = [...standing(tool, said.permitted, 'deny', state, true)];
   if (!said.spoken) builtin.push(...sideEffects(tool, call, vouching, provenance, state));
-  observed(said.outcomes, state);
+  tellObserved(said.outcomes, tool.policies, state);
   const decision = combine([...said.outcomes, ...builtin, ...authorised(said)], revision);
   const about = { tool, args, provenance };
   if (decision.enforced !== 'ask') {
@@ -174,7 +175,7 @@ function decideTool(ref: ToolRefFields, state: Case): ToolDecision {
   const said = listOutcomes(tool.policies, commonValues(ref, tool, state), state, lastChance);
   const builtin = [...standing(tool, said.permitted, 'hide', state, lastChance)];
   if (!said.spoken) builtin.push(sideEffectRule(state.context, [tool.toolClass], 'request', state.posture));
-  observed(said.outcomes, state);
+  tellObserved(said.outcomes, tool.policies, state);
   const handlePositions = [...new Set(tool.policies.flatMap((policy) => policy.handlePositions))];
   return {
     ...combine([...said.outcomes, ...builtin, ...authorised(said)], state.snapshot.revision),
@@ -183,9 +184,17 @@ function decideTool(ref: ToolRefFields, state: Case): ToolDecision {
   };
 }
 
-function observed(outcomes: readonly RuleOutcome[], state: Case): void {
+/** Tells of the rules of ToolPolicies that would have done something, and only observe. */
+export function tellObserved(
+  outcomes: readonly RuleOutcome[],
+  policies: readonly ToolPolicyUnit[],
+  { principal, onObserved }: { readonly principal: Principal; readonly onObserved: Setting['onObserved'] },
+): void {
+  if (onObserved === undefined) return;
   for (const { verdict, mode, rule } of outcomes) {
-    if (mode === 'observe' && verdict !== 'allow') state.onObserved(state.principal, rule);
+    if (mode !== 'observe' || verdict === 'allow') continue;
+    const policy = policies.find(({ name }) => rule.startsWith(`${name}/`));
+    if (policy !== undefined) onObserved(principal, policy, rule);
   }
 }
 

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { adminServer } from '@sallyport/chassis/admin';
 import { loadConfig, tlsOf } from '@sallyport/chassis/config';
 import { createLogger } from '@sallyport/chassis/log';
@@ -21,6 +22,8 @@ import { configSchema } from './config.ts';
 import { openLimits } from './limits/open.ts';
 import { limitService } from './limits/service.ts';
 import { policyMetrics } from './metrics.ts';
+import { createCounting } from './observed/counting.ts';
+import { createObservedStore } from './observed/store.ts';
 import { accessService, CALLERS, decisionService, settingOf } from './server.ts';
 import { watchSnapshots } from './snapshot/watch.ts';
 import { sweeping, trajectoryService } from './trajectories/service.ts';
@@ -64,11 +67,22 @@ run({
     const setting = () => settingOf({ snapshot: snapshots.current, posture });
     const approvals = await openApprovals(life, { config, database, records: clients.records, setting, log });
     const written = createWritten(approvals.untrusted, approvals.digests);
+    const counting = await life.use(
+      createCounting({
+        store: createObservedStore(database),
+        client: clients.snapshots,
+        snapshot: snapshots.current,
+        reporter: hostname(),
+        intervalMs: config.observedInterval,
+        log,
+      }),
+    );
     const decisions = {
       snapshot: snapshots.current,
       posture,
       deciding: approvals.deciding,
       written,
+      onObserved: counting.count,
       accessCacheTtlMs: config.accessCacheTtl,
       metrics: counted,
     } as const;

@@ -31,11 +31,16 @@ export interface DecisionOptions {
   readonly metrics: PolicyMetrics;
   readonly deciding: Deciding;
   readonly written: Written;
+  readonly onObserved?: Setting['onObserved'];
 }
 
 /** What decisions are made with at this moment. */
-export function settingOf(options: Pick<DecisionOptions, 'snapshot' | 'posture'>): Setting {
-  return { snapshot: options.snapshot(), posture: options.posture };
+export function settingOf({
+  snapshot,
+  posture,
+  onObserved,
+}: Pick<DecisionOptions, 'snapshot' | 'posture' | 'onObserved'>): Setting {
+  return { snapshot: snapshot(), posture, ...(onObserved === undefined ? {} : { onObserved }) };
 }
 
 const ACTIONS: Readonly<Record<Verdict, Action>> = {

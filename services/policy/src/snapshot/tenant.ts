@@ -16,6 +16,7 @@ export interface TenantRules {
   readonly brokered: SelectorIndex<ToolPolicyUnit>;
   readonly client: SelectorIndex<ToolPolicyUnit>;
   readonly provider: SelectorIndex<ToolPolicyUnit>;
+  readonly policies: readonly ToolPolicyUnit[];
   readonly servers: ReadonlyMap<string, ToolServerUnit>;
   /** Public names of models. */
   readonly models: ReadonlySet<string>;
@@ -43,6 +44,7 @@ export function tenantRules(units: readonly Unit[]): TenantRules {
   const brokered: Selector<ToolPolicyUnit>[] = [];
   const client: Selector<ToolPolicyUnit>[] = [];
   const provider: Selector<ToolPolicyUnit>[] = [];
+  const policies: ToolPolicyUnit[] = [];
   const servers = new Map<string, ToolServerUnit>();
   const models = new Set<string>();
   const limits: LimitUnit[] = [];
@@ -66,6 +68,7 @@ export function tenantRules(units: readonly Unit[]): TenantRules {
         break;
       }
       case 'ToolPolicy':
+        policies.push(unit);
         for (const one of unit.selects.tools) brokered.push({ owner: one.server, name: one.tool, chosen: unit });
         for (const one of unit.selects.clientTools) client.push({ owner: one.client, name: one.tool, chosen: unit });
         for (const one of unit.selects.providerTools) {
@@ -88,6 +91,7 @@ export function tenantRules(units: readonly Unit[]): TenantRules {
     brokered: selectorIndex(brokered),
     client: selectorIndex(client),
     provider: selectorIndex(provider),
+    policies,
     servers,
     models,
     limits,

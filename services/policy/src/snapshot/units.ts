@@ -51,6 +51,7 @@ export interface CompiledResultRule extends CompiledRule {
 export interface ToolPolicyUnit {
   readonly kind: 'ToolPolicy';
   readonly name: string;
+  readonly uid: string;
   /** Digest of its spec: what was approved under it is void once it changes. */
   readonly revision: string;
   /** Undefined: the posture of the installation. */
@@ -140,7 +141,7 @@ export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 
   }
   switch (kind) {
     case 'ToolPolicy':
-      return compileToolPolicy(item.name, digestOf(item.specJson), json);
+      return compileToolPolicy(item, digestOf(item.specJson), json);
     case 'AccessPolicy': {
       const spec = accessPolicy.spec.safeParse(json);
       return spec.success ? usable({ kind, name: item.name, spec: spec.data }) : unreadable(spec.error);
@@ -176,13 +177,14 @@ export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 
   }
 }
 
-function compileToolPolicy(name: string, revision: string, json: unknown): Compiled {
+function compileToolPolicy({ name, uid }: Pick<Item, 'name' | 'uid'>, revision: string, json: unknown): Compiled {
   const parsed = toolPolicy.spec.safeParse(json);
   if (!parsed.success) {
     return {
       unit: {
         kind: 'ToolPolicy',
         name,
+        uid,
         revision,
         selects: EVERYTHING,
         calls: [],
@@ -223,6 +225,7 @@ function compileToolPolicy(name: string, revision: string, json: unknown): Compi
   const unit: ToolPolicyUnit = {
     kind: 'ToolPolicy',
     name,
+    uid,
     revision,
     handlePositions: spec.handlePositions ?? [],
     selects: { tools: spec.tools, clientTools: spec.clientTools, providerTools: spec.providerTools },
