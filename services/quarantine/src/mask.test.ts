@@ -242,4 +242,24 @@ describe('a masked result', () => {
     expect(() => masked(Array.from({ length: 5001 }, () => 'x'))).toThrow('too many');
     expect(masked('x', { schema: { type: 'string' } }).shown).toEqual(handleAt(''));
   });
+
+  it('[quarantine:size] takes time in proportion to what it shows, also under a schema that refers to itself', () => {
+    const names = Array.from({ length: 20 }, (_, i) => `n${i}`);
+    const node = {
+      properties: Object.fromEntries(names.map((name) => [name, { $ref: '#/$defs/node' }])),
+      anyOf: [{ $ref: '#/$defs/node' }, { type: 'string' }],
+    };
+    let made = 0;
+    const grow = (depth: number): JsonValue => {
+      if (depth === 0 || made > 4500) return 'x';
+      return Object.fromEntries(
+        names
+          .slice(0, depth > 20 ? 2 : 20)
+          .flatMap((name, i) => (++made > 4500 || i > depth ? [] : [[name, grow(depth - 1)]])),
+      );
+    };
+    const from = performance.now();
+    masked(grow(30), { schema: { $defs: { node }, $ref: '#/$defs/node' } });
+    expect(performance.now() - from).toBeLessThan(1500);
+  });
 });
