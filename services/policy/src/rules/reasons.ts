@@ -26,6 +26,10 @@ export function grantedReason(asked: string, by: 'approval' | 'endorsement'): st
   return `${why}. Asked because: ${asked}`;
 }
 
+// A rule without a condition asks because no condition of its policy held: what those that allow wanted is what it asks.
 function usesOf(asking: readonly AskingRule[]): readonly ProvenanceUse[] {
-  return asking.flatMap(({ rule }) => (typeof rule.when === 'object' ? rule.when.uses : []));
+  return asking.flatMap(({ rule, policy }) => {
+    const rules = rule.when === undefined ? policy.calls.filter((one) => one.action === 'Allow') : [rule];
+    return rules.flatMap(({ when }) => (typeof when === 'object' ? when.uses : []));
+  });
 }
