@@ -131,11 +131,16 @@ describe('signing in', () => {
     const arrived = await browser.get('/approve/a1', { 'sec-fetch-site': 'cross-site' });
     expect(arrived.all('meta').flatMap(({ attrs }) => attrs)).toContainEqual({
       name: 'content',
-      value: '0; url=/approve/a1',
+      value: '0; url=/approve/a1?arrived=yes',
     });
     expect(browser.setCookies).toEqual([]);
     for (const [name, value] of cookie) browser.cookies.set(name, value);
-    expect((await browser.get('/approve/a1', { 'sec-fetch-site': 'same-origin' })).text).toContain('bob@example.com');
+    const again = await browser.get('/approve/a1?arrived=yes', { 'sec-fetch-site': 'same-origin' });
+    expect(again.text).toContain('bob@example.com');
+    // A browser that tells of another site even then is asked to sign in, not sent round for ever.
+    browser.cookies.clear();
+    const asked = await browser.get('/approve/a1?arrived=yes', { 'sec-fetch-site': 'cross-site' });
+    expect(asked.form('/approve/sign-in').fields.next).toBe('a1');
   });
 });
 

@@ -89,8 +89,9 @@ export function approvalPages(options: ApprovalPagesOptions): Pages {
       const viewer = await viewerOf(req, patience);
       if (viewer !== undefined) return show(viewer, req, res, patience);
       const id = String(req.params.id ?? '');
-      if (sessionOf(req) === undefined && req.headers['sec-fetch-site'] === 'cross-site') {
-        return sendPage(res, 200, arrivalPage(pathOf(id)));
+      const fromElsewhere = req.headers['sec-fetch-site'] === 'cross-site' && req.query.arrived === undefined;
+      if (sessionOf(req) === undefined && fromElsewhere) {
+        return sendPage(res, 200, arrivalPage(`${pathOf(id)}?arrived=yes`));
       }
       askToSignIn(req, res, id);
     };
