@@ -3,7 +3,16 @@ import { handleIdOf } from './handle.ts';
 import { childPointer } from './json-pointer.ts';
 import { join, type Label, TRUSTED } from './label.ts';
 import { findLinks, hostOf } from './links.ts';
-import { type FormKind, formOfKind, formsIn, formsOfKindIn, kindOfForm, plainForm } from './normalise.ts';
+import {
+  type FormKind,
+  formOfKind,
+  formsIn,
+  formsOfKindIn,
+  isAscii,
+  isEven,
+  kindOfForm,
+  plainForm,
+} from './normalise.ts';
 
 /** Where a value in a tool call comes from (DESIGN §2). */
 export type OriginKind = 'typed' | 'attached' | 'system' | 'result' | 'handle' | 'composed' | 'unknown';
@@ -25,7 +34,10 @@ export type Span = { readonly text: string; readonly origin: Origin; readonly la
 /** A text of which single words count, with what was found in it so far. */
 export type Prose = { readonly span: Span; plain?: string; readonly forms: Map<FormKind, ReadonlySet<string>> };
 
+type Indexed = { readonly span: Span; readonly ascii: boolean };
 type FormIndex = { readonly spans: Map<string, Span>; next: number };
+/** Spans of one length whose plain form is their lower case, and those of them that are indexed. */
+type LengthIndex = { readonly spans: Span[]; readonly plain: Map<string, Span>; next: number };
 
 /**
  * All that is in play for a call, ready to be matched against. Made by `createCorpus`, filled by `add…`. Adding is cheap:
@@ -34,12 +46,15 @@ type FormIndex = { readonly spans: Map<string, Span>; next: number };
 export type Corpus = {
   /** Join of the labels of everything added. */
   inPlay: Label;
-  readonly spans: Span[];
+  readonly spans: Indexed[];
   readonly prose: Prose[];
   readonly handles: Map<string, Span>;
   /** Untrusted values that stand apart from what is in play. */
   readonly apart: Span[];
   readonly byKind: Map<FormKind, FormIndex>;
+  readonly byLength: Map<number, LengthIndex>;
+  /** Spans that stand under no length. */
+  readonly uneven: Indexed[];
   looks: Map<string, string> | undefined;
   hosts: Set<string> | undefined;
   room: number;
@@ -63,6 +78,8 @@ export function createCorpus(inPlay: Label = TRUSTED, maxChars: number = DEFAULT
     handles: new Map(),
     apart: [],
     byKind: new Map(),
+    byLength: new Map(),
+    uneven: [],
     looks: undefined,
     hosts: undefined,
     room: maxChars,
@@ -113,14 +130,31 @@ export function spanOfForm(corpus: Corpus, form: string): Span | undefined {
     known = { spans: new Map(), next: 0 };
     corpus.byKind.set(kind, known);
   }
-  for (; known.next < corpus.spans.length; known.next++) {
-    const span = corpus.spans[known.next] as Span;
-    const own = formOfKind(kind, span.text);
-    if (own === undefined) continue;
-    const before = known.spans.get(own);
-    if (before === undefined || rank(span) < rank(before)) known.spans.set(own, span);
+  const all = kind === 't' ? corpus.uneven : corpus.spans;
+  for (; known.next < all.length; known.next++) {
+    const { span, ascii } = all[known.next] as Indexed;
+    keepBest(known.spans, formOfKind(kind, span.text, ascii), span);
   }
-  return known.spans.get(form);
+  const found = known.spans.get(form);
+  const even = kind === 't' ? evenSpan(corpus, form.slice(2)) : undefined;
+  return found === undefined || (even !== undefined && rank(even) < rank(found)) ? even : found;
+}
+
+// Most values are even, and few are as long as one that is looked for: only those are compared.
+function evenSpan(corpus: Corpus, plain: string): Span | undefined {
+  const known = corpus.byLength.get(plain.length);
+  if (known === undefined) return undefined;
+  for (; known.next < known.spans.length; known.next++) {
+    const span = known.spans[known.next] as Span;
+    keepBest(known.plain, span.text.toLowerCase(), span);
+  }
+  return known.plain.get(plain);
+}
+
+function keepBest(spans: Map<string, Span>, form: string | undefined, span: Span): void {
+  if (form === undefined) return;
+  const before = spans.get(form);
+  if (before === undefined || rank(span) < rank(before)) spans.set(form, span);
 }
 
 /** The plain form of a text between two spaces. */
@@ -154,7 +188,7 @@ export const UNTRUSTED_RANK = 4;
 export function trustedHosts(corpus: Corpus): ReadonlySet<string> {
   if (corpus.hosts === undefined) {
     corpus.hosts = new Set();
-    for (const { text, label } of corpus.spans) if (label.integrity === 'trusted') addHosts(text, corpus.hosts);
+    for (const { span } of corpus.spans) if (span.label.integrity === 'trusted') addHosts(span.text, corpus.hosts);
   }
   return corpus.hosts;
 }
@@ -168,9 +202,22 @@ function addHosts(text: string, into: Set<string>): void {
 function index(corpus: Corpus, span: Span): boolean {
   if (span.text.length > corpus.room || span.text.trim() === '') return false;
   corpus.room -= span.text.length;
-  corpus.spans.push(span);
+  const { text } = span;
+  const even = isEven(text);
+  const indexed = { span, ascii: even || isAscii(text) };
+  corpus.spans.push(indexed);
+  // A URL has no plain form, so those stand under no length.
+  if (even && !text.includes('://')) underLength(corpus, span);
+  else corpus.uneven.push(indexed);
   corpus.hosts = undefined;
   return true;
+}
+
+function underLength(corpus: Corpus, span: Span): void {
+  const { length } = span.text;
+  const known = corpus.byLength.get(length);
+  if (known === undefined) corpus.byLength.set(length, { spans: [span], plain: new Map(), next: 0 });
+  else known.spans.push(span);
 }
 
 // Words of a document or result vouch for nothing: any sentence may be put together from them.

@@ -64,10 +64,12 @@ function dayForm(year: number, month: number, day: number): string | undefined {
   return written === undefined ? undefined : `date:${written}`;
 }
 
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
 function calendarDay(year: number, month: number, day: number): string | undefined {
-  const date = new Date(Date.UTC(year, month - 1, day));
-  if (year < 1000 || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined;
-  return date.toISOString().slice(0, 10);
+  const leap = month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  if (year < 1000 || day < 1 || !(day <= (DAYS[month - 1] ?? 0) + (leap ? 1 : 0))) return undefined;
+  return `${year}-${month < 10 ? '0' : ''}${month}-${day < 10 ? '0' : ''}${day}`;
 }
 
 function withTime(day: string, hour?: string, minute?: string, second?: string, offset?: string): string {

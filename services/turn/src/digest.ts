@@ -42,8 +42,17 @@ export function digestsOf(hmac: Digest, scope: DigestScope, content: JsonValue):
  * trajectory or key does not clean it (DESIGN §5). They say nothing of the value to who lacks the key.
  */
 export function fingerprintsOf(hmac: Digest, scope: { tenant: string; user: string }, value: string): string[] {
+  return fingerprintsOfForms(hmac, scope, valueForms(value));
+}
+
+/** Fingerprints of normal forms that the caller has found itself (`valueForms`, `formsIn`), in their order. */
+export function fingerprintsOfForms(
+  hmac: Digest,
+  scope: { tenant: string; user: string },
+  forms: Iterable<string>,
+): string[] {
   const key = `value:${JSON.stringify([scope.tenant, scope.user])}`;
-  return valueForms(value).map((form) => hmac(key, form));
+  return Array.from(forms, (form) => hmac(key, form));
 }
 
 function scopeKey(scope: DigestScope): string {

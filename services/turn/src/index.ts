@@ -49,6 +49,7 @@ export {
   digestOf,
   digestsOf,
   fingerprintsOf,
+  fingerprintsOfForms,
   type Sha256,
 } from './digest.ts';
 export {

@@ -14,17 +14,22 @@ const SAME_SHAPE: ReadonlyMap<string, string> = new Map(
   ).flatMap(([from, to]) => [...from].map((char, index): [string, string] => [char, to[index] ?? char])),
 );
 
+const ASCII = /^[\x20-\x5f\x61-\x7e]*$/;
+
 /**
  * The skeleton of a text: what is left when letters drawn alike are made equal and invisible characters and accents
  * are dropped. Two texts with one skeleton look the same to a person; it is for warnings, never for matching.
  */
 export function skeleton(text: string): string {
-  const visible = text
-    .normalize('NFKD')
-    .replace(/[\p{Default_Ignorable_Code_Point}\p{Mn}\p{Cc}]/gu, '')
-    .toLowerCase();
-  let folded = '';
-  for (const char of visible) folded += SAME_SHAPE.get(char) ?? char;
+  let folded = text.toLowerCase();
+  if (!ASCII.test(text)) {
+    const visible = text
+      .normalize('NFKD')
+      .replace(/[\p{Default_Ignorable_Code_Point}\p{Mn}\p{Cc}]/gu, '')
+      .toLowerCase();
+    folded = '';
+    for (const char of visible) folded += SAME_SHAPE.get(char) ?? char;
+  }
   return folded.replace(/0/g, 'o').replace(/[1i|]/g, 'l').replaceAll('rn', 'm').replaceAll('vv', 'w');
 }
 

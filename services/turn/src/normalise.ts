@@ -4,15 +4,18 @@ import { ibanForm, ibansIn } from './iban-form.ts';
 const ASCII = /^[\x20-\x7e]*$/;
 const SPACE_RUN = /\s+/g;
 const UNEVEN = /[^\S ]| {2}/;
+const EVEN = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
 const DIGIT = /\d/;
+const DATE_START = /^\s*(?:\d{1,4}\D|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))/i;
+const MIN_DATE = 8;
 const NUMBER_START = /^\s*[-+(]?[-+(]?\d/;
 
 /**
  * Text as it is compared: NFKC, lower case, white space runs as one space. Look-alike letters are not folded together
  * and invisible characters are not dropped: a value that only looks like another must not match it.
  */
-export function plainForm(text: string): string {
-  const compatible = ASCII.test(text) ? text : text.normalize('NFKC');
+export function plainForm(text: string, ascii: boolean = isAscii(text)): string {
+  const compatible = ascii ? text : text.normalize('NFKC');
   const lower = compatible.toLowerCase();
   return (UNEVEN.test(lower) ? lower.replace(SPACE_RUN, ' ') : lower).trim();
 }
@@ -36,19 +39,30 @@ export function valueForms(value: string): string[] {
   if (value.length > MAX_ENTITY) return [`t:${plainForm(value)}`];
   const forms: string[] = [];
   addForm(forms, formOfKind('t', value));
-  for (const kind of ENTITY_KINDS) addForm(forms, formOfKind(kind, value));
+  const ascii = isAscii(value);
+  for (const kind of ENTITY_KINDS) addForm(forms, formOfKind(kind, value, ascii));
   return forms;
 }
 
+/** Tells whether a text is of ASCII's printable characters alone: then NFKC changes nothing. */
+export function isAscii(text: string): boolean {
+  return ASCII.test(text);
+}
+
+/** Tells whether the plain form of a text is no more than its lower case. */
+export function isEven(text: string): boolean {
+  return EVEN.test(text);
+}
+
 /** The form of one kind of a value as a whole; undefined where it is nothing of that kind. */
-export function formOfKind(kind: FormKind, value: string): string | undefined {
-  if (kind === 't' && (value.length > MAX_ENTITY || !value.includes('://'))) return `t:${plainForm(value)}`;
-  if (value.length > MAX_ENTITY || !mayBe(kind, value)) return undefined;
-  const compatible = ASCII.test(value) ? value.trim() : value.normalize('NFKC').trim();
+export function formOfKind(kind: FormKind, value: string, ascii: boolean = isAscii(value)): string | undefined {
+  if (kind === 't' && (value.length > MAX_ENTITY || !value.includes('://'))) return `t:${plainForm(value, ascii)}`;
+  if (value.length > MAX_ENTITY || (ascii && !mayBe(kind, value))) return undefined;
+  const compatible = ascii ? value.trim() : value.normalize('NFKC').trim();
   switch (kind) {
     case 't':
       // The case of a URL's path says which page it is, so a URL has no plain form.
-      return urlForm(compatible) === undefined ? `t:${plainForm(value)}` : undefined;
+      return urlForm(compatible) === undefined ? `t:${plainForm(value, ascii)}` : undefined;
     case 'url':
       return urlForm(compatible);
     case 'email':
@@ -58,25 +72,28 @@ export function formOfKind(kind: FormKind, value: string): string | undefined {
     case 'date':
       return dateForm(compatible);
     case 'num':
-      return dateForm(compatible) === undefined ? numberForm(compatible) : undefined;
+      return isDate(compatible) ? undefined : numberForm(compatible);
     case 'phone':
-      return dateForm(compatible) === undefined ? phoneForm(compatible) : undefined;
+      return isDate(compatible) ? undefined : phoneForm(compatible);
   }
 }
 
-// A look at the characters that saves the patterns for nearly all values. Only NFKC makes other digits into these.
+function isDate(text: string): boolean {
+  return text.length >= MIN_DATE && dateForm(text) !== undefined;
+}
+
+// A look at the characters of ASCII text that saves the patterns for nearly all values.
 function mayBe(kind: FormKind, value: string): boolean {
-  if (!ASCII.test(value)) return true;
   switch (kind) {
     case 'url':
     case 't':
       return value.includes('://');
     case 'email':
-      return value.includes('@');
+      return value.length <= 400 && value.includes('@');
     case 'iban':
       return value.length >= 15 && value.length <= 50 && DIGIT.test(value);
     case 'date':
-      return value.length <= 40 && DIGIT.test(value);
+      return value.length >= MIN_DATE && value.length <= 40 && DATE_START.test(value);
     default:
       return value.length <= 40 && NUMBER_START.test(value);
   }
