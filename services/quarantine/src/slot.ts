@@ -32,7 +32,7 @@ export function fitsTrusted(value: string | number | boolean, field: ResultField
     case 'Date':
       return typeof value === 'string' && isDay(value);
     case 'DateTime':
-      return typeof value === 'string' && momentBits(value) !== undefined;
+      return typeof value === 'string' && (isDay(value) || momentBits(value) !== undefined);
     case 'Boolean':
       return typeof value === 'boolean';
     case 'Integer':
