@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 /** How the harness drives a gate; the names are its own options. */
@@ -73,7 +73,7 @@ export async function drive(options: HarnessOptions): Promise<HarnessResult> {
       ['--out', out],
       ...(options.honestOnly ? [['--honest-only']] : []),
     ].flat();
-    const child = spawn(await python(options.folder), [join(import.meta.dirname, options.program), ...flags], {
+    const child = spawn(await python(options.folder), [resolve(import.meta.dirname, options.program), ...flags], {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, HARNESS: options.folder, PYTHONDONTWRITEBYTECODE: '1', PYTHONWARNINGS: 'ignore' },
       signal: options.signal,
