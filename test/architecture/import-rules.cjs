@@ -13,6 +13,9 @@ const SERVICES = [
 ];
 const LIBRARIES = ['chassis', 'turn', 'custom-resources', 'peers'];
 const anyService = SERVICES.join('|');
+// What decides, without a wire, a clock or a store: the CLI runs the same code over files and recorded calls.
+const POLICY_CORE =
+  '^services/policy/src/(access|evaluate|evaluate-result|labels|rules/[a-z-]+|snapshot/(compile|held|selectors|tenant|units))\\.ts$';
 const tests = ['\\.test\\.ts$', '/testing[^/]*\\.ts$'];
 
 /** A rule against importing a package outside of the places that own it. */
@@ -42,10 +45,21 @@ module.exports = {
     },
     {
       name: 'cli-imports-no-service',
-      comment: 'What the CLI knows of a service is its config file and its ports.',
+      comment:
+        'What the CLI knows of a service is its config file and its ports; it decides by the pure core of policy, which must never be written twice.',
       severity: 'error',
       from: { path: '^services/cli/', pathNot: tests },
-      to: { path: `^services/(${anyService})/` },
+      to: { path: `^services/(${anyService})/`, pathNot: POLICY_CORE },
+    },
+    {
+      name: 'policy-core-is-pure',
+      comment: 'Decisions are functions of resources and request, so that they can be tried outside of the service.',
+      severity: 'error',
+      from: { path: POLICY_CORE, pathNot: tests },
+      to: {
+        path: '^(services|proto)/',
+        pathNot: [POLICY_CORE, '^services/(turn|custom-resources)/', '^proto/gen/'],
+      },
     },
     {
       name: 'libraries-import-no-service',

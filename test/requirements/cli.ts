@@ -7,4 +7,7 @@ export const cli: readonly Requirement[] = [
     'cli:key-stays': 'The admin key of a suite goes to that suite only.',
     'cli:approvals': 'The CLI lists approvals, shows one in full, and approves or rejects it.',
   }),
+  ...of('issue 4, dynamic tool engine, modes', {
+    'cli:policy-test': 'Cases beside policies are decided as the policy service would; a failing one is told in full.',
+  }),
 ];

@@ -4,6 +4,8 @@ import { of, type Requirement } from './requirement.ts';
 export const house: readonly Requirement[] = [
   ...of('the house', {
     'house:imports': 'Imports go in the agreed directions.',
+    'house:policies':
+      'Shipped policies decide their cases, which show each rule from both sides; at most three rules a tool.',
     'house:saw-files': 'The checks of the tree see its files.',
     'house:top-level': 'The top level holds what was agreed and nothing else.',
     'house:file-size': 'No file of ours has more than 600 lines.',

@@ -14,6 +14,8 @@ export const usageText = `sallyport: the gate that an agent's whole turn passes
       resources and how each is doing
   sallyport lint <file or folder>…
       what is wrong with resources, before they are applied; exits 1 when anything is
+  sallyport policy test [PATH…] [--every-rule] [--json]
+      decides the cases of each tests.yaml by the policies beside it; exits 1 when one fails
   sallyport migrate --config FILE
       brings the schema of every service up to date
   sallyport certificates --dir DIR [--namespace NAMESPACE]
