@@ -3,6 +3,7 @@
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Contestant, type SallyportUnderLoad, single, startPortkey, startSallyport } from './contestants.ts';
+import { measureDecision } from './decision.ts';
 import { type Job, loadOf, median, type Sample, sample } from './measuring.ts';
 import { type Driver, memoryOf, startDriver, startScript } from './processes.ts';
 import { createReport, type Report } from './report.ts';
@@ -56,6 +57,7 @@ try {
       `others are at work here (load ${load.toFixed(1)}): CPU and latency come out higher, ratios hold better`,
     );
   }
+  if (options.only === undefined) report.add(await measureDecision());
   const field = await start();
   for (const job of JOBS) {
     await cost(field, job, report);

@@ -15,6 +15,9 @@ describe('expressionFault', () => {
     'args.l.map(x, x.id).exists_one(i, i == args.id)',
     'args.flag',
     'args.x == null',
+    '!known(args.to) && !endorsed(args["a-b"].c[0])',
+    'origin(args.to) == "typed" && "user:ann" in readers(args)',
+    'args.to.from("contacts/list", "/items/*/email") || derived(args.body)',
   ])('accepts %s', (text) => {
     expect(expressionFault(text, 'calls')).toBeUndefined();
   });
@@ -36,6 +39,13 @@ describe('expressionFault', () => {
     ['context.trusted.all(x, x)', /a bool has no elements/],
     ['principal.teams.exists(t, t > 3)', /> between a string and a number/],
     ['args.a.all(x, args.b.all(y, args.c.all(z, x == y && y == z)))', /at most 150000/],
+    ['known(args.items.map(i, i.id))', /known wants a path below args that is written out/],
+    ['args.to.known()', /known is called as known\(args\.x\)/],
+    ['origin(args.to)', /gives a string, not true or false/],
+    ['origin(args.to) == 3', /== between a string and a number/],
+    ['args.to.from("contacts", "/email")', /from wants a tool as "server\/tool"/],
+    ['knwon(args.to)', /did you mean known\?/],
+    [`${'('.repeat(2000)}true${')'.repeat(2000)}`, /./],
   ])('[operator:tool-policy-cel] refuses %s', (text, message) => {
     expect(expressionFault(text, 'calls')).toMatch(message);
   });
@@ -44,6 +54,7 @@ describe('expressionFault', () => {
     expect(expressionFault('isError || sizeBytes > 1000', 'results')).toBeUndefined();
     expect(expressionFault('isError', 'calls')).toMatch(/not known here/);
     expect(expressionFault('context.trusted', 'results')).toMatch(/not known here/);
+    expect(expressionFault('known(args.to)', 'results')).toMatch(/rules on calls only/);
   });
 });
 

@@ -4,12 +4,14 @@ import type { Origin } from '@sallyport/proto/policy/v1/policy_pb';
 import type { JsonValue } from '@sallyport/turn/canonical-json';
 import { childPointer, pointerTokens } from '@sallyport/turn/json-pointer';
 import { join, type Label, untrusted } from '@sallyport/turn/label';
-import { readLabel } from '../labels.ts';
+import { type LabelFields, readLabel } from '../labels.ts';
 import { matchesGlob } from './glob.ts';
 
 /** An origin, as callers build it. */
 export type OriginFields = Pick<Origin, 'pointer' | 'origin'> &
-  Partial<Pick<Origin, 'from' | 'path' | 'label' | 'fingerprints' | 'looksLike' | 'name'>>;
+  Partial<Pick<Origin, 'from' | 'path' | 'fingerprints' | 'looksLike' | 'name'>> & {
+    readonly label?: LabelFields | undefined;
+  };
 
 /** What policy itself knows of single values of a call, beside what the caller told, by pointer. */
 export interface Vouching {
