@@ -9,6 +9,7 @@ import { type Candidate, candidates } from './ladder.ts';
 import type { QuarantineMetrics } from './metrics.ts';
 import { type Place, rootPlace } from './place.ts';
 import type { Question } from './question.ts';
+import { readableText } from './readable.ts';
 import { type AskModel, FREE, ReadingFailed, type Usage } from './reading.ts';
 import type { Answered, Readings } from './readings.ts';
 
@@ -63,7 +64,8 @@ export function createExtract(options: ExtractOptions): Extract {
     const { question, tool, showing } = reading;
     if (question === undefined) return { answered: undefined, usage: FREE };
     try {
-      const answered = await readings({ ...reading, question }, ask);
+      const content = readableText(reading.content, reading.structuredJson);
+      const answered = await readings({ ...reading, question, content }, ask);
       return { answered, usage: answered.usage };
     } catch (error) {
       if (!(error instanceof ReadingFailed)) throw error;

@@ -1,0 +1,17 @@
+import { type JsonValue, parseStrict } from '@sallyport/turn/canonical-json';
+import { stringify } from 'yaml';
+
+/**
+ * The text that a reading model gets of a result: the structured result laid out as YAML, so that texts in it stand with
+ * their line breaks and not as escapes, which models copy badly; what is no structured result as it is.
+ */
+export function readableText(content: string, structuredJson: string): string {
+  if (structuredJson === '') return content;
+  let value: JsonValue;
+  try {
+    value = parseStrict(structuredJson);
+  } catch {
+    return content;
+  }
+  return stringify(value, { lineWidth: 0, blockQuote: 'literal', aliasDuplicateObjects: false });
+}
