@@ -157,6 +157,14 @@ function keepBest(spans: Map<string, Span>, form: string | undefined, span: Span
   if (before === undefined || rank(span) < rank(before)) spans.set(form, span);
 }
 
+/** Tells whether a form stands in what the user or the system wrote, or is a trusted value as a whole. */
+export function isVouchedFor(corpus: Corpus, form: string): boolean {
+  const span = form.startsWith('host:') ? undefined : spanOfForm(corpus, form);
+  if (span !== undefined && rank(span) < UNTRUSTED_RANK) return true;
+  if (form.startsWith('host:')) return trustedHosts(corpus).has(form.slice(5));
+  return !form.startsWith('t:') && corpus.prose.some((prose) => formsOf(prose, kindOfForm(form)).has(form));
+}
+
 /** The plain form of a text between two spaces. */
 export function plainOf(prose: Prose): string {
   prose.plain ??= ` ${plainForm(prose.span.text)} `;

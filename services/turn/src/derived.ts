@@ -45,7 +45,8 @@ export function lastingForms(text: string): string[] {
   }
   const bounded = text.slice(0, MAX_TEXT);
   for (const form of [...(text.length <= MAX_PHRASE ? valueForms(text) : []), ...formsIn(bounded)]) {
-    if (/^(?:email|url|iban|phone):/.test(form)) forms.add(form);
+    // A short run of digits may as well be a date or an amount.
+    if (/^(?:email:|url:|iban:|phone:(?:\+|\d{9}))/.test(form)) forms.add(form);
     if (form.startsWith('url:')) forms.add(`host:${hostOf(form.slice(4))}`);
   }
   for (const { host } of findLinks(bounded)) if (host !== '') forms.add(`host:${host}`);

@@ -14,6 +14,7 @@ export {
   addValue,
   type Corpus,
   createCorpus,
+  isVouchedFor,
   type Origin,
   type OriginKind,
   type Span,
@@ -41,6 +42,7 @@ export {
   type Verdict,
 } from './decision.ts';
 export { type Defanged, type DefangSettings, defangArguments } from './defang.ts';
+export { lastingForms } from './derived.ts';
 export {
   blocksOf,
   blockText,
@@ -52,6 +54,7 @@ export {
   fingerprintsOfForms,
   type Sha256,
 } from './digest.ts';
+export { decodings } from './encodings.ts';
 export {
   escapeHandles,
   escapeHandlesIn,

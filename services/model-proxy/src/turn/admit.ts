@@ -107,6 +107,8 @@ export function beginTurn(arrival: Arrival, principal: Principal, access: Access
     policyRevision: access.policyRevision,
     corpus: undefined,
     handles: new Set(),
+    untrusted: new Map(),
+    untrustedTold: 0,
     step: 0,
     modelCalls: 0,
     requestCounted: false,

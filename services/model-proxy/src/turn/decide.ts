@@ -17,12 +17,14 @@ import {
   originsOf,
   parseStrict,
   pointerMatches,
+  pointerTokens,
   type ResolvedHandle,
   TRUSTED,
   untrusted,
   type ValueOrigin,
 } from '@sallyport/turn';
 import type { AssistantContent } from '../chat/message.ts';
+import { askedFingerprints } from './fingerprint.ts';
 import type { Gate } from './gate.ts';
 import { knownHosts } from './known-hosts.ts';
 import { originName, sourceOf } from './source.ts';
@@ -59,6 +61,8 @@ export interface Granted {
 
 interface Prepared {
   readonly call: TurnCall;
+  /** What `argumentsJson` says. */
+  readonly value: JsonValue;
   readonly argumentsJson: string;
   readonly released: string;
   readonly origins: readonly ValueOrigin[];
@@ -86,7 +90,7 @@ export function callsOf(turn: Turn, content: readonly AssistantContent[]): TurnC
  * policy cannot be asked: then nothing is run.
  */
 export async function decide(
-  gate: Pick<Gate, 'clients' | 'metrics' | 'config'>,
+  gate: Pick<Gate, 'clients' | 'metrics' | 'config' | 'digest'>,
   turn: Turn,
   calls: readonly TurnCall[],
   granted?: Granted,
@@ -102,7 +106,12 @@ export async function decide(
   const prepared = calls.map((call) => prepare(turn, call, resolved, known));
   const asked = prepared.filter((one) => !one.refused);
   const intents = new Map(calls.map(({ id }, index) => [id, granted?.before[index]?.intentId ?? uuidv7()]));
-  const wireOf = (one: Prepared) => wireCall(one, intents.get(one.call.id) ?? '', granted?.approvals.get(one.call.id));
+  const wires = new Map(
+    prepared.map((one): [Prepared, WireCall] => {
+      const { id } = one.call;
+      return [one, wireCall(gate, turn, one, intents.get(id) ?? '', granted?.approvals.get(id))];
+    }),
+  );
   const answer =
     asked.length === 0
       ? { decisions: [] }
@@ -111,7 +120,7 @@ export async function decide(
             principal: turn.principal,
             trajectory: turn.trajectory,
             context: wireLabel(turn.label),
-            calls: asked.map(wireOf),
+            calls: asked.map((one) => wires.get(one) as WireCall),
           },
           { timeoutMs: DECIDE_TIMEOUT_MS, signal: turn.signal },
         );
@@ -124,7 +133,7 @@ export async function decide(
     return {
       call: one.call,
       intentId: intents.get(one.call.id) ?? '',
-      wire: wireOf(one),
+      wire: wires.get(one) as WireCall,
       decision,
       argumentsJson: one.argumentsJson,
       released: one.released,
@@ -144,13 +153,34 @@ export async function decide(
 
 type WireCall = ReturnType<typeof wireCall>;
 
-function wireCall({ call, argumentsJson, origins }: Prepared, useId: string, approvalId = '') {
-  return { callId: call.id, tool: call.tool?.ref, argumentsJson, origins: origins.map(wireOrigin), approvalId, useId };
+function wireCall(
+  gate: Pick<Gate, 'digest'>,
+  turn: Turn,
+  { call, argumentsJson, value, origins }: Prepared,
+  useId: string,
+  approvalId = '',
+) {
+  const told = origins.map((one) => {
+    const madeUp = one.origin.kind === 'composed' || one.origin.kind === 'unknown';
+    const text = one.name === true ? pointerTokens(one.pointer).at(-1) : valueAt(value, one.pointer);
+    return wireOrigin(one, madeUp ? askedFingerprints(gate, turn, text) : []);
+  });
+  return { callId: call.id, tool: call.tool?.ref, argumentsJson, origins: told, approvalId, useId };
 }
 
-function wireOrigin({ pointer, origin, label, looksLike = '', name }: ValueOrigin) {
+function wireOrigin({ pointer, origin, label, looksLike = '', name }: ValueOrigin, fingerprints: string[]) {
   const { kind, tool: from = '', path = '', handle = '' } = origin;
-  return { pointer, origin: kind, from, path, handle, label: wireLabel(label), looksLike, name: name === true };
+  const told = { pointer, origin: kind, from, path, handle, label: wireLabel(label) };
+  return { ...told, fingerprints, looksLike, name: name === true };
+}
+
+function valueAt(value: JsonValue, pointer: string): JsonValue | undefined {
+  let at: JsonValue | undefined = value;
+  for (const token of pointerTokens(pointer)) {
+    if (at === null || typeof at !== 'object') return undefined;
+    at = Array.isArray(at) ? at[Number(token)] : Object.hasOwn(at, token) ? at[token] : undefined;
+  }
+  return at;
 }
 
 function prepare(
@@ -162,6 +192,7 @@ function prepare(
   const nothing = {
     call,
     argumentsJson: '',
+    value: null,
     released: call.written,
     origins: [],
     label: turn.label,
@@ -207,7 +238,7 @@ function prepare(
   const filledLabel = joinAll(filled.filled.map((one) => one.label));
   const label = join(labelOfOrigins(origins), filledLabel);
   const released = same ? call.written : releasedForm(call, value);
-  return { call, argumentsJson, released, origins, label, filledLabel, defanged };
+  return { call, argumentsJson, value, released, origins, label, filledLabel, defanged };
 }
 
 function sendsContent(tool: TurnTool): boolean {

@@ -25,13 +25,14 @@ import {
 import type { AssistantContent, ToolResultBlock } from '../chat/message.ts';
 import { ask, asks } from './ask.ts';
 import { type Decided, decide } from './decide.ts';
+import { noteUntrusted } from './fingerprint.ts';
 import type { Gate } from './gate.ts';
 import { type BatchOutcome, endWaiting, recordRefusedCall } from './hand-over.ts';
 import { mayBeRead, readApart } from './read-apart.ts';
 import { recordToolOutcome, toolIntent } from './record.ts';
 import type { Release } from './release.ts';
 import { reserveSteps } from './reserve.ts';
-import { originName } from './source.ts';
+import { originName, sourceOf } from './source.ts';
 import type { Turn, TurnCall } from './turn.ts';
 
 const RESULT_TIMEOUT_MS = 2_000;
@@ -83,7 +84,7 @@ export async function execute(
     const result = byId.get(call.id);
     if (!result) recordLeftOut(gate, turn, call);
     const text = result?.content?.text ?? (result?.refusal ?? notRun()).text;
-    if (result?.content && result.status === 'done') addToCorpus(turn, call, result.content, result.label);
+    if (result?.content && result.status === 'done') addToCorpus(gate, turn, call, result.content, result.label);
     const isError = result === undefined || result.isError;
     return { type: 'toolResult', callId: call.id, content: [{ type: 'text', text }], ...(isError ? { isError } : {}) };
   });
@@ -141,7 +142,11 @@ async function runHere(
   }
 }
 
-function addToCorpus(turn: Turn, call: TurnCall, { text, structuredJson }: Shown, label: Label): void {
+function addToCorpus(gate: Gate, turn: Turn, call: TurnCall, shown: Shown, label: Label): void {
+  const { text, structuredJson } = shown;
+  if (label.integrity === 'untrusted') {
+    noteUntrusted(gate, turn, shown, { source: sourceOf(call.tool ?? call.name), said: call.written });
+  }
   if (!turn.corpus) return;
   const tool = originName(call.tool ?? call.name);
   addSpan(turn.corpus, { text, origin: { kind: 'result', tool }, label });

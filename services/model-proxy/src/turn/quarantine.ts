@@ -16,6 +16,7 @@ import {
 } from '@sallyport/turn';
 import type { ToolCallFact } from '../chat/facts.ts';
 import type { ToolResultBlock } from '../chat/message.ts';
+import { noteUntrusted } from './fingerprint.ts';
 import type { Gate } from './gate.ts';
 import type { Attested } from './label.ts';
 import { clientTool } from './offer.ts';
@@ -84,6 +85,10 @@ async function decideBrought(
     const label = join(labelOf(answer.label), claimed);
     if (decision?.enforced === 'allow') {
       turn.label = join(turn.label, label);
+      if (label.integrity === 'untrusted') {
+        const known = { source: sourceOf(tool), said: argumentsOf(call) };
+        noteUntrusted(gate, turn, { text, structuredJson: structured ?? '' }, known);
+      }
       show(turn, block, text, label, structured, originName(tool));
     } else if (decision?.enforced === 'quarantine' && block.isError === true && mayBeRead(answer)) {
       // The text of an error would tell as much as the result that is to be kept away.

@@ -13,6 +13,7 @@ import {
   TRUSTED,
   untrusted,
 } from '@sallyport/turn';
+import { noteUntrusted } from './fingerprint.ts';
 import type { Gate } from './gate.ts';
 import { recordQuarantine } from './record.ts';
 import { originName, sourceOf } from './source.ts';
@@ -77,6 +78,13 @@ export async function readApart(gate: Gate, turn: Turn, tool: TurnTool, unread: 
   if (answer.answerJson === '') throw new GatewayError('upstream_invalid', 'Quarantine gave no answer.');
   const label = join(untrusted(sourceOf(tool)), { ...TRUSTED, audience: unread.label.audience });
   know(turn, tool, answer, unread, label);
+  const trusted = new Set((answer.trusted ?? []).map(({ path }) => path));
+  noteUntrusted(
+    gate,
+    turn,
+    { text: content, structuredJson },
+    { source: sourceOf(tool), said: argumentsJson, trusted },
+  );
   return { answerJson: answer.answerJson, handles: answer.handles, label };
 }
 

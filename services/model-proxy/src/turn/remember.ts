@@ -5,6 +5,7 @@ import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { digestOf, join, type Label, sameLabel } from '@sallyport/turn';
 import type { ToolCallBlock } from '../chat/message.ts';
+import { fingerprintsOf } from './fingerprint.ts';
 import type { Gate } from './gate.ts';
 import { callDigest, digestScope, messageDigest } from './label.ts';
 import type { Turn } from './turn.ts';
@@ -88,8 +89,12 @@ export function trajectoryMemory(client: Pick<Client<typeof TrajectoryService>, 
  * not find the run clean. Rejects where that cannot be done while tools are at stake.
  */
 export async function latch(gate: Pick<Gate, 'memory'>, turn: Turn): Promise<void> {
-  if (!turn.request || turn.label.integrity === 'trusted' || sameLabel(turn.label, turn.latched)) return;
+  const told = turn.label.integrity === 'trusted' || sameLabel(turn.label, turn.latched);
+  if (!turn.request || (told && turn.untrusted.size === turn.untrustedTold)) return;
   const release = { ...ownerOf(turn), digests: [], callIds: [], assistantDigest: '' };
+  turn.untrustedTold = turn.untrusted.size;
+  // Values behind handles taint nothing here: they have to be known only in later runs.
+  if (told) return gate.memory.later(release);
   try {
     await gate.memory.now(release, turn.signal);
     turn.latched = turn.label;
@@ -151,5 +156,6 @@ export function releasedBy(
 function ownerOf(turn: Turn) {
   const { principal, trajectory, step, label } = turn;
   const { tenant, user } = principal;
-  return { tenant, principalId: principal.id, user, trajectory, label: wireLabel(label), steps: step };
+  const fingerprints = fingerprintsOf(turn);
+  return { tenant, principalId: principal.id, user, trajectory, label: wireLabel(label), steps: step, fingerprints };
 }

@@ -96,6 +96,11 @@ export interface Turn {
   /** Handles that stand in the context; empty means that no text has to be searched for them. */
   readonly handles: Set<string>;
 
+  /** Untrusted values that results brought into this turn: digest to source. */
+  readonly untrusted: Map<string, string>;
+  /** How many of them policy was told. */
+  untrustedTold: number;
+
   /** Steps recorded in this turn, for numbering. */
   step: number;
   modelCalls: number;
