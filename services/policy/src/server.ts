@@ -77,9 +77,14 @@ export function decisionService(options: DecisionOptions): ServiceImpl<typeof De
       const { trajectory, calls } = request;
       const settled = await options.deciding.decide({ principal, trajectory, context, calls }, setting());
       await options.written.labelCalls({ principal, trajectory, context, calls }, settled);
-      const decisions = settled.map((one) => one.decision);
-      for (const decision of decisions) options.metrics.decided('call', decision);
-      return { decisions: decisions.map(writeDecision) };
+      for (const { decision } of settled) options.metrics.decided('call', decision);
+      return {
+        decisions: settled.map(({ decision, vouching }) => ({
+          ...writeDecision(decision),
+          endorsed: [...vouching.endorsed],
+          tainted: Array.from(vouching.tainted, ([pointer, source]) => ({ pointer, source })),
+        })),
+      };
     },
     async decideTools(request) {
       const principal = principalOf(request);
