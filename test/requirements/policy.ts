@@ -43,6 +43,9 @@ export const policy: readonly Requirement[] = [
     'policy:untrusted-values': 'A value that untrusted content brought is known for its user in whatever run.',
     'policy:untrusted-objects': 'What untrusted content was written into stays untrusted by its id.',
     'policy:observed': 'What rules in Observe would have done is counted over all replicas and told to the operator.',
+    'policy:bad-input': 'Arguments that cannot be read or judged, and rules that fail or explode, end in a refusal.',
+    'policy:ask': 'Of rules that hold, a denial goes before a question, a question before hiding and allowing.',
+    'policy:rollout': 'A rule acts for its share of principals, always the same ones, and observes the others.',
     'policy:origins': 'Rules see where each argument came from, and what nobody told of is not known.',
     'approval:exact':
       'An approval is good for exactly one call of one principal in one run, and for retries of one use.',

@@ -138,6 +138,9 @@ function prepare(
   return { principal, context, grants, rules, snapshot, posture, onObserved: setting.onObserved };
 }
 
+// Longest arguments that a person is shown, in characters.
+const MAX_ASKED = 256 * 1024;
+
 function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudgement {
   const revision = state.snapshot.revision;
   const tool = knowTool(call.tool, state.grants, state.rules);
@@ -162,6 +165,10 @@ function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudge
   const about = { tool, args, provenance };
   if (decision.enforced !== 'ask') {
     return { decision: { ...decision, toolClass: tool.toolClass }, ...about, asking: [] };
+  }
+  if (call.argumentsJson.length > MAX_ASKED) {
+    const reason = 'A rule asks a person about this call, but its arguments are too long for one to judge.';
+    return { decision: { ...deny(decision.rule, reason, revision), toolClass: tool.toolClass }, ...about, asking: [] };
   }
   const asked = askedPointers(said.asking, provenance);
   const reason = askReason(decision.reason, said.asking, provenance);

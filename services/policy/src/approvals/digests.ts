@@ -13,11 +13,14 @@ import type { ToolRefFields } from '../rules/tool.ts';
 /** Keyed digests, newest key first: the first is stored, all find what was stored under an older key. */
 export type Digests = (purpose: string, parts: JsonValue) => readonly [string, ...string[]];
 
+const MAX_DEPTH = 80;
+
 /** Derives the keys, so that who reads the database cannot try out contents. */
 export function createDigests(keys: readonly FileKey[]): Digests {
   const derived = keys.map(({ key }) => deriveKey(key, 'policy digests'));
   return (purpose, parts) => {
-    const text = canonicalJson([purpose, parts]);
+    // Deeper than arguments may nest, as they stand inside the parts.
+    const text = canonicalJson([purpose, parts], MAX_DEPTH);
     const digests = derived.map((key) => createHmac('sha256', key).update(text).digest('base64url'));
     return digests as unknown as readonly [string, ...string[]];
   };

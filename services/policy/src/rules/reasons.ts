@@ -4,7 +4,7 @@ import type { Provenance } from './provenance.ts';
 
 /** Pointers of the values that asking rules are about and nobody vouched for, each once. */
 export function askedPointers(asking: readonly AskingRule[], provenance: Provenance): readonly string[] {
-  return [...new Set(usesOf(asking).flatMap((use) => provenance.unvouched(use).map((leaf) => leaf.pointer)))];
+  return [...new Set(usesOf(asking).flatMap((use) => provenance.unvouched(use).map((leaf) => leaf.pointer)))].sort();
 }
 
 /**

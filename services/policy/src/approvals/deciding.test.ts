@@ -1,0 +1,322 @@
+import { describe, expect, it } from '@jest/globals';
+import { label, TRUSTED } from '@sallyport/turn/label';
+import fc from 'fast-check';
+import type { OriginFields } from '../rules/provenance.ts';
+import { brokered, MAIL, OPEN_ACCESS, principalOfTest, snapshotOf, type TestResource } from '../testing.ts';
+import type { UntrustedStore } from '../untrusted/store.ts';
+import { stateAt } from './approval.ts';
+import { type CallBatch, createDeciding } from './deciding.ts';
+import { createDigests } from './digests.ts';
+import type { EndorsementStore } from './endorsement-store.ts';
+import type { ApprovalStore, NewApproval } from './store.ts';
+
+const digests = createDigests([
+  { id: 'k2', key: Buffer.alloc(32, 2) },
+  { id: 'k1', key: Buffer.alloc(32, 1) },
+]);
+const GOOD = { trusted: true, sources: [], public: true, audience: [] };
+const BAD = { ...GOOD, trusted: false, sources: ['tool:mail/read'] };
+const asks = (name: string, rule: object, spec: object = {}): TestResource => ({
+  kind: 'ToolPolicy',
+  name,
+  spec: {
+    tools: [{ server: 'mail', tool: '*' }],
+    mode: 'Enforce',
+    calls: [{ name: 'ask', action: 'Ask', reason: 'Why.', ...rule }],
+    ...spec,
+  },
+});
+
+/** What the stores in Postgres do, for one replica in memory. */
+function memory() {
+  const rows = new Map<string, NewApproval & { state: 'pending' | 'approved' | 'used' | 'void'; usedBy: string }>();
+  const endorsed = new Map<string, string>();
+  const tainted = new Map<string, string>();
+  const lookups: string[] = [];
+  const approvals: Pick<ApprovalStore, 'open' | 'use'> = {
+    async open(_tenant, asked) {
+      for (const one of asked) rows.set(one.id, { ...one, state: 'pending', usedBy: '' });
+      return asked.map(({ id, expiresAtMs }) => ({ id, expiresAtMs, isNew: true }));
+    },
+    async use(_tenant, uses) {
+      return uses.map(({ bindings, callDigests, useId }) => {
+        for (const row of rows.values()) {
+          if (!bindings.some((one) => row.bindings.includes(one))) {
+            if (callDigests.includes(row.callDigest) && row.state !== 'used') row.state = 'void';
+            continue;
+          }
+          const again = row.state === 'used' && useId !== '' && row.usedBy === useId;
+          if (!again && (row.state !== 'approved' || stateAt(row as never, Date.now()) === 'expired')) continue;
+          row.state = 'used';
+          row.usedBy = useId;
+          return row.id;
+        }
+        return undefined;
+      });
+    },
+  };
+  const endorsements: Pick<EndorsementStore, 'find'> = {
+    async find(_tenant, _trajectory, wanted) {
+      lookups.push('endorsements');
+      return new Map([...endorsed].filter(([digest]) => wanted.includes(digest)));
+    },
+  };
+  const untrusted: Pick<UntrustedStore, 'findValues'> = {
+    async findValues(_tenant, _user, wanted) {
+      lookups.push('values');
+      return new Map([...tainted].filter(([digest]) => wanted.includes(digest)));
+    },
+  };
+  const stores = { approvals, endorsements, untrusted } as never;
+  return { rows, endorsed, tainted, lookups, deciding: createDeciding(stores, digests, () => undefined) };
+}
+
+const batchOf = (fields: Partial<CallBatch['calls'][number]> = {}, context = TRUSTED): CallBatch => ({
+  principal: principalOfTest(),
+  trajectory: 't1',
+  context,
+  calls: [
+    {
+      tool: brokered('egress'),
+      argumentsJson: '{"to":"x"}',
+      origins: [{ pointer: '/to', origin: 'composed', label: GOOD }],
+      useId: 'u1',
+      ...fields,
+    },
+  ],
+});
+const settingOf = async (...resources: TestResource[]) =>
+  ({ snapshot: await snapshotOf([OPEN_ACCESS, MAIL, ...resources]), posture: 'enforce' }) as const;
+
+describe('calls that a rule asks about', () => {
+  const CLASSES = ['read', 'write', 'egress', 'sensitive'] as const;
+  const APPROVALS = ['none', 'valid', 'expired', 'other arguments', 'other label', 'used', 'used for this'] as const;
+  const LABELS = ['trusted', 'untrusted'] as const;
+  const table = CLASSES.flatMap((tool) =>
+    LABELS.flatMap((context) => APPROVALS.map((approval) => [tool, context, approval] as const)),
+  );
+  it.each(table)('[approval:exact] %s while the context is %s, approval: %s', async (name, context, approval) => {
+    const { rows, deciding } = memory();
+    const setting = await settingOf(asks('p', {}));
+    const tool = brokered(name);
+    const inPlay = label(context);
+    const call = batchOf({ tool }, inPlay);
+    const other = label(context, ['tool:other/read']);
+    const asked = {
+      none: call,
+      'other arguments': batchOf({ tool, argumentsJson: '{"to":"y"}' }, inPlay),
+      'other label': batchOf({ tool }, other),
+    };
+    const about = asked[approval as keyof typeof asked] ?? call;
+    if (approval !== 'none') {
+      await deciding.request({ ...about, turn: 't' }, setting);
+      for (const row of rows.values()) {
+        row.state = 'approved';
+        if (approval === 'expired') Object.assign(row, { expiresAtMs: Date.now() - 1 });
+      }
+    }
+    if (approval === 'used') await deciding.decide(batchOf({ tool, useId: 'another' }, inPlay), setting);
+    if (approval === 'used for this') await deciding.decide(call, setting);
+    const [settled] = await deciding.decide(call, setting);
+    const passes = approval === 'valid' || approval === 'used for this';
+    expect(settled?.decision.enforced).toBe(passes ? 'allow' : 'ask');
+    expect(settled?.decision.grantedBy).toEqual(passes ? [...rows.keys()] : undefined);
+  });
+
+  it('[approval:exact] a denial is not lifted by what a person approved before', async () => {
+    const { rows, deciding } = memory();
+    await deciding.request({ ...batchOf(), turn: 't' }, await settingOf(asks('p', {})));
+    for (const row of rows.values()) row.state = 'approved';
+    const deny = asks('q', { action: 'Deny' });
+    const [settled] = await deciding.decide(batchOf(), await settingOf(asks('p', {}), deny));
+    expect(settled?.decision).toMatchObject({ enforced: 'deny', rule: 'q/ask' });
+  });
+
+  it('takes only what a rule asks about, with values, approvers and the shortest time of all that ask', async () => {
+    const { rows, deciding } = memory();
+    const setting = await settingOf(
+      asks('p', { when: '!known(args.to)' }, { approvers: { users: ['bea'], needed: 2, expiresAfter: '2h' } }),
+      asks(
+        'q',
+        { priority: 5, reason: 'Twice.' },
+        { approvers: { teams: ['finance'], expiresAfter: '10m', remindAfter: '1m' } },
+      ),
+      asks('r', { mode: 'Observe' }, { approvers: { users: ['nobody'] } }),
+    );
+    const calls = [...batchOf().calls, { tool: brokered('gone'), argumentsJson: '{}', origins: [] }];
+    const opened = await deciding.request({ ...batchOf(), calls: [calls[1], calls[0]] as never, turn: 't' }, setting);
+    expect(opened.map((one) => one === undefined)).toEqual([false, false]);
+    const row = [...rows.values()][1];
+    expect(row?.content).toMatchObject({
+      rule: 'q/ask',
+      reason: 'Twice. A person is asked, as nobody vouched for args.to.',
+      needed: 2,
+      validMs: 600_000,
+      remindMs: 60_000,
+      approvers: [{ users: ['bea'] }, { teams: ['finance'] }],
+      values: [{ pointer: '/to', valueJson: '"x"', origin: 'composed', asked: true }],
+    });
+  });
+
+  it('[policy:untrusted-values] a value that came with untrusted content is not known by being composed, and a read looks nothing up', async () => {
+    const { tainted, lookups, deciding } = memory();
+    const setting = await settingOf();
+    tainted.set('f1', 'tool:mail/read');
+    const origins: OriginFields[] = [{ pointer: '/to', origin: 'composed', label: GOOD, fingerprints: ['f0', 'f1'] }];
+    const [write] = await deciding.decide(batchOf({ origins }), setting);
+    expect(write?.decision).toMatchObject({ enforced: 'deny', rule: 'builtin/untrusted-arguments' });
+    lookups.length = 0;
+    const [read] = await deciding.decide(batchOf({ tool: brokered('read'), origins }), setting);
+    expect([read?.decision.enforced, lookups]).toEqual(['allow', []]);
+  });
+});
+
+describe('decisions under random rules', () => {
+  const rule = fc.record({
+    action: fc.constantFrom('Allow', 'Deny', 'Ask', 'Hide'),
+    when: fc.constantFrom(
+      undefined,
+      '!known(args.to)',
+      'derived(args.to)',
+      'args.n > 1',
+      'typed(args.to)',
+      '1 / 0 == 1',
+    ),
+    priority: fc.integer({ min: 0, max: 3 }),
+    mode: fc.constantFrom('Enforce', 'Observe'),
+  });
+  const policies = fc.array(fc.array(rule, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 });
+  const resourcesOf = (all: readonly (readonly object[])[]) =>
+    all.map(
+      (rules, index): TestResource => ({
+        kind: 'ToolPolicy',
+        name: `p${index}`,
+        spec: {
+          tools: [{ server: 'mail', tool: '*' }],
+          calls: rules.map((one, at) =>
+            JSON.parse(JSON.stringify({ ...one, name: `r${at}`, reason: `Reason ${index}-${at}.` })),
+          ),
+        },
+      }),
+    );
+  const origin = fc.constantFrom('typed', 'composed', 'result', 'unknown', 'attached', 'handle', 'system');
+  const given = { policies, origin, trusted: fc.boolean(), tool: fc.constantFrom('read', 'write', 'egress') };
+  const decide = async (resources: readonly TestResource[], of: { origin: string; trusted: boolean; tool: string }) => {
+    const origins = [
+      { pointer: '/to', origin: of.origin, label: of.trusted ? GOOD : BAD },
+      { pointer: '/n', origin: 'typed', label: GOOD },
+    ];
+    const batch = batchOf({ tool: brokered(of.tool), argumentsJson: '{"to":"x","n":2}', origins });
+    const [settled] = await memory().deciding.decide(batch, await settingOf(...resources));
+    return settled?.decision;
+  };
+
+  it('[policy:deny-overrides] the order of policies and rules decides nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.record(given), fc.integer(), async (one, seed) => {
+        const resources = resourcesOf(one.policies);
+        const shuffled = fc
+          .sample(fc.shuffledSubarray(resources, { minLength: resources.length }), { numRuns: 1, seed })
+          .flat()
+          .map((each) => {
+            const spec = each.spec as { calls: object[] };
+            return { ...each, spec: { ...spec, calls: [...spec.calls].reverse() } };
+          });
+        expect(await decide(shuffled, one)).toMatchObject(withoutRevision(await decide(resources, one)));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('[policy:deny-overrides] one Deny that acts is enough, whatever else is allowed or asked', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.record(given), async (one) => {
+        const denying = asks('zz', { action: 'Deny' });
+        expect(await decide([...resourcesOf(one.policies), denying], one)).toMatchObject({ enforced: 'deny' });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('[policy:origins] what is less trusted is never let go where what is more trusted is not', async () => {
+    const strictness = { allow: 0, quarantine: 0, hide: 1, ask: 2, deny: 3 } as const;
+    // An author may write rules that like strangers; of those that do not, none gets weaker.
+    const cautious = fc.array(
+      fc.array(
+        fc.record({
+          action: fc.constantFrom('Deny', 'Ask'),
+          when: fc.constantFrom(
+            '!known(args.to)',
+            'derived(args.to)',
+            '!typed(args.to)',
+            'origin(args.to) == "handle"',
+          ),
+        }),
+        { minLength: 1, maxLength: 3 },
+      ),
+      { maxLength: 3 },
+    );
+    await fc.assert(
+      fc.asyncProperty(cautious, fc.constantFrom('write', 'egress', 'sensitive'), async (all, tool) => {
+        const resources = resourcesOf(all);
+        const good = await decide(resources, { tool, origin: 'typed', trusted: true });
+        for (const worse of ['composed', 'result', 'attached', 'handle', 'unknown']) {
+          const bad = await decide(resources, { tool, origin: worse, trusted: false });
+          const of = (decision: typeof good) => strictness[decision?.enforced ?? 'deny'];
+          expect(of(bad)).toBeGreaterThanOrEqual(of(good));
+          expect(bad?.enforced).not.toBe('allow');
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('bad input', () => {
+  const setting = settingOf(asks('p', { when: '!known(args.to)' }));
+  it.each([
+    ['1 MB of arguments', JSON.stringify({ to: 'x'.repeat(1_000_000) }), 'p/ask'],
+    ['a key twice', '{"to":"a","to":"b"}', 'builtin/invalid-arguments'],
+    ['a lone surrogate', '{"to":"\\ud800"}', 'builtin/invalid-arguments'],
+    ['1e400', '{"to":1e400}', 'builtin/invalid-arguments'],
+    ['an integer that no double holds', '{"to":9007199254740993}', 'builtin/invalid-arguments'],
+    ['65 levels', `{"to":${'['.repeat(65)}${']'.repeat(65)}}`, 'builtin/invalid-arguments'],
+    ['5 MB of arguments', `{"to":"${'x'.repeat(5_000_000)}"}`, 'builtin/invalid-arguments'],
+  ])('[policy:bad-input] %s is refused, not asked about', async (_, argumentsJson, rule) => {
+    const { deciding, rows } = memory();
+    const origins = [{ pointer: '/to', origin: 'composed', label: GOOD }];
+    const batch = batchOf({ argumentsJson, origins });
+    const [settled] = await deciding.decide(batch, await setting);
+    expect(settled?.decision).toMatchObject({ enforced: 'deny', rule });
+    expect(await deciding.request({ ...batch, turn: 't' }, await setting)).toEqual([undefined]);
+    expect(rows.size).toBe(0);
+  });
+
+  it.each([
+    ['divides by zero', '1 / 0 == 1'],
+    ['divides by what is zero', '10 / args.n > 1'],
+    ['is no condition', 'args.to'],
+    ['nests deep', `args${'.a'.repeat(2000)}`],
+    ['nests deeper than can be read', `${'('.repeat(2000)}true${')'.repeat(2000)}`],
+    ['would explode', 'args.l.all(a, args.l.all(b, args.l.all(c, a == b && b == c)))'],
+    ['walks through too long a list', 'args.l.all(one, one == 1)'],
+  ])('[policy:bad-input] a policy that %s denies, also where it would allow', async (_, when) => {
+    const { deciding } = memory();
+    const argumentsJson = JSON.stringify({ n: 0, to: 'x', l: Array(200).fill(1) });
+    const batch = batchOf({ argumentsJson });
+    const [settled] = await deciding.decide(batch, await settingOf(asks('p', { when, action: 'Allow' })));
+    expect(settled?.decision.enforced).toBe('deny');
+  });
+
+  it('arguments as deep as may be are bound like others', async () => {
+    const { deciding, rows } = memory();
+    const argumentsJson = `{"to":${'['.repeat(62)}"x"${']'.repeat(62)}}`;
+    await deciding.request({ ...batchOf({ argumentsJson, origins: [] }), turn: 't' }, await setting);
+    expect(rows.size).toBe(1);
+  });
+});
+
+function withoutRevision(decision: object | undefined) {
+  const { policyRevision: _, ...rest } = (decision ?? {}) as { policyRevision?: string };
+  return rest;
+}
