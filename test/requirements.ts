@@ -1,3 +1,4 @@
+import { approval } from './requirements/approval.ts';
 import { audit } from './requirements/audit.ts';
 import { bad } from './requirements/bad.ts';
 import { bootstrap } from './requirements/bootstrap.ts';
@@ -32,6 +33,7 @@ import { vault } from './requirements/vault.ts';
 
 /** What we promise, by area: an id `<area>:<name>` stands in `requirements/<area>.ts`. */
 export const areas: Readonly<Record<string, readonly Requirement[]>> = {
+  approval,
   audit,
   bad,
   bootstrap,
