@@ -11,6 +11,8 @@ export interface Place {
 export interface TextFact extends Place {
   role: 'system' | 'developer' | 'user' | 'assistant';
   text: string;
+  /** Who wrote it, as the client claims, where several people write. */
+  author?: string;
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   UNMATCHED_HISTORY,
   untrusted,
 } from '@sallyport/turn';
-import type { AssistantFact, ToolCallFact } from '../chat/facts.ts';
+import type { AssistantFact, TextFact, ToolCallFact } from '../chat/facts.ts';
 import { newTrajectory } from './admit.ts';
 import type { Gate } from './gate.ts';
 import type { Turn } from './turn.ts';
@@ -24,6 +24,9 @@ const JOIN_TIMEOUT_MS = 2_000;
 
 /** Source of files, pictures and other content that a client attached. */
 export const ATTACHED = 'user:attached';
+
+/** Source of what others than the requester wrote in a conversation of several people. */
+export const OTHERS = 'user:others';
 
 /** Tool results that mcp-broker is known to have produced, by call id, with what reading them adds. */
 export type Attested = ReadonlyMap<string, Label>;
@@ -48,14 +51,21 @@ export async function label(gate: Gate, turn: Turn): Promise<Attested> {
 function labelRoles(turn: Turn): void {
   const { facts, principal } = turn;
   if (facts.attachments.length > 0) turn.label = join(turn.label, untrusted(ATTACHED));
+  const byOther = textsOfOthers(turn);
+  if (byOther.size > 0) turn.label = join(turn.label, untrusted(OTHERS));
   if (!turn.request) return;
   // Only tool calls are asked for the origin of their values.
   const corpus = createCorpus();
   const { systemAuthored = false, userTyped = false } = principal.instructionAuthority ?? {};
   // Nobody typed what a webhook, form, mail or schedule brought; an undeclared origin is not human.
   const typed = userTyped && principal.origin === 'human';
-  for (const { role, text } of facts.texts) {
+  for (const fact of facts.texts) {
+    const { role, text } = fact;
     if (role === 'assistant') continue;
+    if (byOther.has(fact)) {
+      addSpan(corpus, { text, origin: { kind: 'attached' }, label: untrusted(OTHERS) });
+      continue;
+    }
     const kind = role === 'user' ? (typed ? 'typed' : 'unknown') : systemAuthored ? 'system' : 'unknown';
     addSpan(corpus, { text, origin: { kind }, label: TRUSTED });
   }
@@ -63,6 +73,19 @@ function labelRoles(turn: Turn): void {
     if (text !== undefined) addSpan(corpus, { text, origin: { kind: 'attached' }, label: untrusted(ATTACHED) });
   }
   turn.corpus = corpus;
+}
+
+/**
+ * Where several people write in one conversation, what the others said is no instruction for the requester's credentials
+ * (DESIGN section 5). The requester is who bears the principal's name, else who wrote last. Names are the client's claim,
+ * and one name alone tells nobody apart: they lower a label, never raise it.
+ */
+function textsOfOthers({ facts, principal }: Turn): ReadonlySet<TextFact> {
+  const said = facts.texts.filter(({ role }) => role === 'user');
+  const authors = new Set(said.map(({ author = '' }) => author));
+  if (authors.size < 2) return new Set();
+  const own = principal.user !== '' && authors.has(principal.user) ? principal.user : (said.at(-1)?.author ?? '');
+  return new Set(said.filter(({ author = '' }) => author !== own));
 }
 
 async function joinHistory(gate: Gate, turn: Turn): Promise<Attested> {

@@ -78,6 +78,9 @@ function inspectMessage(message: unknown, index: number, facts: RequestFacts): v
           (text, block) => facts.texts.push({ role, message: index, block, text }),
           facts.attachments,
         );
+      if (role === 'user' && typeof message.name === 'string' && message.name !== '') {
+        for (const fact of facts.texts) if (fact.message === index) fact.author = message.name;
+      }
       return;
     case 'assistant':
       facts.assistant.push(inspectAssistant(message, index));
