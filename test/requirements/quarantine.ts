@@ -9,6 +9,7 @@ export const quarantine: readonly Requirement[] = [
     'quarantine:durable': 'The same content in one run keeps answer and handles.',
     'quarantine:no-sharing': 'Answers are not shared across tenants or users.',
     'quarantine:retry-once': 'A misfit is asked again once, then denied.',
+    'quarantine:each-run': 'A question may have content read anew in each run.',
     'quarantine:readable': 'A reading model gets a structured result laid out as text.',
     'quarantine:size': 'Oversized content is denied unread.',
     'quarantine:bit-budget': 'Plain values are bounded per answer and run.',

@@ -84,6 +84,10 @@ const quarantine = withRules(
     fallbackModels: setOf(z.string().min(1).max(128), 3).optional().describe('Models to ask where that one fails.'),
     instruction: z.string().min(1).max(4096).optional().describe('What it is asked about the content.'),
     fields: listOf(quarantineField, 32, 'name').optional().describe('The typed answer.'),
+    reuse: z
+      .enum(['User', 'Run'])
+      .default('User')
+      .describe('How long a reading of the same content serves: for all runs of the same user, or for one run.'),
     list: z.boolean().default(false).describe('The answer is a list of such objects.'),
     maxItems: z.int().min(1).max(100).optional().describe('Most entries of a list. Default 20.'),
     bits: z

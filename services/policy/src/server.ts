@@ -120,6 +120,7 @@ function writeQuarantine({ spec, fields }: NonNullable<ResultDecision['quarantin
           model,
           instruction,
           fallbackModels,
+          eachRun: spec.reuse === 'Run',
           list,
           maxItems,
           fields: asked.map(({ name, type, values = [], description = '', many = false }) => ({

@@ -197,6 +197,16 @@ describe('extraction', () => {
     expect(JSON.parse(plain.answerJson)[0].email.path).toBe('/1/email');
   });
 
+  it('[quarantine:each-run] reads anew in each run where the question says so, and once in a run', async () => {
+    const { read, asks } = setUp();
+    const question = { ...QUESTION, eachRun: true };
+    const first = await read({ question });
+    expect(await read({ question })).toMatchObject({ answerJson: first.answerJson, reused: true });
+    expect(asks).toHaveLength(1);
+    expect((await read({ question, reader: { trajectory: 't2' } })).reused).toBe(false);
+    expect(asks).toHaveLength(2);
+  });
+
   it('[quarantine:no-sharing] another revision of the policy has the content read anew, a run that was shown it aside', async () => {
     const { read, asks } = setUp();
     const first = await read();

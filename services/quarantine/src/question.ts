@@ -25,6 +25,8 @@ export interface Question {
   /** Public names of the models to ask, in order. */
   readonly models: readonly string[];
   readonly instruction: string;
+  /** True: content is read anew in each run. */
+  readonly eachRun: boolean;
   readonly fields: readonly AskedField[];
   readonly list: boolean;
   /** Most entries of a list, be it of objects or of a field's values; 1 where there is none. */
@@ -33,7 +35,7 @@ export interface Question {
 
 /** Reads a question off the wire. Throws `invalid_request` for what could not be checked in an answer. */
 export function readQuestion(message: QuestionMessage): Question {
-  const { model, fallbackModels, instruction, list, maxItems } = message;
+  const { model, fallbackModels, instruction, eachRun, list, maxItems } = message;
   const models = [...new Set([model, ...fallbackModels])];
   if (models.includes('') || models.length > MAX_MODELS) return refuse('names no model or too many');
   if (instruction.length > MAX_INSTRUCTION) return refuse('has too long an instruction');
@@ -42,7 +44,7 @@ export function readQuestion(message: QuestionMessage): Question {
   if (new Set(fields.map((field) => field.name)).size < fields.length) return refuse('names a field twice');
   const listed = list || fields.some((field) => field.many);
   if (listed && (maxItems < 1 || maxItems > MAX_ITEMS)) return refuse('asks for no items or too many');
-  return { models, instruction, fields, list, maxItems: listed ? maxItems : 1 };
+  return { models, instruction, eachRun, fields, list, maxItems: listed ? maxItems : 1 };
 }
 
 function readField({ name, type, values, description, many }: Field): AskedField {

@@ -35,6 +35,7 @@ export function createReadings(options: {
 
   const readNew = async ({ reader, tool, question, content }: Asked, fingerprint: string, ask: AskModel) => {
     const { items, model, usage } = await read(tool, question, content, ask);
+    if (question.eachRun) return { extraction: { items, model }, usage, reused: false };
     const extraction = await store.keep(reader, fingerprint, { items, model }, Date.now() + ttlMs);
     return { extraction, usage, reused: false };
   };
@@ -42,10 +43,12 @@ export function createReadings(options: {
   return async (asked, ask) => {
     const { reader } = asked;
     const marks = fingerprints.reading({ ...asked, structuredJson: '' }, asked.policyRevision);
-    const earlier = await store.extracted(reader, marks);
+    // Within a run the same content is not even asked for again: what was shown of it stands.
+    const earlier = asked.question.eachRun ? undefined : await store.extracted(reader, marks);
     if (earlier !== undefined) return { extraction: earlier, usage: FREE, reused: true };
     const fingerprint = marks[0] as string;
-    const key = JSON.stringify([reader.tenant, reader.principalId, reader.user, fingerprint]);
+    const run = asked.question.eachRun ? reader.trajectory : '';
+    const key = JSON.stringify([reader.tenant, reader.principalId, reader.user, run, fingerprint]);
     // The one who asked first pays. Where that one fails for its own reasons (its caller is gone, its time is over), this
     // one tries for itself.
     const running = underWay.get(key);

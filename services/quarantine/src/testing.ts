@@ -18,7 +18,14 @@ export function askedMany(name: string, type: AskedField['type'], values: readon
 /** A question for tests. */
 export function questionOf(fields: readonly AskedField[], list = false, maxItems = 3): Question {
   const listed = list || fields.some((field) => field.many);
-  return { models: ['reader'], instruction: 'What does it say?', fields, list, maxItems: listed ? maxItems : 1 };
+  return {
+    models: ['reader'],
+    instruction: 'What does it say?',
+    eachRun: false,
+    fields,
+    list,
+    maxItems: listed ? maxItems : 1,
+  };
 }
 
 /** A reader for tests. */
