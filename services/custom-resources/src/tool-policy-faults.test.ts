@@ -67,6 +67,12 @@ describe('toolPolicyFaults', () => {
       ...(when === undefined ? {} : { when }),
     });
     expect(toolPolicyFaults({ calls: [call('a', 'args.x == 1'), call('b')], results: [] })).toEqual([]);
+    const [observing, some] = [
+      { ...call('a'), mode: 'Observe' as const },
+      { ...call('a'), rollout: 10 },
+    ];
+    expect(toolPolicyFaults({ calls: [observing, call('b')], results: [] })).toEqual([]);
+    expect(toolPolicyFaults({ calls: [some, call('b')], results: [] })).toEqual([]);
     expect(toolPolicyFaults({ calls: [call('a', 'true'), call('b', 'args.x == 1')], results: [] })).toEqual([
       {
         path: 'spec.calls[1]',

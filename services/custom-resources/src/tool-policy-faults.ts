@@ -11,9 +11,14 @@ export function toolPolicyFaults(spec: Pick<ToolPolicySpec, 'calls' | 'results'>
   return [...faultsOf('calls', spec.calls), ...faultsOf('results', spec.results)];
 }
 
-function faultsOf(phase: RulePhase, rules: readonly { readonly name: string; readonly when?: string | undefined }[]) {
+type Rule = Pick<ToolPolicySpec['calls'][number], 'name' | 'when' | 'mode' | 'rollout'>;
+
+function faultsOf(phase: RulePhase, rules: readonly Rule[]) {
   const faults: RuleFault[] = [];
-  const unconditional = rules.findIndex((rule) => alwaysTrue(rule.when));
+  // A rule that only observes, or acts for some principals, leaves the word to those after it.
+  const unconditional = rules.findIndex(
+    (rule) => alwaysTrue(rule.when) && rule.rollout === undefined && rule.mode !== 'Observe',
+  );
   rules.forEach((rule, index) => {
     const message = rule.when === undefined ? undefined : expressionFault(rule.when, phase);
     if (message !== undefined)

@@ -166,13 +166,15 @@ function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudge
   if (decision.enforced !== 'ask') {
     return { decision: { ...decision, toolClass: tool.toolClass }, ...about, asking: [] };
   }
+  // A stricter rule that only observes may name the decision: who asks is what people are told.
+  const { rule, reason: why } = decision.enforcedBy ?? decision;
   if (call.argumentsJson.length > MAX_ASKED) {
     const reason = 'A rule asks a person about this call, but its arguments are too long for one to judge.';
-    return { decision: { ...deny(decision.rule, reason, revision), toolClass: tool.toolClass }, ...about, asking: [] };
+    return { decision: { ...deny(rule, reason, revision), toolClass: tool.toolClass }, ...about, asking: [] };
   }
   const asked = askedPointers(said.asking, provenance);
-  const reason = askReason(decision.reason, said.asking, provenance);
-  return { decision: { ...decision, reason, toolClass: tool.toolClass, asked }, ...about, asking: said.asking };
+  const reason = askReason(why, said.asking, provenance);
+  return { decision: { ...decision, rule, reason, toolClass: tool.toolClass, asked }, ...about, asking: said.asking };
 }
 
 function decideTool(ref: ToolRefFields, state: Case): ToolDecision {

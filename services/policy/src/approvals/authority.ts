@@ -11,7 +11,8 @@ export function isApprover(approval: StoredApproval, person: Principal, nowMs: n
   if (person.tenant !== approval.tenant) return false;
   const { approvers, remindMs } = approval.content;
   const absent = remindMs !== undefined && approval.createdAtMs + remindMs <= nowMs;
-  return approvers.every((one) => isAmong(one, person, absent));
+  // Of no approvers nobody is one.
+  return approvers.length > 0 && approvers.every((one) => isAmong(one, person, absent));
 }
 
 function isAmong(approvers: Approvers, person: Principal, absent: boolean): boolean {

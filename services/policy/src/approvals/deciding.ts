@@ -127,9 +127,9 @@ function granted(decision: ToolDecision, id: string): ToolDecision {
   const { asked: _, ...rest } = decision;
   return {
     ...rest,
-    verdict: 'allow',
+    // What a stricter rule in Observe would have done stays said.
+    verdict: decision.mode === 'observe' ? decision.verdict : 'allow',
     enforced: 'allow',
-    mode: 'enforce',
     reason: grantedReason(decision.reason, 'approval'),
     grantedBy: [id],
   };

@@ -1,4 +1,5 @@
 import { readSecretFile } from '@sallyport/chassis/config';
+import { GatewayError } from '@sallyport/chassis/errors';
 import { outbound } from '@sallyport/chassis/http/fetch';
 import { readKeyFile } from '@sallyport/chassis/key-file';
 import type { Logger } from '@sallyport/chassis/log';
@@ -79,7 +80,10 @@ export async function openApprovals(life: Lifecycle, options: OpenApprovals): Pr
     waiting,
     setting,
     rulesNow({ tenant, content }) {
-      const rules = setting().snapshot?.tenants.get(tenant);
+      const { snapshot } = setting();
+      // Not to know the rules is no reason to void what was asked.
+      if (snapshot === undefined) throw new GatewayError('unavailable', 'No policy is known yet.');
+      const rules = snapshot.tenants.get(tenant);
       return rules === undefined ? undefined : toolRevision(content.tool, rules);
     },
     onDecided: () => waiting.poke(),

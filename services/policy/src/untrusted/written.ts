@@ -23,8 +23,8 @@ export interface Written {
   distrust(request: ResultFields & { readonly trajectory: string }, decided: ResultDecision): Promise<ResultDecision>;
 }
 
-// As long a history as may be joined: more would be an attack on the index.
-const MAX_REMEMBERED = 20_000;
+// Several turns are remembered at once; more than this would be an attack on the index.
+const MAX_REMEMBERED = 100_000;
 
 /** Makes the memory of what was written. */
 export function createWritten(store: UntrustedStore, digests: Digests): Written {
