@@ -1,4 +1,5 @@
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import { decisionBasis } from '@sallyport/peers/decision-inputs';
 import { decisionOf, wireLabel } from '@sallyport/peers/decision-wire';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import {
@@ -146,9 +147,15 @@ export async function decide(
         context: { trusted: turn.label.integrity === 'trusted', sources: turn.label.sources },
         ...(one.defanged > 0 ? { defanged: one.defanged } : {}),
         ...(wire?.grantedBy?.length ? { grantedBy: wire.grantedBy } : {}),
+        // With the resources in force this is enough to decide the call again.
+        ...(wire ? { decided: decisionBasis(wires.get(one) as WireCall, basisOf(turn), wire) } : {}),
       }),
     };
   });
+}
+
+function basisOf({ principal, label }: Turn) {
+  return { principal, context: wireLabel(label) };
 }
 
 type WireCall = ReturnType<typeof wireCall>;
