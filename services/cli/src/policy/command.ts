@@ -3,6 +3,7 @@ import { CommandError } from '../arguments.ts';
 // Loaded when asked for, as commands are.
 const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   test: async (args) => (await import('./test-command.ts')).testPolicies(args),
+  table: async (args) => (await import('./table-command.ts')).tablePolicies(args),
 };
 
 /** `sallyport policy test | table | explain | replay | coverage`. Gives the exit code. */
