@@ -2,7 +2,13 @@ import type { Component } from '@sallyport/chassis/process';
 import { type Client, type RpcChannel, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
 import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
-import { AccessService, DecisionService, LimitService, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
+import {
+  AccessService,
+  ApprovalService,
+  DecisionService,
+  LimitService,
+  TrajectoryService,
+} from '@sallyport/proto/policy/v1/policy_pb';
 import { QuarantineService } from '@sallyport/proto/quarantine/v1/quarantine_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
@@ -15,6 +21,7 @@ export interface Clients {
   readonly credentials: Client<typeof CredentialService>;
   readonly access: Client<typeof AccessService>;
   readonly decisions: Client<typeof DecisionService>;
+  readonly approvals: Client<typeof ApprovalService>;
   readonly limits: Client<typeof LimitService>;
   readonly trajectories: Client<typeof TrajectoryService>;
   readonly quarantine: Client<typeof QuarantineService>;
@@ -42,6 +49,7 @@ export function connect(
       credentials: rpcClient(CredentialService, vault),
       access: rpcClient(AccessService, policy),
       decisions: rpcClient(DecisionService, policy),
+      approvals: rpcClient(ApprovalService, policy),
       limits: rpcClient(LimitService, policy),
       trajectories: rpcClient(TrajectoryService, policy),
       quarantine: rpcClient(QuarantineService, quarantine),

@@ -44,6 +44,22 @@ export const configSchema = z.strictObject({
   allowedOrigins: z.array(z.url()).default([]),
   /** Issuers that the protected-resource metadata names. */
   authorizationServers: z.array(z.url()).default([]),
+  /** Hosts that links in the content of calls may lead to and stay live, whoever wrote them; the same as model-proxy's. */
+  linkHosts: z.array(hostName).default([]),
+  /** Calls that a rule asks people about. */
+  approvals: z
+    .strictObject({
+      /** How long a call waits for an approval before it is answered without having been made. */
+      wait: durationMs.prefault('25s'),
+      /** How long it waits before a client that can open links is shown the page of the approval. */
+      elicitAfter: durationMs.prefault('2s'),
+      /** Calls that wait at once, of all and of one principal; what comes beyond is answered at once. */
+      maxWaiting: z.int().min(0).default(512),
+      maxWaitingOfOne: z.int().min(0).default(16),
+      /** How long a client may take to come back from the page. */
+      stateTtl: durationMs.prefault('30m'),
+    })
+    .prefault({}),
   catalog: z
     .strictObject({
       /** How often each tool server is listed anew. */

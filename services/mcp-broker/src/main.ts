@@ -22,7 +22,9 @@ import { connect } from './clients.ts';
 import { configSchema } from './config.ts';
 import { keyedDigest, sha256 } from './digests.ts';
 import { createBrokerApp } from './downstream/app.ts';
+import { requestStates } from './downstream/request-state.ts';
 import { schemaChecks } from './execute/schema-check.ts';
+import { waitingCalls } from './invoke/ask.ts';
 import type { Gate } from './invoke/gate.ts';
 import { resultMemory } from './invoke/memory.ts';
 import { brokerMetrics } from './metrics.ts';
@@ -98,7 +100,8 @@ run({
     );
 
     const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, fsync: true, log });
-    const digest = keyedDigest(readSecretFile(config.digestKeyFile));
+    const secret = readSecretFile(config.digestKeyFile);
+    const digest = keyedDigest(secret);
     const gate: Gate = {
       config,
       log,
@@ -109,6 +112,8 @@ run({
       runner,
       clients,
       digest,
+      waiting: waitingCalls(config.approvals),
+      states: requestStates(secret, digest, config.approvals.stateTtl),
       memory: resultMemory(clients.trajectories, digest, log),
       recorder: await life.use(recorder({ client: clients.records, spool, log, metrics })),
       principals: await life.use(principalCache({ client: clients.authentication, log })),

@@ -13,6 +13,9 @@ export function brokerMetrics(metrics: Metrics) {
       'verdict',
       'enforced',
     ]),
+    approvals: metrics.counter('approval_waits_total', 'Calls that waited for people, by how they stood at the end.', [
+      'state',
+    ]),
     listings: metrics.counter('server_listings_total', 'Listings of tool servers by outcome.', ['outcome']),
     held: metrics.gauge('held_definitions', 'Tools whose changed definition waits for review.', []),
   };

@@ -10,22 +10,29 @@ export interface Revision {
   readonly structured: boolean;
   /** Several messages in one body. */
   readonly batches: boolean;
+  /** How a client is asked to open a link for its user: in the result, by an error, or not at all. */
+  readonly links: 'result' | 'error' | 'none';
 }
 
-const modern = (version: string): Revision => ({ version, era: 'modern', structured: true, batches: false });
-const legacy = (version: string, structured: boolean, batches: boolean): Revision => ({
+const modern = (version: string): Revision => ({
+  version,
+  era: 'modern',
+  structured: true,
+  batches: false,
+  links: 'result',
+});
+const legacy = (version: string, knows: Pick<Revision, 'structured' | 'batches' | 'links'>): Revision => ({
   version,
   era: 'legacy',
-  structured,
-  batches,
+  ...knows,
 });
 
 /** The revisions that are served, newest first. This file is the only place that tells them apart by name. */
 export const REVISIONS: readonly Revision[] = [
   modern('2026-07-28'),
-  legacy('2025-11-25', true, false),
-  legacy('2025-06-18', true, false),
-  legacy('2025-03-26', false, true),
+  legacy('2025-11-25', { structured: true, batches: false, links: 'error' }),
+  legacy('2025-06-18', { structured: true, batches: false, links: 'none' }),
+  legacy('2025-03-26', { structured: false, batches: true, links: 'none' }),
 ];
 
 /** Names of all revisions served, newest first. */
@@ -76,6 +83,8 @@ export const CODES = {
   server: -32_000,
   headerMismatch: -32_020,
   unsupportedVersion: -32_022,
+  /** 2025-11-25: the request needs elicitation by URL first. */
+  urlElicitation: -32_042,
 } as const;
 
 /** Members of `params` that the header `Mcp-Name` repeats, by method. */

@@ -7,7 +7,7 @@ import type { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { parseStrict } from '@sallyport/turn';
 import type { BrokerTool, Catalog } from './catalog/catalog.ts';
 import type { JsonObject } from './catalog/definition.ts';
-import { toolFilter, visibleTools } from './catalog/visibility.ts';
+import { mayUseServer, toolFilter, visibleTools } from './catalog/visibility.ts';
 import { runTool, type ToolRunner } from './execute/run-tool.ts';
 
 /** Who may call what, by the service's name in its certificate. */
@@ -26,14 +26,17 @@ export function toolService(options: {
   return {
     async listTools(request, context) {
       const principal = principalOf(request);
-      const allowed = visibleTools(catalog, principal, await access.accessOf(principal, context.signal));
+      const granted = await access.accessOf(principal, context.signal);
+      const allowed = visibleTools(catalog, principal, granted);
       const wanted = new Set(request.servers);
       const tools = allowed.filter((tool) => wanted.size === 0 || wanted.has(tool.server.name));
       return {
         tools: tools.map(wireTool),
         unavailable: request.servers.filter((name) => {
           const server = catalog.server(principal.tenant, name);
-          return server !== undefined && catalog.settled(server.uid) === undefined;
+          if (server === undefined || catalog.settled(server.uid) !== undefined) return false;
+          // That a server exists is known only to those who may use something of it.
+          return mayUseServer(principal, granted, server);
         }),
         revision: options.revision(),
       };

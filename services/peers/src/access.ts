@@ -14,6 +14,8 @@ export interface Access {
   readonly policyRevision: string;
   allowsModel(name: string): boolean;
   allowsTool(server: string, tool: string): boolean;
+  /** Whether some tool of a server might be allowed, whatever its name. */
+  allowsServer(server: string): boolean;
   allowsEndpoint(endpoint: string): boolean;
   /** False where a policy that selects the principal denies client-declared tools; one is enough. */
   readonly clientTools: boolean;
@@ -93,10 +95,16 @@ export function readAccess(answer: ResolveAccessResponse): Access {
     policyRevision: answer.policyRevision,
     allowsModel: models,
     allowsTool: (server, tool) => tools(`${server}/${tool}`),
+    allowsServer: serverMatcher(answer.grants.flatMap((grant) => grant.tools)),
     allowsEndpoint: endpoints,
     clientTools:
       answer.grants.length > 0 && answer.grants.every((grant) => grant.clientTools === AccessGrant_ClientTools.DECIDE),
   };
+}
+
+/** Compiles globs over `<server>/<tool>` into a test of the server alone. */
+export function serverMatcher(globs: readonly string[]): (server: string) => boolean {
+  return matcher(globs.map((glob) => (glob.includes('/') ? glob.slice(0, glob.indexOf('/')) : glob)));
 }
 
 /** Compiles globs (only `*`, any run of characters) into one linear-time test. */

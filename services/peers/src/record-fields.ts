@@ -1,7 +1,7 @@
 import { asGatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
-import { type Question, type ToolRef, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalState, type Question, type ToolRef, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ExtractResponse } from '@sallyport/proto/quarantine/v1/quarantine_pb';
 import { type Decision, identityText, type Label, type StepCall, type StepOutcome } from '@sallyport/turn';
@@ -132,6 +132,47 @@ export function quarantineFields(exchange: {
     }),
   };
 }
+
+/** A call that was put before people, and how it stood when its step went on or ended. */
+export function approvalFields(asked: {
+  readonly id: string;
+  readonly state: ApprovalState;
+  readonly callId: string;
+  readonly decision: Decision;
+  readonly step: number;
+  readonly startedAtMs: number;
+}): RecordInit {
+  const { id, state, callId, decision, step, startedAtMs } = asked;
+  const [, outcome] = APPROVAL_WORDS[state] ?? UNKNOWN_STATE;
+  return {
+    kind: Record_Kind.APPROVAL,
+    step,
+    startedAtMs,
+    durationMs: Date.now() - startedAtMs,
+    callId,
+    ...decisionFields(decision),
+    outcome,
+    detailJson: JSON.stringify({ approval: id, state: approvalWord(state) }),
+  };
+}
+
+/** How an approval stands, in one word: for records and metrics. */
+export function approvalWord(state: ApprovalState): string {
+  return (APPROVAL_WORDS[state] ?? UNKNOWN_STATE)[0];
+}
+
+const UNKNOWN_STATE = ['unknown', 'unknown'] as const;
+
+// `pending`: the client left, or the wait was over, before anybody had answered.
+const APPROVAL_WORDS: Readonly<Record<ApprovalState, readonly [state: string, outcome: string]>> = {
+  [ApprovalState.UNSPECIFIED]: UNKNOWN_STATE,
+  [ApprovalState.PENDING]: ['pending', 'unknown'],
+  [ApprovalState.APPROVED]: ['approved', 'ok'],
+  [ApprovalState.REJECTED]: ['rejected', 'refused'],
+  [ApprovalState.EXPIRED]: ['expired', 'refused'],
+  [ApprovalState.VOID]: ['void', 'refused'],
+  [ApprovalState.USED]: ['used', 'refused'],
+};
 
 /** The canonical text of a tool's identity. */
 export function refText(ref: Pick<ToolRef, 'kind' | 'serverUid' | 'owner' | 'name' | 'digest'>): string {

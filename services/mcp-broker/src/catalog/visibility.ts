@@ -1,6 +1,6 @@
-import { type Access, matcher } from '@sallyport/peers/access';
+import { type Access, matcher, serverMatcher } from '@sallyport/peers/access';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import type { BrokerTool, Catalog } from './catalog.ts';
+import type { BrokerTool, Catalog, Server } from './catalog.ts';
 
 /**
  * The tools that a principal is authorised for: by AccessPolicy and by the scope of the key, nothing else. The state of a
@@ -18,4 +18,10 @@ export function toolFilter(principal: Principal, access: Access): (tool: BrokerT
     server.tenant === principal.tenant &&
     scope(`${server.name}/${definition.name}`) &&
     access.allowsTool(server.name, definition.name);
+}
+
+/** Tells whether a principal may know of a server, listed or not: some tool of it might be theirs. */
+export function mayUseServer(principal: Principal, access: Access, server: Server): boolean {
+  const scoped = principal.tools.length === 0 || serverMatcher(principal.tools)(server.name);
+  return server.tenant === principal.tenant && scoped && access.allowsServer(server.name);
 }

@@ -8,9 +8,10 @@ import { hasInexactNumber } from '@sallyport/turn';
 import type { Express, Request, Response } from 'express';
 import { type Admitted, authorise, single } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
-import { runOfSession } from '../invoke/run-of-call.ts';
+import { readSession, type Session } from '../invoke/run-of-call.ts';
 import { CODES, legacyRevision } from '../protocol.ts';
 import { agreedRevision } from './agreement.ts';
+import { type LateStream, lateStream } from './late-stream.ts';
 import { errorBody, idIn, type Message, RpcFault, readMessage, resultBody } from './message.ts';
 import { checkedOrigin, publicBase } from './origins.ts';
 import { resourceMetadata } from './resource-metadata.ts';
@@ -27,8 +28,8 @@ interface Answer {
 }
 
 /**
- * The tool plane's HTTP front. Every request stands alone and is answered with one JSON body, on all revisions: no stream
- * is ever opened, and no session is kept (the session id of the older line only names a run).
+ * The tool plane's HTTP front. Every request stands alone and is answered with one JSON body, on all revisions; only one
+ * that has to wait for people becomes a stream. No session is kept (the session id of the older line only names a run).
  */
 export function createBrokerApp(gate: Gate, metrics: Metrics): Express {
   const app = createApp({
@@ -76,9 +77,11 @@ async function post(gate: Gate, open: OpenWorks, req: Request, res: Response): P
     if (hasInexactNumber(bytes.toString())) {
       throw new GatewayError('invalid_request', 'A number in the JSON is too long to be kept as it is written.');
     }
-    const context = { gate, req, res, admitted, signal };
+    const late = lateStream(req, res, body);
+    const context = { gate, req, res, admitted, signal, waits: late.waits, patient: !Array.isArray(body) };
     const answer = Array.isArray(body) ? await answerBatch(context, body) : await answerOne(context, body);
     if (gone.aborted) return;
+    if (answer.body !== undefined && late.end(answer.body)) return;
     res.status(answer.status);
     if (answer.body === undefined) res.end();
     else res.json(answer.body);
@@ -93,6 +96,9 @@ interface Context {
   readonly res: Response;
   readonly admitted: Admitted;
   readonly signal: AbortSignal;
+  readonly waits: LateStream['waits'];
+  /** Whether calls may wait for people: not those of a batch, which wait for each other. */
+  readonly patient: boolean;
 }
 
 async function answerBatch(context: Context, body: readonly unknown[]): Promise<Answer> {
@@ -121,9 +127,11 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
       gate.metrics.requests.inc({ method: 'notification', outcome: 'ok' });
       return { status: 202 };
     }
-    const session = revision.era === 'legacy' ? sessionOf(gate, message, req, admitted) : '';
+    const session = revision.era === 'legacy' ? sessionOf(gate, message, req, admitted) : undefined;
     const answerHeader = (name: string, value: string) => void res.setHeader(name, value);
-    const exchange = { revision, admitted, headers: req.headers, session, signal, answerHeader };
+    const { waits, patient } = context;
+    const base = baseOf(gate, req);
+    const exchange = { revision, admitted, headers: req.headers, session, signal, answerHeader, waits, patient, base };
     const result = await respond(gate, message, exchange);
     gate.metrics.requests.inc({ method, outcome: 'ok' });
     return { status: 200, body: resultBody(message.id, result) };
@@ -140,10 +148,10 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
   }
 }
 
-function sessionOf(gate: Gate, message: Message, req: Request, admitted: Admitted): string {
+function sessionOf(gate: Gate, message: Message, req: Request, admitted: Admitted): Session | undefined {
   const named = single(req.headers['mcp-session-id']);
-  if (named === '' || message.method === 'initialize') return '';
-  const run = runOfSession(gate.digest, admitted.principal, named);
+  if (named === '' || message.method === 'initialize') return undefined;
+  const run = readSession(gate.digest, admitted.principal, named);
   // 404 makes a client shake hands anew (2025-11-25, Session Management).
   if (run === undefined) throw new RpcFault(CODES.server, 'There is no such session.', { status: 404 });
   return run;

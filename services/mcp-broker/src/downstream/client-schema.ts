@@ -1,6 +1,10 @@
 import type { Definition, JsonObject } from '../catalog/definition.ts';
-import { QUARANTINED } from '../invoke/shown.ts';
 
+const SHOWN: JsonObject = {
+  type: 'object',
+  description:
+    'As shown by the gateway: a value that an outsider could write stands as {"$handle": …}, to be passed on as it is.',
+};
 const written = new WeakMap<Definition, { input: JsonObject; output: JsonObject | undefined }>();
 
 /** The input schema for clients: without `x-mcp-header`, since the gate itself tells the server by headers. */
@@ -9,8 +13,9 @@ export function clientInputSchema(definition: Definition): JsonObject {
 }
 
 /**
- * The output schema for clients: what the tool gives, or what quarantine answered about it. Clients check results against
- * it and would refuse a typed answer that the tool's own schema does not know. Undefined where that cannot be said.
+ * The output schema for clients: what the tool gives, or what the gate shows of it. Clients check structured content
+ * against it (2025-06-18 and later: a server MUST give what fits), and in a masked result handles stand where the tool's
+ * own schema wants texts. Undefined where that cannot be said: a tool without output schema may give any object.
  */
 export function clientOutputSchema(definition: Definition): JsonObject | undefined {
   return schemasOf(definition).output;
@@ -36,7 +41,7 @@ function withReading(schema: JsonObject): JsonObject | undefined {
     ...($defs === undefined ? {} : { $defs }),
     ...(definitions === undefined ? {} : { definitions }),
     type: 'object',
-    anyOf: [own, { type: 'object', properties: { [QUARANTINED]: {} }, required: [QUARANTINED] }],
+    anyOf: [own, SHOWN],
   };
 }
 

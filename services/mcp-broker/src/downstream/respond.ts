@@ -1,12 +1,22 @@
 import type { JsonObject } from '../catalog/definition.ts';
 import { toolFilter, visibleTools } from '../catalog/visibility.ts';
 import { type Admitted, beginTurn, type Headers, single } from '../invoke/admit.ts';
+import type { Patience } from '../invoke/ask.ts';
 import { callTool } from '../invoke/call-tool.ts';
 import type { Gate } from '../invoke/gate.ts';
 import { recordUnknownTool } from '../invoke/record.ts';
-import { issueSession } from '../invoke/run-of-call.ts';
+import { issueSession, type Session } from '../invoke/run-of-call.ts';
 import { CODES, META, MODERN_VERSIONS, negotiated, type Revision } from '../protocol.ts';
 import type { ToolAnswer } from '../upstream/connection.ts';
+import {
+  approvalLink,
+  hasUrlMode,
+  inputRequired,
+  opensLinks,
+  readReturn,
+  urlElicitation,
+  waitingResult,
+} from './elicit.ts';
 import { pageOf } from './list-tools.ts';
 import { isObject, type Message, RpcFault } from './message.ts';
 
@@ -24,11 +34,17 @@ export interface Exchange {
   readonly revision: Revision;
   readonly admitted: Admitted;
   readonly headers: Headers;
-  /** Run of the session that the request names; ''. */
-  readonly session: string;
+  /** The session that the request names. */
+  readonly session: Session | undefined;
   readonly signal: AbortSignal;
   /** Sets a header of the answer. */
   readonly answerHeader: (name: string, value: string) => void;
+  /** Shows the client that its request waits. */
+  readonly waits: (message: string) => Promise<void>;
+  /** Whether the request may wait for people. */
+  readonly patient: boolean;
+  /** Where people reach the gateway, without a slash at the end. */
+  readonly base: string;
 }
 
 type Method = (gate: Gate, message: Message, exchange: Exchange) => Promise<object> | object;
@@ -54,7 +70,7 @@ export async function respond(gate: Gate, message: Message, exchange: Exchange):
   const result = await method(gate, message, exchange);
   if (!modern) return result;
   const meta = (result as { _meta?: object })._meta;
-  return { ...result, resultType: 'complete', _meta: { ...meta, [META.serverInfo]: SERVER_INFO } };
+  return { resultType: 'complete', ...result, _meta: { ...meta, [META.serverInfo]: SERVER_INFO } };
 }
 
 /** The name of a method for metrics: of those served, else `other`. */
@@ -65,7 +81,7 @@ export function methodLabel(method: string): string {
 function initialize(gate: Gate, { params }: Message, { admitted, answerHeader }: Exchange) {
   const revision = negotiated(params.protocolVersion);
   // No session is kept: the id names the run of this conversation, which clients then name with each request.
-  answerHeader('mcp-session-id', issueSession(gate.digest, admitted.principal));
+  answerHeader('mcp-session-id', issueSession(gate.digest, admitted.principal, hasUrlMode(params.capabilities)));
   return { protocolVersion: revision.version, capabilities: CAPABILITIES, serverInfo: SERVER_INFO };
 }
 
@@ -84,18 +100,49 @@ async function callOne(gate: Gate, message: Message, exchange: Exchange) {
   const { name, arguments: given = {} } = message.params;
   if (typeof name !== 'string' || name === '') throw new RpcFault(CODES.invalidParams, 'name must be a text.');
   if (!isObject(given)) throw new RpcFault(CODES.invalidParams, 'arguments must be an object.');
-  const trajectory = claimedRun(message, headers);
+  const named = claimedRun(message, headers);
   const turn = beginTurn(admitted, headers, exchange.signal);
   answerHeader('sallyport-turn', turn.id);
-  const tool = gate.catalog.byExposedName(admitted.principal.tenant, name);
-  if (!tool || !toolFilter(admitted.principal, admitted.access)(tool)) {
+  const { principal } = admitted;
+  const tool = gate.catalog.byExposedName(principal.tenant, name);
+  if (!tool || !toolFilter(principal, admitted.access)(tool)) {
     recordUnknownTool(gate, turn, name);
     // The same words for a tool that is not there and one that is not theirs (DESIGN section 8).
     throw new RpcFault(CODES.invalidParams, `Unknown tool: ${name.slice(0, 128)}`);
   }
-  const shown = await callTool(gate, turn, { trajectory, session }, tool, given as JsonObject);
+  const args = given as JsonObject;
+  const request = { principal, method: message.method, name, args };
+  const back = readReturn(gate, message, request);
+  const links = canOpenLinks(message, exchange);
+  const { wait, elicitAfter } = gate.config.approvals;
+  const patience: Patience = {
+    // Who can show the page is not kept waiting before its user knows of it; who declined does not wait at all.
+    waitMs: !exchange.patient || back?.consents === false ? 0 : links && !back ? Math.min(elicitAfter, wait) : wait,
+    waits() {
+      answerHeader(TRAJECTORY_HEADER, turn.trajectory);
+      return exchange.waits('This call waits for an approval.');
+    },
+  };
+  const claim = { trajectory: named || (back?.state.trajectory ?? ''), session: session?.run ?? '' };
+  const called = await callTool(gate, turn, claim, tool, args, patience);
   answerHeader(TRAJECTORY_HEADER, turn.trajectory);
-  return { ...fitted(shown.result, revision), _meta: { [TRAJECTORY_META]: turn.trajectory } };
+  const _meta = { [TRAJECTORY_META]: turn.trajectory };
+  const { shown, pending } = called;
+  if (pending === undefined) return { ...fitted(shown.result, revision), _meta };
+  const link = approvalLink(exchange.base, pending);
+  if (links && !back) {
+    if (revision.links === 'error') throw urlElicitation(link, pending);
+    const state = { approvalId: pending.id, trajectory: turn.trajectory };
+    return { ...inputRequired(link, gate.states.seal(request, state)), _meta };
+  }
+  const { result, meta } = waitingResult(called, link, pending, back?.consents === false);
+  return { ...result, _meta: { ..._meta, ...meta } };
+}
+
+function canOpenLinks(message: Message, { revision, session, patient }: Exchange): boolean {
+  if (!patient) return false;
+  if (revision.links === 'result') return opensLinks(message);
+  return revision.links === 'error' && session?.opensLinks === true;
 }
 
 function claimedRun(message: Message, headers: Headers): string {

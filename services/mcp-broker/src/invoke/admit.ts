@@ -55,10 +55,12 @@ export function beginTurn(admitted: Admitted, headers: Headers, signal: AbortSig
     attribution: attributionOf(principal, headers),
     signal,
     trajectory: '',
+    limitRun: '',
     newTrajectory: false,
     foreignTrajectory: '',
     standing: [],
     label: TRUSTED,
+    known: [],
     policyRevision: access.policyRevision,
     step: 0,
   };

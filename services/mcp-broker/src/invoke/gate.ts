@@ -8,8 +8,10 @@ import type { Digest } from '@sallyport/turn';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Clients } from '../clients.ts';
 import type { Config } from '../config.ts';
+import type { RequestStates } from '../downstream/request-state.ts';
 import type { ToolRunner } from '../execute/run-tool.ts';
 import type { BrokerMetrics } from '../metrics.ts';
+import type { WaitingCalls } from './ask.ts';
 import type { Memory } from './memory.ts';
 
 /** Everything outside of a tool call that its stages use. One for the process. */
@@ -25,7 +27,11 @@ export interface Gate {
   readonly recorder: Pick<Recorder, 'append' | 'commit'>;
   readonly runner: ToolRunner;
   readonly memory: Memory;
-  readonly clients: Pick<Clients, 'decisions' | 'trajectories' | 'quarantine'>;
+  readonly clients: Pick<Clients, 'decisions' | 'trajectories' | 'quarantine' | 'approvals'>;
+  /** How many calls wait for people now. */
+  readonly waiting: WaitingCalls;
+  /** Seals what clients hand back. */
+  readonly states: RequestStates;
   /** Keyed digest of content, the same as model-proxy's. */
   readonly digest: Digest;
 }

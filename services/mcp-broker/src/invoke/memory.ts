@@ -1,18 +1,29 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { wireLabel } from '@sallyport/peers/decision-wire';
+import { untrustedFingerprints } from '@sallyport/peers/value-fingerprints';
 import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
-import { digestOf, type JsonValue, join, type Label, type StepResult } from '@sallyport/turn';
+import { type Digest, digestOf, type JsonValue, join, type Label, type StepResult, TRUSTED } from '@sallyport/turn';
+import type { BrokerTool } from '../catalog/catalog.ts';
+import type { JsonObject } from '../catalog/definition.ts';
 import type { Gate } from './gate.ts';
-import type { Shown } from './shown.ts';
+import { digestsToKeep, leavesOf } from './known-values.ts';
+import { nameInRules } from './prepare.ts';
+import type { PlacedValue, Shown } from './shown.ts';
 import type { Turn } from './turn.ts';
 
 const TIMEOUT_MS = 2_000;
 
+/** A call whose result is shown; its arguments as they were written. */
+export interface ShownCall {
+  readonly tool: BrokerTool;
+  readonly written: JsonObject;
+}
+
 /** Tells policy what was given to a client, so that it is known when it comes back to either plane. */
 export interface Memory {
   /** Durable when it resolves: a run whose taint is not kept would be clean at the next call. */
-  remember(turn: Turn, exposedName: string, result: StepResult<Shown>, shown: Shown): Promise<void>;
+  remember(turn: Turn, call: ShownCall, result: StepResult<Shown>, shown: Shown): Promise<void>;
 }
 
 /** Makes the memory over policy's TrajectoryService. */
@@ -22,13 +33,17 @@ export function resultMemory(
   log: Logger,
 ): Memory {
   return {
-    async remember(turn, exposedName, result, shown) {
+    async remember(turn, call, result, shown) {
       const { principal } = turn;
+      const { tool } = call;
+      const { exposedName } = tool;
       const label: Label = join(turn.label, result.contextLabel);
       const scope = { tenant: principal.tenant, user: principal.user || principal.id, trajectory: '' };
       const forms = formsOf(shown).map((form) => digestOf(digest, scope, form));
       const owner = { tenant: principal.tenant, principalId: principal.id, user: principal.user };
       const nothing = { callIds: [], assistantDigest: '', digests: [] };
+      const contextLabel = wireLabel(result.contextLabel);
+      const vouched = digestsToKeep(digest, turn, nameInRules(tool), trustedIn(result, shown));
       const released = [
         {
           ...owner,
@@ -36,12 +51,16 @@ export function resultMemory(
           trajectory: turn.trajectory,
           label: wireLabel(label),
           // What reading the result adds to a run, which for typed answers of quarantine is nothing.
-          digests: [...new Set(forms)].map((one) => ({
-            digest: one,
-            label: wireLabel(result.contextLabel),
-            kind: 'result',
-            tool: exposedName,
-          })),
+          digests: [
+            ...[...new Set(forms)].map((one) => ({
+              digest: one,
+              label: contextLabel,
+              kind: 'result',
+              tool: exposedName,
+            })),
+            ...vouched.map((one) => ({ ...one, label: wireLabel(TRUSTED), kind: 'result' })),
+          ],
+          fingerprints: fingerprintsIn(digest, turn, call, result, shown),
           steps: turn.step,
         },
         ...(label.integrity === 'untrusted' ? turn.standing : []).map((standing) => ({
@@ -58,6 +77,24 @@ export function resultMemory(
       });
     },
   };
+}
+
+/** What a client now knows by fields that nobody outside can write. */
+function trustedIn({ status, label }: StepResult<Shown>, shown: Shown): readonly PlacedValue[] {
+  if (status === 'quarantined') return shown.trusted ?? [];
+  const trusted = status === 'done' && label.integrity === 'trusted' && shown.structuredJson !== '';
+  return trusted ? leavesOf(JSON.parse(shown.structuredJson) as JsonValue) : [];
+}
+
+/** Fingerprints of what outsiders brought, shown or behind handles: in another run it is still theirs. */
+function fingerprintsIn(digest: Digest, turn: Turn, call: ShownCall, result: StepResult<Shown>, shown: Shown) {
+  const { status, label } = result;
+  if (label.integrity === 'trusted' || (status !== 'done' && status !== 'quarantined')) return [];
+  const source = `tool:${nameInRules(call.tool)}`;
+  const trusted = new Set((shown.trusted ?? []).map(({ path }) => path));
+  const notTheirs = { said: JSON.stringify(call.written), trusted };
+  const found = untrustedFingerprints(digest, turn.principal, shown.unread ?? shown, notTheirs);
+  return found.map((one) => ({ digest: one, source }));
 }
 
 /** The forms in which clients hand a result to a model: its text, its structured content, its list of blocks. */

@@ -1,69 +1,89 @@
-import { wireLabel } from '@sallyport/peers/decision-wire';
+import { type PreparedCall, prepareCall, wireOrigins } from '@sallyport/peers/call-request';
 import {
-  canonicalJson,
-  childPointer,
-  type Decision,
-  deny,
-  fillArguments,
+  addHandle,
+  addValue,
+  type Corpus,
+  createCorpus,
   findHandles,
-  handleIdOf,
-  handleIdsIn,
+  hostIsAmong,
   type JsonValue,
-  type Label,
   type ResolvedHandle,
+  TRUSTED,
+  trustedHosts,
   untrusted,
 } from '@sallyport/turn';
+import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
+import { refOf } from '../server.ts';
 import type { Gate } from './gate.ts';
 import type { Turn } from './turn.ts';
 
 const RESOLVE_TIMEOUT_MS = 2_000;
+const DECIDE_TIMEOUT_MS = 2_000;
 
-/** Arguments as they will be sent, and where they came from. */
-export interface Prepared {
-  readonly args: JsonObject;
-  /** Canonical JSON, handles filled. */
-  readonly argumentsJson: string;
-  readonly origins: readonly { readonly pointer: string; readonly origin: string; readonly label?: Label }[];
-  readonly refused?: Decision;
-}
+/** What preparing a call asks outside. */
+export type PrepareGate = Pick<Gate, 'digest'> & {
+  readonly config: Pick<Gate['config'], 'linkHosts'>;
+  readonly catalog: Pick<Gate['catalog'], 'byExposedName'>;
+  readonly clients: Pick<Gate['clients'], 'decisions' | 'quarantine'>;
+};
 
 /**
- * Fills the handles in a call's arguments, for this run and principal only, and says where each value came from. The gate
- * has not seen what the client's model saw, so what is no handle is of unknown origin and has the label of the run.
+ * Prepares a call as the model plane does. The gate has not seen what the client's model saw, so what is no handle of this
+ * run, and was not shown in it as trusted, is of unknown origin and has the label of the run.
  */
-export async function prepare(gate: Gate, turn: Turn, written: JsonObject, inputSchema: JsonObject): Promise<Prepared> {
+export async function prepare(
+  gate: PrepareGate,
+  turn: Turn,
+  tool: BrokerTool,
+  written: JsonObject,
+): Promise<PreparedCall> {
   const ids = new Set(findHandles(written).map((one) => one.id));
   const resolved = await resolve(gate, turn, ids);
-  const origins: { pointer: string; origin: string; label?: Label }[] = [];
-  leaves(written, '', (pointer, value) => {
-    const whole = handleIdOf(value);
-    const id = whole ?? (typeof value === 'string' ? handleIdsIn(value)[0] : undefined);
-    const label = id === undefined ? undefined : resolved.get(id)?.label;
-    origins.push({ pointer, origin: id === undefined ? 'unknown' : 'handle', ...(label ? { label } : {}) });
-  });
-  const filled = fillArguments(written, (id) => resolved.get(id), { inputSchema });
-  const base = { args: written, argumentsJson: '', origins };
-  if (filled.unfilled.length > 0) {
-    const reason = 'A handle is unknown or stands where none may stand.';
-    return { ...base, refused: deny('builtin/handle', reason, turn.policyRevision) };
+  const corpus = corpusOf(turn, resolved);
+  const { inputSchema } = tool.definition;
+  const knownHost = (host: string) =>
+    hostIsAmong(host, new Set(gate.config.linkHosts)) || hostIsAmong(host, trustedHosts(corpus));
+  const setting = { corpus, inputSchema, toolClass: tool.toolClass, handlePositions: [], resolved, knownHost };
+  const prepared = withUnknown(prepareCall(written, setting));
+  if (!prepared.unfilled.some(({ reason }) => reason === 'host-position' || reason === 'identifier-position')) {
+    return prepared;
   }
-  const args = filled.value as JsonObject;
-  return { args, argumentsJson: canonicalJson(args), origins };
+  // Only then is it asked where policy lets a handle stand: a list at /mcp does not vary, so nobody asked before.
+  const answer = await gate.clients.decisions.decideTools(
+    { principal: turn.principal, trajectory: turn.trajectory, tools: [refOf(tool)] },
+    { timeoutMs: DECIDE_TIMEOUT_MS, signal: turn.signal },
+  );
+  const handlePositions = answer.decisions[0]?.handlePositions ?? [];
+  if (handlePositions.length === 0) return prepared;
+  return withUnknown(prepareCall(written, { ...setting, handlePositions }));
 }
 
-/** Origins for policy. */
-export function wireOrigins(prepared: Prepared) {
-  return prepared.origins.map(({ pointer, origin, label }) => ({
-    pointer,
-    origin,
-    from: '',
-    path: '',
-    ...(label ? { label: wireLabel(label) } : {}),
-  }));
+/** Origins for policy, with the fingerprints of what is of unknown origin. */
+export function originsForPolicy(gate: Pick<Gate, 'digest'>, turn: Turn, prepared: PreparedCall) {
+  return wireOrigins(prepared, gate.digest, turn.principal);
 }
 
-async function resolve(gate: Gate, turn: Turn, ids: ReadonlySet<string>): Promise<ReadonlyMap<string, ResolvedHandle>> {
+// Nobody knows here what the model was given, so nobody can say that it composed a value.
+function withUnknown(prepared: PreparedCall): PreparedCall {
+  const origins = prepared.origins.map((one) =>
+    one.origin.kind === 'composed' ? { ...one, origin: { kind: 'unknown' as const } } : one,
+  );
+  return { ...prepared, origins };
+}
+
+function corpusOf(turn: Turn, resolved: ReadonlyMap<string, ResolvedHandle>): Corpus {
+  const corpus = createCorpus(turn.label);
+  for (const [id, { tool = '', path = '', label }] of resolved) addHandle(corpus, id, tool, path, label);
+  for (const { tool, path, value } of turn.known) addValue(corpus, tool, path, value, TRUSTED);
+  return corpus;
+}
+
+async function resolve(
+  gate: PrepareGate,
+  turn: Turn,
+  ids: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, ResolvedHandle>> {
   if (ids.size === 0) return new Map();
   const answer = await gate.clients.quarantine.resolveHandles(
     { principal: turn.principal, trajectory: turn.trajectory, handles: [...ids] },
@@ -71,18 +91,21 @@ async function resolve(gate: Gate, turn: Turn, ids: ReadonlySet<string>): Promis
   );
   return new Map(
     answer.values.map((one) => {
-      const value: unknown = JSON.parse(one.valueJson);
+      const value = JSON.parse(one.valueJson) as JsonValue;
       const text = typeof value === 'string' ? value : JSON.stringify(value);
-      return [one.handle, { value: text, label: untrusted(`tool:${one.from}`) }];
+      const tool = originName(gate, turn, one.from);
+      return [one.handle, { value: text, label: untrusted(`tool:${tool}`), tool, path: one.path }];
     }),
   );
 }
 
-function leaves(value: JsonValue, pointer: string, tell: (pointer: string, value: JsonValue) => void): void {
-  if (value === null || typeof value !== 'object' || handleIdOf(value) !== undefined) {
-    tell(pointer, value);
-    return;
-  }
-  const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
-  for (const [key, child] of entries) leaves(child, childPointer(pointer, key), tell);
+/** Names a tool as rules do, `<server>/<tool>`, by the name that clients know. */
+function originName(gate: PrepareGate, turn: Turn, exposedName: string): string {
+  const tool = gate.catalog.byExposedName(turn.principal.tenant, exposedName);
+  return tool ? nameInRules(tool) : exposedName.replace('__', '/');
+}
+
+/** Names a tool as the origin of a value, as rules do: `<server>/<tool>`. */
+export function nameInRules({ server, definition }: BrokerTool): string {
+  return `${server.name}/${definition.name}`;
 }

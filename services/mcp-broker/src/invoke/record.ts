@@ -1,5 +1,12 @@
 import type { GatewayError } from '@sallyport/chassis/errors';
-import { decisionFields, outcomeFields, quarantineFields, refText, turnFields } from '@sallyport/peers/record-fields';
+import {
+  approvalFields,
+  decisionFields,
+  outcomeFields,
+  quarantineFields,
+  refText,
+  turnFields,
+} from '@sallyport/peers/record-fields';
 import type { RecordInit } from '@sallyport/peers/records';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
 import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
@@ -89,9 +96,25 @@ export function recordUnknownTool(gate: Gate, turn: Turn, name: string): void {
 export function recordQuarantine(
   gate: Gate,
   turn: Turn,
-  exchange: { tool: BrokerTool; question: Question; answer: ExtractResponse; startedAtMs: number; step: number },
+  exchange: {
+    tool: BrokerTool;
+    question: Question | undefined;
+    answer: ExtractResponse;
+    startedAtMs: number;
+    step: number;
+  },
 ): void {
   gate.recorder.append({ ...base(turn), ...toolFields(exchange.tool), ...quarantineFields(exchange) });
+}
+
+/** A call that was put before people, and how it stood when the turn went on or ended. */
+export function recordApproval(
+  gate: Pick<Gate, 'recorder'>,
+  turn: Turn,
+  tool: BrokerTool,
+  asked: Omit<Parameters<typeof approvalFields>[0], 'step'>,
+): void {
+  gate.recorder.append({ ...base(turn), ...toolFields(tool), ...approvalFields({ ...asked, step: ++turn.step }) });
 }
 
 function base(turn: Turn): RecordInit {

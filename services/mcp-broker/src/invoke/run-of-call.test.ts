@@ -10,7 +10,7 @@ import { playedState } from '../testing/broker.ts';
 import { playedPolicy } from '../testing/peers.ts';
 import { beginTurn } from './admit.ts';
 import { resultMemory } from './memory.ts';
-import { issueSession, joinRun, runOfSession } from './run-of-call.ts';
+import { issueSession, joinRun, readSession } from './run-of-call.ts';
 import { shownWords } from './shown.ts';
 
 const digest = keyedDigest('digest-secret-of-the-tests-0123456789');
@@ -35,7 +35,8 @@ async function call(nowMs: number, claim = { trajectory: '', session: '' }, read
   const memory = resultMemory(policy.client, digest, createLogger({ service: 'test', level: 'error' }));
   const decision = { verdict: 'allow', enforced: 'allow', mode: 'enforce', rule: 'r', reason: '', policyRevision: '' };
   const result = { callId: 'c', status: 'done', isError: false, label: reads, contextLabel: reads, decision } as const;
-  await memory.remember(turn, 'mail__read', result as never, shownWords('words'));
+  const tool = { exposedName: 'mail__read', server: { name: 'mail' }, definition: { name: 'read' } };
+  await memory.remember(turn, { tool: tool as never, written: {} }, result as never, shownWords('words'));
   return turn;
 }
 
@@ -50,9 +51,9 @@ describe('the run of a call that names none', () => {
 describe('a session', () => {
   it('[mcp:session-holder] belongs to tenant, principal and user', () => {
     const session = issueSession(digest, principal());
-    expect(runOfSession(digest, principal(), session)).toBe(session.split('.')[0]);
+    expect(readSession(digest, principal(), session)).toEqual({ run: session.split('.')[0], opensLinks: false });
     for (const other of [{ tenant: 'other' }, { id: 'key:k2' }, { user: 'bob' }]) {
-      expect(runOfSession(digest, principal(other), session)).toBeUndefined();
+      expect(readSession(digest, principal(other), session)).toBeUndefined();
     }
   });
 

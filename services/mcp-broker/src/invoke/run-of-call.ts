@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { labelOf } from '@sallyport/peers/decision-wire';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import type { Digest } from '@sallyport/turn';
+import { type Digest, join as joinLabels, type Label, TRUSTED, UNVERIFIED_USER, untrusted } from '@sallyport/turn';
 import type { Gate } from './gate.ts';
 import type { Turn } from './turn.ts';
 
@@ -20,9 +20,16 @@ export interface Claim {
 
 /**
  * Finds the run of a call and its label. A `tools/call` carries no context: what its arguments are made of is the run's.
- * A call that names no run starts one; but what earlier calls of this principal that named none have read may be in its
- * arguments, so their taint is kept for a day and joined (DESIGN section 4: what is not known is untrusted). Clients of the
- * older line name their run without knowing, by session id. Rejects where policy cannot be asked.
+ *
+ * | the call names | its run | its label |
+ * |---|---|---|
+ * | a run of this principal | that one | the run's |
+ * | a session that was issued to it, for the first time | the session's | `startingLabel` |
+ * | nothing, or what is not theirs | the principal's run of the day | `startingLabel`, joined with all that this run read |
+ *
+ * Calls that name no run share one a principal and day: what one read may be in the arguments of the next, and taint,
+ * handles, bits that were shown, approvals and endorsements are bound to a run. Their steps are counted call by call.
+ * Rejects where policy cannot be asked.
  */
 export async function joinRun(
   gate: { readonly clients: Pick<Gate['clients'], 'trajectories'>; readonly digest: Digest },
@@ -41,48 +48,88 @@ export async function joinRun(
     const answer = await join(claimed);
     if (answer.trajectory !== '') {
       turn.trajectory = answer.trajectory;
+      turn.limitRun = answer.trajectory;
       turn.label = labelOf(answer.label);
       return;
     }
     if (claimed === claim.session && !answer.foreign) {
       turn.trajectory = claimed;
+      turn.limitRun = claimed;
       turn.newTrajectory = true;
+      turn.label = startingLabel(principal);
       return;
     }
     turn.foreignTrajectory = claimed;
   }
-  turn.trajectory = uuidv7();
+  turn.trajectory = runOfDay(gate.digest, principal, nowMs);
+  turn.limitRun = uuidv7();
   turn.newTrajectory = true;
-  const [today, tomorrow] = [nowMs, nowMs + WINDOW_MS].map((at) => standingRun(gate.digest, principal, at)) as [
-    string,
-    string,
-  ];
   // Kept under the next day too: midnight cleans nothing that was read a minute before.
-  turn.standing = [today, tomorrow];
-  const answer = await join(today);
-  if (answer.trajectory !== '') turn.label = labelOf(answer.label);
+  turn.standing = [runOfDay(gate.digest, principal, nowMs + WINDOW_MS)];
+  const answer = await join(turn.trajectory);
+  turn.label = startingLabel(principal);
+  if (answer.trajectory !== '') turn.label = joinLabels(turn.label, labelOf(answer.label));
 }
 
-/** A session id for a principal: the id of a new run, and a proof that we issued it to them. Nothing is kept of it. */
-export function issueSession(digest: Digest, principal: Principal): string {
-  const run = uuidv7();
-  return `${run}.${proofOf(digest, principal, run)}`;
+/**
+ * The label of a run of which nothing is known yet: what its first arguments are made of nobody has seen. Trusted where
+ * a verified user stands behind the credential, since what untrusted content brought that user is known by its
+ * fingerprints whatever run and key it came by; or where the key declares that a human types into this client (`origin:
+ * human` and `instructionAuthority.user: Typed`). Else untrusted (DESIGN section 5: without a way to tell, what is not
+ * known is untrusted).
+ */
+export function startingLabel(principal: Pick<Principal, 'user' | 'origin' | 'instructionAuthority'>): Label {
+  const { user, origin, instructionAuthority } = principal;
+  const human = origin === 'human' && instructionAuthority?.userTyped === true;
+  return user !== '' || human ? TRUSTED : untrusted(UNVERIFIED_USER);
 }
 
-/** The run of a session id; undefined for one that was not issued to this principal. */
-export function runOfSession(digest: Digest, principal: Principal, session: string): string | undefined {
-  const [run = '', proof = '', ...more] = session.split('.');
-  if (!UUID.test(run) || more.length > 0) return undefined;
-  const wanted = Buffer.from(proofOf(digest, principal, run));
-  const given = Buffer.from(proof);
-  return wanted.length === given.length && timingSafeEqual(wanted, given) ? run : undefined;
+/** What a session id says: its run, and what the client said of itself in the handshake. */
+export interface Session {
+  readonly run: string;
+  /** The client opens links for its user (URL elicitation, 2025-11-25). */
+  readonly opensLinks: boolean;
+}
+
+const LINKS = 'l';
+
+/**
+ * A session id for a principal: the id of a new run, what the client can do, and a proof that we issued it to them.
+ * Nothing is kept of it.
+ */
+export function issueSession(digest: Digest, principal: Principal, opensLinks = false): string {
+  const named = opensLinks ? `${uuidv7()}.${LINKS}` : uuidv7();
+  return `${named}.${proofOf(digest, principal, named)}`;
+}
+
+/** What a session id says; undefined for one that was not issued to this principal. */
+export function readSession(digest: Digest, principal: Principal, session: string): Session | undefined {
+  const at = session.lastIndexOf('.');
+  const named = session.slice(0, Math.max(0, at));
+  const [run = '', can, ...more] = named.split('.');
+  if (!UUID.test(run) || (can !== undefined && can !== LINKS) || more.length > 0) return undefined;
+  const wanted = Buffer.from(proofOf(digest, principal, named));
+  const given = Buffer.from(session.slice(at + 1));
+  if (wanted.length !== given.length || !timingSafeEqual(wanted, given)) return undefined;
+  return { run, opensLinks: can === LINKS };
 }
 
 // A run belongs to principal and user: a key that was given to somebody else brings no session along.
-function proofOf(digest: Digest, { tenant, id, user }: Principal, run: string): string {
-  return digest('mcp-session', JSON.stringify([tenant, id, user, run]));
+function proofOf(digest: Digest, { tenant, id, user }: Principal, named: string): string {
+  return digest('mcp-session', JSON.stringify([tenant, id, user, named]));
 }
 
-function standingRun(digest: Digest, { tenant, id }: Principal, nowMs: number): string {
-  return `unclaimed:${digest('mcp-unclaimed', JSON.stringify([tenant, id, Math.floor(nowMs / WINDOW_MS)]))}`;
+/**
+ * The id of the run that calls of one principal and user share on one day (UTC) where they name none: a UUID of version 7
+ * whose time is the day's beginning, so that it sorts and reads like any other.
+ */
+export function runOfDay(digest: Digest, { tenant, id, user }: Principal, nowMs: number): string {
+  const day = Math.floor(nowMs / WINDOW_MS);
+  const hash = Buffer.from(digest('mcp-unclaimed', JSON.stringify([tenant, id, user, day])), 'base64url');
+  const bytes = Buffer.alloc(16);
+  bytes.writeUIntBE(day * WINDOW_MS, 0, 6);
+  hash.copy(bytes, 6, 0, 10);
+  bytes[6] = 0x70 | ((bytes[6] as number) & 0x0f);
+  bytes[8] = 0x80 | ((bytes[8] as number) & 0x3f);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }

@@ -1,8 +1,9 @@
+import type { ExtractResponse } from '@sallyport/proto/quarantine/v1/quarantine_pb';
 import { escapeHandles, escapeHandlesIn, type JsonValue } from '@sallyport/turn';
 import type { JsonObject } from '../catalog/definition.ts';
 import type { ToolAnswer } from '../upstream/connection.ts';
 
-/** Member under which a typed answer of quarantine stands in `structuredContent`; see `exposedOutputSchema`. */
+/** Member under which an answer of quarantine that is no object stands in `structuredContent`. */
 export const QUARANTINED = 'sallyport.dev/quarantined';
 
 /** A result as a client sees it. */
@@ -12,6 +13,16 @@ export interface Shown {
   readonly text: string;
   /** Structured content as JSON; '' for none. */
   readonly structuredJson: string;
+  /** Of what quarantine shows: values in plain that nobody outside can have written. */
+  readonly trusted?: readonly PlacedValue[];
+  /** Of what quarantine shows: the result itself, for fingerprints of its values alone. */
+  readonly unread?: { readonly text: string; readonly structuredJson: string };
+}
+
+/** A value and its JSON pointer in the structured result. */
+export interface PlacedValue {
+  readonly path: string;
+  readonly value: JsonValue;
 }
 
 /** What a tool gave, with everything broken up that looks like a handle: nobody but the gate names handles. */
@@ -30,16 +41,24 @@ export function shownAnswer(answer: ToolAnswer): Shown {
   return { result, text: texts.join('\n') || escapeHandles(structuredJson), structuredJson };
 }
 
-/** What quarantine answered about a result. */
-export function shownReading(answerJson: string, structured: boolean): Shown {
+/**
+ * What quarantine shows of a result. `structuredContent` is the shown document itself where it is an object, as all
+ * revisions up to 2025-11-25 demand; another answer (a list of typed answers) stands under `QUARANTINED`. A tool with an
+ * output schema must give structured content that fits the listed schema, so it is not left out: the list says that the
+ * result may also be what the gate shows (`clientOutputSchema`).
+ */
+export function shownReading({ answerJson, trusted }: Pick<ExtractResponse, 'answerJson' | 'trusted'>): Shown {
+  const shown = JSON.parse(answerJson) as JsonValue;
+  const isObject = typeof shown === 'object' && shown !== null && !Array.isArray(shown);
   return {
     result: {
       content: [{ type: 'text', text: answerJson }],
-      ...(structured ? { structuredContent: { [QUARANTINED]: JSON.parse(answerJson) } } : {}),
+      structuredContent: isObject ? shown : { [QUARANTINED]: shown },
       isError: false,
     },
     text: answerJson,
     structuredJson: '',
+    trusted: trusted.map(({ path, valueJson }) => ({ path, value: JSON.parse(valueJson) as JsonValue })),
   };
 }
 

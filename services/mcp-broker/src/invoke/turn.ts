@@ -2,6 +2,7 @@ import type { Access } from '@sallyport/peers/access';
 import type { Attribution } from '@sallyport/peers/record-fields';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Label } from '@sallyport/turn';
+import type { KnownValue } from './known-values.ts';
 
 /** One `tools/call` and all that it causes. */
 export interface Turn {
@@ -13,13 +14,17 @@ export interface Turn {
   /** Ends when the client is gone or the credential is revoked. */
   readonly signal: AbortSignal;
   trajectory: string;
+  /** Run whose steps are counted: the same, but one of its own for a call that names no run. */
+  limitRun: string;
   newTrajectory: boolean;
   /** A trajectory id that was named but is not this principal's. */
   foreignTrajectory: string;
-  /** Where taint of calls that name no run is kept; none where this one names its run. */
+  /** Where taint of calls that name no run is kept beside; none where this one names its run. */
   standing: readonly string[];
   /** Label of the run: of everything its calls are made of. */
   label: Label;
+  /** Values among the arguments that trusted fields of results showed in this run. */
+  known: readonly KnownValue[];
   policyRevision: string;
   /** Steps recorded in this turn, for numbering. */
   step: number;

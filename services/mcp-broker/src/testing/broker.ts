@@ -16,6 +16,7 @@ import {
   AccessGrant_ClientTools,
   AccessService,
   Action,
+  ApprovalService,
   DecisionService,
   LimitService,
   TrajectoryService,
@@ -31,7 +32,9 @@ import { reportServers } from '../catalog/report.ts';
 import { configSchema } from '../config.ts';
 import { keyedDigest, sha256 } from '../digests.ts';
 import { createBrokerApp } from '../downstream/app.ts';
+import { requestStates } from '../downstream/request-state.ts';
 import { schemaChecks } from '../execute/schema-check.ts';
+import { waitingCalls } from '../invoke/ask.ts';
 import type { Gate } from '../invoke/gate.ts';
 import { resultMemory } from '../invoke/memory.ts';
 import { brokerMetrics } from '../metrics.ts';
@@ -64,6 +67,9 @@ export const KEYS = {
   erin: 'sk-erin-0123456789abcdef',
   rival: 'sk-rival-0123456789abcdef',
 };
+
+/** Under which the broker of the tests digests. */
+export const DIGEST_SECRET = 'digest-secret-of-the-tests-0123456789';
 
 /** Starts a broker with its own HTTP port. */
 export async function startBroker(over: Record<string, unknown> = {}): Promise<TestBroker> {
@@ -136,6 +142,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     },
   });
   const decisions = await inProcess(DecisionService, policy.decisions);
+  const approvals = await inProcess(ApprovalService, policy.approvals);
   const trajectories = await inProcess(TrajectoryService, policy.trajectories);
   const limits = await inProcess(LimitService, {
     async lease() {
@@ -152,7 +159,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   const credentials = credentialLeases({ client: vault.client, log });
   const upstream = createUpstream({ credentials, maxResultBytes: config.request.maxResultBytes, log });
   const runner = { upstream, metrics: counted, checks: schemaChecks() };
-  const digest = keyedDigest('digest-secret-of-the-tests-0123456789');
+  const digest = keyedDigest(DIGEST_SECRET);
   const listed: (() => void)[] = [];
   const pins = memoryPins();
   const newRefresher = (): ReturnType<typeof refreshCatalog> =>
@@ -189,7 +196,14 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     access: accesses,
     runner,
     digest,
-    clients: { decisions: decisions.client, trajectories: trajectories.client, quarantine: quarantine.client },
+    waiting: waitingCalls(config.approvals),
+    states: requestStates(DIGEST_SECRET, digest, config.approvals.stateTtl),
+    clients: {
+      decisions: decisions.client,
+      trajectories: trajectories.client,
+      quarantine: quarantine.client,
+      approvals: approvals.client,
+    },
     memory: resultMemory(trajectories.client, digest, log),
     recorder: {
       append: (record) => void records.push(record),
@@ -265,7 +279,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
       await reporter.stop();
       await upstream.stop();
       await Promise.all([snapshot.stop(), gate.principals.stop(), credentials.stop()]);
-      const all = [snapshots, identity, vault, access, decisions, trajectories, limits, quarantine, service];
+      const all = [snapshots, identity, vault, access, decisions, approvals, trajectories, limits, quarantine, service];
       await Promise.all(all.map((one) => one.close()));
     },
   };
@@ -309,6 +323,8 @@ export function playedState(): PeerState {
     runs: new Map(),
     remembered: [],
     handles: new Map(),
+    approvals: new Map(),
+    extracted: [],
   };
 }
 

@@ -1,6 +1,8 @@
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import {
   Action,
+  type ApprovalService,
+  ApprovalState,
   type Call,
   type DecideResultRequest,
   type DecisionService,
@@ -9,7 +11,7 @@ import {
   type TrajectoryService,
 } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import type { QuarantineService } from '@sallyport/proto/quarantine/v1/quarantine_pb';
+import type { ExtractRequest, QuarantineService } from '@sallyport/proto/quarantine/v1/quarantine_pb';
 import type { PinStore } from '../store.ts';
 
 type Given<F> = F extends (...args: never[]) => Promise<infer R> ? R : never;
@@ -38,6 +40,10 @@ export interface PeerState {
   readonly runs: Map<string, { principalId: string; label: Label | undefined }>;
   readonly remembered: Released[];
   readonly handles: Map<string, { value: unknown; trajectory: string }>;
+  /** Approvals by id. The id of a call's approval is `a:<canonical arguments>`. */
+  readonly approvals: Map<string, { state: ApprovalState; principalId: string; trajectory: string }>;
+  /** What quarantine was asked. */
+  readonly extracted: ExtractRequest[];
 }
 
 /** Policy and quarantine by the rules of a test. */
@@ -48,7 +54,13 @@ export function playedPolicy(state: PeerState) {
       return {
         decisions: calls.map((call): Decided => {
           state.decided.push({ call, context, trajectory });
-          const { verdict, rule = 'test/rule', reason = 'the test says so' } = state.decideCall(call, context);
+          const { verdict: said, rule = 'test/rule', reason = 'the test says so' } = state.decideCall(call, context);
+          const id = `a:${call.argumentsJson}`;
+          const held = state.approvals.get(id);
+          const granted =
+            said === Action.ASK && held?.state === ApprovalState.APPROVED && held.trajectory === trajectory;
+          if (granted && held) held.state = ApprovalState.USED;
+          const verdict = granted ? Action.ALLOW : said;
           return { verdict, enforced: verdict, rule, reason, policyRevision: 'r1', toolClass: 'read' };
         }),
       };
@@ -57,12 +69,13 @@ export function playedPolicy(state: PeerState) {
     decideResult: async (request) => state.decideResult(request),
   };
   const trajectories: ServiceImpl<typeof TrajectoryService> = {
-    async join({ principal, claimed }) {
+    async join({ principal, claimed, digests }) {
       const run = state.runs.get(claimed);
       const own = run?.principalId === principal?.id;
-      return run && own
-        ? { trajectory: claimed, ...(run.label ? { label: run.label } : {}) }
-        : { trajectory: '', foreign: run !== undefined };
+      if (!run || !own) return { trajectory: '', foreign: run !== undefined };
+      const kept = state.remembered.filter(({ trajectory }) => trajectory === claimed).flatMap((one) => one.digests);
+      const known = kept.filter(({ digest }) => digests.includes(digest));
+      return { trajectory: claimed, known, ...(run.label ? { label: run.label } : {}) };
     },
     async remember({ released }) {
       for (const one of released) {
@@ -73,7 +86,9 @@ export function playedPolicy(state: PeerState) {
     },
   };
   const quarantine: ServiceImpl<typeof QuarantineService> = {
-    async extract({ tool }) {
+    async extract(request) {
+      const { tool } = request;
+      state.extracted.push(request);
       const handle = { $handle: `h_${'a'.repeat(22)}`, type: 'string', from: tool, path: '/from' };
       return { answerJson: JSON.stringify({ urgent: true, from: handle }), handles: [handle.$handle] };
     },
@@ -92,7 +107,33 @@ export function playedPolicy(state: PeerState) {
       };
     },
   };
-  return { decisions, trajectories, quarantine };
+  const approvals: ServiceImpl<typeof ApprovalService> = {
+    async requestApprovals({ calls, principal, trajectory }) {
+      return {
+        approvals: calls.map(({ argumentsJson }) => {
+          const id = `a:${argumentsJson}`;
+          const held = state.approvals.get(id);
+          if (held === undefined || held.state === ApprovalState.USED) {
+            state.approvals.set(id, { state: ApprovalState.PENDING, principalId: principal?.id ?? '', trajectory });
+          }
+          return { id, expiresAtMs: Date.now() + 600_000 };
+        }),
+      };
+    },
+    async awaitApprovals({ ids }, { signal, deadlineMs = Date.now() }) {
+      const states = () => ids.map((id) => state.approvals.get(id)?.state ?? ApprovalState.UNSPECIFIED);
+      while (states().includes(ApprovalState.PENDING) && !signal.aborted && Date.now() < deadlineMs - 50) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      return { states: states() };
+    },
+    listApprovals: async () => ({}),
+    getApproval: async () => ({}),
+    decideApproval: async () => ({}),
+    listEndorsements: async () => ({}),
+    revokeEndorsement: async () => ({}),
+  };
+  return { decisions, trajectories, quarantine, approvals };
 }
 
 /** A decision about a result. */
