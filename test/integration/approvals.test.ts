@@ -239,6 +239,12 @@ describe('approvals on two replicas', () => {
     expect(await decide(call, two)).toMatchObject({ enforced: Action.ALLOW, grantedBy: [id] });
     expect((await decide({ ...call, useId: 'a-replay' }, two))?.enforced).toBe(Action.ASK);
     expect(await stateOf(id)).toBe(ApprovalState.USED);
+    const states = () =>
+      around.records
+        .map(({ detailJson }) => JSON.parse(detailJson) as { approval: string; state: string })
+        .flatMap(({ approval, state }) => (approval === id ? [state] : []));
+    for (let i = 0; i < 50 && states().length < 3; i++) await pause(50);
+    expect(states()).toEqual(['pending', 'approved', 'used']);
   });
 
   it('[approval:once] of two uses at once on two replicas one passes', async () => {
@@ -326,6 +332,12 @@ describe('approvals on two replicas', () => {
         .listApprovals({ tenant: 'acme', approver: approver as never }, { timeoutMs });
     expect((await list(person('bea'))).approvals.map((approval) => approval.id)).toContain(id);
     expect((await list(person('eve'))).approvals).toEqual([]);
+    const open = { tenant: 'acme', states: [ApprovalState.PENDING], pageSize: 1 };
+    const first = await one.client(ApprovalService, 'console').listApprovals(open, { timeoutMs });
+    expect(first.approvals.map((approval) => approval.state)).toEqual([ApprovalState.PENDING]);
+    const next = { ...open, states: [], pageToken: first.nextPageToken };
+    const second = await two.client(ApprovalService, 'console').listApprovals(next, { timeoutMs });
+    expect(second.approvals[0]?.id).not.toBe(first.approvals[0]?.id);
     await expect(say(id, { approver: admin, breakGlass: true })).rejects.toMatchObject({ code: 'invalid_request' });
     const { approval } = await say(id, { approver: admin, breakGlass: true, note: 'Payroll is due.' });
     expect(approval).toMatchObject({

@@ -1,5 +1,8 @@
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import { uuidv7 } from '@sallyport/chassis/uuid';
+import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
 import type { ToolRefFields } from '../rules/tool.ts';
+import { keepRecords, type OutgoingRecord } from './outbox.ts';
 import type { Sealing } from './sealing.ts';
 
 /** What is endorsed. */
@@ -83,11 +86,28 @@ export function createEndorsementStore(postgres: Postgres, sealing: Sealing): En
       }),
     revoke: (tenant, id, user) =>
       postgres.withTenant(tenant, async (client) => {
-        const { rowCount } = await client.query(
-          `delete from endorsements where tenant = $1 and id = $2 and ($3 = '' or user_id = $3)`,
+        const { rows } = await client.query(
+          `delete from endorsements where tenant = $1 and id = $2 and ($3 = '' or user_id = $3)
+           returning trajectory, principal_id, user_id, approval_id, content`,
           [tenant, id, user],
         );
-        return rowCount === 1;
+        const gone = rows[0];
+        if (gone === undefined) return false;
+        const { tool, argument } = sealing.openValue<EndorsementContent>(purposeOf(tenant, id), gone.content as Buffer);
+        const record: OutgoingRecord = {
+          id: uuidv7(),
+          kind: Record_Kind.APPROVAL,
+          tenant,
+          trajectory: gone.trajectory as string,
+          startedAtMs: Date.now(),
+          principalId: gone.principal_id as string,
+          user: gone.user_id as string,
+          toolName: `${tool.server || tool.owner}/${tool.name}`,
+          outcome: 'ok',
+          detailJson: JSON.stringify({ endorsement: id, approval: gone.approval_id, state: 'revoked', argument }),
+        };
+        await keepRecords(client, [record], sealing);
+        return true;
       }),
   };
 }

@@ -48,7 +48,7 @@ export function recordOf(event: ApprovalEvent): OutgoingRecord {
     toolName: `${tool.server || tool.owner}/${tool.name}`,
     toolClass: content.toolClass,
     verdict: 'ask',
-    enforced: event.state === 'approved' ? 'allow' : 'ask',
+    enforced: event.state === 'approved' || event.state === 'used' ? 'allow' : 'ask',
     rule: content.rule,
     reason: content.reason,
     policyRevision: content.policyRevision,

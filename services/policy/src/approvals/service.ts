@@ -1,6 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
-import type { ApprovalService } from '@sallyport/proto/policy/v1/policy_pb';
+import { type ApprovalService, ApprovalState as WireState } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Setting } from '../evaluate.ts';
 import { readLabel } from '../labels.ts';
 import { principalOf } from '../principal.ts';
@@ -33,6 +33,8 @@ const MAX_PAGE = 200;
 /** Rows looked at for one page: most may be for others to decide. */
 const MAX_SCANNED = 2_000;
 
+const OPEN: readonly WireState[] = [WireState.PENDING, WireState.APPROVED];
+
 /** Puts calls before people, tells who waits, takes approvers' words. */
 export function approvalService(options: ApprovalOptions): ServiceImpl<typeof ApprovalService> {
   const { deciding, store, endorsements, waiting, setting } = options;
@@ -60,10 +62,12 @@ export function approvalService(options: ApprovalOptions): ServiceImpl<typeof Ap
       named(tenant);
       const size = pageSize(request.pageSize);
       const nowMs = Date.now();
+      // The common question, which must not drown in what is over.
+      const open = states.length > 0 && states.every((one) => OPEN.includes(one));
       const found: StoredApproval[] = [];
       let after = pageToken === '' ? undefined : { tenant, id: pageToken };
       for (let scanned = 0; scanned < MAX_SCANNED; scanned += MAX_PAGE) {
-        const page = await store.page(tenant, MAX_PAGE, after);
+        const page = await store.page(tenant, MAX_PAGE, after, open);
         for (const one of page) {
           after = one;
           const wanted = states.length === 0 || states.includes(writeState(stateAt(one, nowMs)));

@@ -4,6 +4,7 @@ import type { ApprovalContent, ApprovalState, StoredApproval } from './approval.
 import { type EndorsementToKeep, keepEndorsements } from './endorsement-store.ts';
 import type { OutgoingRecord } from './outbox.ts';
 import { keepRecords } from './outbox.ts';
+import { recordOf } from './record.ts';
 import type { Sealing } from './sealing.ts';
 import type { Spoken } from './speak.ts';
 
@@ -59,8 +60,13 @@ export interface ApprovalStore {
    */
   use(tenant: string, uses: readonly Use[]): Promise<readonly (string | undefined)[]>;
   get(key: ApprovalKey): Promise<StoredApproval | undefined>;
-  /** Newest first, at most `limit`, after the given one. */
-  page(tenant: string, limit: number, after: ApprovalKey | undefined): Promise<readonly StoredApproval[]>;
+  /** Newest first, at most `limit`, after the given one; of `open` only those that are not over. */
+  page(
+    tenant: string,
+    limit: number,
+    after: ApprovalKey | undefined,
+    open: boolean,
+  ): Promise<readonly StoredApproval[]>;
   /** Lets one word be taken at a time: `word` sees the approval as it is then, and decides what becomes of it. */
   decide(key: ApprovalKey, word: (approval: StoredApproval | undefined) => Outcome): Promise<StoredApproval>;
   /** What stands of approvals of whatever tenants. */
@@ -103,18 +109,19 @@ export function createApprovalStore(postgres: Postgres, sealing: Sealing): Appro
     use: (tenant, uses) =>
       postgres.withTenant(tenant, async (client) => {
         const ids: (string | undefined)[] = [];
-        for (const use of uses) ids.push(await consume(client, tenant, use));
+        for (const use of uses) ids.push(await consume(client, tenant, use, sealing));
         return ids;
       }),
     get: (key) => postgres.withTenant(key.tenant, (client) => one(client, key, '')),
-    page: (tenant, limit, after) =>
+    page: (tenant, limit, after, open) =>
       postgres.withTenant(tenant, async (client) => {
         const { rows } = await client.query(
           `select ${COLUMNS} from approvals
             where tenant = $1 and ($3::text is null or (created_at, id) <
               (select a.created_at, a.id from approvals a where a.tenant = $1 and a.id = $3))
+              and (not $4 or (state in ('pending', 'approved') and expires_at > now()))
             order by created_at desc, id desc limit $2`,
-          [tenant, limit, after?.id ?? null],
+          [tenant, limit, after?.id ?? null, open],
         );
         return rows.map(read);
       }),
@@ -209,23 +216,51 @@ async function open(
   throw new GatewayError('rate_limited', 'Too many calls of this principal wait for a person.');
 }
 
-async function consume(client: TenantClient, tenant: string, use: Use): Promise<string | undefined> {
+async function consume(client: TenantClient, tenant: string, use: Use, sealing: Sealing): Promise<string | undefined> {
   const { bindings, callDigests, useId } = use;
-  const { rows } = await client.query<{ id: string }>(
-    `update approvals set state = 'used', used_by = $3
-      where tenant = $1 and id = (
-        select id from approvals
-         where tenant = $1 and binding = any($2::text[]) and expires_at > now()
-           and (state = 'approved' or (state = 'used' and used_by = $3 and $3 <> ''))
-         order by state desc, id limit 1 for update)
-      returning id`,
+  const used = await client.query(
+    `with chosen as (
+       select id, state as before from approvals
+        where tenant = $1 and binding = any($2::text[]) and expires_at > now()
+          and (state = 'approved' or (state = 'used' and used_by = $3 and $3 <> ''))
+        order by state desc, id limit 1 for update)
+     update approvals a set state = 'used', used_by = $3 from chosen
+      where a.tenant = $1 and a.id = chosen.id returning a.id, a.trajectory, a.content, chosen.before`,
     [tenant, bindings, useId],
   );
-  if (rows[0] !== undefined) return rows[0].id;
-  await client.query(
+  if (used.rows.length > 0) {
+    await keepRecords(
+      client,
+      recordsOf(
+        tenant,
+        'used',
+        used.rows.filter((row) => row.before !== 'used'),
+        sealing,
+      ),
+      sealing,
+    );
+    return used.rows[0]?.id as string;
+  }
+  const gone = await client.query(
     `update approvals set state = 'void' where tenant = $1 and call_digest = any($2::text[])
-        and binding <> all($3::text[]) and state in ('pending', 'approved')`,
+        and binding <> all($3::text[]) and state in ('pending', 'approved') returning id, trajectory, content`,
     [tenant, callDigests, bindings],
   );
+  await keepRecords(client, recordsOf(tenant, 'void', gone.rows, sealing), sealing);
   return undefined;
+}
+
+function recordsOf(tenant: string, state: ApprovalState, rows: readonly Record<string, unknown>[], sealing: Sealing) {
+  const atMs = Date.now();
+  return rows.map((row) => {
+    const [id, trajectory] = [row.id as string, row.trajectory as string];
+    return recordOf({
+      tenant,
+      id,
+      trajectory,
+      content: sealing.openContent(tenant, id, row.content as Buffer),
+      state,
+      atMs,
+    });
+  });
 }
