@@ -20,6 +20,7 @@ import { model } from './requirements/model.ts';
 import { operator } from './requirements/operator.ts';
 import { peers } from './requirements/peers.ts';
 import { policy } from './requirements/policy.ts';
+import { provenance } from './requirements/provenance.ts';
 import { quarantine } from './requirements/quarantine.ts';
 import type { Requirement } from './requirements/requirement.ts';
 import { resources } from './requirements/resources.ts';
@@ -55,6 +56,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   operator,
   peers,
   policy,
+  provenance,
   quarantine,
   resources,
   revocation,
