@@ -52,9 +52,11 @@ async function suite(files: Record<string, string>) {
   const { publisher, observations, leads, observed } = operator;
   const served = { publisher, view: source, observations, leads, onObserved: observed, log };
   const snapshots = await inProcess(SnapshotService, snapshotService(served), { caller: 'mcp-broker' });
+  const policy = await inProcess(SnapshotService, snapshotService(served), { caller: 'policy' });
   const resources = await inProcess(ResourceService, resourceService(source), { caller: 'console' });
   undo.push(
     () => snapshots.close(),
+    () => policy.close(),
     () => resources.close(),
   );
   const condition = (kind: Kind, name: string, type: string) =>
@@ -71,6 +73,7 @@ async function suite(files: Record<string, string>) {
     source,
     operator,
     snapshots,
+    policy,
     resources,
     condition,
     reason,
@@ -279,6 +282,34 @@ describe('the operator over a folder', () => {
     expect(source.get('ToolServer', 'default', 'mail')?.status.grantedOrigin).toBeUndefined();
     expect(reason('ToolServer', 'mail', 'Accepted')).toBe('True Accepted');
     await eventually(() => reason('ModelProvider', 'openai', 'Reachable'), 'Unknown NotObserved');
+  });
+
+  it('shows what rules in Observe would have done, as policy and nobody else counts it', async () => {
+    const rule = '{name: r, action: Deny, reason: No.}';
+    const spec = `spec: {tools: [{server: mail, tool: "*"}], mode: Observe, calls: [${rule}]}`;
+    const { source, snapshots, policy, reason } = await suite({ 'p.yaml': `${head('ToolPolicy', 'mail')}${spec}\n` });
+    await eventually(() => reason('ToolPolicy', 'mail', 'Accepted'), 'True Accepted');
+    const { uid = '' } = source.get('ToolPolicy', 'default', 'mail') ?? {};
+    const counted = (count: number, rest: object = {}) => ({
+      reporter: 'policy-1',
+      observations: [
+        {
+          kind: 'ToolPolicy',
+          tenant: 'default',
+          name: 'mail',
+          uid,
+          conditions: [{ type: 'Ready', status: 'True', reason: 'Evil', message: '' }],
+          statusJson: JSON.stringify({ observed: [{ rule: 'r', count, principals: 2 }], ...rest }),
+        },
+      ],
+    });
+    const shown = () => JSON.stringify(source.get('ToolPolicy', 'default', 'mail')?.status.observed);
+    await snapshots.client.report(counted(9), { timeoutMs: 1000 });
+    await policy.client.report(counted(7, { grantedOrigin: 'x' }), { timeoutMs: 1000 });
+    await eventually(shown, '[{"rule":"r","count":7,"principals":2}]');
+    expect(reason('ToolPolicy', 'mail', 'Ready')).not.toBe('True Evil');
+    await policy.client.report(counted(8), { timeoutMs: 1000 });
+    await eventually(shown, '[{"rule":"r","count":8,"principals":2}]');
   });
 
   it('takes keys and grants away with their resources, and tries again while a peer is down', async () => {
