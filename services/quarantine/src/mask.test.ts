@@ -180,7 +180,7 @@ describe('a masked result', () => {
     });
   });
 
-  it('[quarantine:echo] a value behind a handle of the arguments is shown as that handle', () => {
+  it('[quarantine:echo] a name or a piece of text behind a handle of the arguments is shown as that handle, a value by its place', () => {
     const own = { $handle: KNOWN.id, type: 'string', from: 'hotels__list', path: KNOWN.shownPath };
     const { shown, handles } = masked(
       { result: { hotel: 'City Hub', text: 'Stay at City Hub', 'City Hub': 'x' } },
@@ -191,12 +191,12 @@ describe('a masked result', () => {
     );
     expect(shown).toEqual({
       result: {
-        hotel: own,
+        hotel: handleAt('/result/hotel'),
         text: `Stay at ${KNOWN.id}`,
         '~entries': [{ key: own, value: handleAt('/result/~0entries/0/value') }],
       },
     });
-    expect(handles).toHaveLength(1);
+    expect(handles).toHaveLength(2);
     expect(JSON.stringify(shown)).not.toContain('some word');
   });
 

@@ -103,7 +103,9 @@ class Masking {
       this.bits += bits;
       if (fits) return text;
     }
-    return this.#repeated(text) ?? this.#handle(text, at);
+    // A handle says where its value stands: what stands here gets one of its own, though the arguments named it by another.
+    const repeated = this.#repeated(text);
+    return typeof repeated === 'string' ? repeated : this.#handle(text, at);
   }
 
   /** What the model wrote itself, as it wrote it. That it was something else is told as well. */
