@@ -4,6 +4,8 @@ import { CommandError } from '../arguments.ts';
 const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   test: async (args) => (await import('./test-command.ts')).testPolicies(args),
   table: async (args) => (await import('./table-command.ts')).tablePolicies(args),
+  explain: async (args) => (await import('./explain-command.ts')).explainDecision(args),
+  replay: async (args) => (await import('./replay-command.ts')).replayPolicies(args),
 };
 
 /** `sallyport policy test | table | explain | replay | coverage`. Gives the exit code. */

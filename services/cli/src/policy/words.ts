@@ -8,7 +8,8 @@ export function originWords(leaf: Pick<Leaf, 'origin' | 'from' | 'path' | 'label
   const said = OF[leaf.origin] ?? leaf.origin;
   const of = leaf.from === '' ? '' : ` of ${leaf.from}`;
   const where = leaf.path === '' ? of : `, ${leaf.path}${of}`;
-  const from = leaf.label.sources.length === 0 ? '' : ` (${leaf.label.sources.join(', ')})`;
+  // The source of a handle or field stands there already.
+  const from = leaf.from !== '' || leaf.label.sources.length === 0 ? '' : ` (${leaf.label.sources.join(', ')})`;
   const trust = leaf.label.integrity === 'untrusted' ? `, untrusted${from}` : '';
   return `${said}${where}${trust}${leaf.endorsed ? ', endorsed by a person' : ''}`;
 }

@@ -1,0 +1,37 @@
+import { isKind, type Kind, parseSpec, type Resource } from '@sallyport/custom-resources';
+import type { AdminGet } from '../admin-client.ts';
+import { DEFAULT_NAMESPACE, resource } from './compiled-rules.ts';
+
+/** Kinds that decisions on calls rest on. */
+const DECIDING: readonly Kind[] = ['AccessPolicy', 'ToolPolicy', 'ToolServer', 'Model'];
+
+/** The resources of a running suite that decisions rest on; those that are not accepted there are left out. */
+export async function suiteResources(get: AdminGet): Promise<Resource[]> {
+  const { items } = (await get('resources')) as {
+    items: { kind: string; namespace: string; name: string; spec: unknown }[];
+  };
+  return items.flatMap(({ kind, namespace, name, spec }) => {
+    if (!isKind(kind) || !DECIDING.includes(kind)) return [];
+    const parsed = parseSpec(kind, spec, name);
+    return parsed.ok ? [resource(kind, name, namespace, parsed.value)] : [];
+  });
+}
+
+/** The namespace of what the admin key may see. */
+export async function namespaceOf(get: AdminGet): Promise<string> {
+  return ((await get('whoami')) as { tenant: string }).tenant;
+}
+
+/**
+ * Resources to try, of the suite's namespace or, where the files have none of that, of the default one: all of a kind that the
+ * files hold any of, and the suite's own of every other kind, so that a folder of ToolPolicies is tried with the tools and
+ * people that there are.
+ */
+export function tried(files: readonly Resource[], suite: readonly Resource[], namespace: string): Resource[] {
+  const own = files.some((one) => one.metadata.namespace === namespace) ? namespace : DEFAULT_NAMESPACE;
+  const given = files
+    .filter(({ kind, metadata }) => DECIDING.includes(kind) && metadata.namespace === own)
+    .map((one) => ({ ...one, metadata: { ...one.metadata, namespace } }) as Resource);
+  const kinds = new Set(given.map(({ kind }) => kind));
+  return [...given, ...suite.filter((one) => !kinds.has(one.kind))];
+}
