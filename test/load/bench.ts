@@ -6,6 +6,7 @@ import { type Contestant, type SallyportUnderLoad, single, startPortkey, startSa
 import { measureDecision } from './decision.ts';
 import { type Job, loadOf, median, type Sample, sample } from './measuring.ts';
 import { type Driver, memoryOf, startDriver, startScript } from './processes.ts';
+import { measureProvenance } from './provenance.ts';
 import { createReport, type Report } from './report.ts';
 
 const { values: options } = parseArgs({
@@ -58,6 +59,7 @@ try {
     );
   }
   if (options.only === undefined) report.add(await measureDecision());
+  if (options.only === undefined) report.add(measureProvenance());
   const field = await start();
   for (const job of JOBS) {
     await cost(field, job, report);

@@ -11,6 +11,7 @@ import {
   isAscii,
   isEven,
   kindOfForm,
+  MAX_ENTITY,
   plainForm,
 } from './normalise.ts';
 
@@ -208,14 +209,15 @@ function addHosts(text: string, into: Set<string>): void {
 }
 
 function index(corpus: Corpus, span: Span): boolean {
-  if (span.text.length > corpus.room || span.text.trim() === '') return false;
-  corpus.room -= span.text.length;
   const { text } = span;
+  if (text.length > corpus.room) return false;
   const even = isEven(text);
+  if (!even && text.trim() === '') return false;
+  corpus.room -= text.length;
   const indexed = { span, ascii: even || isAscii(text) };
   corpus.spans.push(indexed);
-  // A URL has no plain form, so those stand under no length.
-  if (even && !text.includes('://')) underLength(corpus, span);
+  // A URL has no plain form, so what may be one stands under no length.
+  if (even && (text.length > MAX_ENTITY || !text.includes('://'))) underLength(corpus, span);
   else corpus.uneven.push(indexed);
   corpus.hosts = undefined;
   return true;
@@ -236,8 +238,11 @@ function wordsCount(kind: OriginKind): boolean {
 function eachLeaf(value: JsonValue, path: string, take: (text: string, path: string) => void): void {
   if (value !== null && typeof value === 'object') {
     if (handleIdOf(value) !== undefined) return;
-    const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
-    for (const [key, child] of entries) eachLeaf(child, childPointer(path, key), take);
+    if (Array.isArray(value)) {
+      for (let at = 0; at < value.length; at++) eachLeaf(value[at] as JsonValue, `${path}/${at}`, take);
+    } else {
+      for (const key of Object.keys(value)) eachLeaf(value[key] as JsonValue, childPointer(path, key), take);
+    }
     return;
   }
   if (typeof value === 'string' || typeof value === 'number') take(String(value), path);

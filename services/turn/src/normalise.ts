@@ -153,7 +153,8 @@ function addForm(forms: string[], form: string | undefined): void {
 }
 
 // All patterns are linear or bounded: they run on text that an attacker wrote.
-const MAX_ENTITY = 2048;
+/** Longest text that may be an address, a link or the like as a whole, in characters. */
+export const MAX_ENTITY = 2048;
 const EDGE_PUNCTUATION = /^['`“‘«„¿¡*_~]{1,8}|['`”’».,;:!?*_~]{1,8}$/g;
 const EMAIL = /^(?:mailto:)?([^\s@<>"(),;:]{1,64}@[^\s@<>"(),;:/?#]{1,255})$/i;
 const BARE_HOST = /^(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}(?:[/?#]\S*)?$/i;
