@@ -11,6 +11,8 @@ export interface Load {
   readonly body: string;
   /** An SSE answer is expected: it must have this many data frames and end with [DONE]. 0: a whole answer. */
   readonly frames: number;
+  /** What a whole answer holds; a finished chat completion where it is left out. */
+  readonly holds?: string;
   readonly connections: number;
   /** Ends after so many requests or milliseconds, whichever comes first. */
   readonly requests: number;
@@ -68,7 +70,8 @@ function exchange(client: Client, load: Load): Promise<Answer> {
 
 function faultOf({ status, text }: Answer, load: Load): string {
   if (status < 200 || status > 299) return `status ${status}: ${text.slice(0, 200)}`;
-  if (load.frames === 0) return text.includes('"finish_reason":"stop"') ? '' : `not whole: ${text.slice(0, 200)}`;
+  if (load.frames === 0)
+    return text.includes(load.holds ?? '"finish_reason":"stop"') ? '' : `not whole: ${text.slice(0, 200)}`;
   const frames = text.split('\ndata: ').length - 1 + (text.startsWith('data: ') ? 1 : 0);
   const done = text.includes('data: [DONE]\n\n');
   return done && frames === load.frames ? '' : `${frames} frames, ${done ? '' : 'not '}done: ${text.slice(-200)}`;

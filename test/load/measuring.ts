@@ -6,6 +6,12 @@ import { cpuSeconds, type Driver } from './processes.ts';
 /** What is asked for. */
 export type Job = 'chat' | 'stream';
 
+/** A tools/call by revision 2026-07-28, or by 2025-11-25. */
+export type ToolJob = 'tool' | 'tool-2025';
+
+/** The call that is measured. */
+export const TOOL_CALL = { name: 'mail__find', arguments: { query: 'meeting on Thursday', limit: 5 } } as const;
+
 /** One contestant under one load. */
 export interface Sample {
   readonly result: LoadResult;
@@ -29,9 +35,10 @@ const FRAMES: Readonly<Record<Job, number>> = { chat: 0, stream: 23 };
 /** The load of a job on a contestant. */
 export function loadOf(
   contestant: Contestant,
-  job: Job,
+  job: Job | ToolJob,
   bounds: { readonly connections: number; readonly requests: number; readonly ms: number },
 ): Load {
+  if (job === 'tool' || job === 'tool-2025') return { ...toolLoad(contestant, job), ...bounds };
   return {
     origin: contestant.origin,
     path: '/v1/chat/completions',
@@ -39,6 +46,30 @@ export function loadOf(
     body: BODIES[job],
     frames: FRAMES[job],
     ...bounds,
+  };
+}
+
+function toolLoad({ origin, headers }: Contestant, job: ToolJob) {
+  const version = job === 'tool' ? '2026-07-28' : '2025-11-25';
+  const meta = {
+    'io.modelcontextprotocol/protocolVersion': version,
+    'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1.0.0' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  const params = { ...TOOL_CALL, ...(job === 'tool' ? { _meta: meta } : {}) };
+  const mirrored = { 'mcp-method': 'tools/call', 'mcp-name': TOOL_CALL.name };
+  return {
+    origin,
+    path: '/mcp',
+    headers: {
+      ...headers,
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': version,
+      ...(job === 'tool' ? mirrored : {}),
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }),
+    frames: 0,
+    holds: '"isError":false',
   };
 }
 

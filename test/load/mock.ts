@@ -1,6 +1,7 @@
 // A mock of OpenAI's API: a fixed chat completion, or 22 SSE chunks where the request says stream. What arrives at
-// /v1/traces is swallowed. Run: node mock.ts; prints its port.
+// /v1/traces is swallowed; /mcp is a tool server. Run: node mock.ts; prints its port.
 import http from 'node:http';
+import { answerMcp } from './mock-tools.ts';
 
 const WORDS = 'the quick brown fox jumps over the lazy dog and then it rests for a while by the river bank'.split(' ');
 const HEAD = { id: 'chatcmpl-mock', created: 1_700_000_000, model: 'gpt-4o-mini' };
@@ -42,6 +43,7 @@ const server = http.createServer((request, response) => {
   });
   request.on('end', () => {
     if (request.url === '/v1/traces') return response.writeHead(200).end();
+    if (request.url === '/mcp') return answerMcp(request.headers, body, response);
     if (body.includes('"stream":true')) {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       for (const frame of frames) response.write(frame);

@@ -1,5 +1,5 @@
 // Profiles a service under one load and prints where its time goes, or its memory, for tuning. Run:
-// node test/load/profile.ts [--job chat|stream] [--of time|allocations|survivors] [--seconds 5] [--service model-proxy]
+// node test/load/profile.ts [--job chat|stream|tool|tool-2025] [--of time|allocations|survivors] [--seconds 5] [--service model-proxy]
 //   [--top 40] [--out FILE]
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -9,8 +9,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type SallyportUnderLoad, startSallyport } from './contestants.ts';
-import { type Job, loadOf } from './measuring.ts';
+import { type Job, loadOf, type ToolJob } from './measuring.ts';
 import { end, startDriver, startScript } from './processes.ts';
+import { brokerOf } from './tool.ts';
 
 interface ProfileNode {
   readonly id: number;
@@ -55,7 +56,8 @@ let profiled: ChildProcess | undefined;
 try {
   const started = await underInspector(sallyport);
   profiled = started.child;
-  const load = loadOf(sallyport, options.job as Job, { connections: 16, requests: 1_000_000, ms: 3_000 });
+  const of = options.job?.startsWith('tool') ? brokerOf(sallyport) : sallyport;
+  const load = loadOf(of, options.job as Job | ToolJob, { connections: 16, requests: 1_000_000, ms: 3_000 });
   await driver.drive(load);
   const session = await openSession(started.url);
   await (options.of === 'time' ? startTime(session) : startMemory(session));
