@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonValue } from './canonical-json.ts';
-import { addHandle, addResult, addSpan, type Corpus, createCorpus, type OriginKind } from './corpus.ts';
+import { addHandle, addResult, addSpan, addValue, type Corpus, createCorpus, type OriginKind } from './corpus.ts';
 import { type Label, TRUSTED, untrusted } from './label.ts';
 import { hasInvisible, skeleton } from './look-alike.ts';
 import { labelOfOrigins, originsOf } from './origin.ts';
@@ -84,6 +84,34 @@ describe('originsOf', () => {
     addSpan(corpus, { text: 'evil', origin: { kind: 'result', tool: 'web' }, label: mail });
     expect(only('ann@x.com', corpus)).toMatchObject({ kind: 'composed', label: mail });
     expect(only('Please write to ann@x.com today', corpus).kind).toBe('attached');
+  });
+
+  it.each<[string, JsonValue]>([
+    ['base64', btoa('eve@evil.example')],
+    ['base64 of URLs, without padding', btoa('eve@evil.example').replace(/=+$/, '')],
+    ['percent', 'eve%40evil%2Eexample'],
+    ['hexadecimal', Buffer.from('eve@evil.example').toString('hex')],
+    ['character references', 'eve&#x40;evil&period;example'],
+    ['escapes', '\\u0065ve@evil.example'],
+    ['base64 of percent', btoa('eve%40evil.example')],
+  ])('[turn:origin-encoded] takes an untrusted value in %s for that value', (_name, value) => {
+    const corpus = corpusOf('Go on', (c) => addValue(c, 'mail/read', '/from', 'eve@evil.example', mail));
+    expect(originsOf([value], corpus)[0]).toMatchObject({ origin: { tool: 'mail/read', path: '/from' }, label: mail });
+    expect(corpus.inPlay).toEqual(TRUSTED);
+  });
+
+  it('[turn:origin-parts] gives what the model makes of untrusted values their label', () => {
+    const corpus = corpusOf('Go on', (c) => {
+      addValue(c, 'shop/list', '/price', 1250.5, mail);
+      addValue(c, 'shop/list', '/when', '2026-03-04', mail);
+      addValue(c, 'shop/list', '/n', 3, mail);
+    });
+    expect(only('It costs $1,250.50 in all', corpus)).toMatchObject({ kind: 'composed', label: mail });
+    expect(only('Book March 4th, 2026 for me', corpus).label).toEqual(mail);
+    expect(only(`Costs ${btoa('it is 1250.50 now')}`, corpus).label).toEqual(mail);
+    expect(only('Take 3 of them', corpus).label).toEqual(TRUSTED);
+    expect(only(1250.5, corpus)).toMatchObject({ kind: 'result', label: mail });
+    expect(only('It costs 21250.50', corpus).label).toEqual(TRUSTED);
   });
 
   it('lets the one who typed a value vouch for it, whoever repeats it', () => {
