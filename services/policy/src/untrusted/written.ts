@@ -90,7 +90,7 @@ export function createWritten(store: UntrustedStore, digests: Digests): Written 
       const told = result === undefined ? undefined : objectsInResult(tool, result);
       // What cannot be read, or names more than can be told apart, may be about anything.
       if (named === undefined || told === undefined || args === undefined) {
-        return withoutTrust(decided, label('untrusted', ['unknown object']));
+        return withoutTrust(decided, tool, label('untrusted', ['unknown object']));
       }
       const objects = [...named, ...told].flatMap((one) => ofObject(tenant, tool.serverUid, one));
       const writes = tool.toolClass !== 'read' && namesInResult(tool);
@@ -104,7 +104,7 @@ export function createWritten(store: UntrustedStore, digests: Digests): Written 
           told.map((one) => ({ digest: ofObject(tenant, tool.serverUid, one)[0], label: of })),
         );
       }
-      return withoutTrust(decided, of);
+      return withoutTrust(decided, tool, of);
     },
   };
 }
@@ -114,13 +114,15 @@ function forEverybody(of: Label): Label {
   return label(of.integrity, of.sources);
 }
 
-function withoutTrust(decided: ResultDecision, of: Label): ResultDecision {
+function withoutTrust(decided: ResultDecision, tool: KnownTool, of: Label): ResultDecision {
   const { quarantine, label: before } = decided;
   const joined = joinAll([before, of]);
   if (quarantine === undefined) return { ...decided, label: joined };
+  // What names an object was not written into it: its server gives the id, whatever the object holds.
+  const names = new Set(tool.objects.map((object) => object.result));
   // A string that is not trusted is a handle, which needs no word.
   const fields = quarantine.fields
-    .filter((field) => field.type !== 'String')
-    .map((field) => ({ ...field, trusted: false }));
+    .filter((field) => field.type !== 'String' || names.has(field.path))
+    .map((field) => (names.has(field.path) ? field : { ...field, trusted: false }));
   return { ...decided, label: joined, quarantine: { ...quarantine, fields } };
 }
