@@ -42,9 +42,9 @@ export function noteUntrusted(
   }
 }
 
-/** What is to be remembered of a turn so far; the same values may be told more than once. */
-export function fingerprintsOf(turn: Pick<Turn, 'untrusted'>): { digest: string; source: string }[] {
-  return [...turn.untrusted].map(([digest, source]) => ({ digest, source }));
+/** What is to be remembered of a turn and was not told yet. */
+export function fingerprintsOf(turn: Pick<Turn, 'untrusted' | 'untrustedTold'>): { digest: string; source: string }[] {
+  return [...turn.untrusted].slice(turn.untrustedTold).map(([digest, source]) => ({ digest, source }));
 }
 
 /** Fingerprints by which policy finds out whether a value that the model made up was brought by untrusted content. */

@@ -30,6 +30,8 @@ export interface Memory {
 const EVERY_MS = 100;
 const BATCH = 256;
 const MAX_WAITING = 10_000;
+/** Policy takes no more than twice as many at once. */
+const BATCH_FINGERPRINTS = 10_000;
 const TIMEOUT_MS = 2_000;
 
 /** Makes the memory over policy's TrajectoryService. */
@@ -47,9 +49,10 @@ export function trajectoryMemory(client: Pick<Client<typeof TrajectoryService>, 
   };
   const send = async () => {
     // What comes meanwhile waits for its own time: sent at once, batches would be as small as the network is fast.
-    for (let left = waiting.length; left > 0; left -= BATCH) {
-      const released = waiting.slice(0, BATCH);
-      waiting = waiting.slice(BATCH);
+    for (let left = waiting.length; left > 0; ) {
+      const released = waiting.slice(0, batchLength(waiting));
+      left -= released.length;
+      waiting = waiting.slice(released.length);
       try {
         await client.remember({ released }, { timeoutMs: TIMEOUT_MS });
       } catch (error) {
@@ -84,6 +87,17 @@ export function trajectoryMemory(client: Pick<Client<typeof TrajectoryService>, 
   };
 }
 
+/** How many of the first releases go out together. */
+function batchLength(waiting: readonly Released[number][]): number {
+  let fingerprints = 0;
+  let length = 0;
+  for (; length < Math.min(waiting.length, BATCH); length++) {
+    fingerprints += waiting[length]?.fingerprints?.length ?? 0;
+    if (length > 0 && fingerprints > BATCH_FINGERPRINTS) break;
+  }
+  return length;
+}
+
 /**
  * Makes the taint of a run durable before a model reads what tainted it: a later request that leaves the content out must
  * not find the run clean. Rejects where that cannot be done while tools are at stake.
@@ -92,12 +106,16 @@ export async function latch(gate: Pick<Gate, 'memory'>, turn: Turn): Promise<voi
   const told = turn.label.integrity === 'trusted' || sameLabel(turn.label, turn.latched);
   if (!turn.request || (told && turn.untrusted.size === turn.untrustedTold)) return;
   const release = { ...ownerOf(turn), digests: [], callIds: [], assistantDigest: '' };
-  turn.untrustedTold = turn.untrusted.size;
+  const untrusted = turn.untrusted.size;
   // Values behind handles taint nothing here: they have to be known only in later runs.
-  if (told) return gate.memory.later(release);
+  if (told) {
+    turn.untrustedTold = untrusted;
+    return gate.memory.later(release);
+  }
   try {
     await gate.memory.now(release, turn.signal);
     turn.latched = turn.label;
+    turn.untrustedTold = untrusted;
   } catch (error) {
     if (turn.tools.size > 0 || turn.signal.aborted) throw error;
     // Without tools nothing can be done with the taint now; the run goes on while policy is away.
