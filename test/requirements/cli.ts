@@ -9,5 +9,11 @@ export const cli: readonly Requirement[] = [
   }),
   ...of('issue 4, dynamic tool engine, modes', {
     'cli:policy-test': 'Cases beside policies are decided as the policy service would; a failing one is told in full.',
+    'cli:policy-table':
+      'The truth table of each tool is worked out from the rules; rows that nothing distinguishes are one.',
+    'cli:policy-explain':
+      'Of a recorded call or a case, each rule, each origin and what would have let it pass is told.',
+    'cli:policy-replay': 'Recorded calls are decided again with other policies, and what would change is counted.',
+    'cli:policy-coverage': 'Clients, keys, models and tools outside of the protection are named.',
   }),
 ];

@@ -14,7 +14,8 @@ import {
   type ToolPolicySpec,
   toolPolicyFaults,
 } from '@sallyport/custom-resources';
-import { expanded } from './dev/resources.ts';
+import { readable } from './policy/readable.ts';
+import { lintToolPolicy, lintToolServer } from './policy/rule-lint.ts';
 
 /** A file to be looked at. */
 export interface SourceFile {
@@ -40,9 +41,6 @@ interface Placed<T> {
   readonly value: T;
 }
 
-/** What `make dev` fills in; lint looks at the resource, not at the machine. */
-const PLACEHOLDERS = { 'demo.url': 'http://127.0.0.1:1', 'demo.key': 'filled-in-by-make-dev' };
-
 /**
  * Looks at resources as the operator would, all files together: YAML, schema with defaults, rules over several fields,
  * CEL of ToolPolicies, names taken twice, and references to what is not there. Documents of other API groups are left out.
@@ -52,7 +50,7 @@ export function lintFiles(files: readonly SourceFile[]): LintFault[] {
   const resources: Placed<Resource>[] = [];
   const secrets = new Map<string, ReadonlySet<string>>();
   for (const { path: file, text } of files) {
-    for (const { line, value, faults: broken } of parseYaml(expanded(text, PLACEHOLDERS))) {
+    for (const { line, value, faults: broken } of parseYaml(readable(text))) {
       const report = (subject: string, found: readonly Fault[]) => {
         for (const { path, message } of found) faults.push({ file, line, subject, path, message, severity: 'error' });
       };
@@ -85,6 +83,7 @@ function together(all: readonly Placed<Resource>[], secrets: ReadonlyMap<string,
   const found: LintFault[] = [];
   const seen = new Map<string, string>();
   const publicNames = new Map<string, string>();
+  const everything = all.map(({ value }) => value);
   const has = (kind: Kind, namespace: string, name: string) =>
     all.some(({ value: { kind: k, metadata: m } }) => k === kind && m.namespace === namespace && m.name === name);
   const serves = (namespace: string, model: string) =>
@@ -118,7 +117,15 @@ function together(all: readonly Placed<Resource>[], secrets: ReadonlyMap<string,
     }
     if (value.kind === 'ToolPolicy') {
       for (const fault of toolPolicyFaults(value.spec)) error(fault.path, fault.message);
-      for (const { path, message } of missingFrom(value.spec, namespace, has, serves)) error(path, message);
+      for (const { path, message } of missingFrom(value.spec, namespace, has)) error(path, message);
+      // Policies to be put beside models come without any.
+      const anyModel = all.some((one) => one.value.kind === 'Model' && one.value.metadata.namespace === namespace);
+      for (const { path, message } of missingReaders(value.spec, namespace, serves))
+        (anyModel ? error : warning)(path, message);
+      for (const fault of lintToolPolicy(value, everything)) say(fault.severity)(fault.path, fault.message);
+    }
+    if (value.kind === 'ToolServer') {
+      for (const fault of lintToolServer(value, everything)) say(fault.severity)(fault.path, fault.message);
     }
     if (value.kind === 'AccessPolicy') {
       value.spec.models.forEach((model, index) => {
@@ -145,7 +152,6 @@ function missingFrom(
   spec: ToolPolicySpec,
   namespace: string,
   has: (kind: Kind, namespace: string, name: string) => boolean,
-  serves: (namespace: string, model: string) => boolean,
 ): Fault[] {
   const servers = spec.tools.flatMap(({ server }, index) =>
     // A pattern may match nothing yet: it is for servers to come.
@@ -163,7 +169,15 @@ function missingFrom(
           },
         ],
   );
-  const readers = spec.results.flatMap(({ quarantine }, index) =>
+  return [...servers, ...providers];
+}
+
+function missingReaders(
+  spec: ToolPolicySpec,
+  namespace: string,
+  serves: (namespace: string, model: string) => boolean,
+): Fault[] {
+  return spec.results.flatMap(({ quarantine }, index) =>
     quarantine?.model === undefined || serves(namespace, quarantine.model)
       ? []
       : [
@@ -173,7 +187,6 @@ function missingFrom(
           },
         ],
   );
-  return [...servers, ...providers, ...readers];
 }
 
 function secretRefs(resource: Resource): [string, SecretKeyRef][] {

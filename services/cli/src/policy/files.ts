@@ -2,11 +2,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isOurs, parseResource, parseYaml, type Resource } from '@sallyport/custom-resources';
 import { CommandError } from '../arguments.ts';
-import { expanded } from '../dev/resources.ts';
 import type { SourceFile } from '../lint.ts';
-
-/** What `make dev` and the harness fill in; commands look at the resource, not at the machine. */
-const PLACEHOLDER = /\$\{[\w.-]+\.url\}/g;
+import { readable } from './readable.ts';
 
 /** The YAML and JSON files at a path: itself, or all below a folder, in order. Throws CommandError where nothing is. */
 export function filesAt(path: string): SourceFile[] {
@@ -33,9 +30,4 @@ export function readResources(files: readonly SourceFile[]): Resource[] {
   }
   if (wrong.length > 0) throw new CommandError(wrong.join('\n'), 1);
   return found;
-}
-
-/** Text of a resource file in which addresses that a start fills in are addresses. */
-export function readable(text: string): string {
-  return expanded(text.replace(PLACEHOLDER, 'http://127.0.0.1:1'), { 'demo.key': 'filled-in-by-make-dev' });
 }
