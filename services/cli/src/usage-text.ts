@@ -16,10 +16,18 @@ export const usageText = `sallyport: the gate that an agent's whole turn passes
       what is wrong with resources, before they are applied; exits 1 when anything is
   sallyport policy test [PATH…] [--every-rule] [--json]
       decides the cases of each tests.yaml by the policies beside it; exits 1 when one fails
+  sallyport policy table [PATH…] [--tool NAME] [--namespace NAME] [--json]
+      what the rules decide of each tool, by class, context, mode and where its arguments came from
+  sallyport policy explain --trajectory ID [--step N] | --case FILE [--name TEXT]
+      why: each rule, where each argument came from, what would have let the call pass
+  sallyport policy replay --policies DIR [--since 24h] [--limit N] [--fail-on stricter|looser|any] [--posture observe]
+      decides recorded calls again with other policies and tells what would change, for whom, how often
+  sallyport policy coverage [PATH…] [--namespace NAME] [--json]
+      keys, clients, models and tools that stand outside of the protection
   sallyport migrate --config FILE
       brings the schema of every service up to date
   sallyport certificates --dir DIR [--namespace NAMESPACE]
       makes a CA and one certificate a service, where missing or near their end
 
-trajectory, approvals and get ask the suite of --data (default .sallyport), or the one at --endpoint with --key.
+trajectory, approvals, get, policy explain and policy replay ask the suite of --data (default .sallyport), or the one at --endpoint with --key.
 `;

@@ -6,6 +6,7 @@ const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<numb
   table: async (args) => (await import('./table-command.ts')).tablePolicies(args),
   explain: async (args) => (await import('./explain-command.ts')).explainDecision(args),
   replay: async (args) => (await import('./replay-command.ts')).replayPolicies(args),
+  coverage: async (args) => (await import('./coverage-command.ts')).coverPolicies(args),
 };
 
 /** `sallyport policy test | table | explain | replay | coverage`. Gives the exit code. */
