@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { type Suite, startSuite } from '@sallyport/cli/dev/suite';
 import OpenAI from 'openai';
 import { root } from '../architecture/tree.ts';
@@ -50,7 +51,7 @@ beforeAll(async () => {
   const resources = join(folder, 'resources');
   cpSync(join(root, 'deploy/local'), resources, { recursive: true });
   suite = await startSuite({ data: join(folder, 'data'), resources });
-  const sdk = new OpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key, maxRetries: 0 });
+  const sdk = new OpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key, maxRetries: 5 });
   await sdk.chat.completions.create({
     model: 'demo-assistant',
     messages: [{ role: 'user', content: 'What is in my inbox?' }],
@@ -127,5 +128,36 @@ describe('policies and what was recorded', () => {
     expect(out).toMatch(/^(?:No arguments|Arguments: nothing but null|Arguments)$/m);
     const missing = await policy('explain', '--trajectory', 'nothing-like-that');
     expect(missing).toEqual({ code: 1, out: 'sallyport: 404 There is no such trajectory.\n' });
+  }, 60_000);
+
+  it('[cli:policy-explain] what the tool plane refused is explained by the same rules, and replayed', async () => {
+    const before = await recorded();
+    const client = new Client({ name: 'policy-cli', version: '1.0.0' });
+    const requestInit = { headers: { authorization: `Bearer ${suite.key}` } };
+    await client.connect(new StreamableHTTPClientTransport(new URL(`${suite.endpoint}/mcp`), { requestInit }));
+    const answer = await client.callTool({ name: 'mailbox__delete_mail', arguments: { id: 'm1' } });
+    await client.close();
+    expect(answer.isError).toBe(true);
+    const { items } = await eventually(
+      () => admin<{ items: { id: string }[] }>(suite, 'trajectories'),
+      (page) => page.items[0]?.id !== before.id,
+    );
+    const { out } = await policy('explain', '--trajectory', items[0]?.id ?? '');
+    expect(out).toMatch(
+      /^step \d+: mailbox__delete_mail deny, by deleting-what-the-user-named\/id-not-typed-by-the-user/,
+    );
+    expect(out).toMatch(/ {2}\/id {2}"m1" {2}of unknown origin/);
+    expect(out).toMatch(/✓ deleting-what-the-user-named\/id-not-typed-by-the-user {2}Deny {2}holds: /);
+    expect(out).toMatch(/It would have passed\n {2}with \/id typed by a human\n$/);
+    const looser = candidate('looser', '[{ name: all, action: Allow, reason: Yes. }]');
+    const found = await policy('replay', '--policies', looser, '--fail-on', 'looser', '--json');
+    expect(found.code).toBe(1);
+    expect(read(found.out).changes).toContainEqual(
+      expect.objectContaining({
+        tool: 'mailbox/delete_mail',
+        direction: 'looser',
+        to: { decision: 'allow', rule: 'tried/all' },
+      }),
+    );
   }, 60_000);
 });
