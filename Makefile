@@ -13,7 +13,7 @@ RESOURCES ?= deploy/local
 IMAGE ?= localhost/sallyport:dev
 JEST := pnpm --silent jest --reporters=default --reporters=./test/support/tally-reporter.cjs
 
-.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images security bench clean
+.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images security security-sample bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -32,7 +32,7 @@ dev: setup ## run the whole suite here: make dev [PORT=4180] [DATA=.sallyport] [
 	@exec node services/cli/src/main.ts dev --port $(PORT) --data $(DATA) --resources $(RESOURCES)
 
 test: setup ## lint, types, and every test that needs no cluster
-	@test/run-all.sh lint typecheck unit architecture integration resources chart
+	@test/run-all.sh lint typecheck unit architecture integration security-sample resources chart
 
 unit: setup ## tests beside the source
 	@$(JEST) --selectProjects unit
@@ -72,6 +72,9 @@ typecheck: setup ## every package with tsc
 images: ## build the one image for all services: make images [IMAGE=…]
 	@$(CLUSTER) base
 	@$(CLUSTER) build $(IMAGE) . -f deploy/Dockerfile --layers --build-arg BASE=localhost/node:24
+
+security-sample: setup ## a few tasks of each suite, as the gate runs them
+	@$(JEST) --selectProjects security --runInBand
 
 security: setup ## hold the gate with its shipped policies against AgentDojo: make security [SUITES=banking,slack] [FLAGS="--limit 5"]
 	@node test/security/run.ts $(if $(SUITES),--suites $(SUITES)) $(FLAGS)

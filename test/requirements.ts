@@ -27,6 +27,7 @@ import { resources } from './requirements/resources.ts';
 import { revocation } from './requirements/revocation.ts';
 import { rpc } from './requirements/rpc.ts';
 import { schema } from './requirements/schema.ts';
+import { security } from './requirements/security.ts';
 import { tenancy } from './requirements/tenancy.ts';
 import { turn } from './requirements/turn.ts';
 import { turnLoop } from './requirements/turn-loop.ts';
@@ -62,6 +63,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   revocation,
   rpc,
   schema,
+  security,
   tenancy,
   turn,
   'turn-loop': turnLoop,

@@ -19,7 +19,7 @@ for target in "$@"; do
     read -r p f s <"$tally/$target"
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     if [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then failed=$((failed + 1)); fi
-    if [ "$f" -gt 0 ] && [ -s "$tally/$target.failed" ] && [[ " integration resources cluster-test " == *" $target "* ]]; then
+    if [ "$f" -gt 0 ] && [ -s "$tally/$target.failed" ] && [[ " integration security-sample resources cluster-test " == *" $target "* ]]; then
       files=()
       while read -r p f s file; do
         files+=("$file")

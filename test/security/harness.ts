@@ -21,6 +21,8 @@ export interface HarnessOptions {
   readonly modelPort: number;
   /** Which of the programs beside this file drives. */
   readonly program: string;
+  /** True: nothing is printed but errors. */
+  readonly quiet?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -41,14 +43,16 @@ export interface HarnessRun {
 /** Figures of a set of runs; pairs are [count, of]. */
 export type HarnessSummary = Readonly<Record<string, number | readonly [number, number]>>;
 
-/** What a drive gave. */
+/** What a drive gave; `compared` and `different` are of noninterference.py alone. */
 export interface HarnessResult {
   readonly summary: HarnessSummary;
   readonly runs: readonly HarnessRun[];
+  readonly compared: number;
+  readonly different: readonly unknown[];
 }
 
 /** The interpreter of the harness's own environment, which its `run` makes on first use. */
-async function python(folder: string): Promise<string> {
+export async function pythonOf(folder: string): Promise<string> {
   const venv = process.env.AGENTDOJO_VENV ?? join(tmpdir(), 'agentdojo-acceptance-venv');
   await promisify(execFile)(join(folder, 'run'), ['--help'], { env: { ...process.env, AGENTDOJO_VENV: venv } });
   return join(venv, 'bin/python');
@@ -73,8 +77,8 @@ export async function drive(options: HarnessOptions): Promise<HarnessResult> {
       ['--out', out],
       ...(options.honestOnly ? [['--honest-only']] : []),
     ].flat();
-    const child = spawn(await python(options.folder), [resolve(import.meta.dirname, options.program), ...flags], {
-      stdio: ['ignore', 'inherit', 'inherit'],
+    const child = spawn(await pythonOf(options.folder), [resolve(import.meta.dirname, options.program), ...flags], {
+      stdio: ['ignore', options.quiet === true ? 'ignore' : 'inherit', 'inherit'],
       env: { ...process.env, HARNESS: options.folder, PYTHONDONTWRITEBYTECODE: '1', PYTHONWARNINGS: 'ignore' },
       signal: options.signal,
     });
