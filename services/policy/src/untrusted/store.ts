@@ -37,9 +37,13 @@ export interface UntrustedBounds {
 }
 
 const SWEEP_ROWS = 500;
+// Who has too many is found by counting all, which is not done at each sweep.
+const TRIM_EVERY_MS = 600_000;
+const TRIM_ROWS = 20_000;
 
 /** Keeps digests in Postgres, for each tenant and user. */
 export function createUntrustedStore(postgres: Postgres, bounds: UntrustedBounds): UntrustedStore {
+  let nextTrimMs = 0;
   const label = async (
     table: 'untrusted_objects' | 'untrusted_calls',
     tenant: string,
@@ -132,12 +136,14 @@ export function createUntrustedStore(postgres: Postgres, bounds: UntrustedBounds
           );
           gone += rowCount ?? 0;
         }
+        if (Date.now() < nextTrimMs) return gone;
+        nextTrimMs = Date.now() + TRIM_EVERY_MS;
         const { rowCount } = await client.query(
           `delete from untrusted_values where (tenant, user_id, digest) in
              (select v.tenant, v.user_id, v.digest from
                 (select tenant, user_id from untrusted_values group by tenant, user_id having count(*) > $1 limit 10) u,
                 lateral (select * from untrusted_values v where v.tenant = u.tenant and v.user_id = u.user_id
-                          order by v.seen_at desc offset $1 limit ${SWEEP_ROWS}) v)`,
+                          order by v.seen_at desc offset $1 limit ${TRIM_ROWS}) v)`,
           [bounds.maxValuesPerUser],
         );
         return gone + (rowCount ?? 0);
