@@ -14,7 +14,6 @@ import sys
 sys.path.insert(0, os.environ["HARNESS"])
 
 import yaml  # noqa: E402
-from agentdojo.agent_pipeline.tool_execution import tool_result_to_str  # noqa: E402
 from drive import drive  # noqa: E402
 from environment import Environment  # noqa: E402
 from main import arguments  # noqa: E402
@@ -53,7 +52,7 @@ class PoisonedEnvironment(Environment):
         if not self.payload or done.error is not None or not reads:
             return done
         structured = self.poisoned(done.structured, "/result", self.trusted.get(name, []))
-        text = structured if isinstance(structured, str) else tool_result_to_str(structured)
+        text = structured if isinstance(structured, str) else yaml.safe_dump(structured, allow_unicode=True)
         changed = dataclasses.replace(done, structured=structured, text=text)
         with self.lock:
             self.executed[-1] = changed

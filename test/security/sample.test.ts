@@ -75,7 +75,7 @@ withHarness('a sample of AgentDojo against the shipped policies', () => {
     async () => {
       const { compared, different } = await run({ program: 'noninterference.py', limit: 2 });
       expect(different).toEqual([]);
-      expect(compared).toBeGreaterThan(8);
+      expect(compared).toBeGreaterThanOrEqual(8);
     },
     MINUTES,
   );
