@@ -3,7 +3,6 @@ import { createCompiler } from '@sallyport/policy/snapshot/compile';
 import type { HeldItem } from '@sallyport/policy/snapshot/held';
 import type { Snapshot } from '@sallyport/policy/snapshot/tenant';
 import { KINDS } from '@sallyport/policy/snapshot/units';
-import { CommandError } from '../arguments.ts';
 
 /** Resources as the policy service holds them once they are applied, and what rules look like in YAML. */
 export interface CompiledRules {
@@ -16,12 +15,9 @@ export interface CompiledRules {
 /** Namespace of resources that name none. */
 export const DEFAULT_NAMESPACE = 'default';
 
-/** Compiles resources as the policy service does. Throws CommandError for a rule that cannot be used. */
+/** Compiles resources as the policy service does: what a rule that cannot be used selects is refused. */
 export async function compileRules(resources: readonly Resource[]): Promise<CompiledRules> {
-  const faults: string[] = [];
-  const compiler = createCompiler(({ kind, name, faults: found }) => {
-    for (const fault of found) faults.push(`${kind} ${name}: ${fault}`);
-  });
+  const compiler = createCompiler(() => undefined);
   const held = new Map(
     KINDS.map((kind) => {
       const items = resources.flatMap((one, index): [string, HeldItem][] => {
@@ -34,7 +30,6 @@ export async function compileRules(resources: readonly Resource[]): Promise<Comp
     }),
   );
   const snapshot = await compiler.compile(held, true);
-  if (faults.length > 0) throw new CommandError(faults.join('\n'), 1);
   return { snapshot, conditions: conditionsIn(resources), resources };
 }
 

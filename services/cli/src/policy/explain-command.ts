@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { adminClient } from '../admin-client.ts';
 import { CommandError, connectionOptions, readArguments } from '../arguments.ts';
 import { printable } from '../columns.ts';
@@ -34,6 +34,7 @@ export async function explainDecision(args: readonly string[]): Promise<number> 
 }
 
 async function ofCases(path: string, name: string | undefined): Promise<string[]> {
+  if (!existsSync(path)) throw new CommandError(`${path} is not there`);
   const file = { path, text: readFileSync(path, 'utf8') };
   const { outcomes, rules } = await runCases(readCases(file), readResources(beside(file)));
   const chosen = outcomes.filter((one) => name === undefined || one.case.name.includes(name));

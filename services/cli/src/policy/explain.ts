@@ -13,7 +13,9 @@ export function explain(question: Question, rules: CompiledRules): string {
   const answer = ask(question, rules.snapshot);
   const lines = [heading(question, answer.decision), `  ${answer.decision.reason}`];
   if (question.phase === 'call') lines.push(...argumentLines(question, answer));
-  lines.push(...ruleLines(answersOf(question, rules)));
+  if (question.phase === 'list')
+    lines.push('Of rules about arguments nothing is known before a call; they are asked then');
+  else lines.push(...ruleLines(answersOf(question, rules)));
   if (question.phase === 'call') lines.push(...wayLines(question, rules, answer.decision));
   return `${lines.join('\n')}\n`;
 }
@@ -46,7 +48,9 @@ function ruleLines(answers: readonly RuleAnswer[]): string[] {
       const head = `  ${SIGNS[String(one.holds)]} ${one.id}  ${one.action}${mode}`;
       if (one.condition === undefined) {
         const why =
-          one.holds === true ? 'applies, as no condition of its policy holds' : 'gives way to a condition that counts';
+          one.holds === true
+            ? 'applies: the default of its policy'
+            : 'the default, gives way to a condition that counts';
         return [`${head}  (${why})`];
       }
       const held =

@@ -1,6 +1,13 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isOurs, parseResource, parseYaml, type Resource } from '@sallyport/custom-resources';
+import {
+  type Fault,
+  isOurs,
+  parseResource,
+  parseYaml,
+  type Resource,
+  toolPolicyFaults,
+} from '@sallyport/custom-resources';
 import { CommandError } from '../arguments.ts';
 import type { SourceFile } from '../lint.ts';
 import { readable } from './readable.ts';
@@ -24,10 +31,16 @@ export function readResources(files: readonly SourceFile[]): Resource[] {
       wrong.push(...faults.map((fault) => `${path}:${line}: ${fault.message}`));
       if (!isOurs(value)) continue;
       const parsed = parseResource(value);
+      const told = parsed.ok ? faultsOf(parsed.value) : parsed.faults;
       if (parsed.ok) found.push(parsed.value);
-      else wrong.push(...parsed.faults.map((fault) => `${path}:${line}: ${fault.path}: ${fault.message}`));
+      wrong.push(...told.map((fault) => `${path}:${line}: ${fault.path}: ${fault.message}`));
     }
   }
   if (wrong.length > 0) throw new CommandError(wrong.join('\n'), 1);
   return found;
+}
+
+// A cluster would not accept it, so there is nothing to be tried.
+function faultsOf(resource: Resource): readonly Fault[] {
+  return resource.kind === 'ToolPolicy' ? toolPolicyFaults(resource.spec) : [];
 }

@@ -129,7 +129,7 @@ describe('an explanation', () => {
         '  – p/known  Allow  does not hold: known(args.to)',
         '      known(args.to) is false:',
         '        /to is behind a handle, never shown to the model, /0/from of mail/read, untrusted',
-        '  ✓ p/unknown  Ask  (applies, as no condition of its policy holds)',
+        '  ✓ p/unknown  Ask  (applies: the default of its policy)',
         'It would have passed',
         '  with a person’s approval of exactly this call',
         '  with /to typed by a human',

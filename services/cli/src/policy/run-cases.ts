@@ -39,7 +39,7 @@ export interface CaseRun {
 
 const USER = { user: 'user', client: 'agent', name: 'agent', origin: 'human' };
 
-/** Decides the cases of a file with resources, as the policy service would. Throws CommandError for a rule that cannot be used. */
+/** Decides the cases of a file with resources, as the policy service would. */
 export async function runCases(file: CaseFile, resources: readonly Resource[]): Promise<CaseRun> {
   const { namespace, server, tools } = file;
   const named = Object.entries(tools).map(([name, toolClass]) => ({ name, class: toolClass, enabled: true }));

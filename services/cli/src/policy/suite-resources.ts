@@ -5,14 +5,22 @@ import { DEFAULT_NAMESPACE, resource } from './compiled-rules.ts';
 /** Kinds that decisions on calls rest on. */
 const DECIDING: readonly Kind[] = ['AccessPolicy', 'ToolPolicy', 'ToolServer', 'Model'];
 
-/** The resources of a running suite that decisions rest on; those that are not accepted there are left out. */
+/** The resources of a running suite that decisions rest on, as they are in force there; what cannot be read is left out. */
 export async function suiteResources(get: AdminGet): Promise<Resource[]> {
   const { items } = (await get('resources')) as {
-    items: { kind: string; namespace: string; name: string; spec: unknown }[];
+    items: {
+      kind: string;
+      namespace: string;
+      name: string;
+      spec: unknown;
+      status: { inForce?: { spec: string } } | null;
+    }[];
   };
-  return items.flatMap(({ kind, namespace, name, spec }) => {
+  return items.flatMap(({ kind, namespace, name, spec, status }) => {
     if (!isKind(kind) || !DECIDING.includes(kind)) return [];
-    const parsed = parseSpec(kind, spec, name);
+    // A policy that is not accepted leaves its last good spec in force.
+    const inForce = status?.inForce === undefined ? spec : JSON.parse(status.inForce.spec);
+    const parsed = parseSpec(kind, inForce, name);
     return parsed.ok ? [resource(kind, name, namespace, parsed.value)] : [];
   });
 }

@@ -70,4 +70,18 @@ describe('the truth table', () => {
     expect(table?.arguments).toEqual(['/a/b']);
     expect(table?.rows.find(({ decision }) => decision === 'allow')?.origins).toEqual([['typed']]);
   });
+
+  it('[cli:policy-table] leaves out what stands in another namespace, and says where rules ask too much for a table', async () => {
+    const other = server('[{ name: far, class: Write }]').replace('{ name: desk }', '{ name: desk, namespace: acme }');
+    const rules = policy('"*"', '[{ name: no, action: Deny, reason: r, mode: Enforce }]');
+    const elsewhere = rules.replace('{ name: p }', '{ name: p, namespace: acme }');
+    const here = await tables(other, elsewhere, server('[{ name: near, class: Read }]'));
+    expect(here.map((table) => [table.tools, table.rows.map(({ rule }) => rule)])).toEqual([
+      [['desk/near'], ['builtin/authorised']],
+    ]);
+    const six = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => `known(args.${name})`).join(' && ');
+    await expect(tables(policy('send', `[{ name: no, when: "${six}", action: Deny, reason: r }]`))).rejects.toThrow(
+      /6 arguments of send; a table shows 5/,
+    );
+  });
 });

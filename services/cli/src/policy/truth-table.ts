@@ -64,14 +64,15 @@ export async function truthTables(
   resources: readonly Resource[],
   namespace = DEFAULT_NAMESPACE,
 ): Promise<TruthTable[]> {
-  const subjects = subjectsOf(resources.filter((one) => one.metadata.namespace === namespace));
+  const own = resources.filter((one) => one.metadata.namespace === namespace);
+  const subjects = subjectsOf(own);
   const access = surroundings(resources, namespace).filter((one) => one.kind !== 'AccessPolicy');
   const everybody = resource('AccessPolicy', 'everybody', namespace, {
     subjects: { everyone: true },
     models: ['*'],
     tools: ['*/*'],
   });
-  const kept = resources.filter((one) => one.kind !== 'AccessPolicy' && one.kind !== 'ToolServer');
+  const kept = own.filter((one) => one.kind !== 'AccessPolicy' && one.kind !== 'ToolServer');
   // A class that nobody declared may be any: the same tool stands on one server a class.
   const servers = [...new Set(subjects.map((one) => one.server))].flatMap((server) =>
     CLASSES.map((toolClass) => {
