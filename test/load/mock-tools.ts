@@ -12,7 +12,9 @@ const TOOL = {
   },
 };
 const TEXT = 'One mail was found: the meeting on Thursday is moved to room 4, bring the numbers of last month.';
-const RESULT = { content: [{ type: 'text', text: TEXT }], isError: false };
+let calls = 0;
+// Each result is another one, as in life: what is known of one says nothing of the next.
+const result = () => ({ content: [{ type: 'text', text: `${TEXT} (${++calls})` }], isError: false });
 const CAPABILITIES = { tools: {} };
 
 interface Message {
@@ -31,7 +33,7 @@ function resultOf(method: string, modern: boolean): object | undefined {
     case 'tools/list':
       return { tools: [TOOL], ...(modern ? { ttlMs: 60_000, cacheScope: 'public' } : {}) };
     case 'tools/call':
-      return RESULT;
+      return result();
     default:
       return undefined;
   }

@@ -128,7 +128,10 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
       return { status: 202 };
     }
     const session = revision.era === 'legacy' ? sessionOf(gate, message, req, admitted) : undefined;
-    const answerHeader = (name: string, value: string) => void res.setHeader(name, value);
+    // Where a wait has opened a stream, its headers were told then.
+    const answerHeader = (name: string, value: string) => {
+      if (!res.headersSent) res.setHeader(name, value);
+    };
     const { waits, patient } = context;
     const base = baseOf(gate, req);
     const exchange = { revision, admitted, headers: req.headers, session, signal, answerHeader, waits, patient, base };

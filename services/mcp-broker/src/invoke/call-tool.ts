@@ -141,9 +141,11 @@ function portsOf(
       return decisions;
     },
     async commitIntents(intents) {
-      await gate.recorder.commit(
-        intents.map(({ call, decision }) => toolIntent(turn, call.id, decision, factsOf(call))),
-      );
+      const records = intents.map(({ call, decision }) => toolIntent(turn, call.id, decision, factsOf(call)));
+      // What only reads has no effect that its intent would have to precede (`audit.required` is for side effects).
+      if (intents.every(({ call }) => call.tool.toolClass === 'read'))
+        for (const one of records) gate.recorder.append(one);
+      else await gate.recorder.commit(records);
     },
     async execute(call, signal) {
       const { tool, decided } = call;

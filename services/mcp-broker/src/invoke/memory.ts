@@ -32,6 +32,7 @@ export function resultMemory(
   digest: Gate['digest'],
   log: Logger,
 ): Memory {
+  const together = grouped(client);
   return {
     async remember(turn, call, result, shown) {
       const { principal } = turn;
@@ -71,12 +72,45 @@ export function resultMemory(
           steps: 0,
         })),
       ];
-      await client.remember({ released }, { timeoutMs: TIMEOUT_MS }).catch((error: unknown) => {
+      await together(released).catch((error: unknown) => {
         log.warn('What a tool gave could not be remembered', { tool: exposedName, error });
         throw error;
       });
     },
   };
+}
+
+type Released = NonNullable<Parameters<Client<typeof TrajectoryService>['remember']>[0]['released']>;
+
+/** Most releases of one request to policy; as many calls as wait here at most. */
+const MAX_GROUP = 64;
+
+/**
+ * Sends what comes while a request is under way as one request after it: a commit costs policy the same for one release
+ * and for many. Nothing waits where nothing is under way. Each caller's promise is settled by the request that took it.
+ */
+function grouped(client: Pick<Client<typeof TrajectoryService>, 'remember'>): (released: Released) => Promise<void> {
+  let waiting: { released: Released; done: () => void; failed: (error: unknown) => void }[] = [];
+  let sending = false;
+  const send = async () => {
+    sending = true;
+    for (; waiting.length > 0; ) {
+      const group = waiting.slice(0, MAX_GROUP);
+      waiting = waiting.slice(MAX_GROUP);
+      try {
+        await client.remember({ released: group.flatMap((one) => one.released) }, { timeoutMs: TIMEOUT_MS });
+        for (const one of group) one.done();
+      } catch (error) {
+        for (const one of group) one.failed(error);
+      }
+    }
+    sending = false;
+  };
+  return (released) =>
+    new Promise((done, failed) => {
+      waiting.push({ released, done, failed });
+      if (!sending) void send();
+    });
 }
 
 /** What a client now knows by fields that nobody outside can write. */

@@ -48,6 +48,58 @@ describe('the run of a call that names none', () => {
   });
 });
 
+describe('a run of which nothing is known yet', () => {
+  const human = { origin: 'human', instructionAuthority: { userTyped: true, systemAuthored: false } };
+  it.each([
+    ['a verified user', { user: 'ann' }, 'trusted'],
+    ['a verified user behind a key for mails', { user: 'ann', origin: 'email' }, 'trusted'],
+    ['nobody, but a human types into the client', { user: '', ...human }, 'trusted'],
+    ['nobody', { user: '' }, 'untrusted'],
+    ['nobody, origin human alone', { user: '', origin: 'human' }, 'untrusted'],
+    [
+      'nobody, typed text alone',
+      { user: '', instructionAuthority: { userTyped: true, systemAuthored: false } },
+      'untrusted',
+    ],
+    [
+      'nobody, authored system text',
+      { user: '', origin: 'human', instructionAuthority: { userTyped: false, systemAuthored: true } },
+      'untrusted',
+    ],
+    ['nobody, a webhook that says it is typed', { user: '', ...human, origin: 'webhook' }, 'untrusted'],
+    ['nobody, an agent', { user: '', ...human, origin: 'agent' }, 'untrusted'],
+  ])('[mcp:starting-label] of %s: %#', async (_name, who, integrity) => {
+    const somebody = create(PrincipalSchema, { ...ann, ...(who as object) });
+    const session = issueSession(digest, somebody).split('.')[0] as string;
+    const claims = [
+      { trajectory: '', session: '' },
+      { trajectory: '', session },
+      { trajectory: 'of-nobody', session: '' },
+    ];
+    for (const claim of claims) {
+      state.runs.clear();
+      expect((await call(MIDNIGHT, claim, TRUSTED, somebody)).label.integrity).toBe(integrity);
+    }
+  });
+
+  it('[mcp:run-of-day] is one for all calls of a principal and day that name none, and no other', async () => {
+    const runs = await Promise.all([
+      call(MIDNIGHT),
+      call(MIDNIGHT + 23 * 60 * MINUTE_MS),
+      call(MIDNIGHT - MINUTE_MS),
+      call(MIDNIGHT, undefined, TRUSTED, principal({ id: 'key:k2' })),
+      call(MIDNIGHT, undefined, TRUSTED, principal({ user: 'bob' })),
+      call(MIDNIGHT, undefined, TRUSTED, principal({ tenant: 'other' })),
+    ]);
+    const ids = runs.map((turn) => turn.trajectory);
+    expect(ids[0]).toBe(ids[1]);
+    expect(new Set(ids).size).toBe(5);
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    // Their steps are counted call by call.
+    expect(new Set(runs.map((turn) => turn.limitRun)).size).toBe(6);
+  });
+});
+
 describe('a session', () => {
   it('[mcp:session-holder] belongs to tenant, principal and user', () => {
     const session = issueSession(digest, principal());

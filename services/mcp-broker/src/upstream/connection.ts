@@ -1,6 +1,5 @@
 import {
   Client,
-  type FetchLike,
   ProtocolError,
   SdkError,
   SdkHttpError,
@@ -10,7 +9,10 @@ import { asGatewayError, GatewayError, isErrorCode } from '@sallyport/chassis/er
 import { z } from 'zod';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
 import { MAX_TOOLS } from '../catalog/definition.ts';
+import { revisionOf } from '../protocol.ts';
 import { BROKEN_STREAM } from './ended-stream.ts';
+import { guardedFetch, type ServerSend } from './guarded-fetch.ts';
+import { plainCalls } from './plain-call.ts';
 
 /** What a tool gave back, as an MCP CallToolResult without `_meta`. */
 export interface ToolAnswer {
@@ -38,7 +40,7 @@ const page = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.string()
 /** Connects: asks by `server/discover` first and falls back to `initialize`. Nothing is offered that a server could ask for. */
 export async function connectTo(
   url: string,
-  fetch: FetchLike,
+  line: { readonly send: ServerSend; readonly maxResultBytes: number },
   signal: AbortSignal,
   timeoutMs: number,
 ): Promise<Connection> {
@@ -55,7 +57,7 @@ export async function connectTo(
     },
   );
   const transport = new StreamableHTTPClientTransport(new URL(url), {
-    fetch,
+    fetch: guardedFetch(line.send, line.maxResultBytes),
     reconnectionOptions: {
       initialReconnectionDelay: 200,
       maxReconnectionDelay: 2_000,
@@ -69,6 +71,9 @@ export async function connectTo(
     await transport.close().catch(() => undefined);
     throw upstreamError(error, signal);
   }
+  const version = client.getNegotiatedProtocolVersion() ?? '';
+  const stateless = revisionOf(version)?.era === 'modern' && transport.sessionId === undefined;
+  const plain = stateless ? plainCalls(url, version, line) : undefined;
   let busy = 0;
   let closing = false;
   const end = async () => {
@@ -103,6 +108,7 @@ export async function connectTo(
   };
   const call: Connection['call'] = async (definition, args, ending, ms) => {
     const { name, inputSchema } = definition;
+    if (plain && !mirrors(definition)) return await plain(definition, args, ending);
     // The definition tells the client which arguments this revision mirrors into headers.
     const toolDefinition = { name, inputSchema: inputSchema as { type: 'object' } };
     const timeout = ms + CLIENT_LEAD_MS;
@@ -133,6 +139,15 @@ export async function connectTo(
       if (busy === 0) await end();
     },
   };
+}
+
+const mirroring = new WeakMap<Definition, boolean>();
+
+/** Whether the server wants arguments repeated in headers (2026-07-28, `x-mcp-header`). */
+function mirrors(definition: Definition): boolean {
+  const known = mirroring.get(definition) ?? JSON.stringify(definition.inputSchema).includes('"x-mcp-header"');
+  mirroring.set(definition, known);
+  return known;
 }
 
 /** True where the server no longer knows the session: nothing was run, so the call may be made anew. */

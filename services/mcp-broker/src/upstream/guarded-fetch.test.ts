@@ -4,7 +4,7 @@ import type { Outbound } from '@sallyport/chassis/http/fetch';
 import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Server } from '../catalog/catalog.ts';
 import { callScope } from './call-scope.ts';
-import { guardedFetch } from './guarded-fetch.ts';
+import { guardedFetch, serverSend } from './guarded-fetch.ts';
 
 /** Fetches from a server that never answers, in a call whose time is over; says how each request was bounded. */
 function hanging() {
@@ -16,11 +16,8 @@ function hanging() {
     },
   } as unknown as Outbound;
   const server = { tenant: 'acme', spec: { remote: { url: 'http://127.0.0.1:9/mcp' } } } as Server;
-  const fetch = guardedFetch(server, {
-    outbound,
-    credentials: { lease: () => Promise.reject(new Error('unused')), drop: () => {} },
-    maxResultBytes: 1_000,
-  });
+  const credentials = { lease: () => Promise.reject(new Error('unused')), drop: () => {} };
+  const fetch = guardedFetch(serverSend(server, { outbound, credentials }), 1_000);
   const scope = { signal: AbortSignal.abort(), principal: create(PrincipalSchema, {}), credential: '' };
   return async (method: string, body?: object, headers: Record<string, string> = {}) => {
     const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };

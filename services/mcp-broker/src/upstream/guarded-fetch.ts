@@ -16,39 +16,34 @@ const NO_BODY = new Set([101, 204, 205, 304]);
 export interface FetchOptions {
   readonly outbound: Outbound;
   readonly credentials: Pick<Credentials, 'lease' | 'drop'>;
-  readonly maxResultBytes: number;
 }
 
+/** One request to a tool server. */
+export interface ServerRequest {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string | undefined;
+  /** Signals that end it. */
+  readonly signals: readonly AbortSignal[];
+}
+
+/** Sends a request to a tool server. Throws GatewayError `upstream_credentials` where the server refuses the credential. */
+export type ServerSend = (url: URL, request: ServerRequest) => Promise<OutboundResponse>;
+
 /**
- * `fetch` for the MCP client: over guarded, pooled connections, with the ToolServer's own headers and credential and
- * nothing of the caller's, and with an end to what may come back. Redirects are not followed across origins by the client,
- * and each hop passes the guard.
+ * Sends over guarded, pooled connections, with the ToolServer's own headers and credential and nothing of the caller's.
  */
-export function guardedFetch(server: Server, options: FetchOptions): FetchLike {
+export function serverSend(server: Server, options: FetchOptions): ServerSend {
   const { remote, credentials } = server.spec;
   const origin = new URL(remote.url).origin;
-  return async (input, init) => {
-    const url = new URL(input instanceof Request ? input.url : input);
-    const headers = new Headers(init?.headers);
-    // A stream for messages of the server's own asking: none is offered here (no sampling, elicitation or roots). One that
-    // resumes an answer carries the id of its last event.
-    if (init?.method === 'GET' && !headers.has('last-event-id')) return new Response(null, { status: 405 });
-    for (const [name, value] of Object.entries(remote.headers ?? {})) headers.set(name, value);
-    const scope = callScope.getStore();
+  return async (url, { method, headers, body, signals }) => {
+    for (const [name, value] of Object.entries(remote.headers ?? {})) headers[name.toLowerCase()] = value;
     const drop = await addCredential(server, headers, url.origin === origin, options.credentials);
-
-    const body = typeof init?.body === 'string' ? init.body : undefined;
-    const id = body === undefined ? undefined : requestId(body);
-    // What tells the server that a call was cancelled must go out although the call's own signal has fired, but no
-    // server may keep it waiting for long. A GET goes on with the answer to a call.
-    const isOfCall = id !== undefined || init?.method === 'GET';
-    const ending = isOfCall ? scope?.signal : AbortSignal.timeout(NOTICE_MS);
-    const signals = [init?.signal, ending].filter((one) => one != null);
     const answer = await options.outbound.request(url, {
-      method: init?.method ?? 'GET',
-      headers: Object.fromEntries(headers),
+      method,
+      headers,
       body,
-      signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0],
+      signal: signals.length > 1 ? AbortSignal.any([...signals]) : signals[0],
       headersMs: HEADERS_MS,
       bodyIdleMs: HEADERS_MS,
     });
@@ -59,11 +54,12 @@ export function guardedFetch(server: Server, options: FetchOptions): FetchLike {
         details: { status: answer.status },
       });
     }
-    return responseOf(answer, id, options.maxResultBytes);
+    return answer;
   };
+
   async function addCredential(
     of: Server,
-    headers: Headers,
+    headers: Record<string, string>,
     sameOrigin: boolean,
     leases: FetchOptions['credentials'],
   ): Promise<() => void> {
@@ -74,9 +70,34 @@ export function guardedFetch(server: Server, options: FetchOptions): FetchLike {
     const use = { tenant, ref: credentials.secretRef, kind: 'ToolServer' as const, name, uid, origin };
     const lease = await leases.lease(use, scope.principal);
     scope.credential = lease.reference;
-    headers.set(credentials.header, credentials.scheme === '' ? lease.value : `${credentials.scheme} ${lease.value}`);
+    const value = credentials.scheme === '' ? lease.value : `${credentials.scheme} ${lease.value}`;
+    headers[credentials.header.toLowerCase()] = value;
     return () => leases.drop(use);
   }
+}
+
+/**
+ * `fetch` for the MCP client, with an end to what may come back. Redirects are not followed across origins by the client,
+ * and each hop passes the guard.
+ */
+export function guardedFetch(send: ServerSend, maxResultBytes: number): FetchLike {
+  return async (input, init) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    const headers = new Headers(init?.headers);
+    // A stream for messages of the server's own asking: none is offered here (no sampling, elicitation or roots). One that
+    // resumes an answer carries the id of its last event.
+    if (init?.method === 'GET' && !headers.has('last-event-id')) return new Response(null, { status: 405 });
+    const body = typeof init?.body === 'string' ? init.body : undefined;
+    const id = body === undefined ? undefined : requestId(body);
+    // What tells the server that a call was cancelled must go out although the call's own signal has fired, but no
+    // server may keep it waiting for long. A GET goes on with the answer to a call.
+    const isOfCall = id !== undefined || init?.method === 'GET';
+    const ending = isOfCall ? callScope.getStore()?.signal : AbortSignal.timeout(NOTICE_MS);
+    const signals = [init?.signal, ending].filter((one) => one != null);
+    const method = init?.method ?? 'GET';
+    const answer = await send(url, { method, headers: Object.fromEntries(headers), body, signals });
+    return responseOf(answer, id, maxResultBytes);
+  };
 }
 
 function responseOf(answer: OutboundResponse, id: string | number | undefined, maxBytes: number): Response {
@@ -102,7 +123,8 @@ function responseOf(answer: OutboundResponse, id: string | number | undefined, m
   });
 }
 
-async function* atMost(body: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
+/** A body that ends with an error beyond a number of bytes. */
+export async function* atMost(body: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;

@@ -9,7 +9,7 @@ import type { Server } from '../catalog/catalog.ts';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
 import { type CallScope, callScope } from './call-scope.ts';
 import { type Connection, connectTo, isLostSession, type ToolAnswer } from './connection.ts';
-import { guardedFetch } from './guarded-fetch.ts';
+import { serverSend } from './guarded-fetch.ts';
 
 /** Calls tool servers. */
 export interface Upstream extends Component {
@@ -111,7 +111,7 @@ function openLine(server: Server, options: Parameters<typeof createUpstream>[0])
     guard: urlGuard({ allowPrivate: allowPrivateNetwork, allowHttp: allowPrivateNetwork }),
     timeouts: { connectMs: CONNECT_MS, headersMs: 60_000, bodyIdleMs: 60_000 },
   });
-  const fetch = guardedFetch(server, { ...options, outbound: pool });
+  const send = serverSend(server, { ...options, outbound: pool });
   const connections = new Map<string, Promise<Connection>>();
   const close = (connection: Promise<Connection>) => {
     connection.then((one) => one.close()).catch(() => undefined);
@@ -139,7 +139,9 @@ function openLine(server: Server, options: Parameters<typeof createUpstream>[0])
       // Several calls may wait for one handshake, so it does not end with the first of them.
       const timeoutMs = CONNECT_MS * 2;
       const own: CallScope = { principal: scope.principal, signal: withTimeout(undefined, timeoutMs), credential: '' };
-      const opening = callScope.run(own, () => connectTo(remote.url, fetch, own.signal, timeoutMs));
+      const opening = callScope.run(own, () =>
+        connectTo(remote.url, { send, maxResultBytes: options.maxResultBytes }, own.signal, timeoutMs),
+      );
       connections.set(key, opening);
       opening.catch(() => {
         if (connections.get(key) === opening) connections.delete(key);
