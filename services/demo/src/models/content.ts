@@ -1,7 +1,8 @@
+import { parse as parseYaml } from 'yaml';
 import { namesFor, normalise } from './keywords.ts';
 import { isRecord } from './results.ts';
 
-/** What a reader reads: the text, and every JSON value found in it. */
+/** What a reader reads: the text, and every JSON value found in it, or what it lays out as YAML. */
 export interface Content {
   readonly text: string;
   readonly values: readonly unknown[];
@@ -10,7 +11,7 @@ export interface Content {
 /** How many opening brackets are tried, so that a hostile text cannot make reading slow. */
 const MAX_TRIES = 64;
 
-/** Reads a text: keeps it, and parses each JSON object or array that stands in it. */
+/** Reads a text: keeps it, and parses each JSON object or array that stands in it; where there is none, all of it as YAML. */
 export function readContent(text: string): Content {
   const values: unknown[] = [];
   let at = 0;
@@ -22,6 +23,7 @@ export function readContent(text: string): Content {
     if (parsed !== undefined) values.push(parsed);
     at = parsed === undefined || end === undefined ? at + start + 1 : end;
   }
+  if (values.length === 0) values.push(...laidOut(text));
   return { text, values };
 }
 
@@ -65,6 +67,16 @@ export function findList(content: Content, field: string): readonly unknown[] | 
     level = level.flatMap((value) => (isRecord(value) ? Object.values(value) : []));
   }
   return undefined;
+}
+
+// Quarantine lays structured results out as YAML.
+function laidOut(text: string): unknown[] {
+  try {
+    const value: unknown = parseYaml(text, { maxAliasCount: 0, logLevel: 'silent' });
+    return isRecord(value) || Array.isArray(value) ? [value] : [];
+  } catch {
+    return [];
+  }
 }
 
 function closing(text: string, start: number): number | undefined {

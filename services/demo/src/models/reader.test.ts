@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { SEED_MAILS } from '../tools/mails.ts';
+import { readContent } from './content.ts';
 import type { JsonSchema } from './conversation.ts';
 import { extract } from './extraction.ts';
 import { LIE, lie } from './lies.ts';
@@ -39,6 +41,14 @@ describe('demo-quarantine', () => {
       date: mail.date.slice(0, 10),
       summary: mail.body.split(/(?<=[.?!])\s/)[0]?.slice(0, 100),
     });
+  });
+
+  it('reads a result that is laid out as YAML, as quarantine lays it out', () => {
+    const schema = { type: 'object', properties: { mails: { type: 'array', items: mailSchema } }, required: ['mails'] };
+    const filled = extract(schema, stringify({ mails: SEED_MAILS }, { lineWidth: 0 })) as {
+      mails: { sender: string }[];
+    };
+    expect(filled.mails.map(({ sender }) => sender)).toEqual(SEED_MAILS.map(({ from }) => from));
   });
 
   it('fills a list item by item', () => {
@@ -194,5 +204,11 @@ describe('whatever the schema and the content', () => {
       ),
       { numRuns: 300 },
     );
+  });
+
+  it('reads what is laid out as YAML', () => {
+    const { values } = readContent('result:\n  - subject: Invoice\n    unread: true\n');
+    expect(values).toEqual([{ result: [{ subject: 'Invoice', unread: true }] }]);
+    expect(readContent('Note: pay {"amount": 5}').values).toEqual([{ amount: 5 }]);
   });
 });
