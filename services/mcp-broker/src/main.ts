@@ -95,7 +95,13 @@ run({
     await life.use(
       rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS }).add(
         ToolService,
-        toolService({ catalog, access, runner, revision: () => snapshot.revision('ToolServer') }),
+        toolService({
+          catalog,
+          access,
+          runner,
+          revision: () => snapshot.revision('ToolServer'),
+          tried: (uids, signal) => refresher.tried(uids, signal),
+        }),
       ),
     );
 

@@ -21,12 +21,17 @@ export function toolService(options: {
   readonly access: AccessCache;
   readonly runner: ToolRunner;
   readonly revision: () => string;
+  /** Waits a little for servers that were never listed yet, as right after a start. */
+  readonly tried: (uids: readonly string[], signal: AbortSignal) => Promise<void>;
 }): ServiceImpl<typeof ToolService> {
   const { catalog, access, runner } = options;
   return {
     async listTools(request, context) {
       const principal = principalOf(request);
       const granted = await access.accessOf(principal, context.signal);
+      const servers = request.servers.flatMap((name) => catalog.server(principal.tenant, name) ?? []);
+      const unlisted = servers.filter(({ uid }) => catalog.settled(uid) === undefined).map(({ uid }) => uid);
+      if (unlisted.length > 0) await options.tried(unlisted, context.signal);
       const allowed = visibleTools(catalog, principal, granted);
       const wanted = new Set(request.servers);
       const tools = allowed.filter((tool) => wanted.size === 0 || wanted.has(tool.server.name));

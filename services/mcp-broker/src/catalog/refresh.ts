@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { sleep } from '@sallyport/chassis/deadline';
 import { asGatewayError, type GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
@@ -21,12 +22,16 @@ export interface Attempt {
 /** Keeps what servers offer up to date, behind everybody's back. */
 export interface Refresher extends Component {
   attempt(uid: string): Attempt | undefined;
+  /** Resolves once these servers were tried at least once, whatever came of it, or after two seconds. */
+  tried(uids: readonly string[], signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }
 
 const AT_ONCE = 8;
 const SOON_MS = 20;
 const FIRST_RETRY_MS = 1_000;
+const FIRST_LIST_MS = 2_000;
+const LOOK_MS = 25;
 
 /** Lists all servers at intervals, the new and changed ones at once, and those that failed again after 1, 2, 4 … seconds. */
 export function refreshCatalog(options: {
@@ -126,6 +131,11 @@ export function refreshCatalog(options: {
   return {
     name: 'catalog',
     attempt: (uid) => attempts.get(uid),
+    async tried(uids, signal) {
+      const end = Date.now() + FIRST_LIST_MS;
+      while (uids.some((uid) => !attempts.has(uid)) && Date.now() < end && !signal.aborted)
+        await sleep(LOOK_MS, signal);
+    },
     start() {
       catalog.onChange(follow);
       follow();

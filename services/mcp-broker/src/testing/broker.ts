@@ -222,7 +222,13 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   await snapshot.start();
   const service = await inProcess(
     ToolService,
-    toolService({ catalog, access: accesses, runner, revision: () => snapshot.revision('ToolServer') }),
+    toolService({
+      catalog,
+      access: accesses,
+      runner,
+      revision: () => snapshot.revision('ToolServer'),
+      tried: (uids, signal) => refresher.tried(uids, signal),
+    }),
     { caller: 'model-proxy' },
   );
   const server = httpServer({ listen: { host: '127.0.0.1', port: 0 }, app: createBrokerApp(gate, metrics), log });
