@@ -58,6 +58,42 @@ export async function pythonOf(folder: string): Promise<string> {
   return join(venv, 'bin/python');
 }
 
+/** Drives the harness's own reference gates; one row each, by mode. Rejects where they could not run. */
+export async function driveControls(
+  folder: string,
+  modes: string,
+  suites: readonly string[],
+  signal: AbortSignal,
+): Promise<(readonly [string, HarnessSummary])[]> {
+  const scratch = mkdtempSync(join(tmpdir(), 'sallyport-controls-'));
+  const out = join(scratch, 'results.json');
+  try {
+    const flags = [
+      '--controls',
+      modes,
+      '--suites',
+      suites.join(','),
+      '--mcp-port',
+      '0',
+      '--model-port',
+      '0',
+      '--out',
+      out,
+    ];
+    const child = spawn(join(folder, 'run'), flags, { stdio: ['ignore', 'inherit', 'inherit'], signal });
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', () => resolve());
+    });
+    const { controls } = JSON.parse(readFileSync(out, 'utf8')) as {
+      controls: Record<string, { summary: HarnessSummary }>;
+    };
+    return Object.entries(controls).map(([mode, { summary }]) => [mode, summary] as const);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
 /** Drives a gate and gives what the harness measured. Rejects where it could not run. */
 export async function drive(options: HarnessOptions): Promise<HarnessResult> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-harness-'));

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePort } from '@sallyport/cli/dev/ports';
 import { startGate } from './gate.ts';
-import { drive, type HarnessOptions, type HarnessResult } from './harness.ts';
+import { drive, driveControls, type HarnessOptions, type HarnessResult } from './harness.ts';
+import { tableOf } from './table.ts';
 
 const { values: given } = parseArgs({
   options: {
@@ -16,6 +17,8 @@ const { values: given } = parseArgs({
     limit: { type: 'string', default: '0' },
     'honest-only': { type: 'boolean', default: false },
     'no-trusted-fields': { type: 'boolean', default: false },
+    // The harness's own gates beside ours: an open one, a latch, one that asks about everything, and so on.
+    controls: { type: 'string', default: '' },
     // Which program drives: drive.py, poison.py (every field that outsiders write) or noninterference.py.
     program: { type: 'string', default: 'drive.py' },
     wait: { type: 'string', default: '2s' },
@@ -44,6 +47,10 @@ for (const quarantine of list(given.quarantines) as HarnessOptions['quarantine']
     }
   }
 }
+
+const rows = Object.entries(results).map(([name, { summary }]) => [name, summary] as const);
+const controls = given.controls === '' ? [] : await driveControls(given.harness, given.controls, suites, ending.signal);
+process.stdout.write(`${tableOf([...controls, ...rows])}\n`);
 
 async function one(
   approver: HarnessOptions['approver'],
