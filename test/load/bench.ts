@@ -1,5 +1,5 @@
 // Measures what a request costs through Sallyport: CPU, added latency, memory; beside a bare proxy and Portkey, in
-// interleaved pairs. Run: node test/load/bench.ts [--quick] [--strict] [--only chat|stream]
+// interleaved pairs. Run: node test/load/bench.ts [--quick] [--strict] [--only chat|stream|tool]
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Contestant, type SallyportUnderLoad, single, startPortkey, startSallyport } from './contestants.ts';
@@ -8,13 +8,14 @@ import { type Job, loadOf, median, type Sample, sample } from './measuring.ts';
 import { type Driver, memoryOf, startDriver, startScript } from './processes.ts';
 import { measureProvenance } from './provenance.ts';
 import { createReport, type Report } from './report.ts';
+import { measureTool } from './tool.ts';
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean' }, strict: { type: 'boolean' }, only: { type: 'string' } },
 });
 const PLAN = options.quick
-  ? { warmMs: 3_000, pairs: 3, roundMs: 1_000, peers: 1, sequential: 60, wholeMs: 60_000 }
-  : { warmMs: 10_000, pairs: 7, roundMs: 4_000, peers: 3, sequential: 300, wholeMs: 360_000 };
+  ? { warmMs: 3_000, pairs: 3, roundMs: 1_000, peers: 1, sequential: 60, wholeMs: 110_000 }
+  : { warmMs: 10_000, pairs: 7, roundMs: 4_000, peers: 3, sequential: 300, wholeMs: 600_000 };
 const CONNECTIONS = 16;
 const MANY = 1_000_000;
 /** By then the code is compiled; what comes before is not measured. */
@@ -64,6 +65,9 @@ try {
   for (const job of JOBS) {
     await cost(field, job, report);
     await latency(field, job, report);
+  }
+  if (options.only === undefined || options.only === 'tool') {
+    await measureTool({ ...field, mock: field.direct.origin }, PLAN, report);
   }
   const memory = memoryOf(field.sallyport.pidOf('model-proxy'));
   report.add({

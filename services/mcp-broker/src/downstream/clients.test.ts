@@ -154,6 +154,22 @@ describe.each(LINES)('the tool plane with %s', (_name, connect) => {
     expect(broker.records.map(({ kind }) => kind)).toContain(Record_Kind.QUARANTINE);
   });
 
+  it('[mcp:shown-document] hands quarantine the presentation, the reviewed schema and the arguments as written', async () => {
+    const presentation = { structured: true, fields: [], bits: 64 };
+    broker.state.decideResult = () => ({ ...resultsOf(Action.QUARANTINE, false), presentation });
+    broker.state.extracted.length = 0;
+    await call('mail__read');
+    expect(broker.state.extracted[0]).toMatchObject({
+      presentation: { structured: true, bits: 64 },
+      argumentsJson: '{}',
+      structuredJson: '{"from":"eve@evil.example"}',
+      outputSchemaJson: expect.stringContaining('"from"'),
+      policyRevision: 'r1',
+    });
+    // What outsiders brought is known again in other runs, although nobody was shown it.
+    expect(broker.state.remembered.at(-1)?.fingerprints.length).toBeGreaterThan(0);
+  });
+
   it('passes structured content that fits and refuses what does not', async () => {
     await client.listTools();
     expect((await call('mail__read')).structuredContent).toEqual({ from: 'eve@evil.example' });

@@ -168,6 +168,20 @@ describe('ToolService', () => {
     await expect(run('{}', {})).rejects.toMatchObject({ code: 'not_found' });
   });
 
+  it('[mcp:unavailable-is-theirs] tells of servers that cannot be listed to those who may use them', async () => {
+    await begin();
+    await broker.servers({ s: { remote: { url: server.url } }, dead: { remote: { url: 'http://127.0.0.1:9/mcp' } } });
+    const unavailable = async (over: object = {}) => {
+      const request = { principal: broker.principal(over), servers: ['s', 'dead', 'none'] };
+      return (await broker.tools.listTools(request, { timeoutMs })).unavailable;
+    };
+    expect(await unavailable()).toEqual(['dead']);
+    expect(await unavailable({ tools: ['s/*'] })).toEqual([]);
+    expect(await unavailable({ tools: ['dead/one'] })).toEqual(['dead']);
+    broker.state.grants = ['s/*'];
+    expect(await unavailable({ revision: '2' })).toEqual([]);
+  }, 20_000);
+
   it('lists classes and schemas of the servers asked for', async () => {
     const typed = { ...echo, inputSchema: { type: 'object' as const, required: ['a'] }, description: 'Says it.' };
     await begin({ tools: [typed] }, { tools: [{ name: 'echo', class: 'Egress', enabled: true }] });
