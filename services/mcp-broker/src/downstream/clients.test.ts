@@ -156,7 +156,7 @@ describe.each(LINES)('the tool plane with %s', (_name, connect) => {
 
   it('[mcp:shown-document] hands quarantine the presentation, the reviewed schema and the arguments as written', async () => {
     const presentation = { structured: true, fields: [], bits: 64 };
-    broker.state.decideResult = () => ({ ...resultsOf(Action.QUARANTINE, false), presentation });
+    broker.state.decideResult = () => ({ ...resultsOf(Action.QUARANTINE, false), presentation }) as never;
     broker.state.extracted.length = 0;
     await call('mail__read');
     expect(broker.state.extracted[0]).toMatchObject({
