@@ -3,7 +3,16 @@ import type { Client } from '@sallyport/chassis/rpc/client';
 import { wireLabel } from '@sallyport/peers/decision-wire';
 import { untrustedFingerprints } from '@sallyport/peers/value-fingerprints';
 import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
-import { type Digest, digestOf, type JsonValue, join, type Label, type StepResult, TRUSTED } from '@sallyport/turn';
+import {
+  type Digest,
+  digestOf,
+  type JsonValue,
+  join,
+  type Label,
+  type StepResult,
+  sameLabel,
+  TRUSTED,
+} from '@sallyport/turn';
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import type { Gate } from './gate.ts';
@@ -33,6 +42,7 @@ export function resultMemory(
   log: Logger,
 ): Memory {
   const together = grouped(client);
+  const told = toldLabels();
   return {
     async remember(turn, call, result, shown) {
       const { principal } = turn;
@@ -44,6 +54,7 @@ export function resultMemory(
       const owner = { tenant: principal.tenant, principalId: principal.id, user: principal.user };
       const nothing = { callIds: [], assistantDigest: '', digests: [] };
       const contextLabel = wireLabel(result.contextLabel);
+      const untold = label.integrity === 'trusted' ? [] : turn.standing.filter((one) => !told.has(one, label));
       const vouched = digestsToKeep(digest, turn, nameInRules(tool), trustedIn(result, shown));
       const released = [
         {
@@ -64,7 +75,7 @@ export function resultMemory(
           fingerprints: fingerprintsIn(digest, turn, call, result, shown),
           steps: turn.step,
         },
-        ...(label.integrity === 'untrusted' ? turn.standing : []).map((standing) => ({
+        ...untold.map((standing) => ({
           ...owner,
           ...nothing,
           trajectory: standing,
@@ -76,6 +87,27 @@ export function resultMemory(
         log.warn('What a tool gave could not be remembered', { tool: exposedName, error });
         throw error;
       });
+      for (const standing of untold) told.set(standing, label);
+    },
+  };
+}
+
+const MAX_TOLD = 10_000;
+/** Far below the time for which policy keeps a run. */
+const TOLD_MS = 10 * 60_000;
+
+/** Labels of runs that policy is known to keep already, so that tomorrow's run is not told of each call of today. */
+function toldLabels() {
+  const held = new Map<string, { readonly label: Label; readonly atMs: number }>();
+  return {
+    has(run: string, label: Label): boolean {
+      const one = held.get(run);
+      return one !== undefined && sameLabel(one.label, label) && Date.now() - one.atMs < TOLD_MS;
+    },
+    set(run: string, label: Label): void {
+      held.delete(run);
+      if (held.size >= MAX_TOLD) held.delete(held.keys().next().value as string);
+      held.set(run, { label, atMs: Date.now() });
     },
   };
 }
