@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { externalName, glob, setOf, toolGlob } from './fields.ts';
+import { inForceSchema } from './in-force.ts';
 
 const subjects = withRules(
   z.object({
@@ -45,7 +46,7 @@ export const accessPolicy = defineResource({
   description: 'Who may use which models, tools and endpoints. What no AccessPolicy allows is denied.',
   spec: spec.describe('What is wanted.'),
   status: z
-    .object({ conditions: conditionsSchema, observedGeneration: observedGenerationSchema })
+    .object({ conditions: conditionsSchema, observedGeneration: observedGenerationSchema, inForce: inForceSchema })
     .describe('What is known; written by Sallyport.'),
   columns: [...readyColumns],
   conditions: ['Accepted', 'Ready'],

@@ -29,4 +29,5 @@ export {
 } from './tool-policy.ts';
 export { type RuleFault, toolPolicyFaults } from './tool-policy-faults.ts';
 export { type ToolServerSpec, type ToolServerStatus, toolServer } from './tool-server.ts';
+export { unreadableAccess, unreadableLimit } from './unreadable.ts';
 export { type VirtualKeySpec, type VirtualKeyStatus, virtualKey } from './virtual-key.ts';

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { decimalUsd, duration, externalName, glob, setOf } from './fields.ts';
+import { inForceSchema } from './in-force.ts';
 
 const match = z.object({
   keys: setOf(externalName, 256).default([]).describe('Virtual keys, by name of the resource or by id of the key.'),
@@ -61,7 +62,7 @@ export const limit = defineResource({
   description: 'How many requests, tokens, steps or how much money may be used, by whom, in which window.',
   spec: spec.describe('What is wanted.'),
   status: z
-    .object({ conditions: conditionsSchema, observedGeneration: observedGenerationSchema })
+    .object({ conditions: conditionsSchema, observedGeneration: observedGenerationSchema, inForce: inForceSchema })
     .describe('What is known; written by Sallyport.'),
   columns: [
     { name: 'Per', type: 'string', jsonPath: '.spec.per' },

@@ -14,6 +14,7 @@ import {
   toolClass,
   toolName,
 } from './fields.ts';
+import { inForceSchema } from './in-force.ts';
 
 const condition = z.string().min(1).max(4096);
 const reason = z.string().min(1).max(512);
@@ -261,13 +262,7 @@ export const toolPolicy = defineResource({
     .object({
       conditions: conditionsSchema,
       observedGeneration: observedGenerationSchema,
-      inForce: z
-        .object({
-          generation: z.int().min(0).describe('Generation of the resource that it stood in.'),
-          spec: z.string().max(1_048_576).describe('The spec, as JSON.'),
-        })
-        .optional()
-        .describe('The last good spec, while the resource as it is written is not accepted.'),
+      inForce: inForceSchema,
       observed: z
         .array(
           z.object({

@@ -69,8 +69,10 @@ const resultField = withRules(
   z.object({
     path: jsonPointer.describe('Where it stands in the structured result; * stands for any index or member.'),
     type: z
-      .enum(['String', 'Integer', 'Number', 'Boolean', 'Date', 'DateTime', 'Enum'])
-      .describe('What it holds. What does not fit is shown as a handle.'),
+      .enum(['String', 'Integer', 'Number', 'Boolean', 'Date', 'DateTime', 'Enum', 'Handle'])
+      .describe(
+        'What it holds. What does not fit is shown as a handle. Handle: nothing of it is shown, as for the size of what somebody outside wrote.',
+      ),
     values: setOf(z.string().min(1).max(128), 64).optional().describe('The values of an Enum.'),
     trusted: z
       .boolean()
@@ -101,6 +103,11 @@ const resultField = withRules(
       message: 'a trusted field says who can write it, and no other does',
       fieldPath: '.writer',
       holds: (f) => f.trusted === (f.writer !== undefined),
+    },
+    {
+      cel: "self.type != 'Handle' || !self.trusted",
+      message: 'what is trusted is shown; type Handle is for what is not',
+      holds: (f) => f.type !== 'Handle' || !f.trusted,
     },
     {
       cel: "self.type != 'String' || self.trusted",

@@ -171,6 +171,23 @@ describe('a masked result', () => {
     expect(shown).toEqual({ result: { a: 'x', note: handleAt('/result/note') } });
   });
 
+  it('[quarantine:strings-are-handles] what is declared to be a handle tells nothing, be it a number or a date', () => {
+    const result = { result: { size: 4096, seen: true, changed: '2026-02-28' } };
+    const schema = { properties: { result: { properties: { size: {}, seen: {}, changed: { format: 'date' } } } } };
+    const fields: Parameters<typeof resultField>[] = [
+      ['/result/size', 'Handle', false],
+      ['/result/seen', 'Handle', false],
+      ['/result/changed', 'Handle', false],
+    ];
+    expect(masked(result, { schema, fields }).shown).toMatchObject({
+      result: {
+        size: { $handle: expect.any(String), type: 'number' },
+        seen: { $handle: expect.any(String), type: 'boolean' },
+        changed: { $handle: expect.any(String), type: 'string' },
+      },
+    });
+  });
+
   it('[quarantine:echo] what the model wrote is shown again as it wrote it, names included', () => {
     const args = { hotel: 'City  HUB', to: ['eve@x.example'], by: KNOWN.id };
     const result = { result: { 'city hub': 'EVE@x.example', other: 'City Hub!' } };

@@ -89,7 +89,7 @@ class Masking {
   }
 
   #scalar(value: number | boolean, at: Position): JsonValue {
-    if (this.#options.closed) return this.#handle(value, at);
+    if (this.#options.closed || at.place.field?.type === 'Handle') return this.#handle(value, at);
     this.bits += scalarBits(value);
     return value;
   }

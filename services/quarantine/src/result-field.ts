@@ -6,7 +6,7 @@ import type {
 import { pointerTokens } from '@sallyport/turn/json-pointer';
 import { DEFAULT_LINE } from './plain-text.ts';
 
-const TYPES = ['String', 'Integer', 'Number', 'Boolean', 'Date', 'DateTime', 'Enum'] as const;
+const TYPES = ['String', 'Integer', 'Number', 'Boolean', 'Date', 'DateTime', 'Enum', 'Handle'] as const;
 const MAX_FIELDS = 64;
 const MAX_VALUES = 64;
 const MAX_LINE = 1024;

@@ -39,6 +39,8 @@ export function fitsTrusted(value: string | number | boolean, field: ResultField
       return Number.isSafeInteger(value);
     case 'Number':
       return typeof value === 'number';
+    case 'Handle':
+      return false;
   }
 }
 
@@ -53,6 +55,7 @@ export function scalarBits(value: number | boolean): number {
  */
 export function stringSlot(text: string, place: Place): { readonly fits: boolean; readonly bits: number } {
   const { field, formats, words } = place;
+  if (field?.type === 'Handle') return { fits: false, bits: 0 };
   const declared = field?.type === 'Enum' ? new Set([...words, ...field.values]) : words;
   const day = formats.has('date') || field?.type === 'Date';
   const moment = formats.has('date-time') || field?.type === 'DateTime';
