@@ -245,6 +245,7 @@ function portsOf(gate: Gate, turn: Turn, decided: DecidedOrFault): ToolStepPorts
         structuredJson: result.content.structuredJson,
         argumentsJson: turnCall.written,
         label: result.label,
+        policyRevision: (await call.resultDecision)?.policyRevision ?? '',
       });
       return {
         content: { text: read.answerJson, structuredJson: '' },

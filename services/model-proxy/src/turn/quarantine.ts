@@ -102,6 +102,7 @@ async function decideBrought(
         structuredJson: structured ?? '',
         argumentsJson: argumentsOf(call),
         label,
+        policyRevision: decision.policyRevision,
       });
       change(turn, block, read.answerJson);
     } else {

@@ -33,6 +33,8 @@ export interface Unread {
   readonly argumentsJson: string;
   /** What policy says of the result; its audience is that of all values in it. */
   readonly label: Label;
+  /** Of the policy that asks: another one has content read anew. */
+  readonly policyRevision: string;
 }
 
 /** What the model is shown instead, and the label of the values behind it. */
@@ -55,7 +57,7 @@ export function mayBeRead(asked: {
  * exchange. What stands in plain and behind handles becomes known to the turn. Throws where nothing could be shown.
  */
 export async function readApart(gate: Gate, turn: Turn, tool: TurnTool, unread: Unread): Promise<ReadApart> {
-  const { question, presentation, content, structuredJson, argumentsJson } = unread;
+  const { question, presentation, content, structuredJson, argumentsJson, policyRevision } = unread;
   const startedAtMs = Date.now();
   const step = ++turn.step;
   const answer = await gate.clients.quarantine.extract(
@@ -71,6 +73,7 @@ export async function readApart(gate: Gate, turn: Turn, tool: TurnTool, unread: 
       structuredJson,
       outputSchemaJson: tool.outputSchemaJson ?? '',
       argumentsJson,
+      policyRevision,
     },
     { timeoutMs: EXTRACT_TIMEOUT_MS, signal: turn.signal },
   );
