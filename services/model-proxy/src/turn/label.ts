@@ -192,6 +192,11 @@ export function messageDigest(
   turn: Turn,
   message: Pick<AssistantFact, 'texts'> & { toolCalls: readonly Pick<ToolCallFact, 'id' | 'name'>[] },
 ): string {
+  const [only] = message.texts;
+  // A message that is one text is known by the digest of that text: most are, and it is made anyway.
+  if (only !== undefined && message.texts.length === 1 && message.toolCalls.length === 0) {
+    return digestOf(gate.digest, digestScope(turn), only);
+  }
   const text = message.texts.join('\n').replace(/\s+/g, ' ').trim();
   const calls = message.toolCalls.map((call) => [call.id, call.name]);
   return digestOf(gate.digest, digestScope(turn), ['message', text, calls]);

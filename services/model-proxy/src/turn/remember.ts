@@ -150,6 +150,13 @@ export function releasedBy(
   const texts = spoken.texts();
   const blocks = calls.map(({ block }) => block);
   const words = wireLabel(join(turn.label, textLabel));
+  const spokenDigests = [...texts, ...spoken.reasoning()].map((text) => ({
+    digest: digestOf(gate.digest, digestScope(turn), text),
+    label: words,
+    kind: 'assistant',
+    tool: '',
+  }));
+  const [only] = spokenDigests;
   return {
     ...ownerOf(turn),
     digests: [
@@ -159,15 +166,14 @@ export function releasedBy(
         kind: 'call',
         tool: block.name,
       })),
-      ...[...texts, ...spoken.reasoning()].map((text) => ({
-        digest: digestOf(gate.digest, digestScope(turn), text),
-        label: words,
-        kind: 'assistant',
-        tool: '',
-      })),
+      ...spokenDigests,
     ],
     callIds: blocks.map((call) => call.id),
-    assistantDigest: messageDigest(gate, turn, { texts, toolCalls: blocks }),
+    // The same as `messageDigest` would give, without making it twice.
+    assistantDigest:
+      only !== undefined && texts.length === 1 && blocks.length === 0
+        ? only.digest
+        : messageDigest(gate, turn, { texts, toolCalls: blocks }),
   };
 }
 
