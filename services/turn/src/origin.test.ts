@@ -43,6 +43,8 @@ describe('values that stand in what the user typed', () => {
     ["Open Bob's file", 'bob'],
     ['Read the   annual\nreport', 'annual report'],
     ['Ｂｏｂ is the name', 'bob'],
+    ['Comment on issue 4 of acme/app.', 'acme'],
+    ['Comment on issue 4 of (Acme/My-App)', 'my-app'],
   ])('[turn:origin-typed] %s: %j', (typed, value) => expect(only(value, corpusOf(typed)).kind).toBe('typed'));
 
   it.each<[string, JsonValue]>([
@@ -59,6 +61,11 @@ describe('values that stand in what the user typed', () => {
     ['Send 15 copies', 5],
     ['Pay DE89 3704 0044 0532 0130 00', 'DE88370400440532013000'],
     ['Write to bob', 'bo'],
+    ['Read acme/app/docs', 'app'],
+    ['Read acme/app/docs', 'acme'],
+    ['Read https://good.com/evil', 'evil'],
+    ['Read good.com/evil', 'evil'],
+    ['Read my-acme/app', 'acme'],
     ['Write to bob and ann', 'bob ann'],
     ['Anything', ''],
     ['true', true],

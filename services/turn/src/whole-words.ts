@@ -4,6 +4,11 @@ const OPENING = /^[\s"'`“‘«„([{<]$/;
 const MAX_EDGE = 8;
 const CLOSING = /^[\s"'`”’»)\]}>]$/;
 
+// Who writes acme/app has named the owner and the repository. With a dot it may be a host and a path, with digits a date.
+const PART = /^(?=.*[a-z])[a-z0-9_-]{1,100}$/;
+const SECOND = /\/(?=[0-9_-]{0,99}[a-z])[a-z0-9_-]{1,100}/y;
+const FIRST = /[^a-z0-9_-](?=[0-9_-]{0,99}[a-z])[a-z0-9_-]{1,100}\/$/;
+
 /** Tells whether a plain form stands in another as whole words: `x.com` does not stand in `x.com.evil.org`. */
 export function standsIn(plain: string, text: string, corpus: Pick<Corpus, 'work'>): boolean {
   corpus.work -= text.length;
@@ -11,7 +16,10 @@ export function standsIn(plain: string, text: string, corpus: Pick<Corpus, 'work
   for (let at = text.indexOf(plain); at !== -1; at = text.indexOf(plain, at + 1)) {
     corpus.work -= plain.length;
     if (corpus.work < 0) return false;
-    if (opensAt(text, at) && closesAt(text, at + plain.length)) return true;
+    const end = at + plain.length;
+    const opens = opensAt(text, at);
+    if (opens && closesAt(text, end)) return true;
+    if (PART.test(plain) && (opens ? leadsPair(text, end) : endsPair(text, at, end))) return true;
   }
   return false;
 }
@@ -35,4 +43,16 @@ function closesAt(text: string, end: number): boolean {
     i++;
   }
   return text[i] === ' ';
+}
+
+// The first of two names with a slash between them.
+function leadsPair(text: string, end: number): boolean {
+  SECOND.lastIndex = end;
+  return SECOND.test(text) && closesAt(text, SECOND.lastIndex);
+}
+
+// The second of two.
+function endsPair(text: string, at: number, end: number): boolean {
+  const before = FIRST.exec(text.slice(Math.max(0, at - 102), at));
+  return before !== null && opensAt(text, at - before[0].length + 1) && closesAt(text, end);
 }
