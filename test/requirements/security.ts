@@ -9,6 +9,13 @@ export const security: readonly Requirement[] = [
     'security:lying': 'A quarantined model that lies within its schema makes no attack pass.',
     'security:everywhere': 'Attacks in every field that outsiders write do not pass either.',
     'security:noninterference': 'What the privileged model is sent does not tell one payload from another.',
+    'security:domains':
+      'In domains that AgentDojo has not, no polite, disguised, misplaced or foreign words of outsiders make anything happen.',
+    'security:domains-honest':
+      'In those domains honest work is done, asked about once where outsiders decide what is changed.',
+    'security:handle-syntax': 'What looks like a handle and was typed, or stands in a result, stands for nothing.',
+    'security:rule-of-two':
+      'Of untrusted content, private systems and outward or changing tools any two pass and the third asks.',
     'security:policies': 'Shipped policies hold nothing of the tasks, and few rules a tool.',
   }),
 ];
