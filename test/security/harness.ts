@@ -45,7 +45,7 @@ export type HarnessSummary = Readonly<Record<string, number | readonly [number, 
 
 /** What a drive gave; `compared` and `different` are of noninterference.py alone. */
 export interface HarnessResult {
-  readonly summary: HarnessSummary;
+  readonly summary?: HarnessSummary;
   readonly runs: readonly HarnessRun[];
   readonly compared: number;
   readonly different: readonly unknown[];
