@@ -37,6 +37,7 @@ export const policy: readonly Requirement[] = [
     'policy:lease-same-rules': 'Redis counts as memory does.',
     'policy:new-trajectory': 'A new run gets half of its limit.',
     'policy:steps-rebuilt': "A lost step counter resumes from the run's known steps.",
+    'policy:unreadable': 'A Limit or a Deny that cannot be read still holds for what it selects.',
     'policy:failure-policy': 'Uncounted rate stays open, money is closed.',
   }),
   ...of('DESIGN §5, §7; issue 4', {

@@ -169,6 +169,29 @@ describe('the operator over a folder', () => {
     expect((await specs())?.p).toMatchObject({ calls: [{ name: 'a', action: 'Allow' }] });
   });
 
+  it('[operator:first-bad-denies] tells of a Limit and of a Deny on client tools that were never good what they select', async () => {
+    const first = await suite({
+      'l.yaml': `${head('Limit', 'l')}spec: {per: Key, requests: ten, window: 1m, match: {keys: [k]}}\n`,
+      'a.yaml': `${head('AccessPolicy', 'a')}spec: {subjects: {keys: [k]}, models: ['*'], modls: [x], clientTools: Deny}\n`,
+    });
+    const { source, write, reason } = first;
+    await eventually(() => reason('Limit', 'l', 'Accepted'), 'False Invalid');
+    await eventually(() => reason('AccessPolicy', 'a', 'Accepted'), 'False Invalid');
+    const specOf = (kind: Kind) => JSON.parse(createCompiler().compile(kind, source)[0]?.specJson ?? '');
+    expect(specOf('Limit')).toEqual({ match: expect.objectContaining({ keys: ['k'] }) });
+    const { subjects, models, clientTools } = specOf('AccessPolicy');
+    expect({ keys: subjects.keys, models, clientTools }).toEqual({ keys: ['k'], models: [], clientTools: 'Deny' });
+    const good = (requests: string) =>
+      `${head('Limit', 'l')}spec: {per: Key, requests: ${requests}, window: 1m, match: {keys: [k]}}\n`;
+    await write('l.yaml', good('10'));
+    await eventually(() => reason('Limit', 'l', 'Accepted'), 'True Accepted');
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    await write('l.yaml', good('eleven'));
+    await eventually(() => reason('Limit', 'l', 'Accepted'), 'False Invalid');
+    await eventually(() => source.get('Limit', 'default', 'l')?.status.inForce !== undefined, true);
+    expect(specOf('Limit')).toMatchObject({ requests: 10 });
+  });
+
   it('[operator:last-good] has the last good ToolPolicy in force after a restart and in another replica', async () => {
     const policy = (when: string) =>
       `${head('ToolPolicy', 'p')}spec: {tools: [{server: mail, tool: send}], calls: [{name: a, when: "${when}", action: Allow, reason: r}]}\n`;

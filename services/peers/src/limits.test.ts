@@ -31,7 +31,14 @@ const subject = (fields: Partial<LimitSubject> & { key?: string } = {}): LimitSu
 
 /** A policy that counts: a lease gets a tenth of what is left or what is needed, and holds it until it is final. */
 async function policy(rules: Rule[], options: { leaseMs?: number } = {}) {
-  const state = { rules, away: false, revision: 'r1', leases: [] as LeaseRequest[], settled: [] as SettleRequest[] };
+  const state = {
+    rules,
+    away: false,
+    unreadable: '',
+    revision: 'r1',
+    leases: [] as LeaseRequest[],
+    settled: [] as SettleRequest[],
+  };
   const counters = new Map<string, { used: number; open: Map<string, { granted: number; spent: number }> }>();
   const counterOf = (id: string) => {
     const counter = counters.get(id) ?? { used: 0, open: new Map() };
@@ -47,6 +54,10 @@ async function policy(rules: Rule[], options: { leaseMs?: number } = {}) {
   const served = await inProcess(LimitService, {
     async lease(request) {
       if (state.away) throw new GatewayError('unavailable', 'Away.', { retryAfterMs: 1 });
+      if (state.unreadable !== '') {
+        const details = { limit: state.unreadable };
+        throw new GatewayError('unavailable', `Limit ${state.unreadable} is not accepted.`, { details });
+      }
       state.leases.push(request);
       const key = request.subject?.principal?.id ?? '';
       const asked = state.rules.flatMap((rule) => {
@@ -288,6 +299,17 @@ describe('limitShares', () => {
       });
     },
   );
+
+  it('[policy:unreadable] a Limit that policy cannot read is named, and its refusal is not taken for policy being away', async () => {
+    const rule = { name: 'l', dimension: 'requests', bound: 20, failurePolicy: 'Open' };
+    const { state, limits, spend } = await policy([rule]);
+    await spend({ requests: 2 });
+    state.unreadable = 'broken';
+    await expect(limits.reserve(subject(), { requests: 1 })).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('broken'),
+    });
+  });
 
   it('[peers:limit-reported-later] reports what was spent while policy was away once it is back', async () => {
     const { state, limits, spend, usedOf } = await policy([{ name: 'l', dimension: 'tokens', bound: 1_000 }]);

@@ -128,6 +128,8 @@ export function limitShares(options: LimitSharesOptions): Limits {
         answer = await ask(subject, asked);
       }
     } catch (error) {
+      // Policy was reached, and a Limit of which nobody knows what it allows selects this: no word on being open holds.
+      if (error instanceof GatewayError && typeof error.details?.limit === 'string') throw error;
       if (held && short.every((share) => share.failurePolicy === 'Open')) {
         log.warn('Limits are not counted: policy cannot be reached', { model: subject.model, error });
         return true;

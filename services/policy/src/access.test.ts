@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { AccessGrant_ClientTools } from '@sallyport/proto/policy/v1/policy_pb';
 import { Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
-import { resolveAccess } from './access.ts';
+import { grantsClientTools, resolveAccess } from './access.ts';
 import { principalOfTest, snapshotOf, type TestResource } from './testing.ts';
 
 const access = (name: string, spec: Record<string, unknown>, tenant = 'acme'): TestResource => ({
@@ -67,4 +67,21 @@ describe('access', () => {
     expect(grants.flatMap((one) => one.tools)).toEqual([]);
     expect(grants.some((one) => one.clientTools === AccessGrant_ClientTools.DENY)).toBe(true);
   });
+
+  it.each([
+    ['that said Deny', { subjects: { keys: ['k1'] }, models: 3, clientTools: 'Deny' }, true],
+    ['of whose word on them nobody knows', { subjects: { keys: ['k1'] }, models: 3, clientTools: 'No' }, true],
+    ['of whose subjects nobody knows', { subjects: { key: 'k1' }, clientTools: 'Deny' }, true],
+    ['that may have misspelt it', { subjects: { keys: ['k1'] }, models: 3, clientTool: 'Deny' }, true],
+    ['of others', { subjects: { keys: ['other'] }, models: 3, clientTools: 'Deny' }, false],
+    ['that said nothing of it', { subjects: { keys: ['k1'] }, models: 3 }, false],
+  ])(
+    '[policy:unreadable] an AccessPolicy that cannot be read, %s, keeps its Deny and grants nothing',
+    async (_, spec, denied) => {
+      const snapshot = await snapshotOf([access('bad', spec), RESOURCES[1] as TestResource]);
+      const grants = resolveAccess(principalOfTest({ client: '' }), snapshot.tenants.get('acme'));
+      expect(grantsClientTools(grants)).toBe(!denied);
+      expect(grants.flatMap(({ models, tools }) => [...models, ...tools])).toEqual(['gpt-*', 'mail/*']);
+    },
+  );
 });

@@ -13,7 +13,7 @@ export type Granted = Map<string, { readonly what: string; readonly atMs: number
 export type ControllerContext = {
   readonly source: Source;
   readonly observations: Observations;
-  /** What is in force of a ToolPolicy that is not accepted. */
+  /** What is in force of a resource that is not accepted. */
   readonly inForce: Compiler['inForce'];
   readonly clients: Clients;
   /** What this process has handed to vault already. */

@@ -80,9 +80,7 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
     const { status, changed } = nextStatus(
       entry,
       [accepted, ...outcome.findings],
-      entry.kind === 'ToolPolicy'
-        ? { ...outcome.fields, inForce: accepted.status === 'True' ? undefined : held.inForce(entry) }
-        : (outcome.fields ?? {}),
+      { ...outcome.fields, inForce: accepted.status === 'True' ? undefined : held.inForce(entry) },
       new Date(context.now()),
     );
     if (changed) {

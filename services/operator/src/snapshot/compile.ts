@@ -1,4 +1,10 @@
-import { type Kind, parseSpec, type ToolPolicyStatus, toolPolicyFaults } from '@sallyport/custom-resources';
+import {
+  type Kind,
+  parseSpec,
+  type ToolPolicySpec,
+  type ToolPolicyStatus,
+  toolPolicyFaults,
+} from '@sallyport/custom-resources';
 import type { Item } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { acceptance } from '../checks/acceptance.ts';
 import { canonicalJson, type Entry, sha256 } from '../entry.ts';
@@ -20,18 +26,21 @@ export const snapshotKinds: readonly Kind[] = [
   'Limit',
 ];
 
+/** Kinds that take something away, so that leaving one out would let pass what it was written to hold. */
+const heldKinds: readonly Kind[] = ['ToolPolicy', 'AccessPolicy', 'Limit'];
+
 /** Turns the resources of a kind into what is in force of it. */
 export interface Compiler {
   compile(kind: Kind, view: View): SnapshotItem[];
-  /** What is in force of a ToolPolicy that is not accepted as it is written, for its status; undefined: no good spec. */
+  /** What is in force of a resource that is not accepted as it is written, for its status; undefined: no good spec. */
   inForce(entry: Entry): InForce | undefined;
 }
 
 /**
  * Makes a compiler. A spec that is not accepted leaves the last good one of the same resource in force, unless another
- * Model holds its public name by now. With none, the resource is absent where that denies what it would have allowed,
- * and a ToolPolicy denies what it selects (DESIGN §6). The last good spec of a ToolPolicy stands in its status meanwhile, so
- * that another replica and a later process know it too.
+ * Model holds its public name by now. With none, the resource is absent where that denies what it would have allowed;
+ * what takes something away (`heldKinds`) denies what it selects (DESIGN §6), and its last good spec stands in its status
+ * meanwhile, so that another replica and a later process know it too.
  */
 export function createCompiler(): Compiler {
   const lastGood = new Map<Kind, Map<string, SnapshotItem>>();
@@ -47,7 +56,7 @@ export function createCompiler(): Compiler {
         const last = before?.get(entry.uid) ?? restored(entry);
         if (item !== undefined) accepted.set(entry.uid, item);
         else if (last !== undefined) held.set(entry.uid, last);
-        else if (entry.kind === 'ToolPolicy') refused.push(refusedItem(entry));
+        else refused.push(...refusedItems(entry));
       }
       if (kind === 'Model') {
         const names = new Set([...accepted.values()].map(publicName));
@@ -58,7 +67,8 @@ export function createCompiler(): Compiler {
       return [...good.values(), ...refused].sort((a, b) => (a.uid < b.uid ? -1 : 1));
     },
     inForce(entry) {
-      const last = lastGood.get('ToolPolicy')?.get(entry.uid) ?? restored(entry);
+      if (!heldKinds.includes(entry.kind)) return undefined;
+      const last = lastGood.get(entry.kind)?.get(entry.uid) ?? restored(entry);
       return last === undefined ? undefined : { generation: last.generation, spec: last.specJson };
     },
   };
@@ -66,12 +76,13 @@ export function createCompiler(): Compiler {
 
 /** The last good spec that the status holds, if it still is one. */
 function restored(entry: Entry): SnapshotItem | undefined {
-  if (entry.kind !== 'ToolPolicy') return undefined;
+  if (!heldKinds.includes(entry.kind)) return undefined;
   const { generation, spec } = (entry.status.inForce ?? {}) as Partial<InForce>;
   if (typeof generation !== 'number' || typeof spec !== 'string') return undefined;
   try {
-    const parsed = parseSpec('ToolPolicy', JSON.parse(spec), entry.name);
-    if (!parsed.ok || toolPolicyFaults(parsed.value).length > 0) return undefined;
+    const parsed = parseSpec(entry.kind, JSON.parse(spec), entry.name);
+    if (!parsed.ok) return undefined;
+    if (entry.kind === 'ToolPolicy' && toolPolicyFaults(parsed.value as ToolPolicySpec).length > 0) return undefined;
     return itemWith({ ...entry, generation }, canonicalJson(parsed.value));
   } catch {
     return undefined;
@@ -82,8 +93,9 @@ function publicName({ tenant, name, specJson }: SnapshotItem): string {
   return `${tenant}/${(JSON.parse(specJson) as { publicName?: string }).publicName ?? name}`;
 }
 
-function refusedItem(entry: Entry): SnapshotItem {
-  return itemWith(entry, canonicalJson(refusalOf(entry.name, entry.written)));
+function refusedItems(entry: Entry): SnapshotItem[] {
+  const refusal = refusalOf(entry.kind, entry.name, entry.written);
+  return refusal === undefined ? [] : [itemWith(entry, canonicalJson(refusal))];
 }
 
 const made = new WeakMap<object, SnapshotItem>();

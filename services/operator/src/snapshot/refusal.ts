@@ -1,13 +1,29 @@
-import { kinds } from '@sallyport/custom-resources';
+import { type Kind, kinds, unreadableAccess, unreadableLimit } from '@sallyport/custom-resources';
 
 const { shape } = kinds.ToolPolicy.spec;
 
 /**
- * What is in force of a ToolPolicy that was never good (DESIGN §6: "with none, what it selects is denied"): its
- * selection, as far as that can be read, with every call and result refused. Left out, it would let pass what it was
+ * What is in force of a resource that was never good (DESIGN §6: "with none, what it selects is denied"), as a spec for the
+ * snapshot. A Limit keeps its selection and no bounds: whoever compiles that refuses what it selects. Undefined: nothing.
+ */
+export function refusalOf(kind: Kind, name: string, written: unknown): unknown {
+  switch (kind) {
+    case 'ToolPolicy':
+      return toolPolicyRefusal(name, written);
+    case 'AccessPolicy':
+      return unreadableAccess(written);
+    case 'Limit':
+      return unreadableLimit(written);
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Of a ToolPolicy: its selection, as far as that can be read, with every call and result refused. Left out, it would let pass what it was
  * written to hold. `null` where the selection cannot be read: whoever compiles that denies all tool calls of the tenant.
  */
-export function refusalOf(name: string, written: unknown): unknown {
+function toolPolicyRefusal(name: string, written: unknown): unknown {
   const spec = typeof written === 'object' && written !== null ? (written as Record<string, unknown>) : {};
   const tools = shape.tools.safeParse(spec.tools);
   const clientTools = shape.clientTools.safeParse(spec.clientTools);

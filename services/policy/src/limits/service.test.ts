@@ -63,6 +63,24 @@ describe('limits', () => {
     expect(await lease({ requests: 1 })).toMatchObject({ unlimited: true, shares: [], limitRevision: 'r1' });
   });
 
+  it('[policy:unreadable] a Limit that cannot be read refuses what it selects, naming itself, and nothing else', async () => {
+    const ofOthers = limit('typo', { per: 'Key', requests: 'ten', window: '1m', match: { keys: ['other'] } });
+    const { lease } = await serviceWith([ofOthers]);
+    expect(await lease({ requests: 1 })).toMatchObject({ unlimited: true });
+    await expect(lease({ steps: 1 }, { model: '', principal: { keyId: 'other' } })).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('Limit typo'),
+      details: { limit: 'typo' },
+    });
+    const any = await serviceWith([limit('any', { requests: 10, match: { keys: 3 } })]);
+    for (const needed of [{ requests: 1 }, { steps: 1 }]) {
+      await expect(any.lease(needed)).rejects.toMatchObject({ details: { limit: 'any' } });
+    }
+    const ofModel = await serviceWith([limit('big', { match: { models: ['big-*'] } })]);
+    expect(await ofModel.lease({ steps: 1 }, { model: '' })).toMatchObject({ unlimited: true });
+    await expect(ofModel.lease({ requests: 1 }, { model: 'big-1' })).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
   it('[policy:lease-share] a share is a tenth of what is left, or what is needed', async () => {
     const { lease } = await serviceWith([limit('l', { per: 'Key', requests: 100, tokens: 1000, window: '1m' })]);
     const answer = await lease({ requests: 1, tokens: 500 });

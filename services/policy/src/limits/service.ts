@@ -103,6 +103,13 @@ export function limitService(options: LimitOptions): ServiceImpl<typeof LimitSer
         metrics.leased('unlimited');
         return { shares: [], unlimited: true, limitRevision };
       }
+      const unusable = limits.find((one) => one.unusable);
+      if (unusable !== undefined) {
+        metrics.leased('failed_closed');
+        // Nobody knows what it allows, and there was never a revision of which that was known (DESIGN §6).
+        const reason = `The Limit ${unusable.name} is not accepted as it is written; until it is mended, what it selects is refused.`;
+        throw new GatewayError('unavailable', reason, { details: { limit: unusable.name } });
+      }
       const nowMs = now();
       const counting = countersOf(limits, spender, neededOf(request)).map(
         (one): Counting => ({ ...one, ...windowOf(one, nowMs) }),

@@ -10,6 +10,7 @@ import {
   toolPolicy,
 } from '@sallyport/custom-resources/tool-policy';
 import { type LabelledObjectSpec, type ResultFieldSpec, toolServer } from '@sallyport/custom-resources/tool-server';
+import { unreadableAccess, unreadableLimit } from '@sallyport/custom-resources/unreadable';
 import type { Item } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { Mode, ToolClass } from '@sallyport/turn/decision';
 import { CALL_VARIABLES, type Condition, compileCondition, RESULT_VARIABLES } from '../rules/expression.ts';
@@ -112,6 +113,8 @@ export interface LimitUnit {
   /** Undefined where nothing is counted by time. */
   readonly windowMs?: number;
   readonly failurePolicy: 'Open' | 'Closed';
+  /** Its bounds could not be read: what it selects is refused. */
+  readonly unusable: boolean;
 }
 
 /** A Model: only its public name counts here. */
@@ -144,7 +147,12 @@ export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 
       return compileToolPolicy(item, digestOf(item.specJson), json);
     case 'AccessPolicy': {
       const spec = accessPolicy.spec.safeParse(json);
-      return spec.success ? usable({ kind, name: item.name, spec: spec.data }) : unreadable(spec.error);
+      if (spec.success) return usable({ kind, name: item.name, spec: spec.data });
+      const left = unreadableAccess(json);
+      const { faults } = unreadable(spec.error);
+      if (left === undefined) return { faults };
+      const said = 'until it can be read, those it may speak of have no functions that clients declare';
+      return { unit: { kind, name: item.name, spec: left }, faults: [...faults, said] };
     }
     case 'ToolServer': {
       const spec = toolServer.spec.safeParse(json);
@@ -167,7 +175,10 @@ export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 
     }
     case 'Limit': {
       const spec = limit.spec.safeParse(json);
-      return spec.success ? usable(limitUnit(item, spec.data)) : unreadable(spec.error);
+      if (spec.success) return usable(limitUnit(item, spec.data));
+      const unit = { ...limitUnit(item, { per: 'Tenant', ...unreadableLimit(json) }), unusable: true };
+      const { faults } = unreadable(spec.error);
+      return { unit, faults: [...faults, 'until it can be read, what it selects is refused'] };
     }
     case 'Model': {
       const spec = model.spec.safeParse(json);
@@ -265,6 +276,7 @@ function limitUnit(item: Pick<Item, 'name' | 'uid'>, spec: LimitSpec): LimitUnit
     match: spec.match,
     per: spec.per,
     bounds,
+    unusable: false,
     failurePolicy: spec.failurePolicy ?? (spec.usd === undefined ? 'Open' : 'Closed'),
     ...(spec.window === undefined ? {} : { windowMs: durationMs(spec.window) }),
   };
