@@ -196,7 +196,7 @@ describe('approvals on two replicas', () => {
     const { tool = 'wire', to = 'x@evil.example', run = 't1', who = agent(), context = TRUSTED } = given;
     const call = {
       callId: 'c1',
-      tool: { kind: ToolRef_Kind.BROKERED, server: 'mail', name: tool, digest: 'd1' },
+      tool: { kind: ToolRef_Kind.BROKERED, server: 'mail', serverUid: 'uid-ToolServer-mail', name: tool, digest: 'd1' },
       argumentsJson: JSON.stringify({ to, subject: 'secret words' }),
       origins: [
         { pointer: '/to', origin: given.origin ?? 'composed', label: TRUSTED },

@@ -134,7 +134,7 @@ describe('policy on Postgres', () => {
 
   it('decides by what the operator told', async () => {
     const decisions = one.client(DecisionService, 'mcp-broker');
-    const tool = { kind: ToolRef_Kind.BROKERED, server: 'mail', name: 'send' };
+    const tool = { kind: ToolRef_Kind.BROKERED, server: 'mail', serverUid: 'uid-ToolServer-mail', name: 'send' };
     const decide = async (to: string, context: object) => {
       const origins = [{ pointer: '/to', origin: 'typed' }];
       const calls = [{ callId: 'c', tool, argumentsJson: JSON.stringify({ to }), origins }];
@@ -144,6 +144,16 @@ describe('policy on Postgres', () => {
     expect(await decide('x@acme.com', TRUSTED)).toMatchObject({ enforced: Action.ALLOW, toolClass: 'egress' });
     expect(await decide('x@evil.com', TRUSTED)).toMatchObject({ rule: 'mail/outside', reason: 'Only to acme.' });
     expect(await decide('x@acme.com', TAINTED)).toMatchObject({ rule: 'builtin/side-effects', enforced: Action.DENY });
+    // A name alone could mean another server of that name.
+    const unnamed = [{ ...tool, serverUid: '' }];
+    const calls = unnamed.map((one) => ({ tool: one, argumentsJson: '{"to":"x@acme.com"}' }));
+    const denied = await decisions.decideCalls({ principal: principal(), context: TRUSTED, calls }, { timeoutMs });
+    expect(denied.decisions).toMatchObject([{ rule: 'builtin/unknown-tool', enforced: Action.HIDE }]);
+    const listed = await decisions.decideTools(
+      { principal: principal(), context: TRUSTED, tools: unnamed },
+      { timeoutMs },
+    );
+    expect(listed.decisions).toMatchObject([{ rule: 'builtin/unknown-tool', enforced: Action.HIDE }]);
     const access = one.client(AccessService, 'model-proxy');
     expect((await access.resolveAccess({ principal: principal() }, { timeoutMs })).grants).toHaveLength(1);
     const foreign = await access.resolveAccess({ principal: principal({ tenant: 'globex' }) }, { timeoutMs });
@@ -176,9 +186,13 @@ describe('policy on Postgres', () => {
     expect(joined).toMatchObject({ trajectory: '', known: [], steps: 0, foreign: !('tenant' in who) });
   });
 
-  it('releases for the run of somebody else are not kept', async () => {
+  it('[policy:trajectory-binding] releases for the run of somebody else are refused and not kept', async () => {
     await remember({ trajectory: 't-ann' });
-    await remember({ trajectory: 't-ann', principalId: 'key:evil', user: 'eve', label: TRUSTED, steps: 99 });
+    const foreign = { trajectory: 't-ann', principalId: 'key:evil', user: 'eve', label: TRUSTED, steps: 99 };
+    await expect(remember(foreign)).rejects.toMatchObject({
+      code: 'permission_denied',
+      details: { foreign: ['t-ann'] },
+    });
     expect(await join({ claimed: 't-ann' })).toMatchObject({ steps: 3 });
   });
 
@@ -212,7 +226,12 @@ describe('policy on Postgres', () => {
   });
 
   describe('what untrusted content left behind', () => {
-    const brokered = (name: string) => ({ kind: ToolRef_Kind.BROKERED, server: 'mail', name });
+    const brokered = (name: string) => ({
+      kind: ToolRef_Kind.BROKERED,
+      server: 'mail',
+      serverUid: 'uid-ToolServer-mail',
+      name,
+    });
     const call = async (name: string, args: object, origins: object[], who = principal()) => {
       const calls = [{ callId: 'c', tool: brokered(name), argumentsJson: JSON.stringify(args), origins }];
       const request = { principal: who, trajectory: 't-written', context: TRUSTED, calls };
@@ -356,7 +375,7 @@ describe('policy on Postgres', () => {
       });
       const decisions = three.client(DecisionService, 'mcp-broker');
       const decide = async (name: string) => {
-        const tool = { kind: ToolRef_Kind.BROKERED, server: 'mail', name };
+        const tool = { kind: ToolRef_Kind.BROKERED, server: 'mail', serverUid: 'uid-ToolServer-mail', name };
         const calls = [{ tool, argumentsJson: '{"to":"x@acme.com"}' }];
         const answer = await decisions.decideCalls({ principal: principal(), context: TRUSTED, calls }, { timeoutMs });
         return answer.decisions[0];

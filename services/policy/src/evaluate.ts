@@ -25,7 +25,15 @@ import {
   type Vouching,
 } from './rules/provenance.ts';
 import { askedPointers, askReason } from './rules/reasons.ts';
-import { BUILTIN, isRefused, type KnownTool, knowTool, type RefusedTool, type ToolRefFields } from './rules/tool.ts';
+import {
+  BUILTIN,
+  isRefused,
+  type KnownTool,
+  knowTool,
+  type RefusedTool,
+  type ToolRefFields,
+  UNKNOWN,
+} from './rules/tool.ts';
 import { contextValue, originsValue, principalValue, readJson, toolValue } from './rules/values.ts';
 import { type Snapshot, type TenantRules, tenantRules } from './snapshot/tenant.ts';
 import type { ToolPolicyUnit } from './snapshot/units.ts';
@@ -109,7 +117,11 @@ export function judgeCalls(request: CallsToDecide, setting: Setting): CallJudgem
 
 /** Decides which tools a principal in this state may see in a model request: `hide` or `allow`, in order. */
 export function decideTools(
-  request: { readonly principal: Principal; readonly context: Label; readonly tools: readonly ToolRefFields[] },
+  request: {
+    readonly principal: Principal;
+    readonly context: Label;
+    readonly tools: readonly (ToolRefFields | undefined)[];
+  },
   setting: Setting,
 ): ToolDecision[] {
   const state = prepare(request, setting);
@@ -177,9 +189,9 @@ function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudge
   return { decision: { ...decision, rule, reason, toolClass: tool.toolClass, asked }, ...about, asking: said.asking };
 }
 
-function decideTool(ref: ToolRefFields, state: Case): ToolDecision {
+function decideTool(ref: ToolRefFields | undefined, state: Case): ToolDecision {
   const tool = knowTool(ref, state.grants, state.rules);
-  if (isRefused(tool)) return refusal(tool, state.snapshot.revision);
+  if (ref === undefined || isRefused(tool)) return refusal(isRefused(tool) ? tool : UNKNOWN, state.snapshot.revision);
   const lastChance = ref.kind === ToolRef_Kind.PROVIDER;
   const said = listOutcomes(tool.policies, commonValues(ref, tool, state), state, lastChance);
   const builtin = [...standing(tool, said.permitted, 'hide', state, lastChance)];

@@ -1,6 +1,13 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
-import { type AccessService, Action, type DecisionService } from '@sallyport/proto/policy/v1/policy_pb';
+import {
+  type AccessService,
+  Action,
+  type Call,
+  type DecisionService,
+  type ToolRef,
+  ToolRef_Kind,
+} from '@sallyport/proto/policy/v1/policy_pb';
 import type { Mode, Verdict } from '@sallyport/turn/decision';
 import { resolveAccess } from './access.ts';
 import type { Deciding } from './approvals/deciding.ts';
@@ -43,6 +50,24 @@ export function settingOf({
   return { snapshot: snapshot(), posture, ...(onObserved === undefined ? {} : { onObserved }) };
 }
 
+/**
+ * A tool reference as policy takes it: a brokered tool is known by the UID of its ToolServer (DESIGN §8), and a name alone
+ * could mean another server of that name, so without a UID it is as if no tool were named.
+ */
+function identified<T extends Identity>(tool: T | undefined): T | undefined {
+  return tool?.kind === ToolRef_Kind.BROKERED && tool.serverUid === '' ? undefined : tool;
+}
+type Identity = Pick<ToolRef, 'kind' | 'serverUid'>;
+
+/** Calls whose brokered tools are known by UID; the others are of no tool, which is refused. */
+export function identifiedCalls(calls: readonly Call[]): Call[] {
+  return calls.map((call) => {
+    if (identified(call.tool) !== undefined || call.tool === undefined) return call;
+    const { tool: _, ...rest } = call;
+    return rest;
+  });
+}
+
 const ACTIONS: Readonly<Record<Verdict, Action>> = {
   allow: Action.ALLOW,
   deny: Action.DENY,
@@ -74,7 +99,8 @@ export function decisionService(options: DecisionOptions): ServiceImpl<typeof De
     async decideCalls(request) {
       const principal = principalOf(request);
       const context = readLabel(request.context);
-      const { trajectory, calls } = request;
+      const { trajectory } = request;
+      const calls = identifiedCalls(request.calls);
       const settled = await options.deciding.decide({ principal, trajectory, context, calls }, setting());
       await options.written.labelCalls({ principal, trajectory, context, calls }, settled);
       for (const { decision } of settled) options.metrics.decided('call', decision);
@@ -89,13 +115,14 @@ export function decisionService(options: DecisionOptions): ServiceImpl<typeof De
     async decideTools(request) {
       const principal = principalOf(request);
       const context = readLabel(request.context);
-      const decisions = decideTools({ principal, context, tools: request.tools }, setting());
+      const tools = request.tools.map(identified);
+      const decisions = decideTools({ principal, context, tools }, setting());
       for (const decision of decisions) options.metrics.decided('list', decision);
       return { decisions: decisions.map(writeDecision), policyRevision: options.snapshot()?.revision ?? '' };
     },
     async decideResult(request) {
       const principal = principalOf(request);
-      const fields = { ...request, principal };
+      const fields = { ...request, principal, tool: identified(request.tool) };
       const { decision, label, quarantine } = await options.written.distrust(fields, decideResult(fields, setting()));
       options.metrics.decided('result', decision);
       return {

@@ -4,6 +4,7 @@ import { type ApprovalService, ApprovalState as WireState } from '@sallyport/pro
 import type { Setting } from '../evaluate.ts';
 import { readLabel } from '../labels.ts';
 import { principalOf } from '../principal.ts';
+import { identifiedCalls } from '../server.ts';
 import { type StoredApproval, stateAt } from './approval.ts';
 import { maySee } from './authority.ts';
 import { type DecideApprovalParts, decideApproval } from './decide-approval.ts';
@@ -41,7 +42,8 @@ export function approvalService(options: ApprovalOptions): ServiceImpl<typeof Ap
   return {
     async requestApprovals(request) {
       const principal = principalOf(request);
-      const { trajectory, turn, calls } = request;
+      const { trajectory, turn } = request;
+      const calls = identifiedCalls(request.calls);
       const batch = { principal, trajectory, turn, context: readLabel(request.context), calls };
       const opened = await deciding.request(batch, setting());
       return { approvals: opened.map((one) => ({ id: one?.id ?? '', expiresAtMs: one?.expiresAtMs ?? 0 })) };

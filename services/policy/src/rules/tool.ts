@@ -168,4 +168,5 @@ function refused(verdict: RefusedTool['verdict'], rule: string, reason: string):
   return { verdict, rule, reason };
 }
 
-const UNKNOWN = refused('hide', BUILTIN.unknownTool, 'No such tool is known.');
+/** What is said of a tool that is not known. */
+export const UNKNOWN = refused('hide', BUILTIN.unknownTool, 'No such tool is known.');

@@ -44,7 +44,13 @@ export function trajectoryService(options: {
     async remember(request) {
       const refused = await rememberReleases(store, request.released, Date.now() + ttlMs);
       await written.remember(request.released, refused);
-      if (refused.length > 0) log.warn('releases for runs of somebody else were not kept', { trajectories: refused });
+      if (refused.length > 0) {
+        log.warn('releases for runs of somebody else were not kept', { trajectories: refused });
+        // The rest is kept. An OK would let the caller go on with a taint that nobody knows of.
+        throw new GatewayError('permission_denied', 'A release is for a run of somebody else, so it was not kept.', {
+          details: { foreign: refused },
+        });
+      }
       return {};
     },
   };
