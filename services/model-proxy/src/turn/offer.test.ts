@@ -92,20 +92,27 @@ describe('tools of a request', () => {
 });
 
 describe('results that the client brings', () => {
-  const call = (name: string) => ({ id: 'c1', type: 'function', function: { name, arguments: '{"a":1}' } });
-  const messages = (name: string, content: unknown = 'CANARY') => [
+  const call = (name: string, args: string) => ({ id: 'c1', type: 'function', function: { name, arguments: args } });
+  const messages = (name: string, content: unknown = 'CANARY', args = '{"a":1}') => [
     { role: 'user', content: 'go' },
-    { role: 'assistant', content: null, tool_calls: [call(name)] },
+    { role: 'assistant', content: null, tool_calls: [call(name, args)] },
     { role: 'tool', tool_call_id: 'c1', content },
   ];
   const ALLOW = { verdict: Action.ALLOW, enforced: Action.ALLOW };
 
   async function brought(
     decision: object | Error | undefined,
-    init: { name?: string; tools?: JsonObject[]; attested?: boolean; more?: object; content?: unknown } = {},
+    init: {
+      name?: string;
+      tools?: JsonObject[];
+      attested?: boolean;
+      more?: object;
+      content?: unknown;
+      argumentsText?: string;
+    } = {},
   ) {
-    const { name = 'f', tools = [fn('f')], content } = init;
-    const turn = await offered(tools, {}, { body: { messages: messages(name, content) } });
+    const { name = 'f', tools = [fn('f')], content, argumentsText } = init;
+    const turn = await offered(tools, {}, { body: { messages: messages(name, content, argumentsText) } });
     turn.corpus = createCorpus();
     const asked: { tool: { kind: number; name: string }; argumentsJson: string }[] = [];
     const kept = gateOf({
@@ -132,6 +139,12 @@ describe('results that the client brings', () => {
     expect([shown, turn.label.integrity]).toEqual(['as it was', 'trusted']);
     expect(asked[0]).toMatchObject({ argumentsJson: '{"a":1}', tool: { kind: ToolRef_Kind.CLIENT, name: 'f' } });
     expect((await brought(ALLOW, { more: { label: undefined } })).turn.label.integrity).toBe('untrusted');
+  });
+
+  it('[turn:brought] tells policy of arguments that are no JSON as they are, not as none', async () => {
+    const { asked } = await brought(ALLOW, { argumentsText: '{"to":' });
+    expect(asked[0]?.argumentsJson).toBe('{"to":');
+    expect((await brought(ALLOW, { argumentsText: ' ' })).asked[0]?.argumentsJson).toBe('');
   });
 
   it('[turn:brought] withholds what policy denies, does not know, or cannot be asked of', async () => {

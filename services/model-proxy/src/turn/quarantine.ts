@@ -46,7 +46,10 @@ export async function quarantine(gate: Gate, turn: Turn, attested: Attested): Pr
   await Promise.all(Array.from({ length: Math.min(PARALLEL, blocks.length) }, work));
   for (const block of all) {
     const known = attested.get(block.callId);
-    if (known) noteAttested(turn, block, known, calls.get(block.callId)?.name ?? '');
+    if (!known) continue;
+    const unwrapped = turn.unwrapped.get(block.callId);
+    if (unwrapped !== undefined) change(turn, block, unwrapped);
+    noteAttested(turn, block, known, calls.get(block.callId)?.name ?? '');
   }
 }
 
@@ -72,7 +75,7 @@ async function decideBrought(
         principal: turn.principal,
         trajectory: turn.trajectory,
         tool: tool.ref,
-        argumentsJson: argumentsOf(call),
+        argumentsJson: argumentsForRules(call),
         resultJson: resultForRules(structured ?? ''),
         isError: block.isError === true,
         sizeBytes: Buffer.byteLength(text),
@@ -120,6 +123,12 @@ async function decideBrought(
 /** The tool of a call in the history; one that this request does not declare is still the client's, by its name. */
 function toolOf(turn: Turn, name: string): TurnTool {
   return turn.tools.get(name) ?? clientTool(turn.principal, name, '');
+}
+
+/** What rules see of the arguments: what is no JSON stays so, and rules that need them fail. Taken for `{}` they would pass. */
+function argumentsForRules(call: ToolCallFact): string {
+  if (typeof call.arguments !== 'string') return JSON.stringify(call.arguments);
+  return call.arguments.trim() === '' ? '' : call.arguments;
 }
 
 function argumentsOf(call: ToolCallFact): string {
