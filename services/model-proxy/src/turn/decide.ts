@@ -25,6 +25,7 @@ import {
   type ValueOrigin,
 } from '@sallyport/turn';
 import type { AssistantContent } from '../chat/message.ts';
+import { catchUp } from './catch-up.ts';
 import { askedFingerprints } from './fingerprint.ts';
 import type { Gate } from './gate.ts';
 import { knownHosts } from './known-hosts.ts';
@@ -96,6 +97,7 @@ export async function decide(
   calls: readonly TurnCall[],
   granted?: Granted,
 ): Promise<readonly Decided[]> {
+  await catchUp(gate, turn, calls);
   // What the model composed carries all that it read, also what later rounds brought.
   if (turn.corpus) turn.corpus.inPlay = join(turn.corpus.inPlay, turn.label);
   const resolved = await resolveHandles(gate, turn, calls);
