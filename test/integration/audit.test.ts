@@ -158,14 +158,33 @@ describe('audit on Postgres', () => {
     await expect(queries.usage({ tenant: '*' }, { timeoutMs })).rejects.toMatchObject({ code: 'invalid_request' });
   });
 
-  it('shows a principal its own runs only', async () => {
-    const own = record({ principalId: 'key:mine' });
-    const foreign = record({ principalId: 'key:theirs' });
-    await commit(own, foreign);
-    await expect(get(foreign.trajectory, { principalId: 'key:mine' })).rejects.toMatchObject({ code: 'not_found' });
-    expect((await get(own.trajectory, { principalId: 'key:mine' })).trajectory?.id).toBe(own.trajectory);
-    const { trajectories } = await queries.listTrajectories({ tenant: 'acme', principalId: 'key:mine' }, { timeoutMs });
-    expect(trajectories.map(({ id }) => id)).toEqual([own.trajectory]);
+  it('[audit:principals] shows runs and use of the principals that are named only', async () => {
+    const mine = ['key:mine', 'key:mine-too'];
+    const own = mine.map((principalId) => record({ principalId, user: 'a', model: 'of-principals' }));
+    // What a client asserts of a user opens nothing.
+    const foreign = record({ principalId: 'key:theirs', user: 'a', model: 'of-principals' });
+    await commit(...own, foreign);
+    await expect(get(foreign.trajectory, { principalIds: mine })).rejects.toMatchObject({ code: 'not_found' });
+    for (const one of own) expect((await get(one.trajectory, { principalIds: mine })).records).toHaveLength(1);
+    const listed = async (more: object) =>
+      (await queries.listTrajectories({ tenant: 'acme', principalIds: mine, ...more }, { timeoutMs })).trajectories
+        .map(({ id }) => id)
+        .sort();
+    expect(await listed({})).toEqual(own.map(({ trajectory }) => trajectory).sort());
+    expect(await listed({ principalId: 'key:theirs' })).toEqual([]);
+    expect(await listed({ principalId: 'key:mine' })).toEqual([own[0]?.trajectory]);
+    const filters = { model: 'of-principals' };
+    expect((await usage({ filters, principalIds: mine }))[0]).toMatchObject({ requests: 2 });
+    expect((await usage({ filters }))[0]).toMatchObject({ requests: 3 });
+  });
+
+  it('[audit:entered] counts a run as untrusted by what models were asked with, and results in quarantine apart', async () => {
+    const trajectory = uuidv7();
+    const read = { kind: Record_Kind.TOOL_OUTCOME, trajectory, labelTrusted: false, enforced: 'quarantine' };
+    await commit(record({ trajectory }), record(read), record({ trajectory, step: 3 }));
+    expect((await get(trajectory)).trajectory).toMatchObject({ untrusted: false, quarantinedResults: 1 });
+    await commit(record({ trajectory, step: 4, labelTrusted: false }));
+    expect((await get(trajectory)).trajectory).toMatchObject({ untrusted: true, quarantinedResults: 1 });
   });
 
   it('lists runs newest first, page by page, each once', async () => {

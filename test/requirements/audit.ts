@@ -13,6 +13,8 @@ export const audit: readonly Requirement[] = [
     'audit:insert-only': "The service's role cannot change or delete records.",
     'audit:tenants': 'One tenant sees nothing of another.',
     'audit:unknown-outcome': 'An intent without an outcome shows unknown after a bound.',
+    'audit:principals': 'Who sees some principals only sees no other runs, and no other use.',
+    'audit:entered': 'A run is untrusted by what entered the context of a model; quarantined results count apart.',
     'audit:one-view': 'The totals of a run are those of the records shown with it.',
     'audit:usage-exact': 'Usage adds up to the nano-dollar by any group.',
     'audit:callers': 'Only named services may write or ask.',

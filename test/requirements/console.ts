@@ -6,7 +6,7 @@ export const console: readonly Requirement[] = [
     'console:unauthenticated-401': 'A missing or unknown key is a 401 problem.',
     'console:identity-down-503': 'When keys cannot be checked the answer is 503, never 401.',
     'console:roles': 'Each route answers its roles only.',
-    'console:member-own': 'A Member sees their own runs and usage only.',
+    'console:member-own': 'A Member sees the runs and usage of the keys of the same owner only.',
     'console:admin-audited': 'Each change leaves durable records without secrets before its answer.',
     'console:no-audit-no-change': 'What cannot be recorded is not changed.',
     'console:idempotency-key': 'An idempotency key is bound to who sends it.',

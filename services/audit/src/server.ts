@@ -53,20 +53,20 @@ export interface QueryOptions {
 export function queryService(options: QueryOptions): ServiceImpl<typeof QueryService> {
   const { store, usage, seal, unknownAfterMs, now = Date.now } = options;
   return {
-    async listTrajectories({ tenant, principalId, keyId, pageSize, pageToken }) {
+    async listTrajectories({ tenant, principalId, keyId, principalIds, pageSize, pageToken }) {
       demandTenant(tenant);
       const limit = Math.min(MAX_PAGE, pageSize > 0 ? pageSize : DEFAULT_PAGE);
-      const runs = await store.runs({ tenant, principalId, keyId, before: pageToken, limit: limit + 1 });
+      const runs = await store.runs({ tenant, principalId, keyId, principalIds, before: pageToken, limit: limit + 1 });
       const page = runs.slice(0, limit);
       return {
         trajectories: page.map((run) => trajectoryOf(tenant, run)),
         nextPageToken: runs.length > limit ? (page.at(-1)?.id ?? '') : '',
       };
     },
-    async getTrajectory({ tenant, id, principalId }) {
+    async getTrajectory({ tenant, id, principalIds }) {
       demandTenant(tenant);
       const run = id === '' ? undefined : await store.run(tenant, id, MAX_RECORDS);
-      if (run === undefined || (principalId !== '' && run.totals.principalId !== principalId)) {
+      if (run === undefined || (principalIds.length > 0 && !principalIds.includes(run.totals.principalId))) {
         throw new GatewayError('not_found', 'There is no such trajectory.');
       }
       const records = run.records.map((record) => opened(record, seal));
@@ -75,9 +75,9 @@ export function queryService(options: QueryOptions): ServiceImpl<typeof QuerySer
         records: withUnknownOutcomes(records, now() - unknownAfterMs),
       };
     },
-    async usage({ tenant, fromMs, toMs, groupBy, filters }) {
+    async usage({ tenant, fromMs, toMs, groupBy, filters, principalIds }) {
       demandTenant(tenant);
-      return { rows: await usage({ tenant, fromMs, toMs: toMs > 0 ? toMs : now(), groupBy, filters }) };
+      return { rows: await usage({ tenant, fromMs, toMs: toMs > 0 ? toMs : now(), groupBy, filters, principalIds }) };
     },
   };
 }

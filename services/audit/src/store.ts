@@ -29,7 +29,10 @@ export interface RunTotals {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costNanoUsd: number;
+  /** A model was asked with anything untrusted in its context. */
   readonly untrusted: boolean;
+  /** Results of tools that a model was not shown as they were. */
+  readonly quarantinedResults: number;
 }
 
 /** A run with its records. */
@@ -43,6 +46,8 @@ export interface RunSelection {
   readonly tenant: string;
   readonly principalId: string;
   readonly keyId: string;
+  /** Any: only runs of one of these. */
+  readonly principalIds: readonly string[];
   /** Runs before this id only; empty: from the newest. */
   readonly before: string;
   readonly limit: number;
@@ -74,7 +79,8 @@ const TOTALS = `r.trajectory as id,
   coalesce(sum(r.input_tokens) filter (where r.kind = 1), 0)::float8 as input_tokens,
   coalesce(sum(r.output_tokens) filter (where r.kind = 1), 0)::float8 as output_tokens,
   coalesce(sum(r.cost_nano_usd) filter (where r.kind = 1), 0)::float8 as cost_nano_usd,
-  coalesce(bool_or(not r.label_trusted) filter (where r.kind between 1 and 5), false) as untrusted`;
+  coalesce(bool_or(not r.label_trusted) filter (where r.kind = 1), false) as untrusted,
+  count(*) filter (where r.kind = 3 and r.enforced = 'quarantine')::float8 as quarantined_results`;
 
 /** Keeps records in Postgres; row-level security bounds each reading transaction to its tenant. */
 export function createRecordStore(postgres: Postgres): RecordStore {
@@ -84,12 +90,13 @@ export function createRecordStore(postgres: Postgres): RecordStore {
         client.query(INSERT, insertValues(rows), { prepared: 'insert records' }),
       );
     },
-    runs: ({ tenant, principalId, keyId, before, limit }) =>
+    runs: ({ tenant, principalId, keyId, principalIds, before, limit }) =>
       postgres.withTenant(tenant, async (client) => {
         // A loose index scan: one index probe a run instead of a pass over all records of the tenant.
         const next = (below: string) => `select n.trajectory from records n
           where n.tenant = $1 and n.trajectory <> '' and ${below}
             ${principalId === '' ? '' : 'and n.principal_id = $4'} ${keyId === '' ? '' : 'and n.key_id = $5'}
+            ${principalIds.length === 0 ? '' : 'and n.principal_id = any ($6)'}
           order by n.trajectory desc limit 1`;
         const { rows } = await client.query(
           `with recursive found (trajectory) as (
@@ -102,9 +109,9 @@ export function createRecordStore(postgres: Postgres): RecordStore {
              cross join lateral (
                select max(started_at) as last from records where tenant = $1 and trajectory = p.trajectory) l
              join records r on r.tenant = $1 and r.trajectory = p.trajectory
-            where $4::text is not null and $5::text is not null
+            where $4::text is not null and $5::text is not null and $6::text[] is not null
             group by r.trajectory, l.last order by r.trajectory desc`,
-          [tenant, before, limit, principalId, keyId],
+          [tenant, before, limit, principalId, keyId, principalIds],
         );
         return rows.map(totalsOf);
       }),
@@ -160,5 +167,6 @@ function totalsOf(row: Record<string, unknown>): RunTotals {
     outputTokens: row.output_tokens as number,
     costNanoUsd: row.cost_nano_usd as number,
     untrusted: row.untrusted as boolean,
+    quarantinedResults: row.quarantined_results as number,
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { usageStatement } from './usage.ts';
 
-const question = { tenant: 'default', fromMs: 0, toMs: 1, groupBy: [], filters: {} };
+const question = { tenant: 'default', fromMs: 0, toMs: 1, groupBy: [], filters: {}, principalIds: [] };
 
 describe('usageStatement', () => {
   it('passes every value as a parameter', () => {

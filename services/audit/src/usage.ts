@@ -8,6 +8,8 @@ export interface UsageQuestion {
   readonly toMs: number;
   readonly groupBy: readonly string[];
   readonly filters: Readonly<Record<string, string>>;
+  /** Any: only use by one of these. */
+  readonly principalIds: readonly string[];
 }
 
 /** Use of one group. */
@@ -48,6 +50,10 @@ export function usageStatement(question: UsageQuestion): { readonly text: string
     values.push(value);
     return name === 'team' ? `$${values.length} = any (r.teams)` : `${columnOf(name)} = $${values.length}`;
   });
+  if (question.principalIds.length > 0) {
+    values.push(question.principalIds);
+    where.push(`r.principal_id = any ($${values.length})`);
+  }
   const columns = groups.map((name, index) => `${columnOf(name)} as g${index}`);
   // A record of somebody in two teams counts for both; without a team it counts for none, shown as an empty name.
   const teams = groups.includes('team')

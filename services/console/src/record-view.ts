@@ -108,7 +108,8 @@ export const trajectorySchema = z
     outputTokens: fields.count,
     costUsd: fields.costUsd,
     costNanoUsd: fields.costNanoUsd,
-    untrusted: z.boolean().describe('Whether anything untrusted came into the run.'),
+    untrusted: z.boolean().describe('Whether a model was asked with anything untrusted in its context.'),
+    quarantinedResults: fields.count.describe('Tool results that no model with tools was shown as they were.'),
   })
   .meta({ id: 'Trajectory', description: 'One agent run over both planes.' });
 
@@ -145,7 +146,7 @@ export function recordView(record: AuditRecord): RecordView {
 /** Shows a run. */
 export function trajectoryView(trajectory: Trajectory): z.output<typeof trajectorySchema> {
   const { id, principalId, user, keyId, steps, modelCalls, toolCalls, refusals, quarantines } = trajectory;
-  const { inputTokens, outputTokens, untrusted } = trajectory;
+  const { inputTokens, outputTokens, untrusted, quarantinedResults } = trajectory;
   return {
     id,
     principalId,
@@ -162,6 +163,7 @@ export function trajectoryView(trajectory: Trajectory): z.output<typeof trajecto
     outputTokens,
     ...costOf(trajectory.costNanoUsd),
     untrusted,
+    quarantinedResults,
   };
 }
 

@@ -1,7 +1,8 @@
+import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
-import type { Key, KeySpec } from '@sallyport/proto/identity/v1/identity_pb';
+import { type Key, KeySchema, type KeySpec, KeySpecSchema } from '@sallyport/proto/identity/v1/identity_pb';
 import { testConsole } from './testing/console.ts';
 
 let suite: Awaited<ReturnType<typeof testConsole>>;
@@ -76,28 +77,34 @@ describe('authentication at the admin API', () => {
 });
 
 describe('what a Member sees', () => {
-  it('[console:member-own] asks for own runs only, whatever is filtered for', async () => {
-    await suite.ask('member', 'GET', '/trajectories');
-    await suite.ask('member', 'GET', '/trajectories/t1');
-    for (const { request } of suite.calls) {
-      expect(request).toMatchObject({ tenant: 'acme', principalId: 'key:member' });
-    }
-    suite.calls.length = 0;
-    const { body } = await suite.ask('member', 'GET', '/trajectories?principalId=key:other');
-    expect(body.items).toEqual([]);
-    expect(suite.calls).toEqual([]);
+  const asked = () => suite.calls.filter(({ method }) => /Trajector|usage/.test(method)).map(({ request }) => request);
+  const PATHS = ['/trajectories', '/trajectories/t1', '/usage?groupBy=model', '/trajectories?principalId=key:other'];
+
+  it.each(PATHS)('[console:member-own] is bounded to the own key where it has no owner: %s', async (path) => {
+    await suite.ask('member', 'GET', path);
+    expect(asked()).toMatchObject([{ tenant: 'acme', principalIds: ['key:member'] }]);
   });
 
-  it('[console:member-own] counts the use of the own key only', async () => {
-    await suite.ask('member', 'GET', '/usage?groupBy=model');
-    expect(suite.calls[0]?.request).toMatchObject({ tenant: 'acme', filters: { key: 'member' } });
-    expect((await suite.ask('member', 'GET', '/usage?key=other')).status).toBe(403);
+  it.each(PATHS)('[console:member-own] is bounded to the keys of the same owner: %s', async (path) => {
+    const spec = (owner: string) => create(KeySpecSchema, { name: 'n', owner });
+    for (const [tenant, id, owner] of [
+      ['acme', 'laptop', 'alice'],
+      ['acme', 'hers', 'eve'],
+      ['globex', 'theirs', 'alice'],
+    ] as const) {
+      suite.keys.set(`${tenant}/${id}`, create(KeySchema, { id, tenant, spec: spec(owner), state: 'active' }));
+    }
+    await suite.ask('bot', 'GET', path);
+    for (const id of ['acme/laptop', 'acme/hers', 'globex/theirs']) suite.keys.delete(id);
+    expect(asked()).toHaveLength(1);
+    const { principalIds } = asked()[0] as { principalIds: string[] };
+    expect([...principalIds].sort()).toEqual(['key:bot', 'key:laptop']);
   });
 
   it('shows all of the tenant to an Auditor', async () => {
     await suite.ask('auditor', 'GET', '/trajectories');
     await suite.ask('auditor', 'GET', '/trajectories/t1');
-    for (const { request } of suite.calls) expect(request).toMatchObject({ tenant: 'acme', principalId: '' });
+    for (const { request } of suite.calls) expect(request).toMatchObject({ tenant: 'acme', principalIds: [] });
   });
 });
 

@@ -14,7 +14,7 @@ export async function lastSteps(
   patience: Patience,
 ): Promise<{ readonly steps: readonly Html[]; readonly earlier: number } | undefined> {
   try {
-    const { records } = await queries.getTrajectory({ ...run, principalId: '' }, patience);
+    const { records } = await queries.getTrajectory(run, patience);
     // What an outcome tells, its intent told before: one line a step.
     const answered = new Set(records.map(({ intentId }) => intentId).filter((id) => id !== ''));
     const told = records.filter(({ id, kind }) => kind !== Record_Kind.TOOL_INTENT || !answered.has(id));

@@ -1,13 +1,14 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { z } from 'zod';
-import type { Caller } from '../caller.ts';
 import type { Clients } from '../clients.ts';
 import { pageOf, pageQuery } from '../fields.ts';
+import { ownPrincipals } from '../own-principals.ts';
 import { recordSchema, recordView, trajectorySchema, trajectoryView } from '../record-view.ts';
 import { defineRoute, type Route } from '../route.ts';
 
-/** Runs and their records. A Member sees those of their own key only; others are as if absent. */
-export function trajectoryRoutes({ queries }: Pick<Clients, 'queries'>): Route[] {
+/** Runs and their records. A Member sees their own, whichever of their keys they were made with; others are as if absent. */
+export function trajectoryRoutes(clients: Pick<Clients, 'queries' | 'keys'>): Route[] {
+  const { queries } = clients;
   return [
     defineRoute({
       method: 'get',
@@ -23,13 +24,12 @@ export function trajectoryRoutes({ queries }: Pick<Clients, 'queries'>): Route[]
       status: 200,
       response: pageOf(trajectorySchema).meta({ id: 'TrajectoryPage' }),
       async handle({ caller, query, patience }) {
-        const own = ownPrincipalId(caller);
-        if (own !== '' && query.principalId !== '' && query.principalId !== own)
-          return { items: [], nextPageToken: null };
+        const principalIds = await ownPrincipals(caller, clients, patience);
         const answer = await queries.listTrajectories(
           {
             tenant: caller.principal.tenant,
-            principalId: own || query.principalId,
+            principalId: query.principalId,
+            principalIds,
             keyId: query.keyId,
             pageSize: query.pageSize,
             pageToken: query.pageToken,
@@ -51,8 +51,9 @@ export function trajectoryRoutes({ queries }: Pick<Clients, 'queries'>): Route[]
         .extend({ records: z.array(recordSchema) })
         .meta({ id: 'TrajectoryWithRecords', description: 'A run with all its records.' }),
       async handle({ caller, params, patience }) {
+        const principalIds = await ownPrincipals(caller, clients, patience);
         const { trajectory, records } = await queries.getTrajectory(
-          { tenant: caller.principal.tenant, id: params.id, principalId: ownPrincipalId(caller) },
+          { tenant: caller.principal.tenant, id: params.id, principalIds },
           patience,
         );
         if (trajectory === undefined) throw new GatewayError('not_found', 'There is no such trajectory.');
@@ -60,9 +61,4 @@ export function trajectoryRoutes({ queries }: Pick<Clients, 'queries'>): Route[]
       },
     }),
   ];
-}
-
-/** The principal to whom a caller's view is bounded; empty when it is not. */
-function ownPrincipalId(caller: Caller): string {
-  return caller.role === 'Member' ? caller.principal.id : '';
 }

@@ -1,9 +1,9 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { z } from 'zod';
-import type { Caller } from '../caller.ts';
 import type { Clients } from '../clients.ts';
 import { fields, timeOf } from '../fields.ts';
 import { costOf } from '../money.ts';
+import { ownPrincipals } from '../own-principals.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 const DIMENSIONS = [
@@ -66,8 +66,9 @@ const row = z
   })
   .meta({ id: 'UsageRow' });
 
-/** What was used and what it cost. A Member sees the use of their own key only. */
-export function usageRoutes({ queries }: Pick<Clients, 'queries'>, now: () => number = Date.now): Route[] {
+/** What was used and what it cost. A Member sees their own use, of all their keys. */
+export function usageRoutes(clients: Pick<Clients, 'queries' | 'keys'>, now: () => number = Date.now): Route[] {
+  const { queries } = clients;
   return [
     defineRoute({
       method: 'get',
@@ -85,8 +86,9 @@ export function usageRoutes({ queries }: Pick<Clients, 'queries'>, now: () => nu
         const fromMs = asked.from === undefined ? toMs - DEFAULT_SPAN_MS : Date.parse(asked.from);
         if (fromMs >= toMs) throw new GatewayError('invalid_request', '`from` must be before `to`.');
         const groupBy = namesOf(asked.groupBy);
+        const principalIds = await ownPrincipals(caller, clients, patience);
         const { rows } = await queries.usage(
-          { tenant: caller.principal.tenant, fromMs, toMs, groupBy, filters: filtersOf(asked, caller) },
+          { tenant: caller.principal.tenant, fromMs, toMs, groupBy, filters: filtersOf(asked), principalIds },
           patience,
         );
         return {
@@ -110,17 +112,13 @@ export function usageRoutes({ queries }: Pick<Clients, 'queries'>, now: () => nu
   ];
 }
 
-function filtersOf(asked: z.output<typeof query>, caller: Caller): Record<string, string> {
+function filtersOf(asked: z.output<typeof query>): Record<string, string> {
   const chosen: Record<string, string> = {};
   for (const name of DIMENSIONS) {
     const value = asked[name];
     if (value !== undefined) chosen[name] = value;
   }
-  if (caller.role !== 'Member') return chosen;
-  if (chosen.key !== undefined && chosen.key !== caller.principal.keyId) {
-    throw new GatewayError('permission_denied', 'A Member sees the use of their own key only.');
-  }
-  return { ...chosen, key: caller.principal.keyId };
+  return chosen;
 }
 
 function namesOf(groupBy: string): string[] {
