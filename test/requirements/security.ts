@@ -16,6 +16,12 @@ export const security: readonly Requirement[] = [
     'security:handle-syntax': 'What looks like a handle and was typed, or stands in a result, stands for nothing.',
     'security:rule-of-two':
       'Of untrusted content, private systems and outward or changing tools any two pass and the third asks.',
+    'security:race': 'Two at once in one run never act on what the run knew before the other one read.',
+    'security:foreign-run': "The id of somebody else's run gives nothing on either plane.",
+    'security:rewrapped':
+      'Results of mcp-broker are known in the wrapping of agent frameworks, and not when they say anything else.',
+    'security:prompt-cache':
+      'Without a change of trust a call of the model begins with all that the one before it held.',
     'security:policies': 'Shipped policies hold nothing of the tasks, and few rules a tool.',
   }),
 ];

@@ -102,6 +102,7 @@ export function beginTurn(arrival: Arrival, principal: Principal, access: Access
     request: undefined,
     appended: [],
     changedResults: new Map(),
+    unwrapped: new Map(),
     tools: new Map(),
     hidden: [],
     policyRevision: access.policyRevision,

@@ -10,6 +10,7 @@ import {
   JsonFault,
   type JsonValue,
   join,
+  joinAll,
   type Label,
   TRUSTED,
   UNMATCHED_HISTORY,
@@ -19,6 +20,7 @@ import type { AssistantFact, TextFact, ToolCallFact } from '../chat/facts.ts';
 import { newTrajectory } from './admit.ts';
 import type { Gate } from './gate.ts';
 import type { Turn } from './turn.ts';
+import { unwrap } from './unwrap.ts';
 
 const JOIN_TIMEOUT_MS = 2_000;
 
@@ -91,12 +93,8 @@ function textsOfOthers({ facts, principal }: Turn): ReadonlySet<TextFact> {
 async function joinHistory(gate: Gate, turn: Turn): Promise<Attested> {
   const { facts } = turn;
   const history = historyOf(gate, turn);
-  const results = facts.toolResults.map((result) => ({
-    callId: result.callId,
-    // A picture is not in the digest: a result with one is not the one that the broker gave.
-    digest: result.attachments.length > 0 ? '' : digestOf(gate.digest, digestScope(turn), result.texts.join('\n')),
-  }));
-  const answer = await ask(gate, turn, [...history, ...results]);
+  const results = facts.toolResults.map((result) => broughtResult(gate, turn, result));
+  const answer = await ask(gate, turn, [...history, ...results.flatMap(({ forms }) => forms.flat())]);
   if (answer.foreign) turn.foreignTrajectory = turn.claimed;
   if (answer.trajectory === '') newTrajectory(turn);
   else turn.trajectory = answer.trajectory;
@@ -112,15 +110,30 @@ async function joinHistory(gate: Gate, turn: Turn): Promise<Attested> {
   }
   const attested = new Map<string, Label>();
   const strangers = new Set<string>();
-  for (const { callId, digest } of results) {
-    const found = digest === '' ? undefined : known.get(digest);
-    if (found?.kind !== 'result') strangers.add(callId);
-    else attested.set(callId, join(attested.get(callId) ?? TRUSTED, labelOf(found.label)));
+  for (const { callId, forms, unwrapped } of results) {
+    const form = forms.findIndex((parts) => parts.every(({ digest }) => known.get(digest)?.kind === 'result'));
+    if (form === -1) strangers.add(callId);
+    else {
+      if (form > 0 && unwrapped !== undefined) turn.unwrapped.set(callId, unwrapped);
+      const found = (forms[form] ?? []).map(({ digest }) => labelOf(known.get(digest)?.label));
+      attested.set(callId, joinAll([attested.get(callId) ?? TRUSTED, ...found]));
+    }
   }
   // Two results under one call id stand or fall together: which of them a provider reads is not ours to say.
   for (const callId of strangers) attested.delete(callId);
   for (const one of [...labels, ...attested.values()]) turn.label = join(turn.label, one);
   return attested;
+}
+
+/** What must be known of a result, so that it is the broker's: the whole of it, or each part of what a framework wrapped. */
+function broughtResult(gate: Gate, turn: Turn, { callId, texts, attachments }: Turn['facts']['toolResults'][number]) {
+  // A picture is not in the digest: a result with one is not the one that the broker gave.
+  if (attachments.length > 0) return { callId, forms: [] };
+  const text = texts.join('\n');
+  const digest = (part: JsonValue) => ({ digest: digestOf(gate.digest, digestScope(turn), part) });
+  const inner = unwrap(text);
+  if (inner === undefined) return { callId, forms: [[digest(text)]] };
+  return { callId, forms: [[digest(text)], inner.parts.map(digest)], unwrapped: inner.text };
 }
 
 /** Digests of all that the assistant is said to have said, done and thought. */

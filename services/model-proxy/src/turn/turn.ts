@@ -87,6 +87,8 @@ export interface Turn {
   readonly appended: Message[];
   /** New texts of tool results that the client brought, by call id. */
   readonly changedResults: Map<string, string>;
+  /** Results of mcp-broker that came in the wrapping of a framework, without it, by call id. */
+  readonly unwrapped: Map<string, string>;
   /** Tools offered so far, by the name that the model sees. */
   tools: Map<string, TurnTool>;
   hidden: HiddenTool[];
