@@ -211,7 +211,8 @@ function house(tenant: Name, providerUrl: string, toolsUrl: string): ResourceIni
     },
     key('agent'),
     key('limited'),
-    key('writer'),
+    // Of another person: a Member sees the runs of all keys of their own.
+    key('writer', { owner: 'erin' }),
     key('admin', { role: 'Admin' }),
     {
       kind: 'Limit',
