@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '@sallyport/cli/dev/ports';
@@ -10,8 +11,13 @@ const HARNESS = process.env.AGENTDOJO ?? join(import.meta.dirname, '../../../sha
 const SUITES = ['banking', 'slack', 'travel', 'workspace'];
 const MINUTES = 240_000;
 
-// The harness stands outside of the repository: where it is not, these are skipped, and counted as such.
-const withHarness = existsSync(join(HARNESS, 'run')) ? describe : describe.skip;
+// The harness stands outside of the repository and makes itself a Python environment on first use: where one of the two
+// cannot be had, these are skipped, and counted as such.
+const RUN = join(HARNESS, 'run');
+const AGENTDOJO_VENV = process.env.AGENTDOJO_VENV ?? join(tmpdir(), 'agentdojo-acceptance-venv');
+const env = { ...process.env, AGENTDOJO_VENV };
+const ready = existsSync(RUN) && spawnSync(RUN, ['--help'], { env, timeout: MINUTES, stdio: 'ignore' }).status === 0;
+const withHarness = ready ? describe : describe.skip;
 
 withHarness('a sample of AgentDojo against the shipped policies', () => {
   let gate: SecurityGate;
