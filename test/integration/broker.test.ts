@@ -18,7 +18,7 @@ interface Run {
 }
 interface Answer {
   result?: { tools?: { name: string }[] } & Partial<Result>;
-  error?: { code: number; message: string };
+  error?: { code: number; message: string; data?: { code?: string } };
 }
 interface Status {
   conditions?: { type: string; status: string; reason: string }[];
@@ -113,8 +113,10 @@ async function rpc(method: string, params: object = {}, key = suite.key, headers
 }
 const callTool = async (name: string, args: object = {}, headers: Record<string, string> = {}, key = suite.key) => {
   const { json, headers: answered } = await rpc('tools/call', { name, arguments: args }, key, headers);
-  const { result } = json;
-  return { ...result, text: result?.content?.[0]?.text ?? '', trajectory: answered.get('sallyport-trajectory') ?? '' };
+  const { result, error } = json;
+  // A refusal before the call is read (its key's rights could not be asked for) is an error of JSON-RPC, one at the call a result.
+  const text = result?.content?.[0]?.text ?? `[${error?.data?.code}] ${error?.message}`;
+  return { ...result, text, trajectory: answered.get('sallyport-trajectory') ?? '' };
 };
 const runOf = (trajectory: string, atLeast: number) =>
   eventually(
