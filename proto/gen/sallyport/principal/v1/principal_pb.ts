@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sallyport/principal/v1/principal.proto.
  */
 export const file_sallyport_principal_v1_principal: GenFile = /*@__PURE__*/
-  fileDesc("CiZzYWxseXBvcnQvcHJpbmNpcGFsL3YxL3ByaW5jaXBhbC5wcm90bxIWc2FsbHlwb3J0LnByaW5jaXBhbC52MSKWBQoJUHJpbmNpcGFsEg4KBnRlbmFudBgBIAEoCRI0CgRraW5kGAIgASgOMiYuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwuS2luZBIKCgJpZBgDIAEoCRIMCgRuYW1lGAQgASgJEgwKBHVzZXIYBSABKAkSDQoFdGVhbXMYBiADKAkSEAoIY3VzdG9tZXIYByABKAkSDgoGa2V5X2lkGAggASgJEg4KBmNsaWVudBgJIAEoCRIOCgZtb2RlbHMYCiADKAkSDQoFdG9vbHMYCyADKAkSEQoJZW5kcG9pbnRzGAwgAygJEjQKBHJvbGUYDSABKA4yJi5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbC5Sb2xlEhIKCm1heV9hc3NlcnQYDiADKAkSDgoGb3JpZ2luGA8gASgJEksKFWluc3RydWN0aW9uX2F1dGhvcml0eRgQIAEoCzIsLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuSW5zdHJ1Y3Rpb25BdXRob3JpdHkSFQoNZXhwaXJlc19hdF9tcxgRIAEoARIMCgR0YWdzGBIgAygJEi0KBmFjdG9ycxgTIAMoCzIdLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuQWN0b3ISEAoIcmV2aXNpb24YFCABKAkiSgoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASDQoJS0lORF9VU0VSEAESDwoLS0lORF9DTElFTlQQAhIMCghLSU5EX0tFWRADIk8KBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfTUVNQkVSEAESEAoMUk9MRV9BVURJVE9SEAISDgoKUk9MRV9BRE1JThADIiEKBUFjdG9yEgoKAmlkGAEgASgJEgwKBGtpbmQYAiABKAkiQwoUSW5zdHJ1Y3Rpb25BdXRob3JpdHkSFwoPc3lzdGVtX2F1dGhvcmVkGAEgASgIEhIKCnVzZXJfdHlwZWQYAiABKAhiBnByb3RvMw");
+  fileDesc("CiZzYWxseXBvcnQvcHJpbmNpcGFsL3YxL3ByaW5jaXBhbC5wcm90bxIWc2FsbHlwb3J0LnByaW5jaXBhbC52MSKDBgoJUHJpbmNpcGFsEg4KBnRlbmFudBgBIAEoCRI0CgRraW5kGAIgASgOMiYuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwuS2luZBIKCgJpZBgDIAEoCRIMCgRuYW1lGAQgASgJEgwKBHVzZXIYBSABKAkSDQoFdGVhbXMYBiADKAkSEAoIY3VzdG9tZXIYByABKAkSDgoGa2V5X2lkGAggASgJEg4KBmNsaWVudBgJIAEoCRIOCgZtb2RlbHMYCiADKAkSDQoFdG9vbHMYCyADKAkSEQoJZW5kcG9pbnRzGAwgAygJEjQKBHJvbGUYDSABKA4yJi5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbC5Sb2xlEhIKCm1heV9hc3NlcnQYDiADKAkSDgoGb3JpZ2luGA8gASgJEksKFWluc3RydWN0aW9uX2F1dGhvcml0eRgQIAEoCzIsLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuSW5zdHJ1Y3Rpb25BdXRob3JpdHkSFQoNZXhwaXJlc19hdF9tcxgRIAEoARIMCgR0YWdzGBIgAygJEi0KBmFjdG9ycxgTIAMoCzIdLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuQWN0b3ISEAoIcmV2aXNpb24YFCABKAkSEwoLY2xhaW1zX2pzb24YFSABKAkSGQoRaWRlbnRpdHlfcHJvdmlkZXIYFiABKAkSEgoKc2Vzc2lvbl9pZBgXIAEoCRISCgp1c2VyX3RlYW1zGBggAygJEhMKC293bmVkX3RlYW1zGBkgAygJIkoKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg0KCUtJTkRfVVNFUhABEg8KC0tJTkRfQ0xJRU5UEAISDAoIS0lORF9LRVkQAyJPCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX01FTUJFUhABEhAKDFJPTEVfQVVESVRPUhACEg4KClJPTEVfQURNSU4QAyJACgVBY3RvchIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEg0KBXRlYW1zGAMgAygJEg4KBmNsaWVudBgEIAEoCSJDChRJbnN0cnVjdGlvbkF1dGhvcml0eRIXCg9zeXN0ZW1fYXV0aG9yZWQYASABKAgSEgoKdXNlcl90eXBlZBgCIAEoCGIGcHJvdG8z");
 
 /**
  * Who acts. Issued by identity, passed between services over mTLS, never accepted from a client.
@@ -139,6 +139,41 @@ export type Principal = Message<"sallyport.principal.v1.Principal"> & {
    * @generated from field: string revision = 20;
    */
   revision: string;
+
+  /**
+   * Claims of the token that its IdentityProvider keeps, as a JSON object, for subjects by CEL; empty for keys.
+   *
+   * @generated from field: string claims_json = 21;
+   */
+  claimsJson: string;
+
+  /**
+   * IdentityProvider that vouched for the user, also where our own server issued the token; empty for keys.
+   *
+   * @generated from field: string identity_provider = 22;
+   */
+  identityProvider: string;
+
+  /**
+   * What one revocation ends together: an OAuth grant or a session; empty for keys.
+   *
+   * @generated from field: string session_id = 23;
+   */
+  sessionId: string;
+
+  /**
+   * The owner's teams now, where a user stands behind a key or a client; the bound of what it may do.
+   *
+   * @generated from field: repeated string user_teams = 24;
+   */
+  userTeams: string[];
+
+  /**
+   * Teams that the principal owns (administers), a part of its teams.
+   *
+   * @generated from field: repeated string owned_teams = 25;
+   */
+  ownedTeams: string[];
 };
 
 /**
@@ -233,6 +268,18 @@ export type Actor = Message<"sallyport.principal.v1.Actor"> & {
    * @generated from field: string kind = 2;
    */
   kind: string;
+
+  /**
+   * What the actor itself may do bounds the chain: its teams and client now.
+   *
+   * @generated from field: repeated string teams = 3;
+   */
+  teams: string[];
+
+  /**
+   * @generated from field: string client = 4;
+   */
+  client: string;
 };
 
 /**
