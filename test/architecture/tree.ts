@@ -17,3 +17,8 @@ export function trackedFiles(): string[] {
 export function ownSources(): string[] {
   return trackedFiles().filter((file) => /^(services|test)\/.*\.ts$/.test(file) && !file.includes('/fixtures/'));
 }
+
+/** Our own contracts between services. */
+export function ownContracts(): string[] {
+  return trackedFiles().filter((file) => /^proto\/sallyport\/.*\.proto$/.test(file));
+}

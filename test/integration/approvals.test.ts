@@ -12,13 +12,8 @@ import {
   RecordSchema,
   RecordService,
 } from '@sallyport/proto/audit/v1/audit_pb';
-import {
-  Action,
-  ApprovalService,
-  ApprovalState,
-  DecisionService,
-  ToolRef_Kind,
-} from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalService, ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
+import { Action, DecisionService, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { Principal_Kind, Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { signatureOf } from '../../services/policy/src/approvals/webhook.ts';

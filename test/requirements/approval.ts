@@ -14,6 +14,7 @@ export const approval: readonly Requirement[] = [
     'approval:absence': 'Administrators decide after the reminder only where policy says so.',
     'approval:expiry': 'A question and a yes are over after their time.',
     'approval:endorse': 'A person endorses a value for an argument of a tool, for a run or for at most 90 days.',
+    'approval:await': 'Who waits hears how its own approvals stand, and nothing else.',
     'approval:durable': 'Approvals outlive the replica that opened them.',
     'approval:sealed': 'Calls that people are asked about are sealed and in one tenant.',
     'approval:records': 'Each question and each word leaves a record without values.',

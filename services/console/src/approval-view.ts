@@ -4,9 +4,8 @@ import {
   ApprovalState,
   type ApprovalValue,
   type Endorsement,
-  type ToolRef,
-  ToolRef_Kind,
-} from '@sallyport/proto/policy/v1/policy_pb';
+} from '@sallyport/proto/policy/v1/approval_pb';
+import { type ToolRef, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { z } from 'zod';
 import { fields, timeOf } from './fields.ts';

@@ -1,5 +1,5 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
-import type { Approval } from '@sallyport/proto/policy/v1/policy_pb';
+import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Recorded } from './admin-record.ts';
 import { type ApprovalStateName, personOf, speakerOf, stateOf } from './approval-view.ts';

@@ -5,7 +5,7 @@ import type { Component } from '@sallyport/chassis/process';
 import { type Client, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
 import { QueryService, RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
-import { ApprovalService } from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
 import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
 import type { Config } from './config.ts';
 

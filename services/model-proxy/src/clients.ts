@@ -2,13 +2,8 @@ import type { Component } from '@sallyport/chassis/process';
 import { type Client, type RpcChannel, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
 import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
-import {
-  AccessService,
-  ApprovalService,
-  DecisionService,
-  LimitService,
-  TrajectoryService,
-} from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
+import { AccessService, DecisionService, LimitService, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import { QuarantineService } from '@sallyport/proto/quarantine/v1/quarantine_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';

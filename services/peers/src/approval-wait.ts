@@ -1,7 +1,7 @@
 import { sleep } from '@sallyport/chassis/deadline';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
-import { type ApprovalService, ApprovalState } from '@sallyport/proto/policy/v1/policy_pb';
+import { type ApprovalService, ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 
 /** How long policy is asked to hold one question open; between two the client hears that it is waited for. */
 const POLL_MS = 10_000;

@@ -1,7 +1,8 @@
 import { asGatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
-import { ApprovalState, type Question, type ToolRef, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
+import { type Question, type ToolRef, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ExtractResponse } from '@sallyport/proto/quarantine/v1/quarantine_pb';
 import { type Decision, identityText, type Label, type StepCall, type StepOutcome } from '@sallyport/turn';

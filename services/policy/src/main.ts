@@ -7,13 +7,8 @@ import { postgres } from '@sallyport/chassis/postgres';
 import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
-import {
-  AccessService,
-  ApprovalService,
-  DecisionService,
-  LimitService,
-  TrajectoryService,
-} from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
+import { AccessService, DecisionService, LimitService, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import { openApprovals } from './approvals/open.ts';
 import { approvalService } from './approvals/service.ts';
 import { SCHEMA_VERSION as APPROVALS_SCHEMA } from './approvals/store.ts';

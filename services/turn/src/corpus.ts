@@ -8,11 +8,13 @@ import {
   formOfKind,
   formsIn,
   formsOfKindIn,
-  isAscii,
   isEven,
+  isWrittenAsForm,
   kindOfForm,
   MAX_ENTITY,
+  mayBeFigure,
   plainForm,
+  textsOfForm,
 } from './normalise.ts';
 
 /** Where a value in a tool call comes from (DESIGN §2). */
@@ -35,8 +37,8 @@ export type Span = { readonly text: string; readonly origin: Origin; readonly la
 /** A text of which single words count, with what was found in it so far. */
 export type Prose = { readonly span: Span; plain?: string; readonly forms: Map<FormKind, ReadonlySet<string>> };
 
-type Indexed = { readonly span: Span; readonly ascii: boolean };
-type FormIndex = { readonly spans: Map<string, Span>; next: number };
+/** Spans by the form of one kind that they have, and how many of each list are in it. */
+type FormIndex = { readonly spans: Map<string, Span>; nextUneven: number; nextEven: number };
 /** Spans of one length whose plain form is their lower case, and those of them that are indexed. */
 type LengthIndex = { readonly spans: Span[]; readonly plain: Map<string, Span>; next: number };
 
@@ -47,7 +49,7 @@ type LengthIndex = { readonly spans: Span[]; readonly plain: Map<string, Span>; 
 export type Corpus = {
   /** Join of the labels of everything added. */
   inPlay: Label;
-  readonly spans: Indexed[];
+  readonly spans: Span[];
   readonly prose: Prose[];
   readonly handles: Map<string, Span>;
   /** Untrusted values that stand apart from what is in play. */
@@ -55,7 +57,11 @@ export type Corpus = {
   readonly byKind: Map<FormKind, FormIndex>;
   readonly byLength: Map<number, LengthIndex>;
   /** Spans that stand under no length. */
-  readonly uneven: Indexed[];
+  readonly uneven: Span[];
+  /** Spans that stand under their length. */
+  readonly even: Span[];
+  /** Those of them that may be a number or the like by how they begin. */
+  readonly figures: Span[];
   looks: Map<string, string> | undefined;
   hosts: Set<string> | undefined;
   room: number;
@@ -81,6 +87,8 @@ export function createCorpus(inPlay: Label = TRUSTED, maxChars: number = DEFAULT
     byKind: new Map(),
     byLength: new Map(),
     uneven: [],
+    even: [],
+    figures: [],
     looks: undefined,
     hosts: undefined,
     room: maxChars,
@@ -123,25 +131,44 @@ export function beginSearch(corpus: Corpus): void {
   corpus.work = MAX_WORK;
 }
 
-/** The best of the spans that are, as a whole, a value of this form. */
+/**
+ * The best of the spans that are, as a whole, a value of this form; of two that are as good, the one that is written as
+ * the form is.
+ */
 export function spanOfForm(corpus: Corpus, form: string): Span | undefined {
   const kind = kindOfForm(form);
-  let known = corpus.byKind.get(kind);
-  if (known === undefined) {
-    known = { spans: new Map(), next: 0 };
-    corpus.byKind.set(kind, known);
-  }
-  const all = kind === 't' ? corpus.uneven : corpus.spans;
-  for (; known.next < all.length; known.next++) {
-    const { span, ascii } = all[known.next] as Indexed;
-    keepBest(known.spans, formOfKind(kind, span.text, ascii), span);
-  }
-  const found = known.spans.get(form);
-  const even = kind === 't' ? evenSpan(corpus, form.slice(2)) : undefined;
-  return found === undefined || (even !== undefined && rank(even) < rank(found)) ? even : found;
+  let best: Span | undefined;
+  for (const plain of textsOfForm(form)) best = better(best, evenSpan(corpus, plain));
+  return better(best, formIndex(corpus, kind).get(form));
 }
 
-// Most values are even, and few are as long as one that is looked for: only those are compared.
+// Most values are written as their form is, and are found by their length: the others are indexed.
+function formIndex(corpus: Corpus, kind: FormKind): ReadonlyMap<string, Span> {
+  let known = corpus.byKind.get(kind);
+  if (known === undefined) {
+    known = { spans: new Map(), nextUneven: 0, nextEven: 0 };
+    corpus.byKind.set(kind, known);
+  }
+  const { uneven } = corpus;
+  for (; known.nextUneven < uneven.length; known.nextUneven++) {
+    const span = uneven[known.nextUneven] as Span;
+    keepBest(known.spans, formOfKind(kind, span.text), span);
+  }
+  const even = evenOfKind(corpus, kind);
+  for (; known.nextEven < even.length; known.nextEven++) {
+    const span = even[known.nextEven] as Span;
+    if (!isWrittenAsForm(kind, span.text)) keepBest(known.spans, formOfKind(kind, span.text, true), span);
+  }
+  return known.spans;
+}
+
+// Even text is no URL, and is written as its form is where it is an address or of no other kind.
+function evenOfKind(corpus: Corpus, kind: FormKind): readonly Span[] {
+  if (kind === 'num' || kind === 'phone') return corpus.figures;
+  return kind === 'date' || kind === 'iban' ? corpus.even : [];
+}
+
+// Few spans are as long as a value that is looked for: only those are compared.
 function evenSpan(corpus: Corpus, plain: string): Span | undefined {
   const known = corpus.byLength.get(plain.length);
   if (known === undefined) return undefined;
@@ -150,6 +177,11 @@ function evenSpan(corpus: Corpus, plain: string): Span | undefined {
     keepBest(known.plain, span.text.toLowerCase(), span);
   }
   return known.plain.get(plain);
+}
+
+function better(one: Span | undefined, other: Span | undefined): Span | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return rank(other) < rank(one) ? other : one;
 }
 
 function keepBest(spans: Map<string, Span>, form: string | undefined, span: Span): void {
@@ -197,7 +229,7 @@ export const UNTRUSTED_RANK = 4;
 export function trustedHosts(corpus: Corpus): ReadonlySet<string> {
   if (corpus.hosts === undefined) {
     corpus.hosts = new Set();
-    for (const { span } of corpus.spans) if (span.label.integrity === 'trusted') addHosts(span.text, corpus.hosts);
+    for (const span of corpus.spans) if (span.label.integrity === 'trusted') addHosts(span.text, corpus.hosts);
   }
   return corpus.hosts;
 }
@@ -214,11 +246,15 @@ function index(corpus: Corpus, span: Span): boolean {
   const even = isEven(text);
   if (!even && text.trim() === '') return false;
   corpus.room -= text.length;
-  const indexed = { span, ascii: even || isAscii(text) };
-  corpus.spans.push(indexed);
+  corpus.spans.push(span);
   // A URL has no plain form, so what may be one stands under no length.
-  if (even && (text.length > MAX_ENTITY || !text.includes('://'))) underLength(corpus, span);
-  else corpus.uneven.push(indexed);
+  if (!even || (text.length <= MAX_ENTITY && text.includes('://'))) {
+    corpus.uneven.push(span);
+  } else {
+    corpus.even.push(span);
+    if (mayBeFigure(text)) corpus.figures.push(span);
+    underLength(corpus, span);
+  }
   corpus.hosts = undefined;
   return true;
 }

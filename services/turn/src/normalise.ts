@@ -8,6 +8,8 @@ const EVEN = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
 const DIGIT = /\d/;
 const DATE_START = /^\s*(?:\d{1,4}\D|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))/i;
 const MIN_DATE = 8;
+const MAX_FIGURE = 40;
+const WRITTEN_DATE = /^\d{4}-\d\d-\d\d(?:t\d\d:\d\d:\d\dz?)?$/i;
 const NUMBER_START = /^\s*[-+(]?[-+(]?\d/;
 
 /**
@@ -54,6 +56,41 @@ export function isEven(text: string): boolean {
   return EVEN.test(text);
 }
 
+/**
+ * The texts in lower case that have this form and are the way in which it is most written: an even text (`isEven`) that
+ * is one of them is of this form whatever its case, unless it may be a URL.
+ */
+export function textsOfForm(form: string): readonly string[] {
+  const value = form.slice(form.indexOf(':') + 1);
+  switch (kindOfForm(form)) {
+    case 't':
+      return [value];
+    case 'email':
+      return [value, `mailto:${value}`];
+    case 'num':
+      // The shortest way to write a very small number is none of those in which it is read.
+      return numberForm(value) === form ? [value] : [];
+    case 'date':
+      return WRITTEN_DATE.test(value) ? [value.toLowerCase()] : [];
+    default:
+      return [];
+  }
+}
+
+/** Tells whether an even text, if it has a form of this kind, is among the texts of that form. */
+export function isWrittenAsForm(kind: FormKind, text: string): boolean {
+  if (kind === 'num') return numberForm(text) === `num:${text}`;
+  return kind === 'date' && WRITTEN_DATE.test(text);
+}
+
+/** Tells whether an even text begins as numbers and phone numbers do, and is as short. */
+export function mayBeFigure(text: string): boolean {
+  if (text.length > MAX_FIGURE) return false;
+  const first = text.charCodeAt(0);
+  // The digits, and the signs and the bracket before them.
+  return (first >= 0x30 && first <= 0x39) || first === 0x2b || first === 0x2d || first === 0x28;
+}
+
 /** The form of one kind of a value as a whole; undefined where it is nothing of that kind. */
 export function formOfKind(kind: FormKind, value: string, ascii: boolean = isAscii(value)): string | undefined {
   if (kind === 't' && (value.length > MAX_ENTITY || !value.includes('://'))) return `t:${plainForm(value, ascii)}`;
@@ -72,14 +109,13 @@ export function formOfKind(kind: FormKind, value: string, ascii: boolean = isAsc
     case 'date':
       return dateForm(compatible);
     case 'num':
-      return isDate(compatible) ? undefined : numberForm(compatible);
-    case 'phone':
-      return isDate(compatible) ? undefined : phoneForm(compatible);
+      return numberForm(compatible);
+    case 'phone': {
+      const phone = phoneForm(compatible);
+      // Many dates have the characters of a phone number.
+      return phone === undefined || dateForm(compatible) !== undefined ? undefined : phone;
+    }
   }
-}
-
-function isDate(text: string): boolean {
-  return text.length >= MIN_DATE && dateForm(text) !== undefined;
 }
 
 // A look at the characters of ASCII text that saves the patterns for nearly all values.
@@ -93,9 +129,9 @@ function mayBe(kind: FormKind, value: string): boolean {
     case 'iban':
       return value.length >= 15 && value.length <= 50 && DIGIT.test(value);
     case 'date':
-      return value.length >= MIN_DATE && value.length <= 40 && DATE_START.test(value);
+      return value.length >= MIN_DATE && value.length <= MAX_FIGURE && DATE_START.test(value);
     default:
-      return value.length <= 40 && NUMBER_START.test(value);
+      return value.length <= MAX_FIGURE && NUMBER_START.test(value);
   }
 }
 

@@ -34,6 +34,7 @@ export type ValueOrigin = {
 
 const MIN_LOOK = 4;
 const MAX_LOOK = 256;
+const SPACE = /\s/;
 
 /**
  * Tells of each leaf of a call's arguments where it comes from: a handle; else the span that is this value as a whole
@@ -141,8 +142,10 @@ function untrustedSpan(text: string, corpus: Corpus): Span | undefined {
 
 function likeWord(text: string, corpus: Corpus): string | undefined {
   if (text.length < MIN_LOOK || text.length > MAX_LOOK) return undefined;
+  const look = skeleton(text.trim());
+  if (SPACE.test(look)) return undefined;
   corpus.looks ??= wordLooks(corpus);
-  return corpus.looks.get(skeleton(text.trim()));
+  return corpus.looks.get(look);
 }
 
 function wordLooks(corpus: Corpus): Map<string, string> {

@@ -1,4 +1,4 @@
-import type { Approval } from '@sallyport/proto/policy/v1/policy_pb';
+import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
 import { type ApprovalStateName, speakerName, stateNameOf, toolNameOf } from '../approval-view.ts';
 import { mayDecide } from '../approvals.ts';
 import { decisionForms } from './decision-forms.ts';

@@ -1,4 +1,4 @@
-import type { Approval } from '@sallyport/proto/policy/v1/policy_pb';
+import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
 import { personOf } from '../approval-view.ts';
 import { fieldOfPointer } from './forms.ts';
 import { type Html, html } from './html.ts';

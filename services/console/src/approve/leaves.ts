@@ -1,4 +1,4 @@
-import type { Approval } from '@sallyport/proto/policy/v1/policy_pb';
+import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
 import type { ValueSource } from './words.ts';
 
 /** Most asked values on one screen: more than these nobody reads with care. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
-import { ApprovalState, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
+import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { attributeOf, type Browser, elementsOf, openBrowser, type ReadPage, textOf } from '../testing/browser.ts';
 import { testConsole } from '../testing/console.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
-import { ApprovalState } from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import { type Browser, openBrowser } from '../testing/browser.ts';
 import { testConsole } from '../testing/console.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Approval } from '@sallyport/proto/policy/v1/policy_pb';
+import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
 import type { Caller } from '../caller.ts';
 import { type Html, html } from './html.ts';
 import type { Leaf } from './leaves.ts';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { ApprovalState, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
+import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { testConsole } from '../testing/console.ts';
 
 let suite: Awaited<ReturnType<typeof testConsole>>;

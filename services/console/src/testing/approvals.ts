@@ -9,8 +9,8 @@ import {
   ApprovalState,
   type Endorsement,
   EndorsementSchema,
-  ToolRef_Kind,
-} from '@sallyport/proto/policy/v1/policy_pb';
+} from '@sallyport/proto/policy/v1/approval_pb';
+import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { type Principal, Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
 import { personOf, speakerOf } from '../approval-view.ts';
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
-import { Action, ApprovalState } from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
+import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
 import { KEYS, startBroker, type TestBroker, untilTrue } from '../testing/broker.ts';
 

@@ -1,7 +1,7 @@
 import { awaitApprovals } from '@sallyport/peers/approval-wait';
 import { wireLabel } from '@sallyport/peers/decision-wire';
 import { approvalWord } from '@sallyport/peers/record-fields';
-import { ApprovalState } from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import { APPROVAL_EXPIRED_RULE, APPROVAL_REJECTED_RULE, type Decision, deny } from '@sallyport/turn';
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { Gate } from './gate.ts';

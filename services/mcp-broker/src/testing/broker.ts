@@ -12,11 +12,11 @@ import { principalCache } from '@sallyport/peers/principals';
 import type { RecordInit } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
+import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
 import {
   AccessGrant_ClientTools,
   AccessService,
   Action,
-  ApprovalService,
   DecisionService,
   LimitService,
   TrajectoryService,

@@ -1,8 +1,7 @@
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import { type ApprovalService, ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import {
   Action,
-  type ApprovalService,
-  ApprovalState,
   type Call,
   type DecideResultRequest,
   type DecisionService,

@@ -1,5 +1,5 @@
 import { wireLabel } from '@sallyport/peers/decision-wire';
-import { ApprovalState } from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import { APPROVAL_EXPIRED_RULE, APPROVAL_REJECTED_RULE, approvalText, type Decision, deny } from '@sallyport/turn';
 import { type Decided, decide } from './decide.ts';
 import type { Gate } from './gate.ts';

@@ -10,7 +10,8 @@ import {
 } from '@sallyport/peers/record-fields';
 import type { RecordInit } from '@sallyport/peers/records';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
-import { ApprovalState, type Question } from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
+import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ExtractResponse } from '@sallyport/proto/quarantine/v1/quarantine_pb';
 import type { Decision, StepCall, StepOutcome } from '@sallyport/turn';

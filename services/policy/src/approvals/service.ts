@@ -1,6 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
-import { type ApprovalService, ApprovalState as WireState } from '@sallyport/proto/policy/v1/policy_pb';
+import { type ApprovalService, ApprovalState as WireState } from '@sallyport/proto/policy/v1/approval_pb';
 import type { Setting } from '../evaluate.ts';
 import { readLabel } from '../labels.ts';
 import { principalOf } from '../principal.ts';

@@ -1,4 +1,4 @@
-import { ApprovalState as WireState } from '@sallyport/proto/policy/v1/policy_pb';
+import { ApprovalState as WireState } from '@sallyport/proto/policy/v1/approval_pb';
 import { writeLabel } from '../labels.ts';
 import { type ApprovalState, type StoredApproval, stateAt } from './approval.ts';
 import type { StoredEndorsement } from './endorsement-store.ts';

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sallyport/policy/v1/policy.proto.
  */
 export const file_sallyport_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("CiBzYWxseXBvcnQvcG9saWN5L3YxL3BvbGljeS5wcm90bxITc2FsbHlwb3J0LnBvbGljeS52MSJMChRSZXNvbHZlQWNjZXNzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbCJ4ChVSZXNvbHZlQWNjZXNzUmVzcG9uc2USMAoGZ3JhbnRzGAEgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5BY2Nlc3NHcmFudBIXCg9wb2xpY3lfcmV2aXNpb24YAiABKAkSFAoMY2FjaGVfdHRsX21zGAMgASgBIvABCgtBY2Nlc3NHcmFudBIOCgZwb2xpY3kYASABKAkSDgoGbW9kZWxzGAIgAygJEg0KBXRvb2xzGAMgAygJEhEKCWVuZHBvaW50cxgEIAMoCRJCCgxjbGllbnRfdG9vbHMYBSABKA4yLC5zYWxseXBvcnQucG9saWN5LnYxLkFjY2Vzc0dyYW50LkNsaWVudFRvb2xzIlsKC0NsaWVudFRvb2xzEhwKGENMSUVOVF9UT09MU19VTlNQRUNJRklFRBAAEhcKE0NMSUVOVF9UT09MU19ERUNJREUQARIVChFDTElFTlRfVE9PTFNfREVOWRACIksKBUxhYmVsEg8KB3RydXN0ZWQYASABKAgSDwoHc291cmNlcxgCIAMoCRIOCgZwdWJsaWMYAyABKAgSEAoIYXVkaWVuY2UYBCADKAki4AEKB1Rvb2xSZWYSLwoEa2luZBgBIAEoDjIhLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZi5LaW5kEg4KBnNlcnZlchgCIAEoCRISCgpzZXJ2ZXJfdWlkGAMgASgJEg0KBW93bmVyGAQgASgJEgwKBG5hbWUYBSABKAkSDgoGZGlnZXN0GAYgASgJIlMKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEhEKDUtJTkRfQlJPS0VSRUQQARIPCgtLSU5EX0NMSUVOVBACEhEKDUtJTkRfUFJPVklERVIQAyLGAgoIRGVjaXNpb24SLAoHdmVyZGljdBgBIAEoDjIbLnNhbGx5cG9ydC5wb2xpY3kudjEuQWN0aW9uEi0KCGVuZm9yY2VkGAIgASgOMhsuc2FsbHlwb3J0LnBvbGljeS52MS5BY3Rpb24SDwoHb2JzZXJ2ZRgDIAEoCBIMCgRydWxlGAQgASgJEg4KBnJlYXNvbhgFIAEoCRIXCg9wb2xpY3lfcmV2aXNpb24YBiABKAkSEgoKdG9vbF9jbGFzcxgHIAEoCRINCgVhc2tlZBgIIAMoCRISCgpncmFudGVkX2J5GAkgAygJEhgKEGhhbmRsZV9wb3NpdGlvbnMYCiADKAkSEAoIZW5kb3JzZWQYCyADKAkSMgoHdGFpbnRlZBgMIAMoCzIhLnNhbGx5cG9ydC5wb2xpY3kudjEuVGFpbnRlZFZhbHVlIi8KDFRhaW50ZWRWYWx1ZRIPCgdwb2ludGVyGAEgASgJEg4KBnNvdXJjZRgCIAEoCSK1AQoSRGVjaWRlQ2FsbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSKwoHY29udGV4dBgDIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSKAoFY2FsbHMYBCADKAsyGS5zYWxseXBvcnQucG9saWN5LnYxLkNhbGwirgEKBENhbGwSDwoHY2FsbF9pZBgBIAEoCRIqCgR0b29sGAIgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhYKDmFyZ3VtZW50c19qc29uGAMgASgJEiwKB29yaWdpbnMYBCADKAsyGy5zYWxseXBvcnQucG9saWN5LnYxLk9yaWdpbhITCgthcHByb3ZhbF9pZBgFIAEoCRIOCgZ1c2VfaWQYBiABKAkiuAEKBk9yaWdpbhIPCgdwb2ludGVyGAEgASgJEg4KBm9yaWdpbhgCIAEoCRIMCgRmcm9tGAMgASgJEgwKBHBhdGgYBCABKAkSKQoFbGFiZWwYBSABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEg4KBmhhbmRsZRgGIAEoCRIUCgxmaW5nZXJwcmludHMYByADKAkSEgoKbG9va3NfbGlrZRgIIAEoCRIMCgRuYW1lGAkgASgIIkcKE0RlY2lkZUNhbGxzUmVzcG9uc2USMAoJZGVjaXNpb25zGAEgAygLMh0uc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpc2lvbiK4AQoSRGVjaWRlVG9vbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSKwoHY29udGV4dBgDIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSKwoFdG9vbHMYBCADKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYiYAoTRGVjaWRlVG9vbHNSZXNwb25zZRIwCglkZWNpc2lvbnMYASADKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lzaW9uEhcKD3BvbGljeV9yZXZpc2lvbhgCIAEoCSLeAQoTRGVjaWRlUmVzdWx0UmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEioKBHRvb2wYAyABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYSFgoOYXJndW1lbnRzX2pzb24YBCABKAkSEwoLcmVzdWx0X2pzb24YBSABKAkSEAoIaXNfZXJyb3IYBiABKAgSEgoKc2l6ZV9ieXRlcxgHIAEoASLcAQoURGVjaWRlUmVzdWx0UmVzcG9uc2USLwoIZGVjaXNpb24YASABKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lzaW9uEikKBWxhYmVsGAIgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIvCghxdWVzdGlvbhgDIAEoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuUXVlc3Rpb24SNwoMcHJlc2VudGF0aW9uGAQgASgLMiEuc2FsbHlwb3J0LnBvbGljeS52MS5QcmVzZW50YXRpb24iYgoMUHJlc2VudGF0aW9uEhIKCnN0cnVjdHVyZWQYASABKAgSMAoGZmllbGRzGAIgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5SZXN1bHRGaWVsZBIMCgRiaXRzGAMgASgBIm0KC1Jlc3VsdEZpZWxkEgwKBHBhdGgYASABKAkSDAoEdHlwZRgCIAEoCRIOCgZ2YWx1ZXMYAyADKAkSDwoHdHJ1c3RlZBgEIAEoCBISCgptYXhfbGVuZ3RoGAUgASgFEg0KBWxpbmVzGAYgASgIIqYBCghRdWVzdGlvbhINCgVtb2RlbBgBIAEoCRITCgtpbnN0cnVjdGlvbhgCIAEoCRIqCgZmaWVsZHMYAyADKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkZpZWxkEgwKBGxpc3QYBCABKAgSEQoJbWF4X2l0ZW1zGAUgASgFEhcKD2ZhbGxiYWNrX21vZGVscxgGIAMoCRIQCghlYWNoX3J1bhgHIAEoCCJWCgVGaWVsZBIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkSDgoGdmFsdWVzGAMgAygJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEgwKBG1hbnkYBSABKAgilgEKC0pvaW5SZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEg8KB2NsYWltZWQYAiABKAkSEAoIY2FsbF9pZHMYAyADKAkSHQoVbGFzdF9hc3Npc3RhbnRfZGlnZXN0GAQgASgJEg8KB2RpZ2VzdHMYBSADKAkingEKDEpvaW5SZXNwb25zZRISCgp0cmFqZWN0b3J5GAEgASgJEg8KB2ZvcmVpZ24YAiABKAgSKQoFbGFiZWwYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEi8KBWtub3duGAQgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5Lbm93bkRpZ2VzdBINCgVzdGVwcxgFIAEoASJkCgtLbm93bkRpZ2VzdBIOCgZkaWdlc3QYASABKAkSKQoFbGFiZWwYAiABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEgwKBGtpbmQYAyABKAkSDAoEdG9vbBgEIAEoCSJCCg9SZW1lbWJlclJlcXVlc3QSLwoIcmVsZWFzZWQYASADKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLlJlbGVhc2VkItkCCghSZWxlYXNlZBIOCgZ0ZW5hbnQYASABKAkSFAoMcHJpbmNpcGFsX2lkGAIgASgJEgwKBHVzZXIYAyABKAkSEgoKdHJhamVjdG9yeRgEIAEoCRIpCgVsYWJlbBgFIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSMQoHZGlnZXN0cxgGIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuS25vd25EaWdlc3QSEAoIY2FsbF9pZHMYByADKAkSGAoQYXNzaXN0YW50X2RpZ2VzdBgIIAEoCRINCgVzdGVwcxgJIAEoARI2CgxmaW5nZXJwcmludHMYCiADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLkZpbmdlcnByaW50EjQKB29iamVjdHMYCyADKAsyIy5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsbGVkT2JqZWN0Ii0KC0ZpbmdlcnByaW50Eg4KBmRpZ2VzdBgBIAEoCRIOCgZzb3VyY2UYAiABKAkiaQoOTGFiZWxsZWRPYmplY3QSEgoKc2VydmVyX3VpZBgBIAEoCRIMCgRraW5kGAIgASgJEgoKAmlkGAMgASgJEikKBWxhYmVsGAQgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbCISChBSZW1lbWJlclJlc3BvbnNlIsgBChdSZXF1ZXN0QXBwcm92YWxzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEgwKBHR1cm4YAyABKAkSKwoHY29udGV4dBgEIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSKAoFY2FsbHMYBSADKAsyGS5zYWxseXBvcnQucG9saWN5LnYxLkNhbGwiVQoYUmVxdWVzdEFwcHJvdmFsc1Jlc3BvbnNlEjkKCWFwcHJvdmFscxgBIAMoCzImLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVxdWVzdGVkQXBwcm92YWwiNgoRUmVxdWVzdGVkQXBwcm92YWwSCgoCaWQYASABKAkSFQoNZXhwaXJlc19hdF9tcxgCIAEoASI0ChVBd2FpdEFwcHJvdmFsc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEgsKA2lkcxgCIAMoCSJMChZBd2FpdEFwcHJvdmFsc1Jlc3BvbnNlEjIKBnN0YXRlcxgBIAMoDjIiLnNhbGx5cG9ydC5wb2xpY3kudjEuQXBwcm92YWxTdGF0ZSLBBAoIQXBwcm92YWwSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEhIKCnRyYWplY3RvcnkYAyABKAkSDAoEdHVybhgEIAEoCRI0CglyZXF1ZXN0ZXIYBSABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBIqCgR0b29sGAYgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhIKCnRvb2xfY2xhc3MYByABKAkSFgoOYXJndW1lbnRzX2pzb24YCCABKAkSMgoGdmFsdWVzGAkgAygLMiIuc2FsbHlwb3J0LnBvbGljeS52MS5BcHByb3ZhbFZhbHVlEgwKBHJ1bGUYCiABKAkSDgoGcmVhc29uGAsgASgJEjEKBXN0YXRlGAwgASgOMiIuc2FsbHlwb3J0LnBvbGljeS52MS5BcHByb3ZhbFN0YXRlEhUKDWNyZWF0ZWRfYXRfbXMYDSABKAESFQoNZXhwaXJlc19hdF9tcxgOIAEoARIwCgV3b3JkcxgPIAMoCzIhLnNhbGx5cG9ydC5wb2xpY3kudjEuQXBwcm92YWxXb3JkEg4KBm5lZWRlZBgQIAEoBRIXCg9wb2xpY3lfcmV2aXNpb24YESABKAkSKwoHY29udGV4dBgSIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSFgoOYXBwcm92ZXJfdXNlcnMYEyADKAkSFgoOYXBwcm92ZXJfdGVhbXMYFCADKAkigwEKDUFwcHJvdmFsVmFsdWUSDwoHcG9pbnRlchgBIAEoCRISCgp2YWx1ZV9qc29uGAIgASgJEg4KBm9yaWdpbhgDIAEoCRIMCgRmcm9tGAQgASgJEgwKBHBhdGgYBSABKAkSEgoKbG9va3NfbGlrZRgGIAEoCRINCgVhc2tlZBgHIAEoCCJfCgxBcHByb3ZhbFdvcmQSDAoEdXNlchgBIAEoCRIPCgdhcHByb3ZlGAIgASgIEg0KBWF0X21zGAMgASgBEhMKC2JyZWFrX2dsYXNzGAQgASgIEgwKBG5vdGUYBSABKAkitgEKFExpc3RBcHByb3ZhbHNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIyCgZzdGF0ZXMYAiADKA4yIi5zYWxseXBvcnQucG9saWN5LnYxLkFwcHJvdmFsU3RhdGUSMwoIYXBwcm92ZXIYAyABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCSJiChVMaXN0QXBwcm92YWxzUmVzcG9uc2USMAoJYXBwcm92YWxzGAEgAygLMh0uc2FsbHlwb3J0LnBvbGljeS52MS5BcHByb3ZhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiZQoSR2V0QXBwcm92YWxSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIKCgJpZBgCIAEoCRIzCghhcHByb3ZlchgDIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsIkYKE0dldEFwcHJvdmFsUmVzcG9uc2USLwoIYXBwcm92YWwYASABKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkFwcHJvdmFsIkkKFkRlY2lkZUFwcHJvdmFsUmVzcG9uc2USLwoIYXBwcm92YWwYASABKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkFwcHJvdmFsIscBChVEZWNpZGVBcHByb3ZhbFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgoKAmlkGAIgASgJEjMKCGFwcHJvdmVyGAMgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSDwoHYXBwcm92ZRgEIAEoCBIPCgdlbmRvcnNlGAUgAygJEhgKEGVuZG9yc2VfdW50aWxfbXMYBiABKAESEwoLYnJlYWtfZ2xhc3MYByABKAgSDAoEbm90ZRgIIAEoCSL1AQoLRW5kb3JzZW1lbnQSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEgwKBHVzZXIYAyABKAkSKgoEdG9vbBgEIAEoCzIcLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZhIQCghhcmd1bWVudBgFIAEoCRISCgp2YWx1ZV9qc29uGAYgASgJEhIKCnRyYWplY3RvcnkYByABKAkSEwoLZW5kb3JzZWRfYnkYCCABKAkSFQoNY3JlYXRlZF9hdF9tcxgJIAEoARIVCg1leHBpcmVzX2F0X21zGAogASgBEhMKC2FwcHJvdmFsX2lkGAsgASgJIl4KF0xpc3RFbmRvcnNlbWVudHNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgR1c2VyGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJImsKGExpc3RFbmRvcnNlbWVudHNSZXNwb25zZRI2CgxlbmRvcnNlbWVudHMYASADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLkVuZG9yc2VtZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJEChhSZXZva2VFbmRvcnNlbWVudFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgoKAmlkGAIgASgJEgwKBHVzZXIYAyABKAkiGwoZUmV2b2tlRW5kb3JzZW1lbnRSZXNwb25zZSJ5CgxMaW1pdFN1YmplY3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSDQoFbW9kZWwYAiABKAkSEgoKdHJhamVjdG9yeRgDIAEoCRIQCghjdXN0b21lchgEIAEoCSLtAQoMTGVhc2VSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSDwoHcmVwbGljYRgCIAEoCRIyCgdzdWJqZWN0GAMgASgLMiEuc2FsbHlwb3J0LnBvbGljeS52MS5MaW1pdFN1YmplY3QSPQoGbmVlZGVkGAQgAygLMi0uc2FsbHlwb3J0LnBvbGljeS52MS5MZWFzZVJlcXVlc3QuTmVlZGVkRW50cnkSFgoObmV3X3RyYWplY3RvcnkYBSABKAgaLQoLTmVlZGVkRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASJmCg1MZWFzZVJlc3BvbnNlEioKBnNoYXJlcxgBIAMoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuU2hhcmUSEQoJdW5saW1pdGVkGAIgASgIEhYKDmxpbWl0X3JldmlzaW9uGAMgASgJIt0BCgVTaGFyZRIQCghsZWFzZV9pZBgBIAEoCRINCgVsaW1pdBgCIAEoCRIRCglkaW1lbnNpb24YAyABKAkSDwoHc3ViamVjdBgEIAEoCRIPCgdncmFudGVkGAUgASgBEhEKCXJlbWFpbmluZxgGIAEoARITCgtsaW1pdF92YWx1ZRgHIAEoARIVCg1leHBpcmVzX2F0X21zGAggASgBEhQKDHJlc2V0c19hdF9tcxgJIAEoARIRCglleGhhdXN0ZWQYCiABKAgSFgoOZmFpbHVyZV9wb2xpY3kYCyABKAkiSwoNU2V0dGxlUmVxdWVzdBIPCgdyZXBsaWNhGAEgASgJEikKBXNwZW50GAIgAygLMhouc2FsbHlwb3J0LnBvbGljeS52MS5TcGVudCJICgVTcGVudBIQCghsZWFzZV9pZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDgoGYW1vdW50GAMgASgBEg0KBWZpbmFsGAQgASgIIhAKDlNldHRsZVJlc3BvbnNlKnsKBkFjdGlvbhIWChJBQ1RJT05fVU5TUEVDSUZJRUQQABIQCgxBQ1RJT05fQUxMT1cQARIPCgtBQ1RJT05fREVOWRACEg8KC0FDVElPTl9ISURFEAMSDgoKQUNUSU9OX0FTSxAEEhUKEUFDVElPTl9RVUFSQU5USU5FEAUq0wEKDUFwcHJvdmFsU3RhdGUSHgoaQVBQUk9WQUxfU1RBVEVfVU5TUEVDSUZJRUQQABIaChZBUFBST1ZBTF9TVEFURV9QRU5ESU5HEAESGwoXQVBQUk9WQUxfU1RBVEVfQVBQUk9WRUQQAhIbChdBUFBST1ZBTF9TVEFURV9SRUpFQ1RFRBADEhoKFkFQUFJPVkFMX1NUQVRFX0VYUElSRUQQBBIXChNBUFBST1ZBTF9TVEFURV9WT0lEEAUSFwoTQVBQUk9WQUxfU1RBVEVfVVNFRBAGMnwKDUFjY2Vzc1NlcnZpY2USawoNUmVzb2x2ZUFjY2VzcxIpLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVzb2x2ZUFjY2Vzc1JlcXVlc3QaKi5zYWxseXBvcnQucG9saWN5LnYxLlJlc29sdmVBY2Nlc3NSZXNwb25zZSIDkAIBMskCCg9EZWNpc2lvblNlcnZpY2USZQoLRGVjaWRlQ2FsbHMSJy5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZUNhbGxzUmVxdWVzdBooLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlQ2FsbHNSZXNwb25zZSIDkAICEmUKC0RlY2lkZVRvb2xzEicuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVUb29sc1JlcXVlc3QaKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVRvb2xzUmVzcG9uc2UiA5ACARJoCgxEZWNpZGVSZXN1bHQSKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVJlc3VsdFJlcXVlc3QaKS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVJlc3VsdFJlc3BvbnNlIgOQAgEywwEKEVRyYWplY3RvcnlTZXJ2aWNlElAKBEpvaW4SIC5zYWxseXBvcnQucG9saWN5LnYxLkpvaW5SZXF1ZXN0GiEuc2FsbHlwb3J0LnBvbGljeS52MS5Kb2luUmVzcG9uc2UiA5ACARJcCghSZW1lbWJlchIkLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVtZW1iZXJSZXF1ZXN0GiUuc2FsbHlwb3J0LnBvbGljeS52MS5SZW1lbWJlclJlc3BvbnNlIgOQAgIypQYKD0FwcHJvdmFsU2VydmljZRJ0ChBSZXF1ZXN0QXBwcm92YWxzEiwuc2FsbHlwb3J0LnBvbGljeS52MS5SZXF1ZXN0QXBwcm92YWxzUmVxdWVzdBotLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVxdWVzdEFwcHJvdmFsc1Jlc3BvbnNlIgOQAgISbgoOQXdhaXRBcHByb3ZhbHMSKi5zYWxseXBvcnQucG9saWN5LnYxLkF3YWl0QXBwcm92YWxzUmVxdWVzdBorLnNhbGx5cG9ydC5wb2xpY3kudjEuQXdhaXRBcHByb3ZhbHNSZXNwb25zZSIDkAIBEmsKDUxpc3RBcHByb3ZhbHMSKS5zYWxseXBvcnQucG9saWN5LnYxLkxpc3RBcHByb3ZhbHNSZXF1ZXN0Giouc2FsbHlwb3J0LnBvbGljeS52MS5MaXN0QXBwcm92YWxzUmVzcG9uc2UiA5ACARJlCgtHZXRBcHByb3ZhbBInLnNhbGx5cG9ydC5wb2xpY3kudjEuR2V0QXBwcm92YWxSZXF1ZXN0Giguc2FsbHlwb3J0LnBvbGljeS52MS5HZXRBcHByb3ZhbFJlc3BvbnNlIgOQAgESaQoORGVjaWRlQXBwcm92YWwSKi5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZUFwcHJvdmFsUmVxdWVzdBorLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlQXBwcm92YWxSZXNwb25zZRJ0ChBMaXN0RW5kb3JzZW1lbnRzEiwuc2FsbHlwb3J0LnBvbGljeS52MS5MaXN0RW5kb3JzZW1lbnRzUmVxdWVzdBotLnNhbGx5cG9ydC5wb2xpY3kudjEuTGlzdEVuZG9yc2VtZW50c1Jlc3BvbnNlIgOQAgESdwoRUmV2b2tlRW5kb3JzZW1lbnQSLS5zYWxseXBvcnQucG9saWN5LnYxLlJldm9rZUVuZG9yc2VtZW50UmVxdWVzdBouLnNhbGx5cG9ydC5wb2xpY3kudjEuUmV2b2tlRW5kb3JzZW1lbnRSZXNwb25zZSIDkAICMrsBCgxMaW1pdFNlcnZpY2USUwoFTGVhc2USIS5zYWxseXBvcnQucG9saWN5LnYxLkxlYXNlUmVxdWVzdBoiLnNhbGx5cG9ydC5wb2xpY3kudjEuTGVhc2VSZXNwb25zZSIDkAICElYKBlNldHRsZRIiLnNhbGx5cG9ydC5wb2xpY3kudjEuU2V0dGxlUmVxdWVzdBojLnNhbGx5cG9ydC5wb2xpY3kudjEuU2V0dGxlUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_sallyport_principal_v1_principal]);
+  fileDesc("CiBzYWxseXBvcnQvcG9saWN5L3YxL3BvbGljeS5wcm90bxITc2FsbHlwb3J0LnBvbGljeS52MSJMChRSZXNvbHZlQWNjZXNzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbCJ4ChVSZXNvbHZlQWNjZXNzUmVzcG9uc2USMAoGZ3JhbnRzGAEgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5BY2Nlc3NHcmFudBIXCg9wb2xpY3lfcmV2aXNpb24YAiABKAkSFAoMY2FjaGVfdHRsX21zGAMgASgBIvABCgtBY2Nlc3NHcmFudBIOCgZwb2xpY3kYASABKAkSDgoGbW9kZWxzGAIgAygJEg0KBXRvb2xzGAMgAygJEhEKCWVuZHBvaW50cxgEIAMoCRJCCgxjbGllbnRfdG9vbHMYBSABKA4yLC5zYWxseXBvcnQucG9saWN5LnYxLkFjY2Vzc0dyYW50LkNsaWVudFRvb2xzIlsKC0NsaWVudFRvb2xzEhwKGENMSUVOVF9UT09MU19VTlNQRUNJRklFRBAAEhcKE0NMSUVOVF9UT09MU19ERUNJREUQARIVChFDTElFTlRfVE9PTFNfREVOWRACIksKBUxhYmVsEg8KB3RydXN0ZWQYASABKAgSDwoHc291cmNlcxgCIAMoCRIOCgZwdWJsaWMYAyABKAgSEAoIYXVkaWVuY2UYBCADKAki4AEKB1Rvb2xSZWYSLwoEa2luZBgBIAEoDjIhLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZi5LaW5kEg4KBnNlcnZlchgCIAEoCRISCgpzZXJ2ZXJfdWlkGAMgASgJEg0KBW93bmVyGAQgASgJEgwKBG5hbWUYBSABKAkSDgoGZGlnZXN0GAYgASgJIlMKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEhEKDUtJTkRfQlJPS0VSRUQQARIPCgtLSU5EX0NMSUVOVBACEhEKDUtJTkRfUFJPVklERVIQAyLGAgoIRGVjaXNpb24SLAoHdmVyZGljdBgBIAEoDjIbLnNhbGx5cG9ydC5wb2xpY3kudjEuQWN0aW9uEi0KCGVuZm9yY2VkGAIgASgOMhsuc2FsbHlwb3J0LnBvbGljeS52MS5BY3Rpb24SDwoHb2JzZXJ2ZRgDIAEoCBIMCgRydWxlGAQgASgJEg4KBnJlYXNvbhgFIAEoCRIXCg9wb2xpY3lfcmV2aXNpb24YBiABKAkSEgoKdG9vbF9jbGFzcxgHIAEoCRINCgVhc2tlZBgIIAMoCRISCgpncmFudGVkX2J5GAkgAygJEhgKEGhhbmRsZV9wb3NpdGlvbnMYCiADKAkSEAoIZW5kb3JzZWQYCyADKAkSMgoHdGFpbnRlZBgMIAMoCzIhLnNhbGx5cG9ydC5wb2xpY3kudjEuVGFpbnRlZFZhbHVlIi8KDFRhaW50ZWRWYWx1ZRIPCgdwb2ludGVyGAEgASgJEg4KBnNvdXJjZRgCIAEoCSK1AQoSRGVjaWRlQ2FsbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSKwoHY29udGV4dBgDIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSKAoFY2FsbHMYBCADKAsyGS5zYWxseXBvcnQucG9saWN5LnYxLkNhbGwirgEKBENhbGwSDwoHY2FsbF9pZBgBIAEoCRIqCgR0b29sGAIgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhYKDmFyZ3VtZW50c19qc29uGAMgASgJEiwKB29yaWdpbnMYBCADKAsyGy5zYWxseXBvcnQucG9saWN5LnYxLk9yaWdpbhITCgthcHByb3ZhbF9pZBgFIAEoCRIOCgZ1c2VfaWQYBiABKAkiuAEKBk9yaWdpbhIPCgdwb2ludGVyGAEgASgJEg4KBm9yaWdpbhgCIAEoCRIMCgRmcm9tGAMgASgJEgwKBHBhdGgYBCABKAkSKQoFbGFiZWwYBSABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEg4KBmhhbmRsZRgGIAEoCRIUCgxmaW5nZXJwcmludHMYByADKAkSEgoKbG9va3NfbGlrZRgIIAEoCRIMCgRuYW1lGAkgASgIIkcKE0RlY2lkZUNhbGxzUmVzcG9uc2USMAoJZGVjaXNpb25zGAEgAygLMh0uc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpc2lvbiK4AQoSRGVjaWRlVG9vbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSKwoHY29udGV4dBgDIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSKwoFdG9vbHMYBCADKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYiYAoTRGVjaWRlVG9vbHNSZXNwb25zZRIwCglkZWNpc2lvbnMYASADKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lzaW9uEhcKD3BvbGljeV9yZXZpc2lvbhgCIAEoCSLeAQoTRGVjaWRlUmVzdWx0UmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEioKBHRvb2wYAyABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYSFgoOYXJndW1lbnRzX2pzb24YBCABKAkSEwoLcmVzdWx0X2pzb24YBSABKAkSEAoIaXNfZXJyb3IYBiABKAgSEgoKc2l6ZV9ieXRlcxgHIAEoASLcAQoURGVjaWRlUmVzdWx0UmVzcG9uc2USLwoIZGVjaXNpb24YASABKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lzaW9uEikKBWxhYmVsGAIgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIvCghxdWVzdGlvbhgDIAEoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuUXVlc3Rpb24SNwoMcHJlc2VudGF0aW9uGAQgASgLMiEuc2FsbHlwb3J0LnBvbGljeS52MS5QcmVzZW50YXRpb24iYgoMUHJlc2VudGF0aW9uEhIKCnN0cnVjdHVyZWQYASABKAgSMAoGZmllbGRzGAIgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5SZXN1bHRGaWVsZBIMCgRiaXRzGAMgASgBIm0KC1Jlc3VsdEZpZWxkEgwKBHBhdGgYASABKAkSDAoEdHlwZRgCIAEoCRIOCgZ2YWx1ZXMYAyADKAkSDwoHdHJ1c3RlZBgEIAEoCBISCgptYXhfbGVuZ3RoGAUgASgFEg0KBWxpbmVzGAYgASgIIqYBCghRdWVzdGlvbhINCgVtb2RlbBgBIAEoCRITCgtpbnN0cnVjdGlvbhgCIAEoCRIqCgZmaWVsZHMYAyADKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkZpZWxkEgwKBGxpc3QYBCABKAgSEQoJbWF4X2l0ZW1zGAUgASgFEhcKD2ZhbGxiYWNrX21vZGVscxgGIAMoCRIQCghlYWNoX3J1bhgHIAEoCCJWCgVGaWVsZBIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkSDgoGdmFsdWVzGAMgAygJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEgwKBG1hbnkYBSABKAgilgEKC0pvaW5SZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEg8KB2NsYWltZWQYAiABKAkSEAoIY2FsbF9pZHMYAyADKAkSHQoVbGFzdF9hc3Npc3RhbnRfZGlnZXN0GAQgASgJEg8KB2RpZ2VzdHMYBSADKAkingEKDEpvaW5SZXNwb25zZRISCgp0cmFqZWN0b3J5GAEgASgJEg8KB2ZvcmVpZ24YAiABKAgSKQoFbGFiZWwYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEi8KBWtub3duGAQgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5Lbm93bkRpZ2VzdBINCgVzdGVwcxgFIAEoASJkCgtLbm93bkRpZ2VzdBIOCgZkaWdlc3QYASABKAkSKQoFbGFiZWwYAiABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEgwKBGtpbmQYAyABKAkSDAoEdG9vbBgEIAEoCSJCCg9SZW1lbWJlclJlcXVlc3QSLwoIcmVsZWFzZWQYASADKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLlJlbGVhc2VkItkCCghSZWxlYXNlZBIOCgZ0ZW5hbnQYASABKAkSFAoMcHJpbmNpcGFsX2lkGAIgASgJEgwKBHVzZXIYAyABKAkSEgoKdHJhamVjdG9yeRgEIAEoCRIpCgVsYWJlbBgFIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSMQoHZGlnZXN0cxgGIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuS25vd25EaWdlc3QSEAoIY2FsbF9pZHMYByADKAkSGAoQYXNzaXN0YW50X2RpZ2VzdBgIIAEoCRINCgVzdGVwcxgJIAEoARI2CgxmaW5nZXJwcmludHMYCiADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLkZpbmdlcnByaW50EjQKB29iamVjdHMYCyADKAsyIy5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsbGVkT2JqZWN0Ii0KC0ZpbmdlcnByaW50Eg4KBmRpZ2VzdBgBIAEoCRIOCgZzb3VyY2UYAiABKAkiaQoOTGFiZWxsZWRPYmplY3QSEgoKc2VydmVyX3VpZBgBIAEoCRIMCgRraW5kGAIgASgJEgoKAmlkGAMgASgJEikKBWxhYmVsGAQgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbCISChBSZW1lbWJlclJlc3BvbnNlInkKDExpbWl0U3ViamVjdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBINCgVtb2RlbBgCIAEoCRISCgp0cmFqZWN0b3J5GAMgASgJEhAKCGN1c3RvbWVyGAQgASgJIu0BCgxMZWFzZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdyZXBsaWNhGAIgASgJEjIKB3N1YmplY3QYAyABKAsyIS5zYWxseXBvcnQucG9saWN5LnYxLkxpbWl0U3ViamVjdBI9CgZuZWVkZWQYBCADKAsyLS5zYWxseXBvcnQucG9saWN5LnYxLkxlYXNlUmVxdWVzdC5OZWVkZWRFbnRyeRIWCg5uZXdfdHJhamVjdG9yeRgFIAEoCBotCgtOZWVkZWRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBImYKDUxlYXNlUmVzcG9uc2USKgoGc2hhcmVzGAEgAygLMhouc2FsbHlwb3J0LnBvbGljeS52MS5TaGFyZRIRCgl1bmxpbWl0ZWQYAiABKAgSFgoObGltaXRfcmV2aXNpb24YAyABKAki3QEKBVNoYXJlEhAKCGxlYXNlX2lkGAEgASgJEg0KBWxpbWl0GAIgASgJEhEKCWRpbWVuc2lvbhgDIAEoCRIPCgdzdWJqZWN0GAQgASgJEg8KB2dyYW50ZWQYBSABKAESEQoJcmVtYWluaW5nGAYgASgBEhMKC2xpbWl0X3ZhbHVlGAcgASgBEhUKDWV4cGlyZXNfYXRfbXMYCCABKAESFAoMcmVzZXRzX2F0X21zGAkgASgBEhEKCWV4aGF1c3RlZBgKIAEoCBIWCg5mYWlsdXJlX3BvbGljeRgLIAEoCSJLCg1TZXR0bGVSZXF1ZXN0Eg8KB3JlcGxpY2EYASABKAkSKQoFc3BlbnQYAiADKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLlNwZW50IkgKBVNwZW50EhAKCGxlYXNlX2lkGAEgASgJEg4KBnRlbmFudBgCIAEoCRIOCgZhbW91bnQYAyABKAESDQoFZmluYWwYBCABKAgiEAoOU2V0dGxlUmVzcG9uc2UqewoGQWN0aW9uEhYKEkFDVElPTl9VTlNQRUNJRklFRBAAEhAKDEFDVElPTl9BTExPVxABEg8KC0FDVElPTl9ERU5ZEAISDwoLQUNUSU9OX0hJREUQAxIOCgpBQ1RJT05fQVNLEAQSFQoRQUNUSU9OX1FVQVJBTlRJTkUQBTJ8Cg1BY2Nlc3NTZXJ2aWNlEmsKDVJlc29sdmVBY2Nlc3MSKS5zYWxseXBvcnQucG9saWN5LnYxLlJlc29sdmVBY2Nlc3NSZXF1ZXN0Giouc2FsbHlwb3J0LnBvbGljeS52MS5SZXNvbHZlQWNjZXNzUmVzcG9uc2UiA5ACATLJAgoPRGVjaXNpb25TZXJ2aWNlEmUKC0RlY2lkZUNhbGxzEicuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVDYWxsc1JlcXVlc3QaKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZUNhbGxzUmVzcG9uc2UiA5ACAhJlCgtEZWNpZGVUb29scxInLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlVG9vbHNSZXF1ZXN0Giguc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVUb29sc1Jlc3BvbnNlIgOQAgESaAoMRGVjaWRlUmVzdWx0Eiguc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVSZXN1bHRSZXF1ZXN0Gikuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVSZXN1bHRSZXNwb25zZSIDkAIBMsMBChFUcmFqZWN0b3J5U2VydmljZRJQCgRKb2luEiAuc2FsbHlwb3J0LnBvbGljeS52MS5Kb2luUmVxdWVzdBohLnNhbGx5cG9ydC5wb2xpY3kudjEuSm9pblJlc3BvbnNlIgOQAgESXAoIUmVtZW1iZXISJC5zYWxseXBvcnQucG9saWN5LnYxLlJlbWVtYmVyUmVxdWVzdBolLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVtZW1iZXJSZXNwb25zZSIDkAICMrsBCgxMaW1pdFNlcnZpY2USUwoFTGVhc2USIS5zYWxseXBvcnQucG9saWN5LnYxLkxlYXNlUmVxdWVzdBoiLnNhbGx5cG9ydC5wb2xpY3kudjEuTGVhc2VSZXNwb25zZSIDkAICElYKBlNldHRsZRIiLnNhbGx5cG9ydC5wb2xpY3kudjEuU2V0dGxlUmVxdWVzdBojLnNhbGx5cG9ydC5wb2xpY3kudjEuU2V0dGxlUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.policy.v1.ResolveAccessRequest
@@ -1162,688 +1162,6 @@ export const RememberResponseSchema: GenMessage<RememberResponse> = /*@__PURE__*
   messageDesc(file_sallyport_policy_v1_policy, 26);
 
 /**
- * @generated from message sallyport.policy.v1.RequestApprovalsRequest
- */
-export type RequestApprovalsRequest = Message<"sallyport.policy.v1.RequestApprovalsRequest"> & {
-  /**
-   * @generated from field: sallyport.principal.v1.Principal principal = 1;
-   */
-  principal?: Principal | undefined;
-
-  /**
-   * @generated from field: string trajectory = 2;
-   */
-  trajectory: string;
-
-  /**
-   * @generated from field: string turn = 3;
-   */
-  turn: string;
-
-  /**
-   * @generated from field: sallyport.policy.v1.Label context = 4;
-   */
-  context?: Label | undefined;
-
-  /**
-   * @generated from field: repeated sallyport.policy.v1.Call calls = 5;
-   */
-  calls: Call[];
-};
-
-/**
- * Describes the message sallyport.policy.v1.RequestApprovalsRequest.
- * Use `create(RequestApprovalsRequestSchema)` to create a new message.
- */
-export const RequestApprovalsRequestSchema: GenMessage<RequestApprovalsRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 27);
-
-/**
- * @generated from message sallyport.policy.v1.RequestApprovalsResponse
- */
-export type RequestApprovalsResponse = Message<"sallyport.policy.v1.RequestApprovalsResponse"> & {
-  /**
-   * In the order of the calls; an empty id where no rule asks about the call.
-   *
-   * @generated from field: repeated sallyport.policy.v1.RequestedApproval approvals = 1;
-   */
-  approvals: RequestedApproval[];
-};
-
-/**
- * Describes the message sallyport.policy.v1.RequestApprovalsResponse.
- * Use `create(RequestApprovalsResponseSchema)` to create a new message.
- */
-export const RequestApprovalsResponseSchema: GenMessage<RequestApprovalsResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 28);
-
-/**
- * @generated from message sallyport.policy.v1.RequestedApproval
- */
-export type RequestedApproval = Message<"sallyport.policy.v1.RequestedApproval"> & {
-  /**
-   * @generated from field: string id = 1;
-   */
-  id: string;
-
-  /**
-   * @generated from field: double expires_at_ms = 2;
-   */
-  expiresAtMs: number;
-};
-
-/**
- * Describes the message sallyport.policy.v1.RequestedApproval.
- * Use `create(RequestedApprovalSchema)` to create a new message.
- */
-export const RequestedApprovalSchema: GenMessage<RequestedApproval> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 29);
-
-/**
- * @generated from message sallyport.policy.v1.AwaitApprovalsRequest
- */
-export type AwaitApprovalsRequest = Message<"sallyport.policy.v1.AwaitApprovalsRequest"> & {
-  /**
-   * @generated from field: string tenant = 1;
-   */
-  tenant: string;
-
-  /**
-   * @generated from field: repeated string ids = 2;
-   */
-  ids: string[];
-};
-
-/**
- * Describes the message sallyport.policy.v1.AwaitApprovalsRequest.
- * Use `create(AwaitApprovalsRequestSchema)` to create a new message.
- */
-export const AwaitApprovalsRequestSchema: GenMessage<AwaitApprovalsRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 30);
-
-/**
- * @generated from message sallyport.policy.v1.AwaitApprovalsResponse
- */
-export type AwaitApprovalsResponse = Message<"sallyport.policy.v1.AwaitApprovalsResponse"> & {
-  /**
-   * In the order of the ids; pending ones where the deadline came first.
-   *
-   * @generated from field: repeated sallyport.policy.v1.ApprovalState states = 1;
-   */
-  states: ApprovalState[];
-};
-
-/**
- * Describes the message sallyport.policy.v1.AwaitApprovalsResponse.
- * Use `create(AwaitApprovalsResponseSchema)` to create a new message.
- */
-export const AwaitApprovalsResponseSchema: GenMessage<AwaitApprovalsResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 31);
-
-/**
- * @generated from message sallyport.policy.v1.Approval
- */
-export type Approval = Message<"sallyport.policy.v1.Approval"> & {
-  /**
-   * @generated from field: string id = 1;
-   */
-  id: string;
-
-  /**
-   * @generated from field: string tenant = 2;
-   */
-  tenant: string;
-
-  /**
-   * @generated from field: string trajectory = 3;
-   */
-  trajectory: string;
-
-  /**
-   * @generated from field: string turn = 4;
-   */
-  turn: string;
-
-  /**
-   * Who wants the call made.
-   *
-   * @generated from field: sallyport.principal.v1.Principal requester = 5;
-   */
-  requester?: Principal | undefined;
-
-  /**
-   * @generated from field: sallyport.policy.v1.ToolRef tool = 6;
-   */
-  tool?: ToolRef | undefined;
-
-  /**
-   * @generated from field: string tool_class = 7;
-   */
-  toolClass: string;
-
-  /**
-   * With the values behind handles filled in.
-   *
-   * @generated from field: string arguments_json = 8;
-   */
-  argumentsJson: string;
-
-  /**
-   * @generated from field: repeated sallyport.policy.v1.ApprovalValue values = 9;
-   */
-  values: ApprovalValue[];
-
-  /**
-   * The rule that asks, and why.
-   *
-   * @generated from field: string rule = 10;
-   */
-  rule: string;
-
-  /**
-   * @generated from field: string reason = 11;
-   */
-  reason: string;
-
-  /**
-   * @generated from field: sallyport.policy.v1.ApprovalState state = 12;
-   */
-  state: ApprovalState;
-
-  /**
-   * @generated from field: double created_at_ms = 13;
-   */
-  createdAtMs: number;
-
-  /**
-   * @generated from field: double expires_at_ms = 14;
-   */
-  expiresAtMs: number;
-
-  /**
-   * What was said so far, oldest first.
-   *
-   * @generated from field: repeated sallyport.policy.v1.ApprovalWord words = 15;
-   */
-  words: ApprovalWord[];
-
-  /**
-   * How many approvers must say yes.
-   *
-   * @generated from field: int32 needed = 16;
-   */
-  needed: number;
-
-  /**
-   * @generated from field: string policy_revision = 17;
-   */
-  policyRevision: string;
-
-  /**
-   * @generated from field: sallyport.policy.v1.Label context = 18;
-   */
-  context?: Label | undefined;
-
-  /**
-   * Users and teams that may decide; none: whoever administers approvals in the tenant.
-   *
-   * @generated from field: repeated string approver_users = 19;
-   */
-  approverUsers: string[];
-
-  /**
-   * @generated from field: repeated string approver_teams = 20;
-   */
-  approverTeams: string[];
-};
-
-/**
- * Describes the message sallyport.policy.v1.Approval.
- * Use `create(ApprovalSchema)` to create a new message.
- */
-export const ApprovalSchema: GenMessage<Approval> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 32);
-
-/**
- * A value that the approval is about.
- *
- * @generated from message sallyport.policy.v1.ApprovalValue
- */
-export type ApprovalValue = Message<"sallyport.policy.v1.ApprovalValue"> & {
-  /**
-   * @generated from field: string pointer = 1;
-   */
-  pointer: string;
-
-  /**
-   * @generated from field: string value_json = 2;
-   */
-  valueJson: string;
-
-  /**
-   * As in Origin.
-   *
-   * @generated from field: string origin = 3;
-   */
-  origin: string;
-
-  /**
-   * @generated from field: string from = 4;
-   */
-  from: string;
-
-  /**
-   * @generated from field: string path = 5;
-   */
-  path: string;
-
-  /**
-   * @generated from field: string looks_like = 6;
-   */
-  looksLike: string;
-
-  /**
-   * True: a rule asks because of this value; approving the call endorses it for this run.
-   *
-   * @generated from field: bool asked = 7;
-   */
-  asked: boolean;
-};
-
-/**
- * Describes the message sallyport.policy.v1.ApprovalValue.
- * Use `create(ApprovalValueSchema)` to create a new message.
- */
-export const ApprovalValueSchema: GenMessage<ApprovalValue> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 33);
-
-/**
- * @generated from message sallyport.policy.v1.ApprovalWord
- */
-export type ApprovalWord = Message<"sallyport.policy.v1.ApprovalWord"> & {
-  /**
-   * @generated from field: string user = 1;
-   */
-  user: string;
-
-  /**
-   * @generated from field: bool approve = 2;
-   */
-  approve: boolean;
-
-  /**
-   * @generated from field: double at_ms = 3;
-   */
-  atMs: number;
-
-  /**
-   * @generated from field: bool break_glass = 4;
-   */
-  breakGlass: boolean;
-
-  /**
-   * @generated from field: string note = 5;
-   */
-  note: string;
-};
-
-/**
- * Describes the message sallyport.policy.v1.ApprovalWord.
- * Use `create(ApprovalWordSchema)` to create a new message.
- */
-export const ApprovalWordSchema: GenMessage<ApprovalWord> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 34);
-
-/**
- * @generated from message sallyport.policy.v1.ListApprovalsRequest
- */
-export type ListApprovalsRequest = Message<"sallyport.policy.v1.ListApprovalsRequest"> & {
-  /**
-   * @generated from field: string tenant = 1;
-   */
-  tenant: string;
-
-  /**
-   * Empty: any.
-   *
-   * @generated from field: repeated sallyport.policy.v1.ApprovalState states = 2;
-   */
-  states: ApprovalState[];
-
-  /**
-   * Set: only what this person may decide or asked for themselves.
-   *
-   * @generated from field: sallyport.principal.v1.Principal approver = 3;
-   */
-  approver?: Principal | undefined;
-
-  /**
-   * @generated from field: int32 page_size = 4;
-   */
-  pageSize: number;
-
-  /**
-   * @generated from field: string page_token = 5;
-   */
-  pageToken: string;
-};
-
-/**
- * Describes the message sallyport.policy.v1.ListApprovalsRequest.
- * Use `create(ListApprovalsRequestSchema)` to create a new message.
- */
-export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 35);
-
-/**
- * @generated from message sallyport.policy.v1.ListApprovalsResponse
- */
-export type ListApprovalsResponse = Message<"sallyport.policy.v1.ListApprovalsResponse"> & {
-  /**
-   * @generated from field: repeated sallyport.policy.v1.Approval approvals = 1;
-   */
-  approvals: Approval[];
-
-  /**
-   * @generated from field: string next_page_token = 2;
-   */
-  nextPageToken: string;
-};
-
-/**
- * Describes the message sallyport.policy.v1.ListApprovalsResponse.
- * Use `create(ListApprovalsResponseSchema)` to create a new message.
- */
-export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 36);
-
-/**
- * @generated from message sallyport.policy.v1.GetApprovalRequest
- */
-export type GetApprovalRequest = Message<"sallyport.policy.v1.GetApprovalRequest"> & {
-  /**
-   * @generated from field: string tenant = 1;
-   */
-  tenant: string;
-
-  /**
-   * @generated from field: string id = 2;
-   */
-  id: string;
-
-  /**
-   * @generated from field: sallyport.principal.v1.Principal approver = 3;
-   */
-  approver?: Principal | undefined;
-};
-
-/**
- * Describes the message sallyport.policy.v1.GetApprovalRequest.
- * Use `create(GetApprovalRequestSchema)` to create a new message.
- */
-export const GetApprovalRequestSchema: GenMessage<GetApprovalRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 37);
-
-/**
- * @generated from message sallyport.policy.v1.GetApprovalResponse
- */
-export type GetApprovalResponse = Message<"sallyport.policy.v1.GetApprovalResponse"> & {
-  /**
-   * @generated from field: sallyport.policy.v1.Approval approval = 1;
-   */
-  approval?: Approval | undefined;
-};
-
-/**
- * Describes the message sallyport.policy.v1.GetApprovalResponse.
- * Use `create(GetApprovalResponseSchema)` to create a new message.
- */
-export const GetApprovalResponseSchema: GenMessage<GetApprovalResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 38);
-
-/**
- * @generated from message sallyport.policy.v1.DecideApprovalResponse
- */
-export type DecideApprovalResponse = Message<"sallyport.policy.v1.DecideApprovalResponse"> & {
-  /**
-   * @generated from field: sallyport.policy.v1.Approval approval = 1;
-   */
-  approval?: Approval | undefined;
-};
-
-/**
- * Describes the message sallyport.policy.v1.DecideApprovalResponse.
- * Use `create(DecideApprovalResponseSchema)` to create a new message.
- */
-export const DecideApprovalResponseSchema: GenMessage<DecideApprovalResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 39);
-
-/**
- * @generated from message sallyport.policy.v1.DecideApprovalRequest
- */
-export type DecideApprovalRequest = Message<"sallyport.policy.v1.DecideApprovalRequest"> & {
-  /**
-   * @generated from field: string tenant = 1;
-   */
-  tenant: string;
-
-  /**
-   * @generated from field: string id = 2;
-   */
-  id: string;
-
-  /**
-   * Who decides, as console authenticated them.
-   *
-   * @generated from field: sallyport.principal.v1.Principal approver = 3;
-   */
-  approver?: Principal | undefined;
-
-  /**
-   * @generated from field: bool approve = 4;
-   */
-  approve: boolean;
-
-  /**
-   * Pointers of values that are endorsed beyond this run, until endorse_until_ms (at most 90 days).
-   *
-   * @generated from field: repeated string endorse = 5;
-   */
-  endorse: string[];
-
-  /**
-   * @generated from field: double endorse_until_ms = 6;
-   */
-  endorseUntilMs: number;
-
-  /**
-   * Decides without being one of the approvers: for administrators, recorded as such, with a note.
-   *
-   * @generated from field: bool break_glass = 7;
-   */
-  breakGlass: boolean;
-
-  /**
-   * @generated from field: string note = 8;
-   */
-  note: string;
-};
-
-/**
- * Describes the message sallyport.policy.v1.DecideApprovalRequest.
- * Use `create(DecideApprovalRequestSchema)` to create a new message.
- */
-export const DecideApprovalRequestSchema: GenMessage<DecideApprovalRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 40);
-
-/**
- * @generated from message sallyport.policy.v1.Endorsement
- */
-export type Endorsement = Message<"sallyport.policy.v1.Endorsement"> & {
-  /**
-   * @generated from field: string id = 1;
-   */
-  id: string;
-
-  /**
-   * @generated from field: string tenant = 2;
-   */
-  tenant: string;
-
-  /**
-   * @generated from field: string user = 3;
-   */
-  user: string;
-
-  /**
-   * @generated from field: sallyport.policy.v1.ToolRef tool = 4;
-   */
-  tool?: ToolRef | undefined;
-
-  /**
-   * @generated from field: string argument = 5;
-   */
-  argument: string;
-
-  /**
-   * @generated from field: string value_json = 6;
-   */
-  valueJson: string;
-
-  /**
-   * Empty: in every run of the user until it expires.
-   *
-   * @generated from field: string trajectory = 7;
-   */
-  trajectory: string;
-
-  /**
-   * @generated from field: string endorsed_by = 8;
-   */
-  endorsedBy: string;
-
-  /**
-   * @generated from field: double created_at_ms = 9;
-   */
-  createdAtMs: number;
-
-  /**
-   * @generated from field: double expires_at_ms = 10;
-   */
-  expiresAtMs: number;
-
-  /**
-   * @generated from field: string approval_id = 11;
-   */
-  approvalId: string;
-};
-
-/**
- * Describes the message sallyport.policy.v1.Endorsement.
- * Use `create(EndorsementSchema)` to create a new message.
- */
-export const EndorsementSchema: GenMessage<Endorsement> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 41);
-
-/**
- * @generated from message sallyport.policy.v1.ListEndorsementsRequest
- */
-export type ListEndorsementsRequest = Message<"sallyport.policy.v1.ListEndorsementsRequest"> & {
-  /**
-   * @generated from field: string tenant = 1;
-   */
-  tenant: string;
-
-  /**
-   * Empty: of all users.
-   *
-   * @generated from field: string user = 2;
-   */
-  user: string;
-
-  /**
-   * @generated from field: int32 page_size = 3;
-   */
-  pageSize: number;
-
-  /**
-   * @generated from field: string page_token = 4;
-   */
-  pageToken: string;
-};
-
-/**
- * Describes the message sallyport.policy.v1.ListEndorsementsRequest.
- * Use `create(ListEndorsementsRequestSchema)` to create a new message.
- */
-export const ListEndorsementsRequestSchema: GenMessage<ListEndorsementsRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 42);
-
-/**
- * @generated from message sallyport.policy.v1.ListEndorsementsResponse
- */
-export type ListEndorsementsResponse = Message<"sallyport.policy.v1.ListEndorsementsResponse"> & {
-  /**
-   * @generated from field: repeated sallyport.policy.v1.Endorsement endorsements = 1;
-   */
-  endorsements: Endorsement[];
-
-  /**
-   * @generated from field: string next_page_token = 2;
-   */
-  nextPageToken: string;
-};
-
-/**
- * Describes the message sallyport.policy.v1.ListEndorsementsResponse.
- * Use `create(ListEndorsementsResponseSchema)` to create a new message.
- */
-export const ListEndorsementsResponseSchema: GenMessage<ListEndorsementsResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 43);
-
-/**
- * @generated from message sallyport.policy.v1.RevokeEndorsementRequest
- */
-export type RevokeEndorsementRequest = Message<"sallyport.policy.v1.RevokeEndorsementRequest"> & {
-  /**
-   * @generated from field: string tenant = 1;
-   */
-  tenant: string;
-
-  /**
-   * @generated from field: string id = 2;
-   */
-  id: string;
-
-  /**
-   * Set: only where it is this user's own.
-   *
-   * @generated from field: string user = 3;
-   */
-  user: string;
-};
-
-/**
- * Describes the message sallyport.policy.v1.RevokeEndorsementRequest.
- * Use `create(RevokeEndorsementRequestSchema)` to create a new message.
- */
-export const RevokeEndorsementRequestSchema: GenMessage<RevokeEndorsementRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 44);
-
-/**
- * @generated from message sallyport.policy.v1.RevokeEndorsementResponse
- */
-export type RevokeEndorsementResponse = Message<"sallyport.policy.v1.RevokeEndorsementResponse"> & {
-};
-
-/**
- * Describes the message sallyport.policy.v1.RevokeEndorsementResponse.
- * Use `create(RevokeEndorsementResponseSchema)` to create a new message.
- */
-export const RevokeEndorsementResponseSchema: GenMessage<RevokeEndorsementResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 45);
-
-/**
  * @generated from message sallyport.policy.v1.LimitSubject
  */
 export type LimitSubject = Message<"sallyport.policy.v1.LimitSubject"> & {
@@ -1875,7 +1193,7 @@ export type LimitSubject = Message<"sallyport.policy.v1.LimitSubject"> & {
  * Use `create(LimitSubjectSchema)` to create a new message.
  */
 export const LimitSubjectSchema: GenMessage<LimitSubject> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 46);
+  messageDesc(file_sallyport_policy_v1_policy, 27);
 
 /**
  * @generated from message sallyport.policy.v1.LeaseRequest
@@ -1918,7 +1236,7 @@ export type LeaseRequest = Message<"sallyport.policy.v1.LeaseRequest"> & {
  * Use `create(LeaseRequestSchema)` to create a new message.
  */
 export const LeaseRequestSchema: GenMessage<LeaseRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 47);
+  messageDesc(file_sallyport_policy_v1_policy, 28);
 
 /**
  * @generated from message sallyport.policy.v1.LeaseResponse
@@ -1947,7 +1265,7 @@ export type LeaseResponse = Message<"sallyport.policy.v1.LeaseResponse"> & {
  * Use `create(LeaseResponseSchema)` to create a new message.
  */
 export const LeaseResponseSchema: GenMessage<LeaseResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 48);
+  messageDesc(file_sallyport_policy_v1_policy, 29);
 
 /**
  * @generated from message sallyport.policy.v1.Share
@@ -2028,7 +1346,7 @@ export type Share = Message<"sallyport.policy.v1.Share"> & {
  * Use `create(ShareSchema)` to create a new message.
  */
 export const ShareSchema: GenMessage<Share> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 49);
+  messageDesc(file_sallyport_policy_v1_policy, 30);
 
 /**
  * @generated from message sallyport.policy.v1.SettleRequest
@@ -2050,7 +1368,7 @@ export type SettleRequest = Message<"sallyport.policy.v1.SettleRequest"> & {
  * Use `create(SettleRequestSchema)` to create a new message.
  */
 export const SettleRequestSchema: GenMessage<SettleRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 50);
+  messageDesc(file_sallyport_policy_v1_policy, 31);
 
 /**
  * @generated from message sallyport.policy.v1.Spent
@@ -2084,7 +1402,7 @@ export type Spent = Message<"sallyport.policy.v1.Spent"> & {
  * Use `create(SpentSchema)` to create a new message.
  */
 export const SpentSchema: GenMessage<Spent> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 51);
+  messageDesc(file_sallyport_policy_v1_policy, 32);
 
 /**
  * @generated from message sallyport.policy.v1.SettleResponse
@@ -2097,7 +1415,7 @@ export type SettleResponse = Message<"sallyport.policy.v1.SettleResponse"> & {
  * Use `create(SettleResponseSchema)` to create a new message.
  */
 export const SettleResponseSchema: GenMessage<SettleResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 52);
+  messageDesc(file_sallyport_policy_v1_policy, 33);
 
 /**
  * @generated from enum sallyport.policy.v1.Action
@@ -2144,59 +1462,6 @@ export type Action = (typeof Action)[keyof typeof Action] | UnknownEnum;
  */
 export const ActionSchema: GenEnum<Action> = /*@__PURE__*/
   enumDesc(file_sallyport_policy_v1_policy, 0);
-
-/**
- * @generated from enum sallyport.policy.v1.ApprovalState
- */
-export const ApprovalState = {
-  /**
-   * @generated from enum value: APPROVAL_STATE_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * @generated from enum value: APPROVAL_STATE_PENDING = 1;
-   */
-  PENDING: 1,
-
-  /**
-   * @generated from enum value: APPROVAL_STATE_APPROVED = 2;
-   */
-  APPROVED: 2,
-
-  /**
-   * @generated from enum value: APPROVAL_STATE_REJECTED = 3;
-   */
-  REJECTED: 3,
-
-  /**
-   * @generated from enum value: APPROVAL_STATE_EXPIRED = 4;
-   */
-  EXPIRED: 4,
-
-  /**
-   * What it was granted for has changed: label, tool, policy.
-   *
-   * @generated from enum value: APPROVAL_STATE_VOID = 5;
-   */
-  VOID: 5,
-
-  /**
-   * @generated from enum value: APPROVAL_STATE_USED = 6;
-   */
-  USED: 6,
-} as const;
-
-/**
- * @generated from enum sallyport.policy.v1.ApprovalState
- */
-export type ApprovalState = (typeof ApprovalState)[keyof typeof ApprovalState] | UnknownEnum;
-
-/**
- * Describes the enum sallyport.policy.v1.ApprovalState.
- */
-export const ApprovalStateSchema: GenEnum<ApprovalState> = /*@__PURE__*/
-  enumDesc(file_sallyport_policy_v1_policy, 1);
 
 /**
  * AccessService says what a principal may use at all (AccessPolicy narrowed by the credential's scope).
@@ -2283,77 +1548,6 @@ export const TrajectoryService: GenService<{
   serviceDesc(file_sallyport_policy_v1_policy, 2);
 
 /**
- * ApprovalService lets people decide calls that rules ask about, and endorse values.
- *
- * @generated from service sallyport.policy.v1.ApprovalService
- */
-export const ApprovalService: GenService<{
-  /**
-   * Puts calls before people. Policy decides them again and takes only those that a rule asks about.
-   *
-   * @generated from rpc sallyport.policy.v1.ApprovalService.RequestApprovals
-   */
-  requestApprovals: {
-    methodKind: "unary";
-    input: typeof RequestApprovalsRequestSchema;
-    output: typeof RequestApprovalsResponseSchema;
-  },
-  /**
-   * Answers when all of them are decided or over, or shortly before the call's deadline.
-   *
-   * @generated from rpc sallyport.policy.v1.ApprovalService.AwaitApprovals
-   */
-  awaitApprovals: {
-    methodKind: "unary";
-    input: typeof AwaitApprovalsRequestSchema;
-    output: typeof AwaitApprovalsResponseSchema;
-  },
-  /**
-   * @generated from rpc sallyport.policy.v1.ApprovalService.ListApprovals
-   */
-  listApprovals: {
-    methodKind: "unary";
-    input: typeof ListApprovalsRequestSchema;
-    output: typeof ListApprovalsResponseSchema;
-  },
-  /**
-   * @generated from rpc sallyport.policy.v1.ApprovalService.GetApproval
-   */
-  getApproval: {
-    methodKind: "unary";
-    input: typeof GetApprovalRequestSchema;
-    output: typeof GetApprovalResponseSchema;
-  },
-  /**
-   * One approver's word. Of two at once the first counts; a second word is a conflict.
-   *
-   * @generated from rpc sallyport.policy.v1.ApprovalService.DecideApproval
-   */
-  decideApproval: {
-    methodKind: "unary";
-    input: typeof DecideApprovalRequestSchema;
-    output: typeof DecideApprovalResponseSchema;
-  },
-  /**
-   * @generated from rpc sallyport.policy.v1.ApprovalService.ListEndorsements
-   */
-  listEndorsements: {
-    methodKind: "unary";
-    input: typeof ListEndorsementsRequestSchema;
-    output: typeof ListEndorsementsResponseSchema;
-  },
-  /**
-   * @generated from rpc sallyport.policy.v1.ApprovalService.RevokeEndorsement
-   */
-  revokeEndorsement: {
-    methodKind: "unary";
-    input: typeof RevokeEndorsementRequestSchema;
-    output: typeof RevokeEndorsementResponseSchema;
-  },
-}> = /*@__PURE__*/
-  serviceDesc(file_sallyport_policy_v1_policy, 3);
-
-/**
  * LimitService hands out shares of limits by lease; spending happens locally.
  *
  * @generated from service sallyport.policy.v1.LimitService
@@ -2378,5 +1572,5 @@ export const LimitService: GenService<{
     output: typeof SettleResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_sallyport_policy_v1_policy, 4);
+  serviceDesc(file_sallyport_policy_v1_policy, 3);
 
