@@ -6,7 +6,7 @@ import { brokered, MAIL, OPEN_ACCESS, principalOfTest, snapshotOf, type TestReso
 import type { UntrustedStore } from '../untrusted/store.ts';
 import { stateAt } from './approval.ts';
 import { type CallBatch, createDeciding } from './deciding.ts';
-import { createDigests } from './digests.ts';
+import { createDigests, endorsementDigests } from './digests.ts';
 import type { EndorsementStore } from './endorsement-store.ts';
 import type { ApprovalStore, NewApproval } from './store.ts';
 
@@ -121,6 +121,18 @@ describe('calls that a rule asks about', () => {
     const passes = approval === 'valid' || approval === 'used for this';
     expect(settled?.decision.enforced).toBe(passes ? 'allow' : 'ask');
     expect(settled?.decision.grantedBy).toEqual(passes ? [...rows.keys()] : undefined);
+  });
+
+  it('[approval:exact] what was approved passes once although its values were endorsed with it and a stricter rule observes', async () => {
+    const { rows, endorsed, deciding } = memory();
+    const setting = await settingOf(asks('p', {}), asks('q', { action: 'Deny', mode: 'Observe' }));
+    await deciding.request({ ...batchOf(), turn: 't' }, setting);
+    for (const row of rows.values()) row.state = 'approved';
+    for (const form of endorsementDigests(digests, principalOfTest(), brokered('egress'), '/to', 'x').flat()) {
+      endorsed.set(form, 'e1');
+    }
+    const [settled] = await deciding.decide(batchOf(), setting);
+    expect(settled?.decision).toMatchObject({ enforced: 'allow', verdict: 'deny', grantedBy: [...rows.keys()] });
   });
 
   it('[approval:exact] a denial is not lifted by what a person approved before', async () => {

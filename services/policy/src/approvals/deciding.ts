@@ -188,6 +188,8 @@ async function lookUpEndorsements(
 ): Promise<{ vouching: Vouching[]; ids: string[][] }> {
   const asked = judged.map(({ decision, args, provenance }, index) => {
     const tool = batch.calls[index]?.tool;
+    // An approval was used up for it: judged again, a rule that endorsements do not answer would ask once more.
+    if (decision.grantedBy !== undefined) return [];
     if (decision.verdict === 'allow' || args === undefined || provenance === undefined || tool === undefined) return [];
     const leaves = provenance.leaves([]).filter((leaf) => !leaf.name && !isKnown(leaf));
     if (leaves.length > MAX_ENDORSABLE) return [];

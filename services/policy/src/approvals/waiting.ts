@@ -36,7 +36,8 @@ export function createWaiting(store: Pick<ApprovalStore, 'states'>, log: Logger)
   let stopped = false;
 
   const look = async () => {
-    const asked = waiters;
+    // A copy: who comes while the store answers was not asked about, and would seem to wait for what is not there.
+    const asked = [...waiters];
     const keys = new Map(asked.flatMap((one) => one.keys.map((key) => [keyText(key), key])));
     const known = await store.states([...keys.values()]);
     const nowMs = Date.now();
