@@ -98,6 +98,15 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
+{{/* Where clients reach the gateway, without a slash at the end; empty: not known. */}}
+{{- define "sallyport.publicUrl" -}}
+{{- if .Values.publicUrl -}}
+{{- .Values.publicUrl | trimSuffix "/" -}}
+{{- else if and .Values.ingress.enabled .Values.ingress.host -}}
+{{- printf "%s://%s" (ternary "https" "http" (ne .Values.ingress.tlsSecretName "")) .Values.ingress.host -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "sallyport.postgresHost" -}}
 {{- if .Values.postgres.bundled.enabled -}}
 {{ include "sallyport.fullname" . }}-postgres

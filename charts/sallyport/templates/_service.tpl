@@ -1,6 +1,6 @@
 {{/*
 What a service consists of. Each takes a dict: root, component, and what it has: http, grpc, database, spool, snapshot
-(keeps the last one in a file), keys (its own generated files), digest (the key shared by the two gates), redis, token.
+(keeps the last one in a file), keys and signingKeys (its own generated files), digest (the key shared by the two gates), redis, token.
 */}}
 
 {{- define "sallyport.hash" -}}
@@ -11,6 +11,7 @@ What a service consists of. Each takes a dict: root, component, and what it has:
 {{- define "sallyport.keysOf" -}}
 {{- $forms := dict -}}
 {{- range .keys }}{{- $_ := set $forms . "keys" -}}{{- end -}}
+{{- range .signingKeys }}{{- $_ := set $forms . "signing-keys" -}}{{- end -}}
 {{- if .database }}{{- $_ := set $forms "postgres-password" "text" -}}{{- end -}}
 {{- $forms | toJson -}}
 {{- end -}}

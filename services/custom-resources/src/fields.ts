@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** Name of another resource in the same namespace (RFC 1123 subdomain). */
@@ -36,6 +37,20 @@ export const grantedOriginSchema = z
   .max(300)
   .optional()
   .describe('Scheme, host and port to which the credential was granted. Another origin needs a new grant.');
+
+/** A network as IPv4 or IPv6 CIDR; what is not one is refused by `isNetwork`. */
+export const cidr = z
+  .string()
+  .max(49)
+  .regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}$/, 'must be a network such as 10.0.0.0/8 or 2001:db8::/32')
+  .refine((text) => isNetwork(text), { message: 'is no network: address and length of the prefix do not fit' });
+
+/** Tells whether a text is a network as CIDR, IPv4 or IPv6. */
+export function isNetwork(text: string): boolean {
+  const [address = '', length = '', ...rest] = text.split('/');
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return rest.length === 0 && /^[0-9]{1,3}$/.test(length) && Number(length) <= bits;
+}
 
 /** Name of a person, team, customer or client as other systems know it: no blanks at the ends. */
 export const externalName = z

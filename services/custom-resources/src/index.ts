@@ -1,7 +1,16 @@
 export { type AccessPolicySpec, type AccessPolicyStatus, accessPolicy } from './access-policy.ts';
+export { type ClaimsType, type ClaimsValue, claimsExpression, compileClaims } from './claims-expression.ts';
+export { type ClientSpec, type ClientStatus, client } from './client.ts';
 export { type Condition, type Finding, findCondition, setCondition } from './conditions.ts';
 export { apiVersion, group, version } from './define-resource.ts';
 export { durationMs, nanoUsd, type SecretKeyRef, type ToolClass } from './fields.ts';
+export {
+  type ClusterIdentity,
+  type IdentityProviderItem,
+  type IdentityProviderSpec,
+  type IdentityProviderStatus,
+  identityProvider,
+} from './identity-provider.ts';
 export { isKind, type Kind, kindNames, kinds, type SpecOf, type StatusOf } from './kinds.ts';
 export { type LimitSpec, type LimitStatus, limit } from './limit.ts';
 export { type ModelSpec, type ModelStatus, model, orderedTargets } from './model.ts';

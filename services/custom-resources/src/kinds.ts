@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import { accessPolicy } from './access-policy.ts';
+import { client } from './client.ts';
+import { identityProvider } from './identity-provider.ts';
 import { limit } from './limit.ts';
 import { model } from './model.ts';
 import { modelProvider } from './model-provider.ts';
@@ -15,6 +17,8 @@ export const kinds = {
   AccessPolicy: accessPolicy,
   ToolPolicy: toolPolicy,
   Limit: limit,
+  IdentityProvider: identityProvider,
+  Client: client,
   VirtualKey: virtualKey,
 } as const;
 

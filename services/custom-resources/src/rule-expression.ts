@@ -17,12 +17,12 @@ type Scope = ReadonlyMap<string, RuleType>;
 class ExpressionFault extends Error {}
 
 /**
- * Says what is wrong with a rule's CEL, in one line, or nothing. It parses the expression, then looks for variables,
+ * Says what is wrong with a CEL expression that is to give a type (a rule's condition: bool), in one line, or nothing. It parses the expression, then looks for variables,
  * fields and functions that do not exist in that phase, for operations on types that cannot meet, for a result that is
- * no boolean, and for a cost above the bound. `@bufbuild/cel` exports no type checker, hence this one; whatever comes
+ * no such type, and for a cost above the bound. `@bufbuild/cel` exports no type checker, hence this one; whatever comes
  * from a tool is `dyn`, so it says no only where evaluation would always fail.
  */
-export function expressionFault(text: string, phase: RulePhase): string | undefined {
+export function expressionFault(text: string, phase: RulePhase, wanted: RuleType = 'bool'): string | undefined {
   try {
     const expression = parsed(text);
     const scope = new Map<string, RuleType>(Object.entries(ruleVariables[phase]));
@@ -31,7 +31,10 @@ export function expressionFault(text: string, phase: RulePhase): string | undefi
       scope.set(variable, provenanceFunctions[name]);
     }
     const type = typeOf(expression, scope);
-    if (!fits(type, 'bool')) return `the condition gives a ${nameOfType(type)}, not true or false`;
+    if (!fits(type, wanted)) {
+      const meant = wanted === 'bool' ? 'true or false' : `a ${nameOfType(wanted)}`;
+      return `the ${wanted === 'bool' ? 'condition' : 'expression'} gives a ${nameOfType(type)}, not ${meant}`;
+    }
     const cost = costOf(expression);
     return cost > maxRuleCost ? `the condition may take ${cost} steps; at most ${maxRuleCost} are allowed` : undefined;
   } catch (error) {

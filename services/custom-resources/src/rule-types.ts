@@ -28,7 +28,7 @@ const principal: RecordType = {
   },
 };
 
-/** The variables that a rule may use, by phase. Arguments and results are whatever the tool says. */
+/** The variables that an expression may use, by phase. Arguments, results and claims are whatever others say. */
 export const ruleVariables = {
   calls: {
     args: 'dyn',
@@ -38,9 +38,10 @@ export const ruleVariables = {
     origins: 'map',
   },
   results: { result: 'dyn', args: 'dyn', tool, principal, isError: 'bool', sizeBytes: 'number' },
+  claims: { claims: 'map' },
 } as const satisfies Record<string, Readonly<Record<string, RuleType>>>;
 
-/** Whether a rule is about a call or about its result. */
+/** What an expression is about: a call, its result, or the claims of a token. */
 export type RulePhase = keyof typeof ruleVariables;
 
 /** A function of CEL: the type it is called on (none: a plain function), its parameters and what it returns. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
-import { externalName, glob, secretKeyRef, setOf, toolGlob } from './fields.ts';
+import { cidr, externalName, glob, secretKeyRef, setOf, toolGlob } from './fields.ts';
 
 const spec = withRules(
   z.object({
@@ -12,6 +12,7 @@ const spec = withRules(
     models: setOf(glob, 256).default([]).describe('Narrows what AccessPolicies allow. Empty: no narrowing.'),
     tools: setOf(toolGlob, 256).default([]).describe('Narrows what AccessPolicies allow. Empty: no narrowing.'),
     endpoints: setOf(glob, 64).default([]).describe('Narrows what AccessPolicies allow. Empty: no narrowing.'),
+    networks: setOf(cidr, 64).default([]).describe('Networks from which it may be used, as CIDR. Empty: any.'),
     role: z.enum(['Member', 'Auditor', 'Admin']).default('Member').describe('What the key may do at the admin API.'),
     mayAssert: setOf(z.enum(['user', 'customer', 'feature', 'project', 'promptVersion', 'variant', 'tags']), 7)
       .default([])
@@ -40,6 +41,11 @@ const spec = withRules(
       .optional()
       .describe('When the key ends.'),
     tags: setOf(z.string().min(1).max(64).regex(/^\S+$/), 32).default([]).describe('Words for policies and reports.'),
+    metadata: z
+      .record(z.string().max(63), z.string().max(256))
+      .optional()
+      .meta({ maxProperties: 32 })
+      .describe('Free text for people and exports, by name. Nothing is decided by it.'),
     disabled: z.boolean().default(false).describe('True suspends the key.'),
     secretRef: secretKeyRef.optional().describe('Secret with a value that you chose, of at least 20 characters.'),
     targetSecret: secretKeyRef.optional().describe('Secret into which a generated value is written.'),
@@ -49,6 +55,13 @@ const spec = withRules(
       cel: 'has(self.secretRef) != has(self.targetSecret)',
       message: 'exactly one of secretRef and targetSecret must be given',
       holds: (s) => (s.secretRef === undefined) !== (s.targetSecret === undefined),
+    },
+    {
+      cel: "!has(self.metadata) || self.metadata.all(name, name.matches('^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$'))",
+      message: 'names in metadata must be letters, digits, "-", "_", "." and "/"',
+      fieldPath: '.metadata',
+      holds: (s) =>
+        Object.keys(s.metadata ?? {}).every((name) => /^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$/.test(name)),
     },
   ],
 );

@@ -64,5 +64,7 @@ export const dependents: Readonly<Record<Kind, readonly Kind[]>> = {
   AccessPolicy: [],
   ToolPolicy: [],
   Limit: [],
+  IdentityProvider: ['Client'],
+  Client: ['Client'],
   VirtualKey: [],
 };
