@@ -112,12 +112,14 @@ export function addResult(corpus: Corpus, tool: string, value: JsonValue, label:
 
 /**
  * Adds a value of a result that a model sees by itself, its path given: what quarantine showed in plain. Its label does
- * not join what is in play: it says nothing that could instruct. What is made of it carries its label.
+ * not join what is in play: it says nothing that could instruct. What is made of it carries its label. Where no room is
+ * left to know it again, it does join.
  */
 export function addValue(corpus: Corpus, tool: string, path: string, value: JsonValue, label: Label): void {
   eachLeaf(value, path, (text, at) => {
     const span: Span = { text, origin: { kind: 'result', tool, path: at }, label };
-    if (index(corpus, span) && label.integrity === 'untrusted') corpus.apart.push(span);
+    if (text.length > corpus.room) corpus.inPlay = join(corpus.inPlay, label);
+    else if (index(corpus, span) && label.integrity === 'untrusted') corpus.apart.push(span);
   });
 }
 

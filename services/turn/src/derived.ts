@@ -1,5 +1,5 @@
 import type { Corpus, Span } from './corpus.ts';
-import { join, type Label, TRUSTED } from './label.ts';
+import { joinAll, type Label, TRUSTED } from './label.ts';
 import { findLinks, hostOf } from './links.ts';
 import { formsIn, plainForm, valueForms } from './normalise.ts';
 import { standsIn } from './whole-words.ts';
@@ -10,28 +10,54 @@ const MAX_TEXT = 100_000;
 const MAX_FORMS = 32;
 const MAX_PHRASE = 256;
 
+/** What one comparison costs beside the characters of the text, in those. */
+const COMPARISON = 100;
+
 /**
  * Join of the labels of the untrusted values, among those that stand apart from what is in play, that a text contains: as
- * whole words, or as a date, number, address or the like in another form.
+ * whole words, or as a date, number, address or the like in another form. A text that is too long to look through, or for
+ * which no time is left, counts as one that contains them all.
  */
 export function labelOfParts(text: string, corpus: Corpus): Label {
-  if (corpus.apart.length === 0 || text.length < MIN_PART || text.length > MAX_TEXT) return TRUSTED;
-  let label = TRUSTED;
+  if (corpus.apart.length === 0 || text.length < MIN_PART) return TRUSTED;
+  if (text.length > MAX_TEXT || corpus.work < 0) return labelApart(corpus);
+  // Labels by identity: all values of one result share theirs, and one of them is enough.
+  const joined = new Set<Label>();
   let plain: string | undefined;
   let forms: ReadonlySet<string> | undefined;
   for (const part of corpus.apart) {
-    if (part.text.length < MIN_PART || label === join(label, part.label)) continue;
+    if (part.text.length < MIN_PART || joined.has(part.label)) continue;
     plain ??= ` ${plainForm(text)} `;
     forms ??= formsIn(text);
-    if (isPart(part, plain, forms, corpus)) label = join(label, part.label);
+    corpus.work -= COMPARISON;
+    if (isPart(part, plain, forms, corpus)) joined.add(part.label);
+    if (corpus.work < 0) return labelApart(corpus);
   }
-  return label;
+  return joinAll(joined);
 }
 
+const labelsApart = new WeakMap<Corpus, { readonly of: number; readonly label: Label }>();
+
+function labelApart(corpus: Corpus): Label {
+  const { apart } = corpus;
+  let known = labelsApart.get(corpus);
+  if (known === undefined || known.of !== apart.length) {
+    known = { of: apart.length, label: joinAll(new Set(apart.map(({ label }) => label))) };
+    labelsApart.set(corpus, known);
+  }
+  return known.label;
+}
+
+// Values are compared with each argument, but say what they are once.
+const formsOfParts = new WeakMap<Span, readonly string[]>();
+
 function isPart(part: Span, plain: string, forms: ReadonlySet<string>, corpus: Corpus): boolean {
-  return valueForms(part.text).some((form) =>
-    form.startsWith('t:') ? standsIn(form.slice(2), plain, corpus) : forms.has(form),
-  );
+  let own = formsOfParts.get(part);
+  if (own === undefined) {
+    own = valueForms(part.text);
+    formsOfParts.set(part, own);
+  }
+  return own.some((form) => (form.startsWith('t:') ? standsIn(form.slice(2), plain, corpus) : forms.has(form)));
 }
 
 /**

@@ -1,0 +1,45 @@
+import { describe, expect, it } from '@jest/globals';
+import type { JsonValue } from './canonical-json.ts';
+import { addSpan, addValue, type Corpus, createCorpus } from './corpus.ts';
+import { TRUSTED, untrusted } from './label.ts';
+import { originsOf } from './origin.ts';
+
+const mail = untrusted('tool:mail');
+
+function labelsOf(args: JsonValue, corpus: Corpus): string[] {
+  return [...new Set(originsOf(args, corpus).map(({ label }) => label.integrity))];
+}
+
+describe('untrusted values in what the model makes, where there is too much to look at', () => {
+  it('[turn:origin-bounded] takes a text that is too long to look through for one that holds them', () => {
+    const corpus = createCorpus();
+    addValue(corpus, 'mail/read', '/code', 'A7-991-KX', mail);
+    expect(labelsOf([`${'word '.repeat(30_000)}A7-991-KX`], corpus)).toEqual(['untrusted']);
+    expect(labelsOf(['word '.repeat(10)], corpus)).toEqual(['trusted']);
+  });
+
+  it('[turn:origin-bounded] takes what there was no time to compare for one that holds them', () => {
+    const corpus = createCorpus();
+    for (let at = 0; at < 3_000; at++) addValue(corpus, 'mail/read', `/${at}`, 1_000_000 + at, mail);
+    addValue(corpus, 'mail/read', '/code', 'A7-991-KX', untrusted('tool:last'));
+    const [one] = originsOf([`${'word '.repeat(19_000)}A7-991-KX`], corpus);
+    expect(one?.label.sources).toContain('tool:last');
+  });
+
+  it('[turn:origin-bounded] taints what is in play with a value that no room was left for', () => {
+    const corpus = createCorpus(TRUSTED, 100);
+    addSpan(corpus, { text: 'x'.repeat(95), origin: { kind: 'typed' }, label: TRUSTED });
+    addValue(corpus, 'mail/read', '/code', 'A7-991-KX', mail);
+    expect(labelsOf(['It is A7-991-KX'], corpus)).toEqual(['untrusted']);
+  });
+
+  it('[turn:origin-bounded] holds nobody up with many values in many arguments', () => {
+    const corpus = createCorpus();
+    for (let at = 0; at < 5_000; at++) addValue(corpus, 'mail/read', `/${at}`, 1_000_000 + at, mail);
+    const args = Array.from({ length: 20_000 }, (_, at) => `argument number ${at}`);
+    const began = performance.now();
+    const labels = labelsOf(args, corpus);
+    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(labels).toContain('untrusted');
+  });
+});
