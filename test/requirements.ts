@@ -17,6 +17,7 @@ import { limits } from './requirements/limits.ts';
 import { lint } from './requirements/lint.ts';
 import { mcp } from './requirements/mcp.ts';
 import { model } from './requirements/model.ts';
+import { oauth } from './requirements/oauth.ts';
 import { operator } from './requirements/operator.ts';
 import { peers } from './requirements/peers.ts';
 import { policy } from './requirements/policy.ts';
@@ -54,6 +55,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   lint,
   mcp,
   model,
+  oauth,
   operator,
   peers,
   policy,

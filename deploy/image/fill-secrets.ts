@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { newSigningKeys } from '../../services/chassis/src/signing-keys.ts';
 import type { SecretsApi } from './secrets-api.ts';
 
 /**
  * What a generated value looks like: `text` is 48 hex characters, `keys` a key file of the chassis with one key,
- * `from:…{key}…` is made of another key of the same Secret.
+ * `signing-keys` a JWKS with one private key, `from:…{key}…` is made of another key of the same Secret.
  */
-export type Form = 'text' | 'keys' | `from:${string}`;
+export type Form = 'text' | 'keys' | 'signing-keys' | `from:${string}`;
 
 /** What a release needs, rendered by the chart. */
 export interface Plan {
@@ -95,6 +96,7 @@ function composed(form: string, values: Readonly<Record<string, string>>): strin
 }
 
 function generated(form: Form): string {
+  if (form === 'signing-keys') return newSigningKeys();
   if (form === 'text') return randomBytes(24).toString('hex');
   return `${JSON.stringify([{ id: 'k1', key: randomBytes(32).toString('base64') }])}\n`;
 }

@@ -33,17 +33,18 @@ function fakeApi(names: readonly string[], conflicts = 0) {
 describe('filling Secrets', () => {
   const plan: Plan = {
     secrets: {
-      'a-keys': { 'postgres-password': 'text', 'seal-keys': 'keys' },
+      'a-keys': { 'postgres-password': 'text', 'seal-keys': 'keys', signing: 'signing-keys' },
       'db-keys': { url: 'from:postgresql://postgres:{password}@db:5432/gate', password: 'text' },
     },
   };
 
   it('[bootstrap:fill] makes what is missing, in the forms that services read', async () => {
     const { api, data } = fakeApi(['a-keys', 'db-keys']);
-    expect(await fillSecrets(plan, api)).toHaveLength(4);
+    expect(await fillSecrets(plan, api)).toHaveLength(5);
     expect(data('a-keys')['postgres-password']).toMatch(/^[0-9a-f]{48}$/);
     const [key] = JSON.parse(data('a-keys')['seal-keys'] ?? '') as { id: string; key: string }[];
     expect([key?.id, Buffer.from(key?.key ?? '', 'base64').length]).toEqual(['k1', 32]);
+    expect(JSON.parse(data('a-keys').signing ?? '')).toMatchObject({ keys: [{ kty: 'EC', alg: 'ES256' }] });
     expect(data('db-keys').url).toBe(`postgresql://postgres:${data('db-keys').password}@db:5432/gate`);
   });
 

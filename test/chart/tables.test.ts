@@ -63,11 +63,12 @@ withHelm('network policies', () => {
     expect(covered.sort()).toEqual([...pods, 'bootstrap', 'migrate'].sort());
   });
 
-  it('[chart:internet] let only the two gates and the webhook of policy out, and never to link-local addresses', () => {
+  it('[chart:internet] let out only the two gates, sign-in of identity and the webhook of policy, and never to link-local addresses', () => {
     const out = ofKind(objects, 'NetworkPolicy').filter(({ spec }) =>
       JSON.stringify(spec.egress).includes('0.0.0.0/0'),
     );
     expect(out.map(({ metadata }) => metadata.name).sort()).toEqual([
+      'sallyport-identity',
       'sallyport-mcp-broker',
       'sallyport-model-proxy',
       'sallyport-policy',
@@ -80,7 +81,7 @@ withHelm('network policies', () => {
       ofKind(all, 'NetworkPolicy')
         .filter(({ spec }) => ((spec.ingress ?? []) as Rule[]).some(({ ports }) => ports?.[0]?.port === 8080))
         .map(({ spec }) => componentOf(spec as Peer));
-    expect(open(objects).sort()).toEqual(['console', 'demo', 'mcp-broker', 'model-proxy']);
+    expect(open(objects).sort()).toEqual(['console', 'demo', 'identity', 'mcp-broker', 'model-proxy']);
     const narrowed = ofKind(render('ha'), 'NetworkPolicy').find(({ metadata }) => /console$/.test(metadata.name));
     expect(JSON.stringify(narrowed?.spec.ingress)).toContain('ingress-nginx');
   });

@@ -1,12 +1,40 @@
 import { blocks, durationMs } from '@sallyport/chassis/config';
 import { z } from 'zod';
 
+const tenant = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be the name of a namespace');
+
 /** The configuration of identity. */
 export const configSchema = z.strictObject({
   log: blocks.log,
   tracing: blocks.tracing,
   admin: blocks.admin,
   grpc: blocks.listen,
+  /** Listener of `/oauth`, `/scim` and server metadata; absent: none of them is served. */
+  http: blocks.listen.optional(),
+  /** Where clients reach the gateway. Issuers and audiences are made of it, so without it there is no OAuth server. */
+  publicUrl: z
+    .url({ protocol: /^https?$/ })
+    .transform(withoutSlash)
+    .optional(),
+  oauth: z
+    .strictObject({
+      /** JWKS of private ES256 keys, newest first. */
+      keysFile: z.string().min(1),
+      /** The tenant whose issuer the metadata of `/mcp` names. */
+      defaultTenant: tenant.default('default'),
+      /** Further hosts that clients reach the gateway under, each with the tenant that it is for. */
+      hosts: z.record(z.string().regex(/^[a-z0-9.[\]-]+(:\d+)?$/), tenant).default({}),
+      /** How clients that no resource declares come in. */
+      registration: z
+        .strictObject({
+          /** By dynamic registration (RFC 7591). */
+          dynamic: z.boolean().default(true),
+          /** By an https URL as client id, under which their metadata lie. */
+          metadataDocuments: z.boolean().default(true),
+        })
+        .prefault({}),
+    })
+    .optional(),
   tls: blocks.tls,
   insecure: blocks.insecure,
   postgres: blocks.postgres,
@@ -21,3 +49,7 @@ export const configSchema = z.strictObject({
 
 /** The configuration of identity, read. */
 export type Config = z.output<typeof configSchema>;
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, '');
+}

@@ -1,5 +1,6 @@
 import { adminServer } from '@sallyport/chassis/admin';
 import { loadConfig, tlsOf } from '@sallyport/chassis/config';
+import { httpServer } from '@sallyport/chassis/http/server';
 import { readKeyFile } from '@sallyport/chassis/key-file';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
@@ -13,6 +14,7 @@ import { createAdministration } from './administration.ts';
 import { createAuthenticator } from './authentication.ts';
 import { configSchema } from './config.ts';
 import { createCreationMemory } from './creation-memory.ts';
+import { identityApp } from './http.ts';
 import { createLastUse } from './last-use.ts';
 import { identityMetrics } from './metrics.ts';
 import { createPeppers } from './peppers.ts';
@@ -72,5 +74,8 @@ run({
         .add(AuthenticationService, authenticationService(authenticate, feed, counted))
         .add(KeyService, keyService(administration, resourceKeys, counted)),
     );
+    if (config.http !== undefined) {
+      await life.use(httpServer({ listen: config.http, app: identityApp({ fronts: [], log, metrics }), log }));
+    }
   },
 });

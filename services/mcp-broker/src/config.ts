@@ -42,8 +42,15 @@ export const configSchema = z.strictObject({
   allowedHosts: z.array(hostName).optional(),
   /** Origins of web pages that may call `/mcp`, besides the gateway's own. */
   allowedOrigins: z.array(z.url()).default([]),
-  /** Issuers that the protected-resource metadata names. */
-  authorizationServers: z.array(z.url()).default([]),
+  /** Issuers that the protected-resource metadata names; absent: the gateway's own, where publicUrl is known. */
+  authorizationServers: z.array(z.url()).optional(),
+  /** Which tenant's issuer is named: as in identity's config. */
+  oauth: z
+    .strictObject({
+      defaultTenant: z.string().min(1).default('default'),
+      hosts: z.record(z.string(), z.string().min(1)).default({}),
+    })
+    .prefault({}),
   /** Hosts that links in the content of calls may lead to and stay live, whoever wrote them; the same as model-proxy's. */
   linkHosts: z.array(hostName).default([]),
   /** Calls that a rule asks people about. */

@@ -14,7 +14,12 @@ const facts = (instances: Instance[]): SuiteFacts => ({
   resources: '/data/resources',
   generated: '/data/generated',
   certificates: '/data/certificates',
-  secrets: { text: (name) => `/data/secrets/${name}`, keys: (name) => `/data/secrets/${name}`, value: () => 'v' },
+  secrets: {
+    text: (name) => `/data/secrets/${name}`,
+    keys: (name) => `/data/secrets/${name}`,
+    signingKeys: (name) => `/data/secrets/${name}`,
+    value: () => 'v',
+  },
   postgres: { host: '127.0.0.1', port: 5 },
   instances,
 });

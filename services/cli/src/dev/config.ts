@@ -52,7 +52,11 @@ export function merged(base: ConfigDocument, over: ConfigDocument): ConfigDocume
 const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) => ConfigDocument>> = {
   audit: ({ secrets }) => ({ sealKeysFile: secrets.keys('audit-seal-keys.json') }),
   vault: ({ secrets }) => ({ masterKeysFile: secrets.keys('vault-master-keys.json') }),
-  identity: ({ secrets }) => ({ pepperFile: secrets.keys('identity-peppers.json') }),
+  identity: ({ secrets, endpoint }) => ({
+    pepperFile: secrets.keys('identity-peppers.json'),
+    publicUrl: endpoint,
+    oauth: { keysFile: secrets.signingKeys('identity-signing-keys.json') },
+  }),
   operator: (facts) => ({
     peers: peers(facts, 'identity', 'vault'),
     folder: { path: facts.resources, generatedDir: facts.generated },

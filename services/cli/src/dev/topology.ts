@@ -26,7 +26,7 @@ export type ServiceName =
 export const services: readonly ServiceShape[] = [
   { name: 'audit', stage: 1, grpc: true, database: true },
   { name: 'vault', stage: 2, grpc: true, database: true },
-  { name: 'identity', stage: 2, grpc: true, database: true },
+  { name: 'identity', stage: 2, http: true, grpc: true, database: true },
   { name: 'operator', stage: 2, grpc: true },
   { name: 'policy', stage: 3, grpc: true, database: true },
   { name: 'quarantine', stage: 3, grpc: true, database: true },

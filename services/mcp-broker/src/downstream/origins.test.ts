@@ -1,7 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { checkedOrigin, publicBase } from './origins.ts';
 
-const none = { publicUrl: undefined, allowedHosts: undefined, allowedOrigins: [] };
+const none = {
+  publicUrl: undefined,
+  allowedHosts: undefined,
+  allowedOrigins: [],
+  oauth: { defaultTenant: 'default', hosts: {} },
+};
 
 describe('where requests come from', () => {
   it.each<[string, object, Record<string, string>, boolean]>([
@@ -43,9 +48,14 @@ describe('where requests come from', () => {
   });
 
   it('tells where clients reach us', () => {
-    expect(publicBase({ ...none, publicUrl: 'https://gw.example/' }, { host: 'pod:80' }, false)).toBe(
-      'https://gw.example',
-    );
+    const known = {
+      ...none,
+      publicUrl: 'https://gw.example/',
+      oauth: { ...none.oauth, hosts: { 'acme.example': 'acme' } },
+    };
+    expect(publicBase(known, { host: 'pod:80' }, false)).toBe('https://gw.example');
+    expect(publicBase(known, { host: 'Acme.example' }, false)).toBe('https://acme.example');
+    expect(publicBase(known, { host: 'constructor' }, false)).toBe('https://gw.example');
     expect(publicBase(none, { host: '127.0.0.1:4180' }, false)).toBe('http://127.0.0.1:4180');
     expect(
       publicBase(none, { host: 'pod', 'x-forwarded-host': 'gw.example, pod', 'x-forwarded-proto': 'https' }, false),

@@ -2,14 +2,19 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Config } from '../config.ts';
 import { type Headers, single } from '../invoke/admit.ts';
 
-type Settings = Pick<Config, 'publicUrl' | 'allowedHosts' | 'allowedOrigins'>;
+type Settings = Pick<Config, 'publicUrl' | 'allowedHosts' | 'allowedOrigins' | 'oauth'>;
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
-/** Where the client reached us, without a slash at the end: as configured, else as the request says. */
+/** Where the client reached us, without a slash at the end: a host of ours, else as the request says. */
 export function publicBase(settings: Settings, headers: Headers, encrypted: boolean): string {
-  if (settings.publicUrl !== undefined) return settings.publicUrl.replace(/\/+$/, '');
   const host = first(headers['x-forwarded-host']) || single(headers.host);
+  if (settings.publicUrl !== undefined) {
+    const own = Object.hasOwn(settings.oauth.hosts, host.toLowerCase());
+    return own
+      ? `${new URL(settings.publicUrl).protocol}//${host.toLowerCase()}`
+      : settings.publicUrl.replace(/\/+$/, '');
+  }
   const scheme = first(headers['x-forwarded-proto']) || (encrypted ? 'https' : 'http');
   try {
     return new URL(`${scheme === 'https' ? 'https' : 'http'}://${host}`).origin;
