@@ -42,6 +42,7 @@ export interface ExtractOptions {
   readonly fingerprints: Fingerprints;
   readonly readings: Readings;
   readonly limits: {
+    readonly contentBytes: number;
     readonly structuredBytes: number;
     readonly bitsPerAnswer: number;
     readonly bitsPerTrajectory: number;
@@ -64,7 +65,7 @@ export function createExtract(options: ExtractOptions): Extract {
     const { question, tool, showing } = reading;
     if (question === undefined) return { answered: undefined, usage: FREE };
     try {
-      const content = readableText(reading.content, reading.structuredJson);
+      const content = readableText(reading.content, reading.structuredJson, limits.contentBytes);
       const answered = await readings({ ...reading, question, content }, ask);
       return { answered, usage: answered.usage };
     } catch (error) {

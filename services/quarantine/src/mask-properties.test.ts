@@ -94,6 +94,45 @@ describe('whatever stands in a result', () => {
   });
 });
 
+describe('how a result is laid out', () => {
+  const FIELDS = ['a', 'b', 'c', 'd'];
+  const schema: JsonValue = {
+    type: 'object',
+    required: FIELDS,
+    properties: Object.fromEntries(FIELDS.map((name) => [name, { type: 'boolean' }])),
+  };
+  const orders = (left: readonly string[]): string[][] =>
+    left.length === 0
+      ? [[]]
+      : left.flatMap((one) => orders(left.filter((x) => x !== one)).map((rest) => [one, ...rest]));
+
+  it('[quarantine:honest-bits] tells nothing by the order of its members that is not counted', () => {
+    const seen = new Map<string, number>();
+    for (const order of orders(FIELDS)) {
+      for (let bits = 0; bits < 16; bits++) {
+        const result = Object.fromEntries(order.map((name) => [name, ((bits >> FIELDS.indexOf(name)) & 1) === 1]));
+        const masked = mask(result, rootPlace(schema, []), {
+          from: 'tool',
+          echo: createEcho('', []),
+          closed: false,
+          newId: countedIds(),
+        });
+        seen.set(JSON.stringify(masked?.shown), masked?.bits ?? 0);
+      }
+    }
+    expect([...seen.values()].reduce((sum, bits) => sum + 2 ** -bits, 0)).toBeLessThanOrEqual(1);
+  });
+
+  it('[quarantine:honest-bits] names what the model wrote itself in an order of its own', () => {
+    const own = ['one', 'two', 'six'];
+    const shown = orders(own).map((order) => {
+      const result = Object.fromEntries(order.map((name) => [name, 1]));
+      return JSON.stringify(maskOf(result, false, JSON.stringify({ own }))?.shown);
+    });
+    expect(new Set(shown).size).toBe(1);
+  });
+});
+
 describe('a reading model that lies', () => {
   const question = questionOf(
     [

@@ -162,8 +162,9 @@ class Masking {
       entries.push({ key: shownKey, value: this.value(child, { ...below, shownPath: `${shownPath}/value` }) });
     }
     this.bits += lengthBits(undeclared);
-    if (entries.length > 0) shown.set(ENTRIES, entries);
-    return Object.fromEntries(shown);
+    const ordered = inOrder(shown, place);
+    if (entries.length > 0) ordered[ENTRIES] = entries;
+    return ordered;
   }
 
   /** A name that is not the content's own choice. */
@@ -186,4 +187,18 @@ class Masking {
     if (name === '' || name === ENTRIES || shown.has(name)) return false;
     return place.declares(name) ? name === key : isPlainKey(name);
   }
+}
+
+// Who writes the content may choose in which order its members stand, and n of them say log2(n!) bits by it.
+function inOrder(members: ReadonlyMap<string, JsonValue>, place: Place): Record<string, JsonValue> {
+  const ordered: [string, JsonValue][] = [];
+  for (const name of place.names) {
+    const value = members.get(name);
+    if (value !== undefined) ordered.push([name, value]);
+  }
+  if (ordered.length < members.size) {
+    const others = [...members].filter(([name]) => !place.declares(name));
+    ordered.push(...others.sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+  return Object.fromEntries(ordered);
 }

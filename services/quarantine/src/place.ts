@@ -14,6 +14,8 @@ export interface Place {
   child(token: string | number): Place;
   /** Tells whether schema or administrator know a member of this name, and it can be shown. */
   declares(key: string): boolean;
+  /** Those members, in the order of the declarations. */
+  readonly names: Iterable<string>;
   /** The administrator's word on the value here; of several paths the one with the fewest `*`. */
   readonly field: ResultField | undefined;
   /** The administrator's word on the members here, where these are a map: its keys are as trusted as it is. */
@@ -64,6 +66,7 @@ function placeAt(
       return place;
     },
     declares: (key) => showable.has(key),
+    names: showable,
     field: narrowest(fields.filter(({ tokens: of }) => of.length === depth)),
     members: narrowest(fields.filter(({ tokens: of }) => of.length === depth + 1 && of[depth] === '*')),
     optional: [...declared].filter((key) => !isRequired(schemas, key)).length,

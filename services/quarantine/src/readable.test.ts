@@ -6,6 +6,7 @@ describe('what a reading model gets', () => {
     const text = readableText(
       '',
       JSON.stringify({ result: [{ subject: 'Bill', body: 'Dear all,\n\tpay 98.70\nto AB12' }] }),
+      1000,
     );
     expect(text).toContain('pay 98.70\n');
     expect(text).not.toContain('\\n');
@@ -15,6 +16,13 @@ describe('what a reading model gets', () => {
     ['plain words', ''],
     ['{"a": 1, "a": 2}', '{"a": 1, "a": 2}'],
   ])('[quarantine:readable] gives %j as it is where there is no structured result', (content, structured) => {
-    expect(readableText(content, structured)).toBe(content);
+    expect(readableText(content, structured, 1000)).toBe(content);
+  });
+
+  it('[quarantine:size] lays out nothing that is too large to be read', () => {
+    const structured = JSON.stringify(Array.from({ length: 2_000_000 }, () => 1));
+    const began = performance.now();
+    expect(readableText('', structured, 256 * 1024)).toBe(structured);
+    expect(performance.now() - began).toBeLessThan(200);
   });
 });

@@ -3,10 +3,12 @@ import { stringify } from 'yaml';
 
 /**
  * The text that a reading model gets of a result: the structured result laid out as YAML, so that texts in it stand with
- * their line breaks and not as escapes, which models copy badly; what is no structured result as it is.
+ * their line breaks and not as escapes, which models copy badly; what is no structured result as it is. A structured
+ * result beyond `most` bytes stays as it is too: nobody will read it, and a megabyte takes a second to lay out.
  */
-export function readableText(content: string, structuredJson: string): string {
+export function readableText(content: string, structuredJson: string, most: number): string {
   if (structuredJson === '') return content;
+  if (Buffer.byteLength(structuredJson) > most) return structuredJson;
   let value: JsonValue;
   try {
     value = parseStrict(structuredJson);
