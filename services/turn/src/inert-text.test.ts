@@ -58,9 +58,25 @@ describe('links that outsiders brought into the final text', () => {
     expect(inert.push('re, see ![a ', false)).toBe('there, see ');
     expect(inert.push('cat](x.png) now', false)).toBe('![a cat](x.png) ');
     expect(inert.end()).toBe('now');
-    expect(inert.push('a'.repeat(5_000), true)).toHaveLength(5_000);
-    expect(inert.push(`https://evil.com/${'a'.repeat(5_000)}`, true).startsWith('`https://evil.com/')).toBe(true);
+    const long = inert.push('a'.repeat(20_000), true);
+    expect(long.length).toBeGreaterThan(10_000);
+    expect(long.length + inert.end().length).toBe(20_000);
+    expect(inert.push(` https://evil.com/${'a'.repeat(20_000)}`, true).startsWith(' `https://evil.com/')).toBe(true);
   });
+
+  it.each([0, 1, 4_000, 5_000, 9_000, 20_000])(
+    '[turn:inert-pieces] lets no value go on with the host of a link that %i characters stand before',
+    (length) => {
+      for (const filler of ['-', 'word ', '漢']) {
+        const before = `${filler.repeat(length)} `;
+        for (const after of ['', '/a'.repeat(2_048), '/a'.repeat(5_000)]) {
+          const out = shown([[`${before}https://good.example`], [`.evil.com/p${after}`]]);
+          expect(out).not.toMatch(/(?<!`)https:\/\/good\.example\.evil/);
+          expect(shown([[`${before}-https://good.example.evil.com/p${after}`]])).not.toMatch(/-https:/);
+        }
+      }
+    },
+  );
 
   it('[turn:inert-pieces] reads the same however a stream cuts it', () => {
     const part = fc.constantFrom(
@@ -96,7 +112,7 @@ describe('links that outsiders brought into the final text', () => {
   });
 
   it('[turn:inert-bounded] stays quick on long hostile text', () => {
-    for (const part of ['![', '<a ', '](', '[a]: ', 'https://', '`', '<img src=', ' x=', 'a']) {
+    for (const part of ['![', '<a ', '](', '[a]: ', 'https://', '`', '<img src=', ' x=', 'a', `${'a'.repeat(99)} `]) {
       const start = performance.now();
       const inert = createInertText({ known: () => false, doubtful: () => true });
       for (let i = 0; i < 200; i++) inert.push(part.repeat(100), true);

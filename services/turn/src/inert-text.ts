@@ -19,6 +19,7 @@ export type InertSettings = {
 type Place = { readonly start: number; readonly end: number };
 type Change = Place & { readonly text: string };
 
+/** Beyond twice this, what waits is cut down to it. More than any construct or link has that is looked for. */
 const MAX_WAITING = 4096;
 
 /**
@@ -55,11 +56,14 @@ export function createInertText(settings: InertSettings): InertText {
     push(text, fromOutside) {
       if (fromOutside && text !== '') outside.push({ start: waiting.length, end: waiting.length + text.length });
       waiting += text;
-      return take(waiting.length > MAX_WAITING ? waiting.length : readyLength(waiting));
+      const ready = readyLength(waiting);
+      return take(waiting.length - ready > 2 * MAX_WAITING ? cutLength(waiting) : ready);
     },
     end: () => take(waiting.length),
   };
 }
+
+const SPACE = /\s/;
 
 // A tag, an image, a destination, a definition: complete, or begun at the end of what is there.
 const CONSTRUCTS = [
@@ -69,9 +73,18 @@ const CONSTRUCTS = [
   /\]:\s{0,9}\S{0,2000}/g,
 ];
 
+/** Where a text is cut of which too much waits: not inside a link, which could go on with another host. */
+function cutLength(text: string): number {
+  const cut = text.length - MAX_WAITING;
+  const parted = findLinks(text).find(({ start, end }) => start < cut && cut <= end);
+  if (parted === undefined) return cut;
+  return parted.start === 0 ? parted.end : parted.start;
+}
+
 /** How much of a text no link, image or tag can reach into any more that is still coming. */
 function readyLength(text: string): number {
-  let ready = text.length - (/\S*$/.exec(text)?.[0].length ?? 0);
+  let ready = text.length;
+  while (ready > 0 && !SPACE.test(text[ready - 1] as string)) ready--;
   if (!/[<!\]]/.test(text)) return ready;
   const places = CONSTRUCTS.flatMap((one) =>
     [...text.matchAll(one)].map(({ index, 0: found }) => ({ start: index, end: index + found.length })),
