@@ -139,6 +139,7 @@ export const turn: readonly Requirement[] = [
     'turn:history-rewrapped': 'What was said is known again however a framework wraps it.',
     'turn:batch-before-results': 'Calls of one message are decided together, before any of their results.',
     'turn:authors': 'Of several people in a conversation only the requester types.',
+    'turn:origin-forms': 'A value is found in every form in which it counts as the same, and in no other.',
     'turn:origin-encoded': 'An untrusted value under an encoding counts as that value.',
     'turn:origin-parts': 'What the model makes of untrusted values that it saw in plain carries their label.',
     'turn:read-apart': 'What quarantine shows leaves the context trusted.',

@@ -9,9 +9,10 @@ import {
   formsIn,
   formsOfKindIn,
   isEven,
-  isWrittenAsForm,
+  isWrittenDate,
   kindOfForm,
   MAX_ENTITY,
+  markOfForm,
   mayBeFigure,
   plainForm,
   textsOfForm,
@@ -35,7 +36,15 @@ export type Origin = {
 export type Span = { readonly text: string; readonly origin: Origin; readonly label: Label };
 
 /** A text of which single words count, with what was found in it so far. */
-export type Prose = { readonly span: Span; plain?: string; readonly forms: Map<FormKind, ReadonlySet<string>> };
+export type Prose = {
+  readonly span: Span;
+  /** Of ASCII's characters alone. */
+  readonly ascii: boolean;
+  plain?: string;
+  /** Its words by their skeleton. */
+  looks?: ReadonlyMap<string, string>;
+  readonly forms: Map<FormKind, ReadonlySet<string>>;
+};
 
 /** Spans by the form of one kind that they have, and how many of each list are in it. */
 type FormIndex = { readonly spans: Map<string, Span>; nextUneven: number; nextEven: number };
@@ -62,7 +71,6 @@ export type Corpus = {
   readonly even: Span[];
   /** Those of them that may be a number or the like by how they begin. */
   readonly figures: Span[];
-  looks: Map<string, string> | undefined;
   hosts: Set<string> | undefined;
   room: number;
   /** Characters that may still be compared for the call at hand. */
@@ -72,6 +80,7 @@ export type Corpus = {
 const DEFAULT_ROOM = 4_000_000;
 // Some tens of milliseconds. Text and arguments are chosen by others, and their product must hold up nobody else.
 const MAX_WORK = 100_000_000;
+const NARROW = /^[\t-\r\x20-\x7e]*$/;
 
 /**
  * Makes an empty corpus. `maxChars` bounds what is indexed: spans beyond it still join the label in play, so a value
@@ -89,7 +98,6 @@ export function createCorpus(inPlay: Label = TRUSTED, maxChars: number = DEFAULT
     uneven: [],
     even: [],
     figures: [],
-    looks: undefined,
     hosts: undefined,
     room: maxChars,
     work: MAX_WORK,
@@ -100,8 +108,7 @@ export function createCorpus(inPlay: Label = TRUSTED, maxChars: number = DEFAULT
 export function addSpan(corpus: Corpus, span: Span): void {
   corpus.inPlay = join(corpus.inPlay, span.label);
   if (!index(corpus, span)) return;
-  corpus.looks = undefined;
-  if (wordsCount(span.origin.kind)) corpus.prose.push({ span, forms: new Map() });
+  if (wordsCount(span.origin.kind)) corpus.prose.push({ span, ascii: NARROW.test(span.text), forms: new Map() });
 }
 
 /** Adds a structured result: every leaf is a span with its JSON pointer as path. */
@@ -159,7 +166,7 @@ function formIndex(corpus: Corpus, kind: FormKind): ReadonlyMap<string, Span> {
   const even = evenOfKind(corpus, kind);
   for (; known.nextEven < even.length; known.nextEven++) {
     const span = even[known.nextEven] as Span;
-    if (!isWrittenAsForm(kind, span.text)) keepBest(known.spans, formOfKind(kind, span.text, true), span);
+    if (kind !== 'date' || !isWrittenDate(span.text)) keepBest(known.spans, formOfKind(kind, span.text, true), span);
   }
   return known.spans;
 }
@@ -197,23 +204,31 @@ export function isVouchedFor(corpus: Corpus, form: string): boolean {
   const span = form.startsWith('host:') ? undefined : spanOfForm(corpus, form);
   if (span !== undefined && rank(span) < UNTRUSTED_RANK) return true;
   if (form.startsWith('host:')) return trustedHosts(corpus).has(form.slice(5));
-  return !form.startsWith('t:') && corpus.prose.some((prose) => formsOf(prose, kindOfForm(form)).has(form));
+  return !form.startsWith('t:') && corpus.prose.some((prose) => hasForm(prose, form, corpus));
 }
 
 /** The plain form of a text between two spaces. */
 export function plainOf(prose: Prose): string {
-  prose.plain ??= ` ${plainForm(prose.span.text)} `;
+  prose.plain ??= ` ${plainForm(prose.span.text, prose.ascii)} `;
   return prose.plain;
 }
 
-/** The forms of one kind that stand in a text. */
-export function formsOf(prose: Prose, kind: FormKind): ReadonlySet<string> {
+/** Tells whether a value of this form, which is not a plain one, stands in a text. */
+export function hasForm(prose: Prose, form: string, corpus: Pick<Corpus, 'work'>): boolean {
+  const kind = kindOfForm(form);
   let forms = prose.forms.get(kind);
   if (forms === undefined) {
+    // Most texts do not have what a value of this form cannot be written without: those need not be taken apart.
+    const mark = prose.ascii && corpus.work > 0 ? markOfForm(form) : '';
+    if (mark !== '') {
+      const plain = plainOf(prose);
+      corpus.work -= plain.length;
+      if (!plain.includes(mark)) return false;
+    }
     forms = formsOfKindIn(kind, prose.span.text);
     prose.forms.set(kind, forms);
   }
-  return forms;
+  return forms.has(form);
 }
 
 /** A value may stand in several spans. Who typed it vouches for it, whoever repeats it; then who is trusted. */
@@ -250,7 +265,7 @@ function index(corpus: Corpus, span: Span): boolean {
   corpus.room -= text.length;
   corpus.spans.push(span);
   // A URL has no plain form, so what may be one stands under no length.
-  if (!even || (text.length <= MAX_ENTITY && text.includes('://'))) {
+  if (!even || (text.length <= MAX_ENTITY && text.includes('://') && !text.includes(' '))) {
     corpus.uneven.push(span);
   } else {
     corpus.even.push(span);

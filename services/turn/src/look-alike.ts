@@ -14,6 +14,8 @@ const SAME_SHAPE: ReadonlyMap<string, string> = new Map(
   ).flatMap(([from, to]) => [...from].map((char, index): [string, string] => [char, to[index] ?? char])),
 );
 
+// What more than one way of writing may have become.
+const FOLDED = /[olmw']/;
 const ASCII = /^[\x20-\x5f\x61-\x7e]*$/;
 
 /**
@@ -31,6 +33,13 @@ export function skeleton(text: string): string {
     for (const char of visible) folded += SAME_SHAPE.get(char) ?? char;
   }
   return folded.replace(/0/g, 'o').replace(/[1i|]/g, 'l').replaceAll('rn', 'm').replaceAll('vv', 'w');
+}
+
+/** The longest part of a skeleton that stands as it is in every text of ASCII's characters, in lower case, that has it. */
+export function markOfLook(look: string): string {
+  let longest = '';
+  for (const part of look.split(FOLDED)) if (part.length > longest.length) longest = part;
+  return longest;
 }
 
 /** Tells whether a text holds characters that cannot be seen: zero-width, direction marks, Unicode tags. */

@@ -9,6 +9,8 @@ const DIGIT = /\d/;
 const DATE_START = /^\s*(?:\d{1,4}\D|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))/i;
 const MIN_DATE = 8;
 const MAX_FIGURE = 40;
+const MIN_PHONE = 7;
+const WRITTEN_NUMBER = /^(?:0|[1-9]\d*)(?:\.\d*[1-9])?$/;
 const WRITTEN_DATE = /^\d{4}-\d\d-\d\d(?:t\d\d:\d\d:\d\dz?)?$/i;
 const NUMBER_START = /^\s*[-+(]?[-+(]?\d/;
 
@@ -77,18 +79,26 @@ export function textsOfForm(form: string): readonly string[] {
   }
 }
 
-/** Tells whether an even text, if it has a form of this kind, is among the texts of that form. */
-export function isWrittenAsForm(kind: FormKind, text: string): boolean {
-  if (kind === 'num') return numberForm(text) === `num:${text}`;
-  return kind === 'date' && WRITTEN_DATE.test(text);
+/** Tells whether a text, if it is a date, is among the texts of its form. */
+export function isWrittenDate(text: string): boolean {
+  return WRITTEN_DATE.test(text);
 }
 
-/** Tells whether an even text begins as numbers and phone numbers do, and is as short. */
+/** Tells whether an even text may have a form as number or phone number that it is not written as. */
 export function mayBeFigure(text: string): boolean {
-  if (text.length > MAX_FIGURE) return false;
+  if (text.length > MAX_FIGURE || (text.length < MIN_PHONE && WRITTEN_NUMBER.test(text))) return false;
   const first = text.charCodeAt(0);
   // The digits, and the signs and the bracket before them.
   return (first >= 0x30 && first <= 0x39) || first === 0x2b || first === 0x2d || first === 0x28;
+}
+
+/** What a text of ASCII's characters, in its plain form, cannot be without if a value of this form stands in it. */
+export function markOfForm(form: string): string {
+  const kind = kindOfForm(form);
+  const value = form.slice(form.indexOf(':') + 1);
+  if (kind === 'email') return value;
+  // Its year.
+  return kind === 'date' ? value.slice(0, 4) : '';
 }
 
 /** The form of one kind of a value as a whole; undefined where it is nothing of that kind. */
@@ -227,7 +237,7 @@ function bareHostForm(word: string): string | undefined {
 export function phoneForm(text: string): string | undefined {
   if (!PHONE.test(text)) return undefined;
   const digits = text.replace(/\D/g, '');
-  if (digits.length < 7 || digits.length > 17) return undefined;
+  if (digits.length < MIN_PHONE || digits.length > 17) return undefined;
   if (text.startsWith('+')) return `phone:+${digits}`;
   return `phone:${digits.startsWith('00') ? `+${digits.slice(2)}` : digits}`;
 }
@@ -235,5 +245,5 @@ export function phoneForm(text: string): string | undefined {
 /** Normal form of a decimal number, thousands separated by commas or not; undefined for all else. */
 export function numberForm(text: string): string | undefined {
   if (NUMBER.test(text)) return `num:${Number(text)}`;
-  return GROUPED.test(text) ? `num:${Number(text.replaceAll(',', ''))}` : undefined;
+  return text.includes(',') && GROUPED.test(text) ? `num:${Number(text.replaceAll(',', ''))}` : undefined;
 }

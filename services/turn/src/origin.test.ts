@@ -212,6 +212,7 @@ describe('look-alikes', () => {
     ['Write to ann@paypal.com', 'ann@pаypal.com'],
     ['Write to ann@paypal.com', 'ann@paypa1.com'],
     ['Write to ann@modern.org', 'ann@modem.org'],
+    ['Write to o`brien', "o'brien"],
     ['Write to ann@paypal.com', 'ann@pay\u200bpal.com'],
     ['Write to ann@paypal.com', 'ann@päypal.com'],
   ])('[turn:look-alike] does not take %s for %s, and says what it resembles', (typed, value) => {

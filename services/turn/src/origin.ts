@@ -2,7 +2,7 @@ import type { JsonValue } from './canonical-json.ts';
 import {
   beginSearch,
   type Corpus,
-  formsOf,
+  hasForm,
   type Origin,
   plainOf,
   rank,
@@ -15,8 +15,8 @@ import { decodings } from './encodings.ts';
 import { handleIdOf, handleIdsIn } from './handle.ts';
 import { childPointer, pointerTokens } from './json-pointer.ts';
 import { join, joinAll, type Label, UNLABELLED } from './label.ts';
-import { skeleton } from './look-alike.ts';
-import { kindOfForm, valueForms } from './normalise.ts';
+import { markOfLook, skeleton } from './look-alike.ts';
+import { valueForms } from './normalise.ts';
 import { declaresKey } from './schema-position.ts';
 import { standsIn } from './whole-words.ts';
 
@@ -127,7 +127,7 @@ function matchingSpan(text: string, corpus: Corpus): Span | undefined {
   for (const prose of corpus.prose) {
     if (best !== undefined && rank(prose.span) >= rank(best)) continue;
     const stands = plain !== '' && standsIn(plain, plainOf(prose), corpus);
-    if (stands || entities.some((form) => formsOf(prose, kindOfForm(form)).has(form))) consider(prose.span);
+    if (stands || entities.some((form) => hasForm(prose, form, corpus))) consider(prose.span);
   }
   return best;
 }
@@ -144,18 +144,23 @@ function likeWord(text: string, corpus: Corpus): string | undefined {
   if (text.length < MIN_LOOK || text.length > MAX_LOOK) return undefined;
   const look = skeleton(text.trim());
   if (SPACE.test(look)) return undefined;
-  corpus.looks ??= wordLooks(corpus);
-  return corpus.looks.get(look);
-}
-
-function wordLooks(corpus: Corpus): Map<string, string> {
-  const words = new Set<string>();
+  const mark = markOfLook(look);
   for (const prose of corpus.prose) {
     if (prose.span.origin.kind !== 'typed' && prose.span.origin.kind !== 'system') continue;
-    for (const run of plainOf(prose).split(' ')) words.add(run);
+    const plain = plainOf(prose);
+    corpus.work -= plain.length;
+    if (corpus.work < 0) return undefined;
+    if (prose.ascii && !plain.includes(mark)) continue;
+    prose.looks ??= wordLooks(plain);
+    const word = prose.looks.get(look);
+    if (word !== undefined) return word;
   }
+  return undefined;
+}
+
+function wordLooks(plain: string): Map<string, string> {
   const looks = new Map<string, string>();
-  for (const run of words) {
+  for (const run of new Set(plain.split(' '))) {
     // Stripping is quadratic in a run of punctuation, and no word is that long.
     if (run.length > MAX_LOOK) continue;
     const word = run.replace(/^["'`“‘«„([{<]+|["'`”’»)\]}>.,;:!?]+$/g, '');
