@@ -302,6 +302,8 @@ export const cases: readonly Case[] = [
     spec: { per: 'Key', concurrency: 5, window: '1m' },
     errors: ['window is required'],
   },
+  { name: 'a team of a group', kind: 'Team', spec: { members: { groups: ['Support EMEA'] }, owners: ['ada'] } },
+  { name: 'a team of nobody', kind: 'Team', spec: { members: {} }, errors: ['members must name at least one'] },
   { name: 'money as a number', kind: 'Limit', spec: { per: 'Key', usd: 5, window: '1m' }, errors: ['spec.usd'] },
 
   {

@@ -27,7 +27,10 @@ export {
   type Resource,
   type YamlDocument,
 } from './parse.ts';
+export { faultOfPersonName, personName } from './person-name.ts';
 export { isSecret, parseSecret, type Secret } from './secret.ts';
+export { inboundOrigin, scimGrantUid, secretKinds, secretRefs } from './secret-refs.ts';
+export { type TeamSpec, type TeamStatus, team } from './team.ts';
 export {
   type CallRule,
   type QuarantineSpec,

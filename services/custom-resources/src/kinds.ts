@@ -5,6 +5,7 @@ import { identityProvider } from './identity-provider.ts';
 import { limit } from './limit.ts';
 import { model } from './model.ts';
 import { modelProvider } from './model-provider.ts';
+import { team } from './team.ts';
 import { toolPolicy } from './tool-policy.ts';
 import { toolServer } from './tool-server.ts';
 import { virtualKey } from './virtual-key.ts';
@@ -19,6 +20,7 @@ export const kinds = {
   Limit: limit,
   IdentityProvider: identityProvider,
   Client: client,
+  Team: team,
   VirtualKey: virtualKey,
 } as const;
 

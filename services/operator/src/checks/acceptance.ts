@@ -1,13 +1,15 @@
 import { type Fault, type Finding, isKind, type Kind, toolPolicyFaults } from '@sallyport/custom-resources';
 import { byAge, type Entry } from '../entry.ts';
 import type { View } from '../source/source.ts';
+import { heldClientId } from './client.ts';
 import { fails, holds } from './findings.ts';
 
 /** Whether a resource is accepted as it is written: its condition `Accepted`. Only accepted specs come into force. */
 export function acceptance(entry: Entry, view: View): Finding {
   const own = ownAcceptance(entry);
-  if (own.status !== 'True' || entry.kind !== 'Model') return own;
-  return heldName(entry as Entry<'Model'>, view) ?? own;
+  if (own.status !== 'True') return own;
+  if (entry.kind === 'Client') return heldClientId(entry as Entry<'Client'>, view) ?? own;
+  return entry.kind === 'Model' ? (heldName(entry as Entry<'Model'>, view) ?? own) : own;
 }
 
 // What needs no other resource is worked out once for a spec, however often the status changes.
@@ -66,5 +68,6 @@ export const dependents: Readonly<Record<Kind, readonly Kind[]>> = {
   Limit: [],
   IdentityProvider: ['Client'],
   Client: ['Client'],
+  Team: [],
   VirtualKey: [],
 };
