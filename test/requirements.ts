@@ -30,6 +30,7 @@ import { rpc } from './requirements/rpc.ts';
 import { schema } from './requirements/schema.ts';
 import { security } from './requirements/security.ts';
 import { tenancy } from './requirements/tenancy.ts';
+import { tokens } from './requirements/tokens.ts';
 import { turn } from './requirements/turn.ts';
 import { turnLoop } from './requirements/turn-loop.ts';
 import { vault } from './requirements/vault.ts';
@@ -67,6 +68,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   schema,
   security,
   tenancy,
+  tokens,
   turn,
   'turn-loop': turnLoop,
   vault,

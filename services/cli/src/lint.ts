@@ -10,7 +10,7 @@ import {
   parseSecret,
   parseYaml,
   type Resource,
-  type SecretKeyRef,
+  secretRefs,
   type ToolPolicySpec,
   toolPolicyFaults,
 } from '@sallyport/custom-resources';
@@ -83,6 +83,7 @@ function together(all: readonly Placed<Resource>[], secrets: ReadonlyMap<string,
   const found: LintFault[] = [];
   const seen = new Map<string, string>();
   const publicNames = new Map<string, string>();
+  const clientIds = new Map<string, string>();
   const everything = all.map(({ value }) => value);
   const has = (kind: Kind, namespace: string, name: string) =>
     all.some(({ value: { kind: k, metadata: m } }) => k === kind && m.namespace === namespace && m.name === name);
@@ -140,6 +141,16 @@ function together(all: readonly Placed<Resource>[], secrets: ReadonlyMap<string,
         }
       });
     }
+    if (value.kind === 'Client') {
+      const { identityProvider, clientId = name } = value.spec;
+      const id = `${namespace}/${identityProvider ?? ''}/${clientId}`;
+      const holder = clientIds.get(id);
+      if (holder === undefined) clientIds.set(id, name);
+      else error('spec.clientId', `NameTaken: "${clientId}" is held by Client ${holder}`);
+      if (identityProvider !== undefined && !has('IdentityProvider', namespace, identityProvider)) {
+        error('spec.identityProvider', `there is no IdentityProvider ${identityProvider} in ${namespace}`);
+      }
+    }
     for (const [path, ref] of secretRefs(value)) {
       if (secrets.get(`${namespace}/${ref.name}`)?.has(ref.key)) continue;
       warning(path, `no Secret ${ref.name} with key ${ref.key} is in these files`);
@@ -187,20 +198,6 @@ function missingReaders(
           },
         ],
   );
-}
-
-function secretRefs(resource: Resource): [string, SecretKeyRef][] {
-  switch (resource.kind) {
-    case 'ModelProvider':
-    case 'ToolServer': {
-      const ref = resource.spec.credentials?.secretRef;
-      return ref === undefined ? [] : [['spec.credentials.secretRef', ref]];
-    }
-    case 'VirtualKey':
-      return resource.spec.secretRef === undefined ? [] : [['spec.secretRef', resource.spec.secretRef]];
-    default:
-      return [];
-  }
 }
 
 function publicName(model: { readonly metadata: { readonly name: string }; readonly spec: ModelSpec }): string {

@@ -13,6 +13,7 @@ export type Observed = {
 export const observable: Readonly<Partial<Record<Kind, { conditions: readonly string[]; fields: readonly string[] }>>> =
   {
     ModelProvider: { conditions: ['Reachable', 'CredentialsValid'], fields: [] },
+    IdentityProvider: { conditions: ['Reachable'], fields: ['keys'] },
     ToolPolicy: { conditions: [], fields: ['observed'] },
     ToolServer: { conditions: ['Reachable', 'CredentialsValid', 'DefinitionDrift'], fields: ['tools'] },
   };

@@ -1,6 +1,6 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
-import type { Kind } from '@sallyport/custom-resources';
+import { type Kind, secretKinds } from '@sallyport/custom-resources';
 import type { Clients } from './clients.ts';
 import { createRunner, type Runner, secretNames } from './controllers/runner.ts';
 import { type Entry, keyOf } from './entry.ts';
@@ -62,10 +62,10 @@ export function createOperator(options: OperatorOptions): Operator {
     // Before all is read, a snapshot would look as if the rest had been taken away.
     if (!source.synced()) return;
     for (const kind of dirty) {
-      if (publisher.publish(kind, compiler.compile(kind, source))) metrics.published(kind);
+      if (publisher.publish(kind, compiler.compile(kind, source, source.cluster()))) metrics.published(kind);
     }
     dirty.clear();
-    const names = (['ModelProvider', 'ToolServer', 'VirtualKey'] as const).flatMap((kind) =>
+    const names = secretKinds.flatMap((kind) =>
       source.list(kind).flatMap((entry) => secretNames(entry).map((name) => keyOf({ tenant: entry.tenant, name }))),
     );
     source.retainSecrets(new Set(names));

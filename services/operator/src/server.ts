@@ -11,12 +11,12 @@ import { snapshotKinds } from './snapshot/compile.ts';
 import type { Publisher } from './snapshot/publish.ts';
 import type { View } from './source/source.ts';
 
-const watchers = ['model-proxy', 'mcp-broker', 'policy'];
+const watchers = ['model-proxy', 'mcp-broker', 'policy', 'identity'];
 
 /** Who may call what. */
 export const CALLERS: Record<string, string[]> = {
   'sallyport.snapshot.v1.SnapshotService/Watch': watchers,
-  'sallyport.snapshot.v1.SnapshotService/Report': ['model-proxy', 'mcp-broker', 'policy'],
+  'sallyport.snapshot.v1.SnapshotService/Report': watchers,
   'sallyport.resources.v1.ResourceService/List': ['console'],
 };
 

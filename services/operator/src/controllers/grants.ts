@@ -1,4 +1,4 @@
-import type { Finding, SecretKeyRef } from '@sallyport/custom-resources';
+import { type Finding, inboundOrigin, type SecretKeyRef } from '@sallyport/custom-resources';
 import { decideCredential } from '../checks/credential.ts';
 import { holds, unknown } from '../checks/findings.ts';
 import type { Entry } from '../entry.ts';
@@ -8,7 +8,7 @@ import { type ControllerContext, peerTimeoutMs } from './controller.ts';
 // Vault may have been emptied behind our back: what it was told is told again after this time.
 const tellAgainMs = 300_000;
 
-/** `CredentialsValid`, and the origin that the credential is bound to from now on. */
+/** The condition, and the origin that the credential is bound to from now on. */
 export type CredentialOutcome = {
   readonly finding: Finding;
   readonly grantedOrigin: string | undefined;
@@ -18,39 +18,49 @@ export type CredentialOutcome = {
 /** Hands a credential to vault and grants it to a resource, or takes the grant away when it may not be granted. */
 export async function reconcileCredential(
   entry: Entry,
-  wanted: { readonly ref: SecretKeyRef | undefined; readonly url: string },
+  wanted: {
+    readonly ref: SecretKeyRef | undefined;
+    readonly url: string;
+    /** Type of the condition that says how it went; default `CredentialsValid`. */
+    readonly finding?: string;
+    /** UID of the grant where a resource has a second one, which the status does not remember the origin of. */
+    readonly grantUid?: string;
+  },
   context: ControllerContext,
 ): Promise<CredentialOutcome> {
-  const { ref, url } = wanted;
-  const held = entry.status.grantedOrigin;
+  const { ref, url, finding: type = 'CredentialsValid', grantUid: uid = entry.uid } = wanted;
+  const held = uid === entry.uid ? entry.status.grantedOrigin : undefined;
   const before = typeof held === 'string' ? held : undefined;
   try {
     if (ref === undefined) {
-      if (before !== undefined || context.granted.has(entry.uid)) await revoke(entry, context);
-      return { finding: holds('CredentialsValid', 'NotRequired'), grantedOrigin: undefined };
+      if (before !== undefined || context.granted.has(uid)) await revoke({ ...entry, uid }, context);
+      return { finding: holds(type, 'NotRequired'), grantedOrigin: undefined };
     }
     const secret = await context.source.secret(entry.tenant, ref.name);
     const { annotations } = entry;
     const decision = decideCredential({ ref, url, secret, grantedOrigin: before, annotations });
     if (!decision.grant) {
       if (decision.gone) await call(context, 'remove', { tenant: entry.tenant, ref });
-      if (before !== undefined || context.granted.has(entry.uid)) await revoke(entry, context);
-      return { finding: decision.finding, grantedOrigin: before };
+      if (before !== undefined || context.granted.has(uid)) await revoke({ ...entry, uid }, context);
+      return { finding: { ...decision.finding, type }, grantedOrigin: before };
     }
     const { value, origin } = decision;
     const version = secret?.version ?? '';
     const what = JSON.stringify([ref, version, origin]);
-    const told = context.granted.get(entry.uid);
+    const told = context.granted.get(uid);
     if (told?.what !== what || context.now() - told.atMs > tellAgainMs) {
-      const { tenant, kind, name, uid } = entry;
+      const { tenant, kind, name } = entry;
       await call(context, 'put', { tenant, ref, value, version });
       await call(context, 'grant', { tenant, ref, kind, name, uid, origin });
       context.granted.set(uid, { what, atMs: context.now() });
     }
-    return { finding: holds('CredentialsValid', 'Granted', `granted to ${origin}`), grantedOrigin: origin };
+    return {
+      finding: holds(type, 'Granted', origin === inboundOrigin ? '' : `granted to ${origin}`),
+      grantedOrigin: origin,
+    };
   } catch (failure) {
     const message = 'the credential could not be handed over; it is tried again';
-    return { finding: unknown('CredentialsValid', 'VaultUnavailable', message), grantedOrigin: before, failure };
+    return { finding: unknown(type, 'VaultUnavailable', message), grantedOrigin: before, failure };
   }
 }
 

@@ -1,5 +1,8 @@
+import { secretKinds } from '@sallyport/custom-resources';
 import type { Departed } from '../source/source.ts';
 import { type ControllerContext, peerTimeoutMs } from './controller.ts';
+
+const isSecretKind = (kind: string): kind is (typeof secretKinds)[number] => secretKinds.some((one) => one === kind);
 
 type Context = Pick<ControllerContext, 'source' | 'clients'>;
 
@@ -29,8 +32,9 @@ export async function orphanedGrants({ source, clients }: Context, signal: Abort
     const page = await clients.secrets.listGrants({ pageSize, pageToken }, { timeoutMs: peerTimeoutMs, signal });
     pageToken = page.nextPageToken;
     for (const { tenant, kind, uid, name } of page.grants) {
-      if ((kind !== 'ModelProvider' && kind !== 'ToolServer') || !source.covers(tenant)) continue;
-      if (source.get(kind, tenant, name)?.uid !== uid) found.push({ kind, tenant, name, uid });
+      if (kind === 'VirtualKey' || !isSecretKind(kind) || !source.covers(tenant)) continue;
+      // A second grant of a resource stands under its UID and a word after a slash.
+      if (source.get(kind, tenant, name)?.uid !== uid.split('/')[0]) found.push({ kind, tenant, name, uid });
     }
   } while (pageToken !== '');
   return found;

@@ -1,13 +1,15 @@
 import { asGatewayError } from '@sallyport/chassis/errors';
-import type { Finding, Kind } from '@sallyport/custom-resources';
+import { type Finding, type Kind, secretKinds, secretRefs } from '@sallyport/custom-resources';
 import { acceptance, dependents } from '../checks/acceptance.ts';
 import { type Entry, keyOf } from '../entry.ts';
 import { type WorkQueue, workQueue } from '../kube/work-queue.ts';
 import type { OperatorMetrics } from '../metrics.ts';
 import type { Change, Departed } from '../source/source.ts';
 import { accessPolicyController } from './access-policy.ts';
+import { clientController } from './client.ts';
 import type { Controller, ControllerContext } from './controller.ts';
 import { revoke } from './grants.ts';
+import { identityProviderController } from './identity-provider.ts';
 import { limitController } from './limit.ts';
 import { modelController } from './model.ts';
 import { modelProviderController } from './model-provider.ts';
@@ -24,6 +26,8 @@ const controllers = [
   accessPolicyController,
   toolPolicyController,
   limitController,
+  identityProviderController,
+  clientController,
   virtualKeyController,
 ] as readonly unknown[] as readonly Controller[];
 
@@ -146,7 +150,7 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
         }
         return;
       }
-      for (const kind of ['ModelProvider', 'ToolServer', 'VirtualKey'] as const) {
+      for (const kind of secretKinds) {
         for (const entry of source.list(kind, change.tenant)) {
           if (secretNames(entry).includes(change.name)) runner.look(kind, entry.tenant, entry.name);
         }
@@ -168,9 +172,6 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
 export function secretNames(entry: Entry): string[] {
   if (!entry.parsed.ok) return [];
   const resource = entry.parsed.value;
-  if (resource.kind === 'VirtualKey') {
-    return [resource.spec.secretRef?.name, resource.spec.targetSecret?.name].filter((name) => name !== undefined);
-  }
-  if (resource.kind !== 'ModelProvider' && resource.kind !== 'ToolServer') return [];
-  return resource.spec.credentials === undefined ? [] : [resource.spec.credentials.secretRef.name];
+  const target = resource.kind === 'VirtualKey' ? resource.spec.targetSecret : undefined;
+  return [...secretRefs(resource).map(([, ref]) => ref.name), ...(target === undefined ? [] : [target.name])];
 }

@@ -117,7 +117,7 @@ const roles = {
 } as const;
 
 function keySpecOf(name: string, spec: VirtualKeySpec) {
-  const { owner, teams, customer, client, models, tools, endpoints, mayAssert, tags, disabled } = spec;
+  const { owner, teams, customer, client, models, tools, endpoints, mayAssert, tags, disabled, networks } = spec;
   return {
     name,
     owner: owner ?? '',
@@ -137,5 +137,7 @@ function keySpecOf(name: string, spec: VirtualKeySpec) {
     expiresAtMs: spec.expiresAt === undefined ? 0 : Date.parse(spec.expiresAt),
     tags,
     disabled,
+    networks,
+    metadata: spec.metadata ?? {},
   };
 }

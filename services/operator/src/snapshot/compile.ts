@@ -1,4 +1,6 @@
 import {
+  type ClusterIdentity,
+  type IdentityProviderSpec,
   type Kind,
   parseSpec,
   type ToolPolicySpec,
@@ -24,6 +26,8 @@ export const snapshotKinds: readonly Kind[] = [
   'AccessPolicy',
   'ToolPolicy',
   'Limit',
+  'IdentityProvider',
+  'Client',
 ];
 
 /** Kinds that take something away, so that leaving one out would let pass what it was written to hold. */
@@ -31,7 +35,8 @@ const heldKinds: readonly Kind[] = ['ToolPolicy', 'AccessPolicy', 'Limit'];
 
 /** Turns the resources of a kind into what is in force of it. */
 export interface Compiler {
-  compile(kind: Kind, view: View): SnapshotItem[];
+  /** `cluster`: the keys of the cluster that Sallyport runs in, for its IdentityProviders. */
+  compile(kind: Kind, view: View, cluster?: ClusterIdentity): SnapshotItem[];
   /** What is in force of a resource that is not accepted as it is written, for its status; undefined: no good spec. */
   inForce(entry: Entry): InForce | undefined;
 }
@@ -45,14 +50,14 @@ export interface Compiler {
 export function createCompiler(): Compiler {
   const lastGood = new Map<Kind, Map<string, SnapshotItem>>();
   return {
-    compile(kind, view) {
+    compile(kind, view, cluster) {
       const entries = view.list(kind);
       const before = lastGood.get(kind);
       const accepted = new Map<string, SnapshotItem>();
       const held = new Map<string, SnapshotItem>();
       const refused: SnapshotItem[] = [];
       for (const entry of entries) {
-        const item = acceptance(entry, view).status === 'True' ? itemOf(entry) : undefined;
+        const item = acceptance(entry, view).status === 'True' ? itemOf(entry, cluster) : undefined;
         const last = before?.get(entry.uid) ?? restored(entry);
         if (item !== undefined) accepted.set(entry.uid, item);
         else if (last !== undefined) held.set(entry.uid, last);
@@ -100,14 +105,23 @@ function refusedItems(entry: Entry): SnapshotItem[] {
 
 const made = new WeakMap<object, SnapshotItem>();
 
-function itemOf(entry: Entry): SnapshotItem | undefined {
+function itemOf(entry: Entry, cluster: ClusterIdentity | undefined): SnapshotItem | undefined {
   if (!entry.parsed.ok) return undefined;
   const resource = entry.parsed.value;
+  if (resource.kind === 'IdentityProvider' && ofCluster(resource.spec, cluster)) {
+    return itemWith(entry, canonicalJson({ ...resource.spec, cluster }));
+  }
   const known = made.get(resource);
   if (known !== undefined) return known;
   const fresh = itemWith(entry, canonicalJson(resource.spec));
   made.set(resource, fresh);
   return fresh;
+}
+
+// An issuer that is written out is the same cluster only where it is the same text, as in iss of tokens.
+function ofCluster(spec: IdentityProviderSpec, cluster: ClusterIdentity | undefined): boolean {
+  if (spec.type !== 'Kubernetes' || spec.jwksURL !== undefined || cluster === undefined) return false;
+  return spec.issuer === undefined || spec.issuer === cluster.issuer;
 }
 
 function itemWith({ kind, tenant, name, uid, createdAtMs, generation }: Entry, specJson: string): SnapshotItem {

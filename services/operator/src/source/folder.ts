@@ -239,6 +239,7 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
       memory.set(id(departed), { ...held, gone: 'done' });
       storeSoon();
     },
+    cluster: () => undefined,
     covers: () => !unread(),
   };
 }

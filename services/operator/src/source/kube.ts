@@ -3,6 +3,7 @@ import { apiVersion, type Kind, kindNames, parseResource } from '@sallyport/cust
 import { type Entry, keyOf, type Status } from '../entry.ts';
 import { type KubeApi, KubeError } from '../kube/api.ts';
 import { apply, applyStatus, pathOf, secretManager } from '../kube/apply.ts';
+import { clusterKeys } from '../kube/cluster-identity.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { type Informer, informer, type KubeObject } from '../kube/informer.ts';
 import { type SecretWatch, secretWatch } from '../kube/secret-watch.ts';
@@ -66,14 +67,25 @@ export function kubeSource(options: KubeOptions): Source {
     secrets.set(key, watch);
     return watch;
   };
+  const keys = clusterKeys({
+    api,
+    log,
+    onChange: () => {
+      for (const { tenant, name } of entries.get('IdentityProvider')?.values() ?? []) {
+        tell({ of: 'resource', kind: 'IdentityProvider', tenant, name });
+      }
+    },
+  });
   const secretPath = (tenant: string, name: string) => `/api/v1/namespaces/${tenant}/secrets/${name}`;
 
   return {
     name: 'cluster',
     start() {
       for (const one of informers) one.start();
+      keys.start();
     },
     async stop() {
+      keys.stop();
       for (const watch of secrets.values()) watch.stop();
       await Promise.all(informers.map((one) => one.stop()));
     },
@@ -129,6 +141,7 @@ export function kubeSource(options: KubeOptions): Source {
     emit: (entry, occurrence) => events.emit(entry, occurrence),
     departed: () => [],
     async forget() {},
+    cluster: () => keys.current(),
     covers: (tenant) => watchNamespaces.length === 0 || watchNamespaces.includes(tenant),
   };
 

@@ -1,5 +1,5 @@
 import type { Component } from '@sallyport/chassis/process';
-import type { Kind, Secret, SecretKeyRef } from '@sallyport/custom-resources';
+import type { ClusterIdentity, Kind, Secret, SecretKeyRef } from '@sallyport/custom-resources';
 import type { Entry, Status } from '../entry.ts';
 
 /** What became different: a resource (also: went away), or a Secret that something refers to. */
@@ -48,6 +48,8 @@ export interface Source extends View, Component {
   departed(): readonly Departed[];
   /** All that a gone resource had elsewhere is undone; takes away its generated value too. */
   forget(departed: Departed): Promise<void>;
+  /** How the cluster signs tokens of service accounts; undefined without a cluster, or while it is not known yet. */
+  cluster(): ClusterIdentity | undefined;
   /** Whether all resources of a tenant are in sight: of those of others nothing can be said to be gone. */
   covers(tenant: string): boolean;
 }

@@ -1,0 +1,43 @@
+import type { SecretKeyRef } from './fields.ts';
+import type { Kind } from './kinds.ts';
+import type { Resource } from './parse.ts';
+
+/** Kinds whose resources name Secrets. */
+export const secretKinds = [
+  'ModelProvider',
+  'ToolServer',
+  'IdentityProvider',
+  'Client',
+  'VirtualKey',
+] as const satisfies Kind[];
+
+/**
+ * Origin to which vault binds a secret that is presented to Sallyport and never sent: of a Client, of a SCIM client. No
+ * host can have it (RFC 2606).
+ */
+export const inboundOrigin = 'https://inbound.invalid:443';
+
+/** UID under which vault holds the grant of an IdentityProvider's second secret, the token of its SCIM client. */
+export function scimGrantUid(uid: string): string {
+  return `${uid}/scim`;
+}
+
+/** The values that a resource takes out of Secrets, each with its place in the resource. */
+export function secretRefs(resource: Resource): [path: string, ref: SecretKeyRef][] {
+  const found: [string, SecretKeyRef | undefined][] = [];
+  switch (resource.kind) {
+    case 'ModelProvider':
+    case 'ToolServer':
+      found.push(['spec.credentials.secretRef', resource.spec.credentials?.secretRef]);
+      break;
+    case 'IdentityProvider':
+      found.push(['spec.client.secretRef', resource.spec.client?.secretRef]);
+      found.push(['spec.client.privateKeyJwt.secretRef', resource.spec.client?.privateKeyJwt?.secretRef]);
+      found.push(['spec.scim.secretRef', resource.spec.scim?.secretRef]);
+      break;
+    case 'Client':
+    case 'VirtualKey':
+      found.push(['spec.secretRef', resource.spec.secretRef]);
+  }
+  return found.filter((one): one is [string, SecretKeyRef] => one[1] !== undefined);
+}

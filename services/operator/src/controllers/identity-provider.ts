@@ -1,0 +1,40 @@
+import { inboundOrigin, scimGrantUid } from '@sallyport/custom-resources';
+import { fails, readyBy } from '../checks/findings.ts';
+import { observedFindings } from '../checks/observed.ts';
+import type { Controller } from './controller.ts';
+import { reconcileCredential, revoke } from './grants.ts';
+
+/**
+ * Grants identity our secret at a provider, bound to the issuer's origin, and the token that its SCIM client presents.
+ * Whether its keys can be had is what identity reports.
+ */
+export const identityProviderController: Controller<'IdentityProvider'> = {
+  kind: 'IdentityProvider',
+  async reconcile(entry, spec, context) {
+    const finding = 'ResolvedRefs';
+    const ref = spec.client?.secretRef ?? spec.client?.privateKeyJwt?.secretRef;
+    const signIn = await reconcileCredential(entry, { ref, url: spec.issuer ?? inboundOrigin, finding }, context);
+    const token = { ref: spec.scim?.secretRef, url: inboundOrigin, finding, grantUid: scimGrantUid(entry.uid) };
+    const scim = await reconcileCredential(entry, token, context);
+    const references = signIn.finding.status === 'True' ? scim.finding : signIn.finding;
+    const observed = context.observations.get(entry.uid);
+    const issuer = spec.issuer ?? context.source.cluster()?.issuer;
+    const findings = observedFindings(entry, observed, [references], ['Reachable']);
+    const ready =
+      issuer === undefined
+        ? fails('Ready', 'NoCluster', 'issuer is left out, and Sallyport does not run in a cluster')
+        : readyBy(findings, [
+            ['ResolvedRefs', 'True'],
+            ['Reachable', 'notFalse'],
+          ]);
+    return {
+      findings: [...findings, ready],
+      fields: { grantedOrigin: signIn.grantedOrigin, issuer, ...observed?.fields },
+      failure: signIn.failure ?? scim.failure,
+    };
+  },
+  async removed(departed, context) {
+    await revoke(departed, context);
+    await revoke({ ...departed, uid: scimGrantUid(departed.uid) }, context);
+  },
+};
