@@ -3,6 +3,7 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `broker:`. */
 export const broker: readonly Requirement[] = [
   ...of('DESIGN §4, §5, §7, §8; MCP 2025-03-26 to 2026-07-28', {
+    'broker:memory-apart': 'What policy refuses to remember of one call withholds no result of another.',
     'broker:lying-server': 'Garbage, 500, cut and hang end in a clean error, and the next call works.',
     'broker:session-per-principal': 'Upstream sessions are never shared between principals.',
     'broker:result-bound': 'Too large answers are cut.',

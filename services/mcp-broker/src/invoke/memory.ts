@@ -1,6 +1,8 @@
+import { asGatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { wireLabel } from '@sallyport/peers/decision-wire';
+import { batchLength, type Releases } from '@sallyport/peers/release-batch';
 import { untrustedFingerprints } from '@sallyport/peers/value-fingerprints';
 import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import {
@@ -112,28 +114,37 @@ function toldLabels() {
   };
 }
 
-type Released = NonNullable<Parameters<Client<typeof TrajectoryService>['remember']>[0]['released']>;
-
 /** Most releases of one request to policy; as many calls as wait here at most. */
 const MAX_GROUP = 64;
 
+interface Waiting {
+  readonly released: Releases;
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
 /**
  * Sends what comes while a request is under way as one request after it: a commit costs policy the same for one release
- * and for many. Nothing waits where nothing is under way. Each caller's promise is settled by the request that took it.
+ * and for many. Nothing waits where nothing is under way. Each caller's promise is settled by the request that took it;
+ * where policy refuses a group, each of it is sent by itself, so that nobody's results are withheld for another's.
  */
-function grouped(client: Pick<Client<typeof TrajectoryService>, 'remember'>): (released: Released) => Promise<void> {
-  let waiting: { released: Released; done: () => void; failed: (error: unknown) => void }[] = [];
+function grouped(client: Pick<Client<typeof TrajectoryService>, 'remember'>): (released: Releases) => Promise<void> {
+  let waiting: Waiting[] = [];
   let sending = false;
+  const remember = (group: readonly Waiting[]) =>
+    client.remember({ released: group.flatMap((one) => one.released) }, { timeoutMs: TIMEOUT_MS });
+  const alone = (one: Waiting) => remember([one]).then(one.done, one.failed);
   const send = async () => {
     sending = true;
     for (; waiting.length > 0; ) {
-      const group = waiting.slice(0, MAX_GROUP);
-      waiting = waiting.slice(MAX_GROUP);
+      const group = waiting.slice(0, groupLength(waiting));
+      waiting = waiting.slice(group.length);
       try {
-        await client.remember({ released: group.flatMap((one) => one.released) }, { timeoutMs: TIMEOUT_MS });
+        await remember(group);
         for (const one of group) one.done();
       } catch (error) {
-        for (const one of group) one.failed(error);
+        if (group.length > 1 && refused(error)) await Promise.all(group.map(alone));
+        else for (const one of group) one.failed(error);
       }
     }
     sending = false;
@@ -143,6 +154,27 @@ function grouped(client: Pick<Client<typeof TrajectoryService>, 'remember'>): (r
       waiting.push({ released, done, failed });
       if (!sending) void send();
     });
+}
+
+/** Whole entries, as many as go out together. */
+function groupLength(waiting: readonly Waiting[]): number {
+  const first = waiting.slice(0, MAX_GROUP);
+  let left = batchLength(
+    first.flatMap((one) => one.released),
+    Number.POSITIVE_INFINITY,
+  );
+  let length = 0;
+  for (const { released } of first) {
+    left -= released.length;
+    if (left < 0) break;
+    length++;
+  }
+  return Math.max(1, length);
+}
+
+// The answer is about what was sent; what is away or late would be so for each alone.
+function refused(error: unknown): boolean {
+  return !['unavailable', 'deadline_exceeded', 'upstream_timeout', 'cancelled'].includes(asGatewayError(error).code);
 }
 
 /** What a client now knows by fields that nobody outside can write. */

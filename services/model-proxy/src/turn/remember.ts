@@ -1,6 +1,7 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { wireLabel } from '@sallyport/peers/decision-wire';
+import { batchLength, type Releases } from '@sallyport/peers/release-batch';
 import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { digestOf, join, type Label, sameLabel } from '@sallyport/turn';
@@ -10,17 +11,13 @@ import type { Gate } from './gate.ts';
 import { callDigest, digestScope, messageDigest } from './label.ts';
 import type { Turn } from './turn.ts';
 
-type Released = Parameters<Client<typeof TrajectoryService>['remember']>[0]['released'] extends infer R
-  ? NonNullable<R>
-  : never;
-
 /** Tells policy what was released, so that it is known when it comes back. */
 export interface Memory {
   readonly name: string;
   /** In the next batch; what is lost on the way is untrusted when it returns. */
-  later(released: Released[number]): void;
+  later(released: Releases[number]): void;
   /** Before something is released that must be known when it returns. */
-  now(released: Released[number], signal: AbortSignal): Promise<void>;
+  now(released: Releases[number], signal: AbortSignal): Promise<void>;
   /** Resolves when what this principal was told is sent: its next request may come before the batch is due. */
   caughtUp(principal: Pick<Principal, 'tenant' | 'id'>): Promise<void>;
   stop(): Promise<void>;
@@ -30,18 +27,16 @@ export interface Memory {
 const EVERY_MS = 100;
 const BATCH = 256;
 const MAX_WAITING = 10_000;
-/** Policy takes no more than twice as many at once. */
-const BATCH_FINGERPRINTS = 10_000;
 const TIMEOUT_MS = 2_000;
 
 /** Makes the memory over policy's TrajectoryService. */
 export function trajectoryMemory(client: Pick<Client<typeof TrajectoryService>, 'remember'>, log: Logger): Memory {
-  let waiting: Released[number][] = [];
+  let waiting: Releases[number][] = [];
   /** How many releases of a principal are not acknowledged yet. */
   const unsent = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
   let sending: Promise<void> = Promise.resolve();
-  const count = ({ tenant, principalId }: Released[number], by: number) => {
+  const count = ({ tenant, principalId }: Releases[number], by: number) => {
     const key = `${tenant}\n${principalId}`;
     const left = (unsent.get(key) ?? 0) + by;
     if (left > 0) unsent.set(key, left);
@@ -50,7 +45,7 @@ export function trajectoryMemory(client: Pick<Client<typeof TrajectoryService>, 
   const send = async () => {
     // What comes meanwhile waits for its own time: sent at once, batches would be as small as the network is fast.
     for (let left = waiting.length; left > 0; ) {
-      const released = waiting.slice(0, batchLength(waiting));
+      const released = waiting.slice(0, batchLength(waiting, BATCH));
       left -= released.length;
       waiting = waiting.slice(released.length);
       try {
@@ -85,17 +80,6 @@ export function trajectoryMemory(client: Pick<Client<typeof TrajectoryService>, 
     caughtUp: ({ tenant, id }) => (unsent.has(`${tenant}\n${id}`) ? flush() : Promise.resolve()),
     stop: () => flush(),
   };
-}
-
-/** How many of the first releases go out together. */
-function batchLength(waiting: readonly Released[number][]): number {
-  let fingerprints = 0;
-  let length = 0;
-  for (; length < Math.min(waiting.length, BATCH); length++) {
-    fingerprints += waiting[length]?.fingerprints?.length ?? 0;
-    if (length > 0 && fingerprints > BATCH_FINGERPRINTS) break;
-  }
-  return length;
 }
 
 /**
@@ -145,7 +129,7 @@ export function releasedBy(
   turn: Turn,
   calls: readonly { readonly block: ToolCallBlock; readonly label: Label }[],
   textLabel: Label,
-): Released[number] {
+): Releases[number] {
   const { spoken } = turn;
   const texts = spoken.texts();
   const blocks = calls.map(({ block }) => block);
