@@ -119,6 +119,24 @@ service but the demo, all of one CA of their own, with the component's plain nam
 Key material is kept on uninstall (\`helm.sh/resource-policy\`) when the database is not the bundled one: without it, what
 is sealed in there is lost.
 
+### Master keys of vault: rotate, back up, restore, lose
+
+- **Where they are**: the Secret above; a file; or HashiCorp Vault's transit engine with \`vault.config.transit\`
+  (\`address\`, \`mount\`, \`key\`, \`tokenFile\`; an agent sidecar writes the token). With both, new data keys are wrapped by
+  transit and the Secret opens what it wrapped before; leave it out once \`sallyport_vault_data_keys_left\` is 0.
+- **Rotate**: put a new key in front of the list in the Secret (in transit: rotate the key). Nothing is restarted: each
+  replica reads it again, the new key is used once all replicas have it, data keys go over in the background. When
+  \`sallyport_vault_data_keys_left\` is 0 on every replica, take the old key out. Values are not sealed anew.
+- **Back up**: the database (schema \`sallyport_vault\`, tables \`data_keys\`, \`secrets\`, \`grants\` and what people put in) and,
+  apart from it, the master keys. Neither is of use without the other. Back up again after a rotation.
+- **Restore**: the Secret with at least the keys that \`select distinct master_id from data_keys\` names, then the dump, then
+  start. A replica without one of these keys does not become ready and says which is missing.
+- **A master key is lost**: what its data keys seal cannot be opened by anybody. Make a new key, delete the rows of
+  \`data_keys\` under the lost one and what refers to them (\`delete from secrets where data_key_id in (select id from
+  data_keys where master_id = '…')\`, with the setting \`sallyport.tenant\` at \`'*'\`), start vault: the operator hands all values
+  of Secrets in again within five minutes, and people connect tool servers and put in keys of their own anew.
+- **A master key was seen by others**: rotate, take it out, then change the credentials themselves at their providers.
+
 ## Values
 
 | value | default | |

@@ -19,6 +19,7 @@ describe('vault on Postgres', () => {
     suite = await serviceReplicas('vault');
     const config = {
       masterKeysFile: suite.file('masters.json', keyFile('m1')),
+      peers: { audit: 'ipv4:127.0.0.1:9' },
       leaseCountInterval: '200ms',
       upkeepInterval: '300ms',
     };

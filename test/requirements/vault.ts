@@ -15,4 +15,11 @@ export const vault: readonly Requirement[] = [
     'vault:ungranted': 'A value that nothing may lease is not kept.',
     'vault:callers': 'Only operator puts values in, only the two proxies take them out.',
   }),
+  ...of('issue 5', {
+    'vault:transit': 'Data keys may be wrapped by a transit engine; what it opened goes on while it is away.',
+    'vault:rotation-replicas': 'A new master key is used once every replica has it; all older ones open meanwhile.',
+    'vault:lost-key': 'A replica that was started without a master key that is needed does not become ready.',
+    'vault:access-recorded': 'Who had which credential, by reference and for what, is recorded in batches.',
+    'vault:restore': 'A dump restored beside the same master keys gives out the same credentials.',
+  }),
 ];

@@ -25,6 +25,10 @@ export interface Replica {
   output(): string;
   /** Ends the process as Kubernetes does; resolves with its exit code. */
   stop(): Promise<number | null>;
+  /** Ends it as a lost node does: at once, whatever it was doing. */
+  kill(): Promise<void>;
+  /** A number of its metrics by name; undefined when it says none. */
+  metric(name: string): Promise<number | undefined>;
 }
 
 /** A service on a Postgres of its own. */
@@ -100,6 +104,15 @@ export async function serviceReplicas(service: string): Promise<ServiceReplicas>
           const code = await exited;
           clearTimeout(force);
           return code;
+        },
+        async kill() {
+          child.kill('SIGKILL');
+          await exited;
+        },
+        async metric(name) {
+          const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+          const line = text.split('\n').find((one) => one.startsWith(`${name} `) || one.startsWith(`${name}{`));
+          return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
         },
       };
       running.push(replica);

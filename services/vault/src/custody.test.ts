@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { secretPlace } from './envelope.ts';
 import { testVault } from './testing/vault.ts';
 
 const ref = { name: 'openai', key: 'apiKey' };
@@ -33,7 +34,8 @@ describe('custody', () => {
     const [acme, globex] = ['acme', 'globex'].map((tenant) => store.secrets.get(`${tenant}/openai/apiKey`));
     expect(acme?.dataKeyId).not.toBe(globex?.dataKeyId);
     const key = await store.inTenant('acme', (tx) => tx.newestDataKey());
-    expect(envelope.open('acme', key as never, ref, acme?.sealed as Uint8Array)).toBe('one');
+    const opened = envelope.open('acme', key as never, secretPlace(ref), acme?.sealed as Uint8Array);
+    await expect(opened).resolves.toBe('one');
   });
 
   it('lists grants over all tenants, page by page', async () => {

@@ -1,5 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
-import type { Envelope } from './envelope.ts';
+import { type Envelope, secretPlace } from './envelope.ts';
 import { originOf } from './origin.ts';
 import type { GrantRecord, HeldGrant, SecretRef, VaultStore, VaultTransaction, WrappedKey } from './vault-store.ts';
 
@@ -36,7 +36,7 @@ export interface CustodyOptions {
 /** Makes the custody that operator drives. */
 export function createCustody({ store, envelope, onNotice }: CustodyOptions): Custody {
   const dataKeyOf = async (tx: VaultTransaction, tenant: string): Promise<WrappedKey> =>
-    (await tx.newestDataKey()) ?? tx.addDataKey(envelope.newDataKey(tenant));
+    (await tx.newestDataKey()) ?? tx.addDataKey(await envelope.newDataKey(tenant));
 
   return {
     async put(tenant, given, value, sourceVersion) {
@@ -50,7 +50,7 @@ export function createCustody({ store, envelope, onNotice }: CustodyOptions): Cu
           return tx.touchSecret(ref);
         }
         const key = await dataKeyOf(tx, tenant);
-        const sealed = envelope.seal(tenant, key, ref, value);
+        const sealed = await envelope.seal(tenant, key, secretPlace(ref), value);
         await tx.putSecret({ ref, dataKeyId: key.id, sealed, sourceVersion });
         await tx.notify(ref);
       });

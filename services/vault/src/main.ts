@@ -1,6 +1,5 @@
 import { adminServer } from '@sallyport/chassis/admin';
-import { loadConfig, tlsOf } from '@sallyport/chassis/config';
-import { readKeyFile } from '@sallyport/chassis/key-file';
+import { loadConfig, podFacts, tlsOf } from '@sallyport/chassis/config';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { postgres } from '@sallyport/chassis/postgres';
@@ -8,13 +7,20 @@ import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { sequenceFeed } from '@sallyport/chassis/sequence-feed';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
+import { uuidv7 } from '@sallyport/chassis/uuid';
 import { CredentialService, SecretService } from '@sallyport/proto/vault/v1/vault_pb';
+import { accessLog } from './access-log.ts';
+import { connect } from './clients.ts';
 import { configSchema } from './config.ts';
 import { createCustody } from './custody.ts';
 import { createEnvelope } from './envelope.ts';
+import { configuredMasters } from './keys.ts';
 import { createLeaseCounts } from './lease-counts.ts';
 import { createLeasing } from './leasing.ts';
+import { createMastersStore } from './masters-store.ts';
 import { vaultMetrics } from './metrics.ts';
+import { outboxSender } from './outbox.ts';
+import { rotation } from './rotation.ts';
 import { CALLERS, credentialService, secretService } from './server.ts';
 import { createVaultStore, SCHEMA_VERSION } from './store.ts';
 import { upkeep } from './upkeep.ts';
@@ -29,13 +35,34 @@ run({
     life.configure({ log, drain: config.drain });
     const tls = tlsOf(config);
     const metrics = createMetrics(SERVICE);
+    const counted = vaultMetrics(metrics);
     await life.use(await startTracing(config.tracing, SERVICE, log));
     await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SERVICE } }));
 
     const database = await life.use(postgres(config.postgres, { service: SERVICE, log, metrics }));
     life.readiness.add('postgres', () => database.schemaReady(SCHEMA_VERSION));
     const store = createVaultStore(database);
-    const envelope = createEnvelope(readKeyFile(config.masterKeysFile));
+    const { clients, component } = connect(config, { tls, self: SERVICE, log, metrics });
+    await life.use(component);
+    await life.use(
+      outboxSender({ postgres: database, records: clients.records, log, intervalMs: config.recordInterval }),
+    );
+
+    const keys = configuredMasters(config);
+    await life.use(keys.component);
+    const envelope = createEnvelope(keys.masters);
+    const rotating = await life.use(
+      rotation({
+        masters: keys.masters,
+        envelope,
+        store: createMastersStore(database),
+        replica: `${podFacts().pod}/${uuidv7()}`,
+        log,
+        intervalMs: config.upkeepInterval,
+        onProgress: counted.rotation,
+      }),
+    );
+    life.readiness.add('master keys', () => rotating.ready());
 
     const feed = await life.use(
       sequenceFeed({
@@ -45,11 +72,22 @@ run({
       }),
     );
     const counts = await life.use(createLeaseCounts({ store, log, intervalMs: config.leaseCountInterval }));
-    await life.use(upkeep({ store, envelope, log, intervalMs: config.upkeepInterval }));
+    const accesses = await life.use(
+      accessLog({ write: store.addRecords, log, intervalMs: config.accessInterval, onLost: counted.accessLost }),
+    );
+    await life.use(upkeep({ store, log, intervalMs: config.upkeepInterval }));
 
-    const counted = vaultMetrics(metrics);
     const custody = createCustody({ store, envelope, onNotice: () => feed.poke() });
-    const lease = createLeasing({ store, envelope, leaseTtlMs: config.leaseTtl, log, onLease: counts.add });
+    const lease = createLeasing({
+      store,
+      envelope,
+      leaseTtlMs: config.leaseTtl,
+      log,
+      onLease(access) {
+        counts.add(access);
+        accesses.add(access);
+      },
+    });
 
     await life.use(
       rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })

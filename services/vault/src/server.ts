@@ -23,7 +23,7 @@ export function credentialService(
     async resolve(request, ctx) {
       try {
         const { tenant, ref, kind, uid, origin, principal } = request;
-        const given = await lease(ctx.caller, { tenant, ref, kind, uid, origin, principalTenant: principal?.tenant });
+        const given = await lease(ctx.caller, { tenant, ref, kind, uid, origin, principal });
         metrics.leased(ctx.caller, 'given');
         return given;
       } catch (error) {

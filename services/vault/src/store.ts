@@ -9,7 +9,7 @@ import type {
 } from './vault-store.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const EVERY_TENANT = '*';
 const DATA_KEY = 'id, master_id, wrapped';
@@ -70,6 +70,18 @@ export function createVaultStore(postgres: Postgres): VaultStore {
         ),
       );
     },
+    async addRecords(records) {
+      await postgres.withTenant(EVERY_TENANT, (client) =>
+        client.query(
+          'insert into record_outbox (tenant, id, record) select * from unnest($1::text[], $2::text[], $3::bytea[])',
+          [
+            records.map(({ tenant }) => tenant),
+            records.map(({ record }) => record.id),
+            records.map(({ record }) => record.bytes),
+          ],
+        ),
+      );
+    },
     async invalidationsAfter(sequence, limit) {
       // Asked several times a second: one statement, which also sees head and notices of one moment.
       const rows = await postgres.readOnce(
@@ -89,24 +101,6 @@ export function createVaultStore(postgres: Postgres): VaultStore {
         );
       return { head: (rows[0]?.head as number | undefined) ?? 0, notices };
     },
-    rewrapDataKeys: (masterId, rewrap) =>
-      postgres.withTenant(EVERY_TENANT, async (client) => {
-        const { rows } = await client.query(
-          `select tenant, ${DATA_KEY} from data_keys where master_id <> $1 for update skip locked`,
-          [masterId],
-        );
-        for (const row of rows) {
-          const tenant = row.tenant as string;
-          const key = rewrap(tenant, wrappedKeyOf(row));
-          await client.query('update data_keys set master_id = $3, wrapped = $4 where tenant = $1 and id = $2', [
-            tenant,
-            key.id,
-            key.masterId,
-            key.wrapped,
-          ]);
-        }
-        return rows.length;
-      }),
     async prune(beforeMs) {
       await postgres.withTenant(EVERY_TENANT, (client) =>
         client.query('delete from invalidations where at < $1', [new Date(beforeMs)]),

@@ -1,6 +1,5 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
-import type { Envelope } from './envelope.ts';
 import type { VaultStore } from './vault-store.ts';
 
 /** How long a value may be without a grant: longer than the time between its arrival and its grant. */
@@ -9,29 +8,25 @@ const DAY_MS = 24 * 3600 * 1000;
 
 /** What upkeep works on, and how often. */
 export interface UpkeepOptions {
-  readonly store: Pick<VaultStore, 'rewrapDataKeys' | 'removeUngranted' | 'prune'>;
-  readonly envelope: Pick<Envelope, 'masterId' | 'rewrap'>;
+  readonly store: Pick<VaultStore, 'removeUngranted' | 'prune'>;
   readonly log: Logger;
   readonly intervalMs: number;
 }
 
 /**
- * Now and then: data keys under an older master key go over to the current one, so that the old one can leave the file;
- * values that nothing may lease any more and notices older than a day are deleted. Running on every replica at once does
- * no harm.
+ * Now and then: values that nothing may lease any more and notices older than a day are deleted. Running on every replica
+ * at once does no harm.
  */
-export function upkeep({ store, envelope, log, intervalMs }: UpkeepOptions): Component {
+export function upkeep({ store, log, intervalMs }: UpkeepOptions): Component {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
   const run = async () => {
     try {
-      const keys = await store.rewrapDataKeys(envelope.masterId, envelope.rewrap);
-      if (keys > 0) log.info('data keys went over to the current master key', { keys, masterId: envelope.masterId });
       const values = await store.removeUngranted(Date.now() - UNGRANTED_MS);
       if (values > 0) log.info('values without a grant were deleted', { values });
       await store.prune(Date.now() - DAY_MS);
     } catch (error) {
-      log.warn('the upkeep of keys and notices failed', { error });
+      log.warn('the upkeep of values and notices failed', { error });
     }
   };
   return {

@@ -1,3 +1,5 @@
+import type { WaitingRecord } from './outbox.ts';
+
 /** Where a Secret's value is: name of the Secret and key in it. */
 export interface SecretRef {
   readonly name: string;
@@ -86,10 +88,10 @@ export interface VaultStore {
   /** Deletes values that no grant names and that were not put since a time (epoch ms); answers how many. */
   removeUngranted(beforeMs: number): Promise<number>;
   recordLeases(counts: readonly LeaseCount[]): Promise<void>;
+  /** Puts records into the outbox to audit. */
+  addRecords(records: readonly { readonly tenant: string; readonly record: WaitingRecord }[]): Promise<void>;
   /** The feed's head and up to `limit` notices after `sequence`, in order. */
   invalidationsAfter(sequence: number, limit: number): Promise<{ head: number; notices: InvalidationNotice[] }>;
-  /** Hands each data key that another master wraps to `rewrap` and keeps what it gives; answers how many. */
-  rewrapDataKeys(masterId: string, rewrap: (tenant: string, key: WrappedKey) => WrappedKey): Promise<number>;
   /** Deletes notices older than a time (epoch ms). */
   prune(beforeMs: number): Promise<void>;
 }

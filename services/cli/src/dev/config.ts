@@ -51,7 +51,7 @@ export function merged(base: ConfigDocument, over: ConfigDocument): ConfigDocume
 
 const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) => ConfigDocument>> = {
   audit: ({ secrets }) => ({ sealKeysFile: secrets.keys('audit-seal-keys.json') }),
-  vault: ({ secrets }) => ({ masterKeysFile: secrets.keys('vault-master-keys.json') }),
+  vault: (facts) => ({ masterKeysFile: facts.secrets.keys('vault-master-keys.json'), peers: peers(facts, 'audit') }),
   identity: ({ secrets, endpoint }) => ({
     pepperFile: secrets.keys('identity-peppers.json'),
     publicUrl: endpoint,

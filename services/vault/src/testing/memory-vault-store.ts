@@ -75,19 +75,11 @@ export function memoryVaultStore(): MemoryVaultStore {
         leases.set(id, (leases.get(id) ?? 0) + count);
       }
     },
+    addRecords: async () => undefined,
     invalidationsAfter: async (sequence, limit) => ({
       head: notices.length,
       notices: notices.filter((notice) => notice.sequence > sequence).slice(0, limit),
     }),
-    async rewrapDataKeys(masterId, rewrap) {
-      let count = 0;
-      for (const [id, key] of dataKeys) {
-        if (key.masterId === masterId) continue;
-        dataKeys.set(id, rewrap(id.slice(0, id.indexOf('/')), key));
-        count += 1;
-      }
-      return count;
-    },
     prune: async () => undefined,
   };
 }

@@ -1,7 +1,9 @@
 import type { FileKey } from '@sallyport/chassis/key-file';
 import { createLogger } from '@sallyport/chassis/log';
+import type { Access } from '../access-log.ts';
 import { createCustody } from '../custody.ts';
 import { createEnvelope } from '../envelope.ts';
+import { fileMasters } from '../envelope-file.ts';
 import { createLeasing } from '../leasing.ts';
 import { memoryVaultStore } from './memory-vault-store.ts';
 
@@ -13,8 +15,8 @@ export const NEW_MASTER: FileKey = { id: 'm2', key: Buffer.alloc(32, 2) };
 export function testVault(masters: readonly FileKey[] = [OLD_MASTER], store = memoryVaultStore()) {
   const lines: string[] = [];
   const log = createLogger({ service: 'vault', write: (line) => lines.push(line) });
-  const envelope = createEnvelope(masters);
-  const leased: string[] = [];
+  const envelope = createEnvelope(fileMasters(() => masters));
+  const leased: Access[] = [];
   return {
     store,
     lines,
@@ -26,7 +28,7 @@ export function testVault(masters: readonly FileKey[] = [OLD_MASTER], store = me
       envelope,
       leaseTtlMs: 10_000,
       log,
-      onLease: (grant) => leased.push(`${grant.tenant}/${grant.kind}/${grant.uid}`),
+      onLease: (access) => leased.push(access),
     }),
   };
 }
