@@ -1,12 +1,12 @@
+import { type Html, html } from '@sallyport/chassis/pages/html';
+import { visible, visibleText } from '@sallyport/chassis/pages/visible';
 import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
 import { type ApprovalStateName, speakerName, stateNameOf, toolNameOf } from '../approval-view.ts';
 import { mayDecide } from '../approvals.ts';
 import { decisionForms } from './decision-forms.ts';
-import { type Html, html } from './html.ts';
 import { page, type Viewer } from './layout.ts';
 import { type Leaf, leavesOf, VALUES_A_SCREEN } from './leaves.ts';
 import { valueBlock } from './value-block.ts';
-import { visible, visibleText } from './visible.ts';
 import { instant, spanWords, stateAt, stateWords } from './words.ts';
 
 /** What the page of an approval is made of. */

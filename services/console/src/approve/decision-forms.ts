@@ -1,11 +1,11 @@
+import { type Html, html } from '@sallyport/chassis/pages/html';
+import { visible } from '@sallyport/chassis/pages/visible';
 import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
 import { personOf } from '../approval-view.ts';
 import { fieldOfPointer } from './forms.ts';
-import { type Html, html } from './html.ts';
 import type { Viewer } from './layout.ts';
 import { type Leaf, VALUES_A_SCREEN } from './leaves.ts';
 import { nameOf, valueId } from './value-block.ts';
-import { visible } from './visible.ts';
 
 /** What the forms of a decision are made of. */
 export interface DecisionForms {

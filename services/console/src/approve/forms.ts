@@ -1,30 +1,8 @@
 import { GatewayError } from '@sallyport/chassis/errors';
-import { readBody } from '@sallyport/chassis/http/body';
-import type { Request } from 'express';
+import { fieldOf } from '@sallyport/chassis/pages/form';
 import { MAX_ENDORSEMENT_MS, type Word } from '../approvals.ts';
 
-const MAX_FORM_BYTES = 64 * 1024;
-const MAX_FIELDS = 100;
 const DAY_MS = 24 * 3600 * 1000;
-
-/** The fields of a form that a browser sent. Throws `invalid_request` for another type of body or too many fields. */
-export async function formOf(req: Request, signal: AbortSignal): Promise<URLSearchParams> {
-  const type = (req.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
-  if (type !== 'application/x-www-form-urlencoded') {
-    throw new GatewayError('invalid_request', 'Send the form of the page.', { status: 415 });
-  }
-  const bytes = await readBody(req, { limitBytes: MAX_FORM_BYTES, signal });
-  const form = new URLSearchParams(bytes.toString('utf8'));
-  if (form.size > MAX_FIELDS) throw new GatewayError('invalid_request', 'The form has too many fields.');
-  return form;
-}
-
-/** A field that stands once; empty when absent. Throws `invalid_request` when it stands twice. */
-export function fieldOf(form: URLSearchParams, name: string): string {
-  const values = form.getAll(name);
-  if (values.length > 1) throw new GatewayError('invalid_request', `The field ${name} stands twice.`);
-  return values[0] ?? '';
-}
 
 /** A pointer as a form carries it: browsers change line breaks in what they send, and a name may hold one. */
 export function fieldOfPointer(pointer: string): string {

@@ -1,7 +1,8 @@
+import { type Html, html } from '@sallyport/chassis/pages/html';
+import { pageOf } from '@sallyport/chassis/pages/page';
+import { visible } from '@sallyport/chassis/pages/visible';
 import { personOf } from '../approval-view.ts';
 import type { Caller } from '../caller.ts';
-import { type Html, html } from './html.ts';
-import { visible } from './visible.ts';
 
 /** Who looks at a page, and the token of their forms. */
 export interface Viewer {
@@ -11,28 +12,15 @@ export interface Viewer {
 
 /** A whole page. `title` is text; the page's only h1 stands in `body`. */
 export function page(title: string, body: Html, viewer?: Viewer, head: Html | '' = ''): string {
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>${title} – Sallyport</title>
-<link rel="stylesheet" href="/approve/style.css">${head}
-</head>
-<body>
-<a class="skip" href="#main">Skip to the content</a>
-<header>
-<nav aria-label="Approvals"><a href="/approve">Sallyport approvals</a></nav>
-${viewer === undefined ? '' : signedIn(viewer)}
-</header>
-<main id="main">
-${body}
-</main>
-<footer><p>A link to this page lets nobody decide: it names an approval, and only who is signed in can answer it.</p></footer>
-</body>
-</html>
-`.markup;
+  return pageOf({
+    title,
+    stylesheet: '/approve/style.css',
+    navigation: { label: 'Approvals', links: html`<a href="/approve">Sallyport approvals</a>` },
+    account: viewer === undefined ? undefined : signedIn(viewer),
+    body,
+    footer: html`<p>A link to this page lets nobody decide: it names an approval, and only who is signed in can answer it.</p>`,
+    head: head === '' ? undefined : head,
+  });
 }
 
 function signedIn({ caller, csrf }: Viewer): Html {

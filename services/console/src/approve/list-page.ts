@@ -1,9 +1,9 @@
+import { type Html, html } from '@sallyport/chassis/pages/html';
+import { visible } from '@sallyport/chassis/pages/visible';
 import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
 import { toolNameOf } from '../approval-view.ts';
 import { mayDecide } from '../approvals.ts';
-import { type Html, html } from './html.ts';
 import { page, type Viewer } from './layout.ts';
-import { visible } from './visible.ts';
 import { instant, spanWords } from './words.ts';
 
 /** The page of what waits: first for the viewer, then what they may only see. */

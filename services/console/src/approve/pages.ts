@@ -1,18 +1,20 @@
 import { withTimeout } from '@sallyport/chassis/deadline';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import { clientGone } from '@sallyport/chassis/http/server';
+import { fieldOf, formOf, isSameSite } from '@sallyport/chassis/pages/form';
+import { PAGE_HEADERS } from '@sallyport/chassis/pages/page';
+import { STYLE } from '@sallyport/chassis/pages/style';
 import type { Express, Request, Response } from 'express';
 import type { ApprovalDesk } from '../approvals.ts';
 import type { Clients } from '../clients.ts';
 import type { Patience } from '../route.ts';
 import { approvalPage } from './approval-page.ts';
-import { fieldOf, formOf, wordOf } from './forms.ts';
+import { wordOf } from './forms.ts';
 import { arrivalPage, noticePage, signInPage, type Viewer } from './layout.ts';
 import { listPage } from './list-page.ts';
 import { lastSteps } from './run-steps.ts';
 import { isTokenOf, type Session, type Sessions } from './session.ts';
 import type { SignIn } from './sign-in.ts';
-import { STYLE } from './style.ts';
 
 /** What the approval pages are made of. */
 export interface ApprovalPagesOptions {
@@ -39,18 +41,6 @@ export interface Pages {
 const PATH = '/approve';
 const LIST_SIZE = 100;
 const APPROVAL_ID = /^[\w.-]{1,128}$/;
-
-/** Headers of every page: nothing is loaded from elsewhere, nobody frames it, nothing of it is kept. */
-const HEADERS: Readonly<Record<string, string>> = {
-  'content-security-policy':
-    "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-  'x-frame-options': 'DENY',
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'same-origin',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'cache-control': 'no-store',
-};
 
 type Handler = (req: Request, res: Response, patience: Patience) => Promise<void>;
 
@@ -98,10 +88,8 @@ export function approvalPages(options: ApprovalPagesOptions): Pages {
 
   const guardForm = (req: Request, form: URLSearchParams): Session => {
     // Browsers tell where a form came from; one of another site is refused whatever else it carries.
-    const site = req.headers['sec-fetch-site'];
     const session = sessionOf(req);
-    const own = site === undefined || site === 'same-origin';
-    if (session === undefined || !own || !isTokenOf(session, fieldOf(form, 'csrf'))) {
+    if (session === undefined || !isSameSite(req) || !isTokenOf(session, fieldOf(form, 'csrf'))) {
       throw new GatewayError(
         'permission_denied',
         'This form is not of your session, or the session has ended. Nothing was changed.',
@@ -179,11 +167,11 @@ export function approvalPages(options: ApprovalPagesOptions): Pages {
     mount(app) {
       const serve = (handler: Handler) => (req: Request, res: Response) => {
         const timeoutMs = options.requestTimeoutMs;
-        res.set(HEADERS);
+        res.set(PAGE_HEADERS);
         return handler(req, res, { timeoutMs, signal: withTimeout(clientGone(res), timeoutMs) });
       };
       app.get(`${PATH}/style.css`, (_req, res) => {
-        res.set({ ...HEADERS, 'cache-control': 'public, max-age=3600' });
+        res.set({ ...PAGE_HEADERS, 'cache-control': 'public, max-age=3600' });
         res.type('text/css').send(STYLE);
       });
       app.get(PATH, serve(list));
@@ -193,7 +181,7 @@ export function approvalPages(options: ApprovalPagesOptions): Pages {
       app.post(`${PATH}/:id`, serve(decide));
     },
     renderError(error, _req, res) {
-      res.set(HEADERS);
+      res.set(PAGE_HEADERS);
       if (error.retryAfterMs !== undefined) res.setHeader('retry-after', Math.ceil(error.retryAfterMs / 1000));
       sendPage(res, error.status, noticePage(TITLES[error.code] ?? 'This did not work', error.message));
     },

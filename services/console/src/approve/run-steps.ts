@@ -1,8 +1,8 @@
+import { type Html, html } from '@sallyport/chassis/pages/html';
+import { visible } from '@sallyport/chassis/pages/visible';
 import { Record_Kind, type Record as RunRecord } from '@sallyport/proto/audit/v1/audit_pb';
 import type { Clients } from '../clients.ts';
 import type { Patience } from '../route.ts';
-import { type Html, html } from './html.ts';
-import { visible } from './visible.ts';
 import { instant } from './words.ts';
 
 const SHOWN = 8;

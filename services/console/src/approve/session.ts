@@ -1,4 +1,5 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { cookieOf as cookieIn, sameText } from '@sallyport/chassis/pages/form';
 import type { Sealer } from '@sallyport/chassis/seal';
 import { z } from 'zod';
 
@@ -57,7 +58,7 @@ export function createSessions(sealer: Sealer, now: () => number = Date.now): Se
     ].join('; ');
   return {
     read(header, secure) {
-      const value = valueIn(header, nameOf(secure));
+      const value = cookieIn(header, nameOf(secure));
       if (value === undefined) return undefined;
       let session: Session;
       try {
@@ -86,16 +87,9 @@ export function createSessions(sealer: Sealer, now: () => number = Date.now): Se
 
 /** Tells in constant time whether a form's token is the session's. */
 export function isTokenOf(session: Session, token: string): boolean {
-  const [given, own] = [Buffer.from(token), Buffer.from(session.csrf)];
-  return given.length === own.length && timingSafeEqual(given, own);
+  return sameText(token, session.csrf);
 }
 
 function nameOf(secure: boolean): string {
   return secure ? '__Host-sallyport-session' : 'sallyport-session';
-}
-
-function valueIn(header: string | undefined, name: string): string | undefined {
-  const found = (header ?? '').split(/;\s*/).filter((pair) => pair.startsWith(`${name}=`));
-  // Two of one name: one of them was planted by a neighbour host, and it cannot be told which.
-  return found.length === 1 ? (found[0] as string).slice(name.length + 1) : undefined;
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
+import { type Html, html } from '@sallyport/chassis/pages/html';
+import { visible, warningsOf } from '@sallyport/chassis/pages/visible';
 import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
 import type { Caller } from '../caller.ts';
-import { type Html, html } from './html.ts';
 import type { Leaf } from './leaves.ts';
-import { visible, warningsOf } from './visible.ts';
 import { originWords } from './words.ts';
 
 /** One value in full: its place in the arguments, its content made visible, where it came from, and what to beware of. */

@@ -1,8 +1,8 @@
+import { type Html, html } from '@sallyport/chassis/pages/html';
+import { visible } from '@sallyport/chassis/pages/visible';
 import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
 import { type ApprovalStateName, personOf } from '../approval-view.ts';
 import type { Caller } from '../caller.ts';
-import { type Html, html } from './html.ts';
-import { visible } from './visible.ts';
 
 /** Where a value came from. */
 export interface ValueSource {

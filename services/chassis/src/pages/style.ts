@@ -1,4 +1,4 @@
-/** The one style sheet of the approval page. Everything is readable and usable without it. */
+/** The one style sheet of all pages. Everything is readable and usable without it. */
 export const STYLE = `
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #ffffff; --soft: #f3f4f6; --line: #6b7280; --act: #0b4f9e; --warn: #7a2e00; }
 @media (prefers-color-scheme: dark) {
