@@ -19,6 +19,7 @@ export const approval: readonly Requirement[] = [
     'approval:sealed': 'Calls that people are asked about are sealed and in one tenant.',
     'approval:records': 'Each question and each word leaves a record without values.',
     'approval:webhook': 'The webhook is signed, sent again where it failed, and carries no values.',
+    'approval:webhook-text': 'In a chat no value poses as a link, a mention or words of the gate.',
     'approval:callers': 'Questions come from the two gates, words from console.',
   }),
 ];

@@ -132,10 +132,17 @@ function messageOf(
     ...(shown ?? []).map((one) => `\`${escaped(one.path)}\`: ${escaped(one.value)}`),
     `<${link}|Look at it>`,
   ];
-  return { text: lines.join('\n'), blocks: [{ type: 'section', text: { type: 'mrkdwn', text: lines.join('\n') } }] };
+  const text = lines.join('\n');
+  // Verbatim: else Slack makes links and mentions of bare addresses and names; unfurled, it would fetch them.
+  const section = { type: 'section', text: { type: 'mrkdwn', text, verbatim: true } };
+  return { text, unfurl_links: false, unfurl_media: false, parse: 'none', link_names: false, blocks: [section] };
 }
 
-// Slack's own three, after which no text can become a link or mention.
+// Slack's own three, and what begins a line or a code span or is not seen: no text can pose as another part of the message.
 function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('`', '');
+  return text
+    .replace(/[`\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu, ' ')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;');
 }
