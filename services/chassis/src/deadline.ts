@@ -1,3 +1,4 @@
+import type { EndSignal } from './ending.ts';
 import { GatewayError } from './errors.ts';
 
 /** Milliseconds from now to a deadline (epoch ms), never below 0; Infinity stays Infinity. */
@@ -67,7 +68,7 @@ export async function within<T>(promise: Promise<T>, ms: number, what: string): 
 }
 
 /** Why a signal fired, as an error that may be thrown. */
-export function reasonOf(signal: AbortSignal): Error {
+export function reasonOf(signal: Pick<EndSignal, 'reason'>): Error {
   return signal.reason instanceof GatewayError
     ? signal.reason
     : new GatewayError('cancelled', 'The call was cancelled.', { cause: signal.reason });

@@ -21,19 +21,19 @@ export interface Tally {
   inc(by?: number): void;
 }
 
-interface Kept {
+interface Tallied {
   readonly labels: Readonly<Record<string, string>>;
   count: number;
 }
 
-const tallies = new WeakMap<Counter<string>, Kept[]>();
+const tallies = new WeakMap<Counter<string>, Tallied[]>();
 
 /**
  * Binds labels of a counter that `createMetrics` made. Counts are added up here and given to the counter when it is read:
  * prom-client finds a value by its labels anew at each call, bound or not. Bind once, not for each request.
  */
 export function tally<L extends string>(counter: Counter<L>, labels: Readonly<Record<L, string>>): Tally {
-  const kept: Kept = { labels, count: 0 };
+  const kept: Tallied = { labels, count: 0 };
   const known = tallies.get(counter);
   if (known) known.push(kept);
   else tallies.set(counter, [kept]);
@@ -49,6 +49,71 @@ function pour(counter: Counter<string>): void {
     if (kept.count === 0) continue;
     counter.inc(kept.labels, kept.count);
     kept.count = 0;
+  }
+}
+
+/** A histogram with its labels bound, for what is measured at every request. */
+export interface Timing {
+  observe(value: number): void;
+}
+
+/** What prom-client keeps of one set of labels; `bucketValues` by upper bound, not yet summed up. */
+interface Kept {
+  readonly labels: object;
+  readonly bucketValues: Record<string, number>;
+  sum: number;
+  count: number;
+}
+
+interface Measured {
+  readonly labels: Readonly<Record<string, string | number>>;
+  /** By place among the upper bounds; the last is for what is above all. */
+  readonly counts: Float64Array;
+  sum: number;
+}
+
+const timings = new WeakMap<Histogram<string>, { readonly bounds: readonly number[]; readonly kept: Measured[] }>();
+
+/** Binds labels of a histogram that `createMetrics` made, as `tally` does those of a counter. */
+export function timing<L extends string>(
+  histogram: Histogram<L>,
+  labels: Readonly<Record<L, string | number>>,
+): Timing {
+  const known = timings.get(histogram);
+  if (known === undefined) return { observe: (value) => histogram.observe(labels, value) };
+  const { bounds } = known;
+  const { length } = bounds;
+  const mine: Measured = { labels, counts: new Float64Array(length + 1), sum: 0 };
+  const { counts } = mine;
+  known.kept.push(mine);
+  return {
+    observe(value) {
+      let place = 0;
+      while (place < length && value > (bounds[place] as number)) place++;
+      (counts[place] as number)++;
+      mine.sum += value;
+    },
+  };
+}
+
+function pourTimings(histogram: Histogram<string>): void {
+  const { hashMap } = histogram as unknown as { readonly hashMap: Readonly<Record<string, Kept>> };
+  const { bounds, kept } = timings.get(histogram) ?? { bounds: [], kept: [] };
+  for (const mine of kept) {
+    const total = mine.counts.reduce((sum, count) => sum + count, 0);
+    if (total === 0) continue;
+    const wanted = JSON.stringify(mine.labels);
+    const find = () => Object.values(hashMap).find(({ labels }) => JSON.stringify(labels) === wanted);
+    if (find() === undefined) histogram.zero(mine.labels);
+    const into = find();
+    if (into === undefined) continue;
+    for (const [place, bound] of bounds.entries()) {
+      into.bucketValues[bound] = (into.bucketValues[bound] ?? 0) + (mine.counts[place] as number);
+    }
+    into.count += total;
+    into.sum += mine.sum;
+    mine.counts.fill(0);
+    mine.sum = 0;
   }
 }
 
@@ -83,17 +148,20 @@ export function createMetrics(service: string, options: { readonly defaults?: bo
       labels: readonly L[] = [],
       buckets: readonly number[] = MODEL_CALL_SECONDS,
     ) =>
-      once(
-        name,
-        (full) =>
-          new Histogram<L>({
-            name: full,
-            help,
-            labelNames: [...labels],
-            buckets: [...buckets],
-            registers: [registry],
-          }),
-      ),
+      once(name, (full) => {
+        const histogram = new Histogram<L>({
+          name: full,
+          help,
+          labelNames: [...labels],
+          buckets: [...buckets],
+          registers: [registry],
+          collect(this: Histogram<L>) {
+            pourTimings(this);
+          },
+        });
+        timings.set(histogram, { bounds: buckets, kept: [] });
+        return histogram;
+      }),
     gauge: <L extends string>(name: string, help: string, labels: readonly L[] = [], collect?: () => number) =>
       once(
         name,

@@ -43,7 +43,7 @@ export function completionService(gate: Gate): ServiceImpl<typeof CompletionServ
             bytes,
             facts,
             headers: {},
-            answer: unheard(context.signal),
+            answer: unheard(),
             signal: context.signal,
           },
           principal,
@@ -92,9 +92,10 @@ function bodyOf(request: {
 }
 
 /** Quarantine hears the answer by gRPC, so nothing is written to a client. */
-function unheard(gone: AbortSignal): ClientAnswer {
+function unheard(): ClientAnswer {
   return {
-    gone,
+    gone: () => false,
+    onGone() {},
     started: () => false,
     header() {},
     json() {},

@@ -60,13 +60,16 @@ describe('work under way', () => {
     ended.turn.end();
     ended.gone.abort();
     expect(await ended.revoke({ keyId: 'k1' })).toBe('open');
+    const left = opened();
+    left.turn.leave();
+    expect((left.turn.signal.reason as GatewayError).code).toBe('cancelled');
   });
 
   it('[turn:ended] does not outlive the time it is given', async () => {
     const principals = { onRevoked: () => () => {} };
-    const { signal, end } = openWork({ principals, timeoutMs: 5 }).begin(new AbortController().signal);
-    await new Promise((resolve) => signal.addEventListener('abort', resolve));
-    expect((signal.reason as GatewayError).code).toBe('deadline_exceeded');
-    end();
+    const work = openWork({ principals, timeoutMs: 5 }).begin(new AbortController().signal);
+    await new Promise((resolve) => work.signal.addEventListener('abort', resolve));
+    expect((work.signal.reason as GatewayError).code).toBe('deadline_exceeded');
+    work.end();
   });
 });

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { reasonOf } from '../deadline.ts';
+import type { EndSignal } from '../ending.ts';
 import { GatewayError } from '../errors.ts';
 import { type OutboundResponse, outboundError } from './outbound-response.ts';
 
@@ -9,7 +10,6 @@ type Controller = Dispatcher.DispatchController;
 const MOST_WAITING = 65_536;
 /** How much is read of a discarded body so that its connection lives on; more is cheaper to cut off. */
 const MOST_DISCARDED = 131_072;
-const ONCE = { once: true };
 
 /**
  * One request to an upstream and its answer, as undici's handler. Undici's own `request` puts a Node stream around the body
@@ -19,7 +19,7 @@ const ONCE = { once: true };
 export class Exchange implements Dispatcher.DispatchHandler, OutboundResponse, AsyncIterableIterator<Buffer> {
   status = 0;
   headers: OutboundResponse['headers'] = {};
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: EndSignal | undefined;
   #controller: Controller | undefined;
   #onHead: ((answer: OutboundResponse) => void) | undefined;
   #onNoHead: ((error: GatewayError) => void) | undefined;
@@ -32,7 +32,7 @@ export class Exchange implements Dispatcher.DispatchHandler, OutboundResponse, A
   #fault: GatewayError | undefined;
   #wakeReader: (() => void) | undefined;
 
-  constructor(signal: AbortSignal | undefined) {
+  constructor(signal: EndSignal | undefined) {
     this.#signal = signal;
   }
 
@@ -40,7 +40,7 @@ export class Exchange implements Dispatcher.DispatchHandler, OutboundResponse, A
   begin(agent: Dispatcher, request: Dispatcher.DispatchOptions): Promise<OutboundResponse> {
     const signal = this.#signal;
     if (signal?.aborted) return Promise.reject(reasonOf(signal));
-    signal?.addEventListener('abort', this, ONCE);
+    signal?.addEventListener('abort', this);
     return new Promise((resolve, reject) => {
       this.#onHead = resolve;
       this.#onNoHead = reject;
@@ -54,7 +54,7 @@ export class Exchange implements Dispatcher.DispatchHandler, OutboundResponse, A
 
   /** The signal fired. */
   handleEvent(): void {
-    this.#cut(reasonOf(this.#signal as AbortSignal) as GatewayError);
+    this.#cut(reasonOf(this.#signal as EndSignal) as GatewayError);
   }
 
   onRequestStart(controller: Controller): void {

@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher } from 'undici';
+import type { EndSignal } from '../ending.ts';
 import { GatewayError } from '../errors.ts';
 import type { UrlGuard } from '../net/guard.ts';
 import type { Component } from '../process.ts';
@@ -28,7 +29,7 @@ export interface OutboundRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: string | Buffer | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: EndSignal | undefined;
   /** How many redirects are followed, each checked anew; default none. */
   readonly redirects?: number;
   /** Overrides of the time until the head and of the silence, for this call. */
@@ -55,7 +56,7 @@ const ORIGIN_BOUND = new Set([
 
 /** Makes the outbound client. Every URL passes the guard, and names are resolved by it. */
 export function outbound(options: OutboundOptions): Outbound {
-  const checked = new Map<string, URL>();
+  const checked = new Map<string, Destination>();
   const agent = new Agent({
     connections: options.maxConnections ?? 256,
     pipelining: 1,
@@ -65,39 +66,62 @@ export function outbound(options: OutboundOptions): Outbound {
     bodyTimeout: options.timeouts.bodyIdleMs,
     connect: { timeout: options.timeouts.connectMs, lookup: options.guard.lookup, ...options.tls },
   });
-  const once = (url: URL, request: OutboundRequest): Promise<OutboundResponse> =>
+  const once = ({ origin, path }: Destination, request: OutboundRequest): Promise<OutboundResponse> =>
     new Exchange(request.signal).begin(agent, {
-      origin: url.origin,
-      path: url.pathname + url.search,
+      origin,
+      path,
       method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
       headers: request.headers as Record<string, string | string[]> | null,
       body: request.body ?? null,
       headersTimeout: request.headersMs ?? null,
       bodyTimeout: request.bodyIdleMs ?? null,
     });
+  const destinationOf = (input: string | URL): Destination => {
+    const known = typeof input === 'string' ? checked.get(input) : undefined;
+    if (known !== undefined) return known;
+    const made = destination(options.guard.check(input));
+    // What is checked is a property of the text alone; names are resolved and judged anew at each connection.
+    if (checked.size >= MAX_CHECKED) checked.clear();
+    if (typeof input === 'string') checked.set(input, made);
+    return made;
+  };
+  const following = async (first: Destination, request: OutboundRequest, most: number): Promise<OutboundResponse> => {
+    let to = first;
+    let next = request;
+    for (let left = most; ; left--) {
+      const answer = await once(to, next);
+      const location = answer.headers.location;
+      if (left <= 0 || typeof location !== 'string' || !REDIRECTS.has(answer.status)) return answer;
+      await answer.discard();
+      const target = destination(options.guard.check(resolveUrl(location, to.url)));
+      next = redirected(next, answer.status, target.origin === to.origin);
+      to = target;
+    }
+  };
   return {
     name: 'outbound',
     stop: () => agent.close(),
-    async request(input, request = {}) {
-      let url = typeof input === 'string' ? checked.get(input) : undefined;
-      if (url === undefined) {
-        url = options.guard.check(input);
-        // What is checked is a property of the text alone; names are resolved and judged anew at each connection.
-        if (checked.size >= MAX_CHECKED) checked.clear();
-        if (typeof input === 'string') checked.set(input, url);
-      }
-      let next = request;
-      for (let left = request.redirects ?? 0; ; left--) {
-        const answer = await once(url, next);
-        const location = answer.headers.location;
-        if (left <= 0 || typeof location !== 'string' || !REDIRECTS.has(answer.status)) return answer;
-        await answer.discard();
-        const target = options.guard.check(resolveUrl(location, url));
-        next = redirected(next, answer.status, target.origin === url.origin);
-        url = target;
+    request(input, request = {}) {
+      try {
+        const to = destinationOf(input);
+        const { redirects = 0 } = request;
+        return redirects > 0 ? following(to, request, redirects) : once(to, request);
+      } catch (error) {
+        return Promise.reject(error);
       }
     },
   };
+}
+
+/** A checked URL in the parts that a call needs, which a URL makes anew each time it is asked. */
+interface Destination {
+  readonly url: URL;
+  readonly origin: string;
+  readonly path: string;
+}
+
+function destination(url: URL): Destination {
+  return { url, origin: url.origin, path: url.pathname + url.search };
 }
 
 function resolveUrl(location: string, base: URL): URL {

@@ -1,4 +1,5 @@
 import { reasonOf } from '../deadline.ts';
+import type { EndSignal } from '../ending.ts';
 import { GatewayError } from '../errors.ts';
 
 /** One answer; read the body to its end or `discard` it, so that the connection is used again. One reader only. */
@@ -16,7 +17,7 @@ export interface OutboundResponse {
 const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
 
 /** What a failed call means to our caller; the upstream's own words stay in `cause`. */
-export function outboundError(caught: unknown, signal: AbortSignal | undefined): GatewayError {
+export function outboundError(caught: unknown, signal: EndSignal | undefined): GatewayError {
   if (caught instanceof GatewayError) return caught;
   if (signal?.aborted) return reasonOf(signal) as GatewayError;
   const error = caught as NodeJS.ErrnoException;

@@ -5,7 +5,7 @@ import type { ListenConfig } from '../config.ts';
 import { remainingMs } from '../deadline.ts';
 import { asGatewayError, GatewayError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
+import { type Metrics, type Timing, timing } from '../metrics.ts';
 import type { Component } from '../process.ts';
 import { beginRoot } from '../tracing.ts';
 import { uuidv7 } from '../uuid.ts';
@@ -27,6 +27,20 @@ export interface HttpServer extends Component {
 
 type Handle = (req: Request, res: Response, next?: NextFunction) => void;
 
+/** Answers a request without express around it: only what Node itself puts on request and response is there. */
+export type PlainHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+
+const plainPosts = new WeakMap<Express, Map<string, PlainHandler>>();
+
+/**
+ * Serves POST of one path of an app of ours. Where the path is written exactly so, express is not asked: its router and
+ * the prototypes that it changes on each request cost more than all else that this server does for one.
+ */
+export function postPlainly(app: Express, path: string, handler: PlainHandler): void {
+  plainPosts.get(app)?.set(path, handler);
+  app.post(path, (req, res) => handler(req, res));
+}
+
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']);
 
@@ -40,7 +54,9 @@ export function createApp(options: AppOptions): Express {
   app.disable('etag');
   app.set('query parser', 'simple');
   const observe = observer(options.metrics);
-  const route = (app as unknown as { handle: Handle }).handle.bind(app);
+  const plain = new Map<string, PlainHandler>();
+  plainPosts.set(app, plain);
+  const byExpress = (app as unknown as { handle: Handle }).handle.bind(app);
   const handle: Handle = (req, res, next) => {
     const startedAt = performance.now();
     const given = req.headers['x-request-id'];
@@ -48,11 +64,16 @@ export function createApp(options: AppOptions): Express {
     res.locals ??= Object.create(null);
     res.locals.requestId = requestId;
     res.setHeader('x-request-id', requestId);
-    const fail = (error: unknown) => finishFailed(error, req, res, options);
+    const handler = next === undefined && req.method === 'POST' ? plain.get(req.url) : undefined;
+    const fail = (error: unknown) => {
+      if (handler !== undefined) dress(app, req, res);
+      finishFailed(error, req, res, options);
+    };
+    const route: Handle = handler === undefined ? byExpress : () => void handler(req, res).catch(fail);
     const last: NextFunction = next ?? ((error?: unknown) => fail(error ?? notFound()));
     const span = beginRoot(`HTTP ${req.method}`, req.headers);
     res.once('close', () => {
-      observe(req, res, (performance.now() - startedAt) / 1000);
+      observe(req, res, handler === undefined ? undefined : req.url, (performance.now() - startedAt) / 1000);
       span?.end();
     });
     try {
@@ -64,6 +85,14 @@ export function createApp(options: AppOptions): Express {
   };
   (app as unknown as { handle: Handle }).handle = handle;
   return app;
+}
+
+/** Puts express around a request after all, for those who render its failure. */
+function dress(app: Express, req: Request, res: Response): void {
+  Object.setPrototypeOf(req, app.request);
+  Object.setPrototypeOf(res, app.response);
+  req.res = res;
+  res.req = req;
 }
 
 function notFound(): GatewayError {
@@ -161,23 +190,27 @@ export function clientGone(res: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-function observer(metrics: Metrics | undefined): (req: Request, res: Response, seconds: number) => void {
+type Observe = (req: Request, res: Response, route: string | undefined, seconds: number) => void;
+
+function observer(metrics: Metrics | undefined): Observe {
   if (metrics === undefined) return () => undefined;
   const histogram = metrics.histogram('http_seconds', 'Time from request to the end of its answer.', [
     'method',
     'route',
     'status',
   ]);
-  return (req, res, seconds) => {
+  const bound = new Map<string, Timing>();
+  return (req, res, known, seconds) => {
     // The pattern of the route, never the path: paths are the client's and without bound.
-    const pattern = req.route?.path;
-    histogram.observe(
-      {
-        method: METHODS.has(req.method) ? req.method : 'other',
-        route: typeof pattern === 'string' ? req.baseUrl + pattern : 'none',
-        status: res.statusCode,
-      },
-      seconds,
-    );
+    const pattern = known ?? req.route?.path;
+    const route = typeof pattern === 'string' ? (known ?? req.baseUrl + pattern) : 'none';
+    const method = METHODS.has(req.method) ? req.method : 'other';
+    const key = `${method} ${res.statusCode} ${route}`;
+    let found = bound.get(key);
+    if (found === undefined) {
+      found = timing(histogram, { method, route, status: res.statusCode });
+      bound.set(key, found);
+    }
+    found.observe(seconds);
   };
 }

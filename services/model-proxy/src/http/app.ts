@@ -1,7 +1,8 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asGatewayError, type GatewayError } from '@sallyport/chassis/errors';
 import { readBody } from '@sallyport/chassis/http/body';
 import { parseJson } from '@sallyport/chassis/http/json';
-import { createApp } from '@sallyport/chassis/http/server';
+import { createApp, postPlainly } from '@sallyport/chassis/http/server';
 import { type Metrics, tally } from '@sallyport/chassis/metrics';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
@@ -25,8 +26,8 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
   const open = openWork({ principals: gate.principals, timeoutMs: gate.config.request.timeout });
   const chat = turnHandler(gate, open, 'openai-chat', 'chat.completions');
   const messages = turnHandler(gate, open, 'anthropic-messages', 'messages');
-  app.post('/v1/chat/completions', chat);
-  for (const path of ['/v1/messages', '/anthropic/v1/messages']) app.post(path, messages);
+  postPlainly(app, '/v1/chat/completions', chat);
+  for (const path of ['/v1/messages', '/anthropic/v1/messages']) postPlainly(app, path, messages);
   for (const path of ['/v1/messages/count_tokens', '/anthropic/v1/messages/count_tokens'])
     app.post(path, countTokens(gate));
   for (const path of ['/v1/models', '/anthropic/v1/models']) {
@@ -39,14 +40,15 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
 function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: string) {
   const front = frontOf(dialect);
   const succeeded = tally(gate.metrics.turns, { endpoint, outcome: 'ok' });
-  return async (req: Request, res: Response): Promise<void> => {
+  return async (req: IncomingMessage, res: ServerResponse & { locals?: Response['locals'] }): Promise<void> => {
     const startedAtMs = Date.now();
     const answer = clientAnswer(res);
     // The key first: who has none learns nothing of how bodies are read.
     const secret = secretOf(req);
-    const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes, signal: answer.gone });
+    const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes });
     const { body, facts } = front.parseRequest(parseJson(bytes, { maxDepth: gate.config.request.maxDepth }));
-    const entry = open.begin(answer.gone);
+    const entry = open.begin();
+    answer.onGone(() => entry.leave());
     const id = uuidv7();
     let principal: Principal | undefined;
     let turn: Turn | undefined;
@@ -85,11 +87,11 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
         );
       }
       if (trajectory) {
-        res.locals.trajectory = trajectory;
+        if (res.locals) res.locals.trajectory = trajectory;
         answer.header('sallyport-trajectory', trajectory);
         answer.header('sallyport-turn', id);
       }
-      if (answer.gone.aborted) return;
+      if (answer.gone()) return;
       if (!answer.started()) throw error;
       if (error.code === 'internal') gate.log.error('A turn failed', { endpoint, trajectory, error: caught });
       await answer.frames(front.errorFrame(error, trajectory));

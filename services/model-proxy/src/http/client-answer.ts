@@ -1,5 +1,5 @@
+import type { ServerResponse } from 'node:http';
 import { type SseWriter, sseWriter } from '@sallyport/chassis/http/sse';
-import type { Response } from 'express';
 
 /**
  * The answer to the client: one JSON body, or a stream of frames. Headers can be set until the first byte. What is made for
@@ -7,8 +7,10 @@ import type { Response } from 'express';
  * object a hidden class of its own, which lives in the old generation and keeps the whole request there with it.
  */
 export interface ClientAnswer {
-  /** Ends when the client is gone. */
-  readonly gone: AbortSignal;
+  /** True once the client is gone. */
+  gone(): boolean;
+  /** Calls back when the client goes before it has its whole answer; one listener. */
+  onGone(listener: () => void): void;
   /** True once the first byte went out: from here on errors belong into the stream. */
   started(): boolean;
   header(name: string, value: string): void;
@@ -24,37 +26,70 @@ export interface ClientAnswer {
 
 const KEEP_ALIVE_MS = 15_000;
 
-/** Wraps an express response. */
-export function clientAnswer(res: Response): ClientAnswer {
-  const gone = new AbortController();
-  let stream: SseWriter | undefined;
-  res.once('close', () => {
-    if (!res.writableFinished) gone.abort(new DOMException('The client is gone.', 'AbortError'));
-  });
-  const open = (): SseWriter => {
-    if (!stream) {
-      stream = sseWriter(res, { keepAliveMs: KEEP_ALIVE_MS });
+/** Wraps a response. */
+export function clientAnswer(res: ServerResponse): ClientAnswer {
+  return new Answer(res);
+}
+
+class Answer implements ClientAnswer {
+  readonly #res: ServerResponse;
+  #stream: SseWriter | undefined;
+  #gone = false;
+  #onGone: (() => void) | undefined;
+
+  constructor(res: ServerResponse) {
+    this.#res = res;
+    res.once('close', () => this.#closed());
+  }
+
+  #closed(): void {
+    if (this.#res.writableFinished) return;
+    this.#gone = true;
+    this.#onGone?.();
+  }
+
+  gone(): boolean {
+    return this.#gone;
+  }
+
+  onGone(listener: () => void): void {
+    if (this.#gone) listener();
+    else this.#onGone = listener;
+  }
+
+  started(): boolean {
+    return this.#res.headersSent;
+  }
+
+  header(name: string, value: string): void {
+    if (!this.#res.headersSent) this.#res.setHeader(name, value);
+  }
+
+  json(status: number, body: string): void {
+    this.#res.statusCode = status;
+    this.#res.setHeader('content-type', 'application/json');
+    // A string goes out in one write with the head; bytes would be a second.
+    this.#res.end(body);
+  }
+
+  frames(frames: string | Buffer): Promise<void> {
+    return this.#open().raw(frames);
+  }
+
+  comment(text: string): Promise<void> {
+    return this.#open().comment(text);
+  }
+
+  end(): void {
+    this.#open().end();
+  }
+
+  #open(): SseWriter {
+    if (!this.#stream) {
+      this.#stream = sseWriter(this.#res, { keepAliveMs: KEEP_ALIVE_MS });
       // The first frame is at hand: one packet for both.
-      stream.open({}, { flush: false });
+      this.#stream.open({}, { flush: false });
     }
-    return stream;
-  };
-  return {
-    gone: gone.signal,
-    started: () => res.headersSent,
-    header(name, value) {
-      if (!res.headersSent) res.setHeader(name, value);
-    },
-    json(status, body) {
-      res.statusCode = status;
-      res.setHeader('content-type', 'application/json');
-      // A string goes out in one write with the head; bytes would be a second.
-      res.end(body);
-    },
-    frames: (frames) => open().raw(frames),
-    comment: (text) => open().comment(text),
-    end() {
-      open().end();
-    },
-  };
+    return this.#stream;
+  }
 }

@@ -41,7 +41,8 @@ export function listener(): Heard {
     headers,
     text: () => parts.join(''),
     answer: {
-      gone: new AbortController().signal,
+      gone: () => false,
+      onGone() {},
       started: () => parts.length > 0,
       header: (name, value) => {
         headers[name] = value;

@@ -1,9 +1,10 @@
+import { Ending, type EndSignal } from '@sallyport/chassis/ending';
 import type { GatewayError } from '@sallyport/chassis/errors';
 
 /** How long one call of a provider may go on. */
 export interface CallScope {
   /** Ends with the turn, when the time is over, or by `abort`. */
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
   abort(error: GatewayError): void;
   /** Aborts when no one has closed the scope by then; replaces the time set before. */
   limit(ms: number, error: () => GatewayError): void;
@@ -11,27 +12,39 @@ export interface CallScope {
   close(): void;
 }
 
-/**
- * Binds a call to its turn. One controller and one timer that are let go when the call is over: `AbortSignal.timeout`
- * would keep each call for its whole ten minutes.
- */
-export function callScope(turn: AbortSignal): CallScope {
-  const controller = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const follow = () => controller.abort(turn.reason);
-  if (turn.aborted) follow();
-  else turn.addEventListener('abort', follow, { once: true });
-  return {
-    signal: controller.signal,
-    abort: (error) => controller.abort(error),
-    limit(ms, error) {
-      clearTimeout(timer);
-      timer = setTimeout(() => controller.abort(error()), Math.max(0, ms));
-      timer.unref();
-    },
-    close() {
-      clearTimeout(timer);
-      turn.removeEventListener('abort', follow);
-    },
-  };
+/** Binds a call to its turn. What it took of the turn, and its timer, are let go when the call is over. */
+export function callScope(turn: EndSignal): CallScope {
+  return new Scope(turn);
+}
+
+class Scope implements CallScope {
+  readonly signal = new Ending();
+  readonly #turn: EndSignal;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(turn: EndSignal) {
+    this.#turn = turn;
+    if (turn.aborted) this.signal.abort(turn.reason);
+    else turn.addEventListener('abort', this);
+  }
+
+  /** The turn has ended. */
+  handleEvent(): void {
+    this.signal.abort(this.#turn.reason);
+  }
+
+  abort(error: GatewayError): void {
+    this.signal.abort(error);
+  }
+
+  limit(ms: number, error: () => GatewayError): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.signal.abort(error()), Math.max(0, ms));
+    this.#timer.unref();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#turn.removeEventListener('abort', this);
+  }
 }

@@ -1,3 +1,4 @@
+import type { EndSignal } from '@sallyport/chassis/ending';
 import { type OutboundResponse, outbound } from '@sallyport/chassis/http/fetch';
 import { urlGuard } from '@sallyport/chassis/net/guard';
 import type { Provider } from '../catalog.ts';
@@ -16,7 +17,7 @@ export interface UpstreamCall {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Buffer | string;
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
 }
 
 interface Connections {
@@ -50,12 +51,7 @@ export function createUpstream(): Upstream {
     name: 'upstream',
     request(provider, call) {
       const { method, headers, body, signal } = call;
-      return of(provider).outbound.request(`${provider.baseUrl}${call.path}`, {
-        method,
-        headers,
-        signal,
-        ...(body === undefined ? {} : { body }),
-      });
+      return of(provider).outbound.request(provider.baseUrl + call.path, { method, headers, signal, body });
     },
     async stop() {
       await Promise.all([...byProvider.values()].map((one) => one.outbound.stop()));
