@@ -32,11 +32,23 @@ describe('conditions', () => {
     ['args.to ==', /found/],
     ['result.x == 1', /result is not known here/],
     ['nothing', /nothing is not known here/],
-    ['args.a.all(x, args.b.all(y, args.c.all(z, x == y && y == z)))', /at most 150000/],
-    ['(args.a + args.a + args.a + args.a).all(x, args.b.all(y, x + y > 3.0 && y > 2.0))', /at most 150000/],
+    ['true || exfiltrate(args.to)', /no such function: exfiltrate/],
+    ['args.to.replace("a", "b") == "b"', /no such function: replace/],
+    ['tool.nmae == "send"', /no such field: nmae/],
+    ['1 + "a" == 2', /\+/],
   ])('[policy:cel-cost] %s is refused before it is used', (text, message) => {
     expect(() => compileCondition(text, CALL_VARIABLES)).toThrow(ConditionFault);
     expect(() => compileCondition(text, CALL_VARIABLES)).toThrow(message);
+  });
+
+  it('[policy:cel-cost] an expression that nests without end is refused, not a crash', () => {
+    for (const [open, close] of [
+      ['(', ')'],
+      ['[', ']'],
+    ] as const) {
+      const text = `${open.repeat(5_000)}true${close.repeat(5_000)}`;
+      expect(() => compileCondition(text, CALL_VARIABLES)).toThrow(ConditionFault);
+    }
   });
 
   it('[policy:cel-cost] the dearest condition that is accepted does not hold up a decision for seconds', () => {

@@ -1,6 +1,7 @@
 import { type CelInput, celEnv, isCelError, parse, plan } from '@bufbuild/cel';
 import { strings } from '@bufbuild/cel/ext';
 import { costOf, maxRuleCost, maxRuleList } from '@sallyport/custom-resources/rule-cost';
+import { expressionFault } from '@sallyport/custom-resources/rule-expression';
 import { type ProvenanceUse, takeProvenance } from '@sallyport/custom-resources/rule-provenance';
 import type { JsonValue } from '@sallyport/turn/canonical-json';
 import type { Provenance } from './provenance.ts';
@@ -40,10 +41,16 @@ export class ConditionFault extends Error {}
 const STRING_FUNCTIONS = new Set(['charAt', 'indexOf', 'lastIndexOf', 'lowerAscii', 'upperAscii', 'substring', 'trim']);
 const ENVIRONMENT = celEnv({ funcs: strings.filter((one) => STRING_FUNCTIONS.has(one.name)) });
 
-/** Compiles a CEL condition over the given variables. Throws ConditionFault: syntax, unknown variable, cost. */
+/**
+ * Compiles a CEL condition over the given variables. Throws ConditionFault: syntax, unknown variable, cost, and all else
+ * that lint and operator refuse. CEL itself finds unknown functions when it comes to them, if it does: `true || gone(x)`.
+ */
 export function compileCondition(text: string, variables: readonly string[]): Condition {
   try {
-    return compiled(text, variables);
+    const condition = compiled(text, variables);
+    const fault = expressionFault(text, variables.includes('origins') ? 'calls' : 'results');
+    if (fault !== undefined) throw new ConditionFault(fault);
+    return condition;
   } catch (error) {
     // The stack gives out on an expression in too many brackets, wherever it is walked.
     throw error instanceof RangeError ? new ConditionFault('the expression nests too deep') : error;
