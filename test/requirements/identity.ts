@@ -20,4 +20,8 @@ export const identity: readonly Requirement[] = [
     'identity:compare-and-set': 'A change made of an older revision of a key is refused.',
     'identity:chosen-secret-once': 'No two keys have the same chosen secret.',
   }),
+  ...of('DESIGN §8; issue 5', {
+    'identity:bootstrap':
+      'The first admin gets in by a secret that is void after a day and from the first sign-in of an admin.',
+  }),
 ];

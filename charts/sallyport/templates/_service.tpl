@@ -12,6 +12,7 @@ What a service consists of. Each takes a dict: root, component, and what it has:
 {{- $forms := dict -}}
 {{- range .keys }}{{- $_ := set $forms . "keys" -}}{{- end -}}
 {{- range .signingKeys }}{{- $_ := set $forms . "signing-keys" -}}{{- end -}}
+{{- range .texts }}{{- $_ := set $forms . "text" -}}{{- end -}}
 {{- if .database }}{{- $_ := set $forms "postgres-password" "text" -}}{{- end -}}
 {{- $forms | toJson -}}
 {{- end -}}

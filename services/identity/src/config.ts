@@ -41,6 +41,14 @@ export const configSchema = z.strictObject({
   drain: blocks.drain,
   /** List of `{id, key}` (key: 32 bytes in base64), newest first: the HMAC keys over secrets. */
   pepperFile: z.string().min(1),
+  /** The first admin of an installation: a secret that ends by itself and with the first sign-in of an admin. */
+  bootstrapAdmin: z
+    .strictObject({
+      secretFile: z.string().min(1),
+      tenant: tenant.default('default'),
+      validFor: durationMs.pipe(z.number().min(60_000)).prefault('24h'),
+    })
+    .optional(),
   /** Longest time that a caller may keep an authenticated principal; bounded by what the trust model promises. */
   cacheTtl: durationMs.pipe(z.number().min(0).max(10_000, 'must be at most 10s')).prefault('10s'),
   /** How often the last use of keys is written. */

@@ -1,5 +1,5 @@
 import { adminServer } from '@sallyport/chassis/admin';
-import { loadConfig, tlsOf } from '@sallyport/chassis/config';
+import { loadConfig, readSecretFile, tlsOf } from '@sallyport/chassis/config';
 import { httpServer } from '@sallyport/chassis/http/server';
 import { readKeyFile } from '@sallyport/chassis/key-file';
 import { createLogger } from '@sallyport/chassis/log';
@@ -12,6 +12,7 @@ import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
 import { createAdministration } from './administration.ts';
 import { createAuthenticator } from './authentication.ts';
+import { createBootstrapAdmin } from './bootstrap-admin.ts';
 import { configSchema } from './config.ts';
 import { createCreationMemory } from './creation-memory.ts';
 import { identityApp } from './http.ts';
@@ -67,11 +68,28 @@ run({
       memory: createCreationMemory(pepperKeys),
       onNotice,
     });
+    const bootstrap =
+      config.bootstrapAdmin === undefined
+        ? undefined
+        : await life.use(
+            createBootstrapAdmin({
+              store,
+              peppers,
+              tenant: config.bootstrapAdmin.tenant,
+              secret: readSecretFile(config.bootstrapAdmin.secretFile),
+              validForMs: config.bootstrapAdmin.validFor,
+              onNotice,
+              log,
+            }),
+          );
     const resourceKeys = createResourceKeys({ store, peppers, onNotice });
 
     await life.use(
       rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
-        .add(AuthenticationService, authenticationService(authenticate, feed, counted))
+        .add(
+          AuthenticationService,
+          authenticationService(bootstrap?.watching(authenticate) ?? authenticate, feed, counted),
+        )
         .add(KeyService, keyService(administration, resourceKeys, counted)),
     );
     if (config.http !== undefined) {
