@@ -3,6 +3,7 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `resources:`. */
 export const resources: readonly Requirement[] = [
   ...of('DESIGN §3, §6, §7, §8; Kubernetes API conventions', {
+    'resources:policy-coverage': 'The gaps that an AccessPolicy opens are told of it, in one bounded line.',
     'resources:crds-accepted': 'A real API server accepts and serves every CRD.',
     'resources:cel': 'Each rule refuses and accepts on a real API server.',
     'resources:end-to-end': 'The operator makes resources ready with its role alone.',

@@ -1,7 +1,7 @@
+import { type Coverage, coverageOf } from '@sallyport/custom-resources/coverage';
 import { readArguments } from '../arguments.ts';
 import { columns, printable } from '../columns.ts';
 import { isCaseFile } from './case-file.ts';
-import { type Coverage, coverageOf } from './coverage.ts';
 import { filesAt, readResources } from './files.ts';
 
 /** `sallyport policy coverage [PATH…]`: what stands outside of the protection in these files. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { constancyOf } from '@sallyport/custom-resources/condition-logic';
 import { stringify } from 'yaml';
 import { lintFiles } from '../lint.ts';
-import { constancyOf } from './condition-logic.ts';
 
 const SERVER = { remote: { url: 'https://s.example/mcp' }, tools: [{ name: 'send', class: 'Egress' }] };
 const resource = (kind: string, name: string, spec: object) => ({

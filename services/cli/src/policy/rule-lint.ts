@@ -1,7 +1,8 @@
 import type { Fault, Resource, ToolPolicySpec } from '@sallyport/custom-resources';
-import { matchesGlob } from '@sallyport/policy/rules/glob';
+import { constancyOf, type Domains } from '@sallyport/custom-resources/condition-logic';
+import { matchesGlob } from '@sallyport/custom-resources/glob';
+import { selects } from '@sallyport/custom-resources/tool-coverage';
 import { pointerTokens } from '@sallyport/turn/json-pointer';
-import { constancyOf, type Domains } from './condition-logic.ts';
 
 /** What is doubtful about a policy or tool server; an error only where it can mean nothing. */
 export interface RuleFinding extends Fault {
@@ -53,13 +54,7 @@ export function lintToolServer(server: Of<'ToolServer'>, all: readonly Resource[
   });
 }
 
-/** Tells whether a policy selects a tool of a tool server. */
-export function selects(spec: Pick<ToolPolicySpec, 'tools'>, server: string, tool: string): boolean {
-  return spec.tools.some((one) => matchesGlob(one.server, server) && matchesGlob(one.tool, tool));
-}
-
-/** The tool servers of a namespace. */
-export function toolServers(all: readonly Resource[], namespace: string): Of<'ToolServer'>[] {
+function toolServers(all: readonly Resource[], namespace: string): Of<'ToolServer'>[] {
   return all.filter(
     (one): one is Of<'ToolServer'> => one.kind === 'ToolServer' && one.metadata.namespace === namespace,
   );

@@ -1,5 +1,5 @@
 import type { Resource } from '@sallyport/custom-resources';
-import { matchesGlob } from '@sallyport/policy/rules/glob';
+import { matchesGlob } from '@sallyport/custom-resources/glob';
 import type { TenantRules } from '@sallyport/policy/snapshot/tenant';
 import type { ToolPolicyUnit } from '@sallyport/policy/snapshot/units';
 import type { JsonValue } from '@sallyport/turn/canonical-json';

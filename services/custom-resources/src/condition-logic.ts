@@ -1,5 +1,5 @@
 import { parse } from '@bufbuild/cel';
-import type { CelExpression } from '@sallyport/custom-resources/rule-cost';
+import type { CelExpression } from './rule-cost.ts';
 
 /** Values that a part of a condition can have at all, by its text: `tool.class` → read, write … */
 export type Domains = Readonly<Record<string, (value: string) => boolean>>;

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { stringify } from 'yaml';
-import { coverageOf } from './coverage.ts';
-import { coverageText } from './coverage-command.ts';
-import { readResources } from './files.ts';
+import { gapLine, gapsUnder } from './access-coverage.ts';
+import { coverageOf, type Of } from './coverage.ts';
+import { parseResource, type Resource } from './parse.ts';
 
 const of = (kind: string, name: string, spec: object) => ({
   apiVersion: 'sallyport.dev/v1alpha1',
@@ -10,11 +9,13 @@ const of = (kind: string, name: string, spec: object) => ({
   metadata: { name },
   spec,
 });
-const cover = (...documents: object[]) =>
-  coverageOf(
-    readResources([{ path: 'a.yaml', text: documents.map((one) => stringify(one)).join('---\n') }]),
-    'default',
-  );
+const resources = (documents: readonly object[]) =>
+  documents.map((one): Resource => {
+    const parsed = parseResource(one);
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+    return parsed.value;
+  });
+const cover = (...documents: object[]) => coverageOf(resources(documents), 'default');
 const gaps = (...documents: object[]) =>
   cover(...documents).gaps.map(({ about, name, gap }) => `${about} ${name} ${gap}`);
 const key = (spec: object = {}) => of('VirtualKey', 'k', { targetSecret: { name: 's', key: 'k' }, ...spec });
@@ -82,6 +83,80 @@ describe('coverage', () => {
     const model = of('Model', 'm', { targets: [{ provider: 'o', model: 'x' }] });
     const found = cover(provided, model, access());
     expect(found.gaps.map(({ about, name }) => `${about} ${name}`)).toEqual(['provider tool o/web_search', 'model m']);
-    expect(coverageText(found)).toMatch(/^without gap: 0 of 0 keys, 0 of 0 clients, 0 of 1 models, 0 of 0 tools\n/);
+    expect(found.totals).toEqual({ keys: 0, clients: 0, models: 1, tools: 0 });
+  });
+
+  it('[cli:policy-coverage] asks of clients what it asks of keys', () => {
+    const said = { origin: 'human', instructionAuthority: { system: 'Authored', user: 'Typed' } };
+    expect(gaps(of('Client', 'app', {})).map((one) => one.split(':')[0])).toEqual([
+      'client app says not whether its user text is typed',
+      'client app says not whether its system text is authored',
+      'client app says not what starts its runs',
+    ]);
+    expect(gaps(of('Client', 'app', { clientId: 'shop', ...said }), access())).toEqual([
+      expect.stringMatching(/^client shop may declare functions/),
+    ]);
+  });
+
+  it('[cli:policy-coverage] names tools whose class nobody declared, where it is known that they are there', () => {
+    const found = coverageOf(
+      resources([server({}), policy({ results: [masked] })]),
+      'default',
+      new Map([['s', ['t', 'u']]]),
+    );
+    expect(found.totals.tools).toBe(2);
+    expect(found.gaps.map(({ name, gap }) => `${name} ${gap.split(':')[0]}`)).toEqual([
+      's/u is Sensitive by default',
+      's/u is Sensitive and no rule speaks of its calls',
+      's/u hands its result to the model in plain, untrusted',
+    ]);
+  });
+});
+
+describe('the gaps under an access policy', () => {
+  const under = (spec: object, ...documents: object[]) => {
+    const all = resources([of('AccessPolicy', 'a', { subjects: { everyone: true }, ...spec }), ...documents]);
+    return gapsUnder(all[0] as Of<'AccessPolicy'>, coverageOf(all, 'default'), all).map(
+      ({ about, name }) => `${about} ${name}`,
+    );
+  };
+  const observed = policy({ results: [{ ...masked, mode: 'Observe' }] });
+
+  it('[resources:policy-coverage] are those of the keys, clients, models and tools that it admits, and of no other', () => {
+    expect(new Set(under({ models: ['*'] }, key({ client: 'c' })))).toEqual(new Set(['key k', 'client c']));
+    expect(under({ subjects: { teams: ['x'] }, models: ['*'] }, key({ client: 'c' }))).toEqual([]);
+    expect(new Set(under({ subjects: { teams: ['x'] }, models: ['*'] }, key({ teams: ['x'] })))).toEqual(
+      new Set(['key k']),
+    );
+    expect(under({ models: ['*'], clientTools: 'Deny' }, key(WHOLE))).toEqual([]);
+    expect(under({ tools: ['s/*'] }, server({}), observed)).toEqual(['policy p']);
+    expect(under({ tools: ['other/*'] }, server({}), observed)).toEqual([]);
+    expect(under({ tools: ['s/t'] }, server({}))).toEqual(['tool s/t']);
+    expect(under({ tools: ['s/other'] }, server({}))).toEqual([]);
+    const provided = of('ToolPolicy', 'web', {
+      mode: 'Enforce',
+      providerTools: [{ provider: 'o', type: 'web_search' }],
+      calls: [{ name: 'ok', action: 'Allow', reason: 'r' }],
+    });
+    const model = of('Model', 'm', { targets: [{ provider: 'o', model: 'x' }] });
+    expect(under({ models: ['m'] }, provided, model)).toEqual(['model m']);
+    expect(under({ models: ['n'] }, provided, model)).toEqual([]);
+  });
+
+  it('[resources:policy-coverage] are told in one bounded line, those of one sort together', () => {
+    const many = Array.from({ length: 5 }, (_, at) => ({
+      about: 'tool' as const,
+      name: `s/${at}`,
+      gap: 'is bare: sadly',
+    }));
+    expect(gapLine([...many, { about: 'key', name: 'k', gap: 'has no owner' }])).toBe(
+      'tool s/0, s/1, s/2 and 2 more is bare; key k has no owner',
+    );
+    const sorts = Array.from({ length: 1_000 }, (_, at) => ({
+      about: 'policy' as const,
+      name: 'p',
+      gap: `rule ${at} only observes`,
+    }));
+    expect(gapLine(sorts)).toMatch(/^policy p rule 0 only observes; .*; and gaps of 994 more sorts$/);
   });
 });
