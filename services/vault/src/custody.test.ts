@@ -22,9 +22,9 @@ describe('custody', () => {
     const { custody, store } = testVault();
     await custody.grant('acme', grant);
     await custody.grant('acme', { ...grant, origin: 'https://api.openai.com:443/v1' });
-    expect(store.notices.map((notice) => notice.ref.name)).toEqual(['openai']);
+    expect(store.notices.map((notice) => notice.ref?.name)).toEqual(['openai']);
     await custody.grant('acme', { ...grant, ref: { name: 'other', key: 'apiKey' } });
-    expect(store.notices.map((notice) => notice.ref.name)).toEqual(['openai', 'openai', 'other']);
+    expect(store.notices.map((notice) => notice.ref?.name)).toEqual(['openai', 'openai', 'other']);
   });
 
   it('keeps values of two tenants apart under data keys of their own', async () => {

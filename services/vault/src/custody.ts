@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { type Envelope, secretPlace } from './envelope.ts';
 import { originOf } from './origin.ts';
+import { recordOf, type WaitingRecord } from './outbox.ts';
 import type { GrantRecord, HeldGrant, SecretRef, VaultStore, VaultTransaction, WrappedKey } from './vault-store.ts';
 
 /** Longest value that is taken in, in bytes of UTF-8: what a Kubernetes Secret may hold would not fit a header. */
@@ -9,10 +10,8 @@ const MAX_NAME = 253;
 const MAX_PAGE = 500;
 
 /** A grant as operator asks for it; `origin` may be any URL of that origin. */
-export interface GrantWanted extends Omit<GrantRecord, 'ref' | 'origin'> {
-  readonly ref: SecretRef | undefined;
-  readonly origin: string;
-}
+export type GrantWanted = Pick<GrantRecord, 'kind' | 'uid' | 'resourceName' | 'ref' | 'origin'> &
+  Partial<Pick<GrantRecord, 'owners' | 'auth' | 'url' | 'allowPrivate'>>;
 
 /** Takes values and grants in. Every change that a lease could outlive is told to all replicas. */
 export interface Custody {
@@ -41,8 +40,7 @@ export function createCustody({ store, envelope, onNotice }: CustodyOptions): Cu
   return {
     async put(tenant, given, value, sourceVersion) {
       const ref = checkedRef(given);
-      const bytes = Buffer.byteLength(value);
-      if (bytes === 0 || bytes > MAX_VALUE_BYTES) throw fault('value', `must have 1 to ${MAX_VALUE_BYTES} bytes`);
+      checkValue(value);
       await store.inTenant(checkedTenant(tenant), async (tx) => {
         const held = await tx.secret(ref, true);
         // Touched, so that it is not swept away between this and its grant.
@@ -53,6 +51,12 @@ export function createCustody({ store, envelope, onNotice }: CustodyOptions): Cu
         const sealed = await envelope.seal(tenant, key, secretPlace(ref), value);
         await tx.putSecret({ ref, dataKeyId: key.id, sealed, sourceVersion });
         await tx.notify(ref);
+        if (held !== undefined) {
+          const named = `${ref.name}/${ref.key}`;
+          const change = { before: `${named}#${held.revision}`, after: `${named}#${held.revision + 1}` };
+          const actor = { principalId: 'service:operator' };
+          await tx.record(recordOf(tenant, { action: 'credentials.renew', target: { secret: named }, change, actor }));
+        }
       });
       onNotice();
     },
@@ -64,19 +68,21 @@ export function createCustody({ store, envelope, onNotice }: CustodyOptions): Cu
       onNotice();
     },
     async grant(tenant, wanted) {
-      const ref = checkedRef(wanted.ref);
+      const { owners = [], auth, url = '', allowPrivate = false } = wanted;
+      // Without a Secret there must be another way to a credential.
+      const ref = wanted.ref === undefined && (owners.length > 0 || auth) ? undefined : checkedRef(wanted.ref);
       checkText('kind', wanted.kind);
       checkText('uid', wanted.uid);
       checkText('name', wanted.resourceName);
       const origin = originOf(wanted.origin);
       if (origin === undefined) throw fault('origin', 'must be an http or https URL');
-      const next: GrantRecord = { ...wanted, ref, origin };
+      const next: GrantRecord = { ...wanted, ref, origin, owners, auth, url, allowPrivate };
       await store.inTenant(checkedTenant(tenant), async (tx) => {
         const held = await tx.grant(next.kind, next.uid);
         if (held !== undefined && sameGrant(held, next)) return;
         await tx.putGrant(next);
-        if (held !== undefined && !sameRef(held.ref, ref)) await tx.notify(held.ref);
-        await tx.notify(ref);
+        await tell(tx, held, next);
+        await tx.record(bindRecord(tenant, held, next));
       });
       onNotice();
     },
@@ -85,7 +91,8 @@ export function createCustody({ store, envelope, onNotice }: CustodyOptions): Cu
         const held = await tx.grant(kind, uid);
         if (held === undefined) return;
         await tx.removeGrant(kind, uid);
-        await tx.notify(held.ref);
+        await tell(tx, held, undefined);
+        await tx.record(bindRecord(tenant, held, undefined));
       });
       onNotice();
     },
@@ -127,8 +134,54 @@ export function checkedTenant(tenant: string): string {
   return tenant;
 }
 
+/** Refuses what no credential can be. Throws `invalid_request`. */
+export function checkValue(value: string): void {
+  const bytes = Buffer.byteLength(value);
+  if (bytes === 0 || bytes > MAX_VALUE_BYTES) throw fault('value', `must have 1 to ${MAX_VALUE_BYTES} bytes`);
+}
+
+async function tell(tx: VaultTransaction, before: GrantRecord | undefined, after: GrantRecord | undefined) {
+  const refs = [before?.ref, after?.ref].filter((ref) => ref !== undefined);
+  const [first, second] = refs;
+  if (first !== undefined) await tx.notify(first);
+  if (first !== undefined && second !== undefined && !sameRef(first, second)) await tx.notify(second);
+  const one = after ?? before;
+  const lends = [before, after].some((grant) => grant !== undefined && (grant.owners.length > 0 || grant.auth));
+  if (one !== undefined && lends) await tx.notifyResource(one.kind, one.uid);
+}
+
+/** The record of what a resource resolves to, before and after, by reference. */
+function bindRecord(tenant: string, before: GrantRecord | undefined, after: GrantRecord | undefined): WaitingRecord {
+  const { kind, uid, resourceName: name } = (after ?? before) as GrantRecord;
+  const told = (grant: GrantRecord | undefined) =>
+    grant === undefined
+      ? null
+      : {
+          secret: grant.ref === undefined ? null : `${grant.ref.name}/${grant.ref.key}`,
+          origin: grant.origin,
+          order: grant.owners,
+          auth: (grant.auth as { type?: string } | undefined)?.type ?? null,
+        };
+  return recordOf(tenant, {
+    action: after === undefined ? 'credentials.unbind' : 'credentials.bind',
+    target: { kind, name, uid },
+    change: { before: told(before), after: told(after) },
+    actor: { principalId: 'service:operator' },
+  });
+}
+
 function sameGrant(a: GrantRecord, b: GrantRecord): boolean {
-  return sameRef(a.ref, b.ref) && a.origin === b.origin && a.resourceName === b.resourceName;
+  const facts = ({ ref, origin, resourceName, owners, auth, url, allowPrivate }: GrantRecord) =>
+    JSON.stringify([ref?.name, ref?.key, origin, resourceName, owners, sorted(auth), url, allowPrivate]);
+  return facts(a) === facts(b);
+}
+
+// The database keeps JSON in an order of its own.
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value ?? null;
+  const entries = Object.entries(value).map(([name, member]) => [name, sorted(member)] as const);
+  return entries.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function checkText(path: string, text: string): void {

@@ -31,6 +31,8 @@ describe('leasing', () => {
     await expect(lease('model-proxy', wanted)).resolves.toEqual({
       value: VALUE,
       reference: 'openai/apiKey#1',
+      owner: 'organisation',
+      scopes: [],
       leaseTtlMs: 10_000,
     });
     expect(leased).toEqual([

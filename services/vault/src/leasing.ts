@@ -2,15 +2,17 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Access } from './access-log.ts';
 import { checkedRef, checkedTenant, sameRef } from './custody.ts';
-import { type Envelope, secretPlace } from './envelope.ts';
+import { type Envelope, type Place, secretPlace } from './envelope.ts';
 import { originOf } from './origin.ts';
 import type { RecordedActor } from './outbox.ts';
-import type { SecretRef, VaultStore } from './vault-store.ts';
+import { chosenCredential, ownedPlace, ownedReference, ownersOf, ownerText } from './owner.ts';
+import type { GrantRecord, SecretRef, VaultStore, VaultTransaction, WrappedKey } from './vault-store.ts';
 
 /** Who may lease for which kind of resource: nobody else gets a value out. */
-export const KIND_OF_CALLER: Readonly<Record<string, string>> = {
-  'model-proxy': 'ModelProvider',
-  'mcp-broker': 'ToolServer',
+export const KINDS_OF_CALLER: Readonly<Record<string, readonly string[]>> = {
+  'model-proxy': ['ModelProvider'],
+  'mcp-broker': ['ToolServer'],
+  identity: ['IdentityProvider', 'Client'],
 };
 
 /** A request for a lease. */
@@ -36,8 +38,12 @@ export interface LeasePrincipal {
 /** A value for a short time. */
 export interface Lease {
   readonly value: string;
-  /** Names secret and revision; says nothing of the value. */
+  /** Names secret or owner, and revision; says nothing of the value. */
   readonly reference: string;
+  /** Whose it is, as `ownerText` writes it. */
+  readonly owner: string;
+  /** Scopes of a token; empty for what is none. */
+  readonly scopes: readonly string[];
   readonly leaseTtlMs: number;
 }
 
@@ -55,51 +61,87 @@ export interface LeasingOptions {
 
 /**
  * Makes the leasing. A missing grant, another secret, another origin and another tenant are refused alike with
- * `permission_denied`; the log says which. A granted secret without a value is `upstream_credentials`.
+ * `permission_denied`; the log says which. A granted credential without a value is `upstream_credentials`.
  */
 export function createLeasing({ store, envelope, leaseTtlMs, log, onLease }: LeasingOptions): LeaseCredential {
   return async (caller, wanted) => {
-    const ref = checkedRef(wanted.ref);
+    const ref = wanted.ref === undefined ? undefined : checkedRef(wanted.ref);
     const tenant = checkedTenant(wanted.tenant);
-    const { kind, uid } = wanted;
-    const facts = { caller, tenant, kind, uid, ref: `${ref.name}/${ref.key}` };
+    const { kind, uid, principal } = wanted;
+    const facts = { caller, tenant, kind, uid, ...(ref === undefined ? {} : { ref: `${ref.name}/${ref.key}` }) };
     const refuse = (why: string): never => {
       log.warn('a lease was refused', { ...facts, why });
       throw new GatewayError('permission_denied', 'This credential is not granted to this resource for this origin.');
     };
-    if (!Object.hasOwn(KIND_OF_CALLER, caller) || KIND_OF_CALLER[caller] !== kind) refuse('kind of another caller');
-    if (wanted.principal !== undefined && wanted.principal.tenant !== tenant) refuse('principal of another tenant');
+    if (!Object.hasOwn(KINDS_OF_CALLER, caller) || !KINDS_OF_CALLER[caller]?.includes(kind)) {
+      refuse('kind of another caller');
+    }
+    if (principal !== undefined && principal.tenant !== tenant) refuse('principal of another tenant');
     const origin = originOf(wanted.origin);
 
-    const found = await store.inTenant(tenant, async (tx) => {
-      const grant = await tx.grant(kind, uid);
-      if (grant === undefined) return refuse('no grant');
-      if (!sameRef(grant.ref, ref)) return refuse('grant of another secret');
-      if (origin === undefined || grant.origin !== origin) return refuse('another origin');
-      const secret = await tx.secret(ref, false);
-      const dataKey = secret === undefined ? undefined : await tx.dataKey(secret.dataKeyId);
-      return secret === undefined || dataKey === undefined
-        ? undefined
-        : { secret, dataKey, resourceName: grant.resourceName };
+    const { grant, found } = await store.inTenant(tenant, async (tx) => {
+      const grant = (await tx.grant(kind, uid)) ?? refuse('no grant');
+      if (ref === undefined ? grant.ref !== undefined : grant.ref === undefined || !sameRef(grant.ref, ref)) {
+        refuse('grant of another secret');
+      }
+      if (origin === undefined || grant.origin !== origin) refuse('another origin');
+      return { grant, found: await findValue(tx, grant, principal) };
     });
     if (found === undefined) {
-      log.warn('a granted secret has no value', facts);
-      throw new GatewayError(
-        'upstream_credentials',
-        'The Secret that holds this credential is missing or has no such key.',
-      );
+      log.warn('a grant has no value for this principal', facts);
+      throw new GatewayError('upstream_credentials', missingText(grant), {
+        details: { missing: grant.owners.length > 0 ? 'key' : 'secret', order: grant.owners },
+      });
     }
-    const value = await envelope.open(tenant, found.dataKey, secretPlace(ref), found.secret.sealed);
-    const reference = `${ref.name}/${ref.key}#${found.secret.revision}`;
-    const { resourceName } = found;
-    onLease({ tenant, caller, actor: actorOf(wanted.principal, caller), kind, uid, resourceName, reference });
+    const { reference, owner } = found;
+    const value = await envelope.open(tenant, found.dataKey, found.place, found.sealed);
+    const actor = actorOf(principal, caller);
+    onLease({ tenant, caller, actor, kind, uid, resourceName: grant.resourceName, reference });
     log.info('a credential was leased', { caller, tenant, kind, uid, reference });
-    return { value, reference, leaseTtlMs };
+    return { value, reference, owner, scopes: [], leaseTtlMs };
   };
 }
 
+/** A sealed value with all that opens it. */
+interface FoundValue {
+  readonly dataKey: WrappedKey;
+  readonly place: Place;
+  readonly sealed: Uint8Array;
+  readonly reference: string;
+  readonly owner: string;
+}
+
+async function findValue(
+  tx: VaultTransaction,
+  grant: GrantRecord,
+  principal: LeasePrincipal | undefined,
+): Promise<FoundValue | undefined> {
+  const { kind, uid, ref, origin, owners: order } = grant;
+  const owned = await tx.owned(kind, uid, ownersOf(order, principal));
+  const chosen = chosenCredential({ order, origin, hasSecret: ref !== undefined }, principal, owned);
+  if (chosen?.from === 'owned') {
+    const { credential } = chosen;
+    const dataKey = await tx.dataKey(credential.dataKeyId);
+    if (dataKey === undefined) return undefined;
+    const reference = ownedReference(credential);
+    const owner = ownerText(credential.owner);
+    return { dataKey, place: ownedPlace(credential), sealed: credential.sealed, reference, owner };
+  }
+  if (chosen === undefined || ref === undefined) return undefined;
+  const secret = await tx.secret(ref, false);
+  const dataKey = secret === undefined ? undefined : await tx.dataKey(secret.dataKeyId);
+  if (secret === undefined || dataKey === undefined) return undefined;
+  const reference = `${ref.name}/${ref.key}#${secret.revision}`;
+  return { dataKey, place: secretPlace(ref), sealed: secret.sealed, reference, owner: 'organisation' };
+}
+
+function missingText({ owners, kind, resourceName }: GrantRecord): string {
+  if (owners.length === 0) return 'The Secret that holds this credential is missing or has no such key.';
+  return `Nobody has put in a key for ${kind} ${resourceName} that this principal may use.`;
+}
+
 /** Who is recorded to have had a credential: the principal, or the service itself where it asks on nobody's behalf. */
-function actorOf(principal: LeasePrincipal | undefined, caller: string): RecordedActor {
+export function actorOf(principal: LeasePrincipal | undefined, caller: string): RecordedActor {
   if (principal === undefined) return { principalId: `service:${caller}` };
   const { id, user, teams, keyId } = principal;
   return { principalKind: id.split(':', 1)[0] ?? '', principalId: id, user, teams, keyId };

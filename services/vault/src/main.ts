@@ -8,6 +8,7 @@ import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { sequenceFeed } from '@sallyport/chassis/sequence-feed';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import { OwnedCredentialService } from '@sallyport/proto/vault/v1/owned_pb';
 import { CredentialService, SecretService } from '@sallyport/proto/vault/v1/vault_pb';
 import { accessLog } from './access-log.ts';
 import { connect } from './clients.ts';
@@ -20,6 +21,8 @@ import { createLeasing } from './leasing.ts';
 import { createMastersStore } from './masters-store.ts';
 import { vaultMetrics } from './metrics.ts';
 import { outboxSender } from './outbox.ts';
+import { createOwnedCredentials } from './owned.ts';
+import { ownedCredentialService } from './owned-server.ts';
 import { rotation } from './rotation.ts';
 import { CALLERS, credentialService, secretService } from './server.ts';
 import { createVaultStore, SCHEMA_VERSION } from './store.ts';
@@ -78,6 +81,7 @@ run({
     await life.use(upkeep({ store, log, intervalMs: config.upkeepInterval }));
 
     const custody = createCustody({ store, envelope, onNotice: () => feed.poke() });
+    const owned = createOwnedCredentials({ store, envelope, onNotice: () => feed.poke() });
     const lease = createLeasing({
       store,
       envelope,
@@ -92,7 +96,8 @@ run({
     await life.use(
       rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
         .add(CredentialService, credentialService(lease, feed, counted))
-        .add(SecretService, secretService(custody, counted)),
+        .add(SecretService, secretService(custody, counted))
+        .add(OwnedCredentialService, ownedCredentialService(owned, counted)),
     );
   },
 });

@@ -3,6 +3,7 @@ import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { type InProcess, inProcess } from '@sallyport/chassis/rpc/testing';
 import { sequenceFeed } from '@sallyport/chassis/sequence-feed';
+import { OwnedCredentialService } from '@sallyport/proto/vault/v1/owned_pb';
 import { CredentialService, SecretService } from '@sallyport/proto/vault/v1/vault_pb';
 import { vaultMetrics } from './metrics.ts';
 import { CALLERS, credentialService, secretService } from './server.ts';
@@ -58,10 +59,11 @@ describe('vault over gRPC', () => {
     await expect(asProxy.client.resolve(wanted, { timeoutMs })).resolves.toMatchObject({ value: 'sk-canary-2' });
   });
 
-  it('names callers for every method that is served: operator puts in, only the two proxies take out', () => {
+  it('names callers for every method that is served: operator and console put in, only the proxies and identity take out', () => {
     expect(CALLERS).toEqual({
-      [CredentialService.typeName]: ['model-proxy', 'mcp-broker'],
+      [CredentialService.typeName]: ['model-proxy', 'mcp-broker', 'identity'],
       [SecretService.typeName]: ['operator'],
+      [OwnedCredentialService.typeName]: ['console'],
     });
   });
 });

@@ -3,14 +3,15 @@ import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import type { SequenceFeed } from '@sallyport/chassis/sequence-feed';
 import type { CredentialService, SecretService } from '@sallyport/proto/vault/v1/vault_pb';
 import type { Custody } from './custody.ts';
-import { KIND_OF_CALLER, type LeaseCredential } from './leasing.ts';
+import { KINDS_OF_CALLER, type LeaseCredential } from './leasing.ts';
 import type { VaultMetrics } from './metrics.ts';
 import type { InvalidationNotice } from './vault-store.ts';
 
 /** Who may call what: the one place where vault's edges stand. */
 export const CALLERS: Record<string, string[]> = {
-  'sallyport.vault.v1.CredentialService': Object.keys(KIND_OF_CALLER),
+  'sallyport.vault.v1.CredentialService': Object.keys(KINDS_OF_CALLER),
   'sallyport.vault.v1.SecretService': ['operator'],
+  'sallyport.vault.v1.OwnedCredentialService': ['console'],
 };
 
 /** CredentialService over leasing and the invalidation feed. */
@@ -25,7 +26,7 @@ export function credentialService(
         const { tenant, ref, kind, uid, origin, principal } = request;
         const given = await lease(ctx.caller, { tenant, ref, kind, uid, origin, principal });
         metrics.leased(ctx.caller, 'given');
-        return given;
+        return { ...given, scopes: [...given.scopes] };
       } catch (error) {
         metrics.leased(ctx.caller, asGatewayError(error).code);
         throw error;
@@ -34,7 +35,7 @@ export function credentialService(
     async *watchInvalidations(_request, ctx) {
       for await (const { notice, sequence } of feed.watch(ctx.signal)) {
         if (notice === undefined) yield { sequence };
-        else yield { tenant: notice.tenant, ref: notice.ref, sequence };
+        else yield { tenant: notice.tenant, sequence, ...notice.resource, ...(notice.ref ? { ref: notice.ref } : {}) };
       }
     },
   };
@@ -53,8 +54,9 @@ export function secretService(custody: Custody, metrics: VaultMetrics): ServiceI
       metrics.changed('remove');
       return {};
     },
-    async grant({ tenant, ref, kind, name, uid, origin }) {
-      await custody.grant(tenant, { ref, kind, uid, origin, resourceName: name });
+    async grant({ tenant, ref, kind, name, uid, origin, owners, authJson, url, allowPrivateNetwork: allowPrivate }) {
+      const auth: unknown = authJson === '' ? undefined : JSON.parse(authJson);
+      await custody.grant(tenant, { ref, kind, uid, origin, resourceName: name, owners, auth, url, allowPrivate });
       metrics.changed('grant');
       return {};
     },

@@ -1,4 +1,5 @@
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import { ownedRows } from './owned-store.ts';
 import type {
   GrantRecord,
   InvalidationNotice,
@@ -9,10 +10,14 @@ import type {
 } from './vault-store.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 const EVERY_TENANT = '*';
 const DATA_KEY = 'id, master_id, wrapped';
+const GRANT = 'kind, uid, resource_name, secret_name, secret_key, origin, owners, auth, url, allow_private';
+
+/** What people put in outlives its resource for so long: a grant may be away for a while. */
+const FORGOTTEN_MS = 30 * 24 * 3600 * 1000;
 
 type Row = Record<string, unknown>;
 
@@ -41,6 +46,13 @@ export function createVaultStore(postgres: Postgres): VaultStore {
           `delete from secrets s where s.updated_at < $1 and not exists (
              select from grants g where g.tenant = s.tenant and g.secret_name = s.name and g.secret_key = s.key)`,
           [new Date(beforeMs)],
+        ),
+      );
+      await postgres.withTenant(EVERY_TENANT, (client) =>
+        client.query(
+          `delete from owned_credentials o where o.changed_at < $1 and not exists (
+             select from grants g where g.tenant = o.tenant and g.kind = o.kind and g.uid = o.uid)`,
+          [new Date(beforeMs - FORGOTTEN_MS)],
         ),
       );
       return rowCount ?? 0;
@@ -86,7 +98,7 @@ export function createVaultStore(postgres: Postgres): VaultStore {
       // Asked several times a second: one statement, which also sees head and notices of one moment.
       const rows = await postgres.readOnce(
         EVERY_TENANT,
-        `select h.sequence::float8 as head, i.tenant, i.secret_name, i.secret_key, i.sequence::float8 as sequence
+        `select h.sequence::float8 as head, i.tenant, i.secret_name, i.secret_key, i.kind, i.uid, i.sequence::float8 as sequence
            from invalidation_head h left join invalidations i on i.sequence > ${Number(sequence)}
           order by i.sequence limit ${Number(limit)}`,
       );
@@ -95,7 +107,9 @@ export function createVaultStore(postgres: Postgres): VaultStore {
         .map(
           (row): InvalidationNotice => ({
             tenant: row.tenant as string,
-            ref: { name: row.secret_name as string, key: row.secret_key as string },
+            ...(row.uid === ''
+              ? { ref: { name: row.secret_name as string, key: row.secret_key as string } }
+              : { resource: { kind: row.kind as string, uid: row.uid as string } }),
             sequence: row.sequence as number,
           }),
         );
@@ -160,20 +174,49 @@ function transaction(client: TenantClient, tenant: string): VaultTransaction {
       return (rowCount ?? 0) > 0;
     },
     async grant(kind, uid) {
+      const row = await first(`select ${GRANT} from grants where kind = $1 and uid = $2`, [kind, uid]);
+      return row === undefined ? undefined : grantOf(row);
+    },
+    async grantNamed(kind, resourceName) {
       const row = await first(
-        `select kind, uid, resource_name, secret_name, secret_key, origin from grants where kind = $1 and uid = $2`,
-        [kind, uid],
+        `select ${GRANT} from grants where kind = $1 and resource_name = $2 order by granted_at desc limit 1`,
+        [kind, resourceName],
       );
       return row === undefined ? undefined : grantOf(row);
     },
+    async grantsOf(resources) {
+      const uids = resources.map(({ uid }) => uid);
+      const { rows } = await client.query(`select ${GRANT} from grants where uid = any ($1)`, [uids]);
+      return new Map(rows.map((row) => [row.uid as string, grantOf(row)]));
+    },
+    async lendingGrants(limit) {
+      const { rows } = await client.query(
+        `select ${GRANT} from grants where cardinality(owners) > 0 order by kind, resource_name, uid limit $1`,
+        [limit],
+      );
+      return rows.map(grantOf);
+    },
     async putGrant(grant) {
       await client.query(
-        `insert into grants (tenant, kind, uid, resource_name, secret_name, secret_key, origin)
-         values ($1, $2, $3, $4, $5, $6, $7)
+        `insert into grants (tenant, kind, uid, resource_name, secret_name, secret_key, origin, owners, auth, url, allow_private)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          on conflict (tenant, kind, uid) do update set resource_name = excluded.resource_name,
            secret_name = excluded.secret_name, secret_key = excluded.secret_key, origin = excluded.origin,
+           owners = excluded.owners, auth = excluded.auth, url = excluded.url, allow_private = excluded.allow_private,
            granted_at = now()`,
-        [tenant, grant.kind, grant.uid, grant.resourceName, grant.ref.name, grant.ref.key, grant.origin],
+        [
+          tenant,
+          grant.kind,
+          grant.uid,
+          grant.resourceName,
+          grant.ref?.name,
+          grant.ref?.key,
+          grant.origin,
+          grant.owners,
+          grant.auth === undefined ? null : JSON.stringify(grant.auth),
+          grant.url,
+          grant.allowPrivate,
+        ],
       );
     },
     async removeGrant(kind, uid) {
@@ -186,6 +229,18 @@ function transaction(client: TenantClient, tenant: string): VaultTransaction {
         [tenant, ref.name, ref.key],
       );
     },
+    async notifyResource(kind, uid) {
+      await client.query(
+        `with head as (update invalidation_head set sequence = sequence + 1 returning sequence)
+         insert into invalidations (tenant, sequence, secret_name, secret_key, kind, uid)
+         select $1, sequence, '', '', $2, $3 from head`,
+        [tenant, kind, uid],
+      );
+    },
+    async record({ id, bytes }) {
+      await client.query('insert into record_outbox (tenant, id, record) values ($1, $2, $3)', [tenant, id, bytes]);
+    },
+    ...ownedRows(client, tenant),
   };
 }
 
@@ -208,7 +263,11 @@ function grantOf(row: Row): GrantRecord {
     kind: row.kind as string,
     uid: row.uid as string,
     resourceName: row.resource_name as string,
-    ref: { name: row.secret_name as string, key: row.secret_key as string },
+    ref: row.secret_name === null ? undefined : { name: row.secret_name as string, key: row.secret_key as string },
     origin: row.origin as string,
+    owners: row.owners as string[],
+    auth: row.auth ?? undefined,
+    url: row.url as string,
+    allowPrivate: row.allow_private as boolean,
   };
 }

@@ -1,4 +1,5 @@
 import type { WaitingRecord } from './outbox.ts';
+import type { OwnedRows } from './owned-store.ts';
 
 /** Where a Secret's value is: name of the Secret and key in it. */
 export interface SecretRef {
@@ -28,9 +29,17 @@ export interface GrantRecord {
   readonly kind: string;
   readonly uid: string;
   readonly resourceName: string;
-  readonly ref: SecretRef;
+  /** Undefined where the resource names no Secret. */
+  readonly ref: SecretRef | undefined;
   /** As `originOf` writes it. */
   readonly origin: string;
+  /** Whose credentials may be used, in this order; empty: the Secret's alone. */
+  readonly owners: readonly string[];
+  /** How tokens are had, as the resource says it; undefined: not by OAuth. */
+  readonly auth: unknown;
+  /** Where the resource is; empty where nothing but the origin matters. */
+  readonly url: string;
+  readonly allowPrivate: boolean;
 }
 
 /** A grant as operator needs to know it to find out whether its resource is still there. */
@@ -41,10 +50,11 @@ export interface HeldGrant {
   readonly resourceName: string;
 }
 
-/** One notice of the feed: leases of this secret must be dropped. The sequence rises by one over all tenants. */
+/** One notice of the feed: leases of this secret, or of this resource, must be dropped. The sequence rises by one over all tenants. */
 export interface InvalidationNotice {
   readonly tenant: string;
-  readonly ref: SecretRef;
+  readonly ref?: SecretRef;
+  readonly resource?: { readonly kind: string; readonly uid: string };
   readonly sequence: number;
 }
 
@@ -59,7 +69,7 @@ export interface LeaseCount {
 }
 
 /** Secrets and grants of one tenant, within one transaction. */
-export interface VaultTransaction {
+export interface VaultTransaction extends OwnedRows {
   /** The tenant's newest data key. */
   newestDataKey(): Promise<WrappedKey | undefined>;
   dataKey(id: string): Promise<WrappedKey | undefined>;
@@ -77,6 +87,16 @@ export interface VaultTransaction {
   removeGrant(kind: string, uid: string): Promise<void>;
   /** Tells every replica that leases of this secret must be dropped. */
   notify(ref: SecretRef): Promise<void>;
+  /** Tells every replica that all leases of this resource must be dropped. */
+  notifyResource(kind: string, uid: string): Promise<void>;
+  /** The newest grant of a resource of this name. */
+  grantNamed(kind: string, resourceName: string): Promise<GrantRecord | undefined>;
+  /** Grants of these resources by UID. */
+  grantsOf(resources: readonly { readonly uid: string }[]): Promise<ReadonlyMap<string, GrantRecord>>;
+  /** Grants of resources that use credentials of several owners, by kind and name. */
+  lendingGrants(limit: number): Promise<GrantRecord[]>;
+  /** Puts a record into the outbox to audit. */
+  record(record: WaitingRecord): Promise<void>;
 }
 
 /** The vault's memory. Rejects with `unavailable` when the database is. */

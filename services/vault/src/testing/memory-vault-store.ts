@@ -1,3 +1,6 @@
+import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
+import { type Record as AuditRecord, RecordSchema } from '@sallyport/proto/audit/v1/audit_pb';
+import { type OwnedCredential, ownerText, sameOwner } from '../owner.ts';
 import type {
   GrantRecord,
   InvalidationNotice,
@@ -13,6 +16,8 @@ export interface MemoryVaultStore extends VaultStore {
   /** Rows by `tenant/name/key`, for tests that alter or move them. */
   readonly secrets: Map<string, SealedSecret>;
   readonly leases: Map<string, number>;
+  /** What was put into the outbox. */
+  readonly records: AuditRecord[];
 }
 
 /** Makes one. */
@@ -22,8 +27,15 @@ export function memoryVaultStore(): MemoryVaultStore {
   const grants = new Map<string, GrantRecord>();
   const leases = new Map<string, number>();
   const notices: InvalidationNotice[] = [];
+  const records: AuditRecord[] = [];
+  const owned = new Map<string, OwnedCredential>();
+  const within = <T>(rows: Map<string, T>, tenant: string) =>
+    [...rows].filter(([id]) => id.startsWith(`${tenant}/`)).map(([, row]) => row);
+  const grantsIn = (tenant: string) => within(grants, tenant);
+  const ownedIn = (tenant: string) => within(owned, tenant);
   return {
     notices,
+    records,
     secrets,
     leases,
     inTenant(tenant, work) {
@@ -52,6 +64,45 @@ export function memoryVaultStore(): MemoryVaultStore {
         },
         async notify(ref) {
           notices.push({ tenant, ref, sequence: notices.length + 1 });
+        },
+        async notifyResource(kind, uid) {
+          notices.push({ tenant, resource: { kind, uid }, sequence: notices.length + 1 });
+        },
+        async record(record) {
+          records.push(codecOf(RecordSchema).decode(record.bytes) as AuditRecord);
+        },
+        grantNamed: async (kind, name) =>
+          grantsIn(tenant).find((grant) => grant.kind === kind && grant.resourceName === name),
+        grantsOf: async (resources) =>
+          new Map(
+            grantsIn(tenant)
+              .filter((grant) => resources.some(({ uid }) => uid === grant.uid))
+              .map((grant) => [grant.uid, grant]),
+          ),
+        lendingGrants: async () => grantsIn(tenant).filter(({ owners }) => owners.length > 0),
+        owned: async (kind, uid, owners) =>
+          ownedIn(tenant).filter(
+            (one) => one.kind === kind && one.uid === uid && owners.some((owner) => sameOwner(owner, one.owner)),
+          ),
+        ownedBy: async (owners) =>
+          ownedIn(tenant).filter((one) => owners.length === 0 || owners.some((owner) => sameOwner(owner, one.owner))),
+        async putOwned(credential) {
+          const id = `${tenant}/${credential.kind}/${credential.uid}/${ownerText(credential.owner)}`;
+          const revision = (owned.get(id)?.revision ?? 0) + 1;
+          const row = { ...credential, revision, changedAtMs: Date.now() };
+          owned.set(id, row);
+          return row;
+        },
+        async removeOwned(owner, kind, name) {
+          const gone = [...owned].filter(
+            ([id, one]) =>
+              id.startsWith(`${tenant}/`) &&
+              sameOwner(owner, one.owner) &&
+              one.kind === kind &&
+              one.resourceName === name,
+          );
+          for (const [id] of gone) owned.delete(id);
+          return gone.map(([, one]) => one);
         },
       });
     },

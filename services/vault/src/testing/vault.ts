@@ -5,6 +5,7 @@ import { createCustody } from '../custody.ts';
 import { createEnvelope } from '../envelope.ts';
 import { fileMasters } from '../envelope-file.ts';
 import { createLeasing } from '../leasing.ts';
+import { createOwnedCredentials } from '../owned.ts';
 import { memoryVaultStore } from './memory-vault-store.ts';
 
 /** Master keys for tests. */
@@ -23,6 +24,7 @@ export function testVault(masters: readonly FileKey[] = [OLD_MASTER], store = me
     leased,
     envelope,
     custody: createCustody({ store, envelope, onNotice: () => undefined }),
+    owned: createOwnedCredentials({ store, envelope, onNotice: () => undefined }),
     lease: createLeasing({
       store,
       envelope,

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/vault/v1/vault.proto.
  */
 export const file_sallyport_vault_v1_vault: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zYWxseXBvcnQvdmF1bHQvdjEvdmF1bHQucHJvdG8SEnNhbGx5cG9ydC52YXVsdC52MSK7AQoOUmVzb2x2ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEioKA3JlZhgCIAEoCzIdLnNhbGx5cG9ydC52YXVsdC52MS5TZWNyZXRSZWYSDAoEa2luZBgDIAEoCRIMCgRuYW1lGAQgASgJEgsKA3VpZBgFIAEoCRIOCgZvcmlnaW4YBiABKAkSNAoJcHJpbmNpcGFsGAcgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwiJgoJU2VjcmV0UmVmEgwKBG5hbWUYASABKAkSCwoDa2V5GAIgASgJIkkKD1Jlc29sdmVSZXNwb25zZRINCgV2YWx1ZRgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSFAoMbGVhc2VfdHRsX21zGAMgASgBIhsKGVdhdGNoSW52YWxpZGF0aW9uc1JlcXVlc3QiagoaV2F0Y2hJbnZhbGlkYXRpb25zUmVzcG9uc2USDgoGdGVuYW50GAEgASgJEioKA3JlZhgCIAEoCzIdLnNhbGx5cG9ydC52YXVsdC52MS5TZWNyZXRSZWYSEAoIc2VxdWVuY2UYAyABKAEiaAoKUHV0UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSKgoDcmVmGAIgASgLMh0uc2FsbHlwb3J0LnZhdWx0LnYxLlNlY3JldFJlZhINCgV2YWx1ZRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJIg0KC1B1dFJlc3BvbnNlIksKDVJlbW92ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEioKA3JlZhgCIAEoCzIdLnNhbGx5cG9ydC52YXVsdC52MS5TZWNyZXRSZWYiEAoOUmVtb3ZlUmVzcG9uc2UigwEKDEdyYW50UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSKgoDcmVmGAIgASgLMh0uc2FsbHlwb3J0LnZhdWx0LnYxLlNlY3JldFJlZhIMCgRraW5kGAMgASgJEgwKBG5hbWUYBCABKAkSCwoDdWlkGAUgASgJEg4KBm9yaWdpbhgGIAEoCSIPCg1HcmFudFJlc3BvbnNlIj8KElJldm9rZUdyYW50UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDAoEa2luZBgCIAEoCRILCgN1aWQYAyABKAkiFQoTUmV2b2tlR3JhbnRSZXNwb25zZSI6ChFMaXN0R3JhbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJcChJMaXN0R3JhbnRzUmVzcG9uc2USLQoGZ3JhbnRzGAEgAygLMh0uc2FsbHlwb3J0LnZhdWx0LnYxLkhlbGRHcmFudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiRAoJSGVsZEdyYW50Eg4KBnRlbmFudBgBIAEoCRIMCgRraW5kGAIgASgJEgsKA3VpZBgDIAEoCRIMCgRuYW1lGAQgASgJMuMBChFDcmVkZW50aWFsU2VydmljZRJXCgdSZXNvbHZlEiIuc2FsbHlwb3J0LnZhdWx0LnYxLlJlc29sdmVSZXF1ZXN0GiMuc2FsbHlwb3J0LnZhdWx0LnYxLlJlc29sdmVSZXNwb25zZSIDkAIBEnUKEldhdGNoSW52YWxpZGF0aW9ucxItLnNhbGx5cG9ydC52YXVsdC52MS5XYXRjaEludmFsaWRhdGlvbnNSZXF1ZXN0Gi4uc2FsbHlwb3J0LnZhdWx0LnYxLldhdGNoSW52YWxpZGF0aW9uc1Jlc3BvbnNlMAEyzAMKDVNlY3JldFNlcnZpY2USSwoDUHV0Eh4uc2FsbHlwb3J0LnZhdWx0LnYxLlB1dFJlcXVlc3QaHy5zYWxseXBvcnQudmF1bHQudjEuUHV0UmVzcG9uc2UiA5ACAhJUCgZSZW1vdmUSIS5zYWxseXBvcnQudmF1bHQudjEuUmVtb3ZlUmVxdWVzdBoiLnNhbGx5cG9ydC52YXVsdC52MS5SZW1vdmVSZXNwb25zZSIDkAICElEKBUdyYW50EiAuc2FsbHlwb3J0LnZhdWx0LnYxLkdyYW50UmVxdWVzdBohLnNhbGx5cG9ydC52YXVsdC52MS5HcmFudFJlc3BvbnNlIgOQAgISYwoLUmV2b2tlR3JhbnQSJi5zYWxseXBvcnQudmF1bHQudjEuUmV2b2tlR3JhbnRSZXF1ZXN0Gicuc2FsbHlwb3J0LnZhdWx0LnYxLlJldm9rZUdyYW50UmVzcG9uc2UiA5ACAhJgCgpMaXN0R3JhbnRzEiUuc2FsbHlwb3J0LnZhdWx0LnYxLkxpc3RHcmFudHNSZXF1ZXN0GiYuc2FsbHlwb3J0LnZhdWx0LnYxLkxpc3RHcmFudHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_sallyport_principal_v1_principal]);
+  fileDesc("Ch5zYWxseXBvcnQvdmF1bHQvdjEvdmF1bHQucHJvdG8SEnNhbGx5cG9ydC52YXVsdC52MSLtAQoOUmVzb2x2ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEioKA3JlZhgCIAEoCzIdLnNhbGx5cG9ydC52YXVsdC52MS5TZWNyZXRSZWYSDAoEa2luZBgDIAEoCRIMCgRuYW1lGAQgASgJEgsKA3VpZBgFIAEoCRIOCgZvcmlnaW4YBiABKAkSNAoJcHJpbmNpcGFsGAcgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSGQoRcmVmdXNlZF9yZWZlcmVuY2UYCCABKAkSFQoNc3ViamVjdF90b2tlbhgJIAEoCSImCglTZWNyZXRSZWYSDAoEbmFtZRgBIAEoCRILCgNrZXkYAiABKAkiaAoPUmVzb2x2ZVJlc3BvbnNlEg0KBXZhbHVlGAEgASgJEhEKCXJlZmVyZW5jZRgCIAEoCRIUCgxsZWFzZV90dGxfbXMYAyABKAESDQoFb3duZXIYBCABKAkSDgoGc2NvcGVzGAUgAygJIhsKGVdhdGNoSW52YWxpZGF0aW9uc1JlcXVlc3QihQEKGldhdGNoSW52YWxpZGF0aW9uc1Jlc3BvbnNlEg4KBnRlbmFudBgBIAEoCRIqCgNyZWYYAiABKAsyHS5zYWxseXBvcnQudmF1bHQudjEuU2VjcmV0UmVmEhAKCHNlcXVlbmNlGAMgASgBEgwKBGtpbmQYBCABKAkSCwoDdWlkGAUgASgJImgKClB1dFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEioKA3JlZhgCIAEoCzIdLnNhbGx5cG9ydC52YXVsdC52MS5TZWNyZXRSZWYSDQoFdmFsdWUYAyABKAkSDwoHdmVyc2lvbhgEIAEoCSINCgtQdXRSZXNwb25zZSJLCg1SZW1vdmVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIqCgNyZWYYAiABKAsyHS5zYWxseXBvcnQudmF1bHQudjEuU2VjcmV0UmVmIhAKDlJlbW92ZVJlc3BvbnNlItIBCgxHcmFudFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEioKA3JlZhgCIAEoCzIdLnNhbGx5cG9ydC52YXVsdC52MS5TZWNyZXRSZWYSDAoEa2luZBgDIAEoCRIMCgRuYW1lGAQgASgJEgsKA3VpZBgFIAEoCRIOCgZvcmlnaW4YBiABKAkSDgoGb3duZXJzGAcgAygJEhEKCWF1dGhfanNvbhgIIAEoCRILCgN1cmwYCSABKAkSHQoVYWxsb3dfcHJpdmF0ZV9uZXR3b3JrGAogASgIIg8KDUdyYW50UmVzcG9uc2UiPwoSUmV2b2tlR3JhbnRSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRraW5kGAIgASgJEgsKA3VpZBgDIAEoCSIVChNSZXZva2VHcmFudFJlc3BvbnNlIjoKEUxpc3RHcmFudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlwKEkxpc3RHcmFudHNSZXNwb25zZRItCgZncmFudHMYASADKAsyHS5zYWxseXBvcnQudmF1bHQudjEuSGVsZEdyYW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJECglIZWxkR3JhbnQSDgoGdGVuYW50GAEgASgJEgwKBGtpbmQYAiABKAkSCwoDdWlkGAMgASgJEgwKBG5hbWUYBCABKAky4wEKEUNyZWRlbnRpYWxTZXJ2aWNlElcKB1Jlc29sdmUSIi5zYWxseXBvcnQudmF1bHQudjEuUmVzb2x2ZVJlcXVlc3QaIy5zYWxseXBvcnQudmF1bHQudjEuUmVzb2x2ZVJlc3BvbnNlIgOQAgESdQoSV2F0Y2hJbnZhbGlkYXRpb25zEi0uc2FsbHlwb3J0LnZhdWx0LnYxLldhdGNoSW52YWxpZGF0aW9uc1JlcXVlc3QaLi5zYWxseXBvcnQudmF1bHQudjEuV2F0Y2hJbnZhbGlkYXRpb25zUmVzcG9uc2UwATLMAwoNU2VjcmV0U2VydmljZRJLCgNQdXQSHi5zYWxseXBvcnQudmF1bHQudjEuUHV0UmVxdWVzdBofLnNhbGx5cG9ydC52YXVsdC52MS5QdXRSZXNwb25zZSIDkAICElQKBlJlbW92ZRIhLnNhbGx5cG9ydC52YXVsdC52MS5SZW1vdmVSZXF1ZXN0GiIuc2FsbHlwb3J0LnZhdWx0LnYxLlJlbW92ZVJlc3BvbnNlIgOQAgISUQoFR3JhbnQSIC5zYWxseXBvcnQudmF1bHQudjEuR3JhbnRSZXF1ZXN0GiEuc2FsbHlwb3J0LnZhdWx0LnYxLkdyYW50UmVzcG9uc2UiA5ACAhJjCgtSZXZva2VHcmFudBImLnNhbGx5cG9ydC52YXVsdC52MS5SZXZva2VHcmFudFJlcXVlc3QaJy5zYWxseXBvcnQudmF1bHQudjEuUmV2b2tlR3JhbnRSZXNwb25zZSIDkAICEmAKCkxpc3RHcmFudHMSJS5zYWxseXBvcnQudmF1bHQudjEuTGlzdEdyYW50c1JlcXVlc3QaJi5zYWxseXBvcnQudmF1bHQudjEuTGlzdEdyYW50c1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.vault.v1.ResolveRequest
@@ -24,7 +24,7 @@ export type ResolveRequest = Message<"sallyport.vault.v1.ResolveRequest"> & {
   tenant: string;
 
   /**
-   * Secret name and key as written in the resource's secretRef.
+   * Secret name and key as written in the resource's secretRef; absent where it has none.
    *
    * @generated from field: sallyport.vault.v1.SecretRef ref = 2;
    */
@@ -58,6 +58,20 @@ export type ResolveRequest = Message<"sallyport.vault.v1.ResolveRequest"> & {
    * @generated from field: sallyport.principal.v1.Principal principal = 7;
    */
   principal?: Principal | undefined;
+
+  /**
+   * Reference of a lease that the upstream refused: a token by it is not given out again.
+   *
+   * @generated from field: string refused_reference = 8;
+   */
+  refusedReference: string;
+
+  /**
+   * Token that the principal presented, where the resource exchanges it for one of its own; empty otherwise. Never kept.
+   *
+   * @generated from field: string subject_token = 9;
+   */
+  subjectToken: string;
 };
 
 /**
@@ -111,6 +125,20 @@ export type ResolveResponse = Message<"sallyport.vault.v1.ResolveResponse"> & {
    * @generated from field: double lease_ttl_ms = 3;
    */
   leaseTtlMs: number;
+
+  /**
+   * Whose it is: "user:dana", "team:support", "organisation".
+   *
+   * @generated from field: string owner = 4;
+   */
+  owner: string;
+
+  /**
+   * Scopes of a token, as its issuer granted them.
+   *
+   * @generated from field: repeated string scopes = 5;
+   */
+  scopes: string[];
 };
 
 /**
@@ -143,6 +171,8 @@ export type WatchInvalidationsResponse = Message<"sallyport.vault.v1.WatchInvali
   tenant: string;
 
   /**
+   * Absent where `kind` and `uid` are given: every lease of that resource is to be dropped.
+   *
    * @generated from field: sallyport.vault.v1.SecretRef ref = 2;
    */
   ref?: SecretRef | undefined;
@@ -151,6 +181,16 @@ export type WatchInvalidationsResponse = Message<"sallyport.vault.v1.WatchInvali
    * @generated from field: double sequence = 3;
    */
   sequence: number;
+
+  /**
+   * @generated from field: string kind = 4;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string uid = 5;
+   */
+  uid: string;
 };
 
 /**
@@ -275,6 +315,32 @@ export type GrantRequest = Message<"sallyport.vault.v1.GrantRequest"> & {
    * @generated from field: string origin = 6;
    */
   origin: string;
+
+  /**
+   * Whose credentials may be used, the first that has one: "User", "Team", "Organisation". Empty: `ref` alone.
+   *
+   * @generated from field: repeated string owners = 7;
+   */
+  owners: string[];
+
+  /**
+   * How tokens for it are had: ToolServer `spec.auth` as JSON with defaults filled in; empty: not by OAuth.
+   *
+   * @generated from field: string auth_json = 8;
+   */
+  authJson: string;
+
+  /**
+   * URL of the resource, and whether it may lead to private addresses; where `auth_json` is given.
+   *
+   * @generated from field: string url = 9;
+   */
+  url: string;
+
+  /**
+   * @generated from field: bool allow_private_network = 10;
+   */
+  allowPrivateNetwork: boolean;
 };
 
 /**
