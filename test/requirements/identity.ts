@@ -18,6 +18,10 @@ export const identity: readonly Requirement[] = [
     'identity:callers': 'Only callers whose edge it is are answered.',
     'identity:keep-secret': 'A key follows its spec also while its Secret cannot be read.',
     'identity:compare-and-set': 'A change made of an older revision of a key is refused.',
+    'identity:owner-teams': 'A key has only those of its teams that its owner is in now.',
+    'identity:owner-unknown': 'The teams of a key stand where nobody keeps those of its owner.',
+    'identity:owner-ended': 'Keys of people who are known and not active are refused as unknown.',
+    'identity:owner-heir': 'Whoever takes over the name of somebody who went does not take over their keys.',
     'identity:chosen-secret-once': 'No two keys have the same chosen secret.',
   }),
   ...of('DESIGN §8; issue 5', {

@@ -52,7 +52,8 @@ describe('administration of keys', () => {
     const ended = await administration.revoke('acme', key.id, 'leaked');
     expect(stateOf(ended, clock.nowMs)).toBe('revoked');
     await administration.revoke('acme', key.id, 'again');
-    expect(store.notices).toEqual([{ tenant: 'acme', keyId: key.id, reason: 'revoked', sequence: 1 }]);
+    expect(store.notices).toMatchObject([{ tenant: 'acme', keyId: key.id, sequence: 1 }]);
+    expect(store.notices[0]?.reason).toMatch(/^revoked/);
     expect(pokes.count).toBe(2);
     await expect(authenticate(secret, 'mcp')).rejects.toMatchObject(refused);
     await expect(administration.update('acme', key.id, keySpec())).rejects.toMatchObject({ code: 'conflict' });

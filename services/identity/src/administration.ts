@@ -20,15 +20,24 @@ export interface KeyWithSecret {
   readonly secret: string;
 }
 
-/** What the admin API does with keys of one tenant; keys of other tenants and unknown ones are `not_found` alike. */
+/**
+ * What the admin API does with keys of one tenant; keys of other tenants and unknown ones are `not_found` alike. `by`: the
+ * principal who does it, for the record.
+ */
 export interface KeyAdministration {
   create(tenant: string, spec: KeySpec | undefined, idempotencyKey: string): Promise<KeyWithSecret>;
   /** With a revision: `conflict`, the present one in its details, unless the key still has it. */
-  update(tenant: string, id: string, spec: KeySpec | undefined, expectedRevision?: number): Promise<KeyRecord>;
+  update(
+    tenant: string,
+    id: string,
+    spec: KeySpec | undefined,
+    expectedRevision?: number,
+    by?: string,
+  ): Promise<KeyRecord>;
   /** Ends a key for good, with a reason for people. Again: no change. */
-  revoke(tenant: string, id: string, reason: string): Promise<KeyRecord>;
+  revoke(tenant: string, id: string, reason: string, by?: string): Promise<KeyRecord>;
   /** A new secret; the old ones stay valid for `graceMs`. */
-  rotate(tenant: string, id: string, graceMs: number): Promise<KeyWithSecret>;
+  rotate(tenant: string, id: string, graceMs: number, by?: string): Promise<KeyWithSecret>;
   get(tenant: string, id: string): Promise<KeyRecord>;
   list(tenant: string, pageSize: number, pageToken: string): Promise<{ keys: KeyRecord[]; nextPageToken: string }>;
 }
@@ -87,7 +96,7 @@ export function createAdministration(options: AdministrationOptions): KeyAdminis
       });
     },
 
-    async update(tenant, id, given, expectedRevision) {
+    async update(tenant, id, given, expectedRevision, by) {
       const spec = checkedSpec(given);
       const work = store.inTenant(checkedTenant(tenant), async (tx) => {
         const key = await own(tx, id);
@@ -98,22 +107,22 @@ export function createAdministration(options: AdministrationOptions): KeyAdminis
         if (sameSpec(key.spec, spec)) return key;
         await refuseTakenName(tx, spec.name, id);
         const changed = await tx.change(id, { spec });
-        await tx.notify(id, reasonOfChange(spec));
+        await tx.notify(id, reasonOfChange(spec), by);
         return changed;
       });
       return noticed(work);
     },
 
-    async revoke(tenant, id, reason) {
+    async revoke(tenant, id, reason, by) {
       const told = reason.trim() === '' ? 'revoked' : reason.trim().slice(0, MAX_REASON);
       const work = store.inTenant(checkedTenant(tenant), async (tx) => {
         const key = await own(tx, id);
-        return key.revokedAtMs === undefined ? endKey(tx, key, 'revoked', told) : key;
+        return key.revokedAtMs === undefined ? endKey(tx, key, 'revoked', told, by) : key;
       });
       return noticed(work);
     },
 
-    async rotate(tenant, id, graceMs) {
+    async rotate(tenant, id, graceMs, by) {
       if (!(graceMs >= 0 && graceMs <= MAX_GRACE_MS)) {
         throw new GatewayError('invalid_request', 'The grace must be 0 to 30 days.', { details: { path: '/grace' } });
       }
@@ -124,7 +133,7 @@ export function createAdministration(options: AdministrationOptions): KeyAdminis
         await tx.endSecrets(id, graceMs === 0 ? undefined : now() + graceMs);
         await tx.addSecret(id, peppers.digest(secret), lookupPrefixOf(secret));
         const changed = await tx.change(id, { prefix: shownPrefixOf(secret), generated: true });
-        await tx.notify(id, graceMs === 0 ? 'rotated' : 'changed');
+        await tx.notify(id, graceMs === 0 ? 'rotated' : 'changed', by);
         return { key: changed, secret };
       });
       return noticed(work);
@@ -152,10 +161,12 @@ export async function endKey(
   key: KeyRecord,
   reason: RevocationReason,
   told: string = reason,
+  by = '',
 ): Promise<KeyRecord> {
   await tx.endSecrets(key.id, undefined);
   const ended = await tx.change(key.id, { revokedReason: told });
-  await tx.notify(key.id, reason);
+  // Only the reason `changed` alone says that nothing ended, whatever people write.
+  await tx.notify(key.id, told === reason ? reason : `${reason}: ${told}`, by);
   return ended;
 }
 

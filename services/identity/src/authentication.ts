@@ -1,7 +1,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
-import { principalOf, stateOf } from './key.ts';
+import type { Directory, Standing } from './directory/directory.ts';
+import { type KeyRecord, principalOf, stateOf } from './key.ts';
 import type { KeyStore, KeyUse, SecretMatch } from './key-store.ts';
 import { matchesDigest, type Peppers } from './peppers.ts';
 import { CHOSEN_SECRET_LENGTH, lookupPrefixOf } from './secret.ts';
@@ -16,6 +17,8 @@ export interface Authenticated {
 export interface AuthenticatorOptions {
   readonly store: Pick<KeyStore, 'secretsByPrefix' | 'secretsByDigest'>;
   readonly peppers: Peppers;
+  /** Says what the owner of a key may lend it now. */
+  readonly directory: Pick<Directory, 'standingOf'>;
   /** Longest time in ms that a caller may keep an answer. */
   readonly cacheTtlMs: number;
   /** Told of each success, so that last use can be written in batches. */
@@ -30,10 +33,11 @@ export type Authenticate = (secret: string, endpoint: string) => Promise<Authent
 
 /**
  * Makes the authenticator. Unknown, wrong, revoked, disabled, expired and ambiguous secrets are refused by the same
- * error after the same work: one look-up and a comparison in constant time. A failing store is not a refusal.
+ * error after the same work: one look-up and a comparison in constant time. A failing store is not a refusal. A key acts
+ * for its owner: one who is known and not active has no keys, and lends none of their teams that they are not in (DESIGN §2).
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
-  const { store, peppers, cacheTtlMs, onUse, onOldPepper, now = Date.now } = options;
+  const { store, peppers, directory, cacheTtlMs, onUse, onOldPepper, now = Date.now } = options;
   return async (secret, endpoint) => {
     if (secret === '' || secret.length > CHOSEN_SECRET_LENGTH.max) throw refused();
     const candidates = peppers.candidates(secret);
@@ -52,11 +56,23 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     if (match.validUntilMs !== undefined && match.validUntilMs <= atMs) throw refused();
 
     const { key } = match;
+    const standing = await standingOf(key, directory);
     onUse({ tenant: key.tenant, keyId: key.id, endpoint, atMs });
     if (match.secret.pepperId !== peppers.currentId) onOldPepper(match, secret);
     const endsAtMs = Math.min(key.spec.expiresAtMs || Number.POSITIVE_INFINITY, match.validUntilMs ?? Infinity);
-    return { principal: principalOf(key), cacheTtlMs: Math.min(cacheTtlMs, endsAtMs - atMs) };
+    return { principal: principalOf(key, standing), cacheTtlMs: Math.min(cacheTtlMs, endsAtMs - atMs) };
   };
+}
+
+/** What the owner of a key may lend it; undefined where nobody stands behind it. Throws where they may not. */
+async function standingOf(key: KeyRecord, directory: Pick<Directory, 'standingOf'>): Promise<Standing | undefined> {
+  const { owner, teams } = key.spec;
+  if (owner === '') return undefined;
+  const standing = await directory.standingOf(key.tenant, owner, teams);
+  // The key was made for somebody else who had the name before.
+  const inherited = standing.heirSinceMs !== undefined && key.createdAtMs < standing.heirSinceMs;
+  if (standing.state === 'ended' || inherited) throw refused();
+  return standing;
 }
 
 function refused(): GatewayError {

@@ -37,6 +37,14 @@ export const configSchema = z.strictObject({
     .optional(),
   tls: blocks.tls,
   insecure: blocks.insecure,
+  /** `operator`, `audit` and `vault`; without them nothing is known of resources, recorded, or signed in elsewhere. */
+  peers: blocks.peers.optional(),
+  /** The last snapshot is kept here and started from. */
+  snapshotCacheFile: z.string().min(1).optional(),
+  /** How often revocations are sent to audit. */
+  recordInterval: durationMs.pipe(z.number().min(50)).prefault('250ms'),
+  /** How often operator is told how many people are in each Team. */
+  countInterval: durationMs.pipe(z.number().min(100)).prefault('5s'),
   postgres: blocks.postgres,
   drain: blocks.drain,
   /** List of `{id, key}` (key: 32 bytes in base64), newest first: the HMAC keys over secrets. */

@@ -1,6 +1,7 @@
 import type { KeySpec } from '@sallyport/proto/identity/v1/identity_pb';
 import type { KeyRecord } from './key.ts';
 import type { SecretDigest } from './peppers.ts';
+import type { RevocationNotice } from './revocations.ts';
 
 /** A stored secret's digest with the key it opens. */
 export interface SecretMatch {
@@ -12,14 +13,6 @@ export interface SecretMatch {
 
 /** Why caches must drop a key. Only `changed` leaves it usable by the same secret. */
 export type RevocationReason = 'revoked' | 'removed' | 'disabled' | 'rotated' | 'changed';
-
-/** One notice of the feed; the sequence rises by one over all tenants. */
-export interface RevocationNotice {
-  readonly tenant: string;
-  readonly keyId: string;
-  readonly reason: string;
-  readonly sequence: number;
-}
 
 /** What was answered to a creation with an idempotency key. */
 export interface RememberedCreation {
@@ -77,8 +70,8 @@ export interface KeyTransaction {
   addSecret(keyId: string, secret: SecretDigest, lookupPrefix: string | undefined): Promise<void>;
   /** Ends the key's present secrets at a time, or at once. */
   endSecrets(keyId: string, validUntilMs: number | undefined): Promise<void>;
-  /** Tells every replica to drop what it cached of the key. */
-  notify(keyId: string, reason: RevocationReason): Promise<void>;
+  /** Tells every replica to drop what it cached of the key; `by` is the id of who did it, if somebody did. */
+  notify(keyId: string, reason: RevocationReason | `${RevocationReason}: ${string}`, by?: string): Promise<void>;
   creation(idempotencyKey: string): Promise<RememberedCreation | undefined>;
   rememberCreation(idempotencyKey: string, creation: RememberedCreation): Promise<void>;
 }

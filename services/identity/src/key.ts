@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { KeySchema, KeySpec } from '@sallyport/proto/identity/v1/identity_pb';
 import { Principal_Kind, Principal_Role, type PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
+import type { Standing } from './directory/directory.ts';
 
 /** A virtual key as kept; it says nothing of its secret but the shown prefix. */
 export interface KeyRecord {
@@ -37,16 +39,22 @@ export function principalIdOf(keyId: string): string {
   return `key:${keyId}`;
 }
 
-/** The principal of a key: its whole scope, its owner, and a revision that changes with every edit. */
-export function principalOf(key: KeyRecord): MessageInitShape<typeof PrincipalSchema> {
+/**
+ * The principal of a key: its whole scope, its owner as they stand now, and a revision that changes with every edit and
+ * every change of the owner's teams, so that nobody takes an answer about the one for the other.
+ */
+export function principalOf(key: KeyRecord, owner: Standing | undefined): MessageInitShape<typeof PrincipalSchema> {
   const { spec } = key;
+  const present = owner === undefined ? spec.teams : spec.teams.filter((team) => owner.teams.includes(team));
   return {
     tenant: key.tenant,
     kind: Principal_Kind.KEY,
     id: principalIdOf(key.id),
     name: spec.name,
-    user: spec.owner,
-    teams: spec.teams,
+    user: owner?.name ?? '',
+    teams: present,
+    userTeams: owner === undefined ? [] : [...owner.teams],
+    ownedTeams: owner === undefined ? [] : owner.ownedTeams.filter((team) => present.includes(team)),
     customer: spec.customer,
     keyId: key.id,
     client: spec.client,
@@ -59,8 +67,12 @@ export function principalOf(key: KeyRecord): MessageInitShape<typeof PrincipalSc
     ...(spec.instructionAuthority === undefined ? {} : { instructionAuthority: spec.instructionAuthority }),
     expiresAtMs: spec.expiresAtMs,
     tags: spec.tags,
-    revision: `${key.id}.${key.revision}`,
+    revision: `${key.id}.${key.revision}${owner === undefined ? '' : `.${digestOf(owner.teams)}`}`,
   };
+}
+
+function digestOf(teams: readonly string[]): string {
+  return hash('sha256', JSON.stringify([...teams].sort()), 'base64url').slice(0, 8);
 }
 
 /** A key as operator and admin API see it. */

@@ -9,12 +9,18 @@ import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { sequenceFeed } from '@sallyport/chassis/sequence-feed';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
+import { watchSnapshot } from '@sallyport/peers/snapshot';
+import { DirectoryService } from '@sallyport/proto/identity/v1/directory_pb';
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
 import { createAdministration } from './administration.ts';
 import { createAuthenticator } from './authentication.ts';
 import { createBootstrapAdmin } from './bootstrap-admin.ts';
+import { connect } from './clients.ts';
 import { configSchema } from './config.ts';
 import { createCreationMemory } from './creation-memory.ts';
+import { createDirectory } from './directory/directory.ts';
+import { keepDirectory } from './directory/open.ts';
+import { directoryService } from './directory/service.ts';
 import { identityApp } from './http.ts';
 import { createLastUse } from './last-use.ts';
 import { identityMetrics } from './metrics.ts';
@@ -25,6 +31,8 @@ import { authenticationService, CALLERS, keyService } from './server.ts';
 import { createKeyStore, SCHEMA_VERSION } from './store.ts';
 
 const SERVICE = 'identity';
+/** Kinds of resources that identity follows. */
+const KINDS = ['IdentityProvider', 'Client', 'Team'] as const;
 
 run({
   name: SERVICE,
@@ -50,9 +58,11 @@ run({
     await life.use(pruning(store, log));
 
     const counted = identityMetrics(metrics);
+    const directory = createDirectory(database);
     const authenticate = createAuthenticator({
       store,
       peppers,
+      directory,
       cacheTtlMs: config.cacheTtl,
       onUse: lastUse.add,
       onOldPepper(match, secret) {
@@ -62,6 +72,21 @@ run({
       },
     });
     const onNotice = () => feed.poke();
+    if (config.peers !== undefined) {
+      const { operator = '', audit = '', vault = '' } = config.peers;
+      const { clients, component } = connect({ operator, audit, vault }, { self: SERVICE, tls, log, metrics });
+      await life.use(component);
+      const { snapshotCacheFile } = config;
+      const snapshot = await life.use(
+        watchSnapshot({
+          client: clients.snapshots,
+          kinds: KINDS,
+          log,
+          ...(snapshotCacheFile === undefined ? {} : { cacheFile: snapshotCacheFile }),
+        }),
+      );
+      await keepDirectory(life, { config, postgres: database, clients, snapshot, onNotice, log });
+    }
     const administration = createAdministration({
       store,
       peppers,
@@ -90,7 +115,8 @@ run({
           AuthenticationService,
           authenticationService(bootstrap?.watching(authenticate) ?? authenticate, feed, counted),
         )
-        .add(KeyService, keyService(administration, resourceKeys, counted)),
+        .add(KeyService, keyService(administration, resourceKeys, counted))
+        .add(DirectoryService, directoryService(database)),
     );
     if (config.http !== undefined) {
       await life.use(httpServer({ listen: config.http, app: identityApp({ fronts: [], log, metrics }), log }));

@@ -51,7 +51,7 @@ describe('identity over gRPC', () => {
       tenant: 'acme',
       keyId: key?.id,
       principalId: `key:${key?.id}`,
-      reason: 'revoked',
+      reason: 'revoked: leaked',
       sequence: 1,
     });
     stop.abort();

@@ -5,13 +5,15 @@ import type { AuthenticationService, KeyService } from '@sallyport/proto/identit
 import type { KeyAdministration } from './administration.ts';
 import type { Authenticate } from './authentication.ts';
 import { keyMessageOf, principalIdOf } from './key.ts';
-import type { RevocationNotice } from './key-store.ts';
 import type { IdentityMetrics } from './metrics.ts';
 import type { ResourceKeys } from './resource-keys.ts';
+import type { RevocationNotice } from './revocations.ts';
 
 /** Who may call what: the one place where identity's edges stand. */
 export const CALLERS: Record<string, string[]> = {
-  'sallyport.identity.v1.AuthenticationService': ['model-proxy', 'mcp-broker', 'console'],
+  'sallyport.identity.v1.AuthenticationService/Authenticate': ['model-proxy', 'mcp-broker', 'console'],
+  'sallyport.identity.v1.AuthenticationService/WatchRevocations': ['model-proxy', 'mcp-broker', 'console', 'policy'],
+  'sallyport.identity.v1.DirectoryService': ['console'],
   'sallyport.identity.v1.KeyService/Upsert': ['operator'],
   'sallyport.identity.v1.KeyService/RemoveByResource': ['operator'],
   'sallyport.identity.v1.KeyService/ListOwned': ['operator'],
@@ -44,8 +46,8 @@ export function authenticationService(
       for await (const { notice, sequence } of feed.watch(ctx.signal)) {
         if (notice === undefined) yield { sequence };
         else {
-          const { tenant, keyId, reason } = notice;
-          yield { tenant, keyId, principalId: principalIdOf(keyId), reason, sequence };
+          const principalId = notice.keyId === '' ? '' : principalIdOf(notice.keyId);
+          yield { ...notice, principalId, sequence };
         }
       }
     },
@@ -78,18 +80,18 @@ export function keyService(
       metrics.changed('create');
       return { key: keyMessageOf(key, Date.now()), secret };
     },
-    async update({ tenant, id, spec, expectedRevision }) {
-      const key = await administration.update(tenant, id, spec, expectedRevision || undefined);
+    async update({ tenant, id, spec, expectedRevision, by }) {
+      const key = await administration.update(tenant, id, spec, expectedRevision || undefined, by);
       metrics.changed('update');
       return { key: keyMessageOf(key, Date.now()) };
     },
-    async revoke({ tenant, id, reason }) {
-      const key = await administration.revoke(tenant, id, reason);
+    async revoke({ tenant, id, reason, by }) {
+      const key = await administration.revoke(tenant, id, reason, by);
       metrics.changed('revoke');
       return { key: keyMessageOf(key, Date.now()) };
     },
-    async rotate({ tenant, id, graceMs }) {
-      const { key, secret } = await administration.rotate(tenant, id, graceMs);
+    async rotate({ tenant, id, graceMs, by }) {
+      const { key, secret } = await administration.rotate(tenant, id, graceMs, by);
       metrics.changed('rotate');
       return { key: keyMessageOf(key, Date.now()), secret };
     },

@@ -3,11 +3,12 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
 import { KeySpecSchema } from '@sallyport/proto/identity/v1/identity_pb';
 import type { KeyRecord } from './key.ts';
-import type { KeyStore, KeyTransaction, RevocationNotice, SecretMatch } from './key-store.ts';
+import type { KeyStore, KeyTransaction, SecretMatch } from './key-store.ts';
 import type { SecretDigest } from './peppers.ts';
+import { revocationsAfter, tellRevoked } from './revocations.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const EVERY_TENANT = '*';
 const UNIQUE_VIOLATION = '23505';
@@ -86,30 +87,11 @@ export function createKeyStore(postgres: Postgres): KeyStore {
         ),
       );
     },
-    async revocationsAfter(sequence, limit) {
-      // Asked several times a second: one statement, which also sees head and notices of one moment.
-      const rows = await postgres.readOnce(
-        EVERY_TENANT,
-        `select h.sequence::float8 as head, r.tenant, r.key_id, r.reason, r.sequence::float8 as sequence
-           from revocation_head h left join revocations r on r.sequence > ${Number(sequence)}
-          order by r.sequence limit ${Number(limit)}`,
-      );
-      const notices = rows
-        .filter((row) => row.sequence !== null)
-        .map(
-          (row): RevocationNotice => ({
-            tenant: row.tenant as string,
-            keyId: row.key_id as string,
-            reason: row.reason as string,
-            sequence: row.sequence as number,
-          }),
-        );
-      return { head: (rows[0]?.head as number | undefined) ?? 0, notices };
-    },
+    revocationsAfter: (sequence, limit) => revocationsAfter(postgres, sequence, limit),
     async prune(beforeMs) {
       await postgres.withTenant(EVERY_TENANT, async (client) => {
         const before = new Date(beforeMs);
-        await client.query('delete from revocations where at < $1', [before]);
+        await client.query('delete from revocations where at < $1 and (record_id is null or recorded)', [before]);
         await client.query('delete from creations where created_at < $1', [before]);
         await client.query('delete from key_secrets where valid_until < now()');
       });
@@ -199,13 +181,7 @@ function transaction(client: TenantClient, tenant: string): KeyTransaction {
         ]);
       }
     },
-    async notify(keyId, reason) {
-      await client.query(
-        `with head as (update revocation_head set sequence = sequence + 1 returning sequence)
-         insert into revocations (tenant, sequence, key_id, reason) select $1, sequence, $2, $3 from head`,
-        [tenant, keyId, reason],
-      );
-    },
+    notify: (keyId, reason, by = '') => tellRevoked(client, tenant, [{ keyId, reason, by }]),
     async creation(idempotencyKey) {
       const { rows } = await client.query(
         'select request_hash, key_id, sealed_secret from creations where idempotency_key = $1',

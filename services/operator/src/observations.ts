@@ -14,6 +14,7 @@ export const observable: Readonly<Partial<Record<Kind, { conditions: readonly st
   {
     ModelProvider: { conditions: ['Reachable', 'CredentialsValid'], fields: [] },
     IdentityProvider: { conditions: ['Reachable'], fields: ['keys'] },
+    Team: { conditions: [], fields: ['memberCount'] },
     ToolPolicy: { conditions: [], fields: ['observed'] },
     ToolServer: { conditions: ['Reachable', 'CredentialsValid', 'DefinitionDrift'], fields: ['tools'] },
   };

@@ -25,6 +25,7 @@ const reporters: Readonly<Record<string, readonly Kind[]>> = {
   'model-proxy': ['ModelProvider'],
   'mcp-broker': ['ToolServer'],
   policy: ['ToolPolicy'],
+  identity: ['IdentityProvider', 'Team'],
 };
 
 /** What SnapshotService works with. */

@@ -52,17 +52,19 @@ export function merged(base: ConfigDocument, over: ConfigDocument): ConfigDocume
 const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) => ConfigDocument>> = {
   audit: ({ secrets }) => ({ sealKeysFile: secrets.keys('audit-seal-keys.json') }),
   vault: (facts) => ({ masterKeysFile: facts.secrets.keys('vault-master-keys.json'), peers: peers(facts, 'audit') }),
-  identity: ({ secrets, endpoint }) => ({
-    pepperFile: secrets.keys('identity-peppers.json'),
-    publicUrl: endpoint,
-    oauth: { keysFile: secrets.signingKeys('identity-signing-keys.json') },
+  identity: (facts, instance) => ({
+    peers: peers(facts, 'operator', 'audit', 'vault'),
+    snapshotCacheFile: cache(facts, instance),
+    pepperFile: facts.secrets.keys('identity-peppers.json'),
+    publicUrl: facts.endpoint,
+    oauth: { keysFile: facts.secrets.signingKeys('identity-signing-keys.json') },
   }),
   operator: (facts) => ({
     peers: peers(facts, 'identity', 'vault'),
     folder: { path: facts.resources, generatedDir: facts.generated },
   }),
   policy: (facts, instance) => ({
-    peers: peers(facts, 'operator', 'audit'),
+    peers: peers(facts, 'operator', 'audit', 'identity'),
     sealKeysFile: facts.secrets.keys('policy-seal-keys.json'),
     enforce: true,
     snapshotCacheFile: cache(facts, instance),

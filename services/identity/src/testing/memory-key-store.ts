@@ -1,7 +1,8 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { KeyRecord } from '../key.ts';
-import type { KeyStore, KeyTransaction, RememberedCreation, RevocationNotice, SecretMatch } from '../key-store.ts';
+import type { KeyStore, KeyTransaction, RememberedCreation, SecretMatch } from '../key-store.ts';
 import type { SecretDigest } from '../peppers.ts';
+import type { RevocationNotice } from '../revocations.ts';
 
 interface StoredSecret extends SecretDigest {
   readonly tenant: string;
@@ -76,8 +77,9 @@ export function memoryKeyStore(now: () => number = Date.now): KeyStore & { reado
                   : secret,
               );
       },
-      async notify(keyId, reason) {
-        notices.push({ tenant, keyId, reason, sequence: notices.length + 1 });
+      async notify(keyId, reason, by = '') {
+        const sequence = notices.length + 1;
+        notices.push({ tenant, keyId, user: '', client: '', sessionId: '', reason, by, sequence });
       },
       creation: async (key) => creations.get(`${tenant}/${key}`),
       async rememberCreation(key, creation) {

@@ -15,6 +15,7 @@ import { modelController } from './model.ts';
 import { modelProviderController } from './model-provider.ts';
 import { orphanedGrants, orphanedKeys } from './orphans.ts';
 import { nextStatus, occurrences } from './status.ts';
+import { teamController } from './team.ts';
 import { toolPolicyController } from './tool-policy.ts';
 import { toolServerController } from './tool-server.ts';
 import { virtualKeyController } from './virtual-key.ts';
@@ -28,6 +29,7 @@ const controllers = [
   limitController,
   identityProviderController,
   clientController,
+  teamController,
   virtualKeyController,
 ] as readonly unknown[] as readonly Controller[];
 
@@ -46,6 +48,8 @@ export interface Runner {
 /** Every resource is looked at again after this time, jittered, since missed events must not matter. */
 const resyncMs = 600_000;
 const reconcileTimeoutMs = 30_000;
+/** What access policies cover depends on much that changes in one go, a thousand keys for instance. */
+const coverageGatherMs = 250;
 
 /** Makes a runner; nothing happens before `begin`. */
 export function createRunner(context: ControllerContext, metrics: OperatorMetrics): Runner {
@@ -146,7 +150,10 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
       if (change.of === 'resource') {
         runner.look(change.kind, change.tenant, change.name);
         for (const kind of dependents[change.kind]) {
-          for (const entry of source.list(kind, change.tenant)) runner.look(kind, entry.tenant, entry.name);
+          for (const entry of source.list(kind, change.tenant)) {
+            if (kind === 'AccessPolicy') queues.get(kind)?.addAfter(keyOf(entry), coverageGatherMs);
+            else runner.look(kind, entry.tenant, entry.name);
+          }
         }
         return;
       }

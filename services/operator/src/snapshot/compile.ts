@@ -28,6 +28,7 @@ export const snapshotKinds: readonly Kind[] = [
   'Limit',
   'IdentityProvider',
   'Client',
+  'Team',
 ];
 
 /** Kinds that take something away, so that leaving one out would let pass what it was written to hold. */

@@ -1,0 +1,34 @@
+import type { Component } from '@sallyport/chassis/process';
+import { type Client, type RpcChannel, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
+import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
+
+/** The services that identity calls. */
+export interface Clients {
+  readonly snapshots: Client<typeof SnapshotService>;
+  readonly records: Client<typeof RecordService>;
+  readonly credentials: Client<typeof CredentialService>;
+}
+
+/** Opens one channel a peer (lazily: nothing waits for a peer here) and the clients on them. */
+export function connect(
+  peers: Readonly<Record<'operator' | 'audit' | 'vault', string>>,
+  shared: Omit<Parameters<typeof rpcChannel>[0], 'target' | 'peer'>,
+): { clients: Clients; component: Component } {
+  const channel = (peer: keyof typeof peers): RpcChannel => rpcChannel({ ...shared, peer, target: peers[peer] });
+  const [operator, audit, vault] = [channel('operator'), channel('audit'), channel('vault')];
+  return {
+    clients: {
+      snapshots: rpcClient(SnapshotService, operator),
+      records: rpcClient(RecordService, audit),
+      credentials: rpcClient(CredentialService, vault),
+    },
+    component: {
+      name: 'channels',
+      stop() {
+        for (const one of [operator, audit, vault]) one.close();
+      },
+    },
+  };
+}

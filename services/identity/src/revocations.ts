@@ -1,0 +1,88 @@
+import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import { uuidv7 } from '@sallyport/chassis/uuid';
+
+/** Reason of a notice after which nothing has ended: caches are asked again. All other reasons end open work. */
+export const CHANGED = 'changed';
+
+/** Something whose rights changed or ended; any one of the ids is enough. */
+export interface Revocation {
+  readonly keyId?: string;
+  /** Name of a person, without "user:". */
+  readonly user?: string;
+  readonly client?: string;
+  /** An OAuth grant or session. */
+  readonly sessionId?: string;
+  /** `changed`, or why it ended, for people. */
+  readonly reason: string;
+  /** Who did it, as a principal's id; absent where a resource or a clock did. */
+  readonly by?: string;
+}
+
+/** One notice of the feed; the sequence rises by one over all tenants. Ids that are not meant are ''. */
+export interface RevocationNotice extends Required<Revocation> {
+  readonly tenant: string;
+  readonly sequence: number;
+}
+
+/**
+ * Tells every replica and service of revocations, within the transaction that makes them: neither is there without the
+ * other. The order of all tenants hangs on one row that stays locked until the end, so say this last.
+ */
+export async function tellRevoked(
+  client: TenantClient,
+  tenant: string,
+  revocations: readonly Revocation[],
+): Promise<void> {
+  if (revocations.length === 0) return;
+  const column = (of: (one: Revocation) => string | null | undefined) => revocations.map((one) => of(one) ?? null);
+  await client.query(
+    `with head as (update revocation_head set sequence = sequence + $2 returning sequence)
+     insert into revocations (tenant, sequence, key_id, user_name, client, session_id, reason, told_by, record_id)
+     select $1, head.sequence - $2 + r.place, coalesce(r.key_id, ''), coalesce(r.user_name, ''), coalesce(r.client, ''),
+            coalesce(r.session_id, ''), r.reason, coalesce(r.told_by, ''), r.record_id
+       from head, unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+         with ordinality as r (key_id, user_name, client, session_id, reason, told_by, record_id, place)`,
+    [
+      tenant,
+      revocations.length,
+      column((one) => one.keyId),
+      column((one) => one.user),
+      column((one) => one.client),
+      column((one) => one.sessionId),
+      column((one) => one.reason),
+      column((one) => one.by),
+      column((one) => (one.reason === CHANGED ? null : uuidv7())),
+    ],
+  );
+}
+
+/** The feed's head, the oldest notice that is kept, and up to `limit` notices after `sequence`, in order. */
+export async function revocationsAfter(
+  postgres: Postgres,
+  sequence: number,
+  limit: number,
+): Promise<{ head: number; notices: RevocationNotice[] }> {
+  // Asked several times a second: one statement, which also sees head and notices of one moment.
+  const rows = await postgres.readOnce(
+    '*',
+    `select h.sequence::float8 as head, r.tenant, r.key_id, r.user_name, r.client, r.session_id, r.reason, r.told_by,
+            r.sequence::float8 as sequence
+       from revocation_head h left join revocations r on r.sequence > ${Number(sequence)}
+      order by r.sequence limit ${Number(limit)}`,
+  );
+  const notices = rows
+    .filter((row) => row.sequence !== null)
+    .map(
+      (row): RevocationNotice => ({
+        tenant: row.tenant as string,
+        keyId: row.key_id as string,
+        user: row.user_name as string,
+        client: row.client as string,
+        sessionId: row.session_id as string,
+        reason: row.reason as string,
+        by: row.told_by as string,
+        sequence: row.sequence as number,
+      }),
+    );
+  return { head: (rows[0]?.head as number | undefined) ?? 0, notices };
+}
