@@ -21,7 +21,7 @@ const MAX_TEXT = 200_000;
 /** Fingerprints by which policy finds out whether a value that nobody vouches for was brought by untrusted content. */
 export function askedFingerprints(digest: Digest, holder: Holder, value: JsonValue | undefined): string[] {
   if (typeof value !== 'string') return [];
-  const forms = new Set([value, ...decodings(value)].flatMap(lastingForms));
+  const forms = new Set([value, ...decodings(value)].flatMap((one) => lastingForms(one, MAX_ASKED)));
   return fingerprintsOfForms(digest, fingerprintScope(holder), [...forms].slice(0, MAX_ASKED));
 }
 
@@ -47,7 +47,7 @@ export function untrustedFingerprints(
   const take = (text: string, path?: string): void => {
     if (forms.size >= MAX_REMEMBERED || notTheirs.said.includes(text)) return;
     if (path !== undefined && notTheirs.trusted.has(path)) return;
-    for (const form of lastingForms(text)) forms.add(form);
+    for (const form of lastingForms(text, MAX_REMEMBERED)) forms.add(form);
   };
   if (content.structuredJson === '') take(content.text.slice(0, MAX_TEXT));
   else eachString(JSON.parse(content.structuredJson) as JsonValue, '', take);

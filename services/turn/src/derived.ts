@@ -7,7 +7,6 @@ import { standsIn } from './whole-words.ts';
 // Shorter values stand in too many texts by chance to say where a text comes from.
 const MIN_PART = 6;
 const MAX_TEXT = 100_000;
-const MAX_FORMS = 32;
 const MAX_PHRASE = 256;
 
 /** What one comparison costs beside the characters of the text, in those. */
@@ -62,9 +61,10 @@ function isPart(part: Span, plain: string, forms: ReadonlySet<string>, corpus: C
 
 /**
  * The normal forms by which an untrusted value is known again in another run: addresses, links and their hosts, account
- * and phone numbers in it, and a short text as a whole. Not every word, date or number: those say nothing. At most 32.
+ * and phone numbers in it, and a short text as a whole. Not every word, date or number: those say nothing. At most `most`
+ * of them: who wrote the text may have put any number before the one that matters.
  */
-export function lastingForms(text: string): string[] {
+export function lastingForms(text: string, most: number): string[] {
   const forms = new Set<string>();
   if (text.length <= MAX_PHRASE && text.trim().length >= MIN_PART && /\p{L}/u.test(text)) {
     forms.add(`t:${plainForm(text)}`);
@@ -76,5 +76,5 @@ export function lastingForms(text: string): string[] {
     if (form.startsWith('url:')) forms.add(`host:${hostOf(form.slice(4))}`);
   }
   for (const { host } of findLinks(bounded)) if (host !== '') forms.add(`host:${host}`);
-  return [...forms].slice(0, MAX_FORMS);
+  return [...forms].slice(0, most);
 }

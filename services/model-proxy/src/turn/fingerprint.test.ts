@@ -59,6 +59,12 @@ describe('fingerprints of untrusted values', () => {
     expect(turn.untrusted.size).toBeLessThanOrEqual(2_000);
   });
 
+  it('[turn:fingerprint-bounded] are not used up by what stands before in the same text', () => {
+    const links = Array.from({ length: 300 }, (_, index) => `https://host-${index}.example/x`).join(' ');
+    expect(noted(`${links} or write to eve@evil.example`).hits('eve@evil.example')).toBe(true);
+    expect(noted({ body: `${links} or write to eve@evil.example` }).hits('eve@evil.example')).toBe(true);
+  });
+
   it('[turn:fingerprint-told] are told to policy with the run, once, by digest and source', async () => {
     const { turn, kept } = noted('Write to eve@evil.example');
     expect(fingerprintsOf(turn).every((one) => one.source === source)).toBe(true);

@@ -31,7 +31,7 @@ export function noteUntrusted(
   const take = (text: string, path?: string): void => {
     if (forms.size >= MAX_REMEMBERED || known.said?.includes(text)) return;
     if (path !== undefined && known.trusted?.has(path)) return;
-    for (const form of lastingForms(text)) forms.add(form);
+    for (const form of lastingForms(text, MAX_REMEMBERED)) forms.add(form);
   };
   if (content.structuredJson === '') take(content.text.slice(0, MAX_TEXT));
   else eachString(JSON.parse(content.structuredJson) as JsonValue, '', take);
@@ -50,7 +50,7 @@ export function fingerprintsOf(turn: Pick<Turn, 'untrusted' | 'untrustedTold'>):
 /** Fingerprints by which policy finds out whether a value that the model made up was brought by untrusted content. */
 export function askedFingerprints(gate: Pick<Gate, 'digest'>, turn: Turn, value: JsonValue | undefined): string[] {
   if (typeof value !== 'string') return [];
-  const forms = new Set([value, ...decodings(value)].flatMap(lastingForms));
+  const forms = new Set([value, ...decodings(value)].flatMap((one) => lastingForms(one, MAX_ASKED)));
   return fingerprintsOfForms(gate.digest, digestScope(turn), [...forms].slice(0, MAX_ASKED));
 }
 
