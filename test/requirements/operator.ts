@@ -3,6 +3,8 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `operator:`. */
 export const operator: readonly Requirement[] = [
   ...of('DESIGN §3, §6, §7, §8; Kubernetes API conventions', {
+    'operator:policy-coverage':
+      'An AccessPolicy says what it admits outside of the protection, and what closes a gap is seen.',
     'operator:tool-policy-cel': 'A rule whose CEL cannot work is refused with path and reason.',
     'operator:tool-policy-shadowed': 'A rule that never comes up is refused.',
     'operator:origin-changed': 'A changed URL voids its credential until an annotation grants it.',

@@ -48,8 +48,15 @@ export const accessPolicy = defineResource({
   status: z
     .object({ conditions: conditionsSchema, observedGeneration: observedGenerationSchema, inForce: inForceSchema })
     .describe('What is known; written by Sallyport.'),
-  columns: [...readyColumns],
-  conditions: ['Accepted', 'Ready'],
+  columns: [
+    {
+      name: 'Coverage',
+      type: 'string',
+      jsonPath: ".status.conditions[?(@.type=='PolicyCoverage')].reason",
+    },
+    ...readyColumns,
+  ],
+  conditions: ['Accepted', 'PolicyCoverage', 'Ready'],
 });
 
 /** Spec of an AccessPolicy with defaults filled in. */

@@ -61,13 +61,14 @@ function heldName(entry: Entry<'Model'>, view: View): Finding | undefined {
 /** The kinds whose conditions look at resources of a kind. */
 export const dependents: Readonly<Record<Kind, readonly Kind[]>> = {
   ModelProvider: ['Model', 'ToolPolicy'],
-  Model: ['Model', 'ToolPolicy'],
-  ToolServer: ['ToolPolicy'],
-  AccessPolicy: [],
-  ToolPolicy: [],
+  Model: ['Model', 'ToolPolicy', 'AccessPolicy'],
+  ToolServer: ['ToolPolicy', 'AccessPolicy'],
+  // One that denies what clients declare closes a gap of the others.
+  AccessPolicy: ['AccessPolicy'],
+  ToolPolicy: ['AccessPolicy'],
   Limit: [],
   IdentityProvider: ['Client'],
-  Client: ['Client'],
+  Client: ['Client', 'AccessPolicy'],
   Team: [],
-  VirtualKey: [],
+  VirtualKey: ['AccessPolicy'],
 };

@@ -1,0 +1,80 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { endSuites, eventually, head, provider, secret, suite } from '../testing/folder-suite.ts';
+
+afterEach(endSuites);
+
+describe('keys and grants', () => {
+  it('[operator:origin-changed] voids the credential when the URL changes, until an annotation grants it anew', async () => {
+    const { peers, write, reason } = await suite({ 'secret.yaml': secret, 'provider.yaml': provider() });
+    await eventually(() => reason('ModelProvider', 'openai', 'CredentialsValid'), 'True Granted');
+    await write('provider.yaml', provider('https://evil.example'));
+    await eventually(() => reason('ModelProvider', 'openai', 'CredentialsValid'), 'False OriginChanged');
+    expect(reason('ModelProvider', 'openai', 'Ready')).toBe('False OriginChanged');
+    expect(peers.grants.size).toBe(0);
+    await write(
+      'provider.yaml',
+      provider('https://evil.example', ', annotations: {sallyport.dev/grant-origin: "https://evil.example"}'),
+    );
+    await eventually(() => reason('ModelProvider', 'openai', 'CredentialsValid'), 'True Granted');
+    expect([...peers.grants.values()]).toEqual(['https://evil.example:443']);
+    await write('provider.yaml', provider('https://evil.example/other/path'));
+    await eventually(() => reason('ModelProvider', 'openai', 'Ready'), 'True Ready');
+  });
+
+  it('takes keys and grants away with their resources, and tries again while a peer is down', async () => {
+    const key = `${head('VirtualKey', 'demo')}spec: {secretRef: {name: openai, key: key}}\n`;
+    const { peers, write, remove, reason } = await suite({
+      'secret.yaml': secret,
+      'p.yaml': provider(),
+      'key.yaml': key,
+    });
+    await eventually(() => reason('VirtualKey', 'demo', 'Ready'), 'False SecretTooShort');
+    await write('secret.yaml', secret.replace('sk-secret-value', 'a-chosen-value-of-some-length'));
+    await eventually(() => reason('VirtualKey', 'demo', 'Ready'), 'True Ready');
+    await eventually(() => peers.secrets.get('default/openai/key'), 'a-chosen-value-of-some-length');
+    peers.down = true;
+    await remove('key.yaml');
+    await remove('p.yaml');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([peers.keys.size, peers.grants.size]).toEqual([1, 1]);
+    peers.down = false;
+    await eventually(() => peers.keys.size + peers.grants.size, 0);
+  });
+
+  it('[operator:key-follows] lets a key follow its spec while its Secret is gone or its value is refused', async () => {
+    const value = (text: string) => secret.replace('sk-secret-value', text);
+    const key = (name: string, rest = '') =>
+      `${head('VirtualKey', name)}spec: {secretRef: {name: openai, key: key}${rest}}\n`;
+    const { peers, write, remove, reason, source } = await suite({
+      'secret.yaml': value('a-chosen-value-of-some-length'),
+      'key.yaml': key('demo'),
+    });
+    const spec = () => peers.keys.get(source.get('VirtualKey', 'default', 'demo')?.uid ?? '')?.spec;
+    await eventually(() => reason('VirtualKey', 'demo', 'Ready'), 'True Ready');
+    await remove('secret.yaml');
+    await eventually(() => reason('VirtualKey', 'demo', 'Ready'), 'False SecretNotFound');
+    await write('key.yaml', key('demo', ', disabled: true'));
+    await eventually(() => spec()?.disabled, true);
+    await write('secret.yaml', value('another-value-of-some-length'));
+    await write('key.yaml', key('demo'));
+    await eventually(() => reason('VirtualKey', 'demo', 'Ready'), 'True Ready');
+    await write('other.yaml', key('other'));
+    await eventually(() => reason('VirtualKey', 'other', 'Ready'), 'False SecretRefused');
+  });
+
+  it('[operator:orphans] takes away keys and grants whose resources went while no operator ran', async () => {
+    const { peers, source, operator, reason } = await suite({ 'all.yaml': [secret, provider()].join('---\n') });
+    await eventually(() => reason('ModelProvider', 'openai', 'Ready'), 'True Ready');
+    const timeoutMs = 1000;
+    const ref = { name: 'openai', key: 'key' };
+    // One of a tenant that has no resource left, one of a resource whose name another has by now.
+    const gone = { ref, kind: 'ModelProvider', origin: 'https://a.example' };
+    await peers.clients.secrets.grant({ ...gone, tenant: 'left', name: 'a', uid: 'uid-1' }, { timeoutMs });
+    await peers.clients.secrets.grant({ ...gone, tenant: 'default', name: 'openai', uid: 'uid-2' }, { timeoutMs });
+    await peers.clients.keys.upsert({ tenant: 'left', resourceUid: 'uid-3', spec: { name: 'k' } }, { timeoutMs });
+    await operator.lead(false);
+    await operator.lead(true);
+    await eventually(() => peers.keys.size, 0);
+    await eventually(() => [...peers.grants.keys()].join(), source.get('ModelProvider', 'default', 'openai')?.uid);
+  });
+});
