@@ -53,6 +53,8 @@ export const model: readonly Requirement[] = [
     'model:fallback-on': 'Only the causes that a Model names lead to the next target.',
     'model:retry': 'Retries are as many as the Model says, and none once the client is gone.',
     'model:first-byte': 'A stream that does not begin in time is given up with its connection.',
+    'model:request-key':
+      'A key that the caller brings is used where the resource lets them, for the first target alone, and never kept.',
     'model:reuse': 'A stream is read to the end of its body, so that the connection lives on.',
   }),
 ];

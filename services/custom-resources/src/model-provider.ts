@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
+import { providerCredentials } from './credential-order.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
-import { grantedOriginSchema, httpUrl, secretKeyRef } from './fields.ts';
+import { grantedOriginSchema, httpUrl } from './fields.ts';
 
 const seconds = z.int().min(1).max(3600);
 
@@ -33,8 +34,7 @@ const spec = withRules(
         'URL before the paths of the API, for example https://api.example.com/v1. Required for the compatible types. ' +
           'The credential is bound to its scheme, host and port.',
       ),
-    credentials: z
-      .object({ secretRef: secretKeyRef.describe('Secret that holds the API key.') })
+    credentials: providerCredentials
       .optional()
       .describe('How Sallyport authenticates to the provider. Left out: without credentials.'),
     timeouts: timeouts.prefault({}).describe('Limits on waiting for the provider.'),

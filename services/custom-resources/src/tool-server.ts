@@ -1,17 +1,8 @@
 import { z } from 'zod';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
+import { serverCredentials } from './credential-order.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
-import {
-  entryName,
-  grantedOriginSchema,
-  httpUrl,
-  jsonPointer,
-  listOf,
-  secretKeyRef,
-  setOf,
-  toolClass,
-  toolName,
-} from './fields.ts';
+import { entryName, grantedOriginSchema, httpUrl, jsonPointer, listOf, setOf, toolClass, toolName } from './fields.ts';
 
 const digest = z
   .string()
@@ -158,22 +149,7 @@ const tool = z.object({
 const spec = withRules(
   z.object({
     remote: remote.describe('Where the server is.'),
-    credentials: z
-      .object({
-        secretRef: secretKeyRef.describe('Secret that holds the token.'),
-        header: z
-          .string()
-          .max(64)
-          .regex(/^[A-Za-z0-9][A-Za-z0-9-]*$/)
-          .default('authorization')
-          .describe('Header that carries the token.'),
-        scheme: z
-          .string()
-          .max(32)
-          .regex(/^[A-Za-z0-9-]*$/)
-          .default('Bearer')
-          .describe('Word before the token; empty for the bare token.'),
-      })
+    credentials: serverCredentials
       .optional()
       .describe('How Sallyport authenticates to the server. Left out: without credentials.'),
     allowPrivateNetwork: z

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { asGatewayError } from '@sallyport/chassis/errors';
+import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { Principal_Kind, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
@@ -7,6 +7,7 @@ import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { Provider } from './catalog.ts';
 import { callHeaders } from './providers/define-provider.ts';
 import type { Gate } from './turn/gate.ts';
+import { providerUse } from './upstream/provider-key.ts';
 
 const EVERY_MS = 15_000;
 const SOON_MS = 300;
@@ -111,20 +112,22 @@ export function probeProviders(
 }
 
 async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise<Condition[]> {
-  const ref = provider.spec.credentials?.secretRef;
+  const use = providerUse(provider);
   let key: string | undefined;
-  if (ref) {
+  if (use) {
     try {
-      const { tenant, name, uid, origin } = provider;
       const principal = create(PrincipalSchema, {
-        tenant,
+        tenant: provider.tenant,
         kind: Principal_Kind.CLIENT,
         id: 'service:model-proxy',
         name: 'model-proxy',
       });
-      key = (await gate.credentials.lease({ tenant, ref, kind: 'ModelProvider', name, uid, origin }, principal)).value;
+      key = (await gate.credentials.lease(use, principal)).value;
     } catch (error) {
-      return [condition('CredentialsValid', 'False', 'NotLeased', asGatewayError(error).message)];
+      // Nobody's key for all: whether those of users are good only they find out.
+      if (!isOfPrincipals(provider, error)) {
+        return [condition('CredentialsValid', 'False', 'NotLeased', asGatewayError(error).message)];
+      }
     }
   }
   try {
@@ -139,6 +142,9 @@ async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise
     await answer.discard();
     const reachable = condition('Reachable', 'True', 'Answered', `The provider answered with status ${answer.status}.`);
     const refused = answer.status === 401 || answer.status === 403;
+    if (key === undefined && provider.spec.credentials?.perPrincipal) {
+      return [reachable, condition('CredentialsValid', 'True', 'PerPrincipal', 'Each principal brings a key.')];
+    }
     return [
       reachable,
       refused
@@ -151,13 +157,18 @@ async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise
         : condition(
             'CredentialsValid',
             'True',
-            ref ? 'Accepted' : 'NotNeeded',
-            ref ? 'The provider took the credential.' : 'No credential is declared.',
+            use ? 'Accepted' : 'NotNeeded',
+            use ? 'The provider took the credential.' : 'No credential is declared.',
           ),
     ];
   } catch (error) {
     return [condition('Reachable', 'False', 'NoAnswer', asGatewayError(error).message)];
   }
+}
+
+function isOfPrincipals(provider: Provider, error: unknown): boolean {
+  const missing = error instanceof GatewayError && error.details?.missing === 'key';
+  return missing && provider.spec.credentials?.perPrincipal !== undefined;
 }
 
 function condition(type: string, status: Condition['status'], reason: string, message: string): Condition {

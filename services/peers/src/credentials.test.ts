@@ -101,11 +101,25 @@ describe('credentialLeases', () => {
     await until('the new value is used', async () => (await lease()) === 'two', 1_000);
   });
 
+  it('[peers:credential-principal] keeps leases that are of one principal apart from those of others', async () => {
+    const { state, credentials, warm } = await vault();
+    await warm();
+    const own = { ...use, perPrincipal: true };
+    const of = async (user: string, teams: string[] = []) =>
+      (await credentials.lease(own, create(PrincipalSchema, { tenant: 'default', id: 'key:1', user, teams }))).value;
+    state.value = 'dana';
+    expect(await of('dana')).toBe('dana');
+    state.value = 'another';
+    expect(await of('bob')).toBe('another');
+    expect(await of('dana', ['support'])).toBe('another');
+    expect(await of('dana')).toBe('dana');
+  });
+
   it('drops a lease that the upstream refused', async () => {
     const { state, credentials, lease, warm } = await vault();
     await warm();
     state.value = 'two';
-    credentials.drop(use);
+    credentials.drop(use, principal);
     expect(await lease()).toBe('two');
   });
 

@@ -8,7 +8,10 @@ import { watchStream } from './stream-watch.ts';
 /** What needs a credential, and where it will be sent. */
 export interface CredentialUse {
   readonly tenant: string;
-  readonly ref: { readonly name: string; readonly key: string };
+  /** The Secret that the resource names; absent where it names none. */
+  readonly ref?: { readonly name: string; readonly key: string } | undefined;
+  /** Leases are of who asks: what one principal is given is not used for another. */
+  readonly perPrincipal?: boolean;
   readonly kind: 'ModelProvider' | 'ToolServer';
   readonly name: string;
   readonly uid: string;
@@ -20,6 +23,8 @@ export interface CredentialUse {
 export interface Lease {
   readonly value: string;
   readonly reference: string;
+  /** Scopes of a token; empty for what is none. */
+  readonly scopes: readonly string[];
 }
 
 /** Leases of upstream credentials, in memory. */
@@ -28,8 +33,8 @@ export interface Credentials {
   start(): void;
   stop(): Promise<void>;
   lease(use: CredentialUse, principal: Principal): Promise<Lease>;
-  /** Drops a lease, because the upstream refused the credential. */
-  drop(use: CredentialUse): void;
+  /** Drops a lease, because the upstream refused the credential; vault is told so when it is asked again. */
+  drop(use: CredentialUse, principal: Principal): void;
 }
 
 const MAX_ENTRIES = 5_000;
@@ -46,6 +51,8 @@ export function credentialLeases(options: {
 }): Credentials {
   const leases = new Map<string, { lease: Lease; use: CredentialUse; until: number }>();
   const asking = new Map<string, Promise<Lease>>();
+  /** References that an upstream refused, until another is had. */
+  const refused = new Map<string, string>();
   let epoch = 0;
   let sequence = -1;
   const watch = watchStream({
@@ -54,16 +61,19 @@ export function credentialLeases(options: {
     open: (signal) => options.client.watchInvalidations({}, { timeoutMs: Infinity, signal }),
     onMessage(message) {
       // A heartbeat names the last notice, a notice itself: what lies between was missed.
-      const missed = sequence >= 0 && message.sequence > sequence + (message.ref ? 1 : 0);
+      const missed = sequence >= 0 && message.sequence > sequence + (message.ref || message.uid !== '' ? 1 : 0);
       sequence = Math.max(sequence, message.sequence);
       if (missed) distrust();
-      if (!message.ref) return;
+      const { ref, kind, uid, tenant } = message;
+      if (!ref && uid === '') return;
       epoch++;
       // Who asks from now on must not get an answer that was asked for before.
       asking.clear();
       for (const [key, { use }] of leases) {
-        const same = use.ref.name === message.ref.name && (message.ref.key === '' || use.ref.key === message.ref.key);
-        if (use.tenant === message.tenant && same) leases.delete(key);
+        const same = ref
+          ? use.ref?.name === ref.name && (ref.key === '' || use.ref.key === ref.key)
+          : use.kind === kind && use.uid === uid;
+        if (use.tenant === tenant && same) leases.delete(key);
       }
     },
     // What was invalidated while no stream was open is unknown: ask again for each.
@@ -85,11 +95,13 @@ export function credentialLeases(options: {
     const asked = epoch;
     try {
       const { tenant, ref, kind, name, uid, origin } = use;
+      const refusedReference = refused.get(key) ?? '';
       const answer = await options.client.resolve(
-        { tenant, ref, kind, name, uid, origin, principal },
+        { tenant, kind, name, uid, origin, principal, refusedReference, ...(ref ? { ref } : {}) },
         { timeoutMs: options.timeoutMs ?? 2_000 },
       );
-      const lease = { value: answer.value, reference: answer.reference };
+      const lease = { value: answer.value, reference: answer.reference, scopes: answer.scopes };
+      refused.delete(key);
       if (asked === epoch) {
         if (leases.size >= MAX_ENTRIES) leases.delete(leases.keys().next().value as string);
         leases.set(key, { lease, use, until: performance.now() + answer.leaseTtlMs });
@@ -109,6 +121,7 @@ export function credentialLeases(options: {
       leases.delete(key);
       throw new GatewayError('upstream_credentials', 'The gateway holds no usable credential for this upstream.', {
         cause: error,
+        ...detailsOf(error),
       });
     }
   };
@@ -122,7 +135,7 @@ export function credentialLeases(options: {
       if (principal.tenant !== use.tenant) {
         throw new GatewayError('permission_denied', 'This credential is not for this principal.');
       }
-      const key = keyOf(use);
+      const key = keyOf(use, principal);
       const held = leases.get(key);
       if (held && performance.now() < held.until && watch.silenceMs() < SILENCE_MS) return held.lease;
       let pending = asking.get(key);
@@ -135,11 +148,32 @@ export function credentialLeases(options: {
       }
       return await pending;
     },
-    drop: (use) => void leases.delete(keyOf(use)),
+    drop(use, principal) {
+      const key = keyOf(use, principal);
+      const held = leases.get(key);
+      if (held === undefined) return;
+      leases.delete(key);
+      if (refused.size >= MAX_ENTRIES) refused.delete(refused.keys().next().value as string);
+      refused.set(key, held.lease.reference);
+    },
   };
 }
 
+const keys = new WeakMap<CredentialUse, string>();
+
 // The uid and origin are in the key: a resource made anew, or pointed elsewhere, must ask vault again.
-function keyOf(use: CredentialUse): string {
-  return [use.tenant, use.kind, use.uid, use.origin, use.ref.name, use.ref.key].join('\n');
+function keyOf(use: CredentialUse, { user, teams }: Principal): string {
+  let key = keys.get(use);
+  if (key === undefined) {
+    const { tenant, kind, uid, origin, ref } = use;
+    key = [tenant, kind, uid, origin, ref?.name ?? '', ref?.key ?? ''].join('\n');
+    keys.set(use, key);
+  }
+  // Who has lost a team asks anew, and so does who has joined one.
+  return use.perPrincipal === true ? JSON.stringify([key, user, teams]) : key;
+}
+
+/** What vault says of a credential that is missing, so that callers can tell their users what to do. */
+function detailsOf(error: unknown): { details?: Record<string, unknown> } {
+  return error instanceof GatewayError && error.details !== undefined ? { details: error.details } : {};
 }

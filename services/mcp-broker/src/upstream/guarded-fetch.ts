@@ -1,7 +1,7 @@
 import type { FetchLike } from '@modelcontextprotocol/client';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Outbound, OutboundResponse } from '@sallyport/chassis/http/fetch';
-import type { Credentials } from '@sallyport/peers/credentials';
+import type { Credentials, CredentialUse } from '@sallyport/peers/credentials';
 import type { Server } from '../catalog/catalog.ts';
 import { callScope } from './call-scope.ts';
 import { endedStream } from './ended-stream.ts';
@@ -67,12 +67,14 @@ export function serverSend(server: Server, options: FetchOptions): ServerSend {
     // The credential is bound to the origin that it was granted for (DESIGN section 3).
     if (credentials === undefined || !sameOrigin || !scope) return () => {};
     const { tenant, name, uid } = of;
-    const use = { tenant, ref: credentials.secretRef, kind: 'ToolServer' as const, name, uid, origin };
+    const { secretRef: ref, perPrincipal } = credentials;
+    const own = perPrincipal !== undefined;
+    const use: CredentialUse = { tenant, ref, perPrincipal: own, kind: 'ToolServer', name, uid, origin };
     const lease = await leases.lease(use, scope.principal);
     scope.credential = lease.reference;
     const value = credentials.scheme === '' ? lease.value : `${credentials.scheme} ${lease.value}`;
     headers[credentials.header.toLowerCase()] = value;
-    return () => leases.drop(use);
+    return () => leases.drop(use, scope.principal);
   }
 }
 

@@ -8,6 +8,7 @@ import { parseCountRequest } from '../fronts/anthropic/parse.ts';
 import { callHeaders } from '../providers/define-provider.ts';
 import { authorise, mayUseModel, rejectProviderIds } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
+import { providerKey } from '../upstream/provider-key.ts';
 import { secretOf } from './secret.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -38,15 +39,11 @@ export function countTokens(gate: Gate) {
       return;
     }
     const { provider } = target;
-    const ref = provider.spec.credentials?.secretRef;
-    const { tenant, name, uid, origin } = provider;
-    const lease = ref
-      ? await gate.credentials.lease({ tenant, ref, kind: 'ModelProvider', name, uid, origin }, principal)
-      : undefined;
+    const key = await providerKey(gate, { headers: req.headers, principal, model }, target);
     const answer = await gate.upstream.request(provider, {
       method: 'POST',
       path,
-      headers: callHeaders(provider.declaration, lease?.value),
+      headers: callHeaders(provider.declaration, key?.value),
       body: JSON.stringify({ ...body, model: target.model }),
       signal,
     });

@@ -1,5 +1,4 @@
 import { GatewayError } from '@sallyport/chassis/errors';
-import type { CredentialUse } from '@sallyport/peers/credentials';
 import type { Target } from '../catalog.ts';
 import type { ProviderFailure } from '../chat/failure.ts';
 import { parseBody } from '../chat/json.ts';
@@ -14,6 +13,7 @@ import { codecs } from '../wire/codec.ts';
 import type { Segment } from '../wire/scan.ts';
 import { AnswerStream, eventReader, verbatimReader } from './answer-stream.ts';
 import { type CallScope, callScope } from './call-scope.ts';
+import { providerKey } from './provider-key.ts';
 import { upstreamBody } from './upstream-body.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -49,7 +49,8 @@ export async function callProvider(
   hooks: CallHooks,
 ): Promise<{ content: ModelAnswer['content']; requestBytes: number; status: number }> {
   const { provider } = target;
-  const key = await credentialOf(gate, turn, target, hooks);
+  const key = await providerKey(gate, turn, target);
+  if (key) hooks.onCredential(key.reference);
   const body = upstreamBody(turn, target, tools);
   await hooks.onBody(body.length);
   const { totalSeconds, firstByteSeconds } = provider.spec.timeouts;
@@ -62,20 +63,15 @@ export async function callProvider(
     const answer = await gate.upstream.request(provider, {
       method: 'POST',
       path: provider.declaration.paths.chat,
-      headers: { ...callHeaders(provider.declaration, key?.value), ...passedHeaders(turn, target) },
+      headers: headersOf(turn, target, key?.value),
       body,
       signal: scope.signal,
     });
     if (answer.status < 200 || answer.status >= 300) {
       const text = await answer.text(MAX_ERROR_BYTES);
-      const failure = readFailure(
-        provider.declaration,
-        answer.status,
-        text,
-        (name) => headerOf(answer.headers, name),
-        Date.now(),
-      );
-      if (key && (answer.status === 401 || answer.status === 403)) gate.credentials.drop(key.use);
+      const header = (name: string) => headerOf(answer.headers, name);
+      const failure = readFailure(provider.declaration, answer.status, text, header, Date.now());
+      if (answer.status === 401 || answer.status === 403) key?.refused();
       throw new ProviderError(failure);
     }
     if (turn.facts.stream) {
@@ -104,33 +100,16 @@ function tooLong(): GatewayError {
   return new GatewayError('upstream_timeout', 'The provider did not finish in time.');
 }
 
-/** Headers of a client of the same dialect that mean something to the provider; never identity, never ours. */
-function passedHeaders(turn: Turn, target: Target): Record<string, string> {
+/** Those of a client of the same dialect go along that mean something to the provider; never identity, never ours. */
+function headersOf(turn: Turn, target: Target, key: string | undefined): Record<string, string> {
   const { declaration } = target.provider;
-  if (declaration.wire !== turn.dialect) return {};
-  const passed: Record<string, string> = {};
+  const headers = callHeaders(declaration, key);
+  if (declaration.wire !== turn.dialect) return headers;
   for (const name of declaration.passHeaders) {
     const value = headerOf(turn.headers, name);
-    if (value !== undefined) passed[name] = value;
+    if (value !== undefined) headers[name] = value;
   }
-  return passed;
-}
-
-async function credentialOf(gate: Pick<Gate, 'credentials'>, turn: Turn, target: Target, hooks: CallHooks) {
-  const { provider } = target;
-  const secret = provider.spec.credentials?.secretRef;
-  if (!secret) return undefined;
-  const use: CredentialUse = {
-    tenant: provider.tenant,
-    ref: secret,
-    kind: 'ModelProvider',
-    name: provider.name,
-    uid: provider.uid,
-    origin: provider.origin,
-  };
-  const lease = await gate.credentials.lease(use, turn.principal);
-  hooks.onCredential(lease.reference);
-  return { value: lease.value, use };
+  return headers;
 }
 
 function readWhole(turn: Turn, target: Target, text: string): ModelAnswer['content'] {

@@ -20,6 +20,14 @@ export type CredentialDecision =
   | { readonly grant: true; readonly value: string; readonly origin: string }
   | { readonly grant: false; readonly finding: Finding /** The value itself is gone. */; readonly gone: boolean };
 
+/** What is asked of vault for a resource whose credentials others put in. */
+export function decideValueless(url: string): CredentialDecision {
+  const origin = originOf(url);
+  if (origin !== undefined) return { grant: true, value: '', origin };
+  const message = 'the URL has no origin to which a credential could be bound';
+  return { grant: false, finding: fails('CredentialsValid', 'InvalidURL', message), gone: false };
+}
+
 /** What a credential is wanted for, and what is known of it. */
 export type CredentialCase = {
   readonly ref: SecretKeyRef;

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { withRules } from './define-resource.ts';
+import { secretKeyRef, setOf } from './fields.ts';
+
+const secretRef = (what: string) => secretKeyRef.optional().describe(what);
+
+/** A resource needs a credential from somewhere. */
+const somewhere = {
+  cel: 'has(self.secretRef) || has(self.perPrincipal)',
+  message: 'secretRef or perPrincipal must say where the credential is',
+  holds: (c: { readonly secretRef?: unknown; readonly perPrincipal?: unknown }) =>
+    c.secretRef !== undefined || c.perPrincipal !== undefined,
+};
+
+const ORDER =
+  'Whose credential is used: the first of these that has one. Organisation: what an admin put in through the admin API, ' +
+  'else secretRef. Team: of several, by name.';
+
+/** `credentials` of a ModelProvider. */
+export const providerCredentials = withRules(
+  z.object({
+    secretRef: secretRef('Secret that holds the API key.'),
+    perPrincipal: withRules(
+      z.object({
+        order: setOf(z.enum(['Request', 'User', 'Team', 'Organisation']), 4)
+          .min(1)
+          .describe(
+            `${ORDER} Request: the caller brings the key in the header sallyport-provider-key; it is never kept, and is ` +
+              'not sent to a provider that the call falls back to.',
+          ),
+      }),
+      [
+        {
+          cel: "!('Request' in self.order) || self.order[0] == 'Request'",
+          message: 'Request must be the first of order',
+          fieldPath: '.order',
+          holds: ({ order }) => order.indexOf('Request') <= 0,
+        },
+      ],
+    )
+      .optional()
+      .describe('Lets users, teams and the caller bring keys of their own.'),
+  }),
+  [somewhere],
+);
+
+/** `credentials` of a ToolServer. */
+export const serverCredentials = withRules(
+  z.object({
+    secretRef: secretRef('Secret that holds the token.'),
+    perPrincipal: z
+      .object({
+        order: setOf(z.enum(['User', 'Team', 'Organisation']), 3)
+          .min(1)
+          .describe(ORDER),
+      })
+      .optional()
+      .describe('Lets users and teams bring tokens of their own.'),
+    header: z
+      .string()
+      .max(64)
+      .regex(/^[A-Za-z0-9][A-Za-z0-9-]*$/)
+      .default('authorization')
+      .describe('Header that carries the token.'),
+    scheme: z
+      .string()
+      .max(32)
+      .regex(/^[A-Za-z0-9-]*$/)
+      .default('Bearer')
+      .describe('Word before the token; empty for the bare token.'),
+  }),
+  [somewhere],
+);

@@ -1,0 +1,65 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { CredentialUse } from '@sallyport/peers/credentials';
+import type { Provider, Target } from '../catalog.ts';
+import type { Gate } from '../turn/gate.ts';
+import type { Turn } from '../turn/turn.ts';
+
+/** Header in which a caller brings the provider's key, where the ModelProvider lets them. */
+export const PROVIDER_KEY_HEADER = 'sallyport-provider-key';
+const MAX_KEY = 4_096;
+
+/** A provider's key for one call. */
+export interface ProviderKey {
+  readonly value: string;
+  /** Names it in records; says nothing of the value. */
+  readonly reference: string;
+  /** Tells that the provider refused it. */
+  refused(): void;
+}
+
+/** Providers are made anew with each change of theirs. */
+const uses = new WeakMap<Provider, CredentialUse>();
+
+/** What is asked of vault for a provider; undefined where it takes no credential that vault keeps. */
+export function providerUse(provider: Provider): CredentialUse | undefined {
+  const { credentials } = provider.spec;
+  if (credentials === undefined) return undefined;
+  const known = uses.get(provider);
+  if (known !== undefined) return known;
+  const { secretRef: ref, perPrincipal } = credentials;
+  if (ref === undefined && !perPrincipal?.order.some((level) => level !== 'Request')) return undefined;
+  const { tenant, name, uid, origin } = provider;
+  const own = perPrincipal !== undefined;
+  const use: CredentialUse = { tenant, ref, perPrincipal: own, kind: 'ModelProvider', name, uid, origin };
+  uses.set(provider, use);
+  return use;
+}
+
+/**
+ * The key for a call: the caller's own where the provider lets them bring one, else what vault gives. Undefined where the
+ * provider takes none. What a caller brings is for the first target alone: it never goes to a provider that the call falls
+ * back to, which is another company. Throws `permission_denied` for a key that the first target's provider takes not.
+ */
+export async function providerKey(
+  gate: Pick<Gate, 'credentials'>,
+  turn: Pick<Turn, 'headers' | 'principal' | 'model'>,
+  { provider }: Target,
+): Promise<ProviderKey | undefined> {
+  const brought = turn.headers[PROVIDER_KEY_HEADER];
+  if (brought !== undefined && provider === turn.model.targets[0]?.provider) return broughtKey(brought, provider);
+  const use = providerUse(provider);
+  if (use === undefined) return undefined;
+  const { value, reference } = await gate.credentials.lease(use, turn.principal);
+  return { value, reference, refused: () => gate.credentials.drop(use, turn.principal) };
+}
+
+function broughtKey(brought: string | string[], { spec }: Provider): ProviderKey {
+  if (!spec.credentials?.perPrincipal?.order.includes('Request')) {
+    throw new GatewayError('permission_denied', `This model takes no key in ${PROVIDER_KEY_HEADER}.`);
+  }
+  // It becomes a header of ours: visible ASCII, and once.
+  if (typeof brought !== 'string' || brought.length > MAX_KEY || !/^[\x21-\x7e]+$/.test(brought)) {
+    throw new GatewayError('invalid_request', `${PROVIDER_KEY_HEADER} must hold one key.`);
+  }
+  return { value: brought, reference: 'request', refused: () => undefined };
+}
