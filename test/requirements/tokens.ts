@@ -5,6 +5,11 @@ export const tokens: readonly Requirement[] = [
   ...of('DESIGN §3, §6; issue 5', {
     'tokens:provider-secrets':
       'The secrets of an IdentityProvider go to vault, ours bound to the origin of its issuer.',
+    'tokens:accepted':
+      'Genuine tokens of a trusted issuer are accepted: RS256, PS256, ES256, EdDSA, within the stated skew.',
+    'tokens:refused': 'Every row of the table of bad tokens is refused, each by the guard that is meant for it.',
+    'tokens:guards': 'Each guard has a row that is accepted, or comes to another refusal, once the guard is gone.',
+    'tokens:other-tenant': "A token for another tenant's audience gives nothing, whoever signed it.",
     'tokens:client-id-held': 'The oldest Client holds an id at an issuer.',
   }),
 ];
