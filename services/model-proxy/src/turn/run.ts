@@ -66,10 +66,16 @@ export async function runTurn(gate: Gate, turn: Turn): Promise<void> {
   }
 }
 
-/** Whether the gate has to look inside: tools, results or an assistant's calls are in the request. */
+/**
+ * Whether the gate has to look inside: tools, results or an assistant's calls are in the request, or something attached,
+ * whose links the answer may repeat (several answers are none of a turn: they go as they are).
+ */
 function needsLook(facts: RequestFacts): boolean {
   return (
-    facts.tools.length > 0 || facts.toolResults.length > 0 || facts.assistant.some((one) => one.toolCalls.length > 0)
+    facts.tools.length > 0 ||
+    facts.toolResults.length > 0 ||
+    facts.assistant.some((one) => one.toolCalls.length > 0) ||
+    (facts.attachments.length > 0 && facts.n <= 1)
   );
 }
 
