@@ -33,5 +33,7 @@ export const console: readonly Requirement[] = [
     'console:approve-states': 'The page tells each state of an approval in words and offers no button after its end.',
     'console:approve-headers': 'The approval page is framed by nobody, loads nothing from elsewhere and is not kept.',
     'console:approve-accessible': 'The approval page has labels, names, landmarks, headings in order and contrast.',
+    'console:credential-write-only': 'A credential that is put in is never shown, recorded or logged.',
+    'console:credential-owner': 'Who puts a credential in is its owner, the owner of its team, or an Admin.',
   }),
 ];

@@ -7,6 +7,7 @@ import { QueryService, RecordService } from '@sallyport/proto/audit/v1/audit_pb'
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
 import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
+import { OwnedCredentialService } from '@sallyport/proto/vault/v1/owned_pb';
 import type { Config } from './config.ts';
 
 /** Everything that console asks; it keeps nothing itself. */
@@ -17,6 +18,7 @@ export interface Clients {
   >;
   readonly authentication: Pick<Client<typeof AuthenticationService>, 'authenticate'>;
   readonly keys: Pick<Client<typeof KeyService>, 'create' | 'update' | 'revoke' | 'rotate' | 'get' | 'list'>;
+  readonly owned: Client<typeof OwnedCredentialService>;
   readonly queries: Client<typeof QueryService>;
   readonly records: Pick<Client<typeof RecordService>, 'commit'>;
   readonly resources: Client<typeof ResourceService>;
@@ -37,11 +39,13 @@ export function connect(
   const audit = channel('audit');
   const operator = channel('operator');
   const policy = channel('policy');
+  const vault = channel('vault');
   return {
     clients: {
       approvals: rpcClient(ApprovalService, policy),
       authentication: rpcClient(AuthenticationService, identity),
       keys: rpcClient(KeyService, identity),
+      owned: rpcClient(OwnedCredentialService, vault),
       queries: rpcClient(QueryService, audit),
       records: rpcClient(RecordService, audit),
       resources: rpcClient(ResourceService, operator),
@@ -49,7 +53,7 @@ export function connect(
     component: {
       name: 'channels',
       stop() {
-        for (const channel of [identity, audit, operator, policy]) channel.close();
+        for (const channel of [identity, audit, operator, policy, vault]) channel.close();
       },
     },
   };

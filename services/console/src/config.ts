@@ -12,7 +12,7 @@ export const configSchema = z.strictObject({
   tls: blocks.tls,
   insecure: blocks.insecure,
   /** Further peers are let be: one map may serve several services. */
-  peers: z.object({ identity: target, audit: target, operator: target, policy: target }),
+  peers: z.object({ identity: target, audit: target, operator: target, policy: target, vault: target }),
   drain: blocks.drain,
   /** Where people reach this, without a path: where it says https, cookies are Secure whatever a proxy says. */
   publicUrl: z.url({ protocol: /^https?$/ }).optional(),

@@ -22,7 +22,7 @@ export interface RouteRequest<P, Q, B> {
 
 /** One route; express and OpenAPI are both made from it, so they cannot differ. */
 export interface Route<P = unknown, Q = unknown, B = unknown, R = unknown> {
-  readonly method: 'get' | 'post' | 'patch' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** Below `/admin/v1`, parameters in braces as OpenAPI writes them. */
   readonly path: `/${string}`;
   readonly operationId: string;

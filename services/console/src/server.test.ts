@@ -69,7 +69,7 @@ describe('authentication at the admin API', () => {
   });
 
   it('lets only Admins change anything, save that Members answer what names them and take back their own', () => {
-    const own = ['decideApproval', 'revokeEndorsement'];
+    const own = ['decideApproval', 'revokeEndorsement', 'putCredential', 'removeCredential'];
     for (const route of suite.routes.filter(({ method }) => method !== 'get')) {
       expect(route.roles).toEqual(own.includes(route.operationId) ? ['Member', 'Admin'] : ['Admin']);
     }

@@ -89,7 +89,7 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
     snapshotCacheFile: cache(facts, instance),
   }),
   console: (facts) => ({
-    peers: peers(facts, 'audit', 'identity', 'operator', 'policy'),
+    peers: peers(facts, 'audit', 'identity', 'operator', 'policy', 'vault'),
     sessionKeysFile: facts.secrets.keys('console-session-keys.json'),
   }),
 };

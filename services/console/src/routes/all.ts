@@ -3,6 +3,7 @@ import type { ApprovalDesk } from '../approvals.ts';
 import type { Clients } from '../clients.ts';
 import type { Route } from '../route.ts';
 import { approvalRoutes } from './approvals.ts';
+import { credentialRoutes } from './credentials.ts';
 import { endorsementRoutes } from './endorsements.ts';
 import { keyRoutes } from './keys.ts';
 import { resourceRoutes } from './resources.ts';
@@ -18,6 +19,7 @@ export function allRoutes(clients: Clients, recorded: Recorded, desk: ApprovalDe
     ...approvalRoutes(desk),
     ...endorsementRoutes(clients, recorded),
     ...keyRoutes(clients, recorded),
+    ...credentialRoutes(clients, recorded),
     ...resourceRoutes(clients),
     ...whoamiRoutes(),
   ];

@@ -30,6 +30,7 @@ import type { Clients } from '../clients.ts';
 import { allRoutes } from '../routes/all.ts';
 import { adminApp } from '../server.ts';
 import { fakeApprovals } from './approvals.ts';
+import { fakeOwned } from './vault.ts';
 
 type PrincipalInit = MessageInitShape<typeof PrincipalSchema>;
 
@@ -41,6 +42,7 @@ export const PRINCIPALS: Record<string, PrincipalInit> = {
   approver: { ...principal('approver', Principal_Role.MEMBER), user: 'carol', teams: ['legal'] },
   second: { ...principal('second', Principal_Role.MEMBER), user: 'dave', teams: ['legal'] },
   bot: { ...principal('bot', Principal_Role.MEMBER), user: 'alice', teams: ['sales'] },
+  lead: { ...principal('lead', Principal_Role.MEMBER), user: 'lea', teams: ['sales'], ownedTeams: ['sales'] },
   stranger: { ...principal('stranger', Principal_Role.MEMBER), user: 'eve' },
   foreign: { ...principal('foreign', Principal_Role.ADMIN), tenant: 'globex', user: 'mallory' },
   nameless: { ...principal('nameless', Principal_Role.MEMBER), id: '' },
@@ -138,6 +140,7 @@ export async function testConsole() {
       list: (request) =>
         answer('list', request, () => create(ListResponseSchema, { keys: [...keys.values()], nextPageToken: 'more' })),
     },
+    owned: fakeOwned(answer),
     queries: {
       listTrajectories: (request) => answer('listTrajectories', request, () => create(ListTrajectoriesResponseSchema)),
       getTrajectory: (request) =>
