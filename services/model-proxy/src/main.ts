@@ -1,7 +1,8 @@
-import { createHash, createHmac } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { adminServer } from '@sallyport/chassis/admin';
 import { loadConfig, podFacts, readSecretFile, tlsOf } from '@sallyport/chassis/config';
 import { httpServer } from '@sallyport/chassis/http/server';
+import { keyedDigest } from '@sallyport/chassis/keyed-digest';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { run } from '@sallyport/chassis/process';
@@ -56,7 +57,7 @@ run({
 
     const replica = podFacts().pod;
     const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, fsync: true });
-    const digestKey = readSecretFile(config.digestKeyFile);
+    const digest = keyedDigest(readSecretFile(config.digestKeyFile));
     const gate: Gate = {
       config,
       log,
@@ -71,8 +72,8 @@ run({
       memory: await life.use(trajectoryMemory(clients.trajectories, log)),
       upstream: await life.use(createUpstream()),
       clients,
-      digest: (key, text) => createHmac('sha256', digestKey).update(key).update('\n').update(text).digest('base64url'),
-      sha256: (text) => createHash('sha256').update(text).digest('hex'),
+      digest: (key, text) => digest(`${key}\n${text}`),
+      sha256: (text) => hash('sha256', text, 'hex'),
     };
     await life.use(probeProviders(gate, clients.snapshot, replica));
     await life.use(

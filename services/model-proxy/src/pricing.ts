@@ -16,6 +16,12 @@ export interface PriceOverride {
 interface Rate {
   base: bigint;
   tiers: readonly { above: number; rate: bigint }[];
+  /** `base` as a number, where it is exact and there are no tiers. */
+  plain?: number | undefined;
+}
+
+function flat(base: bigint): Rate {
+  return { base, tiers: [], plain: base <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(base) : undefined };
 }
 
 /** The rates of one model at one time; the unit is a token, for `request` a call. */
@@ -39,7 +45,7 @@ export type PriceLookup = { price: Price; reason?: undefined } | { price: null; 
 export type Cost = { nanoUsd: number; reason?: undefined } | { nanoUsd: null; reason: string };
 
 const decimal = /^(\d{1,12})(?:\.(\d{1,9}))?$/;
-const free: Rate = { base: 0n, tiers: [] };
+const free: Rate = flat(0n);
 
 /**
  * Reads USD for a million tokens as 1e-15 USD a token: 1 USD for 10⁶ tokens is 10⁹ of them, so nine decimals are exact.
@@ -53,7 +59,7 @@ export function perMillion(usd: string): bigint {
 
 /** Makes a price of an override. */
 export function overridePrice(override: PriceOverride): Price {
-  const rate = (usd: string): Rate => ({ base: perMillion(usd), tiers: [] });
+  const rate = (usd: string): Rate => flat(perMillion(usd));
   const input = rate(override.inputPerMillionTokens);
   const output = rate(override.outputPerMillionTokens);
   const { cacheReadPerMillionTokens: read, cacheWritePerMillionTokens: write } = override;
@@ -106,7 +112,7 @@ function fromList(list: ModelPrice, source: string): Price {
   const rate = (key: string, otherwise: Rate): Rate => {
     const value = list[key];
     if (value === undefined) return otherwise;
-    if (typeof value === 'number') return { base: perMillion(plain(value)), tiers: [] };
+    if (typeof value === 'number') return flat(perMillion(plain(value)));
     const tiers = value.tiers.map((tier) => ({ above: tier.start, rate: perMillion(plain(tier.price)) }));
     return { base: perMillion(plain(value.base)), tiers: tiers.sort((a, b) => a.above - b.above) };
   };
@@ -123,7 +129,7 @@ function fromList(list: ModelPrice, source: string): Price {
     cacheWrite1h: rate('cache_write_1h_mtok', cacheWrite),
     inputAudio: rate('input_audio_mtok', input),
     outputAudio: rate('output_audio_mtok', output),
-    request: typeof perThousand === 'number' ? { base: perMillion(plain(perThousand)) * 1000n, tiers: [] } : free,
+    request: typeof perThousand === 'number' ? flat(perMillion(plain(perThousand)) * 1000n) : free,
   };
 }
 
@@ -141,14 +147,15 @@ export function costOf(usage: Usage | undefined, lookup: PriceLookup): Cost {
   if (!lookup.price) return { nanoUsd: null, reason: lookup.reason };
   if (!usage) return { nanoUsd: null, reason: 'the provider told no usage' };
   const { price } = lookup;
-  const parts = [usage.input, usage.output, usage.cacheRead, usage.cacheWrite];
-  if (!parts.every((tokens) => Number.isSafeInteger(tokens) && tokens >= 0)) {
+  if (!isCount(usage.input) || !isCount(usage.output) || !isCount(usage.cacheRead) || !isCount(usage.cacheWrite)) {
     return { nanoUsd: null, reason: 'the usage is not a count of tokens' };
   }
   const hour = Math.min(usage.cacheWrite1h ?? 0, usage.cacheWrite);
   const audioIn = Math.min(usage.inputAudio ?? 0, Math.max(0, usage.input - usage.cacheRead - usage.cacheWrite));
   const audioOut = Math.min(usage.outputAudio ?? 0, usage.output);
   const uncached = Math.max(0, usage.input - usage.cacheRead - usage.cacheWrite - audioIn);
+  const quick = quickNano(price, { uncached, audioIn, audioOut, hour }, usage);
+  if (quick !== undefined) return { nanoUsd: quick };
   const at = (rate: Rate, count: number): bigint => (count === 0 ? 0n : rateFor(rate, usage.input) * BigInt(count));
   const total =
     at(price.input, uncached) +
@@ -162,6 +169,38 @@ export function costOf(usage: Usage | undefined, lookup: PriceLookup): Cost {
   const nano = (total + 500_000n) / 1_000_000n;
   if (nano > BigInt(Number.MAX_SAFE_INTEGER)) return { nanoUsd: null, reason: 'the cost is out of range' };
   return { nanoUsd: Number(nano) };
+}
+
+function isCount(tokens: number): boolean {
+  return Number.isSafeInteger(tokens) && tokens >= 0;
+}
+
+/** The same sum in numbers, where each part of it is one that a number holds exactly; else undefined. */
+function quickNano(
+  price: Price,
+  counts: { readonly uncached: number; readonly audioIn: number; readonly audioOut: number; readonly hour: number },
+  usage: Usage,
+): number | undefined {
+  const total =
+    quickAt(price.input, counts.uncached) +
+    quickAt(price.cacheRead, usage.cacheRead) +
+    quickAt(price.cacheWrite, usage.cacheWrite - counts.hour) +
+    quickAt(price.cacheWrite1h, counts.hour) +
+    quickAt(price.inputAudio, counts.audioIn) +
+    quickAt(price.output, usage.output - counts.audioOut) +
+    quickAt(price.outputAudio, counts.audioOut) +
+    quickAt(price.request, 1) +
+    HALF_NANO;
+  // All parts are whole and none is negative: a sum that is exact had exact parts.
+  return total <= Number.MAX_SAFE_INTEGER ? (total - (total % NANO)) / NANO : undefined;
+}
+
+/** A nano-USD in 1e-15 USD. */
+const NANO = 1_000_000;
+const HALF_NANO = NANO / 2;
+
+function quickAt(rate: Rate, count: number): number {
+  return count === 0 ? 0 : (rate.plain ?? Number.NaN) * count;
 }
 
 function rateFor(rate: Rate, input: number): bigint {

@@ -63,10 +63,17 @@ function scopeKey(scope: DigestScope): string {
 export function blockText(block: JsonValue): string {
   if (typeof block === 'string') {
     const parsed = parsedContainer(block);
-    return parsed === undefined ? `t:${block.replace(/\s+/g, ' ').trim()}` : `j:${canonicalJson(parsed)}`;
+    return parsed === undefined ? `t:${inOneSpace(block)}` : `j:${canonicalJson(parsed)}`;
   }
   if (block === null || typeof block !== 'object') return `t:${JSON.stringify(block)}`;
   return `j:${canonicalJson(block)}`;
+}
+
+/** What is written with single spaces alone, as most answers are, stays the text that it is. */
+const OTHER_SPACE = /[^\S ]| {2}|^ | $/;
+
+function inOneSpace(text: string): string {
+  return OTHER_SPACE.test(text) ? text.replace(/\s+/g, ' ').trim() : text;
 }
 
 /**

@@ -7,7 +7,7 @@ import { GatewayError } from '../errors.ts';
 import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { readBody } from './body.ts';
-import { clientGone, createApp, type HttpServer, httpServer } from './server.ts';
+import { clientGone, createApp, type HttpServer, httpServer, postPlainly } from './server.ts';
 
 const lines: string[] = [];
 const log = createLogger({ service: 'test', write: (line) => void lines.push(line) });
@@ -41,6 +41,27 @@ describe('createApp', () => {
     expect(await given.json()).toEqual({ id: 'abc.1' });
     expect(bad.headers.get('x-request-id')).not.toBe('a b"');
     expect(own.headers.get('x-powered-by')).toBeNull();
+  });
+
+  it('serves a plain path itself, however it is written, and has its failures rendered as those of others', async () => {
+    const { url } = await serve((app) =>
+      postPlainly(app, '/plain', async (req, res, requestId) => {
+        const body = (await readBody(req, { limitBytes: 100 })).toString();
+        if (body === 'fail') throw new GatewayError('budget_exceeded', 'None left.');
+        res.writeHead(200, { 'x-request-id': requestId }).end(body);
+      }),
+    );
+    for (const path of ['/plain', '/plain?a=b', '/PLAIN/']) {
+      const post = (body: string) =>
+        fetch(`${url}${path}`, { method: 'POST', body, headers: { 'x-request-id': 'abc.2' } });
+      const good = await post('hello');
+      const failed = await post('fail');
+      expect([await good.text(), good.headers.get('x-request-id')]).toEqual(['hello', 'abc.2']);
+      expect([failed.status, failed.headers.get('x-request-id')]).toEqual([402, 'abc.2']);
+      expect(await failed.json()).toMatchObject({ code: 'budget_exceeded' });
+    }
+    expect((await fetch(`${url}/plain`)).status).toBe(404);
+    expect(await metrics.registry.metrics()).toContain('route="/plain",status="402"');
   });
 
   it.each([

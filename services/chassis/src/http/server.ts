@@ -27,8 +27,15 @@ export interface HttpServer extends Component {
 
 type Handle = (req: Request, res: Response, next?: NextFunction) => void;
 
-/** Answers a request without express around it: only what Node itself puts on request and response is there. */
-export type PlainHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+/**
+ * Answers a request without express around it: only what Node itself puts on request and response is there. It sends
+ * `requestId` as the header `x-request-id` and sets no other before it sends the head, or leaves both to who renders what
+ * it throws.
+ */
+export type PlainHandler = (req: IncomingMessage, res: ServerResponse, requestId: string) => Promise<void>;
+
+/** The header that names a request. */
+export const REQUEST_ID_HEADER = 'x-request-id';
 
 const plainPosts = new WeakMap<Express, Map<string, PlainHandler>>();
 
@@ -38,7 +45,7 @@ const plainPosts = new WeakMap<Express, Map<string, PlainHandler>>();
  */
 export function postPlainly(app: Express, path: string, handler: PlainHandler): void {
   plainPosts.get(app)?.set(path, handler);
-  app.post(path, (req, res) => handler(req, res));
+  app.post(path, (req, res) => handler(req, res, res.locals.requestId));
 }
 
 const REQUEST_ID = /^[\w.-]{1,64}$/;
@@ -59,17 +66,23 @@ export function createApp(options: AppOptions): Express {
   const byExpress = (app as unknown as { handle: Handle }).handle.bind(app);
   const handle: Handle = (req, res, next) => {
     const startedAt = performance.now();
-    const given = req.headers['x-request-id'];
+    const given = req.headers[REQUEST_ID_HEADER];
     const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : uuidv7();
-    res.locals ??= Object.create(null);
-    res.locals.requestId = requestId;
-    res.setHeader('x-request-id', requestId);
+    const name = () => {
+      res.locals ??= Object.create(null);
+      res.locals.requestId = requestId;
+      if (!res.headersSent) res.setHeader(REQUEST_ID_HEADER, requestId);
+    };
     const handler = next === undefined && req.method === 'POST' ? plain.get(req.url) : undefined;
+    if (handler === undefined) name();
     const fail = (error: unknown) => {
-      if (handler !== undefined) dress(app, req, res);
+      if (handler !== undefined) {
+        dress(app, req, res);
+        name();
+      }
       finishFailed(error, req, res, options);
     };
-    const route: Handle = handler === undefined ? byExpress : () => void handler(req, res).catch(fail);
+    const route: Handle = handler === undefined ? byExpress : () => void handler(req, res, requestId).catch(fail);
     const last: NextFunction = next ?? ((error?: unknown) => fail(error ?? notFound()));
     const span = beginRoot(`HTTP ${req.method}`, req.headers);
     res.once('close', () => {

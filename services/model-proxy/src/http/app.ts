@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asGatewayError, type GatewayError } from '@sallyport/chassis/errors';
 import { readBody } from '@sallyport/chassis/http/body';
 import { parseJson } from '@sallyport/chassis/http/json';
-import { createApp, postPlainly } from '@sallyport/chassis/http/server';
+import { createApp, postPlainly, REQUEST_ID_HEADER } from '@sallyport/chassis/http/server';
 import { type Metrics, tally } from '@sallyport/chassis/metrics';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
@@ -40,9 +40,9 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
 function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: string) {
   const front = frontOf(dialect);
   const succeeded = tally(gate.metrics.turns, { endpoint, outcome: 'ok' });
-  return async (req: IncomingMessage, res: ServerResponse & { locals?: Response['locals'] }): Promise<void> => {
+  return async (req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> => {
     const startedAtMs = Date.now();
-    const answer = clientAnswer(res);
+    const answer = clientAnswer(res, { [REQUEST_ID_HEADER]: requestId });
     // The key first: who has none learns nothing of how bodies are read.
     const secret = secretOf(req);
     const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes });
@@ -86,13 +86,14 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
           error,
         );
       }
-      if (trajectory) {
-        if (res.locals) res.locals.trajectory = trajectory;
-        answer.header('sallyport-trajectory', trajectory);
-        answer.header('sallyport-turn', id);
-      }
       if (answer.gone()) return;
-      if (!answer.started()) throw error;
+      if (!answer.started()) {
+        if (trajectory) {
+          res.setHeader(TRAJECTORY_HEADER, trajectory);
+          res.setHeader('sallyport-turn', id);
+        }
+        throw error;
+      }
       if (error.code === 'internal') gate.log.error('A turn failed', { endpoint, trajectory, error: caught });
       await answer.frames(front.errorFrame(error, trajectory));
       answer.end();
@@ -102,10 +103,13 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
   };
 }
 
+const TRAJECTORY_HEADER = 'sallyport-trajectory';
+
 function renderError(error: GatewayError, req: Request, res: Response): void {
   const dialect: Dialect = /\/messages(\/|$)|^\/anthropic\//.test(req.path) ? 'anthropic-messages' : 'openai-chat';
   if (error.retryAfterMs !== undefined)
     res.setHeader('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
-  const trajectory = typeof res.locals.trajectory === 'string' ? res.locals.trajectory : undefined;
+  const named = res.getHeader(TRAJECTORY_HEADER);
+  const trajectory = typeof named === 'string' ? named : undefined;
   res.status(error.status).json(frontOf(dialect).errorBody(error, trajectory));
 }

@@ -26,19 +26,22 @@ export interface ClientAnswer {
 
 const KEEP_ALIVE_MS = 15_000;
 
-/** Wraps a response. */
-export function clientAnswer(res: ServerResponse): ClientAnswer {
-  return new Answer(res);
+/** Wraps a response; `head` are headers that go out in any case. */
+export function clientAnswer(res: ServerResponse, head: Readonly<Record<string, string>> = {}): ClientAnswer {
+  return new Answer(res, head);
 }
 
 class Answer implements ClientAnswer {
   readonly #res: ServerResponse;
+  /** Kept here until the head is written: each `setHeader` costs what writing it costs once more. */
+  readonly #head: Record<string, string>;
   #stream: SseWriter | undefined;
   #gone = false;
   #onGone: (() => void) | undefined;
 
-  constructor(res: ServerResponse) {
+  constructor(res: ServerResponse, head: Readonly<Record<string, string>>) {
     this.#res = res;
+    this.#head = { ...head };
     res.once('close', () => this.#closed());
   }
 
@@ -62,12 +65,14 @@ class Answer implements ClientAnswer {
   }
 
   header(name: string, value: string): void {
-    if (!this.#res.headersSent) this.#res.setHeader(name, value);
+    this.#head[name] = value;
   }
 
   json(status: number, body: string): void {
-    this.#res.statusCode = status;
-    this.#res.setHeader('content-type', 'application/json');
+    const head = this.#head;
+    head['content-type'] = 'application/json';
+    head['content-length'] = String(Buffer.byteLength(body));
+    this.#res.writeHead(status, head);
     // A string goes out in one write with the head; bytes would be a second.
     this.#res.end(body);
   }
@@ -88,7 +93,7 @@ class Answer implements ClientAnswer {
     if (!this.#stream) {
       this.#stream = sseWriter(this.#res, { keepAliveMs: KEEP_ALIVE_MS });
       // The first frame is at hand: one packet for both.
-      this.#stream.open({}, { flush: false });
+      this.#stream.open(this.#head, { flush: false });
     }
     return this.#stream;
   }

@@ -4,7 +4,7 @@ import { type Access, matcher } from '@sallyport/peers/access';
 import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import { TRUSTED } from '@sallyport/turn';
 import type { Model } from '../catalog.ts';
-import { pointerOf, type RequestFacts } from '../chat/facts.ts';
+import { type AttachmentFact, pointerOf, type RequestFacts } from '../chat/facts.ts';
 import type { Dialect, JsonObject } from '../chat/message.ts';
 import { noUsage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
@@ -65,8 +65,9 @@ export async function admit(gate: Gate, arrival: Arrival): Promise<Turn> {
  * good as unknown (DESIGN section 5).
  */
 export function rejectProviderIds(facts: RequestFacts): void {
-  const attached = [...facts.attachments, ...facts.toolResults.flatMap((result) => result.attachments)];
-  const stored = attached.find((one) => one.fileId !== undefined);
+  const isStored = (one: AttachmentFact) => one.fileId !== undefined;
+  let stored = facts.attachments.find(isStored);
+  for (const result of facts.toolResults) stored ??= result.attachments.find(isStored);
   const param = facts.providerIds[0]?.field ?? (stored && pointerOf(stored));
   if (param !== undefined) {
     throw new GatewayError('not_found', 'There is no such file or container.', { details: { param } });
@@ -172,6 +173,7 @@ function attributionOf(
   body: JsonObject,
   facts: RequestFacts,
 ): Attribution {
+  if (principal.mayAssert.length === 0) return ownAttribution(principal);
   const may = new Set(principal.mayAssert);
   const metadata = typeof body.metadata === 'object' && body.metadata !== null ? (body.metadata as JsonObject) : {};
   const asserted = (name: string, field: string): string => {
@@ -189,6 +191,19 @@ function attributionOf(
     variant: asserted('variant', 'variant'),
     tags: [...principal.tags, ...tags.map((tag) => tag.trim().slice(0, 64)).filter((tag) => tag !== '')].slice(0, 32),
   };
+}
+
+const ownAttributions = new WeakMap<Principal, Attribution>();
+
+/** Of a principal that may assert nothing, the same for each of its requests. */
+function ownAttribution(principal: Principal): Attribution {
+  let own = ownAttributions.get(principal);
+  if (own === undefined) {
+    const { customer, user, tags } = principal;
+    own = { customer, user, feature: '', project: '', promptVersion: '', variant: '', tags: tags.slice(0, 32) };
+    ownAttributions.set(principal, own);
+  }
+  return own;
 }
 
 function single(value: string | string[] | undefined): string {

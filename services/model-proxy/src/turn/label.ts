@@ -30,6 +30,8 @@ export const ATTACHED = 'user:attached';
 /** Source of what others than the requester wrote in a conversation of several people. */
 export const OTHERS = 'user:others';
 
+const NONE: ReadonlyMap<string, Label> = new Map();
+
 /** Tool results that mcp-broker is known to have produced, by call id, with what reading them adds. */
 export type Attested = ReadonlyMap<string, Label>;
 
@@ -44,16 +46,18 @@ export async function label(gate: Gate, turn: Turn): Promise<Attested> {
   labelRoles(turn);
   if (!carriesHistory && turn.claimed === '') {
     newTrajectory(turn);
-    return new Map();
+    return NONE;
   }
   await gate.memory.caughtUp(turn.principal);
   return await joinHistory(gate, turn);
 }
 
+const NOBODYS: ReadonlySet<TextFact> = new Set();
+
 function labelRoles(turn: Turn): void {
   const { facts, principal } = turn;
   if (facts.attachments.length > 0) turn.label = join(turn.label, untrusted(ATTACHED));
-  const byOther = textsOfOthers(turn);
+  const byOther = facts.texts.some(({ author }) => author !== undefined) ? textsOfOthers(turn) : NOBODYS;
   if (byOther.size > 0) turn.label = join(turn.label, untrusted(OTHERS));
   if (!turn.request) return;
   // Only tool calls are asked for the origin of their values.

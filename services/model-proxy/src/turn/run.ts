@@ -1,6 +1,6 @@
-import { finalText, join, joinAll, type Label, type Refusal, TRUSTED, untrusted } from '@sallyport/turn';
+import { finalText, join, type Label, type Refusal, type ResolvedHandle, TRUSTED, untrusted } from '@sallyport/turn';
 import type { RequestFacts } from '../chat/facts.ts';
-import type { AssistantContent } from '../chat/message.ts';
+import type { AssistantContent, JsonObject } from '../chat/message.ts';
 import type { Tool } from '../chat/tools.ts';
 import { frontOf } from '../fronts/index.ts';
 import { cacheLookup } from './cache-lookup.ts';
@@ -29,18 +29,19 @@ import type { Turn } from './turn.ts';
  * Throws GatewayError; what was streamed before stands.
  */
 export async function runTurn(gate: Gate, turn: Turn): Promise<void> {
-  if (needsLook(turn.facts)) turn.request = frontOf(turn.dialect).neutralRequest(turn);
-  await offerTools(gate, turn);
+  if (needsLook(turn)) turn.request = frontOf(turn.dialect).neutralRequest(turn);
+  if (turn.request) await offerTools(gate, turn);
   const attested = await label(gate, turn);
-  await quarantine(gate, turn, attested);
+  if (turn.facts.toolResults.length > 0) await quarantine(gate, turn, attested);
   decorate(turn);
   guardIn(turn);
   const release = createRelease(turn);
   for (;;) {
-    await latch(gate, turn);
-    const tools = await hideTools(gate, turn);
+    if (turn.request) await latch(gate, turn);
+    const tools = turn.request ? await hideTools(gate, turn) : NO_TOOLS;
     cacheLookup();
-    release.know(await handleValues(gate, turn, turn.handles), knownHosts(gate, turn));
+    const values = turn.handles.size > 0 ? await handleValues(gate, turn, turn.handles) : NO_VALUES;
+    release.know(values, knownHosts(gate, turn));
     boundModelCalls(gate, turn);
     // Nothing may come between these two: what was reserved is given back by the second.
     const answer = await call(gate, turn, route(turn), tools);
@@ -66,17 +67,25 @@ export async function runTurn(gate: Gate, turn: Turn): Promise<void> {
   }
 }
 
+const NO_TOOLS: readonly Tool[] = [];
+const NO_VALUES: ReadonlyMap<string, ResolvedHandle> = new Map();
+
 /**
  * Whether the gate has to look inside: tools, results or an assistant's calls are in the request, or something attached,
- * whose links the answer may repeat (several answers are none of a turn: they go as they are).
+ * whose links the answer may repeat.
  */
-function needsLook(facts: RequestFacts): boolean {
+function needsLook({ facts, body }: Turn): boolean {
   return (
     facts.tools.length > 0 ||
     facts.toolResults.length > 0 ||
     facts.assistant.some((one) => one.toolCalls.length > 0) ||
-    (facts.attachments.length > 0 && facts.n <= 1)
+    (facts.attachments.length > 0 && !asWritten(facts, body))
   );
+}
+
+/** Whether a client asks for what only the provider's own bytes can tell: several answers, speech, odds of words. */
+function asWritten({ n }: RequestFacts, { modalities, logprobs }: JsonObject): boolean {
+  return n > 1 || logprobs === true || (Array.isArray(modalities) && modalities.includes('audio'));
 }
 
 /**
@@ -84,12 +93,13 @@ function needsLook(facts: RequestFacts): boolean {
  * Blocks that only the dialect knows are such tools at work.
  */
 function labelOfProviderRuns(turn: Turn, tools: readonly Tool[], content: readonly AssistantContent[]): Label {
-  const run = tools.flatMap((tool) => {
+  let of = TRUSTED;
+  for (const tool of tools) {
     const known = tool.type === 'provider' ? turn.tools.get(tool.name ?? tool.kind) : undefined;
-    return known?.runBy === 'provider' ? [untrusted(sourceOf(known))] : [];
-  });
-  const opaque = content.some((block) => block.type === 'opaque') ? [untrusted('provider:block')] : [];
-  return joinAll([...run, ...opaque]);
+    if (known?.runBy === 'provider') of = join(of, untrusted(sourceOf(known)));
+  }
+  for (const block of content) if (block.type === 'opaque') of = join(of, untrusted('provider:block'));
+  return of;
 }
 
 /** The provider's own bytes were the answer. */

@@ -1,5 +1,5 @@
 import type { GatewayError } from '@sallyport/chassis/errors';
-import { tally } from '@sallyport/chassis/metrics';
+import { tally, timing } from '@sallyport/chassis/metrics';
 import { addUsage, type Usage } from '../chat/usage.ts';
 import { priceOf } from '../pricing.ts';
 import type { ModelAnswer } from './call.ts';
@@ -92,8 +92,8 @@ function makeChildren(gate: Gate, provider: string, model: string) {
     ok: tally(metrics.modelCalls, { provider, model, outcome: 'ok' }),
     error: tally(metrics.modelCalls, { provider, model, outcome: 'error' }),
     cancelled: tally(metrics.modelCalls, { provider, model, outcome: 'cancelled' }),
-    seconds: metrics.callSeconds.labels({ provider, model }),
-    firstToken: metrics.firstTokenSeconds.labels({ provider, model }),
+    seconds: timing(metrics.callSeconds, { provider, model }),
+    firstToken: timing(metrics.firstTokenSeconds, { provider, model }),
     input: tally(metrics.tokens, { model, kind: 'input' }),
     output: tally(metrics.tokens, { model, kind: 'output' }),
   };
