@@ -5,6 +5,8 @@ export const policy: readonly Requirement[] = [
   ...of('DESIGN §2, §4–§9; issue 3', {
     'policy:access': 'A principal gets what the AccessPolicies that select it grant.',
     'policy:key-scope': "A key's scope only narrows.",
+    'policy:owner-bound': 'A key never does more than its owner may now, whatever policies name it.',
+    'policy:claims': 'AccessPolicies select by CEL over claims; an expression that fails selects nobody.',
     'policy:delegation': 'A chain has the intersection of rights.',
     'policy:truth-table': 'Class, label, rule and mode decide as an independent table says.',
     'policy:invariants': 'Observe and Allow relax no invariant.',
@@ -29,6 +31,7 @@ export const policy: readonly Requirement[] = [
     'policy:tenant': 'Rows of one tenant are nowhere for another.',
     'policy:swept': 'A run that expired is gone with all that it released.',
     'policy:callers': 'Only the two proxies are answered.',
+    'policy:lease-unknown': 'Settling says of which leases nothing is known.',
     'policy:lease-share': 'A share is a tenth of what is left, or what is needed.',
     'policy:lease-idempotent': 'The same request gets the same lease.',
     'policy:lease-bound': 'Spending exceeds a limit only by the stated excess.',
@@ -41,6 +44,9 @@ export const policy: readonly Requirement[] = [
     'policy:failure-policy': 'Uncounted rate stays open, money is closed.',
   }),
   ...of('DESIGN §5, §7; issue 4', {
+    'policy:decision-stream': 'Questions on a stream are answered side by side, and fail alone.',
+    'policy:shown': 'What an allowed result brings is durable with its decision, or the caller is told to see to it.',
+    'policy:known-runs': 'Only a release that adds nothing to the row of its run leaves it as it is.',
     'policy:untrusted-values': 'A value that untrusted content brought is known for its user in whatever run.',
     'policy:untrusted-objects': 'What untrusted content was written into stays untrusted by its id.',
     'policy:observed': 'What rules in Observe would have done is counted over all replicas and told to the operator.',

@@ -92,16 +92,20 @@ async function policy(rules: Rule[], options: { leaseMs?: number } = {}) {
     async settle(request) {
       if (state.away) throw new GatewayError('unavailable', 'Away.', { retryAfterMs: 1 });
       state.settled.push(request);
+      const unknownLeaseIds: string[] = [];
       for (const { leaseId, amount, final } of request.spent) {
         const counter = counterOf(leaseId.slice(leaseId.indexOf('.') + 1));
         const lease = counter.open.get(leaseId);
-        if (!lease) continue;
+        if (!lease) {
+          unknownLeaseIds.push(leaseId);
+          continue;
+        }
         lease.spent = amount;
         if (!final) continue;
         counter.used += amount;
         counter.open.delete(leaseId);
       }
-      return {};
+      return { unknownLeaseIds };
     },
   });
   const listeners = new Set<(kind: string) => void>();
@@ -133,7 +137,7 @@ async function policy(rules: Rule[], options: { leaseMs?: number } = {}) {
     const reservation = await limits.reserve(of, amounts);
     reservation.settle(amounts);
   };
-  return { state, limits, spend, changed, usedOf, openOf };
+  return { state, limits, spend, changed, usedOf, openOf, loseCounters: () => counters.clear() };
 }
 
 describe('limitShares', () => {
@@ -250,6 +254,25 @@ describe('limitShares', () => {
     await expect(limits.reserve(subject(), { concurrency: 1 })).rejects.toMatchObject({ code: 'rate_limited' });
     open.settle({});
     await limits.reserve(subject(), { concurrency: 1 });
+  });
+
+  it('[peers:limit-lost] spends nothing more of a share once the counters that it was leased from are lost', async () => {
+    const { state, spend, loseCounters, usedOf } = await policy([{ name: 'l', dimension: 'requests', bound: 100 }]);
+    await spend({ requests: 1 });
+    loseCounters();
+    await spend({ requests: 1 });
+    const reports = state.settled.length;
+    await until('the loss is told', () => state.settled.length > reports + 1, 2_000);
+    let passed = 0;
+    for (; passed < 200; passed++) {
+      const ended = await spend({ requests: 1 }).then(
+        () => false,
+        () => true,
+      );
+      if (ended) break;
+    }
+    expect(passed).toBe(100);
+    expect(usedOf('l key:1')).toBeLessThanOrEqual(100);
   });
 
   it('[peers:limit-per-run] counts each trajectory apart, and one begun without a trajectory hides none', async () => {

@@ -59,10 +59,14 @@ export function openShares(options: {
       return { leaseId: share.leaseId, tenant: share.tenant, amount: share.spent, final };
     });
     try {
-      await options.client.settle({ replica: options.replica, spent }, { timeoutMs: options.timeoutMs });
+      const request = { replica: options.replica, spent };
+      const { unknownLeaseIds } = await options.client.settle(request, { timeoutMs: options.timeoutMs });
+      const unknown = new Set(unknownLeaseIds);
       for (const { share, final } of batch) {
         if (final) forget(share);
         else share.renewAtMs = now + share.ttlMs / 2;
+        // Counters that were lost know nothing of what is left in it: it would be spent beside what they grant anew.
+        if (!final && unknown.has(share.leaseId)) share.closing = true;
       }
     } catch (error) {
       for (const { share } of batch) share.dirty = true;

@@ -64,7 +64,7 @@ if not short then redis.call('SET', KEYS[1], answer, 'PX', ARGV[2]) end
 return answer
 `;
 
-/** KEYS: counter; ARGV: lease id, amount, final (1 or 0), lease ms. */
+/** KEYS: counter; ARGV: lease id, amount, final (1 or 0), lease ms. Answers 0 where the lease is not known. */
 export const SETTLE_SCRIPT = `${COMMON}
 local field = 'l:' .. ARGV[1]
 local value = redis.call('HGET', KEYS[1], field)

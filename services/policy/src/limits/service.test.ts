@@ -112,6 +112,16 @@ describe('limits', () => {
     ]);
   });
 
+  it('[policy:lease-unknown] says of which leases it knows nothing, and counts nothing for them', async () => {
+    const { lease, settle } = await serviceWith([limit('l', { per: 'Key', requests: 100, window: '1m' })]);
+    const leaseId = (await lease({ requests: 1 })).shares?.[0]?.leaseId ?? '';
+    expect(await settle(leaseId, 3, false)).toEqual({ unknownLeaseIds: [] });
+    expect(await settle(leaseId, 3)).toEqual({ unknownLeaseIds: [] });
+    expect(await settle(leaseId, 3)).toEqual({ unknownLeaseIds: [leaseId] });
+    expect((await lease({ requests: 1 })).shares?.[0]?.remaining).toBe(88);
+    expect(await settle(`l.${'0'.repeat(32)}`, 3)).toEqual({ unknownLeaseIds: [`l.${'0'.repeat(32)}`] });
+  });
+
   it('windows begin anew', async () => {
     const { lease, clock } = await serviceWith([limit('l', { per: 'Key', requests: 1, window: '1m' })]);
     expect(granted(await lease({ requests: 1 }))).toEqual([1]);

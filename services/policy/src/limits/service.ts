@@ -160,8 +160,7 @@ export function limitService(options: LimitOptions): ServiceImpl<typeof LimitSer
         }
         return [{ tenant, counter, leaseId, amount, final, leaseMs: ttlOf(leaseId) }];
       });
-      await store.settle(spent);
-      return {};
+      return { unknownLeaseIds: [...(await store.settle(spent))] };
     },
   };
 }

@@ -56,11 +56,13 @@ export function memoryLimitStore(now: () => number = Date.now): LimitStore & Com
       return grants;
     },
     async settle(spent) {
+      const unknown: string[] = [];
       for (const one of spent) {
         const entry = counters.get(keyOf(one.tenant, one.counter));
-        if (entry === undefined) continue;
-        entry.counter = settle(entry.counter, one, now(), now() + one.leaseMs);
+        if (entry?.counter.leases.has(one.leaseId) !== true) unknown.push(one.leaseId);
+        else entry.counter = settle(entry.counter, one, now(), now() + one.leaseMs);
       }
+      return unknown;
     },
     async unknown(tenant, asked) {
       return asked.filter((counter) => (counters.get(keyOf(tenant, counter))?.keepUntilMs ?? 0) <= now());

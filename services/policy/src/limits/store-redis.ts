@@ -36,10 +36,13 @@ export function redisLimitStore(redis: RedisCommands): LimitStore {
       return String(answer).split('\n').map(readGrant);
     },
     async settle(spent) {
+      const unknown: string[] = [];
       for (const one of spent) {
         const values = [one.leaseId, one.amount, one.final ? 1 : 0, Math.floor(one.leaseMs)];
-        await settleScript([key(one.tenant, 'c', one.counter)], values);
+        const known = await settleScript([key(one.tenant, 'c', one.counter)], values);
+        if (known === 0) unknown.push(one.leaseId);
       }
+      return unknown;
     },
     async unknown(tenant, counters) {
       const found = await Promise.all(counters.map((counter) => redis.exists(key(tenant, 'c', counter))));

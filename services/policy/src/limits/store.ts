@@ -41,7 +41,8 @@ export interface LimitStore {
    * again gets the same answer while its leases live.
    */
   grant(tenant: string, requestId: string, asks: readonly CounterAsk[]): Promise<readonly CounterGrant[]>;
-  settle(spent: readonly CounterSpent[]): Promise<void>;
+  /** Gives the ids of the leases that are not known: settled, too late, or lost. */
+  settle(spent: readonly CounterSpent[]): Promise<readonly string[]>;
   /** Which of these counters are not known, so that what was used before can be looked up. */
   unknown(tenant: string, counters: readonly string[]): Promise<readonly string[]>;
 }
