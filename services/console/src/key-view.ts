@@ -26,10 +26,12 @@ const shape = {
   }),
   expiresAt: z.iso.datetime({ offset: true }).nullable(),
   tags: list,
+  networks: z.array(z.string().max(49)).max(64).describe('Networks from which it may be used, as CIDR. Empty: any.'),
+  metadata: z.record(z.string().max(63), text).describe('Free text for people and exports. Nothing is decided by it.'),
   disabled: z.boolean(),
 };
 
-const wanted = z.strictObject(shape).partial();
+const wanted = z.strictObject({ ...shape, metadata: z.record(z.string().max(63), text.nullable()) }).partial();
 
 /** What a new key says; what is left out is empty. */
 export const newKeySchema = wanted.required({ name: true }).meta({ id: 'NewKey' });
@@ -83,6 +85,8 @@ export function keyView(key: Key): z.output<typeof keySchema> {
     },
     expiresAt: timeOrNull(spec.expiresAtMs),
     tags: spec.tags,
+    networks: spec.networks,
+    metadata: spec.metadata,
     disabled: spec.disabled,
     prefix: key.prefix,
     state: key.state,
@@ -119,8 +123,19 @@ export function specOf(wantedKey: KeyWanted, earlier?: KeySpec): MessageInitShap
     },
     expiresAtMs: expiresAt === undefined ? (earlier?.expiresAtMs ?? 0) : expiresAt === null ? 0 : Date.parse(expiresAt),
     tags: pick(wantedKey.tags, earlier?.tags, []),
+    networks: pick(wantedKey.networks, earlier?.networks, []),
+    metadata: merged(earlier?.metadata ?? {}, wantedKey.metadata ?? {}),
     disabled: pick(wantedKey.disabled, earlier?.disabled, false),
   };
+}
+
+/** An object of texts patched as RFC 7396 has it: null takes a member away. */
+function merged(
+  earlier: Readonly<Record<string, string>>,
+  patch: Readonly<Record<string, string | null>>,
+): Record<string, string> {
+  const entries = Object.entries({ ...earlier, ...patch });
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
 const ROLE_NUMBERS = {

@@ -84,6 +84,7 @@ export const virtualKey = defineResource({
   columns: [
     { name: 'Owner', type: 'string', jsonPath: '.spec.owner' },
     { name: 'Prefix', type: 'string', jsonPath: '.status.prefix' },
+    { name: 'Networks', type: 'string', jsonPath: '.spec.networks', priority: 1 },
     { name: 'Expires', type: 'date', jsonPath: '.spec.expiresAt' },
     ...readyColumns,
   ],

@@ -1,16 +1,20 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { networksOf } from '@sallyport/chassis/net/networks';
 import type { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Directory, Standing } from './directory/directory.ts';
 import { type KeyRecord, principalOf, stateOf } from './key.ts';
 import type { KeyStore, KeyUse, SecretMatch } from './key-store.ts';
 import { matchesDigest, type Peppers } from './peppers.ts';
 import { CHOSEN_SECRET_LENGTH, lookupPrefixOf } from './secret.ts';
+import { looksLikeToken } from './tokens/token.ts';
 
 /** Who presented a secret, and how long that answer may be kept. */
 export interface Authenticated {
   readonly principal: MessageInitShape<typeof PrincipalSchema>;
   readonly cacheTtlMs: number;
+  /** CIDR networks from which the credential may be used; none: any. */
+  readonly networks?: readonly string[];
 }
 
 /** What authentication needs. */
@@ -29,7 +33,18 @@ export interface AuthenticatorOptions {
 }
 
 /** Turns secrets into principals. */
-export type Authenticate = (secret: string, endpoint: string) => Promise<Authenticated>;
+export type Authenticate = (secret: string, endpoint: string, address?: string) => Promise<Authenticated>;
+
+/**
+ * Sends a credential where its form says: what looks like a JWT is verified as one and is never looked up as a key,
+ * everything else is a key. Without `token` no tokens are accepted.
+ */
+export function byForm(key: Authenticate, token: Authenticate | undefined): Authenticate {
+  return (credential, endpoint, address) => {
+    if (!looksLikeToken(credential)) return key(credential, endpoint, address);
+    return token === undefined ? Promise.reject(refused()) : token(credential, endpoint, address);
+  };
+}
 
 /**
  * Makes the authenticator. Unknown, wrong, revoked, disabled, expired and ambiguous secrets are refused by the same
@@ -38,7 +53,7 @@ export type Authenticate = (secret: string, endpoint: string) => Promise<Authent
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const { store, peppers, directory, cacheTtlMs, onUse, onOldPepper, now = Date.now } = options;
-  return async (secret, endpoint) => {
+  return async (secret, endpoint, address = '') => {
     if (secret === '' || secret.length > CHOSEN_SECRET_LENGTH.max) throw refused();
     const candidates = peppers.candidates(secret);
     const prefix = lookupPrefixOf(secret);
@@ -56,11 +71,14 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     if (match.validUntilMs !== undefined && match.validUntilMs <= atMs) throw refused();
 
     const { key } = match;
+    const { networks } = key.spec;
+    // Where the caller cannot tell the address, it is not one of those networks.
+    if (networks.length > 0 && !networksOf(networks)(address)) throw refused();
     const standing = await standingOf(key, directory);
     onUse({ tenant: key.tenant, keyId: key.id, endpoint, atMs });
     if (match.secret.pepperId !== peppers.currentId) onOldPepper(match, secret);
     const endsAtMs = Math.min(key.spec.expiresAtMs || Number.POSITIVE_INFINITY, match.validUntilMs ?? Infinity);
-    return { principal: principalOf(key, standing), cacheTtlMs: Math.min(cacheTtlMs, endsAtMs - atMs) };
+    return { principal: principalOf(key, standing), cacheTtlMs: Math.min(cacheTtlMs, endsAtMs - atMs), networks };
   };
 }
 

@@ -1,5 +1,6 @@
 import { clone, equals } from '@bufbuild/protobuf';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { isNetwork } from '@sallyport/custom-resources/fields';
 import { type KeySpec, KeySpecSchema } from '@sallyport/proto/identity/v1/identity_pb';
 import { Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
 
@@ -10,6 +11,9 @@ const ORIGINS = new Set(['', 'human', 'webhook', 'form', 'email', 'schedule', 'a
 const ROLES = new Set<number>([Principal_Role.MEMBER, Principal_Role.AUDITOR, Principal_Role.ADMIN]);
 const MAX_ITEMS = 256;
 const MAX_TEXT = 256;
+const MAX_NETWORKS = 64;
+const MAX_METADATA = 32;
+const METADATA_NAME = /^[A-Za-z0-9]([-A-Za-z0-9_./]{0,61}[A-Za-z0-9])?$/;
 // The last millisecond that a JavaScript date can tell.
 const MAX_TIME_MS = 8.64e15;
 
@@ -30,6 +34,17 @@ export function checkedSpec(given: KeySpec | undefined): KeySpec {
       if (item === '') throw fault(`${path}/${index}`, 'is empty');
       checkText(`${path}/${index}`, item);
     }
+  }
+  if (spec.networks.length > MAX_NETWORKS) throw fault('networks', `has more than ${MAX_NETWORKS} entries`);
+  for (const [index, item] of spec.networks.entries()) {
+    if (!isNetwork(item)) throw fault(`networks/${index}`, 'must be a network such as 10.0.0.0/8 or 2001:db8::/32');
+  }
+  const metadata = Object.entries(spec.metadata);
+  if (metadata.length > MAX_METADATA) throw fault('metadata', `has more than ${MAX_METADATA} entries`);
+  for (const [name, text] of metadata) {
+    if (!METADATA_NAME.test(name))
+      throw fault('metadata', 'has a name that is not letters, digits, "-", "_", "." and "/"');
+    checkText(`metadata/${name}`, text);
   }
   for (const [index, item] of spec.mayAssert.entries()) {
     if (!MAY_ASSERT.has(item)) throw fault(`mayAssert/${index}`, `must be one of ${[...MAY_ASSERT].join(', ')}`);

@@ -13,7 +13,7 @@ import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { DirectoryService } from '@sallyport/proto/identity/v1/directory_pb';
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
 import { createAdministration } from './administration.ts';
-import { createAuthenticator } from './authentication.ts';
+import { byForm } from './authentication.ts';
 import { createBootstrapAdmin } from './bootstrap-admin.ts';
 import { connect } from './clients.ts';
 import { configSchema } from './config.ts';
@@ -22,13 +22,15 @@ import { createDirectory } from './directory/directory.ts';
 import { keepDirectory } from './directory/open.ts';
 import { directoryService } from './directory/service.ts';
 import { identityApp } from './http.ts';
-import { createLastUse } from './last-use.ts';
 import { identityMetrics } from './metrics.ts';
+import { openKeyAuthentication } from './open-authentication.ts';
 import { createPeppers } from './peppers.ts';
 import { pruning } from './pruning.ts';
 import { createResourceKeys } from './resource-keys.ts';
 import { authenticationService, CALLERS, keyService } from './server.ts';
 import { createKeyStore, SCHEMA_VERSION } from './store.ts';
+import type { AuthenticateToken } from './tokens/authenticate-token.ts';
+import { openTokens } from './tokens/open.ts';
 
 const SERVICE = 'identity';
 /** Kinds of resources that identity follows. */
@@ -54,24 +56,13 @@ run({
     const feed = await life.use(
       sequenceFeed({ name: 'revocations', log, read: (sequence, limit) => store.revocationsAfter(sequence, limit) }),
     );
-    const lastUse = await life.use(createLastUse({ store, log, intervalMs: config.lastUseInterval }));
     await life.use(pruning(store, log));
 
     const counted = identityMetrics(metrics);
     const directory = createDirectory(database);
-    const authenticate = createAuthenticator({
-      store,
-      peppers,
-      directory,
-      cacheTtlMs: config.cacheTtl,
-      onUse: lastUse.add,
-      onOldPepper(match, secret) {
-        store.replaceDigest(match, peppers.digest(secret)).catch((error: unknown) => {
-          log.warn('a secret could not be moved to the current pepper', { keyId: match.key.id, error });
-        });
-      },
-    });
+    const authenticateKey = await openKeyAuthentication(life, { config, store, peppers, directory, log });
     const onNotice = () => feed.poke();
+    let authenticateToken: AuthenticateToken | undefined;
     if (config.peers !== undefined) {
       const { operator = '', audit = '', vault = '' } = config.peers;
       const { clients, component } = connect({ operator, audit, vault }, { self: SERVICE, tls, log, metrics });
@@ -85,8 +76,11 @@ run({
           ...(snapshotCacheFile === undefined ? {} : { cacheFile: snapshotCacheFile }),
         }),
       );
+      const cacheTtlMs = config.cacheTtl;
+      authenticateToken = await openTokens(life, { snapshot, clients, directory, metrics: counted, log, cacheTtlMs });
       await keepDirectory(life, { config, postgres: database, clients, snapshot, onNotice, log });
     }
+    const authenticate = byForm(authenticateKey, authenticateToken);
     const administration = createAdministration({
       store,
       peppers,

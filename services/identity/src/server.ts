@@ -34,9 +34,9 @@ export function authenticationService(
   return {
     async authenticate(request) {
       try {
-        const answer = await authenticate(request.secret, request.endpoint);
+        const { networks = [], ...answer } = await authenticate(request.secret, request.endpoint, request.address);
         metrics.authenticated('accepted');
-        return answer;
+        return { ...answer, networks: [...networks] };
       } catch (error) {
         metrics.authenticated(asGatewayError(error).code === 'unauthenticated' ? 'refused' : 'failed');
         throw error;
@@ -98,8 +98,8 @@ export function keyService(
     async get({ tenant, id }) {
       return { key: keyMessageOf(await administration.get(tenant, id), Date.now()) };
     },
-    async list({ tenant, pageSize, pageToken }) {
-      const { keys, nextPageToken } = await administration.list(tenant, pageSize, pageToken);
+    async list({ tenant, pageSize, pageToken, owner, teams }) {
+      const { keys, nextPageToken } = await administration.list(tenant, pageSize, pageToken, { owner, teams });
       return { keys: keys.map((key) => keyMessageOf(key, Date.now())), nextPageToken };
     },
   };
