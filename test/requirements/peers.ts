@@ -40,6 +40,7 @@ export const peers: readonly Requirement[] = [
     'peers:revocation-while-cut': 'Asks again for what was answered while no stream was open.',
     'peers:snapshot-all-kinds': 'Has not seen a snapshot before every kind was there.',
     'peers:snapshot-cached': 'Starts from the last one while the operator is away: seen, but not fresh.',
+    'peers:bounds': 'Allows only what grants and every bound allow: the owner of a key, each actor of a chain.',
     'peers:credential-principal': 'What vault gave for one principal is not used for another.',
     'peers:vault-away': 'Serves a known lease while vault is away, and says unavailable for others.',
     'peers:vault-silent': 'Asks again after a second without a word of vault.',

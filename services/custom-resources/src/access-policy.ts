@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { claimsExpression } from './claims-expression.ts';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { externalName, glob, setOf, toolGlob } from './fields.ts';
@@ -10,13 +11,20 @@ const subjects = withRules(
     teams: setOf(externalName, 256).default([]).describe('Teams by name: every member.'),
     clients: setOf(externalName, 256).default([]).describe('Clients (applications) by name.'),
     keys: setOf(externalName, 256).default([]).describe('Virtual keys, by name of the resource or by id of the key.'),
+    claims: claimsExpression('bool')
+      .optional()
+      .describe(
+        'CEL over claims, those of the token that the IdentityProvider keeps, for example "claims.department == \'Legal\'". ' +
+          'Keys have none. An expression that fails, for instance since a claim is absent, selects nobody.',
+      ),
     everyone: z.boolean().default(false).describe('Every authenticated principal of this namespace.'),
   }),
   [
     {
-      cel: 'size(self.users) + size(self.teams) + size(self.clients) + size(self.keys) > 0 || self.everyone',
-      message: 'subjects must name at least one user, team, client or key, or set everyone',
-      holds: (s) => s.users.length + s.teams.length + s.clients.length + s.keys.length > 0 || s.everyone,
+      cel: 'size(self.users) + size(self.teams) + size(self.clients) + size(self.keys) > 0 || has(self.claims) || self.everyone',
+      message: 'subjects must name at least one user, team, client or key, have claims, or set everyone',
+      holds: (s) =>
+        s.users.length + s.teams.length + s.clients.length + s.keys.length > 0 || s.claims !== undefined || s.everyone,
     },
   ],
 );

@@ -85,7 +85,25 @@ describe('parseResource', () => {
       'no subject',
       'AccessPolicy',
       '{subjects: {}, models: ["*"]}',
-      'spec.subjects: subjects must name at least one user, team, client or key, or set everyone',
+      'spec.subjects: subjects must name at least one user, team, client or key, have claims, or set everyone',
+    ],
+    [
+      'claims that CEL cannot read',
+      'AccessPolicy',
+      '{subjects: {claims: "claim.department == 1"}}',
+      'spec.subjects.claims: claim is not known here; did you mean claims?',
+    ],
+    [
+      'claims that are no condition',
+      'AccessPolicy',
+      '{subjects: {claims: "size(claims)"}}',
+      'spec.subjects.claims: the condition gives a number, not true or false',
+    ],
+    [
+      'a team of nobody',
+      'Team',
+      '{members: {}}',
+      'spec.members: members must name at least one user or group, or have claims',
     ],
     [
       'a set with a value twice',

@@ -160,3 +160,29 @@ describe('accessCache', () => {
     await expect(cache.accessOf(principal())).rejects.toMatchObject({ code: 'unavailable' });
   });
 });
+
+describe('bounds', () => {
+  it('[peers:bounds] what grants allow every bound must allow too, and a bound without grants allows nothing', () => {
+    const wide = grant({ models: ['*'], tools: ['*/*'], endpoints: ['*'] });
+    const narrow = grant({ models: ['small'], tools: ['mail/*'], endpoints: ['mcp'] });
+    const access = (...bounds: (typeof wide)[][]) =>
+      readAccess(
+        create(ResolveAccessResponseSchema, {
+          grants: [wide],
+          bounds: bounds.map((grants) => ({ of: 'user:ann', grants })),
+        }),
+      );
+    const bound = access([narrow]);
+    expect([bound.allowsModel('small'), bound.allowsModel('big')]).toEqual([true, false]);
+    expect([bound.allowsTool('mail', 'read'), bound.allowsTool('crm', 'read')]).toEqual([true, false]);
+    expect([bound.allowsServer('mail'), bound.allowsServer('crm')]).toEqual([true, false]);
+    expect([bound.allowsEndpoint('mcp'), bound.allowsEndpoint('messages')]).toEqual([true, false]);
+    expect(access().allowsModel('big')).toBe(true);
+    const nobody = access([narrow], []);
+    expect([nobody.allowsModel('small'), nobody.allowsServer('mail'), nobody.clientTools]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+});

@@ -1,5 +1,6 @@
 import type { Client } from '@sallyport/chassis/rpc/client';
 import {
+  type AccessGrant,
   AccessGrant_ClientTools,
   type AccessService,
   type ResolveAccessResponse,
@@ -85,20 +86,40 @@ export function accessCache(options: {
   };
 }
 
-/** Reads policy's answer into matchers. Grants add up; within a grant each dimension stands alone. */
-export function readAccess(answer: ResolveAccessResponse): Access {
-  const models = matcher(answer.grants.flatMap((grant) => grant.models));
-  const tools = matcher(answer.grants.flatMap((grant) => grant.tools));
-  const endpoints = matcher(answer.grants.flatMap((grant) => grant.endpoints));
+/**
+ * Reads policy's answer into matchers. Grants add up; within a grant each dimension stands alone. What the grants allow,
+ * every bound must allow as well: a key's owner, each actor of a delegated chain.
+ */
+export function readAccess(answer: Pick<ResolveAccessResponse, 'grants' | 'bounds' | 'policyRevision'>): Access {
+  const sides = [answer.grants, ...answer.bounds.map((bound) => bound.grants)].map(sideOf);
+  const all = (allows: (side: Side) => boolean) => sides.every(allows);
   return {
     policies: answer.grants.map((grant) => grant.policy),
     policyRevision: answer.policyRevision,
-    allowsModel: models,
-    allowsTool: (server, tool) => tools(`${server}/${tool}`),
-    allowsServer: serverMatcher(answer.grants.flatMap((grant) => grant.tools)),
-    allowsEndpoint: endpoints,
-    clientTools:
-      answer.grants.length > 0 && answer.grants.every((grant) => grant.clientTools === AccessGrant_ClientTools.DECIDE),
+    allowsModel: (name) => all((side) => side.models(name)),
+    allowsTool: (server, tool) => all((side) => side.tools(`${server}/${tool}`)),
+    allowsServer: (server) => all((side) => side.servers(server)),
+    allowsEndpoint: (endpoint) => all((side) => side.endpoints(endpoint)),
+    clientTools: all((side) => side.clientTools),
+  };
+}
+
+type Side = {
+  readonly models: (name: string) => boolean;
+  readonly tools: (name: string) => boolean;
+  readonly servers: (name: string) => boolean;
+  readonly endpoints: (name: string) => boolean;
+  readonly clientTools: boolean;
+};
+
+function sideOf(grants: readonly AccessGrant[]): Side {
+  const tools = grants.flatMap((grant) => grant.tools);
+  return {
+    models: matcher(grants.flatMap((grant) => grant.models)),
+    tools: matcher(tools),
+    servers: serverMatcher(tools),
+    endpoints: matcher(grants.flatMap((grant) => grant.endpoints)),
+    clientTools: grants.length > 0 && grants.every((grant) => grant.clientTools === AccessGrant_ClientTools.DECIDE),
   };
 }
 

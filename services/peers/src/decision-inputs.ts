@@ -62,8 +62,12 @@ function principalBasis({
   origin,
   tags,
   actors,
+  userTeams,
+  claimsJson,
 }: Principal) {
-  return withoutEmpty({
+  // Most keys are of people who are in the same teams.
+  const sameTeams = userTeams.length === teams.length && userTeams.every((team, index) => team === teams[index]);
+  const basis = withoutEmpty({
     kind,
     id,
     name,
@@ -75,8 +79,12 @@ function principalBasis({
     tools: [...tools],
     origin,
     tags: [...tags],
-    actors: actors.map((one) => ({ id: one.id, kind: one.kind })),
+    actors: actors.map((one) =>
+      withoutEmpty({ id: one.id, kind: one.kind, teams: [...one.teams], client: one.client }),
+    ),
+    claims: claimsJson,
   });
+  return sameTeams ? basis : { ...basis, userTeams: [...userTeams] };
 }
 
 function plainLabel({ trusted, sources, public: everyone, audience }: LabelFields) {

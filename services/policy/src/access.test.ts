@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { AccessGrant_ClientTools } from '@sallyport/proto/policy/v1/policy_pb';
 import { Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
-import { grantsClientTools, resolveAccess } from './access.ts';
+import { grantsClientTools, grantsTool, type ResolvedAccess, resolveAccess } from './access.ts';
+import { matchesAny } from './rules/glob.ts';
 import { principalOfTest, snapshotOf, type TestResource } from './testing.ts';
 
 const access = (name: string, spec: Record<string, unknown>, tenant = 'acme'): TestResource => ({
@@ -26,8 +26,10 @@ const granted = async (fields: Parameters<typeof principalOfTest>[0]) => {
   const principal = principalOfTest(fields);
   return resolveAccess(principal, snapshot.tenants.get(principal.tenant));
 };
+const allowsModel = ({ grants, bounds }: ResolvedAccess, model: string) =>
+  [grants, ...bounds.map((bound) => bound.grants)].every((side) => side.some((one) => matchesAny(one.models, model)));
 const policies = async (fields: Parameters<typeof principalOfTest>[0]) =>
-  (await granted(fields)).map((grant) => grant.policy).sort();
+  (await granted(fields)).grants.map((grant) => grant.policy).sort();
 
 describe('access', () => {
   it.each([
@@ -44,7 +46,7 @@ describe('access', () => {
 
   it('[policy:key-scope] the scope of a key narrows what is granted and never widens it', async () => {
     const fields = { client: '', name: 'x', keyId: 'x', models: ['*-mini', 'small', 'huge'], tools: ['mail/read'] };
-    const grants = await granted(fields);
+    const { grants } = await granted(fields);
     expect(grants.find((one) => one.policy === 'ann')).toMatchObject({
       models: expect.arrayContaining(['gpt-*-mini']) as unknown as string[],
       tools: ['mail/read'],
@@ -54,18 +56,73 @@ describe('access', () => {
   });
 
   it('a scope of endpoints that no grant has leaves nothing', async () => {
-    expect(await granted({ client: '', name: 'x', keyId: 'x', user: '', endpoints: [] })).toHaveLength(1);
-    const grants = await granted({ teams: ['core'], user: '', client: '', name: 'x', keyId: 'x', endpoints: ['mcp'] });
+    const all = await granted({ client: '', name: 'x', keyId: 'x', user: '', endpoints: [] });
+    expect(all.grants).toHaveLength(1);
+    const { grants } = await granted({
+      teams: ['core'],
+      user: '',
+      client: '',
+      name: 'x',
+      keyId: 'x',
+      endpoints: ['mcp'],
+    });
     expect(grants.map((one) => [one.policy, one.endpoints])).toEqual([['everyone', ['mcp']]]);
   });
 
   it('[policy:delegation] a delegated chain has the intersection of rights', async () => {
-    const actors = [{ id: 'agent', kind: 'client' }];
-    const grants = await granted({ user: 'ann', client: '', name: 'x', keyId: 'x', actors });
-    const models = new Set(grants.flatMap((one) => one.models));
-    expect([...models]).toEqual(['small']);
-    expect(grants.flatMap((one) => one.tools)).toEqual([]);
-    expect(grants.some((one) => one.clientTools === AccessGrant_ClientTools.DENY)).toBe(true);
+    const actors = [
+      { id: 'client:agent', kind: 'client', teams: ['core'], client: '' },
+      { id: 'client:relay', kind: 'client', teams: [], client: 'relay' },
+    ];
+    const fields = { kind: Principal_Kind.USER, id: 'user:ann', user: 'ann', keyId: '', name: '', client: '' };
+    const alone = await granted({ ...fields, teams: ['core'] });
+    expect(['small', 'big', 'gpt-5'].map((model) => allowsModel(alone, model))).toEqual([true, true, true]);
+    expect(grantsTool(alone, 'mail', 'read')).toBe(true);
+    const one = await granted({ ...fields, teams: ['core'], actors: actors.slice(0, 1) });
+    expect(['small', 'big', 'gpt-5'].map((model) => allowsModel(one, model))).toEqual([true, true, false]);
+    expect([grantsTool(one, 'mail', 'read'), grantsTool(one, 'calendar', 'read')]).toEqual([false, false]);
+    expect(grantsClientTools(one)).toBe(false);
+    const both = await granted({ ...fields, teams: ['core'], actors });
+    expect(['small', 'big', 'gpt-5'].map((model) => allowsModel(both, model))).toEqual([true, false, false]);
+  });
+
+  it.each([
+    ['what its own policy gives', { name: 'agent-key', keyId: 'k1' }, 'named'],
+    ['what its team gave', { teams: ['core'], userTeams: [] }, 'big'],
+    ['what its client gives', { client: 'agent' }, 'any'],
+  ])('[policy:owner-bound] a key has no more than its owner now: not %s', async (_, fields, model) => {
+    const key = { user: 'bob', client: '', name: 'x', keyId: 'x', ...fields };
+    const access = await granted(key);
+    expect(allowsModel(access, model)).toBe(false);
+    expect(grantsTool(access, 'calendar', 'read')).toBe(false);
+    expect(access.bounds.map((bound) => bound.of)).toEqual(['user:bob']);
+    // Of a key behind which nobody stands, it is its own.
+    if (model !== 'any') expect(allowsModel(await granted({ ...key, user: '' }), model)).toBe(true);
+    // What the owner has too, it has.
+    expect(allowsModel(access, 'small')).toBe(true);
+  });
+
+  it('[policy:owner-bound] a key has what a team of its owner gives', async () => {
+    const key = { user: 'bob', client: '', name: 'x', keyId: 'x', teams: ['core'], userTeams: ['core'] };
+    expect(allowsModel(await granted(key), 'big')).toBe(true);
+  });
+
+  it('[policy:claims] subjects by claims are those for whom the expression is true, and nobody where it fails', async () => {
+    const legal = access('legal', { subjects: { claims: "claims.department == 'Legal'" }, models: ['law'] });
+    const snapshot = await snapshotOf([legal]);
+    const selected = (claims: unknown) => {
+      const fields = { kind: Principal_Kind.USER, id: 'user:ann', keyId: '', claimsJson: JSON.stringify(claims) };
+      return resolveAccess(principalOfTest(fields), snapshot.tenants.get('acme')).grants.length === 1;
+    };
+    const none = resolveAccess(principalOfTest({ claimsJson: '' }), snapshot.tenants.get('acme'));
+    expect([selected({ department: 'Legal' }), selected({ department: 'Sales' }), selected({}), selected([])]).toEqual([
+      ...[true, false, false, false],
+    ]);
+    expect(none.grants).toEqual([]);
+  });
+
+  it('names of people are one whatever their case', async () => {
+    expect(await policies({ user: 'Ann', client: '', name: 'x', keyId: 'x' })).toEqual(['ann', 'everyone']);
   });
 
   it.each([
@@ -79,9 +136,9 @@ describe('access', () => {
     '[policy:unreadable] an AccessPolicy that cannot be read, %s, keeps its Deny and grants nothing',
     async (_, spec, denied) => {
       const snapshot = await snapshotOf([access('bad', spec), RESOURCES[1] as TestResource]);
-      const grants = resolveAccess(principalOfTest({ client: '' }), snapshot.tenants.get('acme'));
-      expect(grantsClientTools(grants)).toBe(!denied);
-      expect(grants.flatMap(({ models, tools }) => [...models, ...tools])).toEqual(['gpt-*', 'mail/*']);
+      const resolved = resolveAccess(principalOfTest({ client: '' }), snapshot.tenants.get('acme'));
+      expect(grantsClientTools(resolved)).toBe(!denied);
+      expect(resolved.grants.flatMap(({ models, tools }) => [...models, ...tools])).toEqual(['gpt-*', 'mail/*']);
     },
   );
 });

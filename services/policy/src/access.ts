@@ -1,3 +1,4 @@
+import { personName } from '@sallyport/custom-resources/person-name';
 import { type AccessGrant, AccessGrant_ClientTools } from '@sallyport/proto/policy/v1/policy_pb';
 import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import { intersectGlobs, matchesAny } from './rules/glob.ts';
@@ -7,42 +8,71 @@ import type { AccessPolicyUnit } from './snapshot/units.ts';
 /** What one AccessPolicy grants to a principal. */
 export type Grant = Pick<AccessGrant, 'policy' | 'models' | 'tools' | 'endpoints' | 'clientTools'>;
 
+/** What somebody else in whose name a principal acts may use themselves: the most that it may use. */
+export interface Bound {
+  /** Whose it is: "user:<name>", or the actor's id. */
+  readonly of: string;
+  readonly grants: readonly Grant[];
+}
+
+/** What a principal may use: what some grant allows and every bound as well. */
+export interface ResolvedAccess {
+  readonly grants: readonly Grant[];
+  readonly bounds: readonly Bound[];
+}
+
 /** Who asks, as far as AccessPolicies can tell. */
 type Subject = {
   readonly users: readonly string[];
   readonly teams: readonly string[];
   readonly clients: readonly string[];
   readonly keys: readonly string[];
+  readonly claims?: Readonly<Record<string, unknown>> | undefined;
 };
 
 /**
- * What a principal may use: each AccessPolicy that selects it, narrowed by the credential's scope and, for a delegated
- * chain, by what each actor may use itself (DESIGN §2). Empty: nothing.
+ * What a principal may use: each AccessPolicy that selects it, narrowed by the credential's scope, within what its owner may
+ * use and, for a delegated chain, each actor (DESIGN §2). A policy that names a key gives it nothing that its owner has not.
  */
-export function resolveAccess(principal: Principal, rules: TenantRules | undefined): Grant[] {
-  if (rules === undefined) return [];
-  let grants = policiesOf(rules.access, subjectOf(principal)).map(grantOf);
-  grants = grants.map((grant) => narrow(grant, principal.models, principal.tools, principal.endpoints));
-  for (const actor of principal.actors) {
-    const own = policiesOf(rules.access, actorSubject(actor.kind, actor.id)).map(grantOf);
-    grants = grants.flatMap((grant) =>
-      own.map((limit) => ({
-        ...narrow(grant, limit.models, limit.tools, limit.endpoints, true),
-        clientTools: strictest([grant, limit]),
-      })),
-    );
+export function resolveAccess(principal: Principal, rules: TenantRules | undefined): ResolvedAccess {
+  if (rules === undefined) return { grants: [], bounds: [] };
+  const { models, tools, endpoints } = principal;
+  const grants = policiesOf(rules.access, subjectOf(principal))
+    .map((policy) => narrow(grantOf(policy), models, tools, endpoints))
+    .filter((grant) => grant.endpoints.length > 0);
+  const bounds: Bound[] = [];
+  // A person is their own bound.
+  if (principal.user !== '' && principal.kind !== Principal_Kind.USER) {
+    bounds.push(boundOf(rules, `user:${principal.user}`, ownerSubject(principal)));
   }
-  return grants.filter((grant) => grant.endpoints.length > 0);
+  for (const actor of principal.actors) bounds.push(boundOf(rules, actor.id, actorSubject(actor)));
+  return { grants, bounds };
 }
 
-/** Tells whether the grants let a brokered tool be used. */
-export function grantsTool(grants: readonly Grant[], server: string, tool: string): boolean {
-  return grants.some((grant) => matchesAny(grant.tools, `${server}/${tool}`));
+/** Tells whether anything may be used at all. */
+export function grantsAnything(access: ResolvedAccess): boolean {
+  return everySide(access, (grants) => grants.length > 0);
+}
+
+/** Tells whether a brokered tool may be used. */
+export function grantsTool(access: ResolvedAccess, server: string, tool: string): boolean {
+  return everySide(access, (grants) => grants.some((grant) => matchesAny(grant.tools, `${server}/${tool}`)));
 }
 
 /** Tells whether client-declared functions are decided at all; one AccessPolicy that says Deny is enough. */
-export function grantsClientTools(grants: readonly Grant[]): boolean {
-  return grants.length > 0 && strictest(grants) === AccessGrant_ClientTools.DECIDE;
+export function grantsClientTools(access: ResolvedAccess): boolean {
+  return everySide(
+    access,
+    (grants) => grants.length > 0 && grants.every((grant) => grant.clientTools === AccessGrant_ClientTools.DECIDE),
+  );
+}
+
+function everySide({ grants, bounds }: ResolvedAccess, allows: (grants: readonly Grant[]) => boolean): boolean {
+  return allows(grants) && bounds.every((bound) => allows(bound.grants));
+}
+
+function boundOf(rules: TenantRules, of: string, subject: Subject): Bound {
+  return { of, grants: policiesOf(rules.access, subject).map(grantOf) };
 }
 
 function subjectOf(principal: Principal): Subject {
@@ -56,17 +86,32 @@ function subjectOf(principal: Principal): Subject {
     teams: principal.teams,
     clients: named(principal.client, isClient ? bare : ''),
     keys: isKey ? named(principal.name, principal.keyId) : [],
+    claims: claimsOf(principal),
   };
 }
 
-function actorSubject(kind: string, id: string): Subject {
+function ownerSubject({ user, userTeams }: Principal): Subject {
+  return { users: [user], teams: userTeams, clients: [], keys: [] };
+}
+
+function actorSubject({ kind, id, teams, client }: Principal['actors'][number]): Subject {
   const names = named(id, afterColon(id));
   return {
     users: kind === 'user' ? names : [],
-    teams: [],
-    clients: kind === 'client' ? names : [],
+    teams,
+    clients: [...(kind === 'client' ? names : []), ...named(client)],
     keys: kind === 'key' ? names : [],
   };
+}
+
+function claimsOf({ claimsJson }: Principal): Subject['claims'] {
+  if (claimsJson === '') return undefined;
+  try {
+    const claims: unknown = JSON.parse(claimsJson);
+    return typeof claims === 'object' && claims !== null ? (claims as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function policiesOf(index: AccessIndex, subject: Subject): AccessPolicyUnit[] {
@@ -74,10 +119,14 @@ function policiesOf(index: AccessIndex, subject: Subject): AccessPolicyUnit[] {
   const add = (map: ReadonlyMap<string, readonly AccessPolicyUnit[]>, names: readonly string[]) => {
     for (const name of names) for (const policy of map.get(name) ?? []) found.add(policy);
   };
-  add(index.byUser, subject.users);
+  add(index.byUser, subject.users.map(personName));
   add(index.byTeam, subject.teams);
   add(index.byClient, subject.clients);
   add(index.byKey, subject.keys);
+  const { claims } = subject;
+  if (claims !== undefined) {
+    for (const { holds, policy } of index.byClaims) if (holds(claims) === true) found.add(policy);
+  }
   return [...found];
 }
 
@@ -91,27 +140,21 @@ function grantOf({ name, spec }: AccessPolicyUnit): Grant {
   };
 }
 
-// An empty scope of a credential restricts nothing; an empty list of a grant grants nothing (`exact`).
+// An empty scope of a credential restricts nothing.
 function narrow(
   grant: Grant,
   models: readonly string[],
   tools: readonly string[],
   endpoints: readonly string[],
-  exact = false,
 ): Grant {
   const within = (granted: string[], scope: readonly string[]) =>
-    scope.length === 0 && !exact ? granted : intersectGlobs(granted, scope);
+    scope.length === 0 ? granted : intersectGlobs(granted, scope);
   return {
     ...grant,
     models: within(grant.models, models),
     tools: within(grant.tools, tools),
     endpoints: within(grant.endpoints, endpoints),
   };
-}
-
-function strictest(grants: readonly Grant[]): AccessGrant_ClientTools {
-  const denied = grants.some((grant) => grant.clientTools !== AccessGrant_ClientTools.DECIDE);
-  return denied ? AccessGrant_ClientTools.DENY : AccessGrant_ClientTools.DECIDE;
 }
 
 function named(...names: readonly string[]): string[] {

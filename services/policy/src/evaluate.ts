@@ -12,7 +12,7 @@ import {
   type ToolClass,
 } from '@sallyport/turn/decision';
 import { type Label, TRUSTED } from '@sallyport/turn/label';
-import { type Grant, resolveAccess } from './access.ts';
+import { type ResolvedAccess, resolveAccess } from './access.ts';
 import { type RuleValues, ruleValue } from './rules/expression.ts';
 import { type AskingRule, authorised, callOutcomes, listOutcomes } from './rules/outcomes.ts';
 import {
@@ -81,7 +81,7 @@ export type { OriginFields } from './rules/provenance.ts';
 interface Case {
   readonly principal: Principal;
   readonly context: Label;
-  readonly grants: readonly Grant[];
+  readonly access: ResolvedAccess;
   readonly rules: TenantRules;
   readonly snapshot: Snapshot;
   readonly posture: Mode;
@@ -115,6 +115,19 @@ export function judgeCalls(request: CallsToDecide, setting: Setting): CallJudgem
   );
 }
 
+/** The tools of calls, in their order; undefined for those that may not be used whatever rules say. */
+export function toolsOf(
+  request: Pick<CallsToDecide, 'principal' | 'calls'>,
+  setting: Setting,
+): (KnownTool | undefined)[] {
+  const rules = setting.snapshot?.tenants.get(request.principal.tenant) ?? NO_RULES;
+  const access = resolveAccess(request.principal, rules);
+  return request.calls.map((call) => {
+    const tool = knowTool(call.tool, access, rules);
+    return isRefused(tool) ? undefined : tool;
+  });
+}
+
 /** Decides which tools a principal in this state may see in a model request: `hide` or `allow`, in order. */
 export function decideTools(
   request: {
@@ -146,8 +159,8 @@ function prepare(
   const rules = snapshot?.tenants.get(request.principal.tenant) ?? NO_RULES;
   if (snapshot === undefined) return undefined;
   const { principal, context } = request;
-  const grants = resolveAccess(principal, rules);
-  return { principal, context, grants, rules, snapshot, posture, onObserved: setting.onObserved };
+  const access = resolveAccess(principal, rules);
+  return { principal, context, access, rules, snapshot, posture, onObserved: setting.onObserved };
 }
 
 // Longest arguments that a person is shown, in characters.
@@ -155,7 +168,7 @@ const MAX_ASKED = 256 * 1024;
 
 function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudgement {
   const revision = state.snapshot.revision;
-  const tool = knowTool(call.tool, state.grants, state.rules);
+  const tool = knowTool(call.tool, state.access, state.rules);
   if (isRefused(tool)) return { decision: refusal(tool, revision), asking: [] };
   const args = readJson(call.argumentsJson === '' ? '{}' : call.argumentsJson);
   if (args === undefined) {
@@ -190,7 +203,7 @@ function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudge
 }
 
 function decideTool(ref: ToolRefFields | undefined, state: Case): ToolDecision {
-  const tool = knowTool(ref, state.grants, state.rules);
+  const tool = knowTool(ref, state.access, state.rules);
   if (ref === undefined || isRefused(tool)) return refusal(isRefused(tool) ? tool : UNKNOWN, state.snapshot.revision);
   const lastChance = ref.kind === ToolRef_Kind.PROVIDER;
   const said = listOutcomes(tool.policies, commonValues(ref, tool, state), state, lastChance);

@@ -9,14 +9,16 @@ import {
   ToolRef_Kind,
 } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Mode, Verdict } from '@sallyport/turn/decision';
-import { resolveAccess } from './access.ts';
+import { type ResolvedAccess, resolveAccess } from './access.ts';
 import type { Deciding } from './approvals/deciding.ts';
+import { decisionStream } from './decision-stream.ts';
 import { decideTools, type Setting, type ToolDecision } from './evaluate.ts';
 import { decideResult, type ResultDecision } from './evaluate-result.ts';
 import { readLabel, writeLabel } from './labels.ts';
 import type { PolicyMetrics } from './metrics.ts';
 import { principalOf } from './principal.ts';
 import type { Snapshot } from './snapshot/tenant.ts';
+import type { RememberShown } from './trajectories/showing.ts';
 import type { Written } from './untrusted/written.ts';
 
 /** Who may call what, by the service's name in its certificate. */
@@ -38,6 +40,7 @@ export interface DecisionOptions {
   readonly metrics: PolicyMetrics;
   readonly deciding: Deciding;
   readonly written: Written;
+  readonly rememberShown: RememberShown;
   readonly onObserved?: Setting['onObserved'];
 }
 
@@ -84,7 +87,7 @@ export function accessService(options: DecisionOptions): ServiceImpl<typeof Acce
       const snapshot = options.snapshot();
       if (snapshot === undefined) throw new GatewayError('unavailable', 'No policy is known yet.');
       return {
-        grants: resolveAccess(principal, snapshot.tenants.get(principal.tenant)),
+        ...written(resolveAccess(principal, snapshot.tenants.get(principal.tenant))),
         policyRevision: snapshot.revision,
         cacheTtlMs: options.accessCacheTtlMs,
       };
@@ -92,10 +95,15 @@ export function accessService(options: DecisionOptions): ServiceImpl<typeof Acce
   };
 }
 
+function written({ grants, bounds }: ResolvedAccess) {
+  return { grants: [...grants], bounds: bounds.map((bound) => ({ of: bound.of, grants: [...bound.grants] })) };
+}
+
 /** Decides calls, tool lists and results. */
 export function decisionService(options: DecisionOptions): ServiceImpl<typeof DecisionService> {
   const setting = () => settingOf(options);
-  return {
+  const service: ServiceImpl<typeof DecisionService> = {
+    decide: (requests, context) => stream(requests, context),
     async decideCalls(request) {
       const principal = principalOf(request);
       const context = readLabel(request.context);
@@ -105,6 +113,7 @@ export function decisionService(options: DecisionOptions): ServiceImpl<typeof De
       await options.written.labelCalls({ principal, trajectory, context, calls }, settled);
       for (const { decision } of settled) options.metrics.decided('call', decision);
       return {
+        context: writeLabel(settled[0]?.context ?? context),
         decisions: settled.map(({ decision, vouching }) => ({
           ...writeDecision(decision),
           endorsed: [...vouching.endorsed],
@@ -123,15 +132,20 @@ export function decisionService(options: DecisionOptions): ServiceImpl<typeof De
     async decideResult(request) {
       const principal = principalOf(request);
       const fields = { ...request, principal, tool: identified(request.tool) };
-      const { decision, label, quarantine } = await options.written.distrust(fields, decideResult(fields, setting()));
+      const decided = await options.written.distrust(fields, decideResult(fields, setting()));
+      const { decision, label, quarantine } = decided;
       options.metrics.decided('result', decision);
+      const { trajectory, showing } = request;
       return {
+        remembered: await options.rememberShown({ principal, trajectory, showing, decided }),
         decision: writeDecision(decision),
         label: writeLabel(label),
         ...(quarantine === undefined ? {} : writeQuarantine(quarantine)),
       };
     },
   };
+  const stream = decisionStream(service);
+  return service;
 }
 
 // Said in the documentation of ToolPolicy.results[].quarantine.maxItems.

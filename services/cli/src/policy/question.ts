@@ -85,7 +85,10 @@ export function principalNamed(
   tenant: string,
   said: Partial<Pick<Principal, 'user' | 'teams' | 'customer' | 'client' | 'name' | 'origin' | 'tags'>>,
 ): Principal {
-  return create(PrincipalSchema, { tenant, kind: Principal_Kind.KEY, id: 'key:example', keyId: 'example', ...said });
+  // Who asks is in all teams that are said: a key's owner bounds it otherwise.
+  const userTeams = said.teams ?? [];
+  const key = { tenant, kind: Principal_Kind.KEY, id: 'key:example', keyId: 'example', userTeams };
+  return create(PrincipalSchema, { ...key, ...said });
 }
 
 /** Pointers of the values in arguments: what is neither an object nor a list, and those that are empty. */

@@ -25,7 +25,14 @@ const inputs = z.object({
       tools: strings.default([]),
       origin: z.string().default(''),
       tags: strings.default([]),
-      actors: z.array(z.object({ id: z.string(), kind: z.string() })).default([]),
+      actors: z
+        .array(
+          z.object({ id: z.string(), kind: z.string(), teams: strings.default([]), client: z.string().default('') }),
+        )
+        .default([]),
+      // Left out where they are the teams.
+      userTeams: strings.optional(),
+      claims: z.string().default(''),
     }),
     tool: z.object({
       kind: z.enum(ToolRef_Kind),
@@ -86,7 +93,8 @@ export function recordedCall(record: RecordView, tenant: string, posture: Mode):
   const context = neutral
     ? TRUSTED
     : label(first?.trusted === true ? 'trusted' : 'untrusted', first?.sources, first?.audience ?? 'public');
-  const principal: Principal = create(PrincipalSchema, { ...decided.principal, tenant });
+  const { claims: claimsJson, userTeams = decided.principal.teams, ...who } = decided.principal;
+  const principal: Principal = create(PrincipalSchema, { ...who, userTeams, claimsJson, tenant });
   const { class: toolClass, ...tool } = decided.tool;
   const approved = grantedBy.length > 0 && decided.endorsed.length === 0;
   return {

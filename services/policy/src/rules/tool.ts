@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { LabelledObjectSpec, ResultFieldSpec } from '@sallyport/custom-resources/tool-server';
 import { type ToolRef, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import type { ToolClass } from '@sallyport/turn/decision';
-import { type Grant, grantsClientTools, grantsTool } from '../access.ts';
+import { grantsAnything, grantsClientTools, grantsTool, type ResolvedAccess } from '../access.ts';
 import type { TenantRules } from '../snapshot/tenant.ts';
 import type { ToolPolicyUnit } from '../snapshot/units.ts';
 
@@ -51,18 +51,18 @@ export const BUILTIN = {
 // Strictest first: where several policies name a class, the one that refuses most counts.
 const STRICTNESS: readonly ToolClass[] = ['sensitive', 'egress', 'write', 'read'];
 
-/** Finds a tool and checks that the grants let it be used. */
+/** Finds a tool and checks that it may be used. */
 export function knowTool(
   tool: ToolRefFields | undefined,
-  grants: readonly Grant[],
+  access: ResolvedAccess,
   rules: TenantRules,
 ): KnownTool | RefusedTool {
   switch (tool?.kind) {
     case ToolRef_Kind.BROKERED:
-      return brokeredTool(tool, grants, rules);
+      return brokeredTool(tool, access, rules);
     case ToolRef_Kind.CLIENT: {
       if (tool.name === '') return UNKNOWN;
-      if (!grantsClientTools(grants)) {
+      if (!grantsClientTools(access)) {
         return refused(
           'hide',
           BUILTIN.access,
@@ -73,7 +73,7 @@ export function knowTool(
       return ownedTool(policies, false);
     }
     case ToolRef_Kind.PROVIDER: {
-      if (tool.name === '' || grants.length === 0) return UNKNOWN;
+      if (tool.name === '' || !grantsAnything(access)) return UNKNOWN;
       const policies = rules.provider.find(tool.owner, tool.name);
       return ownedTool(policies, true);
     }
@@ -87,14 +87,14 @@ export function isRefused(tool: KnownTool | RefusedTool): tool is RefusedTool {
   return 'verdict' in tool;
 }
 
-function brokeredTool(tool: ToolRefFields, grants: readonly Grant[], rules: TenantRules): KnownTool | RefusedTool {
+function brokeredTool(tool: ToolRefFields, access: ResolvedAccess, rules: TenantRules): KnownTool | RefusedTool {
   const server = rules.servers.get(tool.server);
   const known = server?.tools.get(tool.name);
   if (server === undefined || tool.name === '' || known?.enabled === false) return UNKNOWN;
   if (tool.serverUid !== '' && tool.serverUid !== server.uid) {
     return refused('hide', BUILTIN.unknownTool, 'The tool belongs to a ToolServer that was replaced by another one.');
   }
-  if (!grantsTool(grants, tool.server, tool.name)) {
+  if (!grantsTool(access, tool.server, tool.name)) {
     return refused('hide', BUILTIN.access, 'No AccessPolicy within the scope of the credential allows this tool.');
   }
   if (known?.digest !== undefined && bareDigest(known.digest) !== bareDigest(tool.digest)) {

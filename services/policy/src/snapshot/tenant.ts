@@ -1,3 +1,5 @@
+import { compileClaims } from '@sallyport/custom-resources/claims-expression';
+import { personName } from '@sallyport/custom-resources/person-name';
 import { type Selector, type SelectorIndex, selectorIndex } from './selectors.ts';
 import type { AccessPolicyUnit, LimitUnit, ToolPolicyUnit, ToolServerUnit, Unit } from './units.ts';
 
@@ -8,6 +10,11 @@ export interface AccessIndex {
   readonly byTeam: ReadonlyMap<string, readonly AccessPolicyUnit[]>;
   readonly byClient: ReadonlyMap<string, readonly AccessPolicyUnit[]>;
   readonly byKey: ReadonlyMap<string, readonly AccessPolicyUnit[]>;
+  /** Those that ask claims. An expression that fails selects nobody. */
+  readonly byClaims: readonly {
+    readonly holds: (claims: Readonly<Record<string, unknown>>) => boolean | undefined;
+    readonly policy: AccessPolicyUnit;
+  }[];
 }
 
 /** All that decisions of one tenant need, indexed. */
@@ -41,6 +48,7 @@ export function tenantRules(units: readonly Unit[]): TenantRules {
   const byTeam = new Map<string, AccessPolicyUnit[]>();
   const byClient = new Map<string, AccessPolicyUnit[]>();
   const byKey = new Map<string, AccessPolicyUnit[]>();
+  const byClaims: AccessIndex['byClaims'][number][] = [];
   const brokered: Selector<ToolPolicyUnit>[] = [];
   const client: Selector<ToolPolicyUnit>[] = [];
   const provider: Selector<ToolPolicyUnit>[] = [];
@@ -61,10 +69,13 @@ export function tenantRules(units: readonly Unit[]): TenantRules {
       case 'AccessPolicy': {
         const { subjects } = unit.spec;
         if (subjects.everyone) everyone.push(unit);
-        index(byUser, subjects.users, unit);
+        index(byUser, subjects.users.map(personName), unit);
         index(byTeam, subjects.teams, unit);
         index(byClient, subjects.clients, unit);
         index(byKey, subjects.keys, unit);
+        if (subjects.claims !== undefined) {
+          byClaims.push({ holds: compileClaims(subjects.claims, 'bool'), policy: unit });
+        }
         break;
       }
       case 'ToolPolicy':
@@ -87,7 +98,7 @@ export function tenantRules(units: readonly Unit[]): TenantRules {
     }
   }
   return {
-    access: { everyone, byUser, byTeam, byClient, byKey },
+    access: { everyone, byUser, byTeam, byClient, byKey, byClaims },
     brokered: selectorIndex(brokered),
     client: selectorIndex(client),
     provider: selectorIndex(provider),

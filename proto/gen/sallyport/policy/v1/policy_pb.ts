@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { ErrorDetail } from "../../errors/v1/errors_pb.ts";
+import { file_sallyport_errors_v1_errors } from "../../errors/v1/errors_pb.ts";
 import type { Principal } from "../../principal/v1/principal_pb.ts";
 import { file_sallyport_principal_v1_principal } from "../../principal/v1/principal_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -12,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sallyport/policy/v1/policy.proto.
  */
 export const file_sallyport_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("CiBzYWxseXBvcnQvcG9saWN5L3YxL3BvbGljeS5wcm90bxITc2FsbHlwb3J0LnBvbGljeS52MSJMChRSZXNvbHZlQWNjZXNzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbCJ4ChVSZXNvbHZlQWNjZXNzUmVzcG9uc2USMAoGZ3JhbnRzGAEgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5BY2Nlc3NHcmFudBIXCg9wb2xpY3lfcmV2aXNpb24YAiABKAkSFAoMY2FjaGVfdHRsX21zGAMgASgBIvABCgtBY2Nlc3NHcmFudBIOCgZwb2xpY3kYASABKAkSDgoGbW9kZWxzGAIgAygJEg0KBXRvb2xzGAMgAygJEhEKCWVuZHBvaW50cxgEIAMoCRJCCgxjbGllbnRfdG9vbHMYBSABKA4yLC5zYWxseXBvcnQucG9saWN5LnYxLkFjY2Vzc0dyYW50LkNsaWVudFRvb2xzIlsKC0NsaWVudFRvb2xzEhwKGENMSUVOVF9UT09MU19VTlNQRUNJRklFRBAAEhcKE0NMSUVOVF9UT09MU19ERUNJREUQARIVChFDTElFTlRfVE9PTFNfREVOWRACIksKBUxhYmVsEg8KB3RydXN0ZWQYASABKAgSDwoHc291cmNlcxgCIAMoCRIOCgZwdWJsaWMYAyABKAgSEAoIYXVkaWVuY2UYBCADKAki4AEKB1Rvb2xSZWYSLwoEa2luZBgBIAEoDjIhLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZi5LaW5kEg4KBnNlcnZlchgCIAEoCRISCgpzZXJ2ZXJfdWlkGAMgASgJEg0KBW93bmVyGAQgASgJEgwKBG5hbWUYBSABKAkSDgoGZGlnZXN0GAYgASgJIlMKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEhEKDUtJTkRfQlJPS0VSRUQQARIPCgtLSU5EX0NMSUVOVBACEhEKDUtJTkRfUFJPVklERVIQAyLGAgoIRGVjaXNpb24SLAoHdmVyZGljdBgBIAEoDjIbLnNhbGx5cG9ydC5wb2xpY3kudjEuQWN0aW9uEi0KCGVuZm9yY2VkGAIgASgOMhsuc2FsbHlwb3J0LnBvbGljeS52MS5BY3Rpb24SDwoHb2JzZXJ2ZRgDIAEoCBIMCgRydWxlGAQgASgJEg4KBnJlYXNvbhgFIAEoCRIXCg9wb2xpY3lfcmV2aXNpb24YBiABKAkSEgoKdG9vbF9jbGFzcxgHIAEoCRINCgVhc2tlZBgIIAMoCRISCgpncmFudGVkX2J5GAkgAygJEhgKEGhhbmRsZV9wb3NpdGlvbnMYCiADKAkSEAoIZW5kb3JzZWQYCyADKAkSMgoHdGFpbnRlZBgMIAMoCzIhLnNhbGx5cG9ydC5wb2xpY3kudjEuVGFpbnRlZFZhbHVlIi8KDFRhaW50ZWRWYWx1ZRIPCgdwb2ludGVyGAEgASgJEg4KBnNvdXJjZRgCIAEoCSK1AQoSRGVjaWRlQ2FsbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSKwoHY29udGV4dBgDIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSKAoFY2FsbHMYBCADKAsyGS5zYWxseXBvcnQucG9saWN5LnYxLkNhbGwirgEKBENhbGwSDwoHY2FsbF9pZBgBIAEoCRIqCgR0b29sGAIgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhYKDmFyZ3VtZW50c19qc29uGAMgASgJEiwKB29yaWdpbnMYBCADKAsyGy5zYWxseXBvcnQucG9saWN5LnYxLk9yaWdpbhITCgthcHByb3ZhbF9pZBgFIAEoCRIOCgZ1c2VfaWQYBiABKAkiuAEKBk9yaWdpbhIPCgdwb2ludGVyGAEgASgJEg4KBm9yaWdpbhgCIAEoCRIMCgRmcm9tGAMgASgJEgwKBHBhdGgYBCABKAkSKQoFbGFiZWwYBSABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEg4KBmhhbmRsZRgGIAEoCRIUCgxmaW5nZXJwcmludHMYByADKAkSEgoKbG9va3NfbGlrZRgIIAEoCRIMCgRuYW1lGAkgASgIIkcKE0RlY2lkZUNhbGxzUmVzcG9uc2USMAoJZGVjaXNpb25zGAEgAygLMh0uc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpc2lvbiK4AQoSRGVjaWRlVG9vbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSKwoHY29udGV4dBgDIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSKwoFdG9vbHMYBCADKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYiYAoTRGVjaWRlVG9vbHNSZXNwb25zZRIwCglkZWNpc2lvbnMYASADKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lzaW9uEhcKD3BvbGljeV9yZXZpc2lvbhgCIAEoCSLeAQoTRGVjaWRlUmVzdWx0UmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEioKBHRvb2wYAyABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYSFgoOYXJndW1lbnRzX2pzb24YBCABKAkSEwoLcmVzdWx0X2pzb24YBSABKAkSEAoIaXNfZXJyb3IYBiABKAgSEgoKc2l6ZV9ieXRlcxgHIAEoASLcAQoURGVjaWRlUmVzdWx0UmVzcG9uc2USLwoIZGVjaXNpb24YASABKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lzaW9uEikKBWxhYmVsGAIgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIvCghxdWVzdGlvbhgDIAEoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuUXVlc3Rpb24SNwoMcHJlc2VudGF0aW9uGAQgASgLMiEuc2FsbHlwb3J0LnBvbGljeS52MS5QcmVzZW50YXRpb24iYgoMUHJlc2VudGF0aW9uEhIKCnN0cnVjdHVyZWQYASABKAgSMAoGZmllbGRzGAIgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5SZXN1bHRGaWVsZBIMCgRiaXRzGAMgASgBIm0KC1Jlc3VsdEZpZWxkEgwKBHBhdGgYASABKAkSDAoEdHlwZRgCIAEoCRIOCgZ2YWx1ZXMYAyADKAkSDwoHdHJ1c3RlZBgEIAEoCBISCgptYXhfbGVuZ3RoGAUgASgFEg0KBWxpbmVzGAYgASgIIqYBCghRdWVzdGlvbhINCgVtb2RlbBgBIAEoCRITCgtpbnN0cnVjdGlvbhgCIAEoCRIqCgZmaWVsZHMYAyADKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkZpZWxkEgwKBGxpc3QYBCABKAgSEQoJbWF4X2l0ZW1zGAUgASgFEhcKD2ZhbGxiYWNrX21vZGVscxgGIAMoCRIQCghlYWNoX3J1bhgHIAEoCCJWCgVGaWVsZBIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkSDgoGdmFsdWVzGAMgAygJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEgwKBG1hbnkYBSABKAgilgEKC0pvaW5SZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEg8KB2NsYWltZWQYAiABKAkSEAoIY2FsbF9pZHMYAyADKAkSHQoVbGFzdF9hc3Npc3RhbnRfZGlnZXN0GAQgASgJEg8KB2RpZ2VzdHMYBSADKAkingEKDEpvaW5SZXNwb25zZRISCgp0cmFqZWN0b3J5GAEgASgJEg8KB2ZvcmVpZ24YAiABKAgSKQoFbGFiZWwYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEi8KBWtub3duGAQgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5Lbm93bkRpZ2VzdBINCgVzdGVwcxgFIAEoASJkCgtLbm93bkRpZ2VzdBIOCgZkaWdlc3QYASABKAkSKQoFbGFiZWwYAiABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEgwKBGtpbmQYAyABKAkSDAoEdG9vbBgEIAEoCSJCCg9SZW1lbWJlclJlcXVlc3QSLwoIcmVsZWFzZWQYASADKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLlJlbGVhc2VkItkCCghSZWxlYXNlZBIOCgZ0ZW5hbnQYASABKAkSFAoMcHJpbmNpcGFsX2lkGAIgASgJEgwKBHVzZXIYAyABKAkSEgoKdHJhamVjdG9yeRgEIAEoCRIpCgVsYWJlbBgFIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSMQoHZGlnZXN0cxgGIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuS25vd25EaWdlc3QSEAoIY2FsbF9pZHMYByADKAkSGAoQYXNzaXN0YW50X2RpZ2VzdBgIIAEoCRINCgVzdGVwcxgJIAEoARI2CgxmaW5nZXJwcmludHMYCiADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLkZpbmdlcnByaW50EjQKB29iamVjdHMYCyADKAsyIy5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsbGVkT2JqZWN0Ii0KC0ZpbmdlcnByaW50Eg4KBmRpZ2VzdBgBIAEoCRIOCgZzb3VyY2UYAiABKAkiaQoOTGFiZWxsZWRPYmplY3QSEgoKc2VydmVyX3VpZBgBIAEoCRIMCgRraW5kGAIgASgJEgoKAmlkGAMgASgJEikKBWxhYmVsGAQgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbCISChBSZW1lbWJlclJlc3BvbnNlInkKDExpbWl0U3ViamVjdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBINCgVtb2RlbBgCIAEoCRISCgp0cmFqZWN0b3J5GAMgASgJEhAKCGN1c3RvbWVyGAQgASgJIu0BCgxMZWFzZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdyZXBsaWNhGAIgASgJEjIKB3N1YmplY3QYAyABKAsyIS5zYWxseXBvcnQucG9saWN5LnYxLkxpbWl0U3ViamVjdBI9CgZuZWVkZWQYBCADKAsyLS5zYWxseXBvcnQucG9saWN5LnYxLkxlYXNlUmVxdWVzdC5OZWVkZWRFbnRyeRIWCg5uZXdfdHJhamVjdG9yeRgFIAEoCBotCgtOZWVkZWRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBImYKDUxlYXNlUmVzcG9uc2USKgoGc2hhcmVzGAEgAygLMhouc2FsbHlwb3J0LnBvbGljeS52MS5TaGFyZRIRCgl1bmxpbWl0ZWQYAiABKAgSFgoObGltaXRfcmV2aXNpb24YAyABKAki3QEKBVNoYXJlEhAKCGxlYXNlX2lkGAEgASgJEg0KBWxpbWl0GAIgASgJEhEKCWRpbWVuc2lvbhgDIAEoCRIPCgdzdWJqZWN0GAQgASgJEg8KB2dyYW50ZWQYBSABKAESEQoJcmVtYWluaW5nGAYgASgBEhMKC2xpbWl0X3ZhbHVlGAcgASgBEhUKDWV4cGlyZXNfYXRfbXMYCCABKAESFAoMcmVzZXRzX2F0X21zGAkgASgBEhEKCWV4aGF1c3RlZBgKIAEoCBIWCg5mYWlsdXJlX3BvbGljeRgLIAEoCSJLCg1TZXR0bGVSZXF1ZXN0Eg8KB3JlcGxpY2EYASABKAkSKQoFc3BlbnQYAiADKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLlNwZW50IkgKBVNwZW50EhAKCGxlYXNlX2lkGAEgASgJEg4KBnRlbmFudBgCIAEoCRIOCgZhbW91bnQYAyABKAESDQoFZmluYWwYBCABKAgiKwoOU2V0dGxlUmVzcG9uc2USGQoRdW5rbm93bl9sZWFzZV9pZHMYASADKAkqewoGQWN0aW9uEhYKEkFDVElPTl9VTlNQRUNJRklFRBAAEhAKDEFDVElPTl9BTExPVxABEg8KC0FDVElPTl9ERU5ZEAISDwoLQUNUSU9OX0hJREUQAxIOCgpBQ1RJT05fQVNLEAQSFQoRQUNUSU9OX1FVQVJBTlRJTkUQBTJ8Cg1BY2Nlc3NTZXJ2aWNlEmsKDVJlc29sdmVBY2Nlc3MSKS5zYWxseXBvcnQucG9saWN5LnYxLlJlc29sdmVBY2Nlc3NSZXF1ZXN0Giouc2FsbHlwb3J0LnBvbGljeS52MS5SZXNvbHZlQWNjZXNzUmVzcG9uc2UiA5ACATLJAgoPRGVjaXNpb25TZXJ2aWNlEmUKC0RlY2lkZUNhbGxzEicuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVDYWxsc1JlcXVlc3QaKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZUNhbGxzUmVzcG9uc2UiA5ACAhJlCgtEZWNpZGVUb29scxInLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlVG9vbHNSZXF1ZXN0Giguc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVUb29sc1Jlc3BvbnNlIgOQAgESaAoMRGVjaWRlUmVzdWx0Eiguc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVSZXN1bHRSZXF1ZXN0Gikuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVSZXN1bHRSZXNwb25zZSIDkAIBMsMBChFUcmFqZWN0b3J5U2VydmljZRJQCgRKb2luEiAuc2FsbHlwb3J0LnBvbGljeS52MS5Kb2luUmVxdWVzdBohLnNhbGx5cG9ydC5wb2xpY3kudjEuSm9pblJlc3BvbnNlIgOQAgESXAoIUmVtZW1iZXISJC5zYWxseXBvcnQucG9saWN5LnYxLlJlbWVtYmVyUmVxdWVzdBolLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVtZW1iZXJSZXNwb25zZSIDkAICMrsBCgxMaW1pdFNlcnZpY2USUwoFTGVhc2USIS5zYWxseXBvcnQucG9saWN5LnYxLkxlYXNlUmVxdWVzdBoiLnNhbGx5cG9ydC5wb2xpY3kudjEuTGVhc2VSZXNwb25zZSIDkAICElYKBlNldHRsZRIiLnNhbGx5cG9ydC5wb2xpY3kudjEuU2V0dGxlUmVxdWVzdBojLnNhbGx5cG9ydC5wb2xpY3kudjEuU2V0dGxlUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_sallyport_principal_v1_principal]);
+  fileDesc("CiBzYWxseXBvcnQvcG9saWN5L3YxL3BvbGljeS5wcm90bxITc2FsbHlwb3J0LnBvbGljeS52MSJMChRSZXNvbHZlQWNjZXNzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbCKqAQoVUmVzb2x2ZUFjY2Vzc1Jlc3BvbnNlEjAKBmdyYW50cxgBIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuQWNjZXNzR3JhbnQSFwoPcG9saWN5X3JldmlzaW9uGAIgASgJEhQKDGNhY2hlX3R0bF9tcxgDIAEoARIwCgZib3VuZHMYBCADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLkFjY2Vzc0JvdW5kIksKC0FjY2Vzc0JvdW5kEgoKAm9mGAEgASgJEjAKBmdyYW50cxgCIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuQWNjZXNzR3JhbnQi8AEKC0FjY2Vzc0dyYW50Eg4KBnBvbGljeRgBIAEoCRIOCgZtb2RlbHMYAiADKAkSDQoFdG9vbHMYAyADKAkSEQoJZW5kcG9pbnRzGAQgAygJEkIKDGNsaWVudF90b29scxgFIAEoDjIsLnNhbGx5cG9ydC5wb2xpY3kudjEuQWNjZXNzR3JhbnQuQ2xpZW50VG9vbHMiWwoLQ2xpZW50VG9vbHMSHAoYQ0xJRU5UX1RPT0xTX1VOU1BFQ0lGSUVEEAASFwoTQ0xJRU5UX1RPT0xTX0RFQ0lERRABEhUKEUNMSUVOVF9UT09MU19ERU5ZEAIiSwoFTGFiZWwSDwoHdHJ1c3RlZBgBIAEoCBIPCgdzb3VyY2VzGAIgAygJEg4KBnB1YmxpYxgDIAEoCBIQCghhdWRpZW5jZRgEIAMoCSLgAQoHVG9vbFJlZhIvCgRraW5kGAEgASgOMiEuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmLktpbmQSDgoGc2VydmVyGAIgASgJEhIKCnNlcnZlcl91aWQYAyABKAkSDQoFb3duZXIYBCABKAkSDAoEbmFtZRgFIAEoCRIOCgZkaWdlc3QYBiABKAkiUwoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASEQoNS0lORF9CUk9LRVJFRBABEg8KC0tJTkRfQ0xJRU5UEAISEQoNS0lORF9QUk9WSURFUhADIsYCCghEZWNpc2lvbhIsCgd2ZXJkaWN0GAEgASgOMhsuc2FsbHlwb3J0LnBvbGljeS52MS5BY3Rpb24SLQoIZW5mb3JjZWQYAiABKA4yGy5zYWxseXBvcnQucG9saWN5LnYxLkFjdGlvbhIPCgdvYnNlcnZlGAMgASgIEgwKBHJ1bGUYBCABKAkSDgoGcmVhc29uGAUgASgJEhcKD3BvbGljeV9yZXZpc2lvbhgGIAEoCRISCgp0b29sX2NsYXNzGAcgASgJEg0KBWFza2VkGAggAygJEhIKCmdyYW50ZWRfYnkYCSADKAkSGAoQaGFuZGxlX3Bvc2l0aW9ucxgKIAMoCRIQCghlbmRvcnNlZBgLIAMoCRIyCgd0YWludGVkGAwgAygLMiEuc2FsbHlwb3J0LnBvbGljeS52MS5UYWludGVkVmFsdWUiLwoMVGFpbnRlZFZhbHVlEg8KB3BvaW50ZXIYASABKAkSDgoGc291cmNlGAIgASgJIkIKDURlY2lkZVJlcXVlc3QSMQoFYXNrZWQYASADKAsyIi5zYWxseXBvcnQucG9saWN5LnYxLkFza2VkRGVjaXNpb24ixwEKDUFza2VkRGVjaXNpb24SCgoCaWQYASABKAESNgoFY2FsbHMYAiABKAsyJy5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZUNhbGxzUmVxdWVzdBI4CgZyZXN1bHQYAyABKAsyKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVJlc3VsdFJlcXVlc3QSEwoLdHJhY2VwYXJlbnQYBCABKAkSEgoKdHJhY2VzdGF0ZRgFIAEoCRIPCgdiYWdnYWdlGAYgASgJIkkKDkRlY2lkZVJlc3BvbnNlEjcKCGFuc3dlcmVkGAEgAygLMiUuc2FsbHlwb3J0LnBvbGljeS52MS5BbnN3ZXJlZERlY2lzaW9uIsMBChBBbnN3ZXJlZERlY2lzaW9uEgoKAmlkGAEgASgBEjcKBWNhbGxzGAIgASgLMiguc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVDYWxsc1Jlc3BvbnNlEjkKBnJlc3VsdBgDIAEoCzIpLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlUmVzdWx0UmVzcG9uc2USLwoFZXJyb3IYBCABKAsyIC5zYWxseXBvcnQuZXJyb3JzLnYxLkVycm9yRGV0YWlsIrUBChJEZWNpZGVDYWxsc1JlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSEgoKdHJhamVjdG9yeRgCIAEoCRIrCgdjb250ZXh0GAMgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIoCgVjYWxscxgEIAMoCzIZLnNhbGx5cG9ydC5wb2xpY3kudjEuQ2FsbCKuAQoEQ2FsbBIPCgdjYWxsX2lkGAEgASgJEioKBHRvb2wYAiABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYSFgoOYXJndW1lbnRzX2pzb24YAyABKAkSLAoHb3JpZ2lucxgEIAMoCzIbLnNhbGx5cG9ydC5wb2xpY3kudjEuT3JpZ2luEhMKC2FwcHJvdmFsX2lkGAUgASgJEg4KBnVzZV9pZBgGIAEoCSK4AQoGT3JpZ2luEg8KB3BvaW50ZXIYASABKAkSDgoGb3JpZ2luGAIgASgJEgwKBGZyb20YAyABKAkSDAoEcGF0aBgEIAEoCRIpCgVsYWJlbBgFIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSDgoGaGFuZGxlGAYgASgJEhQKDGZpbmdlcnByaW50cxgHIAMoCRISCgpsb29rc19saWtlGAggASgJEgwKBG5hbWUYCSABKAgidAoTRGVjaWRlQ2FsbHNSZXNwb25zZRIwCglkZWNpc2lvbnMYASADKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lzaW9uEisKB2NvbnRleHQYAiABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsIrgBChJEZWNpZGVUb29sc1JlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSEgoKdHJhamVjdG9yeRgCIAEoCRIrCgdjb250ZXh0GAMgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIrCgV0b29scxgEIAMoCzIcLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZiJgChNEZWNpZGVUb29sc1Jlc3BvbnNlEjAKCWRlY2lzaW9ucxgBIAMoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaXNpb24SFwoPcG9saWN5X3JldmlzaW9uGAIgASgJIo0CChNEZWNpZGVSZXN1bHRSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSKgoEdG9vbBgDIAEoCzIcLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZhIWCg5hcmd1bWVudHNfanNvbhgEIAEoCRITCgtyZXN1bHRfanNvbhgFIAEoCRIQCghpc19lcnJvchgGIAEoCBISCgpzaXplX2J5dGVzGAcgASgBEi0KB3Nob3dpbmcYCCABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlNob3dpbmcijQIKB1Nob3dpbmcSKwoHY29udGV4dBgBIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSDAoEdG9vbBgCIAEoCRINCgVmb3JtcxgDIAMoCRIxCgd2b3VjaGVkGAQgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5Lbm93bkRpZ2VzdBI2CgxmaW5nZXJwcmludHMYBSADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLkZpbmdlcnByaW50EhQKDHRvbGRfdHJ1c3RlZBgGIAEoCBIWCg50b2xkX3VudHJ1c3RlZBgHIAEoCBIQCghzdGFuZGluZxgIIAMoCRINCgVzdGVwcxgJIAEoASLwAQoURGVjaWRlUmVzdWx0UmVzcG9uc2USLwoIZGVjaXNpb24YASABKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lzaW9uEikKBWxhYmVsGAIgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIvCghxdWVzdGlvbhgDIAEoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuUXVlc3Rpb24SNwoMcHJlc2VudGF0aW9uGAQgASgLMiEuc2FsbHlwb3J0LnBvbGljeS52MS5QcmVzZW50YXRpb24SEgoKcmVtZW1iZXJlZBgFIAEoCCJiCgxQcmVzZW50YXRpb24SEgoKc3RydWN0dXJlZBgBIAEoCBIwCgZmaWVsZHMYAiADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLlJlc3VsdEZpZWxkEgwKBGJpdHMYAyABKAEibQoLUmVzdWx0RmllbGQSDAoEcGF0aBgBIAEoCRIMCgR0eXBlGAIgASgJEg4KBnZhbHVlcxgDIAMoCRIPCgd0cnVzdGVkGAQgASgIEhIKCm1heF9sZW5ndGgYBSABKAUSDQoFbGluZXMYBiABKAgipgEKCFF1ZXN0aW9uEg0KBW1vZGVsGAEgASgJEhMKC2luc3RydWN0aW9uGAIgASgJEioKBmZpZWxkcxgDIAMoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuRmllbGQSDAoEbGlzdBgEIAEoCBIRCgltYXhfaXRlbXMYBSABKAUSFwoPZmFsbGJhY2tfbW9kZWxzGAYgAygJEhAKCGVhY2hfcnVuGAcgASgIIlYKBUZpZWxkEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIOCgZ2YWx1ZXMYAyADKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSDAoEbWFueRgFIAEoCCKWAQoLSm9pblJlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSDwoHY2xhaW1lZBgCIAEoCRIQCghjYWxsX2lkcxgDIAMoCRIdChVsYXN0X2Fzc2lzdGFudF9kaWdlc3QYBCABKAkSDwoHZGlnZXN0cxgFIAMoCSKeAQoMSm9pblJlc3BvbnNlEhIKCnRyYWplY3RvcnkYASABKAkSDwoHZm9yZWlnbhgCIAEoCBIpCgVsYWJlbBgDIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSLwoFa25vd24YBCADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLktub3duRGlnZXN0Eg0KBXN0ZXBzGAUgASgBImQKC0tub3duRGlnZXN0Eg4KBmRpZ2VzdBgBIAEoCRIpCgVsYWJlbBgCIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSDAoEa2luZBgDIAEoCRIMCgR0b29sGAQgASgJIkIKD1JlbWVtYmVyUmVxdWVzdBIvCghyZWxlYXNlZBgBIAMoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVsZWFzZWQi2QIKCFJlbGVhc2VkEg4KBnRlbmFudBgBIAEoCRIUCgxwcmluY2lwYWxfaWQYAiABKAkSDAoEdXNlchgDIAEoCRISCgp0cmFqZWN0b3J5GAQgASgJEikKBWxhYmVsGAUgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIxCgdkaWdlc3RzGAYgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5Lbm93bkRpZ2VzdBIQCghjYWxsX2lkcxgHIAMoCRIYChBhc3Npc3RhbnRfZGlnZXN0GAggASgJEg0KBXN0ZXBzGAkgASgBEjYKDGZpbmdlcnByaW50cxgKIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuRmluZ2VycHJpbnQSNAoHb2JqZWN0cxgLIAMoCzIjLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWxsZWRPYmplY3QiLQoLRmluZ2VycHJpbnQSDgoGZGlnZXN0GAEgASgJEg4KBnNvdXJjZRgCIAEoCSJpCg5MYWJlbGxlZE9iamVjdBISCgpzZXJ2ZXJfdWlkGAEgASgJEgwKBGtpbmQYAiABKAkSCgoCaWQYAyABKAkSKQoFbGFiZWwYBCABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsIhIKEFJlbWVtYmVyUmVzcG9uc2UieQoMTGltaXRTdWJqZWN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEg0KBW1vZGVsGAIgASgJEhIKCnRyYWplY3RvcnkYAyABKAkSEAoIY3VzdG9tZXIYBCABKAki7QEKDExlYXNlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEg8KB3JlcGxpY2EYAiABKAkSMgoHc3ViamVjdBgDIAEoCzIhLnNhbGx5cG9ydC5wb2xpY3kudjEuTGltaXRTdWJqZWN0Ej0KBm5lZWRlZBgEIAMoCzItLnNhbGx5cG9ydC5wb2xpY3kudjEuTGVhc2VSZXF1ZXN0Lk5lZWRlZEVudHJ5EhYKDm5ld190cmFqZWN0b3J5GAUgASgIGi0KC05lZWRlZEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEiZgoNTGVhc2VSZXNwb25zZRIqCgZzaGFyZXMYASADKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLlNoYXJlEhEKCXVubGltaXRlZBgCIAEoCBIWCg5saW1pdF9yZXZpc2lvbhgDIAEoCSLdAQoFU2hhcmUSEAoIbGVhc2VfaWQYASABKAkSDQoFbGltaXQYAiABKAkSEQoJZGltZW5zaW9uGAMgASgJEg8KB3N1YmplY3QYBCABKAkSDwoHZ3JhbnRlZBgFIAEoARIRCglyZW1haW5pbmcYBiABKAESEwoLbGltaXRfdmFsdWUYByABKAESFQoNZXhwaXJlc19hdF9tcxgIIAEoARIUCgxyZXNldHNfYXRfbXMYCSABKAESEQoJZXhoYXVzdGVkGAogASgIEhYKDmZhaWx1cmVfcG9saWN5GAsgASgJIksKDVNldHRsZVJlcXVlc3QSDwoHcmVwbGljYRgBIAEoCRIpCgVzcGVudBgCIAMoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuU3BlbnQiSAoFU3BlbnQSEAoIbGVhc2VfaWQYASABKAkSDgoGdGVuYW50GAIgASgJEg4KBmFtb3VudBgDIAEoARINCgVmaW5hbBgEIAEoCCIrCg5TZXR0bGVSZXNwb25zZRIZChF1bmtub3duX2xlYXNlX2lkcxgBIAMoCSp7CgZBY3Rpb24SFgoSQUNUSU9OX1VOU1BFQ0lGSUVEEAASEAoMQUNUSU9OX0FMTE9XEAESDwoLQUNUSU9OX0RFTlkQAhIPCgtBQ1RJT05fSElERRADEg4KCkFDVElPTl9BU0sQBBIVChFBQ1RJT05fUVVBUkFOVElORRAFMnwKDUFjY2Vzc1NlcnZpY2USawoNUmVzb2x2ZUFjY2VzcxIpLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVzb2x2ZUFjY2Vzc1JlcXVlc3QaKi5zYWxseXBvcnQucG9saWN5LnYxLlJlc29sdmVBY2Nlc3NSZXNwb25zZSIDkAIBMqADCg9EZWNpc2lvblNlcnZpY2USZQoLRGVjaWRlQ2FsbHMSJy5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZUNhbGxzUmVxdWVzdBooLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlQ2FsbHNSZXNwb25zZSIDkAICEmUKC0RlY2lkZVRvb2xzEicuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVUb29sc1JlcXVlc3QaKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVRvb2xzUmVzcG9uc2UiA5ACARJoCgxEZWNpZGVSZXN1bHQSKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVJlc3VsdFJlcXVlc3QaKS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVJlc3VsdFJlc3BvbnNlIgOQAgISVQoGRGVjaWRlEiIuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVSZXF1ZXN0GiMuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVSZXNwb25zZSgBMAEywwEKEVRyYWplY3RvcnlTZXJ2aWNlElAKBEpvaW4SIC5zYWxseXBvcnQucG9saWN5LnYxLkpvaW5SZXF1ZXN0GiEuc2FsbHlwb3J0LnBvbGljeS52MS5Kb2luUmVzcG9uc2UiA5ACARJcCghSZW1lbWJlchIkLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVtZW1iZXJSZXF1ZXN0GiUuc2FsbHlwb3J0LnBvbGljeS52MS5SZW1lbWJlclJlc3BvbnNlIgOQAgIyuwEKDExpbWl0U2VydmljZRJTCgVMZWFzZRIhLnNhbGx5cG9ydC5wb2xpY3kudjEuTGVhc2VSZXF1ZXN0GiIuc2FsbHlwb3J0LnBvbGljeS52MS5MZWFzZVJlc3BvbnNlIgOQAgISVgoGU2V0dGxlEiIuc2FsbHlwb3J0LnBvbGljeS52MS5TZXR0bGVSZXF1ZXN0GiMuc2FsbHlwb3J0LnBvbGljeS52MS5TZXR0bGVSZXNwb25zZSIDkAICYgZwcm90bzM", [file_sallyport_errors_v1_errors, file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.policy.v1.ResolveAccessRequest
@@ -49,6 +51,13 @@ export type ResolveAccessResponse = Message<"sallyport.policy.v1.ResolveAccessRe
    * @generated from field: double cache_ttl_ms = 3;
    */
   cacheTtlMs: number;
+
+  /**
+   * What is allowed, each of these allows too: the owner of a key, each actor of a delegated chain.
+   *
+   * @generated from field: repeated sallyport.policy.v1.AccessBound bounds = 4;
+   */
+  bounds: AccessBound[];
 };
 
 /**
@@ -57,6 +66,32 @@ export type ResolveAccessResponse = Message<"sallyport.policy.v1.ResolveAccessRe
  */
 export const ResolveAccessResponseSchema: GenMessage<ResolveAccessResponse> = /*@__PURE__*/
   messageDesc(file_sallyport_policy_v1_policy, 1);
+
+/**
+ * What somebody in whose name the principal acts may use themselves.
+ *
+ * @generated from message sallyport.policy.v1.AccessBound
+ */
+export type AccessBound = Message<"sallyport.policy.v1.AccessBound"> & {
+  /**
+   * "user:<name>" or the actor's id.
+   *
+   * @generated from field: string of = 1;
+   */
+  of: string;
+
+  /**
+   * @generated from field: repeated sallyport.policy.v1.AccessGrant grants = 2;
+   */
+  grants: AccessGrant[];
+};
+
+/**
+ * Describes the message sallyport.policy.v1.AccessBound.
+ * Use `create(AccessBoundSchema)` to create a new message.
+ */
+export const AccessBoundSchema: GenMessage<AccessBound> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 2);
 
 /**
  * One AccessPolicy that selects the principal. What no grant allows is denied. Patterns are globs with '*' only.
@@ -101,7 +136,7 @@ export type AccessGrant = Message<"sallyport.policy.v1.AccessGrant"> & {
  * Use `create(AccessGrantSchema)` to create a new message.
  */
 export const AccessGrantSchema: GenMessage<AccessGrant> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 2);
+  messageDesc(file_sallyport_policy_v1_policy, 3);
 
 /**
  * @generated from enum sallyport.policy.v1.AccessGrant.ClientTools
@@ -132,7 +167,7 @@ export type AccessGrant_ClientTools = (typeof AccessGrant_ClientTools)[keyof typ
  * Describes the enum sallyport.policy.v1.AccessGrant.ClientTools.
  */
 export const AccessGrant_ClientToolsSchema: GenEnum<AccessGrant_ClientTools> = /*@__PURE__*/
-  enumDesc(file_sallyport_policy_v1_policy, 2, 0);
+  enumDesc(file_sallyport_policy_v1_policy, 3, 0);
 
 /**
  * Label of content, see services/turn/src/label.ts.
@@ -168,7 +203,7 @@ export type Label = Message<"sallyport.policy.v1.Label"> & {
  * Use `create(LabelSchema)` to create a new message.
  */
 export const LabelSchema: GenMessage<Label> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 3);
+  messageDesc(file_sallyport_policy_v1_policy, 4);
 
 /**
  * Identity of a tool; which fields are set depends on the kind.
@@ -218,7 +253,7 @@ export type ToolRef = Message<"sallyport.policy.v1.ToolRef"> & {
  * Use `create(ToolRefSchema)` to create a new message.
  */
 export const ToolRefSchema: GenMessage<ToolRef> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 4);
+  messageDesc(file_sallyport_policy_v1_policy, 5);
 
 /**
  * @generated from enum sallyport.policy.v1.ToolRef.Kind
@@ -254,7 +289,7 @@ export type ToolRef_Kind = (typeof ToolRef_Kind)[keyof typeof ToolRef_Kind] | Un
  * Describes the enum sallyport.policy.v1.ToolRef.Kind.
  */
 export const ToolRef_KindSchema: GenEnum<ToolRef_Kind> = /*@__PURE__*/
-  enumDesc(file_sallyport_policy_v1_policy, 4, 0);
+  enumDesc(file_sallyport_policy_v1_policy, 5, 0);
 
 /**
  * A decision: what the rules say (verdict) and what is done (enforced; differs in Observe mode).
@@ -343,7 +378,7 @@ export type Decision = Message<"sallyport.policy.v1.Decision"> & {
  * Use `create(DecisionSchema)` to create a new message.
  */
 export const DecisionSchema: GenMessage<Decision> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 5);
+  messageDesc(file_sallyport_policy_v1_policy, 6);
 
 /**
  * A value of a call that untrusted content brought, in whatever run.
@@ -371,7 +406,123 @@ export type TaintedValue = Message<"sallyport.policy.v1.TaintedValue"> & {
  * Use `create(TaintedValueSchema)` to create a new message.
  */
 export const TaintedValueSchema: GenMessage<TaintedValue> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 6);
+  messageDesc(file_sallyport_policy_v1_policy, 7);
+
+/**
+ * @generated from message sallyport.policy.v1.DecideRequest
+ */
+export type DecideRequest = Message<"sallyport.policy.v1.DecideRequest"> & {
+  /**
+   * @generated from field: repeated sallyport.policy.v1.AskedDecision asked = 1;
+   */
+  asked: AskedDecision[];
+};
+
+/**
+ * Describes the message sallyport.policy.v1.DecideRequest.
+ * Use `create(DecideRequestSchema)` to create a new message.
+ */
+export const DecideRequestSchema: GenMessage<DecideRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 8);
+
+/**
+ * One of the two questions.
+ *
+ * @generated from message sallyport.policy.v1.AskedDecision
+ */
+export type AskedDecision = Message<"sallyport.policy.v1.AskedDecision"> & {
+  /**
+   * Unique in the stream while it is not answered.
+   *
+   * @generated from field: double id = 1;
+   */
+  id: number;
+
+  /**
+   * @generated from field: sallyport.policy.v1.DecideCallsRequest calls = 2;
+   */
+  calls?: DecideCallsRequest | undefined;
+
+  /**
+   * @generated from field: sallyport.policy.v1.DecideResultRequest result = 3;
+   */
+  result?: DecideResultRequest | undefined;
+
+  /**
+   * Trace headers of the request that this is for.
+   *
+   * @generated from field: string traceparent = 4;
+   */
+  traceparent: string;
+
+  /**
+   * @generated from field: string tracestate = 5;
+   */
+  tracestate: string;
+
+  /**
+   * @generated from field: string baggage = 6;
+   */
+  baggage: string;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.AskedDecision.
+ * Use `create(AskedDecisionSchema)` to create a new message.
+ */
+export const AskedDecisionSchema: GenMessage<AskedDecision> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 9);
+
+/**
+ * @generated from message sallyport.policy.v1.DecideResponse
+ */
+export type DecideResponse = Message<"sallyport.policy.v1.DecideResponse"> & {
+  /**
+   * @generated from field: repeated sallyport.policy.v1.AnsweredDecision answered = 1;
+   */
+  answered: AnsweredDecision[];
+};
+
+/**
+ * Describes the message sallyport.policy.v1.DecideResponse.
+ * Use `create(DecideResponseSchema)` to create a new message.
+ */
+export const DecideResponseSchema: GenMessage<DecideResponse> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 10);
+
+/**
+ * The answer to the question of that id, or why there is none.
+ *
+ * @generated from message sallyport.policy.v1.AnsweredDecision
+ */
+export type AnsweredDecision = Message<"sallyport.policy.v1.AnsweredDecision"> & {
+  /**
+   * @generated from field: double id = 1;
+   */
+  id: number;
+
+  /**
+   * @generated from field: sallyport.policy.v1.DecideCallsResponse calls = 2;
+   */
+  calls?: DecideCallsResponse | undefined;
+
+  /**
+   * @generated from field: sallyport.policy.v1.DecideResultResponse result = 3;
+   */
+  result?: DecideResultResponse | undefined;
+
+  /**
+   * @generated from field: sallyport.errors.v1.ErrorDetail error = 4;
+   */
+  error?: ErrorDetail | undefined;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.AnsweredDecision.
+ * Use `create(AnsweredDecisionSchema)` to create a new message.
+ */
+export const AnsweredDecisionSchema: GenMessage<AnsweredDecision> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 11);
 
 /**
  * @generated from message sallyport.policy.v1.DecideCallsRequest
@@ -388,7 +539,8 @@ export type DecideCallsRequest = Message<"sallyport.policy.v1.DecideCallsRequest
   trajectory: string;
 
   /**
-   * Join of everything in play in the context that produced the calls.
+   * Join of everything in play in the context that produced the calls. The label that is kept of the run joins it, so what
+   * other turns of the run have read meanwhile counts.
    *
    * @generated from field: sallyport.policy.v1.Label context = 3;
    */
@@ -405,7 +557,7 @@ export type DecideCallsRequest = Message<"sallyport.policy.v1.DecideCallsRequest
  * Use `create(DecideCallsRequestSchema)` to create a new message.
  */
 export const DecideCallsRequestSchema: GenMessage<DecideCallsRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 7);
+  messageDesc(file_sallyport_policy_v1_policy, 12);
 
 /**
  * @generated from message sallyport.policy.v1.Call
@@ -453,7 +605,7 @@ export type Call = Message<"sallyport.policy.v1.Call"> & {
  * Use `create(CallSchema)` to create a new message.
  */
 export const CallSchema: GenMessage<Call> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 8);
+  messageDesc(file_sallyport_policy_v1_policy, 13);
 
 /**
  * Where the value at a JSON pointer of the arguments came from.
@@ -524,7 +676,7 @@ export type Origin = Message<"sallyport.policy.v1.Origin"> & {
  * Use `create(OriginSchema)` to create a new message.
  */
 export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 9);
+  messageDesc(file_sallyport_policy_v1_policy, 14);
 
 /**
  * @generated from message sallyport.policy.v1.DecideCallsResponse
@@ -536,6 +688,13 @@ export type DecideCallsResponse = Message<"sallyport.policy.v1.DecideCallsRespon
    * @generated from field: repeated sallyport.policy.v1.Decision decisions = 1;
    */
   decisions: Decision[];
+
+  /**
+   * What the calls were decided with: the context of the request joined with the label that is kept of its run.
+   *
+   * @generated from field: sallyport.policy.v1.Label context = 2;
+   */
+  context?: Label | undefined;
 };
 
 /**
@@ -543,7 +702,7 @@ export type DecideCallsResponse = Message<"sallyport.policy.v1.DecideCallsRespon
  * Use `create(DecideCallsResponseSchema)` to create a new message.
  */
 export const DecideCallsResponseSchema: GenMessage<DecideCallsResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 10);
+  messageDesc(file_sallyport_policy_v1_policy, 15);
 
 /**
  * @generated from message sallyport.policy.v1.DecideToolsRequest
@@ -575,7 +734,7 @@ export type DecideToolsRequest = Message<"sallyport.policy.v1.DecideToolsRequest
  * Use `create(DecideToolsRequestSchema)` to create a new message.
  */
 export const DecideToolsRequestSchema: GenMessage<DecideToolsRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 11);
+  messageDesc(file_sallyport_policy_v1_policy, 16);
 
 /**
  * @generated from message sallyport.policy.v1.DecideToolsResponse
@@ -599,7 +758,7 @@ export type DecideToolsResponse = Message<"sallyport.policy.v1.DecideToolsRespon
  * Use `create(DecideToolsResponseSchema)` to create a new message.
  */
 export const DecideToolsResponseSchema: GenMessage<DecideToolsResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 12);
+  messageDesc(file_sallyport_policy_v1_policy, 17);
 
 /**
  * @generated from message sallyport.policy.v1.DecideResultRequest
@@ -643,6 +802,13 @@ export type DecideResultRequest = Message<"sallyport.policy.v1.DecideResultReque
    * @generated from field: double size_bytes = 7;
    */
   sizeBytes: number;
+
+  /**
+   * Set where the result is shown as it is if it is allowed: then it need not be remembered by a call of its own.
+   *
+   * @generated from field: sallyport.policy.v1.Showing showing = 8;
+   */
+  showing?: Showing | undefined;
 };
 
 /**
@@ -650,7 +816,78 @@ export type DecideResultRequest = Message<"sallyport.policy.v1.DecideResultReque
  * Use `create(DecideResultRequestSchema)` to create a new message.
  */
 export const DecideResultRequestSchema: GenMessage<DecideResultRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 13);
+  messageDesc(file_sallyport_policy_v1_policy, 18);
+
+/**
+ * What becomes known once a result is shown.
+ *
+ * @generated from message sallyport.policy.v1.Showing
+ */
+export type Showing = Message<"sallyport.policy.v1.Showing"> & {
+  /**
+   * Label of the call, which its result joins.
+   *
+   * @generated from field: sallyport.policy.v1.Label context = 1;
+   */
+  context?: Label | undefined;
+
+  /**
+   * The tool by the name that clients know.
+   *
+   * @generated from field: string tool = 2;
+   */
+  tool: string;
+
+  /**
+   * Digests of the forms in which clients hand the result to a model.
+   *
+   * @generated from field: repeated string forms = 3;
+   */
+  forms: string[];
+
+  /**
+   * Digests of values that a trusted result vouches for, with tool and path; complete if told_trusted.
+   *
+   * @generated from field: repeated sallyport.policy.v1.KnownDigest vouched = 4;
+   */
+  vouched: KnownDigest[];
+
+  /**
+   * Of the values that an untrusted result brings; complete if told_untrusted.
+   *
+   * @generated from field: repeated sallyport.policy.v1.Fingerprint fingerprints = 5;
+   */
+  fingerprints: Fingerprint[];
+
+  /**
+   * @generated from field: bool told_trusted = 6;
+   */
+  toldTrusted: boolean;
+
+  /**
+   * @generated from field: bool told_untrusted = 7;
+   */
+  toldUntrusted: boolean;
+
+  /**
+   * Further runs that an untrusted result taints.
+   *
+   * @generated from field: repeated string standing = 8;
+   */
+  standing: string[];
+
+  /**
+   * @generated from field: double steps = 9;
+   */
+  steps: number;
+};
+
+/**
+ * Describes the message sallyport.policy.v1.Showing.
+ * Use `create(ShowingSchema)` to create a new message.
+ */
+export const ShowingSchema: GenMessage<Showing> = /*@__PURE__*/
+  messageDesc(file_sallyport_policy_v1_policy, 19);
 
 /**
  * @generated from message sallyport.policy.v1.DecideResultResponse
@@ -679,6 +916,13 @@ export type DecideResultResponse = Message<"sallyport.policy.v1.DecideResultResp
    * @generated from field: sallyport.policy.v1.Presentation presentation = 4;
    */
   presentation?: Presentation | undefined;
+
+  /**
+   * True: the result may be shown, and what becomes known with it is durable. False: it has to be remembered first.
+   *
+   * @generated from field: bool remembered = 5;
+   */
+  remembered: boolean;
 };
 
 /**
@@ -686,7 +930,7 @@ export type DecideResultResponse = Message<"sallyport.policy.v1.DecideResultResp
  * Use `create(DecideResultResponseSchema)` to create a new message.
  */
 export const DecideResultResponseSchema: GenMessage<DecideResultResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 14);
+  messageDesc(file_sallyport_policy_v1_policy, 20);
 
 /**
  * The administrator's word on a structured result. Where it says nothing, numbers, booleans and null are shown in plain,
@@ -720,7 +964,7 @@ export type Presentation = Message<"sallyport.policy.v1.Presentation"> & {
  * Use `create(PresentationSchema)` to create a new message.
  */
 export const PresentationSchema: GenMessage<Presentation> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 15);
+  messageDesc(file_sallyport_policy_v1_policy, 21);
 
 /**
  * @generated from message sallyport.policy.v1.ResultField
@@ -772,7 +1016,7 @@ export type ResultField = Message<"sallyport.policy.v1.ResultField"> & {
  * Use `create(ResultFieldSchema)` to create a new message.
  */
 export const ResultFieldSchema: GenMessage<ResultField> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 16);
+  messageDesc(file_sallyport_policy_v1_policy, 22);
 
 /**
  * What the quarantined model is asked, from policy only.
@@ -829,7 +1073,7 @@ export type Question = Message<"sallyport.policy.v1.Question"> & {
  * Use `create(QuestionSchema)` to create a new message.
  */
 export const QuestionSchema: GenMessage<Question> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 17);
+  messageDesc(file_sallyport_policy_v1_policy, 23);
 
 /**
  * @generated from message sallyport.policy.v1.Field
@@ -870,7 +1114,7 @@ export type Field = Message<"sallyport.policy.v1.Field"> & {
  * Use `create(FieldSchema)` to create a new message.
  */
 export const FieldSchema: GenMessage<Field> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 18);
+  messageDesc(file_sallyport_policy_v1_policy, 24);
 
 /**
  * @generated from message sallyport.policy.v1.JoinRequest
@@ -915,7 +1159,7 @@ export type JoinRequest = Message<"sallyport.policy.v1.JoinRequest"> & {
  * Use `create(JoinRequestSchema)` to create a new message.
  */
 export const JoinRequestSchema: GenMessage<JoinRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 19);
+  messageDesc(file_sallyport_policy_v1_policy, 25);
 
 /**
  * @generated from message sallyport.policy.v1.JoinResponse
@@ -956,7 +1200,7 @@ export type JoinResponse = Message<"sallyport.policy.v1.JoinResponse"> & {
  * Use `create(JoinResponseSchema)` to create a new message.
  */
 export const JoinResponseSchema: GenMessage<JoinResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 20);
+  messageDesc(file_sallyport_policy_v1_policy, 26);
 
 /**
  * @generated from message sallyport.policy.v1.KnownDigest
@@ -992,7 +1236,7 @@ export type KnownDigest = Message<"sallyport.policy.v1.KnownDigest"> & {
  * Use `create(KnownDigestSchema)` to create a new message.
  */
 export const KnownDigestSchema: GenMessage<KnownDigest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 21);
+  messageDesc(file_sallyport_policy_v1_policy, 27);
 
 /**
  * @generated from message sallyport.policy.v1.RememberRequest
@@ -1009,7 +1253,7 @@ export type RememberRequest = Message<"sallyport.policy.v1.RememberRequest"> & {
  * Use `create(RememberRequestSchema)` to create a new message.
  */
 export const RememberRequestSchema: GenMessage<RememberRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 22);
+  messageDesc(file_sallyport_policy_v1_policy, 28);
 
 /**
  * @generated from message sallyport.policy.v1.Released
@@ -1084,7 +1328,7 @@ export type Released = Message<"sallyport.policy.v1.Released"> & {
  * Use `create(ReleasedSchema)` to create a new message.
  */
 export const ReleasedSchema: GenMessage<Released> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 23);
+  messageDesc(file_sallyport_policy_v1_policy, 29);
 
 /**
  * Keyed digest of one normal form of an untrusted value. Never content.
@@ -1110,7 +1354,7 @@ export type Fingerprint = Message<"sallyport.policy.v1.Fingerprint"> & {
  * Use `create(FingerprintSchema)` to create a new message.
  */
 export const FingerprintSchema: GenMessage<Fingerprint> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 24);
+  messageDesc(file_sallyport_policy_v1_policy, 30);
 
 /**
  * A file, note, ticket or message by the id that its ToolServer gives it.
@@ -1146,7 +1390,7 @@ export type LabelledObject = Message<"sallyport.policy.v1.LabelledObject"> & {
  * Use `create(LabelledObjectSchema)` to create a new message.
  */
 export const LabelledObjectSchema: GenMessage<LabelledObject> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 25);
+  messageDesc(file_sallyport_policy_v1_policy, 31);
 
 /**
  * @generated from message sallyport.policy.v1.RememberResponse
@@ -1159,7 +1403,7 @@ export type RememberResponse = Message<"sallyport.policy.v1.RememberResponse"> &
  * Use `create(RememberResponseSchema)` to create a new message.
  */
 export const RememberResponseSchema: GenMessage<RememberResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 26);
+  messageDesc(file_sallyport_policy_v1_policy, 32);
 
 /**
  * @generated from message sallyport.policy.v1.LimitSubject
@@ -1193,7 +1437,7 @@ export type LimitSubject = Message<"sallyport.policy.v1.LimitSubject"> & {
  * Use `create(LimitSubjectSchema)` to create a new message.
  */
 export const LimitSubjectSchema: GenMessage<LimitSubject> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 27);
+  messageDesc(file_sallyport_policy_v1_policy, 33);
 
 /**
  * @generated from message sallyport.policy.v1.LeaseRequest
@@ -1236,7 +1480,7 @@ export type LeaseRequest = Message<"sallyport.policy.v1.LeaseRequest"> & {
  * Use `create(LeaseRequestSchema)` to create a new message.
  */
 export const LeaseRequestSchema: GenMessage<LeaseRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 28);
+  messageDesc(file_sallyport_policy_v1_policy, 34);
 
 /**
  * @generated from message sallyport.policy.v1.LeaseResponse
@@ -1265,7 +1509,7 @@ export type LeaseResponse = Message<"sallyport.policy.v1.LeaseResponse"> & {
  * Use `create(LeaseResponseSchema)` to create a new message.
  */
 export const LeaseResponseSchema: GenMessage<LeaseResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 29);
+  messageDesc(file_sallyport_policy_v1_policy, 35);
 
 /**
  * @generated from message sallyport.policy.v1.Share
@@ -1346,7 +1590,7 @@ export type Share = Message<"sallyport.policy.v1.Share"> & {
  * Use `create(ShareSchema)` to create a new message.
  */
 export const ShareSchema: GenMessage<Share> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 30);
+  messageDesc(file_sallyport_policy_v1_policy, 36);
 
 /**
  * @generated from message sallyport.policy.v1.SettleRequest
@@ -1368,7 +1612,7 @@ export type SettleRequest = Message<"sallyport.policy.v1.SettleRequest"> & {
  * Use `create(SettleRequestSchema)` to create a new message.
  */
 export const SettleRequestSchema: GenMessage<SettleRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 31);
+  messageDesc(file_sallyport_policy_v1_policy, 37);
 
 /**
  * @generated from message sallyport.policy.v1.Spent
@@ -1402,7 +1646,7 @@ export type Spent = Message<"sallyport.policy.v1.Spent"> & {
  * Use `create(SpentSchema)` to create a new message.
  */
 export const SpentSchema: GenMessage<Spent> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 32);
+  messageDesc(file_sallyport_policy_v1_policy, 38);
 
 /**
  * @generated from message sallyport.policy.v1.SettleResponse
@@ -1422,7 +1666,7 @@ export type SettleResponse = Message<"sallyport.policy.v1.SettleResponse"> & {
  * Use `create(SettleResponseSchema)` to create a new message.
  */
 export const SettleResponseSchema: GenMessage<SettleResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 33);
+  messageDesc(file_sallyport_policy_v1_policy, 39);
 
 /**
  * @generated from enum sallyport.policy.v1.Action
@@ -1515,12 +1759,25 @@ export const DecisionService: GenService<{
     output: typeof DecideToolsResponseSchema;
   },
   /**
+   * Where the result is allowed as it is, what becomes known with it is durable before the answer.
+   *
    * @generated from rpc sallyport.policy.v1.DecisionService.DecideResult
    */
   decideResult: {
     methodKind: "unary";
     input: typeof DecideResultRequestSchema;
     output: typeof DecideResultResponseSchema;
+  },
+  /**
+   * DecideCalls and DecideResult over one stream, for callers that ask often: what is asked at once is one message, and
+   * answers come in any order.
+   *
+   * @generated from rpc sallyport.policy.v1.DecisionService.Decide
+   */
+  decide: {
+    methodKind: "bidi_streaming";
+    input: typeof DecideRequestSchema;
+    output: typeof DecideResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sallyport_policy_v1_policy, 1);
