@@ -25,6 +25,13 @@ export interface QueryOptions {
   readonly prepared?: string;
 }
 
+/** One of several statements that need nothing of each other's answers. */
+export interface Statement {
+  readonly sql: string;
+  readonly values: readonly unknown[];
+  readonly options?: QueryOptions;
+}
+
 /** How a transaction is run. */
 export interface TransactionOptions {
   readonly timeoutMs?: number;
@@ -41,6 +48,11 @@ export interface Postgres extends Component {
    * the server come as they are, with `code` the SQLSTATE.
    */
   withTenant<T>(tenant: string, work: (client: TenantClient) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /**
+   * Runs statements in one such transaction and one round trip; answers the rows of each. All of them take effect or, where
+   * one fails, none. Rejects as `withTenant` does.
+   */
+  together(tenant: string, statements: readonly Statement[]): Promise<readonly (readonly Row[])[]>;
   /**
    * Runs statements without parameters in such a transaction and answers the rows of the last, in one round trip: for
    * what is asked several times a second. Only numbers may be set into the text. Rejects as `withTenant` does.
@@ -85,6 +97,8 @@ export function postgres(
     query_timeout: config.statementTimeout + SERVER_LEAD_MS,
     idle_in_transaction_session_timeout: ABANDONED_TRANSACTION_MS,
     application_name: `sallyport-${service}`,
+    // What does not wait for an answer is written at once (`together`); all else waits for each of its answers anyway.
+    pipeline: true,
   });
   // Without a listener an error of an idle connection ends the process.
   pool.on('error', (error) => log.warn('an idle database connection was lost', { error }));
@@ -111,13 +125,16 @@ export function postgres(
           : `; SET LOCAL statement_timeout = ${Math.max(1, Math.ceil(limits.timeoutMs))}`;
       // One round trip: SET takes no parameters, hence the literal.
       const begin = limits.snapshot === true ? 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' : 'BEGIN';
-      await client.query(`${begin}; SET LOCAL sallyport.tenant = ${client.escapeLiteral(tenant)}${timeout}`);
+      const begun = client.query(`${begin}; SET LOCAL sallyport.tenant = ${client.escapeLiteral(tenant)}${timeout}`);
+      // The first query is on its way before the answer: without a transaction it would see no row of any tenant.
+      begun.catch(() => undefined);
       const query_timeout = (limits.timeoutMs ?? config.statementTimeout) + SERVER_LEAD_MS;
       const result = await work({
         // The types of pg leave `query_timeout` out, which it reads from each query (lib/client.js).
         query: <R extends Row>(text: string, values: readonly unknown[] = [], { prepared }: QueryOptions = {}) =>
           client.query<R>({ text, values: [...values], query_timeout, name: prepared } as pg.QueryConfig),
       });
+      await begun;
       await client.query('COMMIT');
       return result;
     } catch (error) {
@@ -135,22 +152,55 @@ export function postgres(
     }
   };
 
+  const inOneTrip = async (tenant: string, statements: readonly Statement[]): Promise<Row[][]> => {
+    if (tenant === '') throw new GatewayError('internal', 'A transaction needs a tenant.');
+    const client = await pool.connect();
+    let lost: Error | undefined;
+    const onLost = (error: Error) => {
+      lost = error;
+    };
+    client.on('error', onLost);
+    try {
+      const answers = await Promise.allSettled([
+        client.query(`BEGIN; SET LOCAL sallyport.tenant = ${client.escapeLiteral(tenant)}`),
+        ...statements.map(({ sql, values, options }) =>
+          client.query({ text: sql, values: [...values], name: options?.prepared } as pg.QueryConfig),
+        ),
+        // After a statement that failed this is a ROLLBACK.
+        client.query('COMMIT'),
+      ]);
+      const failed = answers.find((one) => one.status === 'rejected');
+      if (failed !== undefined) {
+        // Whether it is still in a transaction, or waits for an answer, is not worth finding out.
+        lost = failed.reason instanceof Error ? failed.reason : new Error(String(failed.reason));
+        throw failed.reason;
+      }
+      return answers.slice(1, -1).map((one) => (one as PromiseFulfilledResult<pg.QueryResult<Row>>).value.rows);
+    } finally {
+      client.off('error', onLost);
+      client.release(lost);
+    }
+  };
+
+  const timed = async <T>(work: () => Promise<T>): Promise<T> => {
+    const startedAt = performance.now();
+    let outcome = 'ok';
+    try {
+      return await work();
+    } catch (error) {
+      const mapped = databaseError(error);
+      outcome = mapped instanceof GatewayError ? mapped.code : 'error';
+      throw mapped;
+    } finally {
+      seconds?.observe({ outcome }, (performance.now() - startedAt) / 1000);
+    }
+  };
+
   let knownVersion = 0;
   return {
     name: 'postgres',
-    async withTenant(tenant, work, limits) {
-      const startedAt = performance.now();
-      let outcome = 'ok';
-      try {
-        return await transaction(tenant, work, limits);
-      } catch (error) {
-        const mapped = databaseError(error);
-        outcome = mapped instanceof GatewayError ? mapped.code : 'error';
-        throw mapped;
-      } finally {
-        seconds?.observe({ outcome }, (performance.now() - startedAt) / 1000);
-      }
-    },
+    withTenant: (tenant, work, limits) => timed(() => transaction(tenant, work, limits)),
+    together: (tenant, statements) => timed(() => inOneTrip(tenant, statements)),
     async readOnce<R extends Row>(tenant: string, sql: string) {
       if (tenant === '') throw new GatewayError('internal', 'A transaction needs a tenant.');
       try {
