@@ -27,6 +27,7 @@ export const mcp: readonly Requirement[] = [
     'mcp:client-gone': 'Upstream is cancelled and recorded when the client leaves.',
     'mcp:policy-away': 'Nothing is called while policy is away.',
     'mcp:audit-away': 'Intents are spooled and no record is lost.',
+    'mcp:seen-runs': 'A run is known for those whose it is, with at least the taint that was seen of it.',
     'mcp:session-holder': 'A session id names a run for its tenant, principal and user only.',
     'mcp:decided-server': 'A decided call is made at the very server that was decided about.',
     'mcp:exact-numbers': 'No integer is changed by being parsed: such a call is refused.',

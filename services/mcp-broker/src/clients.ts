@@ -1,5 +1,6 @@
 import type { Component } from '@sallyport/chassis/process';
 import { type Client, type RpcChannel, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
+import { decisionStream } from '@sallyport/peers/decision-stream';
 import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
@@ -37,13 +38,15 @@ export function connect(
   const audit = channel('audit');
   const quarantine = channel('quarantine');
   const channels = [operator, identity, vault, policy, audit, quarantine];
+  const decisions = rpcClient(DecisionService, policy);
   return {
     clients: {
       snapshot: rpcClient(SnapshotService, operator),
       authentication: rpcClient(AuthenticationService, identity),
       credentials: rpcClient(CredentialService, vault),
       access: rpcClient(AccessService, policy),
-      decisions: rpcClient(DecisionService, policy),
+      // Every call asks twice.
+      decisions: { ...decisions, ...decisionStream(decisions) },
       approvals: rpcClient(ApprovalService, policy),
       limits: rpcClient(LimitService, policy),
       trajectories: rpcClient(TrajectoryService, policy),

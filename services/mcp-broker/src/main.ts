@@ -27,6 +27,7 @@ import { schemaChecks } from './execute/schema-check.ts';
 import { waitingCalls } from './invoke/ask.ts';
 import type { Gate } from './invoke/gate.ts';
 import { resultMemory } from './invoke/memory.ts';
+import { seenRuns } from './invoke/seen-runs.ts';
 import { brokerMetrics } from './metrics.ts';
 import { CALLERS, toolService } from './server.ts';
 import { createPinStore, SCHEMA_VERSION } from './store.ts';
@@ -120,6 +121,7 @@ run({
       digest,
       waiting: waitingCalls(config.approvals),
       states: requestStates(secret, digest, config.approvals.stateTtl),
+      runs: seenRuns(),
       memory: resultMemory(clients.trajectories, digest, log),
       recorder: await life.use(recorder({ client: clients.records, spool, log, metrics })),
       principals: await life.use(principalCache({ client: clients.authentication, log })),

@@ -14,6 +14,7 @@ import {
   pointerMatches,
   pointerTokens,
   type ResolvedHandle,
+  sameLabel,
   type ValueOrigin,
 } from '@sallyport/turn';
 import { wireLabel } from './decision-wire.ts';
@@ -88,19 +89,21 @@ function doubtful(corpus: Corpus, origins: readonly ValueOrigin[]): (pointer: st
 
 /**
  * Origins for policy. What was composed or is of unknown origin comes with its fingerprints, so that policy can tell
- * whether untrusted content brought it, in whatever run.
+ * whether untrusted content brought it, in whatever run; and without a label where that is the one in play, since policy
+ * may know a more restricted one.
  */
 export function wireOrigins(
   { origins, args }: Pick<PreparedCall, 'origins' | 'args'>,
   digest: Digest,
   principal: Principal,
+  inPlay: Label,
 ) {
   return origins.map(({ pointer, origin, label, looksLike = '', name }) => {
     const { kind, tool: from = '', path = '', handle = '' } = origin;
     const value = name === true ? pointerTokens(pointer).at(-1) : valueAt(args, pointer);
     const fingerprints = LOOKED_UP.has(kind) ? askedFingerprints(digest, principal, value) : [];
-    const told = { pointer, origin: kind, from, path, handle, label: wireLabel(label) };
-    return { ...told, fingerprints, looksLike, name: name === true };
+    const told = { pointer, origin: kind, from, path, handle, fingerprints, looksLike, name: name === true };
+    return LOOKED_UP.has(kind) && sameLabel(label, inPlay) ? told : { ...told, label: wireLabel(label) };
   });
 }
 

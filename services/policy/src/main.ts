@@ -21,7 +21,10 @@ import { createCounting } from './observed/counting.ts';
 import { createObservedStore } from './observed/store.ts';
 import { accessService, CALLERS, decisionService, settingOf } from './server.ts';
 import { watchSnapshots } from './snapshot/watch.ts';
+import { createKept } from './trajectories/kept.ts';
+import { createKnownRuns } from './trajectories/known-runs.ts';
 import { sweeping, trajectoryService } from './trajectories/service.ts';
+import { rememberShown } from './trajectories/showing.ts';
 import { createTrajectoryStore, SCHEMA_VERSION } from './trajectories/store.ts';
 import { createWritten } from './untrusted/written.ts';
 
@@ -41,7 +44,8 @@ run({
 
     const database = await life.use(postgres(config.postgres, { service: SERVICE, log, metrics }));
     life.readiness.add('postgres', () => database.schemaReady(Math.max(SCHEMA_VERSION, APPROVALS_SCHEMA)));
-    const trajectories = createTrajectoryStore(database);
+    const runs = createKnownRuns();
+    const trajectories = createTrajectoryStore(database, { runs, valueTtlMs: config.untrusted.valueTtl });
     await life.use(sweeping(trajectories, config.trajectories.sweepInterval, log));
 
     const clients = createClients({ peers: config.peers, tls, log, metrics });
@@ -60,7 +64,14 @@ run({
 
     const posture = config.enforce ? 'enforce' : 'observe';
     const setting = () => settingOf({ snapshot: snapshots.current, posture });
-    const approvals = await openApprovals(life, { config, database, records: clients.records, setting, log });
+    const approvals = await openApprovals(life, {
+      config,
+      database,
+      records: clients.records,
+      setting,
+      kept: createKept(database, runs),
+      log,
+    });
     const written = createWritten(approvals.untrusted, approvals.digests);
     const counting = await life.use(
       createCounting({
@@ -77,6 +88,7 @@ run({
       posture,
       deciding: approvals.deciding,
       written,
+      rememberShown: rememberShown({ store: trajectories, ttlMs: config.trajectories.ttl, log }),
       onObserved: counting.count,
       accessCacheTtlMs: config.accessCacheTtl,
       metrics: counted,

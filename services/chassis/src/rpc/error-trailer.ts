@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Metadata, type ServiceError, type StatusObject } from '@grpc/grpc-js';
-import { ErrorDetailSchema } from '@sallyport/proto/errors/v1/errors_pb';
+import { type ErrorDetail, ErrorDetailSchema } from '@sallyport/proto/errors/v1/errors_pb';
 import { asGatewayError, codeOfGrpcStatus, GatewayError, grpcStatusOf, isErrorCode } from '../errors.ts';
 
 const TRAILER = 'sallyport-error-bin';
@@ -8,22 +8,36 @@ const TRAILER = 'sallyport-error-bin';
 const MAX_MESSAGE = 512;
 const MAX_DETAILS = 3072;
 
-/** A failure as gRPC status and binary trailer. Anything but a GatewayError becomes a bare `internal`. */
-export function toStatus(caught: unknown): Partial<StatusObject> & Error {
+/** A failure as it crosses the wire. Anything but a GatewayError becomes a bare `internal`. */
+export function toDetail(caught: unknown): ErrorDetail {
   const error = asGatewayError(caught);
   const details = error.details === undefined ? '' : JSON.stringify(error.details);
-  const metadata = new Metadata();
-  const detail = create(ErrorDetailSchema, {
+  return create(ErrorDetailSchema, {
     code: error.code,
     message: error.message.slice(0, MAX_MESSAGE),
     detailsJson: details.length > MAX_DETAILS ? '' : details,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   });
+}
+
+/** The failure that a peer told of. */
+export function fromDetail(detail: ErrorDetail, cause?: unknown): GatewayError {
+  return new GatewayError(isErrorCode(detail.code) ? detail.code : 'internal', detail.message, {
+    cause,
+    retryAfterMs: detail.retryAfterMs,
+    details: parseDetails(detail.detailsJson),
+  });
+}
+
+/** A failure as gRPC status and binary trailer. */
+export function toStatus(caught: unknown): Partial<StatusObject> & Error {
+  const detail = toDetail(caught);
+  const metadata = new Metadata();
   metadata.set(TRAILER, Buffer.from(toBinary(ErrorDetailSchema, detail)));
   return {
     name: 'GatewayError',
     message: detail.message,
-    code: grpcStatusOf(error.code),
+    code: grpcStatusOf(asGatewayError(caught).code),
     details: detail.message,
     metadata,
   };
@@ -33,12 +47,7 @@ export function toStatus(caught: unknown): Partial<StatusObject> & Error {
 export function fromStatus(error: ServiceError, method: string, timeoutMs: number): GatewayError {
   const bytes = error.metadata?.get(TRAILER)[0];
   if (bytes instanceof Buffer) {
-    const detail = fromBinary(ErrorDetailSchema, bytes);
-    return new GatewayError(isErrorCode(detail.code) ? detail.code : 'internal', detail.message, {
-      cause: error,
-      retryAfterMs: detail.retryAfterMs,
-      details: parseDetails(detail.detailsJson),
-    });
+    return fromDetail(fromBinary(ErrorDetailSchema, bytes), error);
   }
   const code = codeOfGrpcStatus(error.code);
   return new GatewayError(code, MESSAGES[code]?.(method, timeoutMs) ?? `${method} failed.`, { cause: error });

@@ -229,7 +229,7 @@ describe('a call and its run', () => {
   });
 
   it('[mcp:unclaimed-taint] keeps the taint of calls that name no run', async () => {
-    const client = await modern();
+    const client = await modern(KEYS.erin);
     await client.callTool({ name: 'mail__echo', arguments: { text: 'x' } });
     expect(broker.state.decided.at(-1)?.context).toMatchObject({ trusted: true });
     await client.callTool({ name: 'mail__read' });

@@ -35,6 +35,8 @@ interface OneCall extends StepCall, DecidableCall {
   question?: Question | undefined;
   presentation?: Presentation | undefined;
   resultDecision?: Promise<Decision>;
+  /** What the result brought was remembered with the decision on it. */
+  remembered?: boolean;
   detail: Record<string, unknown>;
 }
 
@@ -89,7 +91,10 @@ export async function callTool(
     id: callId,
     intentId: facts.intentId,
     classes: classesOf([tool.toolClass]),
-    label: turn.label,
+    // Deciding may find that the run has read more.
+    get label() {
+      return turn.label;
+    },
     tool,
     written,
     detail: {},
@@ -104,8 +109,10 @@ export async function callTool(
     if (!result) throw new GatewayError('internal', 'The call had no result.');
     turn.signal.throwIfAborted();
     const shown = result.content ?? shownWords((result.refusal ?? refusal('tool_failed')).text);
+    gate.memory.decided(turn, call, result);
     try {
-      await gate.memory.remember(turn, call, result, shown);
+      if (call.remembered !== true) await gate.memory.remember(turn, call, result, shown);
+      gate.runs.saw(principal, turn.trajectory, join(turn.label, result.contextLabel));
     } catch {
       // Untrusted content whose taint nobody keeps would be clean at the next call.
       if (result.contextLabel.integrity === 'untrusted') {
@@ -165,6 +172,8 @@ function portsOf(
         return { refusal: { code: 'invalid_arguments', text: String(ran.answer.content[0]?.text) } };
       }
       const content = shownAnswer(ran.answer);
+      // A call that is to be read apart is, whatever is decided about its result.
+      const showing = decided.decision.enforced === 'allow' ? gate.memory.showing(turn, call, content) : undefined;
       const asked = gate.clients.decisions.decideResult(
         {
           principal,
@@ -174,6 +183,7 @@ function portsOf(
           resultJson: resultForRules(content.structuredJson),
           isError: ran.answer.isError,
           sizeBytes: ran.sizeBytes,
+          ...(showing ? { showing } : {}),
         },
         { timeoutMs: DECIDE_TIMEOUT_MS, signal },
       );
@@ -183,6 +193,7 @@ function portsOf(
         call.resultDecision.catch(() => {});
         return undefined;
       });
+      call.remembered = answered?.remembered === true;
       call.question = answered?.question;
       call.presentation = answered?.presentation;
       if (answered?.decision) call.resultDecision = Promise.resolve(decisionOf(answered.decision));

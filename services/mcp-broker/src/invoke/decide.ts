@@ -1,8 +1,8 @@
 import type { PreparedCall } from '@sallyport/peers/call-request';
 import { decisionBasis } from '@sallyport/peers/decision-inputs';
-import { decisionOf, wireLabel } from '@sallyport/peers/decision-wire';
+import { decisionOf, labelOf, wireLabel } from '@sallyport/peers/decision-wire';
 import type { Decision as WireDecision } from '@sallyport/proto/policy/v1/policy_pb';
-import { APPROVAL_EXPIRED_RULE, type Decision, deny } from '@sallyport/turn';
+import { APPROVAL_EXPIRED_RULE, type Decision, deny, join, sameLabel } from '@sallyport/turn';
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import { refOf } from '../server.ts';
@@ -57,7 +57,16 @@ export async function decide(gate: Gate, turn: Turn, call: DecidableCall, patien
     return told(gate, turn, call, prepared, { decision: deny('builtin/handle', reason, turn.policyRevision) });
   }
   let wire = wireCall(gate, turn, call, prepared);
+  const before = turn.label;
   let first = await askPolicy(gate, turn, wire);
+  if (turn.label !== before) {
+    // The run has read more than was known here: links in what is sent may have to be made inert.
+    const asked = prepared.argumentsJson;
+    prepared = await prepare(gate, turn, call.tool, call.written);
+    wire = wireCall(gate, turn, call, prepared);
+    if (prepared.argumentsJson !== asked) first = await askPolicy(gate, turn, wire);
+    else if (first.asked) first = { ...first, asked: { ...first.asked, wire } };
+  }
   // Only where something speaks against a call does it matter that a trusted result showed its values.
   if (first.decision.verdict !== 'allow' && (await lookUpKnown(gate, turn, call.written))) {
     prepared = await prepare(gate, turn, call.tool, call.written);
@@ -82,7 +91,7 @@ interface Answer {
   readonly asked?: { readonly wire: ReturnType<typeof wireCall>; readonly said: WireDecision };
 }
 
-/** Asks policy about the one call of a turn. */
+/** Asks policy about the one call of a turn; the label of the turn becomes the one that it was decided with. */
 export async function askPolicy(
   gate: { readonly clients: Pick<PrepareGate['clients'], 'decisions'> },
   turn: Turn,
@@ -93,6 +102,8 @@ export async function askPolicy(
     { principal, trajectory, context: wireLabel(label), calls: [wire] },
     { timeoutMs: DECIDE_TIMEOUT_MS, signal },
   );
+  const context = join(label, labelOf(answer.context));
+  if (!sameLabel(context, label)) turn.label = context;
   const [said] = answer.decisions;
   if (!said) return { decision: deny('builtin/undecided', 'Policy said nothing of this call.', turn.policyRevision) };
   const decision = decisionOf(said);

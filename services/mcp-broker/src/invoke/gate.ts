@@ -13,6 +13,7 @@ import type { ToolRunner } from '../execute/run-tool.ts';
 import type { BrokerMetrics } from '../metrics.ts';
 import type { WaitingCalls } from './ask.ts';
 import type { Memory } from './memory.ts';
+import type { SeenRuns } from './seen-runs.ts';
 
 /** Everything outside of a tool call that its stages use. One for the process. */
 export interface Gate {
@@ -27,6 +28,7 @@ export interface Gate {
   readonly recorder: Pick<Recorder, 'append' | 'commit'>;
   readonly runner: ToolRunner;
   readonly memory: Memory;
+  readonly runs: SeenRuns;
   readonly clients: Pick<Clients, 'decisions' | 'trajectories' | 'quarantine' | 'approvals'>;
   /** How many calls wait for people now. */
   readonly waiting: WaitingCalls;

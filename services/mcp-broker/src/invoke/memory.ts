@@ -1,10 +1,11 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { asGatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { wireLabel } from '@sallyport/peers/decision-wire';
 import { batchLength, type Releases } from '@sallyport/peers/release-batch';
 import { untrustedFingerprints } from '@sallyport/peers/value-fingerprints';
-import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
+import type { ShowingSchema, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   type Digest,
   digestOf,
@@ -35,7 +36,18 @@ export interface ShownCall {
 export interface Memory {
   /** Durable when it resolves: a run whose taint is not kept would be clean at the next call. */
   remember(turn: Turn, call: ShownCall, result: StepResult<Shown>, shown: Shown): Promise<void>;
+  /**
+   * What policy is to remember with its decision on a result, should it allow it; undefined where results of this tool are
+   * not shown as they are. What is told fits how the last result of the tool was decided: if this one is decided
+   * otherwise, policy says so and `remember` is next.
+   */
+  showing(turn: Turn, call: ShownCall, shown: Shown): ShowingInit | undefined;
+  /** Takes note of how a result of a tool was decided. */
+  decided(turn: Turn, call: ShownCall, result: StepResult<Shown>): void;
 }
+
+/** As policy takes it. */
+export type ShowingInit = MessageInitShape<typeof ShowingSchema>;
 
 /** Makes the memory over policy's TrajectoryService. */
 export function resultMemory(
@@ -45,14 +57,40 @@ export function resultMemory(
 ): Memory {
   const together = grouped(client);
   const told = toldLabels();
+  const outcomes = lastOutcomes();
+  const formsIn = ({ principal }: Turn, shown: Shown) => {
+    const scope = { tenant: principal.tenant, user: principal.user || principal.id, trajectory: '' };
+    return [...new Set(formsOf(shown).map((form) => digestOf(digest, scope, form)))];
+  };
   return {
+    showing(turn, call, shown) {
+      const last = outcomes.of(turn, call);
+      if (last === 'apart') return undefined;
+      const trusted = turn.label.integrity === 'trusted' && last === 'trusted';
+      const structured = shown.structuredJson !== '';
+      const places = structured && trusted ? leavesOf(JSON.parse(shown.structuredJson) as JsonValue) : [];
+      return {
+        context: wireLabel(turn.label),
+        tool: call.tool.exposedName,
+        forms: formsIn(turn, shown),
+        vouched: digestsToKeep(digest, turn, nameInRules(call.tool), places).map((one) => ({ ...one, kind: 'result' })),
+        fingerprints: trusted ? [] : fingerprintsOf(digest, turn, call, shown),
+        toldTrusted: trusted || !structured,
+        toldUntrusted: !trusted,
+        standing: [...turn.standing],
+        steps: turn.step,
+      };
+    },
+    decided(turn, call, { status, label }) {
+      if (status === 'done') outcomes.set(turn, call, label.integrity);
+      else if (status === 'quarantined') outcomes.set(turn, call, 'apart');
+    },
     async remember(turn, call, result, shown) {
       const { principal } = turn;
       const { tool } = call;
       const { exposedName } = tool;
       const label: Label = join(turn.label, result.contextLabel);
-      const scope = { tenant: principal.tenant, user: principal.user || principal.id, trajectory: '' };
-      const forms = formsOf(shown).map((form) => digestOf(digest, scope, form));
+      const forms = formsIn(turn, shown);
       const owner = { tenant: principal.tenant, principalId: principal.id, user: principal.user };
       const nothing = { callIds: [], assistantDigest: '', digests: [] };
       const contextLabel = wireLabel(result.contextLabel);
@@ -66,7 +104,7 @@ export function resultMemory(
           label: wireLabel(label),
           // What reading the result adds to a run, which for typed answers of quarantine is nothing.
           digests: [
-            ...[...new Set(forms)].map((one) => ({
+            ...forms.map((one) => ({
               digest: one,
               label: contextLabel,
               kind: 'result',
@@ -90,6 +128,24 @@ export function resultMemory(
         throw error;
       });
       for (const standing of untold) told.set(standing, label);
+    },
+  };
+}
+
+const MAX_TOOLS = 10_000;
+type Outcome = 'trusted' | 'untrusted' | 'apart';
+
+/** How the last result of each tool was decided. */
+function lastOutcomes() {
+  const held = new Map<string, Outcome>();
+  const keyOf = ({ principal }: Turn, { tool }: ShownCall) =>
+    `${principal.tenant}\n${tool.server.uid}\n${tool.definition.name}`;
+  return {
+    of: (turn: Turn, call: ShownCall): Outcome | undefined => held.get(keyOf(turn, call)),
+    set(turn: Turn, call: ShownCall, outcome: Outcome): void {
+      const key = keyOf(turn, call);
+      if (held.size >= MAX_TOOLS && !held.has(key)) held.delete(held.keys().next().value as string);
+      held.set(key, outcome);
     },
   };
 }
@@ -188,6 +244,10 @@ function trustedIn({ status, label }: StepResult<Shown>, shown: Shown): readonly
 function fingerprintsIn(digest: Digest, turn: Turn, call: ShownCall, result: StepResult<Shown>, shown: Shown) {
   const { status, label } = result;
   if (label.integrity === 'trusted' || (status !== 'done' && status !== 'quarantined')) return [];
+  return fingerprintsOf(digest, turn, call, shown);
+}
+
+function fingerprintsOf(digest: Digest, turn: Turn, call: ShownCall, shown: Shown) {
   const source = `tool:${nameInRules(call.tool)}`;
   const trusted = new Set((shown.trusted ?? []).map(({ path }) => path));
   const notTheirs = { said: JSON.stringify(call.written), trusted };

@@ -61,7 +61,7 @@ export async function prepare(
 
 /** Origins for policy, with the fingerprints of what is of unknown origin. */
 export function originsForPolicy(gate: Pick<Gate, 'digest'>, turn: Turn, prepared: PreparedCall) {
-  return wireOrigins(prepared, gate.digest, turn.principal);
+  return wireOrigins(prepared, gate.digest, turn.principal, turn.label);
 }
 
 // Nobody knows here what the model was given, so nobody can say that it composed a value.

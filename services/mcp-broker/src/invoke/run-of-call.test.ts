@@ -2,15 +2,17 @@ import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@sallyport/chassis/log';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
-import { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
+import { DecisionService, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import { TRUSTED, untrusted } from '@sallyport/turn';
 import { keyedDigest } from '../digests.ts';
 import { playedState } from '../testing/broker.ts';
 import { playedPolicy } from '../testing/peers.ts';
 import { beginTurn } from './admit.ts';
+import { askPolicy } from './decide.ts';
 import { resultMemory } from './memory.ts';
 import { issueSession, joinRun, readSession } from './run-of-call.ts';
+import { seenRuns } from './seen-runs.ts';
 import { shownWords } from './shown.ts';
 
 const digest = keyedDigest('digest-secret-of-the-tests-0123456789');
@@ -21,17 +23,26 @@ const principal = (over = {}) => create(PrincipalSchema, { ...ann, ...over });
 
 const state = playedState();
 let policy: Awaited<ReturnType<typeof inProcess<typeof TrajectoryService>>>;
+let decisions: Awaited<ReturnType<typeof inProcess<typeof DecisionService>>>;
 beforeAll(async () => {
   policy = await inProcess(TrajectoryService, playedPolicy(state).trajectories);
+  decisions = await inProcess(DecisionService, playedPolicy(state).decisions);
 });
-afterAll(() => policy.close());
+afterAll(() => Promise.all([policy.close(), decisions.close()]));
 beforeEach(() => state.runs.clear());
 
-/** A call of `somebody` at a time; what it read is remembered. */
-async function call(nowMs: number, claim = { trajectory: '', session: '' }, reads = TRUSTED, somebody = principal()) {
+/** A call of `somebody` at a time, at a broker that has seen no run unless told; what it read is remembered. */
+async function call(
+  nowMs: number,
+  claim = { trajectory: '', session: '' },
+  reads = TRUSTED,
+  somebody = principal(),
+  runs = seenRuns(),
+) {
   const access = { policies: [], policyRevision: 'r1', clientTools: true } as never;
   const turn = beginTurn({ principal: somebody, access }, {}, new AbortController().signal);
-  await joinRun({ clients: { trajectories: policy.client }, digest }, turn, claim, nowMs);
+  await joinRun({ clients: { trajectories: policy.client }, digest, runs }, turn, claim, nowMs);
+  await askPolicy({ clients: { decisions: decisions.client } }, turn, wire);
   const memory = resultMemory(policy.client, digest, createLogger({ service: 'test', level: 'error' }));
   const decision = { verdict: 'allow', enforced: 'allow', mode: 'enforce', rule: 'r', reason: '', policyRevision: '' };
   const result = { callId: 'c', status: 'done', isError: false, label: reads, contextLabel: reads, decision } as const;
@@ -39,6 +50,8 @@ async function call(nowMs: number, claim = { trajectory: '', session: '' }, read
   await memory.remember(turn, { tool: tool as never, written: {} }, result as never, shownWords('words'));
   return turn;
 }
+
+const wire = { callId: 'c', tool: {}, argumentsJson: '{}', origins: [], approvalId: '', useId: 'u' } as never;
 
 describe('the run of a call that names none', () => {
   it('[mcp:unclaimed-taint] is tainted by what was read just before midnight', async () => {
@@ -115,5 +128,39 @@ describe('a session', () => {
     const turn = await call(MIDNIGHT, { trajectory: '', session: run });
     expect(turn).toMatchObject({ foreignTrajectory: run, newTrajectory: true });
     expect(turn.trajectory).not.toBe(run);
+  });
+});
+
+describe('runs that were seen', () => {
+  const READ = untrusted('tool:mail/read');
+  it('[mcp:seen-runs] are their own for principal, user and tenant alone, and never lose taint', () => {
+    const runs = seenRuns();
+    runs.saw(principal(), 'r', READ);
+    runs.saw(principal(), 'r', TRUSTED);
+    expect(runs.labelOf(principal(), 'r')).toEqual(READ);
+    expect(runs.labelOf(principal(), '')).toBeUndefined();
+    for (const other of [{ tenant: 'other' }, { id: 'key:k2' }, { user: 'bob' }]) {
+      expect(runs.labelOf(principal(other), 'r')).toBeUndefined();
+    }
+  });
+
+  it('[mcp:seen-runs] are asked about again after a while', () => {
+    let nowMs = 0;
+    const runs = seenRuns(() => nowMs);
+    runs.saw(principal(), 'r', READ);
+    nowMs = 601_000;
+    expect(runs.labelOf(principal(), 'r')).toBeUndefined();
+  });
+
+  it('[mcp:seen-runs] get from policy what the run has read since, elsewhere', async () => {
+    const run = '0190a000-0000-7000-8000-000000000002';
+    const runs = seenRuns();
+    const claim = { trajectory: run, session: '' };
+    state.runs.set(run, { principalId: ann.id, label: undefined });
+    runs.saw(principal(), run, TRUSTED);
+    expect((await call(MIDNIGHT, claim, TRUSTED, principal(), runs)).label).toEqual(TRUSTED);
+    await call(MIDNIGHT, claim, READ);
+    const turn = await call(MIDNIGHT, claim, TRUSTED, principal(), runs);
+    expect(turn).toMatchObject({ trajectory: run, foreignTrajectory: '', label: READ });
   });
 });

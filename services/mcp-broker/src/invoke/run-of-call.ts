@@ -4,6 +4,7 @@ import { labelOf } from '@sallyport/peers/decision-wire';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { type Digest, join as joinLabels, type Label, TRUSTED, UNVERIFIED_USER, untrusted } from '@sallyport/turn';
 import type { Gate } from './gate.ts';
+import type { SeenRuns } from './seen-runs.ts';
 import type { Turn } from './turn.ts';
 
 const JOIN_TIMEOUT_MS = 2_000;
@@ -19,7 +20,8 @@ export interface Claim {
 }
 
 /**
- * Finds the run of a call and its label. A `tools/call` carries no context: what its arguments are made of is the run's.
+ * Finds the run of a call, and as much of its label as is known here: the rest policy joins when it decides. A `tools/call`
+ * carries no context: what its arguments are made of is the run's.
  *
  * | the call names | its run | its label |
  * |---|---|---|
@@ -29,24 +31,30 @@ export interface Claim {
  *
  * Calls that name no run share one a principal and day: what one read may be in the arguments of the next, and taint,
  * handles, bits that were shown, approvals and endorsements are bound to a run. Their steps are counted call by call.
- * Rejects where policy cannot be asked.
+ * Policy is asked whose a run is that this principal has not named before; rejects where it cannot be.
  */
 export async function joinRun(
-  gate: { readonly clients: Pick<Gate['clients'], 'trajectories'>; readonly digest: Digest },
+  gate: { readonly clients: Pick<Gate['clients'], 'trajectories'>; readonly digest: Digest; readonly runs: SeenRuns },
   turn: Turn,
   claim: Claim,
   nowMs: number = Date.now(),
 ): Promise<void> {
   const { principal } = turn;
-  const join = (claimed: string) =>
-    gate.clients.trajectories.join(
+  const claimed = claim.trajectory || claim.session;
+  const seen = gate.runs.labelOf(principal, claimed);
+  if (seen !== undefined) {
+    turn.trajectory = claimed;
+    turn.limitRun = claimed;
+    turn.label = seen;
+    return;
+  }
+  if (claimed !== '') {
+    const answer = await gate.clients.trajectories.join(
       { principal, claimed, callIds: [], lastAssistantDigest: '', digests: [] },
       { timeoutMs: JOIN_TIMEOUT_MS, signal: turn.signal },
     );
-  const claimed = claim.trajectory || claim.session;
-  if (claimed !== '') {
-    const answer = await join(claimed);
     if (answer.trajectory !== '') {
+      gate.runs.saw(principal, answer.trajectory, labelOf(answer.label));
       turn.trajectory = answer.trajectory;
       turn.limitRun = answer.trajectory;
       turn.label = labelOf(answer.label);
@@ -66,9 +74,7 @@ export async function joinRun(
   turn.newTrajectory = true;
   // Kept under the next day too: midnight cleans nothing that was read a minute before.
   turn.standing = [runOfDay(gate.digest, principal, nowMs + WINDOW_MS)];
-  const answer = await join(turn.trajectory);
-  turn.label = startingLabel(principal);
-  if (answer.trajectory !== '') turn.label = joinLabels(turn.label, labelOf(answer.label));
+  turn.label = joinLabels(startingLabel(principal), gate.runs.labelOf(principal, turn.trajectory) ?? TRUSTED);
 }
 
 /**

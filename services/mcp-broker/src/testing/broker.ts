@@ -37,6 +37,7 @@ import { schemaChecks } from '../execute/schema-check.ts';
 import { waitingCalls } from '../invoke/ask.ts';
 import type { Gate } from '../invoke/gate.ts';
 import { resultMemory } from '../invoke/memory.ts';
+import { seenRuns } from '../invoke/seen-runs.ts';
 import { brokerMetrics } from '../metrics.ts';
 import { toolService } from '../server.ts';
 import { createUpstream } from '../upstream/upstream.ts';
@@ -204,6 +205,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
       quarantine: quarantine.client,
       approvals: approvals.client,
     },
+    runs: seenRuns(),
     memory: resultMemory(trajectories.client, digest, log),
     recorder: {
       append: (record) => void records.push(record),

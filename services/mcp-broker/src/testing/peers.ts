@@ -1,4 +1,5 @@
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import { labelOf, wireLabel } from '@sallyport/peers/decision-wire';
 import { type ApprovalService, ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import {
   Action,
@@ -11,6 +12,7 @@ import {
 } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ExtractRequest, QuarantineService } from '@sallyport/proto/quarantine/v1/quarantine_pb';
+import { join } from '@sallyport/turn';
 import type { PinStore } from '../store.ts';
 
 type Given<F> = F extends (...args: never[]) => Promise<infer R> ? R : never;
@@ -48,9 +50,13 @@ export interface PeerState {
 /** Policy and quarantine by the rules of a test. */
 export function playedPolicy(state: PeerState) {
   const decisions: ServiceImpl<typeof DecisionService> = {
-    async decideCalls({ calls, context, trajectory }) {
+    async decideCalls({ calls, principal, context: told, trajectory }) {
       await state.whileDeciding?.();
+      const run = state.runs.get(trajectory);
+      const kept = run?.principalId === principal?.id ? run?.label : undefined;
+      const context = kept ? (wireLabel(join(labelOf(told), labelOf(kept))) as Label) : told;
       return {
+        ...(context ? { context } : {}),
         decisions: calls.map((call): Decided => {
           state.decided.push({ call, context, trajectory });
           const { verdict: said, rule = 'test/rule', reason = 'the test says so' } = state.decideCall(call, context);
@@ -63,6 +69,10 @@ export function playedPolicy(state: PeerState) {
           return { verdict, enforced: verdict, rule, reason, policyRevision: 'r1', toolClass: 'read' };
         }),
       };
+    },
+    // Here questions come by calls of their own.
+    async *decide() {
+      yield* [];
     },
     decideTools: async () => ({}),
     decideResult: async (request) => state.decideResult(request),

@@ -33,7 +33,8 @@ const block = (name: string, args: string, more: Partial<ToolCallBlock> = {}): T
   ...more,
 });
 async function decided(turn: Turn, blocks: ToolCallBlock[], answers?: unknown[]) {
-  const asked: { calls: { argumentsJson: string; origins: { label: { trusted: boolean } }[] }[] }[] = [];
+  type Told = { label?: { trusted: boolean } };
+  const asked: { context: { trusted: boolean }; calls: { argumentsJson: string; origins: Told[] }[] }[] = [];
   const { gate } = gateOf({
     clients: {
       decisions: {
@@ -88,7 +89,9 @@ describe('deciding a batch', () => {
     const turn = turnWith(['f']);
     turn.label = untrusted('tool:mail/read');
     const { asked } = await decided(turn, [block('f', '{"text":"made up"}')]);
-    expect(asked[0]?.calls[0]?.origins[0]?.label.trusted).toBe(false);
+    // Told without a label of its own, it has that of the context, whatever policy joins to it.
+    expect(asked[0]?.calls[0]?.origins[0]?.label).toBeUndefined();
+    expect(asked[0]?.context.trusted).toBe(false);
   });
 
   it('[turn:decide-filled] decides on the value behind a handle, and releases that', async () => {

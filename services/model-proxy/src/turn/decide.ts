@@ -1,6 +1,6 @@
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { decisionBasis } from '@sallyport/peers/decision-inputs';
-import { decisionOf, wireLabel } from '@sallyport/peers/decision-wire';
+import { decisionOf, labelOf, wireLabel } from '@sallyport/peers/decision-wire';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   addHandle,
@@ -20,6 +20,7 @@ import {
   pointerMatches,
   pointerTokens,
   type ResolvedHandle,
+  sameLabel,
   TRUSTED,
   untrusted,
   type ValueOrigin,
@@ -117,7 +118,7 @@ export async function decide(
   );
   const answer =
     asked.length === 0
-      ? { decisions: [] }
+      ? { decisions: [], context: undefined }
       : await gate.clients.decisions.decideCalls(
           {
             principal: turn.principal,
@@ -127,6 +128,8 @@ export async function decide(
           },
           { timeoutMs: DECIDE_TIMEOUT_MS, signal: turn.signal },
         );
+  // What was read in the moment since it was caught up with.
+  if (answer.context !== undefined) turn.label = join(turn.label, labelOf(answer.context));
   let next = 0;
   return prepared.map((one): Decided => {
     const wire = one.refused ? undefined : answer.decisions[next++];
@@ -172,15 +175,16 @@ function wireCall(
   const told = origins.map((one) => {
     const madeUp = one.origin.kind === 'composed' || one.origin.kind === 'unknown';
     const text = one.name === true ? pointerTokens(one.pointer).at(-1) : valueAt(value, one.pointer);
-    return wireOrigin(one, madeUp ? askedFingerprints(gate, turn, text) : []);
+    const told = wireOrigin(one, madeUp ? askedFingerprints(gate, turn, text) : []);
+    // What carries the label in play is told without: policy may know a more restricted one.
+    return madeUp && sameLabel(one.label, turn.label) ? told : { ...told, label: wireLabel(one.label) };
   });
   return { callId: call.id, tool: call.tool?.ref, argumentsJson, origins: told, approvalId, useId };
 }
 
-function wireOrigin({ pointer, origin, label, looksLike = '', name }: ValueOrigin, fingerprints: string[]) {
+function wireOrigin({ pointer, origin, looksLike = '', name }: ValueOrigin, fingerprints: string[]) {
   const { kind, tool: from = '', path = '', handle = '' } = origin;
-  const told = { pointer, origin: kind, from, path, handle, label: wireLabel(label) };
-  return { ...told, fingerprints, looksLike, name: name === true };
+  return { pointer, origin: kind, from, path, handle, fingerprints, looksLike, name: name === true };
 }
 
 function valueAt(value: JsonValue, pointer: string): JsonValue | undefined {

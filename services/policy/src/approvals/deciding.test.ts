@@ -3,7 +3,7 @@ import { label, TRUSTED } from '@sallyport/turn/label';
 import fc from 'fast-check';
 import type { OriginFields } from '../rules/provenance.ts';
 import { brokered, MAIL, OPEN_ACCESS, principalOfTest, snapshotOf, type TestResource } from '../testing.ts';
-import type { UntrustedStore } from '../untrusted/store.ts';
+import type { Kept, KeptLookup } from '../trajectories/kept.ts';
 import { stateAt } from './approval.ts';
 import { type CallBatch, createDeciding } from './deciding.ts';
 import { createDigests, endorsementDigests } from './digests.ts';
@@ -61,14 +61,16 @@ function memory() {
       return new Map([...endorsed].filter(([digest]) => wanted.includes(digest)));
     },
   };
-  const untrusted: Pick<UntrustedStore, 'findValues'> = {
-    async findValues(_tenant, _user, wanted) {
-      lookups.push('values');
-      return new Map([...tainted].filter(([digest]) => wanted.includes(digest)));
-    },
+  const runs = new Map<string, NonNullable<Kept['run']>>();
+  const kept = async ({ trajectory, fingerprints }: KeptLookup): Promise<Kept> => {
+    if (fingerprints.length > 0) lookups.push('values');
+    return {
+      run: runs.get(trajectory),
+      sources: new Map([...tainted].filter(([digest]) => fingerprints.includes(digest))),
+    };
   };
-  const stores = { approvals, endorsements, untrusted } as never;
-  return { rows, endorsed, tainted, lookups, deciding: createDeciding(stores, digests, () => undefined) };
+  const stores = { approvals, endorsements, kept } as never;
+  return { rows, endorsed, tainted, runs, lookups, deciding: createDeciding(stores, digests, () => undefined) };
 }
 
 const batchOf = (fields: Partial<CallBatch['calls'][number]> = {}, context = TRUSTED): CallBatch => ({
@@ -280,6 +282,44 @@ describe('decisions under random rules', () => {
         }
       }),
       { numRuns: 40 },
+    );
+  });
+});
+
+describe('what the run has read meanwhile', () => {
+  const READ = label('untrusted', ['tool:mail/read']);
+  const run = { id: 't1', principalId: 'key:k1', user: 'ann', label: READ, steps: 1, expiresAtMs: Date.now() + 60_000 };
+  const clean = settingOf(asks('p', { when: '!context.trusted', action: 'Deny' }));
+
+  it('[security:race] counts although the caller does not know of it yet', async () => {
+    const { runs, deciding } = memory();
+    const [before] = await deciding.decide(batchOf({ tool: brokered('read') }), await clean);
+    expect(before?.decision.enforced).toBe('allow');
+    runs.set('t1', run);
+    const [settled] = await deciding.decide(batchOf({ tool: brokered('read') }), await clean);
+    expect(settled?.decision).toMatchObject({ enforced: 'deny', rule: 'p/ask' });
+    expect(settled?.context).toEqual(READ);
+  });
+
+  it('[security:race] is in what was composed, and in what an approval is bound to', async () => {
+    const { runs, rows, deciding } = memory();
+    const setting = await settingOf(asks('p', { when: 'true' }));
+    await deciding.request({ ...batchOf({ tool: brokered('read') }), turn: 't' }, setting);
+    for (const row of rows.values()) row.state = 'approved';
+    runs.set('t1', run);
+    expect((await deciding.decide(batchOf({ tool: brokered('read') }), setting))[0]?.decision.enforced).toBe('ask');
+    const derived = await settingOf(asks('q', { when: 'derived(args.to)', action: 'Deny' }));
+    expect((await deciding.decide(batchOf({ tool: brokered('read') }), derived))[0]?.decision.rule).toBe('q/ask');
+  });
+
+  it.each([
+    ['principal', { principalId: 'key:k2' }],
+    ['user', { user: 'bob' }],
+  ])('[tenancy:key-in-tenant] of another %s it is nothing to these calls', async (_, other) => {
+    const { runs, deciding } = memory();
+    runs.set('t1', { ...run, ...other });
+    expect((await deciding.decide(batchOf({ tool: brokered('read') }), await clean))[0]?.decision.enforced).toBe(
+      'allow',
     );
   });
 });

@@ -1,12 +1,19 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import type { Label } from '@sallyport/turn/label';
-import { type CallFields, type CallJudgement, judgeCalls, type Setting, type ToolDecision } from '../evaluate.ts';
+import { join, type Label } from '@sallyport/turn/label';
+import {
+  type CallFields,
+  type CallJudgement,
+  judgeCalls,
+  type Setting,
+  type ToolDecision,
+  toolsOf,
+} from '../evaluate.ts';
 import { isKnown, NO_VOUCHING, type Vouching } from '../rules/provenance.ts';
 import { grantedReason } from '../rules/reasons.ts';
-import type { ToolRefFields } from '../rules/tool.ts';
-import type { UntrustedStore } from '../untrusted/store.ts';
+import type { KnownTool, ToolRefFields } from '../rules/tool.ts';
+import type { Kept, KeptLookup } from '../trajectories/kept.ts';
 import type { ApprovalContent } from './approval.ts';
 import { approversOf, valuesOf } from './asked.ts';
 import {
@@ -32,6 +39,8 @@ export interface CallBatch {
 /** A judgement after all that is kept about values and calls was looked up. */
 export interface Settled extends CallJudgement {
   readonly vouching: Vouching;
+  /** Context of the batch, joined with what is kept of its run. */
+  readonly context: Label;
 }
 
 /** Decides calls with what people said before, and asks them. */
@@ -49,7 +58,7 @@ export interface Deciding {
 export interface DecidingStores {
   readonly approvals: ApprovalStore;
   readonly endorsements: EndorsementStore;
-  readonly untrusted: UntrustedStore;
+  readonly kept: (lookup: KeptLookup) => Promise<Kept>;
 }
 
 // Of more values than this nobody looked at each one.
@@ -63,8 +72,18 @@ export function createDeciding(
   onOpened: (question: { tenant: string; id: string; content: ApprovalContent }) => void,
 ): Deciding {
   const judge = async (batch: CallBatch, setting: Setting): Promise<Settled[]> => {
-    const first = judgeCalls(batch, setting).map((one) => ({ ...one, vouching: NO_VOUCHING }));
-    return again(batch, setting, first, await lookUpValues(stores.untrusted, batch, first));
+    const { principal, trajectory } = batch;
+    const asked = askedValues(batch, toolsOf(batch, setting));
+    const fingerprints = [...new Set(asked.flat().flatMap((one) => one.fingerprints ?? []))];
+    const { tenant, user } = principal;
+    const kept = await stores.kept({ tenant, trajectory, user, fingerprints });
+    const context = contextOf(batch, kept);
+    const vouching = asked.map((origins) => vouchingOf(origins, kept));
+    return judgeCalls({ ...batch, context, vouching }, setting).map((one, index) => ({
+      ...one,
+      context,
+      vouching: vouching[index] as Vouching,
+    }));
   };
   const withEndorsements = async (batch: CallBatch, setting: Setting, before: readonly Settled[]) => {
     const endorsed = await lookUpEndorsements(stores.endorsements, digests, batch, before);
@@ -147,16 +166,28 @@ function again(
   // What only observes was counted by the first judgement.
   const { onObserved: _, ...quiet } = setting;
   const calls = batch.calls.filter((_call, index) => changed[index]);
-  const judged = judgeCalls({ ...batch, calls, vouching: vouching.filter((_one, index) => changed[index]) }, quiet);
+  const context = before[0]?.context ?? batch.context;
+  const asked = { ...batch, context, calls, vouching: vouching.filter((_one, index) => changed[index]) };
+  const judged = judgeCalls(asked, quiet);
   let next = 0;
   return before.map((one, index) =>
-    changed[index] ? { ...(judged[next++] as CallJudgement), vouching: vouching[index] as Vouching } : one,
+    changed[index] ? { ...(judged[next++] as CallJudgement), context, vouching: vouching[index] as Vouching } : one,
   );
 }
 
-/** Finds values that untrusted content brought before; what was typed or authored is not looked up. */
-async function lookUpValues(store: UntrustedStore, batch: CallBatch, judged: readonly Settled[]): Promise<Vouching[]> {
-  const asked = judged.map(({ tool }, index) => {
+/**
+ * What is in play: what the caller says, and what the run has read by now, in other turns too and on either plane. It is
+ * read in one transaction with all else that the decision is made of, so no catching up can come before it. A run of
+ * somebody else is as if it were absent.
+ */
+function contextOf({ principal, context }: CallBatch, { run }: Kept): Label {
+  const own = run?.principalId === principal.id && run.user === principal.user;
+  return own ? join(context, run.label) : context;
+}
+
+/** The origins of each call that are to be looked up: what was typed or authored is not, nor where it would not matter. */
+function askedValues(batch: CallBatch, tools: readonly (KnownTool | undefined)[]) {
+  return tools.map((tool, index) => {
     const matters =
       tool !== undefined &&
       (tool.toolClass !== 'read' ||
@@ -166,17 +197,16 @@ async function lookUpValues(store: UntrustedStore, batch: CallBatch, judged: rea
     const origins = matters ? (batch.calls[index]?.origins ?? []) : [];
     return origins.filter((one) => !NOT_LOOKED_UP.has(one.origin) && (one.fingerprints?.length ?? 0) > 0);
   });
-  const wanted = [...new Set(asked.flat().flatMap((one) => one.fingerprints ?? []))];
-  if (wanted.length === 0) return judged.map((one) => one.vouching);
-  const found = await store.findValues(batch.principal.tenant, batch.principal.user, wanted);
-  return judged.map((one, index) => {
-    const tainted = new Map<string, string>();
-    for (const { pointer, fingerprints = [] } of asked[index] ?? []) {
-      const source = fingerprints.map((digest) => found.get(digest)).find((hit) => hit !== undefined);
-      if (source !== undefined) tainted.set(pointer, source);
-    }
-    return tainted.size === 0 ? one.vouching : { ...one.vouching, tainted };
-  });
+}
+
+/** The values among these that untrusted content brought before. */
+function vouchingOf(asked: CallFields['origins'], { sources }: Kept): Vouching {
+  const tainted = new Map<string, string>();
+  for (const { pointer, fingerprints = [] } of asked) {
+    const source = fingerprints.map((digest) => sources.get(digest)).find((hit) => hit !== undefined);
+    if (source !== undefined) tainted.set(pointer, source);
+  }
+  return tainted.size === 0 ? NO_VOUCHING : { ...NO_VOUCHING, tainted };
 }
 
 /** Finds endorsements of values of those calls that are not simply allowed. */
@@ -228,7 +258,7 @@ function boundCall(batch: CallBatch, index: number, settled: Settled): BoundCall
     args: settled.args,
     origins: call.origins,
     tainted: settled.vouching.tainted,
-    context: batch.context,
+    context: settled.context,
     rules: settled.tool.revision,
   };
 }
@@ -243,7 +273,7 @@ function questionOf(
   const bound = boundCall(batch, index, settled);
   const { decision } = settled;
   const { approvers, needed, validMs, remindMs } = approversOf(settled.asking);
-  const { principal, trajectory, context, turn } = batch;
+  const { principal, trajectory, turn } = batch;
   const id = uuidv7();
   const content = {
     turn,
@@ -256,7 +286,7 @@ function questionOf(
     reason: decision.reason,
     policyRevision: decision.policyRevision,
     rules: bound.rules,
-    context,
+    context: settled.context,
     approvers,
     needed,
     validMs,

@@ -12,6 +12,7 @@ import type { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import type { PolicyConfig } from '../config.ts';
 import type { Setting } from '../evaluate.ts';
 import { toolRevision } from '../rules/tool.ts';
+import type { Kept, KeptLookup } from '../trajectories/kept.ts';
 import { createUntrustedStore, type UntrustedStore } from '../untrusted/store.ts';
 import { createDeciding } from './deciding.ts';
 import { createDigests, type Digests } from './digests.ts';
@@ -30,6 +31,7 @@ export interface OpenApprovals {
   readonly database: Postgres;
   readonly records: Client<typeof RecordService>;
   readonly setting: () => Setting;
+  readonly kept: (lookup: KeptLookup) => Promise<Kept>;
   readonly log: Logger;
 }
 
@@ -43,14 +45,13 @@ const WEBHOOK_TIMEOUTS = { connectMs: 3_000, headersMs: 8_000, bodyIdleMs: 3_000
 
 /** Builds approvals with their upkeep, their records' way to audit and the webhook. */
 export async function openApprovals(life: Lifecycle, options: OpenApprovals): Promise<Approvals> {
-  const { config, database, records, setting, log } = options;
+  const { config, database, records, setting, kept, log } = options;
   const keys = readKeyFile(config.sealKeysFile);
   const sealing = createSealing(sealer(keys));
   const digests = createDigests(keys);
   const store = createApprovalStore(database, sealing);
   const endorsements = createEndorsementStore(database, sealing);
   const untrusted = createUntrustedStore(database, {
-    valueTtlMs: config.untrusted.valueTtl,
     objectTtlMs: config.untrusted.objectTtl,
     maxValuesPerUser: config.untrusted.maxValuesPerUser,
   });
@@ -70,7 +71,7 @@ export async function openApprovals(life: Lifecycle, options: OpenApprovals): Pr
   await life.use(sendingRecords({ postgres: database, sealing, client: records, intervalMs: recordInterval, log }));
   const waiting = await life.use(createWaiting(store, log));
   return {
-    deciding: createDeciding({ approvals: store, endorsements, untrusted }, digests, (question) =>
+    deciding: createDeciding({ approvals: store, endorsements, kept }, digests, (question) =>
       webhook?.tell(question, false),
     ),
     store,

@@ -56,7 +56,9 @@ const VOUCHED_FOR: ReadonlySet<string> = new Set(['typed', 'system', 'result']);
 
 /** The label of a value: a handle stands for untrusted content whatever its label says, and so does what is not told. */
 export function labelOfOrigin(origin: OriginFields, context: Label, tainted?: string): Label {
-  const own = origin.label === undefined ? unlabelled(origin, context) : readLabel(origin.label);
+  const told = origin.label === undefined ? unlabelled(origin, context) : readLabel(origin.label);
+  // The context may be more restricted than the caller knew when it told of the value.
+  const own = origin.origin === 'composed' ? join(told, context) : told;
   const kept = origin.origin === 'handle' ? join(own, untrusted(origin.from || 'handle')) : own;
   return tainted === undefined ? kept : join(kept, untrusted(tainted));
 }

@@ -3,6 +3,9 @@ import type { Released } from '@sallyport/proto/policy/v1/policy_pb';
 import { readLabel } from '../labels.ts';
 import type { DigestKind, Release, TrajectoryStore } from './trajectory.ts';
 
+// Several turns are remembered at once; more than this would be an attack on the index.
+const MAX_VALUES = 100_000;
+
 const KINDS: readonly string[] = ['assistant', 'call', 'result'] satisfies DigestKind[];
 
 /**
@@ -14,6 +17,9 @@ export async function rememberReleases(
   released: readonly Released[],
   expiresAtMs: number,
 ): Promise<readonly string[]> {
+  if (released.reduce((sum, one) => sum + one.fingerprints.length + one.objects.length, 0) > MAX_VALUES) {
+    throw new GatewayError('invalid_request', 'Too many untrusted values are remembered at once.');
+  }
   const byTenant = new Map<string, Release[]>();
   for (const one of released) {
     if (one.tenant === '' || one.trajectory === '' || one.principalId === '') {
@@ -37,6 +43,7 @@ function releaseOf(released: Released): Release {
     callIds,
     assistantDigest,
     steps: Math.max(0, Math.floor(steps)),
+    values: released.fingerprints.map(({ digest, source }) => ({ digest, source })),
     label: readLabel(released.label),
     digests: released.digests.map(({ digest, kind, tool, label }) => {
       if (!KINDS.includes(kind)) throw new GatewayError('invalid_request', 'A digest is of an unknown kind.');

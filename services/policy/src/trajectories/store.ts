@@ -1,6 +1,8 @@
-import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import type { Postgres, Statement, TenantClient } from '@sallyport/chassis/postgres';
 import { int8Array, textArray } from '@sallyport/chassis/postgres-arrays';
 import { fromValue, join, type Label, TRUSTED, toJson } from '@sallyport/turn/label';
+import { valuesStatement } from '../untrusted/store.ts';
+import type { KnownRuns, SeenRun } from './known-runs.ts';
 import type {
   DigestKind,
   FoundDigest,
@@ -22,16 +24,49 @@ const SWEEP_ROWS = 500;
 // Many runs may have said "Done."; the newest are enough to find the right one.
 const MARK_ROWS = 50;
 
+/** What the store of runs needs beside the database. */
+export interface TrajectoryStoreOptions {
+  readonly runs: KnownRuns;
+  /** How long untrusted values are known. */
+  readonly valueTtlMs: number;
+}
+
 /** Keeps runs in Postgres; row-level security bounds each transaction to its tenant. */
-export function createTrajectoryStore(postgres: Postgres): TrajectoryStore {
+export function createTrajectoryStore(
+  postgres: Postgres,
+  { runs, valueTtlMs }: TrajectoryStoreOptions,
+): TrajectoryStore {
+  const additions = (tenant: string, releases: readonly Release[]): Statement[] => {
+    const values = releases.flatMap(({ user, values: own }) => own.map((one) => ({ user, ...one })));
+    const statements = [
+      digestsStatement(tenant, releases),
+      marksStatement(tenant, releases),
+      valuesStatement(tenant, values, valueTtlMs),
+    ];
+    return statements.filter((one) => one !== undefined);
+  };
   return {
     find: (tenant, pointers) => postgres.withTenant(tenant, (client) => find(client, tenant, pointers)),
     known: (tenant, holder, trajectory, digests) =>
       digests.length === 0
         ? Promise.resolve([])
         : postgres.withTenant(tenant, (client) => known(client, tenant, holder, trajectory, digests)),
-    remember: (tenant, releases, expiresAtMs) =>
-      postgres.withTenant(tenant, (client) => rememberAll(client, tenant, releases, expiresAtMs)),
+    async remember(tenant, releases, expiresAtMs) {
+      // Most releases change nothing of their run: then its row is neither read nor locked.
+      if (releases.every((release) => runs.covers(tenant, release, expiresAtMs))) {
+        const statements = additions(tenant, releases);
+        if (statements.length > 0) await postgres.together(tenant, statements);
+        return [];
+      }
+      const renewed: SeenRun[] = [];
+      const refused = await postgres.withTenant(tenant, async (client) => {
+        const sorted = await joinRuns(client, tenant, releases, expiresAtMs, renewed);
+        for (const { sql, values, options } of additions(tenant, sorted.kept)) await client.query(sql, values, options);
+        return sorted.refused;
+      });
+      for (const run of renewed) runs.saw(tenant, run);
+      return refused;
+    },
     steps: (tenant, trajectory) =>
       postgres.withTenant(tenant, async (client) => {
         const { rows } = await client.query(
@@ -115,12 +150,13 @@ async function known(
   return rows.map(digestOf);
 }
 
-async function rememberAll(
+async function joinRuns(
   client: TenantClient,
   tenant: string,
   releases: readonly Release[],
   expiresAtMs: number,
-): Promise<string[]> {
+  renewed: SeenRun[],
+): Promise<{ kept: Release[]; refused: string[] }> {
   // In the order of their ids, so that two batches never wait for each other in a circle.
   const sorted = [...releases].sort((a, b) => (a.trajectory < b.trajectory ? -1 : 1));
   const first = new Map<string, Release>();
@@ -152,33 +188,39 @@ async function rememberAll(
   const refused: string[] = [];
   for (const release of sorted) {
     const isNew = fresh.has(release.trajectory) && first.get(release.trajectory) === release;
-    if (isNew || (await renew(client, tenant, release, expiresAtMs))) kept.push(release);
+    const run = isNew ? undefined : await renew(client, tenant, release, expiresAtMs);
+    if (isNew || run !== undefined) kept.push(release);
     else refused.push(release.trajectory);
+    if (run !== undefined) renewed.push(run);
   }
-  await insertDigests(client, tenant, kept);
-  await insertMarks(client, tenant, kept);
-  return refused;
+  return { kept, refused };
 }
 
-/** Joins a release into a run that is known already; false where the run is somebody else's. */
-async function renew(client: TenantClient, tenant: string, release: Release, expiresAtMs: number): Promise<boolean> {
+/** Joins a release into a run that is known already; undefined where the run is somebody else's. */
+async function renew(
+  client: TenantClient,
+  tenant: string,
+  release: Release,
+  expiresAtMs: number,
+): Promise<SeenRun | undefined> {
   const { trajectory, principalId, user } = release;
   const { rows } = await client.query(
     `select ${COLUMNS} from trajectories t where t.tenant = $1 and t.id = $2 for update`,
     [tenant, trajectory],
   );
   const before = rows.map(trajectoryOf)[0];
-  if (before === undefined || before.principalId !== principalId || before.user !== user) return false;
+  if (before === undefined || before.principalId !== principalId || before.user !== user) return undefined;
+  const label = join(before.label, release.label);
   await client.query(
     `update trajectories set label = $3::jsonb, steps = greatest(steps, $4), updated_at = now(),
             expires_at = to_timestamp($5::float8 / 1000)
       where tenant = $1 and id = $2`,
-    [tenant, trajectory, toJson(join(before.label, release.label)), release.steps, expiresAtMs],
+    [tenant, trajectory, toJson(label), release.steps, expiresAtMs],
   );
-  return true;
+  return { ...before, label, steps: Math.max(before.steps, release.steps), expiresAtMs };
 }
 
-async function insertDigests(client: TenantClient, tenant: string, releases: readonly Release[]): Promise<void> {
+function digestsStatement(tenant: string, releases: readonly Release[]): Statement | undefined {
   // One row a digest and run: an insert may not touch the same row twice. Untrusted wins.
   const byKey = new Map<string, { release: Release; one: ReleasedDigest }>();
   for (const release of releases) {
@@ -188,16 +230,16 @@ async function insertDigests(client: TenantClient, tenant: string, releases: rea
       byKey.set(key, { release, one: before === undefined ? one : { ...one, label: join(before.label, one.label) } });
     }
   }
-  if (byKey.size === 0) return;
+  if (byKey.size === 0) return undefined;
   const rows = [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
-  await client.query(
-    `insert into released_digests (tenant, digest, trajectory, principal_id, user_id, kind, tool, label)
+  return {
+    sql: `insert into released_digests (tenant, digest, trajectory, principal_id, user_id, kind, tool, label)
      select $1, d.digest, d.trajectory, d.principal_id, d.user_id, d.kind, d.tool, d.label::jsonb
        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
          as d (digest, trajectory, principal_id, user_id, kind, tool, label)
      on conflict (tenant, digest, trajectory) do update set label = excluded.label
       where released_digests.label ->> 'integrity' = 'trusted'`,
-    [
+    values: [
       tenant,
       textArray(rows.map(({ one }) => one.digest)),
       textArray(rows.map(({ release }) => release.trajectory)),
@@ -207,29 +249,29 @@ async function insertDigests(client: TenantClient, tenant: string, releases: rea
       textArray(rows.map(({ one }) => one.tool)),
       textArray(rows.map(({ one }) => jsonOf(one.label))),
     ],
-    { prepared: 'add digests' },
-  );
+    options: { prepared: 'add digests' },
+  };
 }
 
-async function insertMarks(client: TenantClient, tenant: string, releases: readonly Release[]): Promise<void> {
+function marksStatement(tenant: string, releases: readonly Release[]): Statement | undefined {
   const rows = releases.flatMap(({ trajectory, callIds, assistantDigest }) => [
     ...[...new Set(callIds)].sort().map((mark) => ({ kind: 'call', mark, trajectory })),
     ...(assistantDigest === '' ? [] : [{ kind: 'message', mark: assistantDigest, trajectory }]),
   ]);
-  if (rows.length === 0) return;
-  await client.query(
-    `insert into released_marks (tenant, kind, mark, trajectory)
+  if (rows.length === 0) return undefined;
+  return {
+    sql: `insert into released_marks (tenant, kind, mark, trajectory)
      select $1, m.kind, m.mark, m.trajectory
        from unnest($2::text[], $3::text[], $4::text[]) as m (kind, mark, trajectory)
      on conflict do nothing`,
-    [
+    values: [
       tenant,
       textArray(rows.map((row) => row.kind)),
       textArray(rows.map((row) => row.mark)),
       textArray(rows.map((row) => row.trajectory)),
     ],
-    { prepared: 'add marks' },
-  );
+    options: { prepared: 'add marks' },
+  };
 }
 
 const TRUSTED_JSON = toJson(TRUSTED);

@@ -40,6 +40,8 @@ export interface Release extends Holder {
   readonly assistantDigest: string;
   /** Steps taken so far. */
   readonly steps: number;
+  /** Untrusted values that came into the run, by keyed digest of one of their forms: known for the user. */
+  readonly values: readonly { readonly digest: string; readonly source: string }[];
 }
 
 /** What in a request points at runs. */
@@ -61,7 +63,10 @@ export interface TrajectoryStore {
   find(tenant: string, pointers: Pointers): Promise<PointedAt>;
   /** Digests released to this holder: in the given run, and in any other run where they are untrusted. */
   known(tenant: string, holder: Holder, trajectory: string, digests: readonly string[]): Promise<FoundDigest[]>;
-  /** Durable when it resolves. Labels are joined, steps never fall. Answers the runs that belong to somebody else. */
+  /**
+   * Durable when it resolves, together with the untrusted values. Labels are joined, steps never fall. Answers the runs that
+   * belong to somebody else, of which nothing is kept.
+   */
   remember(tenant: string, releases: readonly Release[], expiresAtMs: number): Promise<readonly string[]>;
   /** Steps of a run; 0 where it is not known. */
   steps(tenant: string, trajectory: string): Promise<number>;

@@ -1,4 +1,5 @@
-import type { Postgres } from '@sallyport/chassis/postgres';
+import type { Postgres, Statement } from '@sallyport/chassis/postgres';
+import { textArray } from '@sallyport/chassis/postgres-arrays';
 import { fromValue, join, type Label, toJson } from '@sallyport/turn/label';
 
 /** A value that untrusted content brought, by keyed digest of one of its forms. */
@@ -6,6 +7,32 @@ export interface UntrustedValue {
   readonly user: string;
   readonly digest: string;
   readonly source: string;
+}
+
+/** Remembers values with the transaction that remembers the runs they came into; undefined where there are none. */
+export function valuesStatement(
+  tenant: string,
+  values: readonly UntrustedValue[],
+  ttlMs: number,
+): Statement | undefined {
+  if (values.length === 0) return undefined;
+  const byKey = new Map(values.map((one) => [`${one.user}\0${one.digest}`, one]));
+  // In one order, so that two writers never wait for each other in a circle.
+  const rows = [...byKey.keys()].sort().map((key) => byKey.get(key) as UntrustedValue);
+  return {
+    sql: `insert into untrusted_values (tenant, user_id, digest, source, expires_at)
+          select $1, v.user_id, v.digest, v.source, now() + make_interval(secs => $5::float8 / 1000)
+            from unnest($2::text[], $3::text[], $4::text[]) as v (user_id, digest, source)
+          on conflict (tenant, user_id, digest) do update set seen_at = now(), expires_at = excluded.expires_at`,
+    values: [
+      tenant,
+      textArray(rows.map((one) => one.user)),
+      textArray(rows.map((one) => one.digest)),
+      textArray(rows.map((one) => one.source.slice(0, 200))),
+      ttlMs,
+    ],
+    options: { prepared: 'add values' },
+  };
 }
 
 /** Something with a label, by keyed digest. */
@@ -16,9 +43,6 @@ export interface LabelledDigest {
 
 /** What untrusted content left behind. Digests only, never content. */
 export interface UntrustedStore {
-  rememberValues(tenant: string, values: readonly UntrustedValue[]): Promise<void>;
-  /** Which digests are of untrusted values of this user: digest → source. */
-  findValues(tenant: string, user: string, digests: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Labels objects; labels join, so nothing here ever raises one. */
   labelObjects(tenant: string, objects: readonly LabelledDigest[]): Promise<void>;
   /** Labels calls whose result will name the object that they made. */
@@ -31,7 +55,6 @@ export interface UntrustedStore {
 
 /** Bounds of what is kept. */
 export interface UntrustedBounds {
-  readonly valueTtlMs: number;
   readonly objectTtlMs: number;
   readonly maxValuesPerUser: number;
 }
@@ -72,37 +95,6 @@ export function createUntrustedStore(postgres: Postgres, bounds: UntrustedBounds
   };
 
   return {
-    async rememberValues(tenant, values) {
-      if (values.length === 0) return;
-      const byKey = new Map(values.map((one) => [`${one.user}\0${one.digest}`, one]));
-      const rows = [...byKey.keys()].sort().map((key) => byKey.get(key) as UntrustedValue);
-      await postgres.withTenant(tenant, (client) =>
-        client.query(
-          `insert into untrusted_values (tenant, user_id, digest, source, expires_at)
-           select $1, v.user_id, v.digest, v.source, now() + make_interval(secs => $5::float8 / 1000)
-             from unnest($2::text[], $3::text[], $4::text[]) as v (user_id, digest, source)
-           on conflict (tenant, user_id, digest) do update set seen_at = now(), expires_at = excluded.expires_at`,
-          [
-            tenant,
-            rows.map((one) => one.user),
-            rows.map((one) => one.digest),
-            rows.map((one) => one.source.slice(0, 200)),
-            bounds.valueTtlMs,
-          ],
-        ),
-      );
-    },
-    async findValues(tenant, user, digests) {
-      if (digests.length === 0) return new Map();
-      return postgres.withTenant(tenant, async (client) => {
-        const { rows } = await client.query<{ digest: string; source: string }>(
-          `select digest, source from untrusted_values
-            where tenant = $1 and user_id = $2 and digest = any($3::text[]) and expires_at > now()`,
-          [tenant, user, digests],
-        );
-        return new Map(rows.map(({ digest, source }) => [digest, source]));
-      });
-    },
     labelObjects: (tenant, objects) => label('untrusted_objects', tenant, objects),
     labelCalls: (tenant, calls) => label('untrusted_calls', tenant, calls),
     async labels(tenant, objects, calls) {

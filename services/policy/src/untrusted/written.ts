@@ -15,16 +15,13 @@ import type { LabelledDigest, UntrustedStore } from './store.ts';
 
 /** Remembers what untrusted content left behind, and takes trust away where it comes back. */
 export interface Written {
-  /** Durable when it resolves; releases of runs that belong to somebody else (`refused`) leave nothing. */
+  /** Labels the objects of releases; of runs that belong to somebody else (`refused`) nothing. Durable when it resolves. */
   remember(released: readonly Released[], refused: readonly string[]): Promise<void>;
   /** Labels the objects into which calls that were let go write untrusted content. */
   labelCalls(batch: CallBatch, settled: readonly Settled[]): Promise<void>;
   /** A result about an object that untrusted content was written into is trusted in nothing. */
   distrust(request: ResultFields & { readonly trajectory: string }, decided: ResultDecision): Promise<ResultDecision>;
 }
-
-// Several turns are remembered at once; more than this would be an attack on the index.
-const MAX_REMEMBERED = 100_000;
 
 /** Makes the memory of what was written. */
 export function createWritten(store: UntrustedStore, digests: Digests): Written {
@@ -39,15 +36,7 @@ export function createWritten(store: UntrustedStore, digests: Digests): Written 
     async remember(released, refused) {
       const kept = released.filter((one) => !refused.includes(one.trajectory));
       for (const [tenant, releases] of Map.groupBy(kept, (one) => one.tenant)) {
-        const values = releases.flatMap(({ user, fingerprints }) => fingerprints.map((one) => ({ user, ...one })));
         const objects = releases.flatMap((one) => one.objects);
-        if (values.length + objects.length > MAX_REMEMBERED) {
-          throw new GatewayError('invalid_request', 'Too many untrusted values are remembered at once.');
-        }
-        await store.rememberValues(
-          tenant,
-          values.map(({ user, digest, source }) => ({ user, digest, source })),
-        );
         const labelled = objects.flatMap((one): LabelledDigest[] => {
           const of = readLabel(one.label);
           if (of.integrity === 'trusted') return [];
