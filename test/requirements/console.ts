@@ -36,4 +36,8 @@ export const console: readonly Requirement[] = [
     'console:credential-write-only': 'A credential that is put in is never shown, recorded or logged.',
     'console:credential-owner': 'Who puts a credential in is its owner, the owner of its team, or an Admin.',
   }),
+  ...of('issue 5', {
+    'console:team-owner':
+      'Members see and end their own keys; owners of teams manage those of their teams, and nothing that says how far a key is trusted.',
+  }),
 ];

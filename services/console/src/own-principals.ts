@@ -3,8 +3,8 @@ import type { Clients } from './clients.ts';
 import type { Patience } from './route.ts';
 
 const PAGE = 200;
-/** Most keys of a tenant that are looked at; beyond, a Member sees fewer of their own, never somebody else's. */
-const MAX_PAGES = 25;
+/** Most pages of their keys that are looked at; beyond, a Member sees fewer of their own, never somebody else's. */
+const MAX_PAGES = 5;
 
 /**
  * The principals whose runs and use a caller sees: of a Member their own and the keys of the same owner, else everyone's
@@ -17,9 +17,14 @@ export async function ownPrincipals(
 ): Promise<string[]> {
   if (role !== 'Member') return [];
   const own = new Set([principal.id]);
+  // What they do with tokens of their own.
+  if (principal.user !== '') own.add(`user:${principal.user}`);
   let pageToken = '';
   for (let page = 0; page < MAX_PAGES && principal.user !== ''; page++) {
-    const answer = await keys.list({ tenant: principal.tenant, pageSize: PAGE, pageToken }, patience);
+    const answer = await keys.list(
+      { tenant: principal.tenant, pageSize: PAGE, pageToken, owner: principal.user },
+      patience,
+    );
     for (const { id, tenant, spec } of answer.keys) {
       if (tenant === principal.tenant && spec?.owner === principal.user) own.add(`key:${id}`);
     }

@@ -62,14 +62,37 @@ describe('authentication at the admin API', () => {
         const { status } = await suite.ask(who, route.method.toUpperCase(), path, body);
         expect([`${who} ${route.operationId}`, status === 403]).toEqual([
           `${who} ${route.operationId}`,
-          !route.roles.includes(role),
+          // A Member has the role for this where they own teams, which this one does not.
+          !route.roles.includes(role) || (who === 'member' && route.operationId === 'createKey'),
         ]);
       }
     }
   });
 
+  it('[console:team-owner] lets an owner of teams make a key of theirs, and hides all others', async () => {
+    const made = await suite.ask('lead', 'POST', '/keys', { name: 'sales-bot', teams: ['sales'] });
+    expect(made.status).toBe(201);
+    const refused = await suite.ask('lead', 'POST', '/keys', { name: 'legal-bot', teams: ['legal'] });
+    expect(refused).toMatchObject({ status: 403, body: { code: 'permission_denied' } });
+    const { body } = await suite.ask('admin', 'POST', '/keys', { name: 'legal-bot', teams: ['legal'] });
+    for (const [method, rest, status] of [
+      ['GET', '', 404],
+      ['PATCH', '', 404],
+      ['POST', '/revoke', 404],
+      ['POST', '/rotate', 404],
+    ] as const) {
+      const path = `/keys/${body.key.id}${rest}`;
+      const answer = await suite.ask('lead', method, path, method === 'GET' ? undefined : {});
+      expect([method, rest, answer.status]).toEqual([method, rest, status]);
+    }
+    expect((await suite.ask('lead', 'POST', `/keys/${made.body.key.id}/revoke`, {})).status).toBe(200);
+    await suite.ask('lead', 'GET', '/keys');
+    expect(suite.calls.at(-1)).toMatchObject({ method: 'list', request: { owner: 'lea', teams: ['sales'] } });
+  });
+
   it('lets only Admins change anything, save that Members answer what names them and take back their own', () => {
-    const own = ['decideApproval', 'revokeEndorsement', 'putCredential', 'removeCredential'];
+    const keys = ['createKey', 'updateKey', 'revokeKey', 'rotateKey'];
+    const own = ['decideApproval', 'revokeEndorsement', 'putCredential', 'removeCredential', ...keys];
     for (const route of suite.routes.filter(({ method }) => method !== 'get')) {
       expect(route.roles).toEqual(own.includes(route.operationId) ? ['Member', 'Admin'] : ['Admin']);
     }
@@ -98,7 +121,7 @@ describe('what a Member sees', () => {
     for (const id of ['acme/laptop', 'acme/hers', 'globex/theirs']) suite.keys.delete(id);
     expect(asked()).toHaveLength(1);
     const { principalIds } = asked()[0] as { principalIds: string[] };
-    expect([...principalIds].sort()).toEqual(['key:bot', 'key:laptop']);
+    expect([...principalIds].sort()).toEqual(['key:bot', 'key:laptop', 'user:alice']);
   });
 
   it('shows all of the tenant to an Auditor', async () => {

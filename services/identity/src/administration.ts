@@ -4,7 +4,7 @@ import type { KeySpec } from '@sallyport/proto/identity/v1/identity_pb';
 import type { CreationMemory } from './creation-memory.ts';
 import { type KeyRecord, stateOf } from './key.ts';
 import { checkedSpec, sameSpec } from './key-spec.ts';
-import type { KeyStore, KeyTransaction, RevocationReason } from './key-store.ts';
+import type { KeyFilter, KeyStore, KeyTransaction, RevocationReason } from './key-store.ts';
 import type { Peppers } from './peppers.ts';
 import { generateSecret, lookupPrefixOf, shownPrefixOf } from './secret.ts';
 
@@ -39,7 +39,12 @@ export interface KeyAdministration {
   /** A new secret; the old ones stay valid for `graceMs`. */
   rotate(tenant: string, id: string, graceMs: number, by?: string): Promise<KeyWithSecret>;
   get(tenant: string, id: string): Promise<KeyRecord>;
-  list(tenant: string, pageSize: number, pageToken: string): Promise<{ keys: KeyRecord[]; nextPageToken: string }>;
+  list(
+    tenant: string,
+    pageSize: number,
+    pageToken: string,
+    of?: KeyFilter,
+  ): Promise<{ keys: KeyRecord[]; nextPageToken: string }>;
 }
 
 /** What administration works on. `onNotice` runs after each committed revocation, so that the feed looks at once. */
@@ -145,10 +150,10 @@ export function createAdministration(options: AdministrationOptions): KeyAdminis
       return key;
     },
 
-    async list(tenant, pageSize, pageToken) {
+    async list(tenant, pageSize, pageToken, of) {
       const size = pageSize <= 0 ? DEFAULT_PAGE : Math.min(pageSize, MAX_PAGE);
       const before = pageToken === '' ? undefined : pageToken;
-      const found = await store.inTenant(checkedTenant(tenant), (tx) => tx.list(before, size + 1));
+      const found = await store.inTenant(checkedTenant(tenant), (tx) => tx.list(before, size + 1, of));
       const keys = found.slice(0, size);
       return { keys, nextPageToken: found.length > size ? (keys[size - 1] as KeyRecord).id : '' };
     },

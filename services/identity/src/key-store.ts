@@ -54,6 +54,13 @@ export interface OwnedKey {
   readonly name: string;
 }
 
+/** Whose keys are listed; empty fields: everybody's. */
+export interface KeyFilter {
+  readonly owner: string;
+  /** Keys that have teams and none beside these; with an owner, those and the owner's. */
+  readonly teams: readonly string[];
+}
+
 /** Keys of one tenant, within one transaction. Rows that were read by `key…` are locked until its end. */
 export interface KeyTransaction {
   keyById(id: string): Promise<KeyRecord | undefined>;
@@ -62,7 +69,7 @@ export interface KeyTransaction {
   /** The live key of this name. */
   keyByName(name: string): Promise<KeyRecord | undefined>;
   /** Keys by id, newest first, from below `before`. */
-  list(before: string | undefined, limit: number): Promise<KeyRecord[]>;
+  list(before: string | undefined, limit: number, of?: KeyFilter): Promise<KeyRecord[]>;
   insert(key: NewKey): Promise<KeyRecord>;
   change(id: string, change: KeyChange): Promise<KeyRecord>;
   secretsOf(keyId: string): Promise<SecretDigest[]>;

@@ -108,10 +108,14 @@ function transaction(client: TenantClient, tenant: string): KeyTransaction {
     keyById: (id) => one('k.id = $1', [id]),
     keyByResource: (uid) => one('k.resource_uid = $1 and k.revoked_at is null', [uid]),
     keyByName: (name) => one('k.name = $1 and k.revoked_at is null', [name]),
-    async list(before, limit) {
+    async list(before, limit, { owner, teams } = { owner: '', teams: [] }) {
       const { rows } = await client.query(
-        `select ${KEY} from keys k where $1::text is null or k.id < $1 order by k.id desc limit $2`,
-        [before ?? null, limit],
+        `select ${KEY} from keys k
+          where ($1::text is null or k.id < $1)
+            and (($3 = '' and cardinality($4::text[]) = 0) or ($3 <> '' and k.spec->>'owner' = $3)
+              or (jsonb_array_length(coalesce(k.spec->'teams', '[]')) > 0 and k.spec->'teams' <@ to_jsonb($4::text[])))
+          order by k.id desc limit $2`,
+        [before ?? null, limit, owner, [...teams]],
       );
       return rows.map(keyOf);
     },

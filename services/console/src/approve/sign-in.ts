@@ -21,6 +21,7 @@ export function keySignIn({ authentication, keys }: Pick<Clients, 'authenticatio
     async withKey(secret, patience) {
       const { principal } = await callerOfSecret(secret, authentication, patience);
       const { tenant, keyId } = principal;
+      if (keyId === '') throw new GatewayError('unauthenticated', 'Sign in with a key, not with a token.');
       const { key } = await keys.get({ tenant, id: keyId }, patience);
       if (key === undefined) throw new GatewayError('internal', 'identity answered without a key.');
       return { kind: 'key', tenant, keyId, revision: key.revision };

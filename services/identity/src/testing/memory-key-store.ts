@@ -32,9 +32,15 @@ export function memoryKeyStore(now: () => number = Date.now): KeyStore & { reado
       keyById: async (id) => mine().find((key) => key.id === id),
       keyByResource: async (uid) => mine().find((key) => key.resourceUid === uid && key.revokedAtMs === undefined),
       keyByName: async (name) => mine().find((key) => key.spec.name === name && key.revokedAtMs === undefined),
-      list: async (before, limit) =>
+      list: async (before, limit, { owner, teams } = { owner: '', teams: [] }) =>
         mine()
           .filter((key) => before === undefined || key.id < before)
+          .filter(
+            ({ spec }) =>
+              (owner === '' && teams.length === 0) ||
+              (owner !== '' && spec.owner === owner) ||
+              (spec.teams.length > 0 && spec.teams.every((team) => teams.includes(team))),
+          )
           .sort((a, b) => (a.id < b.id ? 1 : -1))
           .slice(0, limit),
       async insert(key) {
