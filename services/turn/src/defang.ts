@@ -12,7 +12,7 @@ export type DefangSettings = {
   readonly filled: readonly FilledHandle[];
   /** Whether a host was typed, is trusted or was endorsed. */
   readonly known: (host: string) => boolean;
-  /** Whether a whole leaf may hold untrusted words, also where no handle stands in it. */
+  /** Whether a whole leaf may hold untrusted words, also where no handle stands in it; `''`: all of them may. */
   readonly doubtful: (pointer: string) => boolean;
 };
 
@@ -39,7 +39,7 @@ export function defangArguments(args: JsonValue, settings: DefangSettings): Defa
 
 function defangLeaf(text: string, pointer: string, settings: DefangSettings): { value: string; count: number } {
   const places = settings.filled.filter((one) => one.pointer === pointer || one.pointer.startsWith(`${pointer}/`));
-  const doubtful = settings.doubtful(pointer);
+  const doubtful = settings.doubtful(pointer) || settings.doubtful('');
   if (places.length === 0 && !doubtful) return { value: text, count: 0 };
   const everywhere = doubtful || places.some(({ range }) => range === undefined);
   const fromOutside = ({ start, end }: FoundLink): boolean =>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonValue } from './canonical-json.ts';
 import { addSpan, addValue, type Corpus, createCorpus } from './corpus.ts';
+import { defangArguments } from './defang.ts';
 import { TRUSTED, untrusted } from './label.ts';
 import { originsOf } from './origin.ts';
 
@@ -33,13 +34,37 @@ describe('untrusted values in what the model makes, where there is too much to l
     expect(labelsOf(['It is A7-991-KX'], corpus)).toEqual(['untrusted']);
   });
 
-  it('[turn:origin-bounded] holds nobody up with many values in many arguments', () => {
+  it.each<[string, (at: number) => JsonValue]>([
+    ['texts', (at) => `argument number ${at}`],
+    ['numbers', (at) => 2_000_000 + at],
+    ['objects', (at) => ({ [`key ${at}`]: [] })],
+  ])('[turn:origin-bounded] holds nobody up with many %s beside many values', (_name, made) => {
     const corpus = createCorpus();
     for (let at = 0; at < 5_000; at++) addValue(corpus, 'mail/read', `/${at}`, 1_000_000 + at, mail);
-    const args = Array.from({ length: 20_000 }, (_, at) => `argument number ${at}`);
-    const began = performance.now();
-    const labels = labelsOf(args, corpus);
-    expect(performance.now() - began).toBeLessThan(4_000);
-    expect(labels).toContain('untrusted');
+    for (const count of [3_000, 9_900, 200_000]) {
+      const args = Array.from({ length: count }, (_, at) => made(at));
+      const began = performance.now();
+      const labels = labelsOf({ args }, corpus);
+      expect(performance.now() - began).toBeLessThan(4_000);
+      if (count > 10_000) expect(labels).toEqual(['untrusted']);
+    }
+  });
+
+  it('[turn:origin-bounded] says of too many values that none is known, and takes the links of all for foreign', () => {
+    const corpus = createCorpus();
+    addSpan(corpus, { text: 'bob@x.com', origin: { kind: 'typed' }, label: TRUSTED });
+    const args = {
+      to: 'bob@x.com',
+      text: 'see https://evil.example/x now',
+      rest: Array.from({ length: 10_000 }, () => 1),
+    };
+    const origins = originsOf(args, corpus);
+    expect(origins).toMatchObject([{ pointer: '', origin: { kind: 'unknown' }, label: { integrity: 'untrusted' } }]);
+    const doubted = new Set(origins.map(({ pointer }) => pointer));
+    const settings = { filled: [], known: () => false, doubtful: (pointer: string) => doubted.has(pointer) };
+    expect(defangArguments(args, settings)).toMatchObject({
+      count: 1,
+      value: { text: 'see hxxps://evil[.]example/x now' },
+    });
   });
 });

@@ -19,8 +19,9 @@ export type InertSettings = {
 type Place = { readonly start: number; readonly end: number };
 type Change = Place & { readonly text: string };
 
-/** Beyond twice this, what waits is cut down to it. More than any construct or link has that is looked for. */
+/** Beyond this and some more, what waits is cut down to it. More than any construct or link has that is looked for. */
 const MAX_WAITING = 4096;
+const SOME_MORE = 1024;
 
 /**
  * Makes links and images inert that outsiders may have brought, so that no renderer fetches or links them while they stay
@@ -57,7 +58,7 @@ export function createInertText(settings: InertSettings): InertText {
       if (fromOutside && text !== '') outside.push({ start: waiting.length, end: waiting.length + text.length });
       waiting += text;
       const ready = readyLength(waiting);
-      return take(waiting.length - ready > 2 * MAX_WAITING ? cutLength(waiting) : ready);
+      return take(waiting.length - ready > MAX_WAITING + SOME_MORE ? cutLength(waiting) : ready);
     },
     end: () => take(waiting.length),
   };
@@ -68,7 +69,8 @@ const SPACE = /\s/;
 // A tag, an image, a destination, a definition: complete, or begun at the end of what is there.
 const CONSTRUCTS = [
   /<[a-z!/?][^<>]{0,4000}(?:>|$)/gi,
-  /!(?:$|\[[^\]\n]{0,500}(?:$|\](?:$|\([^)\n]{0,2000}(?:\)|$))))/g,
+  // Of images one in another the inner one: else each of many would be read to the end.
+  /!(?:$|\[(?:(?!!\[)[^\]\n]){0,500}(?:$|\](?:$|\((?:(?!!\[)[^)\n]){0,2000}(?:\)|$))))/g,
   /\]\(\s{0,9}[^\s)]{0,2000}/g,
   /\]:\s{0,9}\S{0,2000}/g,
 ];

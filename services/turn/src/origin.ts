@@ -32,6 +32,8 @@ export type ValueOrigin = {
   readonly looksLike?: string;
 };
 
+/** Policy tells no more apart either. */
+const MAX_VALUES = 10_000;
 const MIN_LOOK = 4;
 const MAX_LOOK = 256;
 const SPACE = /\s/;
@@ -41,13 +43,26 @@ const SPACE = /\s/;
  * (in any of its normal forms, or encoded); else the typed, system or unknown text in which it stands as whole words. What
  * is found nowhere is composed by the model and carries the join of everything in play, and of the untrusted values in it;
  * so is what there was no time to find. With the tool's input schema, the names of members that it does not declare are
- * told of in the same way.
+ * told of in the same way. Of more than 10,000 values and members nobody looks at each: all are of unknown origin, and
+ * nothing is known of their labels.
  */
 export function originsOf(args: JsonValue, corpus: Corpus, inputSchema?: JsonValue): ValueOrigin[] {
+  if (roomFor(args, MAX_VALUES) < 0) return [{ pointer: '', origin: { kind: 'unknown' }, label: UNLABELLED }];
   const found: ValueOrigin[] = [];
   beginSearch(corpus);
   visit(args, '', corpus, inputSchema, found);
   return found;
+}
+
+/** How many more values and members there might be; negative where there are too many. */
+function roomFor(value: JsonValue, room: number): number {
+  if (value === null || typeof value !== 'object') return room - 1;
+  let left = room - 1;
+  for (const child of Object.values(value)) {
+    if (left < 0) break;
+    left = roomFor(child, left);
+  }
+  return left;
 }
 
 /** The label of a call: the join of its arguments' labels. */
