@@ -44,6 +44,7 @@ metadata:
     {{- include "sallyport.labels" . | nindent 4 }}
 spec:
   backoffLimit: 20
+  activeDeadlineSeconds: {{ .root.Values.jobs.activeDeadlineSeconds }}
   ttlSecondsAfterFinished: {{ .root.Values.jobs.ttlSecondsAfterFinished }}
   template:
     {{- .pod | nindent 4 }}

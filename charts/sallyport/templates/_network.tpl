@@ -1,0 +1,37 @@
+{{- define "sallyport.networkServices" -}}
+{{- $fullname := include "sallyport.fullname" .root }}
+{{- if .http }}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ $fullname }}-{{ .component }}
+  labels:
+    {{- include "sallyport.labels" . | nindent 4 }}
+spec:
+  selector:
+    {{- include "sallyport.selector" . | nindent 4 }}
+  ports:
+    - { name: http, port: 8080, targetPort: http, appProtocol: http }
+    {{- if not .grpc }}
+    - { name: admin, port: 9090, targetPort: admin }
+    {{- end }}
+{{- end }}
+{{- if .grpc }}
+---
+# Headless, so that clients see every pod and spread their calls.
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ $fullname }}-{{ .component }}-grpc
+  labels:
+    {{- include "sallyport.labels" . | nindent 4 }}
+spec:
+  clusterIP: None
+  selector:
+    {{- include "sallyport.selector" . | nindent 4 }}
+  ports:
+    - { name: grpc, port: 9000, targetPort: grpc, appProtocol: grpc }
+    - { name: admin, port: 9090, targetPort: admin }
+{{- end }}
+{{- end -}}

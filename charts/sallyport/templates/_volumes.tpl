@@ -1,0 +1,103 @@
+{{- define "sallyport.volumes" -}}
+{{- $fullname := include "sallyport.fullname" .root -}}
+{{- $v := .root.Values -}}
+- name: config
+  configMap:
+    name: {{ $fullname }}-{{ .component }}
+- name: tmp
+  emptyDir: {}
+{{- if ne .component "demo" }}
+- name: tls
+  secret:
+    secretName: {{ $fullname }}-{{ .component }}-tls
+    defaultMode: 0440
+    # Named one by one: the pod waits until all of them are there.
+    items:
+      - { key: tls.crt, path: tls.crt }
+      - { key: tls.key, path: tls.key }
+      - { key: ca.crt, path: ca.crt }
+{{- end }}
+{{- with include "sallyport.keysOf" . | fromJson }}
+- name: keys
+  secret:
+    secretName: {{ $fullname }}-{{ $.component }}-keys
+    defaultMode: 0440
+    items:
+      {{- range $key, $form := . }}
+      - { key: {{ $key }}, path: {{ $key }} }
+      {{- end }}
+{{- end }}
+{{- if .digest }}
+- name: digest
+  secret:
+    secretName: {{ $fullname }}-digest-keys
+    defaultMode: 0440
+    items:
+      - { key: digest-key, path: digest-key }
+{{- end }}
+{{- if and .database $v.postgres.caSecret.name (not $v.postgres.bundled.enabled) }}
+- name: postgres-ca
+  secret:
+    secretName: {{ $v.postgres.caSecret.name }}
+    items:
+      - { key: {{ $v.postgres.caSecret.key | quote }}, path: ca.crt }
+{{- end }}
+{{- $password := include "sallyport.redisPassword" .root | fromJson }}
+{{- $redisCa := and $v.redis.caSecret.name (not $v.redis.bundled.enabled) }}
+{{- if and .redis (include "sallyport.redisUrl" .root) (or $password.name $redisCa) }}
+- name: redis
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- if $password.name }}
+      - secret:
+          name: {{ $password.name }}
+          items:
+            - { key: {{ $password.key | quote }}, path: password }
+      {{- end }}
+      {{- if $redisCa }}
+      - secret:
+          name: {{ $v.redis.caSecret.name }}
+          items:
+            - { key: {{ $v.redis.caSecret.key | quote }}, path: ca.crt }
+      {{- end }}
+{{- end }}
+{{- range .given }}
+- name: {{ .name }}
+  secret:
+    secretName: {{ .secret.name }}
+    defaultMode: 0440
+    items:
+      - { key: {{ .secret.key | quote }}, path: {{ .path }} }
+{{- end }}
+{{- if .snapshot }}
+- name: cache
+  emptyDir:
+    sizeLimit: 256Mi
+{{- end }}
+{{- if and .spool (not $v.spool.persistent) }}
+- name: spool
+  emptyDir:
+    sizeLimit: {{ $v.spool.size }}
+{{- end }}
+{{- end -}}
+
+{{- define "sallyport.mounts" -}}
+{{- range $volume := include "sallyport.volumes" . | fromYamlArray }}
+- name: {{ $volume.name }}
+  {{- if eq $volume.name "tmp" }}
+  mountPath: /tmp
+  {{- else if eq $volume.name "cache" }}
+  mountPath: /var/cache/sallyport
+  {{- else if eq $volume.name "spool" }}
+  mountPath: /var/lib/sallyport
+  {{- else }}
+  mountPath: /etc/sallyport/{{ $volume.name }}
+  readOnly: true
+  {{- end }}
+{{- end }}
+{{- if and .spool .root.Values.spool.persistent }}
+- name: spool
+  mountPath: /var/lib/sallyport
+{{- end }}
+{{- end -}}
