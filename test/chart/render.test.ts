@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { kindNames } from '@sallyport/custom-resources';
 import { parse } from 'yaml';
 import type { z } from 'zod';
 import { chart, helm, ofKind, podsOf, type Rendered, render, root, runHelm, scenarios } from './helm.ts';
@@ -97,6 +98,9 @@ withHelm('values', () => {
     ['certificates.mode=cert-manager', /issuerRef\.name/],
     ['postgres.host=', /postgres\.host/],
     ['postgres.admin.secretName=', /postgres\.admin\.secretName/],
+    ['approvals.wait=soon', /approvals\.wait|approvals\/wait/],
+    ['approvals.webhook.url=https://hook.example', /approvals\.webhook\.secret\.name/],
+    ['approvals.webhook.url=https://hook.example,approvals.webhook.secret.name=hook', /publicUrl/],
   ])('[chart:strict] refuses %s', (set, message) => {
     expect(() => render('default', set)).toThrow(message);
   });
@@ -104,6 +108,49 @@ withHelm('values', () => {
   it('[chart:posture] hands enforce to policy', () => {
     const enforceOf = (objects: Rendered[]) => configOf(objects, 'sallyport-policy').enforce;
     expect([enforceOf(render('default')), enforceOf(render('default', 'enforce=true'))]).toEqual([false, true]);
+  });
+
+  it('[chart:public-url] tells both gates and the console where people reach them, for the links to approvals', () => {
+    const gates = ['model-proxy', 'mcp-broker', 'console'];
+    const urls = (objects: Rendered[]) => gates.map((name) => configOf(objects, `sallyport-${name}`).publicUrl);
+    expect(urls(render('default'))).toEqual([undefined, undefined, undefined]);
+    const one = 'https://gate.example';
+    expect(urls(render('default', `publicUrl=${one}/`))).toEqual([one, one, one]);
+    expect(urls(render('default', 'ingress.host=gate.example'))).toEqual(gates.map(() => 'http://gate.example'));
+  });
+
+  it('[chart:approvals] hands the waits to both gates, and the webhook with its key to policy', () => {
+    const objects = render('ha', 'approvals.toolWait=5s');
+    expect(configOf(objects, 'sallyport-model-proxy')).toMatchObject({ turn: { approvalWait: '0s' } });
+    expect(configOf(objects, 'sallyport-mcp-broker')).toMatchObject({ approvals: { wait: '5s' } });
+    expect(configOf(objects, 'sallyport-policy').approvals).toEqual({
+      webhook: {
+        url: 'https://chat.example.com/hooks/1',
+        format: 'slack',
+        secretFile: '/etc/sallyport/webhook/secret',
+        publicUrl: 'https://gate.example.com',
+        includeValues: false,
+        allowPrivateNetwork: false,
+      },
+    });
+    const holders = podsOf(objects).filter(({ pod }) => JSON.stringify(pod).includes('chat-hook'));
+    expect(holders.map(({ name }) => name)).toEqual(['Deployment/sallyport-policy']);
+    const [container] = holders[0]?.pod.spec.containers ?? [];
+    expect(container.volumeMounts).toContainEqual({
+      name: 'webhook',
+      mountPath: '/etc/sallyport/webhook',
+      readOnly: true,
+    });
+  });
+
+  it('[chart:deadline] ends Jobs that are never done', () => {
+    const objects = render('default', 'jobs.activeDeadlineSeconds=90');
+    const specs = [
+      ...ofKind(objects, 'Job').map(({ spec }) => spec),
+      ...ofKind(objects, 'CronJob').map(({ spec }) => spec.jobTemplate.spec),
+    ];
+    expect(specs.length).toBe(3);
+    for (const spec of specs) expect(spec.activeDeadlineSeconds).toBe(90);
   });
 
   it('[chart:config-override] lays config of a component over what is rendered', () => {
@@ -143,7 +190,7 @@ withHelm('values', () => {
       ofKind(objects, kind).filter(({ metadata }) =>
         JSON.stringify(metadata).includes('"helm.sh/resource-policy":"keep"'),
       ).length;
-    expect(kept(render('default'), 'CustomResourceDefinition')).toBe(7);
+    expect(kept(render('default'), 'CustomResourceDefinition')).toBe(kindNames.length);
     expect(kept(render('default', 'crds.keep=false'), 'CustomResourceDefinition')).toBe(0);
     expect(kept(render('default'), 'Secret')).toBe(8);
     expect(kept(render('small'), 'Secret')).toBe(0);

@@ -3,6 +3,9 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `chart:`. */
 export const chart: readonly Requirement[] = [
   ...of('issue 3, stage c; Kubernetes conventions', {
+    'chart:public-url': 'Both gates and the console know where people reach them.',
+    'chart:approvals': 'Waits and the webhook of approvals are values; its key is mounted in policy alone.',
+    'chart:deadline': 'Jobs that are never done end.',
     'chart:strict': 'The chart refuses values that it does not know, or of the wrong form.',
     'chart:config': 'The chart renders configs that the services accept.',
     'chart:rbac': "The operator's rights are exactly those it needs.",
