@@ -127,13 +127,14 @@ is sealed in there is lost.
 - **Rotate**: put a new key in front of the list in the Secret (in transit: rotate the key). Nothing is restarted: each
   replica reads it again, the new key is used once all replicas have it, data keys go over in the background. When
   \`sallyport_vault_data_keys_left\` is 0 on every replica, take the old key out. Values are not sealed anew.
-- **Back up**: the database (schema \`sallyport_vault\`, tables \`data_keys\`, \`secrets\`, \`grants\` and what people put in) and,
+- **Back up**: the database (schema \`sallyport_vault\`, all tables: what people put in and connected is beside \`secrets\`) and,
   apart from it, the master keys. Neither is of use without the other. Back up again after a rotation.
 - **Restore**: the Secret with at least the keys that \`select distinct master_id from data_keys\` names, then the dump, then
   start. A replica without one of these keys does not become ready and says which is missing.
 - **A master key is lost**: what its data keys seal cannot be opened by anybody. Make a new key, delete the rows of
-  \`data_keys\` under the lost one and what refers to them (\`delete from secrets where data_key_id in (select id from
-  data_keys where master_id = '…')\`, with the setting \`sallyport.tenant\` at \`'*'\`), start vault: the operator hands all values
+  \`data_keys\` under the lost one after those that refer to them (\`delete from secrets where data_key_id in (select id
+  from data_keys where master_id = '…')\`; likewise \`owned_credentials\`, \`oauth_clients\`, \`oauth_flows\`,
+  \`oauth_grants\`; with the setting \`sallyport.tenant\` at \`'*'\`), start vault: the operator hands all values
   of Secrets in again within five minutes, and people connect tool servers and put in keys of their own anew.
 - **A master key was seen by others**: rotate, take it out, then change the credentials themselves at their providers.
 

@@ -20,7 +20,8 @@ export const vault: readonly Requirement[] = [
     'vault:rotation-replicas': 'A new master key is used once every replica has it; all older ones open meanwhile.',
     'vault:lost-key': 'A replica that was started without a master key that is needed does not become ready.',
     'vault:access-recorded': 'Who had which credential, by reference and for what, is recorded in batches.',
-    'vault:owner-order': 'Keys of user, team and organisation are used in the order of the resource, and of no owner it does not name.',
+    'vault:owner-order':
+      'Keys of user, team and organisation are used in the order of the resource, and of no owner it does not name.',
     'vault:owned-origin': 'A key that a person put in is sent only to the host that the resource had then.',
     'vault:binding-recorded': 'What a resource resolves to is recorded by reference, before and after each change.',
     'vault:restore': 'A dump restored beside the same master keys gives out the same credentials.',

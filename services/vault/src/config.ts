@@ -40,6 +40,11 @@ export const configSchema = z
     leaseCountInterval: durationMs.pipe(z.number().min(100)).prefault('5s'),
     /** How often master keys are looked at, data keys moved to the newest, and values without a grant deleted. */
     upkeepInterval: durationMs.pipe(z.number().min(100)).prefault('1m'),
+    /** Where people reach the gateway, without a path: authorization servers send them back there. Absent: nothing is connected. */
+    publicUrl: z
+      .url({ protocol: /^https?$/ })
+      .transform((url) => url.replace(/\/+$/, ''))
+      .optional(),
     /** How often it is written who had which credential. */
     accessInterval: durationMs.pipe(z.number().min(100)).prefault('1m'),
     /** How often records that wait are sent to audit. */

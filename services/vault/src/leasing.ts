@@ -24,6 +24,8 @@ export interface LeaseWanted {
   readonly origin: string;
   /** For whom the credential is used; undefined for probes on nobody's behalf. */
   readonly principal: LeasePrincipal | undefined;
+  /** Reference of a lease that the upstream refused; '' for none. */
+  readonly refused?: string;
 }
 
 /** What leasing needs to know of a principal. */
@@ -57,13 +59,23 @@ export interface LeasingOptions {
   readonly leaseTtlMs: number;
   readonly log: Logger;
   readonly onLease: (access: Access) => void;
+  /** Gives out tokens for resources that have them by OAuth. */
+  readonly leaseToken: LeaseToken;
 }
+
+/** A token for a resource whose grant has `auth`. */
+export type LeaseToken = (
+  tenant: string,
+  grant: GrantRecord,
+  wanted: LeaseWanted,
+) => Promise<Omit<Lease, 'leaseTtlMs'> & { readonly expiresAtMs: number | undefined }>;
 
 /**
  * Makes the leasing. A missing grant, another secret, another origin and another tenant are refused alike with
  * `permission_denied`; the log says which. A granted credential without a value is `upstream_credentials`.
  */
-export function createLeasing({ store, envelope, leaseTtlMs, log, onLease }: LeasingOptions): LeaseCredential {
+export function createLeasing(options: LeasingOptions): LeaseCredential {
+  const { store, envelope, leaseTtlMs, log, onLease, leaseToken } = options;
   return async (caller, wanted) => {
     const ref = wanted.ref === undefined ? undefined : checkedRef(wanted.ref);
     const tenant = checkedTenant(wanted.tenant);
@@ -81,12 +93,22 @@ export function createLeasing({ store, envelope, leaseTtlMs, log, onLease }: Lea
 
     const { grant, found } = await store.inTenant(tenant, async (tx) => {
       const grant = (await tx.grant(kind, uid)) ?? refuse('no grant');
-      if (ref === undefined ? grant.ref !== undefined : grant.ref === undefined || !sameRef(grant.ref, ref)) {
-        refuse('grant of another secret');
-      }
+      if (!namesSecret(grant, ref)) refuse('grant of another secret');
       if (origin === undefined || grant.origin !== origin) refuse('another origin');
-      return { grant, found: await findValue(tx, grant, principal) };
+      return { grant, found: grant.auth === undefined ? await findValue(tx, grant, principal) : undefined };
     });
+    const told = (reference: string) => {
+      const actor = actorOf(principal, caller);
+      onLease({ tenant, caller, actor, kind, uid, resourceName: grant.resourceName, reference });
+      log.info('a credential was leased', { caller, tenant, kind, uid, reference });
+    };
+    if (grant.auth !== undefined) {
+      const { expiresAtMs, ...token } = await leaseToken(tenant, grant, wanted);
+      told(token.reference);
+      // Never longer than the token itself.
+      const left = expiresAtMs === undefined ? leaseTtlMs : Math.max(0, expiresAtMs - Date.now());
+      return { ...token, leaseTtlMs: Math.min(leaseTtlMs, left) };
+    }
     if (found === undefined) {
       log.warn('a grant has no value for this principal', facts);
       throw new GatewayError('upstream_credentials', missingText(grant), {
@@ -95,11 +117,15 @@ export function createLeasing({ store, envelope, leaseTtlMs, log, onLease }: Lea
     }
     const { reference, owner } = found;
     const value = await envelope.open(tenant, found.dataKey, found.place, found.sealed);
-    const actor = actorOf(principal, caller);
-    onLease({ tenant, caller, actor, kind, uid, resourceName: grant.resourceName, reference });
-    log.info('a credential was leased', { caller, tenant, kind, uid, reference });
+    told(reference);
     return { value, reference, owner, scopes: [], leaseTtlMs };
   };
+}
+
+/** Whether a caller names the Secret that was granted; one that only vault uses, as an OAuth client, is named by nobody. */
+function namesSecret(grant: GrantRecord, ref: SecretRef | undefined): boolean {
+  if (grant.auth !== undefined) return ref === undefined;
+  return ref === undefined ? grant.ref === undefined : grant.ref !== undefined && sameRef(grant.ref, ref);
 }
 
 /** A sealed value with all that opens it. */
@@ -133,6 +159,21 @@ async function findValue(
   if (secret === undefined || dataKey === undefined) return undefined;
   const reference = `${ref.name}/${ref.key}#${secret.revision}`;
   return { dataKey, place: secretPlace(ref), sealed: secret.sealed, reference, owner: 'organisation' };
+}
+
+/** The value of the Secret that a grant names; undefined where it names none or there is none. */
+export async function secretValue(
+  { store, envelope }: Pick<LeasingOptions, 'store' | 'envelope'>,
+  tenant: string,
+  { ref }: GrantRecord,
+): Promise<string | undefined> {
+  if (ref === undefined) return undefined;
+  const found = await store.inTenant(tenant, async (tx) => {
+    const secret = await tx.secret(ref, false);
+    const dataKey = secret === undefined ? undefined : await tx.dataKey(secret.dataKeyId);
+    return secret === undefined || dataKey === undefined ? undefined : { secret, dataKey };
+  });
+  return found && (await envelope.open(tenant, found.dataKey, secretPlace(ref), found.secret.sealed));
 }
 
 function missingText({ owners, kind, resourceName }: GrantRecord): string {

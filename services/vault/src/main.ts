@@ -8,6 +8,7 @@ import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { sequenceFeed } from '@sallyport/chassis/sequence-feed';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import { GrantService } from '@sallyport/proto/vault/v1/grants_pb';
 import { OwnedCredentialService } from '@sallyport/proto/vault/v1/owned_pb';
 import { CredentialService, SecretService } from '@sallyport/proto/vault/v1/vault_pb';
 import { accessLog } from './access-log.ts';
@@ -17,9 +18,13 @@ import { createCustody } from './custody.ts';
 import { createEnvelope } from './envelope.ts';
 import { configuredMasters } from './keys.ts';
 import { createLeaseCounts } from './lease-counts.ts';
-import { createLeasing } from './leasing.ts';
+import { createLeasing, secretValue } from './leasing.ts';
 import { createMastersStore } from './masters-store.ts';
 import { vaultMetrics } from './metrics.ts';
+import { grantService } from './oauth/grant-server.ts';
+import { oauthHttp } from './oauth/http.ts';
+import { createOAuth } from './oauth/oauth.ts';
+import { createOAuthStore } from './oauth/oauth-store.ts';
 import { outboxSender } from './outbox.ts';
 import { createOwnedCredentials } from './owned.ts';
 import { ownedCredentialService } from './owned-server.ts';
@@ -66,7 +71,6 @@ run({
       }),
     );
     life.readiness.add('master keys', () => rotating.ready());
-
     const feed = await life.use(
       sequenceFeed({
         name: 'invalidations',
@@ -78,13 +82,25 @@ run({
     const accesses = await life.use(
       accessLog({ write: store.addRecords, log, intervalMs: config.accessInterval, onLost: counted.accessLost }),
     );
-    await life.use(upkeep({ store, log, intervalMs: config.upkeepInterval }));
+    const oauthStore = createOAuthStore(database, store);
+    await life.use(upkeep({ store, flows: oauthStore, log, intervalMs: config.upkeepInterval }));
 
     const custody = createCustody({ store, envelope, onNotice: () => feed.poke() });
     const owned = createOwnedCredentials({ store, envelope, onNotice: () => feed.poke() });
+    const http = await life.use(oauthHttp());
+    const grants = createOAuth({
+      store: oauthStore,
+      envelope,
+      http,
+      log,
+      publicUrl: config.publicUrl,
+      secretOf: (tenant, grant) => secretValue({ store, envelope }, tenant, grant),
+      onNotice: () => feed.poke(),
+    });
     const lease = createLeasing({
       store,
       envelope,
+      leaseToken: grants.leaseToken,
       leaseTtlMs: config.leaseTtl,
       log,
       onLease(access) {
@@ -97,7 +113,8 @@ run({
       rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
         .add(CredentialService, credentialService(lease, feed, counted))
         .add(SecretService, secretService(custody, counted))
-        .add(OwnedCredentialService, ownedCredentialService(owned, counted)),
+        .add(OwnedCredentialService, ownedCredentialService(owned, counted))
+        .add(GrantService, grantService(grants.connections, counted)),
     );
   },
 });

@@ -3,6 +3,7 @@ import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { type InProcess, inProcess } from '@sallyport/chassis/rpc/testing';
 import { sequenceFeed } from '@sallyport/chassis/sequence-feed';
+import { GrantService } from '@sallyport/proto/vault/v1/grants_pb';
 import { OwnedCredentialService } from '@sallyport/proto/vault/v1/owned_pb';
 import { CredentialService, SecretService } from '@sallyport/proto/vault/v1/vault_pb';
 import { vaultMetrics } from './metrics.ts';
@@ -64,6 +65,7 @@ describe('vault over gRPC', () => {
       [CredentialService.typeName]: ['model-proxy', 'mcp-broker', 'identity'],
       [SecretService.typeName]: ['operator'],
       [OwnedCredentialService.typeName]: ['console'],
+      [GrantService.typeName]: ['console'],
     });
   });
 });

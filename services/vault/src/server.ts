@@ -12,6 +12,7 @@ export const CALLERS: Record<string, string[]> = {
   'sallyport.vault.v1.CredentialService': Object.keys(KINDS_OF_CALLER),
   'sallyport.vault.v1.SecretService': ['operator'],
   'sallyport.vault.v1.OwnedCredentialService': ['console'],
+  'sallyport.vault.v1.GrantService': ['console'],
 };
 
 /** CredentialService over leasing and the invalidation feed. */
@@ -23,8 +24,8 @@ export function credentialService(
   return {
     async resolve(request, ctx) {
       try {
-        const { tenant, ref, kind, uid, origin, principal } = request;
-        const given = await lease(ctx.caller, { tenant, ref, kind, uid, origin, principal });
+        const { tenant, ref, kind, uid, origin, principal, refusedReference: refused } = request;
+        const given = await lease(ctx.caller, { tenant, ref, kind, uid, origin, principal, refused });
         metrics.leased(ctx.caller, 'given');
         return { ...given, scopes: [...given.scopes] };
       } catch (error) {

@@ -10,7 +10,7 @@ import type {
 } from './vault-store.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 const EVERY_TENANT = '*';
 const DATA_KEY = 'id, master_id, wrapped';
@@ -192,6 +192,13 @@ function transaction(client: TenantClient, tenant: string): VaultTransaction {
     async lendingGrants(limit) {
       const { rows } = await client.query(
         `select ${GRANT} from grants where cardinality(owners) > 0 order by kind, resource_name, uid limit $1`,
+        [limit],
+      );
+      return rows.map(grantOf);
+    },
+    async connectable(limit) {
+      const { rows } = await client.query(
+        `select ${GRANT} from grants where kind = 'ToolServer' and auth->>'type' = 'OAuth' order by resource_name limit $1`,
         [limit],
       );
       return rows.map(grantOf);

@@ -95,6 +95,8 @@ export interface VaultTransaction extends OwnedRows {
   grantsOf(resources: readonly { readonly uid: string }[]): Promise<ReadonlyMap<string, GrantRecord>>;
   /** Grants of resources that use credentials of several owners, by kind and name. */
   lendingGrants(limit: number): Promise<GrantRecord[]>;
+  /** Grants of tool servers that people connect by OAuth, by name. */
+  connectable(limit: number): Promise<GrantRecord[]>;
   /** Puts a record into the outbox to audit. */
   record(record: WaitingRecord): Promise<void>;
 }

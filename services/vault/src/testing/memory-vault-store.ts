@@ -79,6 +79,7 @@ export function memoryVaultStore(): MemoryVaultStore {
               .filter((grant) => resources.some(({ uid }) => uid === grant.uid))
               .map((grant) => [grant.uid, grant]),
           ),
+        connectable: async () => grantsIn(tenant).filter(({ auth }) => auth !== undefined),
         lendingGrants: async () => grantsIn(tenant).filter(({ owners }) => owners.length > 0),
         owned: async (kind, uid, owners) =>
           ownedIn(tenant).filter(

@@ -29,6 +29,7 @@ export function testVault(masters: readonly FileKey[] = [OLD_MASTER], store = me
       store,
       envelope,
       leaseTtlMs: 10_000,
+      leaseToken: () => Promise.reject(new Error('no resource here has tokens')),
       log,
       onLease: (access) => leased.push(access),
     }),

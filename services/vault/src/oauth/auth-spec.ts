@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+/**
+ * ToolServer `spec.auth` as the operator hands it over: checked by the resource already, so what does not fit here is of
+ * another version of the suite.
+ */
+const authSchema = z.looseObject({
+  type: z.enum(['OAuth', 'TokenExchange', 'EntraOnBehalfOf', 'IdentityAssertion']),
+  scopes: z.array(z.string()).default([]),
+  clientId: z.string().optional(),
+  registration: z.enum(['Metadata', 'Dynamic', 'Static']).optional(),
+  resource: z.string().optional(),
+  issuer: z.string().optional(),
+  audience: z.string().optional(),
+  identityIssuer: z.string().optional(),
+});
+
+/** How tokens for a tool server are had. */
+export type AuthSpec = z.output<typeof authSchema>;
+
+/** Reads it from a grant; undefined where the resource has none. */
+export function authOf(grant: { readonly auth: unknown }): AuthSpec | undefined {
+  return grant.auth === undefined ? undefined : authSchema.parse(grant.auth);
+}

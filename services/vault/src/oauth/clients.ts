@@ -1,0 +1,113 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import * as oauth from 'oauth4webapi';
+import type { Envelope } from '../envelope.ts';
+import type { AuthSpec } from './auth-spec.ts';
+import type { OAuthHttp } from './http.ts';
+import type { OAuthStore } from './oauth-store.ts';
+import { type OAuthClient, refusal, requestOptions } from './token-call.ts';
+
+/** Where this gateway is, as an OAuth client. */
+export interface ClientPlace {
+  /** Where people reach the gateway, without a slash at the end; undefined: nowhere, so nothing can be connected. */
+  readonly publicUrl: string | undefined;
+}
+
+/** What a client is needed for. */
+export interface ClientWanted {
+  readonly tenant: string;
+  readonly uid: string;
+  readonly auth: AuthSpec;
+  readonly allowPrivate: boolean;
+  /** Value of `auth.secretRef`, where there is one. */
+  readonly secret: string | undefined;
+}
+
+/** Finds or makes the client of this gateway at an authorization server. */
+export interface Clients {
+  redirectUri(): string;
+  clientAt(as: oauth.AuthorizationServer, wanted: ClientWanted): Promise<OAuthClient>;
+  /** Forgets a registration that its server no longer knows. */
+  forget(as: oauth.AuthorizationServer, wanted: Pick<ClientWanted, 'tenant' | 'uid'>): Promise<void>;
+}
+
+/** Path of the client's metadata document, below the public URL. */
+export const CLIENT_METADATA_PATH = '/me/client.json';
+/** Path that authorization servers send people back to. */
+export const CALLBACK_PATH = '/me/callback';
+
+/** Makes it. */
+export function createClients(
+  place: ClientPlace,
+  { store, envelope, http }: { readonly store: OAuthStore; readonly envelope: Envelope; readonly http: OAuthHttp },
+): Clients {
+  const base = (): string => {
+    if (place.publicUrl !== undefined) return place.publicUrl;
+    throw new GatewayError('unsupported', 'Nothing can be connected: the gateway does not know its own public URL.');
+  };
+  const redirectUri = () => `${base()}${CALLBACK_PATH}`;
+  const placeOf = (uid: string, issuer: string) => ['oauth-client', uid, issuer, redirectUri()] as const;
+
+  const registered = async (as: oauth.AuthorizationServer, { tenant, uid, allowPrivate }: ClientWanted) => {
+    const { issuer } = as;
+    const open = async (row: { dataKeyId: string; sealed: Uint8Array }): Promise<OAuthClient> => {
+      const key = await store.openingKey(tenant, row.dataKeyId);
+      if (key === undefined) throw new GatewayError('internal', 'A registration has no data key.');
+      return JSON.parse(await envelope.open(tenant, key, placeOf(uid, issuer), row.sealed)) as OAuthClient;
+    };
+    const held = await store.client(tenant, uid, issuer, redirectUri());
+    if (held !== undefined) return await open(held);
+    const made = await register(as, allowPrivate);
+    const dataKey = await store.dataKey(tenant, () => envelope.newDataKey(tenant));
+    const sealed = await envelope.seal(tenant, dataKey, placeOf(uid, issuer), JSON.stringify(made));
+    return await open(await store.addClient(tenant, uid, issuer, redirectUri(), { dataKeyId: dataKey.id, sealed }));
+  };
+
+  /** Dynamic registration, RFC 7591. */
+  const register = async (as: oauth.AuthorizationServer, allowPrivate: boolean): Promise<OAuthClient> => {
+    const metadata = {
+      client_name: 'Sallyport',
+      client_uri: base(),
+      redirect_uris: [redirectUri()],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: methodAt(as),
+      application_type: 'web',
+    };
+    try {
+      const answer = await oauth.dynamicClientRegistrationRequest(as, metadata, requestOptions(http, allowPrivate));
+      const made = await oauth.processDynamicClientRegistrationResponse(answer);
+      const secret = typeof made.client_secret === 'string' ? made.client_secret : undefined;
+      const method = made.token_endpoint_auth_method;
+      return { clientId: made.client_id, secret, ...(typeof method === 'string' ? { method } : {}) };
+    } catch (error) {
+      throw refusal(error);
+    }
+  };
+
+  return {
+    redirectUri,
+    async clientAt(as, wanted) {
+      const { auth, secret } = wanted;
+      const { registration } = auth;
+      if (auth.clientId !== undefined) return { clientId: auth.clientId, secret };
+      const announced = as.client_id_metadata_document_supported === true;
+      const fetchable = base().startsWith('https:') || wanted.allowPrivate;
+      if (registration === 'Metadata' || (registration === undefined && announced && fetchable)) {
+        if (!announced) throw unsupported('takes no client metadata documents');
+        return { clientId: `${base()}${CLIENT_METADATA_PATH}`, method: 'none' };
+      }
+      if (as.registration_endpoint === undefined) throw unsupported('registers no clients by itself');
+      return await registered(as, wanted);
+    },
+    forget: (as, { tenant, uid }) => store.removeClient(tenant, uid, as.issuer, redirectUri()),
+  };
+}
+
+function methodAt(as: oauth.AuthorizationServer): string {
+  const methods = as.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
+  return ['client_secret_basic', 'client_secret_post', 'none'].find((one) => methods.includes(one)) ?? 'none';
+}
+
+function unsupported(what: string): GatewayError {
+  return new GatewayError('unsupported', `The authorization server ${what}: set auth.clientId of the ToolServer.`);
+}

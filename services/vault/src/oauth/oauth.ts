@@ -1,0 +1,30 @@
+import type { LeaseToken } from '../leasing.ts';
+import { authOf } from './auth-spec.ts';
+import { createClients } from './clients.ts';
+import { type ConnectionOptions, type Connections, createConnections } from './connections.ts';
+import { createDiscovery } from './discovery.ts';
+import { createGrantLeases } from './grant-leases.ts';
+
+/** This service as an OAuth client. */
+export interface OAuth {
+  readonly connections: Connections;
+  readonly leaseToken: LeaseToken;
+}
+
+/** Puts its parts together. */
+export function createOAuth(
+  options: Omit<ConnectionOptions, 'discovery' | 'clients'> & { readonly publicUrl: string | undefined },
+): OAuth {
+  const { publicUrl } = options;
+  const discovery = createDiscovery(options.http);
+  const clients = createClients({ publicUrl }, options);
+  const leaseGrant = createGrantLeases(options);
+  return {
+    connections: createConnections({ ...options, discovery, clients }),
+    async leaseToken(tenant, grant, { principal, refused = '' }) {
+      const auth = authOf(grant);
+      if (auth === undefined) throw new Error('this grant has no auth');
+      return await leaseGrant(tenant, grant, principal, refused);
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import * as oauth from 'oauth4webapi';
+import type { OAuthHttp } from './http.ts';
+
+/** A client at an authorization server, as it is kept sealed. */
+export interface OAuthClient {
+  readonly clientId: string;
+  readonly secret?: string | undefined;
+  /** How it proves itself; default by what the server takes. */
+  readonly method?: string | undefined;
+}
+
+/** Tokens as an authorization server gave them. */
+export interface Tokens {
+  readonly accessToken: string;
+  readonly refreshToken?: string | undefined;
+  /** Epoch ms; undefined: it does not say. */
+  readonly expiresAtMs?: number | undefined;
+  /** Undefined: those that were asked for (RFC 6749 §5.1). */
+  readonly scopes?: readonly string[] | undefined;
+}
+
+/** Options that oauth4webapi makes a request to a server with. */
+export function requestOptions(http: Pick<OAuthHttp, 'fetchFor'>, allowPrivate: boolean) {
+  const fetch = http.fetchFor(allowPrivate);
+  return {
+    [oauth.customFetch]: (url: string, init: object) => fetch(url, init as never),
+    [oauth.allowInsecureRequests]: allowPrivate,
+  };
+}
+
+/** How a client proves itself: with its secret as the server takes it (RFC 8414, default Basic), or not at all. */
+export function authenticationOf(as: oauth.AuthorizationServer, client: OAuthClient): oauth.ClientAuth {
+  if (client.secret === undefined || client.method === 'none') return oauth.None();
+  const methods = as.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
+  const post = client.method === 'client_secret_post' || !methods.includes('client_secret_basic');
+  return post && client.method !== 'client_secret_basic'
+    ? oauth.ClientSecretPost(client.secret)
+    : oauth.ClientSecretBasic(client.secret);
+}
+
+/**
+ * Reads what a token endpoint said. Throws `upstream_credentials` with `details.oauth` its error code where it refuses,
+ * `upstream_invalid` for an answer that is none, `unavailable` where it fails.
+ */
+export async function readTokens(
+  answer: Promise<Response>,
+  process: (response: Response) => Promise<oauth.TokenEndpointResponse>,
+): Promise<Tokens> {
+  let response: Response;
+  try {
+    response = await answer;
+  } catch (cause) {
+    throw away(cause);
+  }
+  if (response.status >= 500 || response.status === 429) throw away(undefined);
+  let said: oauth.TokenEndpointResponse;
+  try {
+    said = await process(response);
+  } catch (error) {
+    throw refusal(error);
+  }
+  if (said.token_type !== 'bearer')
+    throw new GatewayError('upstream_invalid', 'The token is of a type that is not known.');
+  const { expires_in: seconds } = said;
+  return {
+    accessToken: said.access_token,
+    refreshToken: said.refresh_token,
+    expiresAtMs: seconds === undefined ? undefined : Date.now() + seconds * 1000,
+    scopes: said.scope === undefined ? undefined : said.scope.split(' ').filter((scope) => scope !== ''),
+  };
+}
+
+/** The words of an authorization server stay in `cause`: they are a stranger's. */
+export function refusal(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  if (error instanceof oauth.ResponseBodyError) {
+    const code = /^[\w.:-]{1,64}$/.test(error.error) ? error.error : 'unknown';
+    if (code === 'temporarily_unavailable' || code === 'server_error') return away(error);
+    return new GatewayError('upstream_credentials', 'The authorization server refused.', {
+      cause: error,
+      details: { oauth: code },
+    });
+  }
+  if (error instanceof oauth.WWWAuthenticateChallengeError) {
+    return new GatewayError('upstream_credentials', 'The authorization server refused the client.', {
+      cause: error,
+      details: { oauth: 'invalid_client' },
+    });
+  }
+  return new GatewayError('upstream_invalid', 'The authorization server does not answer as it must.', { cause: error });
+}
+
+function away(cause: unknown): GatewayError {
+  const message = 'The authorization server cannot be reached.';
+  return new GatewayError('unavailable', message, { cause, retryAfterMs: 1_000 });
+}
