@@ -35,6 +35,8 @@ export const peers: readonly Requirement[] = [
     'peers:revocation-gap': 'Drops everything when a revocation was missed.',
     'peers:revocation-one-second': 'Refuses a revoked key within a second and tells those with open streams.',
     'peers:decision-stream': 'Decisions asked over a stream are those of the calls, also where it breaks.',
+    'peers:revocation-user': 'A notice about a person concerns all that acts for them, and once.',
+    'peers:revocation-order': 'Notices out of order have the same result as in order.',
     'peers:revocation-race': 'Does not trust an answer from before a revocation that arrives meanwhile.',
     'peers:revocation-silence': 'Asks again after a second without a word of the stream.',
     'peers:revocation-while-cut': 'Asks again for what was answered while no stream was open.',

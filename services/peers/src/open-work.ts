@@ -1,13 +1,15 @@
+import { type Timed, unwatch, watch } from '@sallyport/chassis/deadlines';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { ABSENT, type Member, type Roster, roster } from '@sallyport/chassis/roster';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Principals } from './principals.ts';
+import { concerns, isLess, MISSED } from './revoked.ts';
 
 /** A request under way. Its signal ends when the client leaves, the credential is revoked or its time is over. */
 export interface OpenWork {
   readonly signal: AbortSignal;
-  /** Says whose it is; `askAgain` rejects with `unauthenticated` once the credential does not work any more. */
-  own(principal: Principal, askAgain: () => Promise<unknown>): void;
+  /** Says whose it is; `askAgain` tells who that is now, `unauthenticated` once the credential does not work any more. */
+  own(principal: Principal, askAgain: () => Promise<Principal>): void;
   /** The client has left. */
   leave(): void;
   end(): void;
@@ -23,12 +25,12 @@ export interface OpenWorks {
 class Work implements OpenWork, Member {
   place = ABSENT;
   principal: Principal | undefined;
-  askAgain: (() => Promise<unknown>) | undefined;
+  askAgain: (() => Promise<Principal>) | undefined;
   readonly signal: AbortSignal;
   readonly #controller = new AbortController();
   readonly #open: Roster<Work>;
   readonly #gone: AbortSignal | undefined;
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #deadline: TurnDeadline | undefined;
 
   constructor(open: Roster<Work>, gone: AbortSignal | undefined, timeoutMs: number | undefined) {
     this.signal = this.#controller.signal;
@@ -37,8 +39,8 @@ class Work implements OpenWork, Member {
     if (gone?.aborted) this.leave();
     else gone?.addEventListener('abort', this, { once: true });
     if (timeoutMs === undefined) return;
-    this.#timer = setTimeout(late, timeoutMs, this);
-    this.#timer.unref();
+    this.#deadline = new TurnDeadline(this, timeoutMs);
+    watch(this.#deadline);
   }
 
   /** The signal that the client is gone has fired. */
@@ -54,21 +56,33 @@ class Work implements OpenWork, Member {
     this.#controller.abort(reason);
   }
 
-  own(principal: Principal, askAgain: () => Promise<unknown>): void {
+  own(principal: Principal, askAgain: () => Promise<Principal>): void {
     this.principal = principal;
     this.askAgain = askAgain;
     if (this.place === ABSENT) this.#open.add(this);
   }
 
   end(): void {
-    clearTimeout(this.#timer);
+    if (this.#deadline !== undefined) unwatch(this.#deadline);
     this.#gone?.removeEventListener('abort', this);
     this.#open.remove(this);
   }
 }
 
-function late(work: Work): void {
-  work.abort(new GatewayError('deadline_exceeded', 'The turn took too long.'));
+/** Beside the work and not in it: that is a member among those whose owner is known. */
+class TurnDeadline implements Timed {
+  place = ABSENT;
+  readonly dueAt: number;
+  readonly #work: Work;
+
+  constructor(work: Work, timeoutMs: number) {
+    this.#work = work;
+    this.dueAt = performance.now() + timeoutMs;
+  }
+
+  late(): void {
+    this.#work.abort(new GatewayError('deadline_exceeded', 'The turn took too long.'));
+  }
 }
 
 /**
@@ -82,21 +96,25 @@ export function openWork(options: {
   const { principals, timeoutMs } = options;
   const open = roster<Work>();
   const revoked = () => new GatewayError('unauthenticated', 'The credential was revoked.');
-  principals.onRevoked(({ tenant, keyId, principalId, ends }) => {
-    const missed = tenant === '' && keyId === '' && principalId === '';
-    if (!ends && !missed) return;
+  principals.onRevoked((notice) => {
+    const missed = notice === MISSED;
+    if (!notice.ends && !missed) return;
     for (const work of open.present()) {
       const { principal, askAgain } = work;
       if (principal === undefined || askAgain === undefined) continue;
-      const sameKey = keyId !== '' && principal.keyId === keyId;
-      const samePrincipal = principalId !== '' && principal.id === principalId;
-      if (principal.tenant === tenant && (sameKey || samePrincipal)) work.abort(revoked());
-      // Notices were lost: any of these may be revoked.
-      else if (missed) {
-        askAgain().catch((error: unknown) => {
-          if (error instanceof GatewayError && error.code === 'unauthenticated') work.abort(revoked());
-        });
+      if (!missed) {
+        if (concerns(notice, principal)) work.abort(revoked());
+        continue;
       }
+      // Notices were lost: any of these may be revoked.
+      askAgain().then(
+        (now) => {
+          if (isLess(principal, now)) work.abort(revoked());
+        },
+        (error: unknown) => {
+          if (error instanceof GatewayError && error.code === 'unauthenticated') work.abort(revoked());
+        },
+      );
     }
   });
   return { begin: (gone) => new Work(open, gone, timeoutMs) };

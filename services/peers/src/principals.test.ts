@@ -2,13 +2,16 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
-import { principalCache, type Revoked } from './principals.ts';
+import { principalCache } from './principals.ts';
+import { MISSED, type Revoked } from './revoked.ts';
 import { feed, quiet, until } from './testing.ts';
 
 interface Notice {
   tenant?: string;
   keyId?: string;
   principalId?: string;
+  user?: string;
+  by?: string;
   reason?: string;
   sequence: number;
 }
@@ -40,7 +43,7 @@ async function identity(options: { cacheTtlMs?: number; expiresAtMs?: number } =
       if (state.slowMs > 0) await new Promise((resolve) => setTimeout(resolve, state.slowMs));
       if (!isKnown) throw new GatewayError('unauthenticated', 'The credential is not valid.');
       return {
-        principal: { tenant: 'default', id: 'key:k1', keyId: 'k1', expiresAtMs: options.expiresAtMs ?? 0 },
+        principal: { tenant: 'default', id: 'key:k1', keyId: 'k1', user: 'ann', expiresAtMs: options.expiresAtMs ?? 0 },
         cacheTtlMs: options.cacheTtlMs ?? 10_000,
       };
     },
@@ -198,7 +201,50 @@ describe('principalCache', () => {
     principals.onRevoked((one) => told.push(one));
     revocations.cut();
     await until('listeners were told', () => told.length > 0);
-    expect(told).toEqual([{ tenant: '', keyId: '', principalId: '', ends: false }]);
+    expect(told).toEqual([MISSED]);
+  });
+
+  it('[peers:revocation-user] drops and tells of all that acts for a person, once, however often it is told', async () => {
+    const { state, revocations, principals, ask, warm } = await identity();
+    await warm();
+    const told: Revoked[] = [];
+    principals.onRevoked((one) => told.push(one));
+    const notice = {
+      tenant: 'default',
+      user: 'ann',
+      reason: 'left team core',
+      by: 'key:scim',
+      sequence: ++state.sequence,
+    };
+    revocations.push(notice);
+    revocations.push(notice);
+    await until('listeners were told', () => told.length > 0);
+    await ask();
+    expect(state.asked).toBe(1);
+    // Told again, or late, it does not end what was begun since.
+    revocations.push(notice);
+    revocations.push({ ...notice, sequence: state.sequence - 1 });
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    await ask();
+    expect(state.asked).toBe(1);
+    expect(told.map(({ user, by, reason, ends }) => ({ user, by, reason, ends }))).toEqual([
+      { user: 'ann', by: 'key:scim', reason: 'left team core', ends: true },
+    ]);
+  });
+
+  it('[peers:revocation-order] out of order, everything is asked for anew and what is late is known by then', async () => {
+    const { state, revocations, principals, ask, warm } = await identity();
+    await warm();
+    const told: Revoked[] = [];
+    principals.onRevoked((one) => told.push(one));
+    const notice = { tenant: 'default', user: 'bob', reason: 'left team core' };
+    state.sequence += 2;
+    revocations.push({ ...notice, sequence: state.sequence });
+    revocations.push({ ...notice, user: 'ann', sequence: state.sequence - 1 });
+    await until('listeners were told', () => told.length === 2);
+    expect(told[0]).toBe(MISSED);
+    await ask();
+    expect(state.asked).toBe(1);
   });
 
   it.each(['away', 'hangs'] as const)(

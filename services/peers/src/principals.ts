@@ -4,22 +4,8 @@ import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import type { AuthenticationService, WatchRevocationsResponse } from '@sallyport/proto/identity/v1/identity_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { concerns, MISSED, type Revoked, revokedOf } from './revoked.ts';
 import { watchStream } from './stream-watch.ts';
-
-/** A notice of identity. All ids are '' where notices were missed: then anything may have changed. */
-export interface Revoked {
-  readonly tenant: string;
-  readonly keyId: string;
-  readonly principalId: string;
-  /** The credential has ended; false where it was only edited and open work may go on. */
-  readonly ends: boolean;
-}
-
-/** Stands for notices that nobody heard. */
-const MISSED: Revoked = { tenant: '', keyId: '', principalId: '', ends: false };
-
-/** Reason of a notice after which the same credential still works; one that was rotated without grace does not. */
-const EDITED = 'changed';
 
 /** Turns credentials into principals, mostly from memory. */
 export interface Principals {
@@ -74,26 +60,22 @@ export function principalCache(options: PrincipalsOptions): Principals {
   };
 
   const onMessage = (message: WatchRevocationsResponse) => {
-    const heartbeat = message.keyId === '' && message.principalId === '';
-    const gap = sequence >= 0 && message.sequence > sequence + (heartbeat ? 0 : 1);
+    const revoked = revokedOf(message);
+    const known = sequence;
     sequence = Math.max(sequence, message.sequence);
-    if (gap) {
+    if (known >= 0 && message.sequence > known + (revoked === undefined ? 0 : 1)) {
       epoch++;
       entries.clear();
       asking.clear();
       tell(MISSED);
     }
-    if (heartbeat) return;
+    // A heartbeat; or told before: what came of it since then must not end too.
+    if (revoked === undefined || (known >= 0 && message.sequence <= known)) return;
     epoch++;
     // Who asks from now on must not get an answer that was asked for before.
     asking.clear();
-    for (const [digest, { principal }] of entries) {
-      if (principal.tenant !== message.tenant) continue;
-      const same = message.keyId !== '' && principal.keyId === message.keyId;
-      if (same || principal.id === message.principalId) entries.delete(digest);
-    }
-    const { tenant, keyId, principalId, reason } = message;
-    tell({ tenant, keyId, principalId, ends: reason !== EDITED });
+    for (const [digest, { principal }] of entries) if (concerns(revoked, principal)) entries.delete(digest);
+    tell(revoked);
   };
 
   const watch = watchStream({

@@ -1,0 +1,60 @@
+import type { WatchRevocationsResponse } from '@sallyport/proto/identity/v1/identity_pb';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+
+/** A notice of identity: whom it concerns, by whatever id is set. All ids are '' where notices were missed. */
+export interface Revoked {
+  readonly tenant: string;
+  readonly keyId: string;
+  readonly principalId: string;
+  /** Name of a person whose rights changed, without "user:": all that acts for them. */
+  readonly user: string;
+  readonly client: string;
+  /** An OAuth grant or session. */
+  readonly sessionId: string;
+  /** Why, for people. */
+  readonly reason: string;
+  /** Who did it, as a principal's id; '' where a resource or a clock did. */
+  readonly by: string;
+  /** Something has ended; false where it only changed and open work may go on. */
+  readonly ends: boolean;
+}
+
+/** Stands for notices that nobody heard: then anything may have changed. */
+export const MISSED: Revoked = {
+  ...{ tenant: '', keyId: '', principalId: '', user: '', client: '', sessionId: '' },
+  ...{ reason: '', by: '', ends: false },
+};
+
+/** Reason of a notice after which the same credential still works; one that was rotated without grace does not. */
+const CHANGED = 'changed';
+
+/** The notice in a message of the watch; undefined for a heartbeat. */
+export function revokedOf(message: WatchRevocationsResponse): Revoked | undefined {
+  const { tenant, keyId, principalId, user, client, sessionId, reason, by } = message;
+  if ([keyId, principalId, user, client, sessionId].every((id) => id === '')) return undefined;
+  return { tenant, keyId, principalId, user, client, sessionId, reason, by, ends: reason !== CHANGED };
+}
+
+/** Tells whether a notice is about a principal: its credential, its person or application, or one in whose name it acts. */
+export function concerns(revoked: Revoked, principal: Principal): boolean {
+  const { tenant, keyId, principalId, user, client, sessionId } = revoked;
+  if (principal.tenant !== tenant) return false;
+  const acts = (id: string) => principal.id === id || principal.actors.some((actor) => actor.id === id);
+  return (
+    (keyId !== '' && (principal.keyId === keyId || acts(`key:${keyId}`))) ||
+    (principalId !== '' && acts(principalId)) ||
+    (user !== '' && (principal.user === user || acts(`user:${user}`))) ||
+    (client !== '' &&
+      (principal.client === client ||
+        acts(`client:${client}`) ||
+        principal.actors.some((actor) => actor.client === client))) ||
+    (sessionId !== '' && principal.sessionId === sessionId)
+  );
+}
+
+/** Tells whether a credential that is asked about again stands for less than it did: what began with it must end. */
+export function isLess(before: Principal, now: Principal): boolean {
+  const had = new Set([...before.teams, ...before.userTeams]);
+  for (const team of [...now.teams, ...now.userTeams]) had.delete(team);
+  return had.size > 0 || before.id !== now.id || before.sessionId !== now.sessionId;
+}
