@@ -13,7 +13,7 @@ RESOURCES ?= deploy/local
 IMAGE ?= localhost/sallyport:dev
 JEST := pnpm --silent jest --reporters=default --reporters=./test/support/tally-reporter.cjs
 
-.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images security security-sample bench clean
+.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images security security-sample keycloak-test bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ security-sample: setup ## a few tasks of each suite, as the gate runs them
 
 security: setup ## hold the gate with its shipped policies against AgentDojo: make security [SUITES=banking,slack] [FLAGS="--limit 5"]
 	@node test/security/run.ts $(if $(SUITES),--suites $(SUITES)) $(FLAGS)
+
+keycloak-test: setup ## the suite with a real Keycloak, where there is Java and Maven
+	@$(JEST) --selectProjects keycloak --runInBand $(FILES)
 
 bench: setup ## measure CPU a request beside a bare proxy and Portkey; writes test/load/results.json
 	@node test/load/bench.ts

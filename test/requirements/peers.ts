@@ -47,4 +47,7 @@ export const peers: readonly Requirement[] = [
     'peers:vault-away': 'Serves a known lease while vault is away, and says unavailable for others.',
     'peers:vault-silent': 'Asks again after a second without a word of vault.',
   }),
+  ...of('DESIGN §3; issue 5', {
+    'peers:access-standing': 'What was cached of a principal does not serve it once its teams or claims are others.',
+  }),
 ];

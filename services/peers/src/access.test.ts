@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
@@ -21,7 +21,7 @@ const grant = (fields: Partial<AccessGrant>) => ({
   ...fields,
 });
 const read = (...grants: ReturnType<typeof grant>[]) => readAccess(create(ResolveAccessResponseSchema, { grants }));
-const principal = (fields: { tenant?: string; id?: string; revision?: string } = {}) =>
+const principal = (fields: MessageInitShape<typeof PrincipalSchema> = {}) =>
   create(PrincipalSchema, { tenant: 'default', id: 'key:1', revision: '1', ...fields });
 
 describe('matcher', () => {
@@ -130,6 +130,16 @@ describe('accessCache', () => {
     await cache.accessOf(principal({ id: 'key:2' }));
     await cache.accessOf(principal({ revision: '2' }));
     expect(state.asked).toBe(4);
+  });
+
+  it('[peers:access-standing] asks apart for what policies select a principal by, so that who left a team has nothing of it', async () => {
+    const { state, cache } = await cacheOver(60_000);
+    const fields = [{}, { teams: ['support'] }, { userTeams: ['a'] }, { claimsJson: '{"a":1}' }, { client: 'desk' }];
+    for (const one of fields) await cache.accessOf(principal(one));
+    await cache.accessOf(principal({ actors: [{ id: 'client:desk', kind: 'client' }] }));
+    expect(state.asked).toBe(6);
+    for (const one of fields) await cache.accessOf(principal(one));
+    expect(state.asked).toBe(6);
   });
 
   it('[peers:access-follows-policy] drops what it knew when AccessPolicy changes, and nothing for other kinds', async () => {

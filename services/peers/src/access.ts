@@ -7,6 +7,7 @@ import {
 } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Snapshot } from './snapshot.ts';
+import { standingOf } from './standing.ts';
 
 /** What a principal may use. Nothing is allowed that no AccessPolicy grants. */
 export interface Access {
@@ -34,7 +35,7 @@ const BRIEFLY_MS = 250;
 
 /**
  * Asks policy once for a principal and matches names locally afterwards. An AccessPolicy delta in the snapshot drops
- * everything; so does an edit of the credential, since its revision is part of the cache key.
+ * everything; so does an edit of the credential, or a change of what policies select its principal by: both are in the key.
  */
 export function accessCache(options: {
   readonly client: Pick<Client<typeof AccessService>, 'resolveAccess'>;
@@ -68,7 +69,7 @@ export function accessCache(options: {
 
   return {
     async accessOf(principal, signal) {
-      const key = `${principal.tenant}\n${principal.id}\n${principal.revision}`;
+      const key = standingOf(principal);
       const held = entries.get(key);
       if (held && performance.now() < held.until) return held.access;
       let pending = asking.get(key);

@@ -16,6 +16,7 @@ import {
   shareId,
 } from './share.ts';
 import type { Snapshot } from './snapshot.ts';
+import { standingOf } from './standing.ts';
 
 export type { Amounts, Dimension, Reservation } from './share.ts';
 
@@ -191,5 +192,5 @@ function only(needed: Amounts, shares: readonly HeldShare[]): Amounts {
 function keyOf(subject: LimitSubject, needed: Amounts, perTrajectory: boolean): string {
   const { principal, model, customer, trajectory } = subject;
   const run = perTrajectory || trajectory === '' ? trajectory : '*';
-  return `${principal.tenant}\n${principal.id}\n${principal.revision}\n${model}\n${customer}\n${Object.keys(needed)}\n${run}`;
+  return `${standingOf(principal)}\n${model}\n${customer}\n${Object.keys(needed)}\n${run}`;
 }
