@@ -24,6 +24,8 @@ export const configSchema = z.strictObject({
       defaultTenant: tenant.default('default'),
       /** Further hosts that clients reach the gateway under, each with the tenant that it is for. */
       hosts: z.record(z.string().regex(/^[a-z0-9.[\]-]+(:\d+)?$/), tenant).default({}),
+      /** Owners of keys may sign in with them where a tenant has no IdentityProvider to do so: for suites of one's own. */
+      keySignIn: z.boolean().default(false),
       /** How clients that no resource declares come in. */
       registration: z
         .strictObject({

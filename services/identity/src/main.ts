@@ -23,6 +23,7 @@ import { keepDirectory } from './directory/open.ts';
 import { directoryService } from './directory/service.ts';
 import { identityApp } from './http.ts';
 import { identityMetrics } from './metrics.ts';
+import { type OAuth, openOAuth } from './oauth/open.ts';
 import { openKeyAuthentication } from './open-authentication.ts';
 import { createPeppers } from './peppers.ts';
 import { pruning } from './pruning.ts';
@@ -34,7 +35,7 @@ import { openTokens } from './tokens/open.ts';
 
 const SERVICE = 'identity';
 /** Kinds of resources that identity follows. */
-const KINDS = ['IdentityProvider', 'Client', 'Team'] as const;
+const KINDS = ['IdentityProvider', 'Client', 'Team', 'ToolServer'] as const;
 
 run({
   name: SERVICE,
@@ -63,6 +64,7 @@ run({
     const authenticateKey = await openKeyAuthentication(life, { config, store, peppers, directory, log });
     const onNotice = () => feed.poke();
     let authenticateToken: AuthenticateToken | undefined;
+    let oauth: OAuth | undefined;
     if (config.peers !== undefined) {
       const { operator = '', audit = '', vault = '' } = config.peers;
       const { clients, component } = connect({ operator, audit, vault }, { self: SERVICE, tls, log, metrics });
@@ -77,7 +79,29 @@ run({
         }),
       );
       const cacheTtlMs = config.cacheTtl;
-      authenticateToken = await openTokens(life, { snapshot, clients, directory, metrics: counted, log, cacheTtlMs });
+      const tokens = await openTokens(life, {
+        snapshot,
+        clients,
+        directory,
+        metrics: counted,
+        log,
+        cacheTtlMs,
+        own: (iss, endpoint) => oauth?.issuers(iss, endpoint) ?? [],
+      });
+      authenticateToken = tokens.authenticate;
+      oauth = await openOAuth(life, {
+        config,
+        postgres: database,
+        peppers: pepperKeys,
+        snapshot,
+        peers: clients,
+        directory,
+        trusted: tokens.issuers,
+        authenticate: authenticateKey,
+        authenticateToken: tokens.authenticate,
+        onNotice,
+        log,
+      });
       await keepDirectory(life, { config, postgres: database, clients, snapshot, onNotice, log });
     }
     const authenticate = byForm(authenticateKey, authenticateToken);
@@ -112,8 +136,9 @@ run({
         .add(KeyService, keyService(administration, resourceKeys, counted))
         .add(DirectoryService, directoryService(database)),
     );
+    const fronts = oauth === undefined ? [] : [oauth.front];
     if (config.http !== undefined) {
-      await life.use(httpServer({ listen: config.http, app: identityApp({ fronts: [], log, metrics }), log }));
+      await life.use(httpServer({ listen: config.http, app: identityApp({ fronts, log, metrics }), log }));
     }
   },
 });

@@ -57,7 +57,7 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
     snapshotCacheFile: cache(facts, instance),
     pepperFile: facts.secrets.keys('identity-peppers.json'),
     publicUrl: facts.endpoint,
-    oauth: { keysFile: facts.secrets.signingKeys('identity-signing-keys.json') },
+    oauth: { keysFile: facts.secrets.signingKeys('identity-signing-keys.json'), keySignIn: true },
   }),
   operator: (facts) => ({
     peers: peers(facts, 'identity', 'vault'),

@@ -11,7 +11,7 @@ import { createKeySets } from './key-sets.ts';
 import { createReadKeys } from './read-keys.ts';
 import { reporting } from './reporting.ts';
 import { principalOfToken } from './token-principal.ts';
-import { type TrustedIssuer, trustedIssuers } from './trusted-issuers.ts';
+import { type TrustedIssuer, type TrustedIssuers, trustedIssuers } from './trusted-issuers.ts';
 
 /** What tokens are verified with. */
 export interface TokensOptions {
@@ -25,12 +25,18 @@ export interface TokensOptions {
   readonly own?: ((iss: string, endpoint: string) => readonly TokenIssuer[]) | undefined;
 }
 
+/** Verification of tokens, and whose are accepted. */
+export interface Tokens {
+  readonly authenticate: AuthenticateToken;
+  readonly issuers: TrustedIssuers;
+}
+
 const TIMEOUTS = { connectMs: 3_000, headersMs: 5_000, bodyIdleMs: 5_000 };
 // Who left the groups out does so in every token of a person: that is said once in a while.
 const TOLD_AGAIN_MS = 60_000;
 
 /** Opens verification of tokens by the IdentityProviders of all tenants; their keys are looked at now, and again and again. */
-export async function openTokens(life: Lifecycle, options: TokensOptions): Promise<AuthenticateToken> {
+export async function openTokens(life: Lifecycle, options: TokensOptions): Promise<Tokens> {
   const { snapshot, clients, directory, metrics, log, cacheTtlMs, own } = options;
   const guarded = outbound({ guard: urlGuard(), timeouts: TIMEOUTS, maxConnections: 4 });
   const open = outbound({
@@ -58,7 +64,7 @@ export async function openTokens(life: Lifecycle, options: TokensOptions): Promi
     known.set(issuer, held);
     return held;
   };
-  return createAuthenticateToken({
+  const authenticate = createAuthenticateToken({
     issuersOf(iss, endpoint) {
       const ours = own?.(iss, endpoint) ?? [];
       // An IdentityProvider that calls itself by our own name says nothing about our tokens.
@@ -68,4 +74,5 @@ export async function openTokens(life: Lifecycle, options: TokensOptions): Promi
     log,
     onRefused: metrics.tokenRefused,
   });
+  return { authenticate, issuers };
 }
