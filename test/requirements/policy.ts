@@ -5,6 +5,7 @@ export const policy: readonly Requirement[] = [
   ...of('DESIGN §2, §4–§9; issue 3', {
     'policy:access': 'A principal gets what the AccessPolicies that select it grant.',
     'policy:key-scope': "A key's scope only narrows.",
+    'policy:void-revoked': 'Approvals and questions of what was revoked are void, also where it was not heard at once.',
     'policy:owner-bound': 'A key never does more than its owner may now, whatever policies name it.',
     'policy:claims': 'AccessPolicies select by CEL over claims; an expression that fails selects nobody.',
     'policy:delegation': 'A chain has the intersection of rights.',

@@ -108,4 +108,27 @@ describe('a sequence feed', () => {
     await expect(other.next()).rejects.toMatchObject({ code: 'unavailable' });
     await feed.stop?.(0);
   });
+
+  it('tells first what was told since a sequence, each once, and says where that is no longer kept', async () => {
+    const { feed, add, state } = feedOf();
+    for (let n = 0; n < 2_500; n++) add();
+    await feed.start?.();
+    const stop = new AbortController();
+    const seen: number[] = [];
+    for await (const { notice } of feed.watch(stop.signal, 3)) {
+      if (notice === undefined) continue;
+      seen.push(notice.sequence);
+      if (seen.length === 1_000) {
+        add();
+        feed.poke();
+      }
+      if (notice.sequence === 2_501) stop.abort();
+    }
+    expect(seen).toEqual(Array.from({ length: 2_498 }, (_, index) => index + 4));
+    state.head += 5;
+    const gone = { code: 'not_found', details: { head: 2_506 } };
+    await expect(feed.watch(new AbortController().signal, 2_501).next()).rejects.toMatchObject(gone);
+    await expect(feed.watch(new AbortController().signal, 9_999).next()).rejects.toMatchObject(gone);
+    await feed.stop?.(0);
+  });
 });

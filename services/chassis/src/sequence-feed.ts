@@ -16,8 +16,12 @@ export interface SequenceFeed<T extends Sequenced> extends Component {
    * Notices from now on; `notice` is undefined in a heartbeat, whose `sequence` is the last one told. A heartbeat says
    * "nothing was missed": none is sent while the store cannot be read. Ends when the signal fires; throws `unavailable`
    * when this watcher fell too far behind or the store went back in time, so that it connects anew and drops its caches.
+   * With `after`: first what was told since that sequence; `not_found` with `details.head` where it is no longer kept.
    */
-  watch(signal: AbortSignal): AsyncGenerator<{ readonly notice: T | undefined; readonly sequence: number }>;
+  watch(
+    signal: AbortSignal,
+    after?: number,
+  ): AsyncGenerator<{ readonly notice: T | undefined; readonly sequence: number }>;
 }
 
 /** Where notices come from and how fast. */
@@ -110,14 +114,26 @@ export function sequenceFeed<T extends Sequenced>(options: SequenceFeedOptions<T
       await looking;
     },
     poke: () => nap.abort(),
-    async *watch(signal) {
+    async *watch(signal, after) {
       const watcher: Watcher<T> = { waiting: [], failed: undefined, wake: () => undefined };
       watchers.add(watcher);
       try {
+        let known = after ?? Number.NEGATIVE_INFINITY;
+        for (let full = after !== undefined; full && !signal.aborted; ) {
+          const { head, notices } = await read(known, PAGE);
+          if (head < known || (head > known && notices[0]?.sequence !== known + 1)) {
+            throw new GatewayError('not_found', 'What was told since then is no longer kept.', { details: { head } });
+          }
+          for (const notice of notices) yield { notice, sequence: notice.sequence };
+          known = notices.at(-1)?.sequence ?? known;
+          full = notices.length === PAGE;
+        }
         for (let first = true; !signal.aborted; first = false) {
           if (!first) await pause(watcher, signal, heartbeatMs);
           let told = false;
           for (let notice = watcher.waiting.shift(); notice !== undefined; notice = watcher.waiting.shift()) {
+            // Told already, out of the store.
+            if (notice.sequence <= known) continue;
             told = true;
             yield { notice, sequence: notice.sequence };
           }

@@ -42,8 +42,8 @@ export function authenticationService(
         throw error;
       }
     },
-    async *watchRevocations(_request, ctx) {
-      for await (const { notice, sequence } of feed.watch(ctx.signal)) {
+    async *watchRevocations({ after }, ctx) {
+      for await (const { notice, sequence } of feed.watch(ctx.signal, after)) {
         if (notice === undefined) yield { sequence };
         else {
           const principalId = notice.keyId === '' ? '' : principalIdOf(notice.keyId);

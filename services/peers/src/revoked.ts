@@ -35,21 +35,27 @@ export function revokedOf(message: WatchRevocationsResponse): Revoked | undefine
   return { tenant, keyId, principalId, user, client, sessionId, reason, by, ends: reason !== CHANGED };
 }
 
+/** Every id under which a notice may name a principal: its own, its person's, application's and session's, its actors'. */
+export function subjectsOf(principal: Principal): string[] {
+  const { id, keyId, user, client, sessionId, actors } = principal;
+  const named = { key: keyId, user, client, session: sessionId };
+  const own = Object.entries(named).flatMap(([kind, name]) => (name === '' ? [] : [`${kind}:${name}`]));
+  const others = actors.flatMap((actor) => (actor.client === '' ? [actor.id] : [actor.id, `client:${actor.client}`]));
+  return [...new Set([id, ...own, ...others])];
+}
+
+/** The ids that a notice names, in the form of `subjectsOf`. */
+export function idsOf({ keyId, principalId, user, client, sessionId }: Revoked): string[] {
+  const named = Object.entries({ key: keyId, user, client, session: sessionId });
+  const ids = named.flatMap(([kind, name]) => (name === '' ? [] : [`${kind}:${name}`]));
+  return principalId === '' || ids.includes(principalId) ? ids : [...ids, principalId];
+}
+
 /** Tells whether a notice is about a principal: its credential, its person or application, or one in whose name it acts. */
 export function concerns(revoked: Revoked, principal: Principal): boolean {
-  const { tenant, keyId, principalId, user, client, sessionId } = revoked;
-  if (principal.tenant !== tenant) return false;
-  const acts = (id: string) => principal.id === id || principal.actors.some((actor) => actor.id === id);
-  return (
-    (keyId !== '' && (principal.keyId === keyId || acts(`key:${keyId}`))) ||
-    (principalId !== '' && acts(principalId)) ||
-    (user !== '' && (principal.user === user || acts(`user:${user}`))) ||
-    (client !== '' &&
-      (principal.client === client ||
-        acts(`client:${client}`) ||
-        principal.actors.some((actor) => actor.client === client))) ||
-    (sessionId !== '' && principal.sessionId === sessionId)
-  );
+  if (principal.tenant !== revoked.tenant) return false;
+  const ids = idsOf(revoked);
+  return subjectsOf(principal).some((subject) => ids.includes(subject));
 }
 
 /** Tells whether a credential that is asked about again stands for less than it did: what began with it must end. */

@@ -3,16 +3,18 @@ import type { Logger } from '@sallyport/chassis/log';
 import type { Metrics } from '@sallyport/chassis/metrics';
 import { type Client, type RpcChannel, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
 import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 
 /** The services that policy calls. */
 export interface Clients {
   readonly snapshots: Client<typeof SnapshotService>;
   readonly records: Client<typeof RecordService>;
+  readonly authentication: Client<typeof AuthenticationService>;
   readonly channels: readonly RpcChannel[];
 }
 
-/** Opens the channels to operator and audit; nothing is connected before the first call. */
+/** Opens the channels to operator, audit and identity; nothing is connected before the first call. */
 export function createClients(options: {
   readonly peers: Readonly<Record<string, string>>;
   readonly tls: TlsConfig | undefined;
@@ -20,12 +22,13 @@ export function createClients(options: {
   readonly metrics: Metrics;
 }): Clients {
   const { tls, log, metrics } = options;
-  const open = (peer: 'operator' | 'audit') =>
+  const open = (peer: 'operator' | 'audit' | 'identity') =>
     rpcChannel({ target: options.peers[peer] ?? '', tls, self: 'policy', peer, log, metrics });
-  const [operator, audit] = [open('operator'), open('audit')];
+  const [operator, audit, identity] = [open('operator'), open('audit'), open('identity')];
   return {
-    channels: [operator, audit],
+    channels: [operator, audit, identity],
     snapshots: rpcClient(SnapshotService, operator),
     records: rpcClient(RecordService, audit),
+    authentication: rpcClient(AuthenticationService, identity),
   };
 }

@@ -9,7 +9,7 @@ export const configSchema = z.strictObject({
   grpc: blocks.listen,
   tls: blocks.tls,
   insecure: blocks.insecure,
-  /** `operator` and `audit` are needed. */
+  /** `operator` and `audit` are needed; without `identity` nothing is heard of revocations. */
   peers: blocks.peers
     .refine((peers) => 'operator' in peers, 'operator is missing')
     .refine((peers) => 'audit' in peers, 'audit is missing'),

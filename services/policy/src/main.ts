@@ -68,6 +68,7 @@ run({
       config,
       database,
       records: clients.records,
+      authentication: clients.authentication,
       setting,
       kept: createKept(database, runs),
       log,

@@ -9,6 +9,7 @@ import type { Lifecycle } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { sealer } from '@sallyport/chassis/seal';
 import type { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import type { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import type { PolicyConfig } from '../config.ts';
 import type { Setting } from '../evaluate.ts';
 import { toolRevision } from '../rules/tool.ts';
@@ -18,10 +19,12 @@ import { createDeciding } from './deciding.ts';
 import { createDigests, type Digests } from './digests.ts';
 import { createEndorsementStore } from './endorsement-store.ts';
 import { sendingRecords } from './outbox.ts';
+import { voidingApprovals } from './revocations.ts';
 import { createSealing } from './sealing.ts';
 import type { ApprovalOptions } from './service.ts';
 import { createApprovalStore } from './store.ts';
 import { approvalUpkeep } from './upkeep.ts';
+import { createVoidStore } from './void.ts';
 import { createWaiting } from './waiting.ts';
 import { createWebhook, type Webhook } from './webhook.ts';
 
@@ -30,6 +33,7 @@ export interface OpenApprovals {
   readonly config: PolicyConfig;
   readonly database: Postgres;
   readonly records: Client<typeof RecordService>;
+  readonly authentication: Client<typeof AuthenticationService>;
   readonly setting: () => Setting;
   readonly kept: (lookup: KeptLookup) => Promise<Kept>;
   readonly log: Logger;
@@ -45,7 +49,7 @@ const WEBHOOK_TIMEOUTS = { connectMs: 3_000, headersMs: 8_000, bodyIdleMs: 3_000
 
 /** Builds approvals with their upkeep, their records' way to audit and the webhook. */
 export async function openApprovals(life: Lifecycle, options: OpenApprovals): Promise<Approvals> {
-  const { config, database, records, setting, kept, log } = options;
+  const { config, database, records, authentication, setting, kept, log } = options;
   const keys = readKeyFile(config.sealKeysFile);
   const sealing = createSealing(sealer(keys));
   const digests = createDigests(keys);
@@ -70,6 +74,10 @@ export async function openApprovals(life: Lifecycle, options: OpenApprovals): Pr
   );
   await life.use(sendingRecords({ postgres: database, sealing, client: records, intervalMs: recordInterval, log }));
   const waiting = await life.use(createWaiting(store, log));
+  if ('identity' in config.peers) {
+    const voids = createVoidStore(database, sealing);
+    await life.use(voidingApprovals({ client: authentication, store: voids, onVoid: () => waiting.poke(), log }));
+  }
   return {
     deciding: createDeciding({ approvals: store, endorsements, kept }, digests, (question) =>
       webhook?.tell(question, false),

@@ -16,6 +16,8 @@ export interface ApprovalEvent {
   readonly word?: Word | undefined;
   /** How many values were endorsed for this run, and how many beyond it. */
   readonly endorsed?: { readonly run: number; readonly good: number };
+  /** Whose doing it was that the requester's credential or rights ended, and why. */
+  readonly ended?: { readonly by: string; readonly reason: string };
 }
 
 const KINDS: Readonly<Record<Principal_Kind, string>> = {
@@ -28,7 +30,7 @@ const OUTCOMES: Partial<Record<ApprovalState, string>> = { rejected: 'refused', 
 
 /** The record of what happened to an approval. It names paths and people, and no value. */
 export function recordOf(event: ApprovalEvent): OutgoingRecord {
-  const { content, word, endorsed } = event;
+  const { content, word, endorsed, ended } = event;
   const { requester, tool } = content;
   return {
     id: uuidv7(),
@@ -64,6 +66,7 @@ export function recordOf(event: ApprovalEvent): OutgoingRecord {
         ? {}
         : { by: word.user, approve: word.approve, breakGlass: word.breakGlass, note: word.note }),
       ...(endorsed === undefined ? {} : { endorsed }),
+      ...(ended === undefined ? {} : { ended: { by: ended.by === '' ? 'system' : ended.by, reason: ended.reason } }),
     }),
   };
 }

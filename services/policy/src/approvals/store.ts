@@ -1,5 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import { subjectsOf } from '@sallyport/peers/revoked';
 import type { ApprovalContent, ApprovalState, StoredApproval } from './approval.ts';
 import { type EndorsementToKeep, keepEndorsements } from './endorsement-store.ts';
 import type { OutgoingRecord } from './outbox.ts';
@@ -9,7 +10,7 @@ import type { Sealing } from './sealing.ts';
 import type { Spoken } from './speak.ts';
 
 /** The schema version that approvals need: the number of their newest migration. */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 /** A question to be put before people. */
 export interface NewApproval {
@@ -188,9 +189,9 @@ async function open(
     const { requester, remindMs } = content;
     const made = await client.query(
       `insert into approvals (tenant, id, trajectory, principal_id, user_id, call_digest, binding, state, content, words,
-                              expires_at, remind_at)
+                              expires_at, remind_at, subjects)
        select $1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9, to_timestamp($10::float8 / 1000),
-              now() + make_interval(secs => $11::float8 / 1000)
+              now() + make_interval(secs => $11::float8 / 1000), $12
         where (select count(*) from approvals where tenant = $1 and principal_id = $4 and user_id = $5
                   and state = 'pending' and expires_at > now()) < ${MAX_PENDING}
        on conflict do nothing`,
@@ -206,6 +207,7 @@ async function open(
         sealing.words(tenant, id, []),
         approval.expiresAtMs,
         remindMs ?? null,
+        subjectsOf(requester),
       ],
     );
     if (made.rowCount === 1) {
