@@ -13,6 +13,11 @@ let timer: NodeJS.Timeout | undefined;
 const TICK_MS = 1000;
 
 function tick(): void {
+  if (streams.size === 0) {
+    clearInterval(timer);
+    timer = undefined;
+    return;
+  }
   const now = Date.now();
   for (const { stream } of streams.present()) if (now - stream.lastWriteMs() >= stream.everyMs) stream.write();
 }
@@ -27,11 +32,8 @@ export function keepAlive(stream: QuietStream): { start(): void; stop(): void } 
       timer ??= setInterval(tick, TICK_MS).unref();
     },
     stop() {
+      // The timer stops at its next turn without a stream: streams may come and go by the millisecond.
       streams.remove(member);
-      if (streams.size === 0 && timer !== undefined) {
-        clearInterval(timer);
-        timer = undefined;
-      }
     },
   };
 }

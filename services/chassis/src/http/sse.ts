@@ -14,10 +14,19 @@ export interface SseWriter {
   /** Bytes that are whole events already. */
   raw(bytes: string | Buffer): Promise<void>;
   comment(text: string): Promise<void>;
-  end(): void;
+  /** Ends the stream, with these last events if there are any, in one write. */
+  end(last?: string): void;
   /** True once nothing more reaches the client. */
   closed(): boolean;
 }
+
+/** Headers of an event stream. */
+export const EVENT_STREAM_HEAD = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  // nginx would otherwise hold events back until its buffer is full.
+  'x-accel-buffering': 'no',
+};
 
 const RESOLVED = Promise.resolve();
 const LINE_END = /\r\n|\r|\n/;
@@ -41,13 +50,7 @@ export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: 
   return {
     closed: () => res.destroyed,
     open(headers = {}, { flush = true } = {}) {
-      res.writeHead(200, {
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-cache, no-transform',
-        // nginx would otherwise hold events back until its buffer is full.
-        'x-accel-buffering': 'no',
-        ...headers,
-      });
+      res.writeHead(200, { ...EVENT_STREAM_HEAD, ...headers });
       if (flush) res.flushHeaders();
       quiet.start();
     },
@@ -58,9 +61,9 @@ export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: 
     },
     raw: write,
     comment: (text) => write(`: ${oneLine(text)}\n\n`),
-    end() {
+    end(last = '') {
       quiet.stop();
-      if (!res.writableEnded) res.end();
+      if (!res.writableEnded) res.end(res.destroyed ? '' : last);
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { type SseWriter, sseWriter } from '@sallyport/chassis/http/sse';
+import { EVENT_STREAM_HEAD, type SseWriter, sseWriter } from '@sallyport/chassis/http/sse';
 
 /**
  * The answer to the client: one JSON body, or a stream of frames. Headers can be set until the first byte. What is made for
@@ -20,8 +20,8 @@ export interface ClientAnswer {
   frames(frames: string | Buffer): Promise<void>;
   /** An SSE comment, also for keeping a silent connection alive. */
   comment(text: string): Promise<void>;
-  /** Ends a stream. */
-  end(): void;
+  /** Sends the last frames of a stream, if there are any, and ends it. */
+  end(last?: string): void;
 }
 
 const KEEP_ALIVE_MS = 15_000;
@@ -69,6 +69,7 @@ class Answer implements ClientAnswer {
   }
 
   json(status: number, body: string): void {
+    if (this.#res.destroyed) return;
     const head = this.#head;
     head['content-type'] = 'application/json';
     head['content-length'] = String(Buffer.byteLength(body));
@@ -85,8 +86,16 @@ class Answer implements ClientAnswer {
     return this.#open().comment(text);
   }
 
-  end(): void {
-    this.#open().end();
+  end(last = ''): void {
+    if (this.#res.destroyed) return;
+    if (this.#stream) {
+      this.#stream.end(last);
+      return;
+    }
+    // All of it at once: with its length said, one write takes head and frames together.
+    const head = { ...EVENT_STREAM_HEAD, ...this.#head, 'content-length': String(Buffer.byteLength(last)) };
+    this.#res.writeHead(200, head);
+    this.#res.end(last);
   }
 
   #open(): SseWriter {

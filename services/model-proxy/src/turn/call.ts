@@ -29,7 +29,13 @@ export interface ModelAnswer {
     | { readonly kind: 'whole'; readonly text: string; readonly response: ChatResponse; readonly verbatim: boolean }
     | { readonly kind: 'events'; readonly events: AsyncIterable<StreamEvent> }
     /** The provider's own frames, in the client's dialect, with what they say; a batch is what arrived at once. */
-    | { readonly kind: 'segments'; readonly segments: AsyncIterable<readonly Segment[]> };
+    | { readonly kind: 'segments'; readonly segments: SegmentBatches };
+}
+
+/** The provider's frames, a batch being what arrived at once. */
+export interface SegmentBatches extends AsyncIterable<readonly Segment[]> {
+  /** True once the batch that was given last is the last of all. */
+  over?(): boolean;
 }
 
 const LONGEST_WAIT_MS = 2_000;

@@ -7,7 +7,7 @@ import type { StreamEvent } from '../chat/stream.ts';
 import type { Usage } from '../chat/usage.ts';
 import { wireCallId } from '../wire/anthropic-messages/content-encode.ts';
 import type { Segment } from '../wire/scan.ts';
-import type { ModelAnswer } from './call.ts';
+import type { ModelAnswer, SegmentBatches } from './call.ts';
 import type { Gate } from './gate.ts';
 import { guardDuring } from './guard-during.ts';
 import type { Release } from './release.ts';
@@ -20,6 +20,8 @@ export interface Said {
   readonly finish: FinishReason;
   /** True where the whole answer already went to the client as the provider wrote it. */
   readonly delivered: boolean;
+  /** Frames of it that are still to be sent, with the end of the stream. */
+  readonly last?: string;
 }
 
 /** Longest answer that is taken, in characters: a provider that never ends must not fill this process. */
@@ -70,7 +72,7 @@ async function receiveSegments(
   gate: Gate,
   turn: Turn,
   answer: ModelAnswer,
-  batches: AsyncIterable<readonly Segment[]>,
+  batches: SegmentBatches,
   release: Release,
 ): Promise<Said> {
   const watch = watching(gate, turn, answer);
@@ -88,21 +90,26 @@ async function receiveSegments(
     // The gate asked for usage, the client did not.
     return segment.usageOnly && !turn.facts.streamUsage ? '' : segment.bytes;
   };
+  let last = '';
   try {
     for await (const batch of batches) {
       let bytes = '';
+      let heard = false;
       try {
         for (const segment of batch) bytes += hear(segment);
+        heard = true;
       } finally {
         // What was said before a fault stands.
-        if (bytes !== '') await release.frames(bytes);
+        if (heard && batches.over?.()) last = bytes;
+        else if (bytes !== '') await release.frames(bytes);
       }
     }
     watch.end();
   } catch (error) {
+    if (last !== '') await release.frames(last);
     throw watch.failed(error);
   }
-  return { content: [], finish: watch.finish(), delivered: true };
+  return { content: [], finish: watch.finish(), delivered: true, last };
 }
 
 async function receiveEvents(

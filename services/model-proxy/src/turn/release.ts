@@ -179,8 +179,7 @@ export function createRelease(turn: Turn): Release {
       if (encoder) {
         await write({ type: 'usage', usage: turn.usage });
         await write({ type: 'finish', finish });
-        await answer.frames(`${encoder.end()}`);
-        await closeStream(turn);
+        closeStream(turn, encoder.end());
         return;
       }
       writeHeaders(turn);
@@ -200,13 +199,12 @@ export function createRelease(turn: Turn): Release {
   };
 }
 
-/** The last words of a stream: a comment, since headers are long gone. */
-export async function closeStream(turn: Turn): Promise<void> {
+/** The last words of a stream, behind its last frames: a comment, since headers are long gone. */
+export function closeStream(turn: Turn, last = ''): void {
+  writeHeaders(turn);
   const approvals = turn.approvals.length > 0 ? ` approval=${turn.approvals.join(',')}` : '';
-  await turn.answer.comment(
-    `sallyport-cache=${cacheLookup()} cost-usd=${turn.priced ? formatUsd(turn.costNanoUsd) : 'unknown'}${approvals}`,
-  );
-  turn.answer.end();
+  const cost = turn.priced ? formatUsd(turn.costNanoUsd) : 'unknown';
+  turn.answer.end(`${last}: sallyport-cache=${cacheLookup()} cost-usd=${cost}${approvals}\n\n`);
 }
 
 function writeHeaders(turn: Turn): void {

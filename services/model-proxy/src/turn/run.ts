@@ -47,7 +47,7 @@ export async function runTurn(gate: Gate, turn: Turn): Promise<void> {
     const answer = await call(gate, turn, route(turn), tools);
     const said = await receive(gate, turn, answer, release);
     turn.label = join(turn.label, labelOfProviderRuns(turn, tools, said.content));
-    if (said.delivered) return await delivered(gate, turn);
+    if (said.delivered) return await delivered(gate, turn, said.last);
     const calls = callsOf(turn, said.content);
     if (calls.length === 0) {
       await release.settled();
@@ -103,8 +103,8 @@ function labelOfProviderRuns(turn: Turn, tools: readonly Tool[], content: readon
 }
 
 /** The provider's own bytes were the answer. */
-async function delivered(gate: Gate, turn: Turn): Promise<void> {
-  if (turn.facts.stream) await closeStream(turn);
+async function delivered(gate: Gate, turn: Turn, last: string | undefined): Promise<void> {
+  if (turn.facts.stream) closeStream(turn, last);
   await rememberWords(gate, turn, TRUSTED);
 }
 

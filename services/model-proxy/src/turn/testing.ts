@@ -50,7 +50,7 @@ export function listener(): Heard {
       json: (_status, body) => void parts.push(body),
       frames: async (frames) => void parts.push(frames.toString()),
       comment: async (text) => void parts.push(`: ${text}\n\n`),
-      end: () => {},
+      end: (last = '') => void parts.push(last),
     },
   };
 }

@@ -77,6 +77,11 @@ export class AnswerStream implements AsyncIterableIterator<readonly Segment[]> {
     return value === undefined ? { done: true, value } : { done: false, value };
   }
 
+  /** True where nothing follows the batch that was given last. */
+  over(): boolean {
+    return this.#head.length === 0 && (this.#over || this.#reader.done());
+  }
+
   async return(): Promise<IteratorResult<readonly Segment[], undefined>> {
     if (!this.#over) {
       this.#close();

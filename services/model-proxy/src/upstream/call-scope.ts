@@ -1,5 +1,7 @@
+import { type Timed, unwatch, watch } from '@sallyport/chassis/deadlines';
 import { Ending, type EndSignal } from '@sallyport/chassis/ending';
 import type { GatewayError } from '@sallyport/chassis/errors';
+import { ABSENT } from '@sallyport/chassis/roster';
 
 /** How long one call of a provider may go on. */
 export interface CallScope {
@@ -8,19 +10,21 @@ export interface CallScope {
   abort(error: GatewayError): void;
   /** Aborts when no one has closed the scope by then; replaces the time set before. */
   limit(ms: number, error: () => GatewayError): void;
-  /** Lets go of the turn and of the timer. */
+  /** Lets go of the turn and of the time. */
   close(): void;
 }
 
-/** Binds a call to its turn. What it took of the turn, and its timer, are let go when the call is over. */
+/** Binds a call to its turn. What it took of the turn, and its deadline, are let go when the call is over. */
 export function callScope(turn: EndSignal): CallScope {
   return new Scope(turn);
 }
 
-class Scope implements CallScope {
+class Scope implements CallScope, Timed {
+  place = ABSENT;
+  dueAt = Number.POSITIVE_INFINITY;
   readonly signal = new Ending();
   readonly #turn: EndSignal;
-  #timer: NodeJS.Timeout | undefined;
+  #tooLate: (() => GatewayError) | undefined;
 
   constructor(turn: EndSignal) {
     this.#turn = turn;
@@ -33,18 +37,22 @@ class Scope implements CallScope {
     this.signal.abort(this.#turn.reason);
   }
 
+  late(): void {
+    this.signal.abort(this.#tooLate?.());
+  }
+
   abort(error: GatewayError): void {
     this.signal.abort(error);
   }
 
   limit(ms: number, error: () => GatewayError): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.signal.abort(error()), Math.max(0, ms));
-    this.#timer.unref();
+    this.dueAt = performance.now() + ms;
+    this.#tooLate = error;
+    if (this.place === ABSENT) watch(this);
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    unwatch(this);
     this.#turn.removeEventListener('abort', this);
   }
 }
