@@ -114,11 +114,15 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     async *watchRevocations(_request, { signal }) {
       yield { sequence: 0 };
       const queue: string[] = [];
+      let sequence = 0;
       revoked.push((keyId) => queue.push(keyId));
       while (!signal.aborted) {
         await new Promise((resolve) => setTimeout(resolve, 50));
-        for (const keyId of queue.splice(0)) yield { sequence: 0, tenant: 'acme', keyId };
-        yield {};
+        for (const keyId of queue.splice(0)) {
+          sequence += 1;
+          yield { sequence, tenant: 'acme', keyId };
+        }
+        yield { sequence };
       }
     },
   });
