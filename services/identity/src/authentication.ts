@@ -82,6 +82,21 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
   };
 }
 
+/** As what a key acts now, for who has shown it before; undefined where it does not authenticate any more. */
+export async function principalNow(
+  key: KeyRecord,
+  directory: Pick<Directory, 'standingOf'>,
+  nowMs: number,
+): Promise<Authenticated['principal'] | undefined> {
+  if (stateOf(key, nowMs) !== 'active') return undefined;
+  try {
+    return principalOf(key, await standingOf(key, directory));
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'unauthenticated') return undefined;
+    throw error;
+  }
+}
+
 /** What the owner of a key may lend it; undefined where nobody stands behind it. Throws where they may not. */
 async function standingOf(key: KeyRecord, directory: Pick<Directory, 'standingOf'>): Promise<Standing | undefined> {
   const { owner, teams } = key.spec;

@@ -133,7 +133,7 @@ run({
           AuthenticationService,
           authenticationService(bootstrap?.watching(authenticate) ?? authenticate, feed, counted),
         )
-        .add(KeyService, keyService(administration, resourceKeys, counted))
+        .add(KeyService, keyService(administration, resourceKeys, directory, counted))
         .add(DirectoryService, directoryService(database)),
     );
     const fronts = oauth === undefined ? [] : [oauth.front];

@@ -24,7 +24,10 @@ describe('identity over gRPC', () => {
       AuthenticationService,
       authenticationService(identity.authenticate, feed, metrics),
     );
-    keys = await inProcess(KeyService, keyService(identity.administration, identity.resourceKeys, metrics));
+    keys = await inProcess(
+      KeyService,
+      keyService(identity.administration, identity.resourceKeys, identity.directory, metrics),
+    );
   });
   afterAll(async () => {
     await feed.stop?.(Date.now());

@@ -3,7 +3,8 @@ import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import type { SequenceFeed } from '@sallyport/chassis/sequence-feed';
 import type { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
 import type { KeyAdministration } from './administration.ts';
-import type { Authenticate } from './authentication.ts';
+import { type Authenticate, principalNow } from './authentication.ts';
+import type { Directory } from './directory/directory.ts';
 import { keyMessageOf, principalIdOf } from './key.ts';
 import type { IdentityMetrics } from './metrics.ts';
 import type { ResourceKeys } from './resource-keys.ts';
@@ -58,6 +59,7 @@ export function authenticationService(
 export function keyService(
   administration: KeyAdministration,
   resourceKeys: ResourceKeys,
+  directory: Pick<Directory, 'standingOf'>,
   metrics: IdentityMetrics,
 ): ServiceImpl<typeof KeyService> {
   return {
@@ -96,7 +98,9 @@ export function keyService(
       return { key: keyMessageOf(key, Date.now()), secret };
     },
     async get({ tenant, id }) {
-      return { key: keyMessageOf(await administration.get(tenant, id), Date.now()) };
+      const key = await administration.get(tenant, id);
+      const principal = await principalNow(key, directory, Date.now());
+      return { key: keyMessageOf(key, Date.now()), ...(principal === undefined ? {} : { principal }) };
     },
     async list({ tenant, pageSize, pageToken, owner, teams }) {
       const { keys, nextPageToken } = await administration.list(tenant, pageSize, pageToken, { owner, teams });

@@ -1,7 +1,4 @@
-import { create } from '@bufbuild/protobuf';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
-import type { Key } from '@sallyport/proto/identity/v1/identity_pb';
-import { Principal_Kind, Principal_Role, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import { admitted, type Caller, callerOfSecret } from '../caller.ts';
 import type { Clients } from '../clients.ts';
 import type { Patience } from '../route.ts';
@@ -27,45 +24,18 @@ export function keySignIn({ authentication, keys }: Pick<Clients, 'authenticatio
       return { kind: 'key', tenant, keyId, revision: key.revision };
     },
     async callerOf({ tenant, keyId, revision }, patience) {
-      let key: Key | undefined;
       try {
-        ({ key } = await keys.get({ tenant, id: keyId }, patience));
+        const { key, principal } = await keys.get({ tenant, id: keyId }, patience);
+        if (key?.tenant !== tenant || key.id !== keyId || key.revision !== revision) return undefined;
+        // None: the key is no longer active, or its owner is not.
+        if (principal?.tenant !== tenant || principal.keyId !== keyId) return undefined;
+        return admitted(principal);
       } catch (error) {
         const { code } = asGatewayError(error);
         if (code === 'not_found') return undefined;
-        if (code === 'cancelled') throw error;
+        if (code === 'cancelled' || code === 'permission_denied') throw error;
         throw new GatewayError('unavailable', 'Keys cannot be checked now.', { cause: error, retryAfterMs: 1000 });
       }
-      if (key === undefined || key.tenant !== tenant || key.id !== keyId) return undefined;
-      if (key.state !== 'active' || key.revision !== revision) return undefined;
-      return callerOfKey(key);
     },
   };
-}
-
-/** The principal of a key, as identity makes it when the key itself is presented. */
-function callerOfKey({ tenant, id, revision, spec }: Key): Caller | undefined {
-  if (spec === undefined) return undefined;
-  const { name, owner, teams, customer, client, models, tools, endpoints, role, origin, expiresAtMs, tags } = spec;
-  return admitted(
-    create(PrincipalSchema, {
-      tenant,
-      kind: Principal_Kind.KEY,
-      id: `key:${id}`,
-      name,
-      user: owner,
-      teams,
-      customer,
-      keyId: id,
-      client,
-      models,
-      tools,
-      endpoints,
-      role: role === Principal_Role.UNSPECIFIED ? Principal_Role.MEMBER : role,
-      origin,
-      expiresAtMs,
-      tags,
-      revision: `${id}.${revision}`,
-    }),
-  );
 }

@@ -108,7 +108,14 @@ export function keyRoutes({ keys }: Pick<Clients, 'keys'>, recorded: Recorded): 
               const spec = specOf(body, earlier);
               checkMayMake(caller, spec, earlier);
               try {
-                return keyView(present(await keys.update({ tenant, id, spec, expectedRevision: revision }, patience)));
+                return keyView(
+                  present(
+                    await keys.update(
+                      { tenant, id, spec, expectedRevision: revision, by: caller.principal.id },
+                      patience,
+                    ),
+                  ),
+                );
               } catch (error) {
                 // Another change came in between: laid over the older key, this one would undo it.
                 if (attempt === ATTEMPTS || asGatewayError(error).details?.revision === undefined) throw error;
@@ -133,7 +140,9 @@ export function keyRoutes({ keys }: Pick<Clients, 'keys'>, recorded: Recorded): 
         const action = { action: 'keys.revoke', target: { kind: 'key', id }, change: body };
         return recorded(caller, action, patience, async () => {
           await endable(caller, id, patience);
-          return keyView(present(await keys.revoke({ tenant, id, reason: body.reason }, patience)));
+          return keyView(
+            present(await keys.revoke({ tenant, id, reason: body.reason, by: caller.principal.id }, patience)),
+          );
         });
       },
     }),
@@ -161,7 +170,9 @@ export function keyRoutes({ keys }: Pick<Clients, 'keys'>, recorded: Recorded): 
         const action = { action: 'keys.rotate', target: { kind: 'key', id }, change: body };
         return recorded(caller, action, patience, async () => {
           await endable(caller, id, patience);
-          return withSecret(await keys.rotate({ tenant, id, graceMs: body.graceSeconds * 1000 }, patience));
+          return withSecret(
+            await keys.rotate({ tenant, id, graceMs: body.graceSeconds * 1000, by: caller.principal.id }, patience),
+          );
         });
       },
     }),

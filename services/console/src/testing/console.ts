@@ -136,7 +136,12 @@ export async function testConsole() {
           request,
           () => ({ key: present(request.tenant, request.id), secret: 'sp-canary-next' }) as never,
         ),
-      get: async (request) => ({ key: present(request.tenant, request.id) }) as never,
+      async get(request) {
+        const key = present(request.tenant, request.id);
+        const found = Object.values(PRINCIPALS).find((one) => one.tenant === key.tenant && one.keyId === key.id);
+        const acts = key.state === 'active' && found !== undefined;
+        return { key, ...(acts ? { principal: create(PrincipalSchema, found) } : {}) } as never;
+      },
       list: (request) =>
         answer('list', request, () => create(ListResponseSchema, { keys: [...keys.values()], nextPageToken: 'more' })),
     },

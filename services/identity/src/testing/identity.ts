@@ -3,7 +3,7 @@ import { type KeySpec, KeySpecSchema } from '@sallyport/proto/identity/v1/identi
 import { createAdministration } from '../administration.ts';
 import { createAuthenticator } from '../authentication.ts';
 import { createCreationMemory } from '../creation-memory.ts';
-import type { Standing } from '../directory/directory.ts';
+import type { Directory, Standing } from '../directory/directory.ts';
 import type { KeyUse } from '../key-store.ts';
 import { createPeppers, type Pepper } from '../peppers.ts';
 import { createResourceKeys } from '../resource-keys.ts';
@@ -24,9 +24,17 @@ export function testIdentity(keys: readonly Pepper[] = PEPPERS) {
   const store = memoryKeyStore(now);
   const uses: KeyUse[] = [];
   const pokes = { count: 0 };
+
   const people = new Map<string, Partial<Standing>>();
   const onNotice = () => {
     pokes.count += 1;
+  };
+  const directory: Pick<Directory, 'standingOf'> = {
+    async standingOf(_tenant, name, declared) {
+      const known = people.get(name);
+      const state = known === undefined ? 'unknown' : 'active';
+      return { name, state, heirSinceMs: undefined, teams: declared, ownedTeams: [], ...known };
+    },
   };
   const over = (pepperKeys: readonly Pepper[]) => {
     const peppers = createPeppers(pepperKeys);
@@ -42,13 +50,7 @@ export function testIdentity(keys: readonly Pepper[] = PEPPERS) {
       authenticate: createAuthenticator({
         store,
         peppers,
-        directory: {
-          async standingOf(_tenant, name, declared) {
-            const known = people.get(name);
-            const state = known === undefined ? 'unknown' : 'active';
-            return { name, state, heirSinceMs: undefined, teams: declared, ownedTeams: [], ...known };
-          },
-        },
+        directory,
         cacheTtlMs: 10_000,
         onUse: (use) => uses.push(use),
         onOldPepper: (match, secret) => void store.replaceDigest(match, peppers.digest(secret)),
@@ -56,5 +58,5 @@ export function testIdentity(keys: readonly Pepper[] = PEPPERS) {
       }),
     };
   };
-  return { clock, store, uses, pokes, people, over, ...over(keys) };
+  return { clock, store, uses, pokes, people, directory, over, ...over(keys) };
 }
