@@ -1,153 +1,28 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort } from '@sallyport/cli/dev/ports';
-import { type FakeIdentityProvider, startIdentityProvider } from '../fakes/identity-provider.ts';
-import { type Browser, browser, type Page } from '../support/browser.ts';
-import { suiteWith, type TestSuite } from '../support/suite.ts';
-
-const CALLBACK = 'https://editor.example.com/callback';
-const SECRET = 'a client secret of at least thirty-two characters';
-
-interface Flow {
-  readonly clientId: string;
-  readonly verifier: string;
-  readonly state: string;
-  readonly url: string;
-}
+import { browser } from '../support/browser.ts';
+import { CALLBACK, type OAuthHouse, oauthHouse, SECRET } from '../support/oauth-house.ts';
 
 describe('the OAuth server', () => {
-  let suite: TestSuite;
-  let upstream: FakeIdentityProvider;
+  let house: OAuthHouse;
+  let suite: OAuthHouse['suite'];
+  let upstream: OAuthHouse['upstream'];
   let issuer: string;
 
   beforeAll(async () => {
-    const port = await freePort();
-    issuer = `http://127.0.0.1:${port}/oauth/default`;
-    const callbacks = ['default', 'acme'].map((tenant) => `http://127.0.0.1:${port}/oauth/${tenant}/callback`);
-    upstream = await startIdentityProvider(callbacks, {
-      robin: { sub: 'u-1', email: 'robin@example.com', groups: ['desk'] },
-      kim: { sub: 'u-2', email: 'kim@example.com' },
-      other: { sub: 'u-3', email: 'robin@example.com' },
-    });
-    const provider = (namespace: string) => [
-      { kind: 'Secret', name: 'idp', namespace, stringData: { secret: upstream.clientSecret } },
-      {
-        kind: 'IdentityProvider',
-        name: 'people',
-        namespace,
-        spec: {
-          type: 'OIDC',
-          issuer: upstream.issuer,
-          audiences: [`sallyport-${namespace}`],
-          allowPrivateNetwork: true,
-          client: { clientId: upstream.clientId, secretRef: { name: 'idp', key: 'secret' } },
-        },
-      },
-    ];
-    suite = await suiteWith(
-      [
-        ...provider('default'),
-        ...provider('acme'),
-        { kind: 'Secret', name: 'agent', stringData: { secret: SECRET } },
-        {
-          kind: 'Client',
-          name: 'editor',
-          spec: { displayName: 'The editor', redirectURIs: [CALLBACK], grants: ['AuthorizationCode', 'RefreshToken'] },
-        },
-        {
-          kind: 'Client',
-          name: 'agent',
-          spec: {
-            grants: ['ClientCredentials', 'TokenExchange'],
-            authentication: 'client_secret_basic',
-            secretRef: { name: 'agent', key: 'secret' },
-            scopes: ['mcp'],
-            mayExchange: { subjects: ['editor', 'people'], audiences: [`http://127.0.0.1:${port}/mcp`] },
-          },
-        },
-        { kind: 'AccessPolicy', name: 'all', spec: { subjects: { everyone: true }, tools: ['*/*'], models: ['*'] } },
-      ],
-      {
-        port,
-        services: ['audit', 'vault', 'identity', 'operator', 'policy', 'mcp-broker'],
-        overrides: { 'mcp-broker': { catalog: { refreshInterval: '1s' } } },
-      },
-    );
+    house = await oauthHouse();
+    ({ suite, upstream, issuer } = house);
   }, 120_000);
-  afterAll(async () => {
-    await suite?.end();
-    await upstream?.close();
-  }, 60_000);
+  afterAll(() => house?.end(), 60_000);
 
-  const flow = (options: Readonly<Record<string, string | undefined>> = {}): Flow => {
-    const verifier = randomBytes(32).toString('base64url');
-    const state = randomBytes(16).toString('base64url');
-    const clientId = options.client_id ?? 'editor';
-    const params = {
-      client_id: clientId,
-      response_type: 'code',
-      redirect_uri: CALLBACK,
-      scope: 'mcp',
-      resource: `${suite.endpoint}/mcp`,
-      state,
-      code_challenge: createHash('sha256').update(verifier).digest('base64url'),
-      code_challenge_method: 'S256',
-      ...options,
-    };
-    const kept = Object.entries(params).filter((entry): entry is [string, string] => entry[1] !== undefined);
-    const base = options.issuer ?? issuer;
-    const query = new URLSearchParams(kept.filter(([name]) => name !== 'issuer'));
-    return { clientId, verifier, state, url: `${base}/authorize?${query}` };
-  };
-  /** Signs in upstream; gives the consent page, or where a remembered consent led. */
-  const signedIn = async (
-    it: Flow,
-    login = 'robin',
-    on: Browser = browser(suite.endpoint),
-  ): Promise<[Browser, Page]> => {
-    const left = await on.open(it.url);
-    if (left.away === undefined || !left.away.startsWith(upstream.issuer)) return [on, left];
-    return [on, await on.open(await upstream.signIn(left.away, login))];
-  };
-  const allowed = async (it: Flow, login = 'robin', on?: Browser): Promise<URL> => {
-    const [window, page] = await signedIn(it, login, on);
-    const end = page.away === undefined ? await window.submit(page, '/consent', { decision: 'allow' }) : page;
-    return new URL(end.away ?? `about:blank#${end.status} ${end.markup.slice(0, 800)}`);
-  };
-  const post = async (path: string, fields: Readonly<Record<string, string>>, as?: string, at = issuer) => {
-    const answer = await fetch(`${at}${path}`, {
-      method: 'POST',
-      headers: as === undefined ? {} : { authorization: `Basic ${Buffer.from(as).toString('base64')}` },
-      body: new URLSearchParams(fields),
-    });
-    const text = await answer.text();
-    return { status: answer.status, json: text === '' ? undefined : (JSON.parse(text) as Record<string, unknown>) };
-  };
-  const redeem = (it: Flow, code: string, more: Readonly<Record<string, string>> = {}) =>
-    post('/token', {
-      grant_type: 'authorization_code',
-      client_id: it.clientId,
-      code,
-      redirect_uri: CALLBACK,
-      code_verifier: it.verifier,
-      ...more,
-    });
-  const tokens = async (login = 'robin') => {
-    const it = flow();
-    const { status, json } = await redeem(it, (await allowed(it, login)).searchParams.get('code') ?? '');
-    expect([status, json]).toEqual([200, expect.anything()]);
-    return json as { access_token: string; refresh_token: string };
-  };
-  const listTools = async (token: string) => {
-    const answer = await fetch(`${suite.endpoint}/mcp`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }),
-    });
-    return answer.status;
-  };
-  const claimsOf = (token: string) =>
-    JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>;
+  const flow: OAuthHouse['flow'] = (...args) => house.flow(...args);
+  const signedIn: OAuthHouse['signedIn'] = (...args) => house.signedIn(...args);
+  const allowed: OAuthHouse['allowed'] = (...args) => house.allowed(...args);
+  const post: OAuthHouse['post'] = (...args) => house.post(...args);
+  const redeem: OAuthHouse['redeem'] = (...args) => house.redeem(...args);
+  const tokens: OAuthHouse['tokens'] = (...args) => house.tokens(...args);
+  const listTools: OAuthHouse['listTools'] = (...args) => house.listTools(...args);
+  const claimsOf: OAuthHouse['claimsOf'] = (...args) => house.claimsOf(...args);
+  const untilRefused: OAuthHouse['untilRefused'] = (...args) => house.untilRefused(...args);
 
   it('[oauth:metadata] says what it is at both well-known places', async () => {
     const at = async (url: string) => (await fetch(url)).json() as Promise<Record<string, unknown>>;
@@ -424,13 +299,4 @@ describe('the OAuth server', () => {
       expect(refused.json).not.toHaveProperty('access_token');
     }
   }, 30_000);
-
-  const untilRefused = async (look: () => Promise<number>) => {
-    for (let turn = 0; turn < 60; turn += 1) {
-      const status = await look();
-      if (status === 401) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error('the token is still taken');
-  };
 });

@@ -8,6 +8,9 @@ export const oauth: readonly Requirement[] = [
   }),
   ...of('issue 5, RFC 9700, OAuth 2.1', {
     'oauth:flow': 'Sign-in at the provider of the tenant, consent and PKCE give an at+jwt that /mcp takes.',
+    'oauth:mcp-client':
+      'An MCP client that knows nothing but the URL of /mcp gets in: discovery, registration, consent, token.',
+    'oauth:killed': 'Wherever identity is killed, no code passes twice and no grant is lost.',
     'oauth:pkce': 'No code without a challenge by S256, and no token without its verifier.',
     'oauth:redirect': 'Nobody is sent back to a URI that a client does not have, compared exactly.',
     'oauth:code-once': 'A code passes once, whoever asks at once; a second use ends what the first gave.',

@@ -10,6 +10,10 @@ export const tokens: readonly Requirement[] = [
     'tokens:refused': 'Every row of the table of bad tokens is refused, each by the guard that is meant for it.',
     'tokens:guards': 'Each guard has a row that is accepted, or comes to another refusal, once the guard is gone.',
     'tokens:other-tenant': "A token for another tenant's audience gives nothing, whoever signed it.",
+    'tokens:ingress':
+      'Every ingress takes one credential, by any of four headers; several are 400, none or no bearer 401.',
+    'tokens:no-query': 'A credential in a URL is refused, whatever else the request carries.',
+    'tokens:challenge': 'A 401 says how to authenticate, and invalid_token only to who presented something.',
     'tokens:client-id-held': 'The oldest Client holds an id at an issuer.',
   }),
 ];

@@ -3,6 +3,7 @@ import { readBody } from '@sallyport/chassis/http/body';
 import { parseJson } from '@sallyport/chassis/http/json';
 import { clientGone, createApp } from '@sallyport/chassis/http/server';
 import type { Metrics } from '@sallyport/chassis/metrics';
+import { challengeOf, secretOf } from '@sallyport/peers/ingress';
 import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import { hasInexactNumber } from '@sallyport/turn';
 import type { Express, Request, Response } from 'express';
@@ -68,7 +69,7 @@ async function post(gate: Gate, open: OpenWorks, req: Request, res: Response): P
   const { signal } = work;
   try {
     // The key first: who has none learns nothing of how bodies are read.
-    const admitted = await authorise(gate, bearerOf(req), work);
+    const admitted = await authorise(gate, secretOf(req), work);
     const { maxBytes, maxDepth } = gate.config.request;
     const bytes = await readBody(req, { limitBytes: maxBytes, signal });
     signal.throwIfAborted();
@@ -168,10 +169,6 @@ function allowOrigin(gate: Gate, req: Request, res: Response): void {
   res.setHeader('vary', 'origin');
 }
 
-function bearerOf(req: Request): string {
-  return /^bearer +(\S+)$/i.exec(req.headers.authorization?.trim() ?? '')?.[1] ?? '';
-}
-
 function baseOf(gate: Gate, req: Request): string {
   return publicBase(gate.config, req.headers, 'encrypted' in req.socket);
 }
@@ -181,7 +178,7 @@ function renderError(gate: Gate, error: GatewayError, req: Request, res: Respons
   if (retryAfterMs !== undefined) res.setHeader('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
   if (error.code === 'unauthenticated') {
     const metadata = `${baseOf(gate, req)}/.well-known/oauth-protected-resource${PATH}`;
-    res.setHeader('www-authenticate', `Bearer resource_metadata="${metadata}"`);
+    res.setHeader('www-authenticate', challengeOf(req, metadata));
   }
   res.status(error.status).json(gatewayErrorBody(error, null));
 }

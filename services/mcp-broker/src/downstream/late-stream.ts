@@ -33,7 +33,9 @@ export function lateStream(req: Request, res: Response, body: unknown): LateStre
     end(answer) {
       if (stream === undefined) return false;
       const { end } = stream;
-      void stream.event('message', JSON.stringify(answer)).then(end, end);
+      // Whatever became of the event is not what the stream ends with.
+      const close = () => end();
+      void stream.event('message', JSON.stringify(answer)).then(close, close);
       return true;
     },
   };

@@ -255,7 +255,8 @@ describe('who may call', () => {
     const answer = await send(request('ping'), headers);
     expect(answer.status).toBe(401);
     const challenge = answer.headers.get('www-authenticate') ?? '';
-    const metadata = /^Bearer resource_metadata="([^"]+)"$/.exec(challenge)?.[1] ?? '';
+    const metadata =
+      /^Bearer realm="sallyport",(?: error="invalid_token",)? resource_metadata="([^"]+)"$/.exec(challenge)?.[1] ?? '';
     expect(metadata).toBe(`${broker.url}/.well-known/oauth-protected-resource/mcp`);
     expect(await (await fetch(metadata)).json()).toEqual({
       resource: `${broker.url}/mcp`,
@@ -272,7 +273,7 @@ describe('who may call', () => {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(request('ping')),
     });
-    expect(answer.status).toBe(401);
+    expect(answer.status).toBe(400);
   });
 
   it.each<[string, Headers, number]>([

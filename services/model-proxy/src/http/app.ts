@@ -5,6 +5,7 @@ import { parseJson } from '@sallyport/chassis/http/json';
 import { createApp, postPlainly, REQUEST_ID_HEADER } from '@sallyport/chassis/http/server';
 import { type Metrics, tally } from '@sallyport/chassis/metrics';
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import { challengeOf, secretOf } from '@sallyport/peers/ingress';
 import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Express, Request, Response } from 'express';
@@ -18,7 +19,6 @@ import type { Turn } from '../turn/turn.ts';
 import { clientAnswer } from './client-answer.ts';
 import { countTokens } from './count-tokens.ts';
 import { listModels, retrieveModel } from './models.ts';
-import { secretOf } from './secret.ts';
 
 /** The model plane's HTTP front: parse, run a turn, render errors. Knows dialects and nothing of providers. */
 export function createModelApp(gate: Gate, metrics: Metrics): Express {
@@ -107,6 +107,7 @@ const TRAJECTORY_HEADER = 'sallyport-trajectory';
 
 function renderError(error: GatewayError, req: Request, res: Response): void {
   const dialect: Dialect = /\/messages(\/|$)|^\/anthropic\//.test(req.path) ? 'anthropic-messages' : 'openai-chat';
+  if (error.code === 'unauthenticated') res.setHeader('www-authenticate', challengeOf(req));
   if (error.retryAfterMs !== undefined)
     res.setHeader('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   const named = res.getHeader(TRAJECTORY_HEADER);

@@ -2,6 +2,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { readBody } from '@sallyport/chassis/http/body';
 import { parseJson } from '@sallyport/chassis/http/json';
 import { clientGone } from '@sallyport/chassis/http/server';
+import { secretOf } from '@sallyport/peers/ingress';
 import type { Request, Response } from 'express';
 import { estimateTokens, renderCount } from '../fronts/anthropic/count-tokens.ts';
 import { parseCountRequest } from '../fronts/anthropic/parse.ts';
@@ -9,7 +10,6 @@ import { callHeaders } from '../providers/define-provider.ts';
 import { authorise, mayUseModel, rejectProviderIds } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import { providerKey } from '../upstream/provider-key.ts';
-import { secretOf } from './secret.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
 

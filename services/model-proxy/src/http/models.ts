@@ -1,10 +1,10 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { clientGone } from '@sallyport/chassis/http/server';
+import { secretOf } from '@sallyport/peers/ingress';
 import type { Request, Response } from 'express';
 import type { Model } from '../catalog.ts';
 import { authorise, mayUseModel } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
-import { secretOf } from './secret.ts';
 
 /** `GET …/models`: what this principal may use, in the caller's dialect. */
 export function listModels(gate: Gate) {
