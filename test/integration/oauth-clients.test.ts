@@ -59,7 +59,8 @@ describe('clients of the OAuth server', () => {
     const [, page] = await house.signedIn(flow, 'robin', window);
     expect(page.markup).toContain('Unverified application');
     expect(page.markup).toContain('an application on your own computer');
-    const { away } = await window.submit(page, '/consent', { decision: 'allow' });
+    const { away, markup } = await window.submit(page, '/consent', { decision: 'allow' });
+    expect(away ?? markup).toContain(LOOPBACK);
     await first.finishAuth(new URL(away ?? '').searchParams);
     const client = new Client({ name: 'editor', version: '1.0.0' });
     await client.connect(new StreamableHTTPClientTransport(url, { authProvider: provider }));

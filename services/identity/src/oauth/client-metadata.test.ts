@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { foreignFault } from './client-metadata.ts';
+import { foreignFault, withoutScope } from './client-metadata.ts';
 
 const good = {
   client_name: 'Editor',
@@ -49,5 +49,10 @@ describe('clients that nobody declared', () => {
     ['too many redirects', { redirect_uris: Array.from({ length: 17 }, (_, n) => `https://e.example.com/${n}`) }],
   ])('[oauth:registration] are refused with %s', (_name, metadata) => {
     expect(foreignFault({ ...good, ...metadata })).toEqual(expect.any(String));
+  });
+
+  it('[oauth:registration] have no say in what they may ask for', () => {
+    expect(withoutScope('{"client_name":"x","scope":"mcp admin"}')).toBe('{"client_name":"x"}');
+    for (const text of ['', '[1]', 'null', '{']) expect(withoutScope(text)).toBe(text);
   });
 });

@@ -107,3 +107,19 @@ export function isPublicHttps(text: string): boolean {
     return false;
   }
 }
+
+/**
+ * Metadata in JSON without the scopes that a client says it will ask for: the library knows only its own, and what a client
+ * may have is not for it to say. Text that holds no object stays as it is.
+ */
+export function withoutScope(text: string): string {
+  let metadata: unknown;
+  try {
+    metadata = JSON.parse(text);
+  } catch {
+    return text;
+  }
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) return text;
+  const { scope: _scope, ...rest } = metadata as Record<string, unknown>;
+  return JSON.stringify(rest);
+}

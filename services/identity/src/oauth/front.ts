@@ -10,6 +10,7 @@ import type { Request, Response } from 'express';
 import type { Front } from '../http.ts';
 import type { PresentedTokens } from './adapter.ts';
 import type { ArtefactStore } from './artefact-store.ts';
+import { withoutScope } from './client-metadata.ts';
 import type { GrantStore } from './grant-store.ts';
 import { type InteractionOptions, mountInteractions } from './interactions.ts';
 import { noticePage, STYLE_PATH } from './pages.ts';
@@ -88,6 +89,12 @@ export function oauthFront(options: OAuthFrontOptions): Front {
       );
       app.post('/oauth/:tenant/introspect', aboutToken);
       app.post('/oauth/:tenant/revoke', aboutToken);
+      app.post('/oauth/:tenant/register', async (req, res) => {
+        const signal = withTimeout(clientGone(res), options.requestTimeoutMs);
+        const bytes = await readBody(req, { limitBytes: MAX_BODY, signal });
+        const body = withoutScope(bytes.toString('utf8'));
+        await hand(String(req.params.tenant), withBody(req, body), res, rest(req));
+      });
       app.post('/oauth/:tenant/token', async (req, res) => {
         const tenant = String(req.params.tenant);
         const { done, answered } = options.uses.during(async () => hand(tenant, req, res, rest(req)));

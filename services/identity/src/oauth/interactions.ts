@@ -39,6 +39,8 @@ interface Context {
   readonly signal: AbortSignal;
 }
 
+/** Scopes that are about the tokens themselves; nothing is allowed by them. */
+const LIBRARY_SCOPES = new Set(['openid', 'offline_access']);
 const FORM_TOKEN = 'interaction form';
 
 /** Mounts the pages between an authorization request and its answer. Each is bound to its browser by the library's cookie. */
@@ -153,6 +155,10 @@ export function mountInteractions(app: Express, options: InteractionOptions): vo
       grant.addResourceScope(resource, scopes.join(' '));
       await consents.remember(tenant, { user, client: client.clientId, resource }, scopes);
     }
+    const own = String(details.params.scope)
+      .split(' ')
+      .filter((scope) => LIBRARY_SCOPES.has(scope));
+    if (own.length > 0) grant.addOIDCScope(own.join(' '));
     await finish(context, { consent: { grantId: await grant.save() } });
   };
 

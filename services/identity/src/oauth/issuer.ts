@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { asGatewayError } from '@sallyport/chassis/errors';
 import type { SigningKeys } from '@sallyport/chassis/signing-keys';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { type Configuration, errors, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { accountOf, userOf } from './account.ts';
 import { type AdapterOptions, createAdapter } from './adapter.ts';
-import { applicationType, foreignFault } from './client-metadata.ts';
+import { applicationType, foreignFault, withoutScope } from './client-metadata.ts';
 import type { ConsentStore } from './consent-store.ts';
 import type { OAuthKeys } from './keys.ts';
 import { isKnownScope, PLAIN_SCOPES, RESOURCE_PATHS, scopesAt } from './vocabulary.ts';
@@ -24,6 +25,8 @@ export interface IssuerOptions extends AdapterOptions {
   /** Calls out for documents and keys of clients, through the URL guard. */
   readonly fetch: (url: string, options: RequestInit) => Promise<Response>;
   readonly renderError: (context: KoaContextWithOIDC, code: string, description: string) => void;
+  /** Told of faults of our own, which clients only see as such. */
+  readonly onFault: (error: unknown) => void;
   readonly extraClaims: (context: KoaContextWithOIDC, token: object) => Promise<Record<string, unknown> | undefined>;
 }
 
@@ -193,7 +196,10 @@ export function createIssuer(options: IssuerOptions): Provider {
     renderError(ctx, out) {
       options.renderError(ctx, out.error, out.error_description ?? '');
     },
-    fetch: (url: string | URL | Request, init?: RequestInit) => options.fetch(String(url), init ?? {}),
+    async fetch(url: string | URL | Request, init?: RequestInit) {
+      const { status, headers, ...answer } = await fetched(options.fetch, String(url), init ?? {});
+      return new Response(answer.body, { status, headers });
+    },
     fetchResponseBodyLimits: {
       'client_id metadata document': 16 * 1024,
       jwks_uri: 64 * 1024,
@@ -208,6 +214,16 @@ export function createIssuer(options: IssuerOptions): Provider {
     // What clients may ask for is what resources have; of OpenID there is nothing but sign-in of our own.
     if ((ctx as unknown as KoaContextWithOIDC).oidc?.route === 'discovery') {
       ctx.body = { ...(ctx.body as object), scopes_supported: [...PLAIN_SCOPES, 'offline_access'] };
+    }
+  });
+  provider.on('server_error', (ctx, error) => {
+    const { code, status, message, retryAfterMs } = asGatewayError(error);
+    if (code === 'internal') return options.onFault(error);
+    // What is away for a moment says nothing against who asks (RFC 6749 §4.1.2.1).
+    ctx.status = status;
+    if (retryAfterMs !== undefined) ctx.set('retry-after', String(Math.ceil(retryAfterMs / 1000)));
+    if (ctx.oidc.route !== 'authorization' && ctx.oidc.route !== 'resume') {
+      ctx.body = { error: 'temporarily_unavailable', error_description: message };
     }
   });
   return provider;
@@ -242,6 +258,13 @@ function wantedScopes(ctx: KoaContextWithOIDC): string[] {
 
 function plainOf(scope: string): string {
   return scope.startsWith('tool:') ? 'mcp' : scope.startsWith('model:') ? 'models' : scope;
+}
+
+/** A document of a client, without what it says of scopes. */
+async function fetched(fetch: IssuerOptions['fetch'], url: string, init: RequestInit) {
+  const answer = await fetch(url, init);
+  const text = await answer.text();
+  return { status: answer.status, headers: answer.headers, body: text === '' ? null : withoutScope(text) };
 }
 
 function mayFetch(id: string): boolean {

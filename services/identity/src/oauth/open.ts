@@ -108,6 +108,7 @@ export async function openOAuth(life: Lifecycle, options: OAuthOptions): Promise
       context.type = 'html';
       context.body = noticePage('This did not work', description === '' ? code : `${description} (${code})`);
     },
+    onFault: (error) => log.error('a request to the OAuth server failed', { error }),
     extraClaims: extraClaims(grants, acts),
     extend: (provider, tenant) => {
       addExchange(provider, tenant, {
