@@ -9,7 +9,7 @@ import { type CallContext, rpcServer, type ServiceImpl } from './server.ts';
 import { inProcess } from './testing.ts';
 import { Echo } from './testing-echo.ts';
 
-const TIME = { timeoutMs: 2000 };
+const TIME = { timeoutMs: 10_000 };
 const quiet = createLogger({ service: 'test', write: () => undefined });
 const closers: (() => unknown)[] = [];
 

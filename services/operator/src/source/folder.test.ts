@@ -35,7 +35,7 @@ const limit = (name: string, requests: number) =>
 const key = `apiVersion: sallyport.dev/v1alpha1\nkind: VirtualKey\nmetadata: {name: demo}\nspec: {targetSecret: {name: demo-key, key: key}}\n`;
 
 async function until(condition: () => boolean) {
-  for (let i = 0; i < 400 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 1_500 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(condition()).toBe(true);
 }
 
