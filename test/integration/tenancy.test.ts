@@ -4,6 +4,7 @@ import { findSecret } from '../fakes/provider.ts';
 import { type HttpAnswer, type HttpClient, httpClient } from '../support/http-client.ts';
 import { eventually, type ResourceInit } from '../support/suite.ts';
 import { APPROVAL_CASES } from '../support/tenancy-approvals.ts';
+import { CREDENTIAL_CASES } from '../support/tenancy-credentials.ts';
 import {
   type Condition,
   FUNCTION,
@@ -50,6 +51,7 @@ const changesNothing = (method: string, after: string, body?: object) => async (
 /** What holds of each route of the admin API; a route that is not here fails a test above. */
 const ADMIN_CASES: Readonly<Record<string, (own: Side, other: Side) => Promise<void>>> = {
   ...APPROVAL_CASES,
+  ...CREDENTIAL_CASES,
   'get /admin/v1/trajectories': async (own, other) => {
     const theirs = await other.agent.chat('echo');
     await recordsOf(other, theirs.trajectory);
@@ -260,7 +262,11 @@ describe.each(directions)('what %s can see and use of %s', (ownName, otherName) 
     const listed = await items<{ id: string }>(own().agent, 'trajectories?pageSize=200');
     expect(listed.map(({ id }) => id)).toContain(claimed.trajectory);
     expect(listed.map(({ id }) => id)).not.toContain(theirs.trajectory);
-    for (const path of ['keys', 'resources']) expect((await own().agent.get(`/admin/v1/${path}`)).status).toBe(403);
+    // A Member sees the keys of their own person, and no resource.
+    const keys = await items<Key & { owner: string }>(own().agent, 'keys?pageSize=200');
+    expect(new Set(keys.map(({ owner }) => owner))).toEqual(new Set(['dana']));
+    expect(keys.map(({ name }) => name)).not.toContain('writer');
+    expect((await own().agent.get('/admin/v1/resources')).status).toBe(403);
   });
 
   it('[tenancy:history] neither tool-call ids nor words of a run of the other lead to it; they are untrusted here', async () => {
@@ -303,7 +309,18 @@ describe('over all of them', () => {
       readRoutes()
         .map(({ path }) => path)
         .sort(),
-    ).toEqual(['/.well-known/oauth-protected-resource', '/admin/v1', '/anthropic/v1', '/approve', '/mcp', '/v1']);
+    ).toEqual([
+      '/.well-known/oauth-authorization-server',
+      '/.well-known/oauth-protected-resource',
+      '/.well-known/openid-configuration',
+      '/admin/v1',
+      '/anthropic/v1',
+      '/approve',
+      '/mcp',
+      '/oauth',
+      '/scim/v2',
+      '/v1',
+    ]);
   });
 
   it('[tenancy:secrets] no credential and no key of one ever reached what belongs to the other', () => {

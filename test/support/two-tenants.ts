@@ -194,6 +194,16 @@ function house(tenant: Name, providerUrl: string, toolsUrl: string): ResourceIni
         credentials: { secretRef: { name: 'provider', key: 'key' } },
       },
     },
+    {
+      kind: 'ModelProvider',
+      name: 'brought',
+      spec: {
+        type: 'openai-compatible',
+        baseURL: providerUrl,
+        allowPrivateNetwork: true,
+        credentials: { perPrincipal: { order: ['User'] } },
+      },
+    },
     ...['chat', 'echo', 'looks'].map((name) => model(name)),
     model(`${tenant}-only`, 'echo'),
     toolServer('notes', [read, { name: 'write_note', class: 'Write' }]),
