@@ -139,6 +139,62 @@ export const cases: readonly Case[] = [
     errors: ['spec.tools[1]'],
   },
   {
+    name: 'a tool server that people connect',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { type: 'OAuth', scopes: ['mail:read', 'mail/send'] } },
+  },
+  {
+    name: 'a tool server with a client of its own',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: {
+        type: 'OAuth',
+        registration: 'Static',
+        clientId: 'sallyport',
+        secretRef: { name: 'mail', key: 'client' },
+        issuer: 'https://login.example/tenant',
+      },
+    },
+  },
+  {
+    name: 'a tool server with tokens of two kinds',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: { type: 'OAuth' },
+      credentials: { secretRef: { name: 'mail', key: 'token' } },
+    },
+    errors: ['auth and credentials exclude each other'],
+  },
+  {
+    name: 'a client secret that any issuer could ask for',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: { type: 'OAuth', clientId: 'sallyport', secretRef: { name: 'mail', key: 'client' } },
+    },
+    errors: ['secretRef needs the clientId'],
+  },
+  {
+    name: 'a static registration without a client',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { type: 'OAuth', registration: 'Static' } },
+    errors: ['clientId must be given for registration Static'],
+  },
+  {
+    name: 'an issuer over http',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { type: 'OAuth', issuer: 'http://login.example' } },
+    errors: ['issuer and resource must be https'],
+  },
+  {
+    name: 'a scope with a blank',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { type: 'OAuth', scopes: ['a b'] } },
+    errors: ['scopes'],
+  },
+  {
     name: 'a pin that is no digest',
     kind: 'ToolServer',
     spec: { remote: { url: 'https://mail.example' }, tools: [{ name: 'a', class: 'Read', digest: 'sha256:x' }] },

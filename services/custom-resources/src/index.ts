@@ -30,6 +30,7 @@ export {
 export { faultOfPersonName, personName } from './person-name.ts';
 export { isSecret, parseSecret, type Secret } from './secret.ts';
 export { inboundOrigin, scimGrantUid, secretKinds, secretRefs } from './secret-refs.ts';
+export type { ServerAuth } from './server-auth.ts';
 export { type TeamSpec, type TeamStatus, team } from './team.ts';
 export {
   type CallRule,

@@ -26,8 +26,11 @@ export function scimGrantUid(uid: string): string {
 export function secretRefs(resource: Resource): [path: string, ref: SecretKeyRef][] {
   const found: [string, SecretKeyRef | undefined][] = [];
   switch (resource.kind) {
-    case 'ModelProvider':
     case 'ToolServer':
+      found.push(['spec.auth.secretRef', resource.spec.auth?.secretRef]);
+      found.push(['spec.credentials.secretRef', resource.spec.credentials?.secretRef]);
+      break;
+    case 'ModelProvider':
       found.push(['spec.credentials.secretRef', resource.spec.credentials?.secretRef]);
       break;
     case 'IdentityProvider':

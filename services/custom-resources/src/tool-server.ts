@@ -3,6 +3,7 @@ import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { serverCredentials } from './credential-order.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { entryName, grantedOriginSchema, httpUrl, jsonPointer, listOf, setOf, toolClass, toolName } from './fields.ts';
+import { serverAuth } from './server-auth.ts';
 
 const digest = z
   .string()
@@ -152,6 +153,7 @@ const spec = withRules(
     credentials: serverCredentials
       .optional()
       .describe('How Sallyport authenticates to the server. Left out: without credentials.'),
+    auth: serverAuth.optional().describe('How Sallyport has tokens for the server, where it has no token for all.'),
     allowPrivateNetwork: z
       .boolean()
       .default(false)
@@ -166,6 +168,20 @@ const spec = withRules(
       message: 'url must be https unless allowPrivateNetwork is true',
       fieldPath: '.remote.url',
       holds: (s) => s.remote.url.startsWith('https://') || s.allowPrivateNetwork,
+    },
+    {
+      cel: '!has(self.auth) || !has(self.credentials)',
+      message: 'auth and credentials exclude each other',
+      fieldPath: '.auth',
+      holds: (s) => s.auth === undefined || s.credentials === undefined,
+    },
+    {
+      cel: "!has(self.auth) || self.allowPrivateNetwork || ((!has(self.auth.issuer) || self.auth.issuer.startsWith('https://')) && (!has(self.auth.resource) || self.auth.resource.startsWith('https://')))",
+      message: 'issuer and resource must be https unless allowPrivateNetwork is true',
+      fieldPath: '.auth',
+      holds: ({ auth, allowPrivateNetwork }) =>
+        allowPrivateNetwork ||
+        [auth?.issuer, auth?.resource].every((url) => url === undefined || url.startsWith('https://')),
     },
   ],
 );

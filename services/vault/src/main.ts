@@ -31,6 +31,7 @@ import { ownedCredentialService } from './owned-server.ts';
 import { rotation } from './rotation.ts';
 import { CALLERS, credentialService, secretService } from './server.ts';
 import { createVaultStore, SCHEMA_VERSION } from './store.ts';
+import { tokensByType } from './token-types.ts';
 import { upkeep } from './upkeep.ts';
 
 const SERVICE = 'vault';
@@ -100,7 +101,7 @@ run({
     const lease = createLeasing({
       store,
       envelope,
-      leaseToken: grants.leaseToken,
+      leaseToken: tokensByType({ OAuth: grants.leaseToken }),
       leaseTtlMs: config.leaseTtl,
       log,
       onLease(access) {

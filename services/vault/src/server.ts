@@ -24,8 +24,9 @@ export function credentialService(
   return {
     async resolve(request, ctx) {
       try {
-        const { tenant, ref, kind, uid, origin, principal, refusedReference: refused } = request;
-        const given = await lease(ctx.caller, { tenant, ref, kind, uid, origin, principal, refused });
+        const { tenant, ref, kind, uid, origin, principal, refusedReference: refused, subjectToken } = request;
+        const wanted = { tenant, ref, kind, uid, origin, principal, refused, subjectToken };
+        const given = await lease(ctx.caller, wanted);
         metrics.leased(ctx.caller, 'given');
         return { ...given, scopes: [...given.scopes] };
       } catch (error) {

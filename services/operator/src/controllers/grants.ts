@@ -1,5 +1,5 @@
 import { type Finding, inboundOrigin, type SecretKeyRef } from '@sallyport/custom-resources';
-import { decideCredential, decideValueless } from '../checks/credential.ts';
+import { decideCredential, decideValueless, originOf } from '../checks/credential.ts';
 import { holds, unknown } from '../checks/findings.ts';
 import type { Entry } from '../entry.ts';
 import type { Departed } from '../source/source.ts';
@@ -41,6 +41,8 @@ export async function reconcileCredential(
   wanted: {
     readonly ref: SecretKeyRef | undefined;
     readonly url: string;
+    /** Where the Secret is sent instead, and what it is bound to; what people bring is sent to `url`. */
+    readonly secretTo?: string | undefined;
     /** Type of the condition that says how it went; default `CredentialsValid`. */
     readonly finding?: string;
     /** What else vault is told of the resource; without it there is no grant without a Secret. */
@@ -50,7 +52,7 @@ export async function reconcileCredential(
   },
   context: ControllerContext,
 ): Promise<CredentialOutcome> {
-  const { ref, url, lending, finding: type = 'CredentialsValid', grantUid: uid = entry.uid } = wanted;
+  const { ref, url, secretTo = url, lending, finding: type = 'CredentialsValid', grantUid: uid = entry.uid } = wanted;
   const held = uid === entry.uid ? entry.status.grantedOrigin : undefined;
   const before = typeof held === 'string' ? held : undefined;
   try {
@@ -63,17 +65,18 @@ export async function reconcileCredential(
     const { annotations } = entry;
     // What people bring is bound to its origin one by one, so there is nothing here that another URL could draw out.
     const decision =
-      ref === undefined
+      ref === undefined || originOf(url) === undefined
         ? decideValueless(url)
-        : decideCredential({ ref, url, secret, grantedOrigin: before, annotations });
+        : decideCredential({ ref, url: secretTo, secret, grantedOrigin: before, annotations });
     if (!decision.grant) {
       if (decision.gone && ref !== undefined) await call(context, 'remove', { tenant: entry.tenant, ref });
       if (before !== undefined || context.granted.has(uid)) await revoke({ ...entry, uid }, context);
       return { finding: { ...decision.finding, type }, grantedOrigin: before };
     }
-    const { value, origin } = decision;
+    const { value, origin: bound } = decision;
+    const origin = originOf(url) ?? bound;
     const version = secret?.version ?? '';
-    const what = JSON.stringify([ref, version, origin, lending, url]);
+    const what = JSON.stringify([ref, version, bound, lending, url]);
     const told = context.granted.get(uid);
     if (told?.what !== what || context.now() - told.atMs > tellAgainMs) {
       const { tenant, kind, name } = entry;
@@ -83,8 +86,8 @@ export async function reconcileCredential(
       context.granted.set(uid, { what, atMs: context.now() });
     }
     return {
-      finding: holds(type, 'Granted', origin === inboundOrigin ? '' : `granted to ${origin}`),
-      grantedOrigin: origin,
+      finding: holds(type, 'Granted', bound === inboundOrigin ? '' : `granted to ${bound}`),
+      grantedOrigin: bound,
     };
   } catch (failure) {
     const message = 'the credential could not be handed over; it is tried again';

@@ -21,6 +21,24 @@ describe('keys and grants', () => {
     await eventually(() => reason('ModelProvider', 'openai', 'Ready'), 'True Ready');
   });
 
+  it('[operator:origin-changed] binds the secret of an OAuth client to its issuer, and lets a server without one move', async () => {
+    const server = (issuer: string, url = 'https://tools.example/mcp', more = '') =>
+      `${head('ToolServer', 'mail')}spec: {remote: {url: "${url}"}, auth: {type: OAuth${more}${issuer}}}\n`;
+    const own = ', clientId: c, secretRef: {name: openai, key: key}';
+    const { peers, write, reason } = await suite({
+      'secret.yaml': secret,
+      'server.yaml': server(', issuer: "https://login.example"', undefined, own),
+    });
+    const granted = () => [...peers.grants.values()].join();
+    await eventually(() => reason('ToolServer', 'mail', 'CredentialsValid'), 'True Granted');
+    expect(granted()).toBe('https://tools.example:443');
+    await write('server.yaml', server(', issuer: "https://evil.example"', undefined, own));
+    await eventually(() => reason('ToolServer', 'mail', 'CredentialsValid'), 'False OriginChanged');
+    expect(peers.grants.size).toBe(0);
+    await write('server.yaml', server('', 'https://moved.example/mcp'));
+    await eventually(granted, 'https://moved.example:443');
+  });
+
   it('takes keys and grants away with their resources, and tries again while a peer is down', async () => {
     const key = `${head('VirtualKey', 'demo')}spec: {secretRef: {name: openai, key: key}}\n`;
     const { peers, write, remove, reason } = await suite({

@@ -7,9 +7,11 @@ import { lendingOf, reconcileCredential, revoke } from './grants.ts';
 export const toolServerController: Controller<'ToolServer'> = {
   kind: 'ToolServer',
   async reconcile(entry, spec, context) {
-    const { credentials, allowPrivateNetwork } = spec;
-    const lending = lendingOf(credentials?.perPrincipal?.order, allowPrivateNetwork);
-    const wanted = { ref: credentials?.secretRef, url: spec.remote.url, lending };
+    const { auth, credentials, allowPrivateNetwork } = spec;
+    const lending = lendingOf(credentials?.perPrincipal?.order, allowPrivateNetwork, auth);
+    const ref = auth?.secretRef ?? credentials?.secretRef;
+    // The secret of a client goes to its issuer; the tokens that people have by it are bound to the server one by one.
+    const wanted = { ref, url: spec.remote.url, secretTo: auth?.secretRef && auth.issuer, lending };
     const credential = await reconcileCredential(entry, wanted, context);
     const observed = context.observations.get(entry.uid);
     const findings = observedFindings(entry, observed, [credential.finding], ['Reachable', 'DefinitionDrift']);

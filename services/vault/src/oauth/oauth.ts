@@ -1,5 +1,4 @@
 import type { LeaseToken } from '../leasing.ts';
-import { authOf } from './auth-spec.ts';
 import { createClients } from './clients.ts';
 import { type ConnectionOptions, type Connections, createConnections } from './connections.ts';
 import { createDiscovery } from './discovery.ts';
@@ -21,10 +20,6 @@ export function createOAuth(
   const leaseGrant = createGrantLeases(options);
   return {
     connections: createConnections({ ...options, discovery, clients }),
-    async leaseToken(tenant, grant, { principal, refused = '' }) {
-      const auth = authOf(grant);
-      if (auth === undefined) throw new Error('this grant has no auth');
-      return await leaseGrant(tenant, grant, principal, refused);
-    },
+    leaseToken: (tenant, grant, { principal, refused = '' }) => leaseGrant(tenant, grant, principal, refused),
   };
 }
