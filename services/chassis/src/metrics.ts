@@ -117,13 +117,21 @@ function pourTimings(histogram: Histogram<string>): void {
   }
 }
 
+/**
+ * Milliseconds between two looks at the lag of the event loop. At prom-client's 10 ms an idle process wakes a hundred times
+ * a second: 7 ms of CPU each second for each service, and as many switches away from who works on the same cores.
+ */
+const LAG_EVERY_MS = 250;
+
 const MODEL_CALL_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 /** Makes a registry of its own, with the process's default metrics unless told not to (tests). */
 export function createMetrics(service: string, options: { readonly defaults?: boolean } = {}): Metrics {
   const registry = new Registry();
   const prefix = `sallyport_${service.replaceAll('-', '_')}_`;
-  if (options.defaults !== false) collectDefaultMetrics({ register: registry });
+  if (options.defaults !== false) {
+    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_EVERY_MS });
+  }
   const once = <M>(name: string, make: (fullName: string) => M): M =>
     (registry.getSingleMetric(prefix + name) as M | undefined) ?? make(prefix + name);
   return {
