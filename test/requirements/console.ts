@@ -30,6 +30,8 @@ export const console: readonly Requirement[] = [
     'console:approve-escaped': 'Nothing that is filled into the page makes markup.',
     'console:approve-visible': 'Characters that cannot be seen or look like others are shown by code point.',
     'console:approve-in-full': 'The page shows what would be executed in full, at most five asked values at once.',
+    'console:approve-bounded':
+      'The page of an approval is bounded, and what does not stand on one screen stands on others.',
     'console:approve-states': 'The page tells each state of an approval in words and offers no button after its end.',
     'console:approve-headers': 'The approval page is framed by nobody, loads nothing from elsewhere and is not kept.',
     'console:approve-accessible': 'The approval page has labels, names, landmarks, headings in order and contrast.',

@@ -14,6 +14,7 @@ import {
 import { type Label, TRUSTED } from '@sallyport/turn/label';
 import { type ResolvedAccess, resolveAccess } from './access.ts';
 import { type RuleValues, ruleValue } from './rules/expression.ts';
+import { isBeyondJudging, MAX_JUDGED } from './rules/judged.ts';
 import { type AskingRule, authorised, callOutcomes, listOutcomes } from './rules/outcomes.ts';
 import {
   isDerived,
@@ -193,13 +194,21 @@ function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudge
   }
   // A stricter rule that only observes may name the decision: who asks is what people are told.
   const { rule, reason: why } = decision.enforcedBy ?? decision;
-  if (call.argumentsJson.length > MAX_ASKED) {
-    const reason = 'A rule asks a person about this call, but its arguments are too long for one to judge.';
-    return { decision: { ...deny(rule, reason, revision), toolClass: tool.toolClass }, ...about, asking: [] };
-  }
   const asked = askedPointers(said.asking, provenance);
+  const tooMuch = beyondJudging(call, args, asked);
+  if (tooMuch !== undefined) {
+    const denied = deny(BUILTIN.beyondJudging, `A person would be asked (${rule}), but ${tooMuch}.`, revision);
+    return { decision: { ...denied, toolClass: tool.toolClass }, ...about, asking: [] };
+  }
   const reason = askReason(why, said.asking, provenance);
   return { decision: { ...decision, rule, reason, toolClass: tool.toolClass, asked }, ...about, asking: said.asking };
+}
+
+// Why nobody can be asked about a call; undefined where somebody can.
+function beyondJudging(call: CallFields, args: JsonValue, asked: readonly string[]): string | undefined {
+  if (call.argumentsJson.length > MAX_ASKED) return 'the arguments are too long for one to judge';
+  if (!isBeyondJudging(args, asked)) return undefined;
+  return `it is about more than ${MAX_JUDGED} values, which nobody looks at one by one`;
 }
 
 function decideTool(ref: ToolRefFields | undefined, state: Case): ToolDecision {

@@ -5,7 +5,8 @@ import { type ApprovalStateName, speakerName, stateNameOf, toolNameOf } from '..
 import { mayDecide } from '../approvals.ts';
 import { decisionForms } from './decision-forms.ts';
 import { page, type Viewer } from './layout.ts';
-import { type Leaf, leavesOf, VALUES_A_SCREEN } from './leaves.ts';
+import { type Leaf, leavesOf, OTHERS_A_SCREEN, VALUES_A_SCREEN } from './leaves.ts';
+import { screenLinks, screenOf } from './screens.ts';
 import { valueBlock } from './value-block.ts';
 import { instant, spanWords, stateAt, stateWords } from './words.ts';
 
@@ -15,8 +16,10 @@ export interface ApprovalPage {
   readonly viewer: Viewer;
   /** Last steps of the run; undefined when they cannot be told now. */
   readonly run: { readonly steps: readonly Html[]; readonly earlier: number } | undefined;
-  /** From 1; only the last has the buttons to approve. */
+  /** Screen of the asked values, from 1; only the last has the buttons to approve. */
   readonly screen: number;
+  /** Screen of the other values; where none is asked about by itself, these are what a person has to look at. */
+  readonly others: number;
   readonly nowMs: number;
   /** Something that went wrong with the last form. */
   readonly problem?: string;
@@ -29,11 +32,16 @@ export function approvalPage(options: ApprovalPage): string {
   const state = stateAt(stateNameOf(approval.state), approval.expiresAtMs, nowMs);
   const leaves = leavesOf(approval);
   const asked = leaves.filter((leaf) => leaf.asked);
-  const others = leaves.filter((leaf) => !leaf.asked);
-  const screens = Math.max(1, Math.ceil(asked.length / VALUES_A_SCREEN));
-  const screen = Math.min(Math.max(1, options.screen), screens);
-  const from = (screen - 1) * VALUES_A_SCREEN;
-  const shown = asked.slice(from, from + VALUES_A_SCREEN);
+  const first = screenOf(asked, VALUES_A_SCREEN, options.screen);
+  const second = screenOf(
+    leaves.filter((leaf) => !leaf.asked),
+    OTHERS_A_SCREEN,
+    options.others,
+  );
+  const judged = asked.length === 0 ? second : first;
+  const path = (screen: number, others: number, part: string) =>
+    `/approve/${encodeURIComponent(approval.id)}?screen=${screen}&others=${others}#${part}`;
+  const hint = (one: typeof first) => (one === judged ? 'You can approve on the last screen.' : '');
   const block = (leaf: Leaf) => valueBlock(leaf, approval, viewer.caller);
   const body = html`<h1>${state === 'pending' ? 'Approve' : 'Approval of'} <code>${visible(tool)}</code></h1>
 ${options.problem !== undefined && html`<p class="notice" role="alert">${options.problem}</p>`}
@@ -46,16 +54,17 @@ ${callFacts(approval)}
 <p>Rule <code>${visible(approval.rule)}</code>${approval.context?.trusted === true ? '.' : sourcesOf(approval)}</p>
 </section>
 <section aria-labelledby="asked"><h2 id="asked">What you are asked about</h2>
-${shown.length === 0 ? html`<p>No single value: the rule asks about the call as a whole.</p>` : shown.map(block)}
-${screens > 1 && screenLinks(approval.id, screen, screens, asked.length, from + 1, from + shown.length)}
+${asked.length === 0 ? html`<p>No single value: the rule asks about the call as a whole.</p>` : first.shown.map(block)}
+${screenLinks(first, 'Values', (to) => path(to, second.screen, 'asked'), hint(first))}
 </section>
-<section aria-labelledby="others"><h2 id="others">${shown.length === 0 ? 'The arguments' : 'The other arguments'}</h2>
-${others.length === 0 ? html`<p>There are none.</p>` : others.map(block)}
+<section aria-labelledby="others"><h2 id="others">${asked.length === 0 ? 'The arguments' : 'The other arguments'}</h2>
+${second.all === 0 ? html`<p>There are none.</p>` : second.shown.map(block)}
+${screenLinks(second, 'Other values', (to) => path(first.screen, to, 'others'), hint(second))}
 </section>
 <section aria-labelledby="run"><h2 id="run">What happened in this run</h2>
 ${runSection(options)}
 </section>
-${decisionSection(options, state, asked, screen === screens)}`;
+${decisionSection(options, state, asked, judged.screen === judged.screens)}`;
   return page(`${stateWords(state, approval)}: ${visibleText(tool)}`, body, viewer);
 }
 
@@ -114,15 +123,6 @@ function sourcesOf({ context }: Approval): Html {
   if (sources.length === 0) return html`. Content that nobody vouches for was in play.`;
   const named = sources.map((source, index) => html`${index > 0 && ', '}<code>${visible(source)}</code>`);
   return html`. Content that nobody vouches for was in play, from ${named}.`;
-}
-
-function screenLinks(id: string, screen: number, screens: number, all: number, from: number, to: number): Html {
-  const link = (to: number, words: string) =>
-    html`<a href="/approve/${encodeURIComponent(id)}?screen=${to}#asked">${words}</a> `;
-  return html`<nav aria-label="Values">
-<p>Values ${from} to ${to} of ${all}. ${screen < screens && 'You can approve on the last screen.'}</p>
-<p>${screen > 1 && link(screen - 1, 'Previous values')}${screen < screens && link(screen + 1, 'Next values')}</p>
-</nav>`;
 }
 
 function runSection({ run }: ApprovalPage): Html {

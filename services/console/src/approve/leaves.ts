@@ -4,6 +4,9 @@ import type { ValueSource } from './words.ts';
 /** Most asked values on one screen: more than these nobody reads with care. */
 export const VALUES_A_SCREEN = 5;
 
+/** Most of the other values on one screen, so that no call makes a page that a browser cannot show. */
+export const OTHERS_A_SCREEN = 100;
+
 /** One value of a call's arguments, with what is known of it. */
 export interface Leaf extends ValueSource {
   /** JSON pointer into the arguments. */

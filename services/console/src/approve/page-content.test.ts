@@ -107,6 +107,36 @@ describe('what the page tells', () => {
     expect(seen).toEqual(names.map((name) => `value ${name}`));
   });
 
+  it('[console:approve-bounded] shows no more than a hundred other values at once, and all of them over the screens', async () => {
+    const list = Array.from({ length: 250 }, (_, n) => n);
+    const init = {
+      argumentsJson: JSON.stringify({ to: 'x@example.com', list }),
+      values: [asked('/to', 'x@example.com')],
+    };
+    const seen: string[] = [];
+    for (const others of [1, 2, 3]) {
+      const page = await shown(init, `a1?others=${others}`);
+      const [to, ...rest] = contents(page);
+      expect([to, rest.length <= 100]).toEqual(['x@example.com', true]);
+      seen.push(...rest);
+      const next = page.all('a').some((one) => attributeOf(one, 'href')?.endsWith(`others=${others + 1}#others`));
+      expect(next).toBe(others < 3);
+      expect(page.form('/approve/a1').buttons.map(({ value }) => value)).toContain('approve');
+    }
+    expect(seen).toEqual(list.map(String));
+  });
+
+  it('[console:approve-bounded] lets a person approve a call as a whole after the last of its values', async () => {
+    const init = { argumentsJson: JSON.stringify(Array.from({ length: 150 }, (_, n) => n)), values: [] };
+    for (const [others, buttons] of [
+      [1, ['reject']],
+      [2, ['approve', 'reject']],
+    ] as const) {
+      const page = await shown(init, `a1?others=${others}`);
+      expect(page.form('/approve/a1').buttons.map(({ value }) => value)).toEqual(buttons);
+    }
+  });
+
   it('says that the run cannot be told where the log is away, and lets people decide all the same', async () => {
     suite.state.failing = new GatewayError('unavailable', 'audit is away');
     const page = await shown();

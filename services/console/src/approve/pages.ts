@@ -42,6 +42,15 @@ const PATH = '/approve';
 const LIST_SIZE = 100;
 const APPROVAL_ID = /^[\w.-]{1,128}$/;
 
+/** Which approval is shown, and which of its values. */
+interface Shown {
+  readonly id: string;
+  readonly screen: number;
+  readonly others: number;
+  readonly problem?: string;
+  readonly status: number;
+}
+
 type Handler = (req: Request, res: Response, patience: Patience) => Promise<void>;
 
 /**
@@ -100,14 +109,14 @@ export function approvalPages(options: ApprovalPagesOptions): Pages {
 
   const showApproval = async (
     viewer: Viewer,
-    { id, screen, problem, status }: { id: string; screen: number; problem?: string; status: number },
+    { id, screen, others, problem, status }: Shown,
     res: Response,
     patience: Patience,
   ) => {
     const approval = await desk.get(viewer.caller, checkedId(id), patience);
     const run = await lastSteps(clients, { tenant: approval.tenant, id: approval.trajectory }, patience);
     const told = problem === undefined ? {} : { problem };
-    sendPage(res, status, approvalPage({ approval, viewer, run, screen, nowMs: now(), ...told }));
+    sendPage(res, status, approvalPage({ approval, viewer, run, screen, others, nowMs: now(), ...told }));
   };
 
   const list = forViewers(async (viewer, _req, res, patience) => {
@@ -117,8 +126,8 @@ export function approvalPages(options: ApprovalPagesOptions): Pages {
   });
 
   const show = forViewers((viewer, req, res, patience) => {
-    const screen = Number.parseInt(String(req.query.screen ?? '1'), 10) || 1;
-    return showApproval(viewer, { id: String(req.params.id), screen, status: 200 }, res, patience);
+    const screens = { screen: screenIn(req.query.screen), others: screenIn(req.query.others) };
+    return showApproval(viewer, { id: String(req.params.id), ...screens, status: 200 }, res, patience);
   });
 
   const enter: Handler = async (req, res, patience) => {
@@ -157,7 +166,7 @@ export function approvalPages(options: ApprovalPagesOptions): Pages {
       const { code, status, message } = asGatewayError(error);
       const problem = PROBLEMS[code]?.(message);
       if (problem === undefined) throw error;
-      return showApproval(viewer, { id, screen: 1, problem, status }, res, patience);
+      return showApproval(viewer, { id, screen: 1, others: 1, problem, status }, res, patience);
     }
     seeOther(res, pathOf(id));
   };
@@ -202,6 +211,10 @@ const TITLES: Readonly<Record<string, string>> = {
   audit_unavailable: 'Not available now',
   deadline_exceeded: 'Not available now',
 };
+
+function screenIn(query: unknown): number {
+  return Number.parseInt(String(query ?? '1'), 10) || 1;
+}
 
 function checkedId(id: string): string {
   if (APPROVAL_ID.test(id)) return id;

@@ -43,6 +43,7 @@ export const BUILTIN = {
   providerTool: 'builtin/provider-tool',
   arguments: 'builtin/invalid-arguments',
   untrustedArguments: 'builtin/untrusted-arguments',
+  beyondJudging: 'builtin/beyond-judging',
   authorised: 'builtin/authorised',
   resultUntrusted: 'builtin/result-untrusted',
   noQuarantineModel: 'builtin/no-quarantine-model',
