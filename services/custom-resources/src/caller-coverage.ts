@@ -16,6 +16,7 @@ export function callerGaps(
 ): Gap[] {
   return [
     ...callers.keys.flatMap(keyGaps),
+    ...callers.keys.flatMap((key) => ownerGap(key, access)),
     ...callers.clients.flatMap((client) => unsaid('client', clientName(client), client.spec)),
     ...functionGaps(callers, access, policies),
   ];
@@ -62,6 +63,22 @@ function keyGaps({ metadata, spec }: Of<'VirtualKey'>): Gap[] {
     ...(spec.owner === undefined
       ? [gap('has no owner: what is known of untrusted values of a user is not known under it')]
       : []),
+  ];
+}
+
+/** A key does no more than its owner may: one whose owner no policy can select is refused whatever selects the key. */
+function ownerGap(key: Of<'VirtualKey'>, access: readonly Of<'AccessPolicy'>[]): Gap[] {
+  const { name } = key.metadata;
+  const { owner, role } = key.spec;
+  if (role !== 'Member' || owner === undefined) return [];
+  if (!access.some(({ spec }) => admitsKey(spec, key))) return [];
+  const mayAdmit = access.some(
+    ({ spec: { subjects } }) =>
+      subjects.everyone || subjects.users.includes(owner) || subjects.teams.length > 0 || subjects.claims !== undefined,
+  );
+  if (mayAdmit) return [];
+  return [
+    { about: 'key', name, gap: `may do nothing: no AccessPolicy selects its owner ${owner}, and it does no more` },
   ];
 }
 

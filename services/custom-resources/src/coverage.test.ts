@@ -40,6 +40,16 @@ describe('coverage', () => {
     expect(gaps(key({ role: 'Admin' }), key({ disabled: true }))).toEqual([]);
   });
 
+  it('[cli:policy-coverage] names keys that a policy selects and whose owner none does', () => {
+    const deny = { clientTools: 'Deny', models: ['*'] };
+    const idle = expect.stringMatching(/^key k may do nothing: no AccessPolicy selects its owner u/);
+    expect(gaps(key(WHOLE), access({ ...deny, subjects: { keys: ['k'] } }))).toContainEqual(idle);
+    for (const subjects of [{ keys: ['k'], users: ['u'] }, { keys: ['k'], teams: ['t'] }, { everyone: true }]) {
+      expect(gaps(key(WHOLE), access({ ...deny, subjects }))).not.toContainEqual(idle);
+    }
+    expect(gaps(key({ ...WHOLE, role: 'Admin' }), access({ ...deny, subjects: { keys: ['k'] } }))).toEqual([]);
+  });
+
   it('[cli:policy-coverage] names clients whose own functions no policy speaks of', () => {
     expect(gaps(key(WHOLE), access())).toEqual([expect.stringMatching(/^client c may declare functions/)]);
     expect(gaps(key(WHOLE), access({ clientTools: 'Deny' }))).toEqual([]);
