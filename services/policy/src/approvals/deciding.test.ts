@@ -327,7 +327,7 @@ describe('what the run has read meanwhile', () => {
 describe('bad input', () => {
   const setting = settingOf(asks('p', { when: '!known(args.to)' }));
   it.each([
-    ['1 MB of arguments', JSON.stringify({ to: 'x'.repeat(1_000_000) }), 'p/ask'],
+    ['1 MB of arguments', JSON.stringify({ to: 'x'.repeat(1_000_000) }), 'builtin/beyond-judging'],
     ['a key twice', '{"to":"a","to":"b"}', 'builtin/invalid-arguments'],
     ['a lone surrogate', '{"to":"\\ud800"}', 'builtin/invalid-arguments'],
     ['1e400', '{"to":1e400}', 'builtin/invalid-arguments'],
