@@ -110,12 +110,12 @@ withHelm('values', () => {
     expect([enforceOf(render('default')), enforceOf(render('default', 'enforce=true'))]).toEqual([false, true]);
   });
 
-  it('[chart:public-url] tells both gates and the console where people reach them, for the links to approvals', () => {
-    const gates = ['model-proxy', 'mcp-broker', 'console'];
+  it('[chart:public-url] tells both gates, the console and vault where people reach them, for the links to approvals and grants', () => {
+    const gates = ['model-proxy', 'mcp-broker', 'console', 'vault'];
     const urls = (objects: Rendered[]) => gates.map((name) => configOf(objects, `sallyport-${name}`).publicUrl);
-    expect(urls(render('default'))).toEqual([undefined, undefined, undefined]);
+    expect(urls(render('default'))).toEqual(gates.map(() => undefined));
     const one = 'https://gate.example';
-    expect(urls(render('default', `publicUrl=${one}/`))).toEqual([one, one, one]);
+    expect(urls(render('default', `publicUrl=${one}/`))).toEqual(gates.map(() => one));
     expect(urls(render('default', 'ingress.host=gate.example'))).toEqual(gates.map(() => 'http://gate.example'));
   });
 

@@ -63,7 +63,7 @@ withHelm('network policies', () => {
     expect(covered.sort()).toEqual([...pods, 'bootstrap', 'migrate'].sort());
   });
 
-  it('[chart:internet] let out only the two gates, sign-in of identity and the webhook of policy, and never to link-local addresses', () => {
+  it('[chart:internet] let out only the two gates, sign-in of identity, grants of vault and the webhook of policy, and never to link-local addresses', () => {
     const out = ofKind(objects, 'NetworkPolicy').filter(({ spec }) =>
       JSON.stringify(spec.egress).includes('0.0.0.0/0'),
     );
@@ -72,6 +72,7 @@ withHelm('network policies', () => {
       'sallyport-mcp-broker',
       'sallyport-model-proxy',
       'sallyport-policy',
+      'sallyport-vault',
     ]);
     for (const { spec } of out) expect(JSON.stringify(spec.egress)).toContain('"except":["169.254.0.0/16"]');
   });

@@ -13,7 +13,7 @@ export const chart: readonly Requirement[] = [
     'chart:edges': 'Network policies let through the edges of the table from both sides, and nothing else.',
     'chart:callers': 'Each service lets those call it whose edge the table has, and no others.',
     'chart:internet':
-      'Network policies let out only the two gates, sign-in of identity and the webhook of policy, and never to link-local addresses.',
+      'Network policies let out only the two gates, sign-in of identity, grants of vault and the webhook of policy, and never to link-local addresses.',
     'chart:routes': 'The paths of the Ingress are those of the table.',
     'chart:generated': 'The schema and the README of the chart are those of values.yaml.',
     'chart:all-services': 'The chart runs every service, each under an account of its own.',

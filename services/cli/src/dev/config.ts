@@ -51,7 +51,11 @@ export function merged(base: ConfigDocument, over: ConfigDocument): ConfigDocume
 
 const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) => ConfigDocument>> = {
   audit: ({ secrets }) => ({ sealKeysFile: secrets.keys('audit-seal-keys.json') }),
-  vault: (facts) => ({ masterKeysFile: facts.secrets.keys('vault-master-keys.json'), peers: peers(facts, 'audit') }),
+  vault: (facts) => ({
+    masterKeysFile: facts.secrets.keys('vault-master-keys.json'),
+    peers: peers(facts, 'audit'),
+    publicUrl: facts.endpoint,
+  }),
   identity: (facts, instance) => ({
     peers: peers(facts, 'operator', 'audit', 'vault'),
     snapshotCacheFile: cache(facts, instance),
