@@ -99,8 +99,8 @@ withHelm('values', () => {
     ['postgres.host=', /postgres\.host/],
     ['postgres.admin.secretName=', /postgres\.admin\.secretName/],
     ['approvals.wait=soon', /approvals\.wait|approvals\/wait/],
-    ['approvals.webhook.url=https://hook.example', /approvals\.webhook\.secret\.name/],
-    ['approvals.webhook.url=https://hook.example,approvals.webhook.secret.name=hook', /publicUrl/],
+    ['approvals.webhook.urlSecret.name=hook', /approvals\.webhook\.secret\.name/],
+    ['approvals.webhook.urlSecret.name=hook,approvals.webhook.secret.name=hook', /publicUrl/],
   ])('[chart:strict] refuses %s', (set, message) => {
     expect(() => render('default', set)).toThrow(message);
   });
@@ -125,7 +125,7 @@ withHelm('values', () => {
     expect(configOf(objects, 'sallyport-mcp-broker')).toMatchObject({ approvals: { wait: '5s' } });
     expect(configOf(objects, 'sallyport-policy').approvals).toEqual({
       webhook: {
-        url: 'https://chat.example.com/hooks/1',
+        urlFile: '/etc/sallyport/webhook-url/url',
         format: 'slack',
         secretFile: '/etc/sallyport/webhook/secret',
         publicUrl: 'https://gate.example.com',
@@ -136,11 +136,9 @@ withHelm('values', () => {
     const holders = podsOf(objects).filter(({ pod }) => JSON.stringify(pod).includes('chat-hook'));
     expect(holders.map(({ name }) => name)).toEqual(['Deployment/sallyport-policy']);
     const [container] = holders[0]?.pod.spec.containers ?? [];
-    expect(container.volumeMounts).toContainEqual({
-      name: 'webhook',
-      mountPath: '/etc/sallyport/webhook',
-      readOnly: true,
-    });
+    for (const name of ['webhook', 'webhook-url']) {
+      expect(container.volumeMounts).toContainEqual({ name, mountPath: `/etc/sallyport/${name}`, readOnly: true });
+    }
   });
 
   it('[chart:deadline] ends Jobs that are never done', () => {

@@ -162,7 +162,7 @@ describe('approvals on two replicas', () => {
         upkeepInterval: '100ms',
         recordInterval: '100ms',
         webhook: {
-          url: hook.url,
+          urlFile: suite.file('hook-url', hook.url),
           secretFile: suite.file('hook', 'a secret of the hook'),
           publicUrl: 'https://gate.example.com',
           allowPrivateNetwork: true,

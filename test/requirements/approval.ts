@@ -21,6 +21,7 @@ export const approval: readonly Requirement[] = [
     'approval:webhook': 'The webhook is signed, sent again where it failed, and carries no values.',
     'approval:webhook-text': 'In a chat no value poses as a link, a mention or words of the gate.',
     'approval:judgeable': 'Nobody is asked about more than 1,000 values at once: such a call is refused, and told why.',
+    'approval:webhook-secret': 'The URL of the webhook is a secret: it comes from a file and is never logged.',
     'approval:callers': 'Questions come from the two gates, words from console.',
   }),
 ];

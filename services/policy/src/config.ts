@@ -43,7 +43,8 @@ export const configSchema = z.strictObject({
       /** Called when a person is asked, and again as a reminder. Absent: people look at the list. */
       webhook: z
         .strictObject({
-          url: z.url(),
+          /** Holds the URL: who knows it can write there, so it is kept as a secret. */
+          urlFile: z.string().min(1),
           /** Key of the HMAC in `sallyport-signature`. */
           secretFile: z.string().min(1),
           format: z.enum(['slack', 'json']).default('json'),

@@ -26,7 +26,7 @@ import { createApprovalStore } from './store.ts';
 import { approvalUpkeep } from './upkeep.ts';
 import { createVoidStore } from './void.ts';
 import { createWaiting } from './waiting.ts';
-import { createWebhook, type Webhook } from './webhook.ts';
+import { createWebhook, readWebhookUrl, type Webhook } from './webhook.ts';
 
 /** What approvals are made from. */
 export interface OpenApprovals {
@@ -102,7 +102,8 @@ export async function openApprovals(life: Lifecycle, options: OpenApprovals): Pr
 async function openWebhook(life: Lifecycle, config: PolicyConfig, log: Logger): Promise<Webhook | undefined> {
   const { webhook } = config.approvals;
   if (webhook === undefined) return undefined;
-  const { url, secretFile, format, publicUrl, includeValues, allowPrivateNetwork } = webhook;
+  const { urlFile, secretFile, format, publicUrl, includeValues, allowPrivateNetwork } = webhook;
+  const url = readWebhookUrl(urlFile);
   const guard = urlGuard({ allowPrivate: allowPrivateNetwork, allowHttp: allowPrivateNetwork });
   const out = await life.use(outbound({ guard, timeouts: WEBHOOK_TIMEOUTS, maxConnections: 2 }));
   const secret = readSecretFile(secretFile);

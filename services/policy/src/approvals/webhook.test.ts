@@ -1,9 +1,14 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { checkConfig } from '@sallyport/chassis/config';
 import { createLogger } from '@sallyport/chassis/log';
 import { TRUSTED } from '@sallyport/turn/label';
+import { configSchema } from '../config.ts';
 import { brokered, principalOfTest } from '../testing.ts';
 import type { ApprovalContent, AskedValue } from './approval.ts';
-import { createWebhook, signatureOf } from './webhook.ts';
+import { createWebhook, readWebhookUrl, signatureOf } from './webhook.ts';
 
 const EVIL = 'https://evil.example/x <!channel> <https://evil.example|ok> `x` \u202e\u2028@here';
 const value: AskedValue = {
@@ -24,25 +29,27 @@ const content = {
   context: TRUSTED,
 } as unknown as ApprovalContent;
 
+const URL_OF_HOOK = 'https://hooks.example/services/T0/B0/let-me-in';
+
 /** What is sent of one question; the receiver answers with these statuses, one after the other. */
-async function sent(format: 'slack' | 'json', includeValues: boolean, statuses = [200]) {
+async function sent(format: 'slack' | 'json', includeValues: boolean, statuses = [200], lines: string[] = []) {
   const calls: { headers: Record<string, string>; body: string }[] = [];
   const outbound = {
     async request(_url: string, { headers, body }: { headers: Record<string, string>; body: string }) {
       calls.push({ headers, body });
       const status = statuses[Math.min(calls.length, statuses.length) - 1];
-      if (status === 0) throw new Error('connection reset');
+      if (status === 0) throw Object.assign(new TypeError(`no way to ${URL_OF_HOOK}`), { code: 'ECONNRESET' });
       return { status, discard: async () => undefined };
     },
   };
   const webhook = createWebhook({
-    url: 'https://hooks.example/secret-path',
+    url: URL_OF_HOOK,
     secret: 's3cret',
     format,
     publicUrl: 'https://gate.example/',
     includeValues,
     outbound: outbound as never,
-    log: createLogger({ service: 'test', level: 'error' }),
+    log: createLogger({ service: 'test', level: 'debug', write: (line) => void lines.push(line) }),
     firstRetryMs: 1,
   });
   await webhook.start?.();
@@ -88,5 +95,26 @@ describe('what people are told elsewhere', () => {
     [[500, 500, 500, 500, 500, 500], 5],
   ])('[approval:webhook] after %j it was called %i times', async (statuses, times) => {
     expect(await sent('json', false, statuses)).toHaveLength(times);
+  });
+
+  it('[approval:webhook-secret] logs why it could not be called, and never where', async () => {
+    const lines: string[] = [];
+    await sent('slack', false, [0, 0, 0, 0, 0], lines);
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ level: 'warn', fault: 'ECONNRESET' }]);
+    expect(lines.join()).not.toMatch(/hooks\.example|let-me-in/);
+  });
+
+  it('[approval:webhook-secret] takes the URL from a file alone, and repeats nothing of a file that holds none', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'webhook-'));
+    const file = (text: string) => {
+      writeFileSync(join(folder, 'url'), text);
+      return join(folder, 'url');
+    };
+    expect(readWebhookUrl(file(`${URL_OF_HOOK}\n`))).toBe(URL_OF_HOOK);
+    expect(() => readWebhookUrl(file('hooks.example/let-me-in'))).toThrow(/urlFile: .* holds no URL$/);
+    expect(() => readWebhookUrl(file('hooks.example/let-me-in'))).not.toThrow(/let-me-in/);
+    const webhook = { url: URL_OF_HOOK, secretFile: '/key', publicUrl: 'https://gate.example' };
+    expect(() => checkConfig(configSchema, { approvals: { webhook } })).toThrow(/urlFile/);
+    rmSync(folder, { recursive: true });
   });
 });

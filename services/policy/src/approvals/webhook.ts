@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { ConfigError, readSecretFile } from '@sallyport/chassis/config';
 import { sleep } from '@sallyport/chassis/deadline';
 import type { Outbound } from '@sallyport/chassis/http/fetch';
 import type { Logger } from '@sallyport/chassis/log';
@@ -16,6 +17,7 @@ export interface Webhook extends Component {
 
 /** How it is told. */
 export interface WebhookOptions {
+  /** A secret: it is never logged, and neither are messages of errors, which may repeat it. */
   readonly url: string;
   /** Key of the signature. */
   readonly secret: string;
@@ -62,7 +64,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const deliver = async (id: string, body: string) => {
     let pauseMs = options.firstRetryMs ?? FIRST_RETRY_MS;
     for (let attempt = 1; attempt <= ATTEMPTS && !ended.signal.aborted; attempt++) {
-      let fault: unknown;
+      let fault: number | string;
       try {
         const status = await call(body);
         if (status < 300) return;
@@ -70,9 +72,9 @@ export function createWebhook(options: WebhookOptions): Webhook {
         // The receiver will not take it however often it is sent.
         if (status < 500 && status !== 429 && status !== 408) attempt = ATTEMPTS;
       } catch (error) {
-        fault = error;
+        fault = faultOf(error);
       }
-      if (attempt >= ATTEMPTS) return log.warn('a webhook could not be called', { approval: id, fault: String(fault) });
+      if (attempt >= ATTEMPTS) return log.warn('a webhook could not be called', { approval: id, fault });
       await sleep(pauseMs * (0.5 + Math.random()), ended.signal).catch(() => undefined);
       pauseMs *= 3;
     }
@@ -94,6 +96,19 @@ export function createWebhook(options: WebhookOptions): Webhook {
       await running;
     },
   };
+}
+
+function faultOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  const { code } = error as Error & { code?: unknown };
+  return typeof code === 'string' ? code : error.name;
+}
+
+/** The URL that a file holds. Throws ConfigError, which does not repeat it, where it holds none. */
+export function readWebhookUrl(path: string): string {
+  const url = readSecretFile(path).trim();
+  if (!URL.canParse(url)) throw new ConfigError([`approvals.webhook.urlFile: ${path} holds no URL`]);
+  return url;
 }
 
 /** The signature header of a body at a time in seconds. */
