@@ -10,11 +10,12 @@ import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 export interface Clients {
   readonly snapshots: Client<typeof SnapshotService>;
   readonly records: Client<typeof RecordService>;
-  readonly authentication: Client<typeof AuthenticationService>;
+  /** Absent where no identity is among the peers: then nothing is heard of revocations. */
+  readonly authentication: Client<typeof AuthenticationService> | undefined;
   readonly channels: readonly RpcChannel[];
 }
 
-/** Opens the channels to operator, audit and identity; nothing is connected before the first call. */
+/** Opens the channels to operator, audit and, where it is a peer, identity; nothing is connected before the first call. */
 export function createClients(options: {
   readonly peers: Readonly<Record<string, string>>;
   readonly tls: TlsConfig | undefined;
@@ -24,11 +25,12 @@ export function createClients(options: {
   const { tls, log, metrics } = options;
   const open = (peer: 'operator' | 'audit' | 'identity') =>
     rpcChannel({ target: options.peers[peer] ?? '', tls, self: 'policy', peer, log, metrics });
-  const [operator, audit, identity] = [open('operator'), open('audit'), open('identity')];
+  const [operator, audit] = [open('operator'), open('audit')];
+  const identity = 'identity' in options.peers ? open('identity') : undefined;
   return {
-    channels: [operator, audit, identity],
+    channels: identity === undefined ? [operator, audit] : [operator, audit, identity],
     snapshots: rpcClient(SnapshotService, operator),
     records: rpcClient(RecordService, audit),
-    authentication: rpcClient(AuthenticationService, identity),
+    authentication: identity && rpcClient(AuthenticationService, identity),
   };
 }

@@ -33,7 +33,7 @@ export interface OpenApprovals {
   readonly config: PolicyConfig;
   readonly database: Postgres;
   readonly records: Client<typeof RecordService>;
-  readonly authentication: Client<typeof AuthenticationService>;
+  readonly authentication: Client<typeof AuthenticationService> | undefined;
   readonly setting: () => Setting;
   readonly kept: (lookup: KeptLookup) => Promise<Kept>;
   readonly log: Logger;
@@ -74,7 +74,7 @@ export async function openApprovals(life: Lifecycle, options: OpenApprovals): Pr
   );
   await life.use(sendingRecords({ postgres: database, sealing, client: records, intervalMs: recordInterval, log }));
   const waiting = await life.use(createWaiting(store, log));
-  if ('identity' in config.peers) {
+  if (authentication !== undefined) {
     const voids = createVoidStore(database, sealing);
     await life.use(voidingApprovals({ client: authentication, store: voids, onVoid: () => waiting.poke(), log }));
   }
