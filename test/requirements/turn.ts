@@ -135,6 +135,8 @@ export const turn: readonly Requirement[] = [
     'turn:fingerprint-left-out': 'What was typed, said or is trusted leaves no fingerprint, nor do words and numbers.',
     'turn:fingerprint-bounded': 'Fingerprints of a turn are bounded.',
     'turn:fingerprint-told': 'Fingerprints go out with the run, by digest and source.',
+    'turn:remember-again': 'What policy did not hear is told again; until then whom it concerns is not trusted.',
+    'turn:remember-lost': 'What policy never takes is counted, recorded, bounded, and taints whom it concerns.',
     'turn:history-never-rises': 'No dropping, editing, forking, mixing, new key or new run raises a label.',
     'turn:history-rewrapped': 'What was said is known again however a framework wraps it.',
     'turn:batch-before-results': 'Calls of one message are decided together, before any of their results.',

@@ -24,7 +24,7 @@ import { createModelApp } from './http/app.ts';
 import { proxyMetrics } from './metrics.ts';
 import { probeProviders } from './probe.ts';
 import type { Gate } from './turn/gate.ts';
-import { trajectoryMemory } from './turn/remember.ts';
+import { trajectoryMemory } from './turn/memory.ts';
 import { createUpstream } from './upstream/upstream.ts';
 
 const SELF = 'model-proxy';
@@ -58,18 +58,22 @@ run({
     const replica = podFacts().pod;
     const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, fsync: true });
     const digest = keyedDigest(readSecretFile(config.digestKeyFile));
+    const own = proxyMetrics(metrics);
+    const records = await life.use(recorder({ client: clients.records, spool, log, metrics }));
     const gate: Gate = {
       config,
       log,
-      metrics: proxyMetrics(metrics),
+      metrics: own,
       snapshot,
       catalog,
       access,
-      recorder: await life.use(recorder({ client: clients.records, spool, log, metrics })),
+      recorder: records,
       principals: await life.use(principalCache({ client: clients.authentication, log })),
       credentials: await life.use(credentialLeases({ client: clients.credentials, log })),
       limits: await life.use(limitShares({ client: clients.limits, snapshot, log, replica })),
-      memory: await life.use(trajectoryMemory(clients.trajectories, log)),
+      memory: await life.use(
+        trajectoryMemory({ client: clients.trajectories, log, recorder: records, lost: own.lostReleases }),
+      ),
       upstream: await life.use(createUpstream()),
       clients,
       digest: (key, text) => digest(`${key}\n${text}`),

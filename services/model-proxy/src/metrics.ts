@@ -28,6 +28,7 @@ export function proxyMetrics(metrics: Metrics) {
       'verdict',
       'enforced',
     ]),
+    lostReleases: metrics.counter('releases_lost_total', 'What was released and policy never heard of.', []),
     fallbacks: metrics.counter('fallbacks_total', 'Requests that went on to a further target.', ['model', 'cause']),
   };
 }

@@ -11,7 +11,7 @@ import type { Clients } from '../clients.ts';
 import type { Config } from '../config.ts';
 import type { ProxyMetrics } from '../metrics.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import type { Memory } from './remember.ts';
+import type { Memory } from './memory.ts';
 
 /** Everything outside of a turn that its stages use. One for the process. */
 export interface Gate {

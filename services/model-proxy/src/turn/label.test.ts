@@ -5,7 +5,8 @@ import { quiet } from '@sallyport/peers/testing';
 import { type Label, originsOf, TRUSTED, untrusted } from '@sallyport/turn';
 import type { JsonObject } from '../chat/message.ts';
 import { label } from './label.ts';
-import { latch, releasedBy, trajectoryMemory } from './remember.ts';
+import { trajectoryMemory } from './memory.ts';
+import { latch, releasedBy } from './remember.ts';
 import { gateOf, turnOf } from './testing.ts';
 
 const RUN = '01a00000-0000-7000-8000-0000000000aa';
@@ -233,10 +234,12 @@ describe('what is remembered', () => {
 
   it('[turn:caught-up] sends what waits before the same principal is asked about', async () => {
     const sent: unknown[] = [];
-    const memory = trajectoryMemory(
-      { remember: async ({ released }) => void sent.push(...(released ?? [])) as never },
-      quiet,
-    );
+    const memory = trajectoryMemory({
+      client: { remember: async ({ released }) => void sent.push(...(released ?? [])) as never },
+      log: quiet,
+      recorder: { append() {} },
+      lost: { inc() {} },
+    });
     const release = { tenant: 't', principalId: 'p', trajectory: 'x' };
     memory.later(release as never);
     await memory.caughtUp({ tenant: 't', id: 'other' });

@@ -30,6 +30,9 @@ export const ATTACHED = 'user:attached';
 /** Source of what others than the requester wrote in a conversation of several people. */
 export const OTHERS = 'user:others';
 
+/** Source of all that a principal says of whom something untrusted was forgotten. */
+const LOST = 'memory:lost';
+
 const NONE: ReadonlyMap<string, Label> = new Map();
 
 /** Tool results that mcp-broker is known to have produced, by call id, with what reading them adds. */
@@ -44,6 +47,7 @@ export async function label(gate: Gate, turn: Turn): Promise<Attested> {
   const { facts } = turn;
   const carriesHistory = facts.assistant.length > 0 || facts.toolResults.length > 0;
   labelRoles(turn);
+  if (gate.memory.forgets(turn.principal)) turn.label = join(turn.label, untrusted(LOST));
   if (!carriesHistory && turn.claimed === '') {
     newTrajectory(turn);
     return NONE;

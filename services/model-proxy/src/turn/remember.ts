@@ -1,86 +1,11 @@
-import type { Logger } from '@sallyport/chassis/log';
-import type { Client } from '@sallyport/chassis/rpc/client';
 import { wireLabel } from '@sallyport/peers/decision-wire';
-import { batchLength, type Releases } from '@sallyport/peers/release-batch';
-import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
-import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { Releases } from '@sallyport/peers/release-batch';
 import { digestOf, join, type Label, sameLabel } from '@sallyport/turn';
 import type { ToolCallBlock } from '../chat/message.ts';
 import { fingerprintsOf } from './fingerprint.ts';
 import type { Gate } from './gate.ts';
 import { callDigest, digestScope, messageDigest } from './label.ts';
 import type { Turn } from './turn.ts';
-
-/** Tells policy what was released, so that it is known when it comes back. */
-export interface Memory {
-  readonly name: string;
-  /** In the next batch; what is lost on the way is untrusted when it returns. */
-  later(released: Releases[number]): void;
-  /** Before something is released that must be known when it returns. */
-  now(released: Releases[number], signal: AbortSignal): Promise<void>;
-  /** Resolves when what this principal was told is sent: its next request may come before the batch is due. */
-  caughtUp(principal: Pick<Principal, 'tenant' | 'id'>): Promise<void>;
-  stop(): Promise<void>;
-}
-
-// A call and a commit cost the more a release, the fewer share them; who comes back sooner is waited for (`caughtUp`).
-const EVERY_MS = 100;
-const BATCH = 256;
-const MAX_WAITING = 10_000;
-const TIMEOUT_MS = 2_000;
-
-/** Makes the memory over policy's TrajectoryService. */
-export function trajectoryMemory(client: Pick<Client<typeof TrajectoryService>, 'remember'>, log: Logger): Memory {
-  let waiting: Releases[number][] = [];
-  /** How many releases of a principal are not acknowledged yet. */
-  const unsent = new Map<string, number>();
-  let timer: NodeJS.Timeout | undefined;
-  let sending: Promise<void> = Promise.resolve();
-  const count = ({ tenant, principalId }: Releases[number], by: number) => {
-    const key = `${tenant}\n${principalId}`;
-    const left = (unsent.get(key) ?? 0) + by;
-    if (left > 0) unsent.set(key, left);
-    else unsent.delete(key);
-  };
-  const send = async () => {
-    // What comes meanwhile waits for its own time: sent at once, batches would be as small as the network is fast.
-    for (let left = waiting.length; left > 0; ) {
-      const released = waiting.slice(0, batchLength(waiting, BATCH));
-      left -= released.length;
-      waiting = waiting.slice(released.length);
-      try {
-        await client.remember({ released }, { timeoutMs: TIMEOUT_MS });
-      } catch (error) {
-        log.warn('What was released could not be remembered; it will count as unknown', {
-          count: released.length,
-          error,
-        });
-      } finally {
-        for (const one of released) count(one, -1);
-      }
-    }
-  };
-  const flush = () => {
-    clearTimeout(timer);
-    timer = undefined;
-    sending = sending.then(send);
-    return sending;
-  };
-  return {
-    name: 'trajectory memory',
-    later(released) {
-      if (waiting.length >= MAX_WAITING) return;
-      waiting.push(released);
-      count(released, 1);
-      timer ??= setTimeout(flush, EVERY_MS);
-    },
-    async now(released, signal) {
-      await client.remember({ released: [released] }, { timeoutMs: TIMEOUT_MS, signal });
-    },
-    caughtUp: ({ tenant, id }) => (unsent.has(`${tenant}\n${id}`) ? flush() : Promise.resolve()),
-    stop: () => flush(),
-  };
-}
 
 /**
  * Makes the taint of a run durable before a model reads what tainted it: a later request that leaves the content out must

@@ -194,6 +194,7 @@ export function gateOf(ports: { [part in keyof Gate]?: unknown } = {}, touched: 
       now: async (released: unknown) => void remembered.push(released),
       later: (released: unknown) => void remembered.push(released),
       caughtUp: async () => {},
+      forgets: () => false,
     },
     digest: (key: string, text: string) => `${key}|${text}`,
     sha256: (text: string) => `sha:${text.length}`,
