@@ -11,6 +11,21 @@ function labelsOf(args: JsonValue, corpus: Corpus): string[] {
   return [...new Set(originsOf(args, corpus).map(({ label }) => label.integrity))];
 }
 
+describe('untrusted numbers in what the model makes', () => {
+  it.each<[JsonValue, JsonValue, string]>([
+    [1_234_567, '001234567', 'untrusted'],
+    [1_234_567, 'to account 0001234567 please', 'untrusted'],
+    [1_234_567, '+1234567', 'untrusted'],
+    ['0001234567', 1_234_567, 'untrusted'],
+    ['0001234567', 'account 1,234,567', 'untrusted'],
+    [1_234_567, '0012345678', 'trusted'],
+  ])('[turn:origin-parts] %j, seen in a result and written as %j: %s', (seen, made, label) => {
+    const corpus = createCorpus();
+    addValue(corpus, 'mail/read', '/number', seen, mail);
+    expect(labelsOf([made], corpus)).toEqual([label]);
+  });
+});
+
 describe('untrusted values in what the model makes, where there is too much to look at', () => {
   it('[turn:origin-bounded] takes a text that is too long to look through for one that holds them', () => {
     const corpus = createCorpus();

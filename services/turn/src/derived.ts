@@ -1,7 +1,7 @@
 import type { Corpus, Span } from './corpus.ts';
 import { joinAll, type Label, TRUSTED } from './label.ts';
 import { findLinks, hostOf } from './links.ts';
-import { formsIn, plainForm, valueForms } from './normalise.ts';
+import { formsIn, paddedFormsIn, plainForm, valueForms } from './normalise.ts';
 import { standsIn } from './whole-words.ts';
 
 // Shorter values stand in too many texts by chance to say where a text comes from.
@@ -27,7 +27,7 @@ export function labelOfParts(text: string, corpus: Corpus): Label {
   for (const part of corpus.apart) {
     if (part.text.length < MIN_PART || joined.has(part.label)) continue;
     plain ??= ` ${plainForm(text)} `;
-    forms ??= formsIn(text);
+    forms ??= new Set([...formsIn(text), ...paddedFormsIn(text)]);
     corpus.work -= COMPARISON;
     if (isPart(part, plain, forms, corpus)) joined.add(part.label);
     if (corpus.work < 0) return labelApart(corpus);
@@ -53,7 +53,7 @@ const formsOfParts = new WeakMap<Span, readonly string[]>();
 function isPart(part: Span, plain: string, forms: ReadonlySet<string>, corpus: Corpus): boolean {
   let own = formsOfParts.get(part);
   if (own === undefined) {
-    own = valueForms(part.text);
+    own = [...valueForms(part.text), ...paddedFormsIn(part.text)];
     formsOfParts.set(part, own);
   }
   return own.some((form) => (form.startsWith('t:') ? standsIn(form.slice(2), plain, corpus) : forms.has(form)));

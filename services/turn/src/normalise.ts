@@ -206,8 +206,13 @@ const EMAIL = /^(?:mailto:)?([^\s@<>"(),;:]{1,64}@[^\s@<>"(),;:/?#]{1,255})$/i;
 const BARE_HOST = /^(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}(?:[/?#]\S*)?$/i;
 const PHONE = /^(?:\+|00)?\(?\d[\d\s()./-]{5,24}\d$/;
 const PROSE_PHONE = /(?<![\w@.+/-])(?:\+|00)?\(?\d[\d ()./-]{5,24}\d(?![\w@])/g;
-const NUMBER = /^[-+]?\d{1,15}(?:\.\d{1,15})?$/;
-const GROUPED = /^[-+]?\d{1,3}(?:,\d{3}){1,4}(?:\.\d{1,15})?$/;
+const NUMBER = /^[-+]?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?$/;
+const GROUPED = /^[-+]?[1-9]\d{0,2}(?:,\d{3}){1,4}(?:\.\d{1,15})?$/;
+// More digits than a double keeps apart.
+const MAX_DIGITS = 15;
+// A plus before as many says that it is a phone number with its country.
+const WITH_COUNTRY = /^\+\d{7}/;
+const PADDED = /^[-+]?0*(?=\d)/;
 const PROSE_NUMBER = /(?<![\w.,+-])[-+]?\d(?:[\d,]{0,20}\d)?(?:\.\d{1,15})?(?![\w,]*\w|\.\d)/g;
 
 /** Normal form of an e-mail address: lower case, `mailto:` taken off; undefined for all else. */
@@ -242,8 +247,25 @@ export function phoneForm(text: string): string | undefined {
   return `phone:${digits.startsWith('00') ? `+${digits.slice(2)}` : digits}`;
 }
 
-/** Normal form of a decimal number, thousands separated by commas or not; undefined for all else. */
+/**
+ * Normal form of a decimal number, thousands separated by commas or not; undefined for all else. What begins with a zero
+ * that says nothing of an amount is none: account numbers, codes and the like are other ones without it.
+ */
 export function numberForm(text: string): string | undefined {
-  if (NUMBER.test(text)) return `num:${Number(text)}`;
-  return text.includes(',') && GROUPED.test(text) ? `num:${Number(text.replaceAll(',', ''))}` : undefined;
+  const plain = NUMBER.test(text) ? text : text.includes(',') && GROUPED.test(text) ? text.replaceAll(',', '') : '';
+  if (plain === '' || WITH_COUNTRY.test(plain) || plain.replace(/\D/g, '').length > MAX_DIGITS) return undefined;
+  return `num:${Number(plain)}`;
+}
+
+/**
+ * The numbers in a text that zeros or a plus were put before, without them. Such a number is not the same as the one
+ * without, so nobody vouches for one by the other; but it is made of it.
+ */
+export function paddedFormsIn(text: string): string[] {
+  const forms: string[] = [];
+  for (const [number] of text.normalize('NFKC').matchAll(PROSE_NUMBER)) {
+    const bare = number.replace(PADDED, '');
+    if (bare !== number) addForm(forms, numberForm(bare));
+  }
+  return forms;
 }
