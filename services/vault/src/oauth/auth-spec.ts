@@ -1,11 +1,11 @@
 import { z } from 'zod';
 
 /**
- * ToolServer `spec.auth` as the operator hands it over: checked by the resource already, so what does not fit here is of
- * another version of the suite.
+ * ToolServer `spec.auth`, or what an IdentityProvider lets be kept of sign-ins (`SignIn`), as the operator hands it over:
+ * checked by the resource already, so what does not fit here is of another version of the suite.
  */
 const authSchema = z.looseObject({
-  type: z.enum(['OAuth', 'TokenExchange', 'EntraOnBehalfOf', 'IdentityAssertion']),
+  type: z.enum(['OAuth', 'TokenExchange', 'EntraOnBehalfOf', 'IdentityAssertion', 'SignIn']),
   scopes: z.array(z.string()).default([]),
   clientId: z.string().optional(),
   registration: z.enum(['Metadata', 'Dynamic', 'Static']).optional(),
@@ -13,9 +13,11 @@ const authSchema = z.looseObject({
   issuer: z.string().optional(),
   audience: z.string().optional(),
   identityIssuer: z.string().optional(),
+  tokenEndpoint: z.string().optional(),
+  clientAuthentication: z.enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt']).optional(),
 });
 
-/** How tokens for a tool server are had. */
+/** How tokens are had. */
 export type AuthSpec = z.output<typeof authSchema>;
 
 /** Reads it from a grant; undefined where the resource has none. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { GatewayError } from '@sallyport/chassis/errors';
 import * as oauth from 'oauth4webapi';
 import type { Envelope } from '../envelope.ts';
@@ -24,16 +25,30 @@ export interface ClientWanted {
 
 /** Finds or makes the client of this gateway at an authorization server. */
 export interface Clients {
-  redirectUri(): string;
+  /** Where a person comes back to; `callback` as `callbackOf` gives it. */
+  redirectUri(callback: string): string;
   clientAt(as: oauth.AuthorizationServer, wanted: ClientWanted): Promise<OAuthClient>;
   /** Forgets a registration that its server no longer knows. */
-  forget(as: oauth.AuthorizationServer, wanted: Pick<ClientWanted, 'tenant' | 'uid'>): Promise<void>;
+  forget(tenant: string, uid: string, issuer: string): Promise<void>;
 }
 
-/** Path of the client's metadata document, below the public URL. */
-export const CLIENT_METADATA_PATH = '/me/client.json';
-/** Path that authorization servers send people back to. */
-export const CALLBACK_PATH = '/me/callback';
+/** Path of the client's metadata document below the public URL, and of those for single authorization servers. */
+const CLIENT_METADATA_PATH = '/me/client';
+/** Path that authorization servers send people back to, and above those for single ones. */
+const CALLBACK_PATH = '/me/callback';
+
+/**
+ * What stands behind the path that people come back to from an authorization server. Who names itself in its answers (RFC
+ * 9207) is told apart by that, and who knows this client beforehand knows the one path. Any other has a path of its own: a
+ * server could else pass on the code of an honest one as its own (RFC 9700 §4.4).
+ */
+export function callbackOf(
+  as: Pick<oauth.AuthorizationServer, 'issuer' | 'authorization_response_iss_parameter_supported'>,
+  auth: Pick<AuthSpec, 'clientId'>,
+): string {
+  if (as.authorization_response_iss_parameter_supported === true || auth.clientId !== undefined) return '';
+  return createHash('sha256').update(as.issuer).digest('base64url').slice(0, 22);
+}
 
 /** Makes it. */
 export function createClients(
@@ -44,30 +59,32 @@ export function createClients(
     if (place.publicUrl !== undefined) return place.publicUrl;
     throw new GatewayError('unsupported', 'Nothing can be connected: the gateway does not know its own public URL.');
   };
-  const redirectUri = () => `${base()}${CALLBACK_PATH}`;
-  const placeOf = (uid: string, issuer: string) => ['oauth-client', uid, issuer, redirectUri()] as const;
+  const below = (path: string, callback: string) => `${base()}${path}${callback === '' ? '' : `/${callback}`}`;
+  const redirectUri = (callback: string) => below(CALLBACK_PATH, callback);
 
-  const registered = async (as: oauth.AuthorizationServer, { tenant, uid, allowPrivate }: ClientWanted) => {
+  const registered = async (as: oauth.AuthorizationServer, { tenant, uid, allowPrivate, auth }: ClientWanted) => {
     const { issuer } = as;
+    const back = redirectUri(callbackOf(as, auth));
+    const place = ['oauth-client', uid, issuer, back] as const;
     const open = async (row: { dataKeyId: string; sealed: Uint8Array }): Promise<OAuthClient> => {
       const key = await store.openingKey(tenant, row.dataKeyId);
       if (key === undefined) throw new GatewayError('internal', 'A registration has no data key.');
-      return JSON.parse(await envelope.open(tenant, key, placeOf(uid, issuer), row.sealed)) as OAuthClient;
+      return JSON.parse(await envelope.open(tenant, key, place, row.sealed)) as OAuthClient;
     };
-    const held = await store.client(tenant, uid, issuer, redirectUri());
+    const held = await store.client(tenant, uid, issuer, back);
     if (held !== undefined) return await open(held);
-    const made = await register(as, allowPrivate);
+    const made = await register(as, back, allowPrivate);
     const dataKey = await store.dataKey(tenant, () => envelope.newDataKey(tenant));
-    const sealed = await envelope.seal(tenant, dataKey, placeOf(uid, issuer), JSON.stringify(made));
-    return await open(await store.addClient(tenant, uid, issuer, redirectUri(), { dataKeyId: dataKey.id, sealed }));
+    const sealed = await envelope.seal(tenant, dataKey, place, JSON.stringify(made));
+    return await open(await store.addClient(tenant, uid, issuer, back, { dataKeyId: dataKey.id, sealed }));
   };
 
   /** Dynamic registration, RFC 7591. */
-  const register = async (as: oauth.AuthorizationServer, allowPrivate: boolean): Promise<OAuthClient> => {
+  const register = async (as: oauth.AuthorizationServer, back: string, allowPrivate: boolean): Promise<OAuthClient> => {
     const metadata = {
       client_name: 'Sallyport',
       client_uri: base(),
-      redirect_uris: [redirectUri()],
+      redirect_uris: [back],
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
       token_endpoint_auth_method: methodAt(as),
@@ -94,12 +111,12 @@ export function createClients(
       const fetchable = base().startsWith('https:') || wanted.allowPrivate;
       if (registration === 'Metadata' || (registration === undefined && announced && fetchable)) {
         if (!announced) throw unsupported('takes no client metadata documents');
-        return { clientId: `${base()}${CLIENT_METADATA_PATH}`, method: 'none' };
+        return { clientId: `${below(CLIENT_METADATA_PATH, callbackOf(as, auth))}.json`, method: 'none' };
       }
       if (as.registration_endpoint === undefined) throw unsupported('registers no clients by itself');
       return await registered(as, wanted);
     },
-    forget: (as, { tenant, uid }) => store.removeClient(tenant, uid, as.issuer, redirectUri()),
+    forget: (tenant, uid, issuer) => store.removeClient(tenant, uid, issuer),
   };
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { readScopes } from '@sallyport/chassis/http/challenge';
 import type { Logger } from '@sallyport/chassis/log';
 import * as oauth from 'oauth4webapi';
 import { checkedTenant } from '../custody.ts';
@@ -7,12 +8,12 @@ import type { Envelope, Place } from '../envelope.ts';
 import { recordOf, type WaitingRecord } from '../outbox.ts';
 import type { GrantRecord } from '../vault-store.ts';
 import { type AuthSpec, authOf } from './auth-spec.ts';
-import type { Clients } from './clients.ts';
+import { type Clients, callbackOf } from './clients.ts';
 import type { Discovery } from './discovery.ts';
 import { type GrantContent, grantPlace, grantReference, knownServer, rowSealer } from './grant-seal.ts';
 import type { OAuthHttp } from './http.ts';
 import type { GrantRow, OAuthStore } from './oauth-store.ts';
-import { authenticationOf, type OAuthClient, readTokens, requestOptions } from './token-call.ts';
+import { authenticationOf, isUnknownClient, type OAuthClient, readTokens, requestOptions } from './token-call.ts';
 
 /** How long a person has to come back from the authorization server. */
 const FLOW_MS = 10 * 60_000;
@@ -41,10 +42,20 @@ export interface Connections {
   complete(
     tenant: string,
     user: string,
-    answer: { readonly state: string; readonly code: string; readonly issuer: string; readonly error: string },
+    answer: Answer,
   ): Promise<{ readonly server: string; readonly scopes: readonly string[] }>;
   list(tenant: string, user: string): Promise<ConnectionState[]>;
   disconnect(tenant: string, user: string, server: string): Promise<{ readonly revokedUpstream: boolean }>;
+}
+
+/** What an authorization server said to a person's browser; empty for what it did not say. */
+export interface Answer {
+  readonly state: string;
+  readonly code: string;
+  readonly issuer: string;
+  readonly error: string;
+  /** What stands behind the path that the browser came to (`callbackOf`). */
+  readonly callback: string;
 }
 
 /** What connections work with. */
@@ -104,12 +115,13 @@ export function createConnections(options: ConnectionOptions): Connections {
       const own = auth.scopes.length > 0 ? auth.scopes : wanted;
       const offline = as.scopes_supported?.includes('offline_access') === true ? ['offline_access'] : [];
       const before = held?.issuer === as.issuer ? held.scopes : [];
-      const scopes = [...new Set([...own, ...before, ...asked, ...offline])].slice(0, MAX_SCOPES);
+      const lacked = readScopes(asked.join(' '));
+      const scopes = [...new Set([...own, ...before, ...lacked, ...offline])].slice(0, MAX_SCOPES);
 
       const verifier = oauth.generateRandomCodeVerifier();
       const state = oauth.generateRandomState();
       const id = idOf(state);
-      const redirectUri = clients.redirectUri();
+      const redirectUri = clients.redirectUri(callbackOf(as, auth));
       const flow: Flow = { verifier, as: knownServer(as), client, resource, scopes, redirectUri, origin };
       const row = await rows.seal(tenant, flowPlace(id, user, uid), flow);
       await store.addFlow(tenant, { id, user, uid, expiresAtMs: Date.now() + FLOW_MS, ...row }, MAX_FLOWS);
@@ -145,6 +157,7 @@ export function createConnections(options: ConnectionOptions): Connections {
         throw new GatewayError('conflict', 'The tool server was changed meanwhile. Connect it anew.');
       }
       const { as, client, resource, redirectUri } = flow;
+      if (clients.redirectUri(answer.callback) !== redirectUri) throw foreign();
       const { allowPrivate, uid, origin, resourceName } = grant;
       const params = validated(as, client, answer);
       const call = requestOptions(http, allowPrivate);
@@ -159,7 +172,11 @@ export function createConnections(options: ConnectionOptions): Connections {
           { ...call, additionalParameters: { resource } },
         ),
         (response) => oauth.processAuthorizationCodeResponse(as, { client_id: client.clientId }, response),
-      );
+      ).catch(async (error: unknown) => {
+        // Its registration is gone there: the next connection registers anew.
+        if (isUnknownClient(error)) await clients.forget(tenant, uid, as.issuer);
+        throw error;
+      });
       const { accessToken, refreshToken, expiresAtMs } = tokens;
       const scopes = tokens.scopes ?? flow.scopes;
       const content: GrantContent = { accessToken, refreshToken, client, as, resource, allowPrivate };
@@ -217,11 +234,7 @@ export function createConnections(options: ConnectionOptions): Connections {
 }
 
 /** The checks of an authorization response: `state` was looked up, `iss` is compared as RFC 9207 §2.4 says, errors too. */
-function validated(
-  as: oauth.AuthorizationServer,
-  client: OAuthClient,
-  answer: { readonly code: string; readonly issuer: string; readonly error: string; readonly state: string },
-): URLSearchParams {
+function validated(as: oauth.AuthorizationServer, client: OAuthClient, answer: Answer): URLSearchParams {
   const params = new URLSearchParams({ state: answer.state });
   if (answer.code !== '') params.set('code', answer.code);
   if (answer.issuer !== '') params.set('iss', answer.issuer);
@@ -236,10 +249,13 @@ function validated(
       const denied = error.error === 'access_denied' ? 'You did not allow it.' : 'The authorization server refused.';
       throw new GatewayError('permission_denied', denied, { details: { oauth: error.error.slice(0, 64) } });
     }
-    throw new GatewayError('permission_denied', 'The answer is not of the authorization server that was asked.', {
-      cause: error,
-    });
+    throw foreign(error);
   }
+}
+
+function foreign(cause?: unknown): GatewayError {
+  const message = 'The answer is not of the authorization server that was asked.';
+  return new GatewayError('permission_denied', message, cause === undefined ? {} : { cause });
 }
 
 /** The record of something that happened to a grant. */

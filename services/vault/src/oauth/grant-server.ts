@@ -13,8 +13,8 @@ const STATES = {
 export function grantService(connections: Connections, metrics: VaultMetrics): ServiceImpl<typeof GrantService> {
   return {
     begin: ({ tenant, user, server, scopes }) => connections.begin(tenant, user, server, scopes),
-    async complete({ tenant, user, state, code, issuer, error }) {
-      const { server, scopes } = await connections.complete(tenant, user, { state, code, issuer, error });
+    async complete({ tenant, user, ...answer }) {
+      const { server, scopes } = await connections.complete(tenant, user, answer);
       metrics.changed('connect');
       return { server, scopes: [...scopes] };
     },

@@ -41,14 +41,14 @@ export interface OAuthStore {
   client(tenant: string, uid: string, issuer: string, redirectUri: string): Promise<SealedRow | undefined>;
   /** Keeps a registration, or gives the one that another replica was faster with. */
   addClient(tenant: string, uid: string, issuer: string, redirectUri: string, row: SealedRow): Promise<SealedRow>;
-  removeClient(tenant: string, uid: string, issuer: string, redirectUri: string): Promise<void>;
+  removeClient(tenant: string, uid: string, issuer: string): Promise<void>;
   /** Keeps a flow; of one person the oldest beyond `most` are forgotten. */
   addFlow(tenant: string, flow: FlowRow, most: number): Promise<void>;
   /** Takes a flow of this person out for good: once. */
   takeFlow(tenant: string, id: string, user: string): Promise<FlowRow | undefined>;
   grant(tenant: string, uid: string, user: string): Promise<GrantRow | undefined>;
-  /** Of a server, the live grant that was connected last. */
-  anyGrant(tenant: string, uid: string): Promise<GrantRow | undefined>;
+  /** Of a server at this origin, the live grant that was connected last. */
+  anyGrant(tenant: string, uid: string, origin: string): Promise<GrantRow | undefined>;
   grantsOf(tenant: string, user: string): Promise<GrantRow[]>;
   /** Keeps a new grant, or new tokens of a person who connects again. */
   connect(
@@ -122,13 +122,9 @@ export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'in
       );
       return kept as SealedRow;
     },
-    async removeClient(tenant, uid, issuer, redirectUri) {
+    async removeClient(tenant, uid, issuer) {
       await within(tenant, (client) =>
-        client.query('delete from oauth_clients where uid = $1 and issuer = $2 and redirect_uri = $3', [
-          uid,
-          issuer,
-          redirectUri,
-        ]),
+        client.query('delete from oauth_clients where uid = $1 and issuer = $2', [uid, issuer]),
       );
     },
     addFlow: (tenant, flow, most) =>
@@ -160,12 +156,13 @@ export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'in
       ),
     grant: (tenant, uid, user) =>
       one(tenant, grantOf, `select ${GRANT} from oauth_grants where uid = $1 and user_name = $2`, [uid, user]),
-    anyGrant: (tenant, uid) =>
+    anyGrant: (tenant, uid, origin) =>
       one(
         tenant,
         grantOf,
-        `select ${GRANT} from oauth_grants where uid = $1 and not ended order by connected_at desc limit 1`,
-        [uid],
+        `select ${GRANT} from oauth_grants where uid = $1 and origin = $2 and not ended
+          order by connected_at desc limit 1`,
+        [uid, origin],
       ),
     async grantsOf(tenant, user) {
       const { rows } = await within(tenant, (client) =>

@@ -17,7 +17,7 @@ export function createOAuth(
   const { publicUrl } = options;
   const discovery = createDiscovery(options.http);
   const clients = createClients({ publicUrl }, options);
-  const leaseGrant = createGrantLeases(options);
+  const leaseGrant = createGrantLeases({ ...options, clients });
   return {
     connections: createConnections({ ...options, discovery, clients }),
     leaseToken: (tenant, grant, { principal, refused = '' }) => leaseGrant(tenant, grant, principal, refused),

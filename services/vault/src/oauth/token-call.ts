@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import * as oauth from 'oauth4webapi';
 import type { OAuthHttp } from './http.ts';
+import { privateKeyJwt } from './private-key-jwt.ts';
 
 /** A client at an authorization server, as it is kept sealed. */
 export interface OAuthClient {
@@ -29,9 +30,10 @@ export function requestOptions(http: Pick<OAuthHttp, 'fetchFor'>, allowPrivate: 
   };
 }
 
-/** How a client proves itself: with its secret as the server takes it (RFC 8414, default Basic), or not at all. */
+/** How a client proves itself: with its secret or key as the server takes it (RFC 8414, default Basic), or not at all. */
 export function authenticationOf(as: oauth.AuthorizationServer, client: OAuthClient): oauth.ClientAuth {
   if (client.secret === undefined || client.method === 'none') return oauth.None();
+  if (client.method === 'private_key_jwt') return privateKeyJwt(client.secret);
   const methods = as.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
   const post = client.method === 'client_secret_post' || !methods.includes('client_secret_basic');
   return post && client.method !== 'client_secret_basic'
@@ -89,6 +91,11 @@ export function refusal(error: unknown): GatewayError {
     });
   }
   return new GatewayError('upstream_invalid', 'The authorization server does not answer as it must.', { cause: error });
+}
+
+/** Tells whether an authorization server does not know the client, or not by its secret. */
+export function isUnknownClient(error: unknown): boolean {
+  return error instanceof GatewayError && error.details?.oauth === 'invalid_client';
 }
 
 function away(cause: unknown): GatewayError {
