@@ -53,6 +53,7 @@ export const turn: readonly Requirement[] = [
     'turn:decide-alone': 'Unknown tools, unreadable arguments and misplaced handles are refused without asking.',
     'turn:decide-hidden': 'A hidden tool is one that does not exist; an observed one stays.',
     'turn:decide-short': 'What policy does not answer, or by no known word, is denied.',
+    'turn:decide-names': 'A name in arguments that no schema declares is told of as a value.',
     'turn:decide-in-play': 'What a model composed carries the label of all that it read.',
     'turn:decide-filled': 'A call is decided on the values behind its handles.',
     'turn:decide-as-written': 'A call is released in the bytes of the model where nothing was filled in.',

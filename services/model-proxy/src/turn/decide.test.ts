@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Action, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
-import { addSpan, createCorpus, refusalOf, TRUSTED, untrusted } from '@sallyport/turn';
+import { addSpan, addValue, type Corpus, createCorpus, refusalOf, TRUSTED, untrusted } from '@sallyport/turn';
 import type { ToolCallBlock } from '../chat/message.ts';
 import { callsOf, decide } from './decide.ts';
 import { gateOf, turnOf } from './testing.ts';
@@ -33,7 +33,7 @@ const block = (name: string, args: string, more: Partial<ToolCallBlock> = {}): T
   ...more,
 });
 async function decided(turn: Turn, blocks: ToolCallBlock[], answers?: unknown[]) {
-  type Told = { label?: { trusted: boolean } };
+  type Told = { label?: { trusted: boolean }; pointer: string; name: boolean };
   const asked: { context: { trusted: boolean }; calls: { argumentsJson: string; origins: Told[] }[] }[] = [];
   const { gate } = gateOf({
     clients: {
@@ -92,6 +92,23 @@ describe('deciding a batch', () => {
     // Told without a label of its own, it has that of the context, whatever policy joins to it.
     expect(asked[0]?.calls[0]?.origins[0]?.label).toBeUndefined();
     expect(asked[0]?.context.trusted).toBe(false);
+  });
+
+  it('[turn:decide-names] a name that came out of untrusted content is told of as a value, also where the client declares no schema', async () => {
+    const turn = turnWith(['f', 'free']);
+    const label = untrusted('tool:mail/read');
+    addValue(turn.corpus as Corpus, 'mail/read', '/from', 'eve@evil.example', label);
+    const { asked } = await decided(turn, [
+      block('f', '{"send":{"eve@evil.example":"to"}}'),
+      block('free', 'eve', { kind: 'custom' }),
+    ]);
+    const told = asked[0]?.calls[0]?.origins.filter(({ name }) => name === true);
+    expect(told?.map(({ pointer, label }) => [pointer, label?.trusted])).toEqual([
+      ['/send', undefined],
+      ['/send/eve@evil.example', false],
+    ]);
+    // The one member of free text is ours.
+    expect(asked[0]?.calls[1]?.origins.map(({ name }) => name)).toEqual([false]);
   });
 
   it('[turn:decide-filled] decides on the value behind a handle, and releases that', async () => {

@@ -36,6 +36,10 @@ import type { Turn, TurnCall, TurnTool } from './turn.ts';
 const DECIDE_TIMEOUT_MS = 2_000;
 const RESOLVE_TIMEOUT_MS = 2_000;
 
+// Where a client declares no schema, the model chose each name, as it chose the values.
+const NOTHING_DECLARED: JsonValue = {};
+const FREE_TEXT: JsonValue = { properties: { input: {} } };
+
 /** A call as decided: what it would run with, and where that came from. */
 export interface Decided {
   readonly call: TurnCall;
@@ -233,7 +237,8 @@ function prepare(
     return denial('builtin/invalid-arguments', 'The arguments are not a JSON object.');
   }
   const inputSchema = tool.inputSchema as JsonValue | undefined;
-  const origins = turn.corpus ? originsOf(written, turn.corpus, inputSchema) : [];
+  const declared = inputSchema ?? (call.kind === 'custom' ? FREE_TEXT : NOTHING_DECLARED);
+  const origins = turn.corpus ? originsOf(written, turn.corpus, declared) : [];
   const marked = (pointer: string) => (tool.handlePositions ?? []).some((one) => pointerMatches(one, pointer));
   const filled = fillArguments(written, (id) => resolved.get(id), {
     marked,
