@@ -29,6 +29,8 @@ export const peers: readonly Requirement[] = [
     'peers:limit-lost': 'Nothing more is spent of a share that was leased from counters that are lost.',
     'peers:limit-renewed': 'Renews the lease of a long call, so that concurrency is not given to others.',
     'peers:limit-reported-later': 'Reports what was spent while policy was away once it is back.',
+    'peers:networks':
+      'A cached principal whose credential is bound to networks serves requests from those alone, and never fewer.',
     'peers:no-hop-when-warm': 'Asks policy once for a principal, also for requests at the same time.',
     'peers:records-poison': 'Loses one record that audit refuses, and none behind it.',
     'peers:records-survive': 'Hands on after a restart what was spooled before it.',

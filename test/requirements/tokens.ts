@@ -14,6 +14,8 @@ export const tokens: readonly Requirement[] = [
       'Every ingress takes one credential, by any of four headers; several are 400, none or no bearer 401.',
     'tokens:no-query': 'A credential in a URL is refused, whatever else the request carries.',
     'tokens:challenge': 'A 401 says how to authenticate, and invalid_token only to who presented something.',
+    'tokens:networks':
+      'A credential with networks works from there and from nowhere else; only trusted proxies say who comes from where.',
     'tokens:client-id-held': 'The oldest Client holds an id at an issuer.',
   }),
   ...of('issue 5', {

@@ -1,4 +1,5 @@
 import { blocks, durationMs } from '@sallyport/chassis/config';
+import { forwardingConfig } from '@sallyport/chassis/net/client-address';
 import { z } from 'zod';
 
 const hostName = z
@@ -11,6 +12,7 @@ export const configSchema = z.strictObject({
   tracing: blocks.tracing,
   admin: blocks.admin,
   http: blocks.listen,
+  ...forwardingConfig,
   grpc: blocks.listen,
   tls: blocks.tls,
   insecure: blocks.insecure,

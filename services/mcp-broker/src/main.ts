@@ -10,6 +10,7 @@ import { openSpool } from '@sallyport/chassis/spool';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { accessCache } from '@sallyport/peers/access';
 import { credentialLeases } from '@sallyport/peers/credentials';
+import { createIngress } from '@sallyport/peers/ingress';
 import { limitShares } from '@sallyport/peers/limits';
 import { principalCache } from '@sallyport/peers/principals';
 import { recorder } from '@sallyport/peers/records';
@@ -124,6 +125,7 @@ run({
       runs: seenRuns(),
       memory: resultMemory(clients.trajectories, digest, log),
       recorder: await life.use(recorder({ client: clients.records, spool, log, metrics })),
+      ingress: createIngress(config),
       principals: await life.use(principalCache({ client: clients.authentication, log })),
       limits: await life.use(limitShares({ client: clients.limits, snapshot, log, replica })),
     };

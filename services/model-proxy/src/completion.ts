@@ -38,7 +38,6 @@ export function completionService(gate: Gate): ServiceImpl<typeof CompletionServ
             startedAtMs: Date.now(),
             dialect: 'openai-chat',
             endpoint: 'quarantine',
-            secret: '',
             body,
             bytes,
             facts,

@@ -11,6 +11,7 @@ import { openSpool } from '@sallyport/chassis/spool';
 import { startTracing } from '@sallyport/chassis/tracing';
 import { accessCache } from '@sallyport/peers/access';
 import { credentialLeases } from '@sallyport/peers/credentials';
+import { createIngress } from '@sallyport/peers/ingress';
 import { limitShares } from '@sallyport/peers/limits';
 import { principalCache } from '@sallyport/peers/principals';
 import { recorder } from '@sallyport/peers/records';
@@ -68,6 +69,7 @@ run({
       catalog,
       access,
       recorder: records,
+      ingress: createIngress(config),
       principals: await life.use(principalCache({ client: clients.authentication, log })),
       credentials: await life.use(credentialLeases({ client: clients.credentials, log })),
       limits: await life.use(limitShares({ client: clients.limits, snapshot, log, replica })),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { challengeOf, secretOf } from './ingress.ts';
+import { challengeOf, createIngress, secretOf } from './ingress.ts';
 
 /** A request as Node has it: the first Authorization stays, others of one name are joined. */
 function request(rawHeaders: readonly string[], url = '/v1/chat/completions') {
@@ -56,6 +56,20 @@ describe('secretOf', () => {
       expect(secretOf(request(['authorization', 'Bearer a'], '/v1/models?limit=2'))).toBe('a');
     },
   );
+});
+
+describe('createIngress', () => {
+  it('[tokens:networks] gives the secret, and the address of the client as its proxies say it', () => {
+    const req = {
+      ...request(['x-api-key', 'k-1', 'x-forwarded-for', '192.0.2.7']),
+      socket: { remoteAddress: '10.0.0.1' },
+    };
+    const of = (trustedProxies: string[]) =>
+      createIngress({ trustedProxies, forwardedHeader: 'x-forwarded-for' }).credentialOf(req);
+    expect(of(['10.0.0.0/8'])).toMatchObject({ secret: 'k-1' });
+    expect(of(['10.0.0.0/8']).address()).toBe('192.0.2.7');
+    expect(of([]).address()).toBe('10.0.0.1');
+  });
 });
 
 describe('challengeOf', () => {

@@ -1,8 +1,33 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { type AddressedRequest, clientAddress, type Forwarding } from '@sallyport/chassis/net/client-address';
 
 /** What of a request is looked at to find its credential. */
 export type IngressRequest = Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'url'>;
+
+/** What a request presents of who it is. */
+export interface Credential {
+  readonly secret: string;
+  /** Address of the client, worked out when it is asked for; '' where it is not known. */
+  address(): string;
+}
+
+/** Reads the credentials of requests as the config of an ingress says. */
+export interface Ingress {
+  /** Throws as `secretOf`. */
+  credentialOf(req: IngressRequest & AddressedRequest): Credential;
+  /** Address of the client of a request that presents its credential in another way; '' where it is not known. */
+  addressOf(req: AddressedRequest): string;
+}
+
+/** Makes the one reader of credentials of an ingress. */
+export function createIngress(config: Forwarding): Ingress {
+  const addressOf = clientAddress(config);
+  return {
+    credentialOf: (req) => ({ secret: secretOf(req), address: () => addressOf(req) }),
+    addressOf,
+  };
+}
 
 const NAMES = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'] as const;
 const LENGTHS: ReadonlySet<number> = new Set(NAMES.map((name) => name.length));

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { networksOf } from '@sallyport/chassis/net/networks';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import { principalCache } from './principals.ts';
@@ -16,13 +17,15 @@ interface Notice {
   sequence: number;
 }
 
+const shown = (secret: string, from = '') => ({ secret, address: () => from });
+
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
 /** An identity that knows the secret `good` of key k1, until told otherwise. */
-async function identity(options: { cacheTtlMs?: number; expiresAtMs?: number } = {}) {
+async function identity(options: { cacheTtlMs?: number; expiresAtMs?: number; networks?: string[] } = {}) {
   const state = {
     asked: 0,
     sequence: 5,
@@ -35,16 +38,18 @@ async function identity(options: { cacheTtlMs?: number; expiresAtMs?: number } =
     () => ({ sequence: state.sequence }),
   );
   const served = await inProcess(AuthenticationService, {
-    async authenticate({ secret }, { signal }) {
+    async authenticate({ secret, address }, { signal }) {
       state.asked++;
       if (state.answer === 'away') throw new GatewayError('unavailable', 'Postgres is away.', { retryAfterMs: 1 });
       if (state.answer === 'hangs') await new Promise((resolve) => signal.addEventListener('abort', resolve));
       const isKnown = state.known.has(secret);
       if (state.slowMs > 0) await new Promise((resolve) => setTimeout(resolve, state.slowMs));
-      if (!isKnown) throw new GatewayError('unauthenticated', 'The credential is not valid.');
+      const inside = options.networks === undefined || networksOf(options.networks)(address);
+      if (!isKnown || !inside) throw new GatewayError('unauthenticated', 'The credential is not valid.');
       return {
         principal: { tenant: 'default', id: 'key:k1', keyId: 'k1', user: 'ann', expiresAtMs: options.expiresAtMs ?? 0 },
         cacheTtlMs: options.cacheTtlMs ?? 10_000,
+        ...(options.networks && { networks: options.networks }),
       };
     },
     watchRevocations: (_request, { signal }) => revocations.stream(signal),
@@ -61,13 +66,13 @@ async function identity(options: { cacheTtlMs?: number; expiresAtMs?: number } =
     state.sequence++;
     revocations.push({ tenant: 'default', keyId: 'k1', principalId: 'key:k1', sequence: state.sequence });
   };
-  const ask = () => principals.authenticate('good', 'messages');
+  const ask = (from = '') => principals.authenticate(shown('good', from), 'messages');
   /** Until the stream is up and the answer is cached. */
-  const warm = async () => {
+  const warm = async (from = '') => {
     await until('the stream is open', () => revocations.opened > 0);
     await until('an answer is cached', async () => {
       const before = state.asked;
-      await ask();
+      await ask(from);
       return state.asked === before;
     });
     state.asked = 0;
@@ -86,7 +91,9 @@ describe('principalCache', () => {
   it('refuses an unknown secret with unauthenticated, each time anew', async () => {
     const { state, principals } = await identity();
     for (let time = 0; time < 2; time++) {
-      await expect(principals.authenticate('bad', 'messages')).rejects.toMatchObject({ code: 'unauthenticated' });
+      await expect(principals.authenticate(shown('bad'), 'messages')).rejects.toMatchObject({
+        code: 'unauthenticated',
+      });
     }
     expect(state.asked).toBe(2);
   });
@@ -258,7 +265,7 @@ describe('principalCache', () => {
       for (let time = 0; time < 5; time++) expect((await ask()).keyId).toBe('k1');
       // One attempt for all of them, not one each.
       expect(performance.now() - at).toBeLessThan(1_500);
-      await expect(principals.authenticate('other', 'messages')).rejects.toMatchObject({ code: 'unavailable' });
+      await expect(principals.authenticate(shown('other'), 'messages')).rejects.toMatchObject({ code: 'unavailable' });
     },
   );
 
@@ -282,6 +289,50 @@ describe('principalCache', () => {
     expect(served - silentSince).toBeGreaterThan(8_000);
     expect(served - silentSince).toBeLessThan(11_500);
   }, 20_000);
+
+  describe('a credential that is bound to networks', () => {
+    const networks = ['10.0.0.0/8'];
+    const [inside, alsoInside, outside] = ['10.0.0.1', '10.0.0.2', '192.0.2.1'];
+    const refused = { code: 'unauthenticated' };
+
+    it('[peers:networks] is served from the cache to its networks alone, and each request is looked at', async () => {
+      const { state, ask, warm } = await identity({ networks });
+      await warm(inside);
+      await expect(ask(alsoInside)).resolves.toMatchObject({ keyId: 'k1' });
+      await expect(ask(outside)).rejects.toMatchObject(refused);
+      await expect(ask('')).rejects.toMatchObject(refused);
+      await expect(ask(inside)).resolves.toMatchObject({ keyId: 'k1' });
+      expect(state.asked).toBe(0);
+    });
+
+    it('[peers:networks] is not lost to those inside by who asks for it at the same time from outside', async () => {
+      const { state, ask, warm } = await identity({ networks, cacheTtlMs: 0 });
+      await warm(inside).catch(() => undefined);
+      state.slowMs = 50;
+      const settled = await Promise.allSettled([ask(outside), ask(inside), ask(outside), ask(alsoInside)]);
+      expect(settled.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled']);
+    });
+
+    it('[peers:networks] is not given to those outside who wait with one inside', async () => {
+      const { state, ask, revocations } = await identity({ networks });
+      await until('the stream is open', () => revocations.opened > 0);
+      state.slowMs = 50;
+      const settled = await Promise.allSettled([ask(inside), ask(outside)]);
+      expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    });
+
+    it('[peers:networks] is held while identity is away for those inside alone, whoever asked last', async () => {
+      const { state, ask, warm, revocations } = await identity({ networks });
+      await warm(inside);
+      // The answer is to be asked for anew.
+      revocations.cut();
+      await until('the stream is open again', () => revocations.opened > 1);
+      await expect(ask(outside)).rejects.toMatchObject(refused);
+      state.answer = 'away';
+      await expect(ask(outside)).rejects.toMatchObject({ code: 'unauthenticated' });
+      await expect(ask(inside)).resolves.toMatchObject({ keyId: 'k1' });
+    });
+  });
 
   it('refuses a key that has expired since it was cached', async () => {
     const { ask, warm } = await identity({ expiresAtMs: Date.now() + 1_000 });

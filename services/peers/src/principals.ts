@@ -1,9 +1,11 @@
 import { hash } from 'node:crypto';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
+import { type Networks, networksOf } from '@sallyport/chassis/net/networks';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import type { AuthenticationService, WatchRevocationsResponse } from '@sallyport/proto/identity/v1/identity_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { Credential } from './ingress.ts';
 import { concerns, MISSED, type Revoked, revokedOf } from './revoked.ts';
 import { watchStream } from './stream-watch.ts';
 
@@ -12,8 +14,8 @@ export interface Principals {
   readonly name: string;
   start(): void;
   stop(): Promise<void>;
-  /** The principal of a bearer secret; GatewayError unauthenticated or unavailable. */
-  authenticate(secret: string, endpoint: string, signal?: AbortSignal): Promise<Principal>;
+  /** The principal of a credential where it is presented; GatewayError unauthenticated or unavailable. */
+  authenticate(credential: Credential, endpoint: string, signal?: AbortSignal): Promise<Principal>;
   /** Called with what was revoked, so that open streams can be closed. */
   onRevoked(listener: (revoked: Revoked) => void): () => void;
 }
@@ -25,8 +27,20 @@ export interface PrincipalsOptions {
   readonly timeoutMs?: number;
 }
 
-interface Entry {
+/** Whom a credential stands for, and from where. */
+interface Answer {
   readonly principal: Principal;
+  /** Where it may be used; undefined: anywhere. */
+  readonly networks: Networks | undefined;
+}
+
+/** A question under way, from where it is asked. */
+interface Asking {
+  readonly address: string;
+  readonly answer: Promise<Answer>;
+}
+
+interface Entry extends Answer {
   freshUntil: number;
   readonly usableUntil: number;
   /** While identity is away, until when it is not asked again for this credential. */
@@ -48,7 +62,7 @@ const LEFT_ALONE_MS = 500;
  */
 export function principalCache(options: PrincipalsOptions): Principals {
   const entries = new Map<string, Entry>();
-  const asking = new Map<string, Promise<Principal>>();
+  const asking = new Map<string, Asking>();
   const listeners = new Set<(revoked: Revoked) => void>();
   const timeoutMs = options.timeoutMs ?? 2_000;
   let sequence = -1;
@@ -100,38 +114,42 @@ export function principalCache(options: PrincipalsOptions): Principals {
   const usable = (entry: Entry | undefined): entry is Entry =>
     entry !== undefined && performance.now() < entry.usableUntil && watch.silenceMs() < SILENCE_MS + AWAY_MS;
 
-  const ask = async (digest: string, secret: string, endpoint: string): Promise<Principal> => {
+  const ask = async (digest: string, secret: string, endpoint: string, address: string): Promise<Answer> => {
     let asked = epoch;
     try {
-      const request = () => options.client.authenticate({ secret, endpoint }, { timeoutMs });
+      const request = () => options.client.authenticate({ secret, endpoint, address }, { timeoutMs });
       let answer = await request();
       // Something was revoked, or may have been, since identity looked.
       if (asked !== epoch) {
         asked = epoch;
         answer = await request();
       }
-      if (!answer.principal) throw new GatewayError('internal', 'Identity gave no principal.');
+      const { principal } = answer;
+      if (!principal) throw new GatewayError('internal', 'Identity gave no principal.');
+      const networks = answer.networks.length > 0 ? networksOf(answer.networks) : undefined;
       if (asked === epoch) {
         const now = performance.now();
         if (entries.size >= MAX_ENTRIES) entries.delete(entries.keys().next().value as string);
         entries.set(digest, {
-          principal: answer.principal,
+          principal,
+          networks,
           freshUntil: now + answer.cacheTtlMs,
           usableUntil: now + answer.cacheTtlMs + AWAY_MS,
           heldUntil: 0,
         });
       }
-      return answer.principal;
+      return { principal, networks };
     } catch (error) {
-      if (error instanceof GatewayError && error.code === 'unauthenticated') {
-        entries.delete(digest);
+      const held = entries.get(digest);
+      if (isRefusal(error)) {
+        // Refused from where it may not be used, it still may be used elsewhere.
+        if (held?.networks === undefined || held.networks(address)) entries.delete(digest);
         throw error;
       }
-      const held = entries.get(digest);
       // What was revoked is not held any more, whatever happened while identity was asked.
       if (usable(held)) {
         held.heldUntil = performance.now() + LEFT_ALONE_MS;
-        return held.principal;
+        return held;
       }
       throw new GatewayError('unavailable', 'The credential cannot be checked right now.', {
         cause: error,
@@ -140,28 +158,39 @@ export function principalCache(options: PrincipalsOptions): Principals {
     }
   };
 
+  /** Asks, or waits with those who do: shared by requests at the same time, so it must not die with the first one's client. */
+  const askTogether = async (digest: string, secret: string, endpoint: string, address: string): Promise<Answer> => {
+    const pending = asking.get(digest);
+    if (pending !== undefined) {
+      try {
+        return await pending.answer;
+      } catch (error) {
+        // Refused may be the address alone.
+        if (!isRefusal(error) || pending.address === address) throw error;
+      }
+    }
+    const answer = ask(digest, secret, endpoint, address).finally(() => {
+      if (asking.get(digest) === mine) asking.delete(digest);
+    });
+    const mine = { address, answer };
+    asking.set(digest, mine);
+    return answer;
+  };
+
   return {
     name: 'principals',
     start: () => watch.start(),
     stop: () => watch.stop(),
-    async authenticate(secret, endpoint, signal) {
+    async authenticate(credential, endpoint, signal) {
+      const { secret } = credential;
       const digest = hash('sha256', secret, 'base64');
       const held = entries.get(digest);
       const now = performance.now();
-      if (held && now < held.freshUntil && watch.silenceMs() < SILENCE_MS) return alive(held.principal);
-      if (held && now < held.heldUntil && usable(held)) return alive(held.principal);
-      let pending = asking.get(digest);
-      if (!pending) {
-        // Shared by concurrent requests, so it must not die with the first one's client.
-        const mine = ask(digest, secret, endpoint).finally(() => {
-          if (asking.get(digest) === mine) asking.delete(digest);
-        });
-        pending = mine;
-        asking.set(digest, pending);
-      }
-      const principal = await pending;
+      if (held && now < held.freshUntil && watch.silenceMs() < SILENCE_MS) return admitted(held, credential);
+      if (held && now < held.heldUntil && usable(held)) return admitted(held, credential);
+      const answer = await askTogether(digest, secret, endpoint, credential.address());
       signal?.throwIfAborted();
-      return alive(principal);
+      return admitted(answer, credential);
     },
     onRevoked(listener) {
       listeners.add(listener);
@@ -170,9 +199,15 @@ export function principalCache(options: PrincipalsOptions): Principals {
   };
 }
 
-function alive(principal: Principal): Principal {
-  if (principal.expiresAtMs > 0 && Date.now() >= principal.expiresAtMs) {
+/** The principal of an answer for a request, which may come from elsewhere than the one that identity was asked for. */
+function admitted({ principal, networks }: Answer, credential: Credential): Principal {
+  const ended = principal.expiresAtMs > 0 && Date.now() >= principal.expiresAtMs;
+  if (ended || (networks !== undefined && !networks(credential.address()))) {
     throw new GatewayError('unauthenticated', 'The credential is not valid.');
   }
   return principal;
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'unauthenticated';
 }

@@ -25,5 +25,6 @@ describe('networksOf', () => {
   it('[chassis:networks] holds nothing where there are none', () => {
     expect(networksOf([])('10.0.0.1')).toBe(false);
     expect(canonicalAddress('::FFFF:10.0.0.1')).toBe('10.0.0.1');
+    expect(canonicalAddress('fe80::1%eth0')).toBeUndefined();
   });
 });

@@ -40,5 +40,7 @@ export function canonicalAddress(text: string): string | undefined {
 function addressOf(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   // Short and octal forms of IPv4 mean other addresses to other readers.
   if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return undefined;
+  // An address with a zone is of one link of one host, whatever network it seems to be in.
+  if (text.includes('%')) return undefined;
   return ipaddr.process(text);
 }

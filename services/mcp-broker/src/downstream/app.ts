@@ -3,7 +3,7 @@ import { readBody } from '@sallyport/chassis/http/body';
 import { parseJson } from '@sallyport/chassis/http/json';
 import { clientGone, createApp } from '@sallyport/chassis/http/server';
 import type { Metrics } from '@sallyport/chassis/metrics';
-import { challengeOf, secretOf } from '@sallyport/peers/ingress';
+import { challengeOf } from '@sallyport/peers/ingress';
 import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import { hasInexactNumber } from '@sallyport/turn';
 import type { Express, Request, Response } from 'express';
@@ -69,7 +69,7 @@ async function post(gate: Gate, open: OpenWorks, req: Request, res: Response): P
   const { signal } = work;
   try {
     // The key first: who has none learns nothing of how bodies are read.
-    const admitted = await authorise(gate, secretOf(req), work);
+    const admitted = await authorise(gate, gate.ingress.credentialOf(req), work);
     const { maxBytes, maxDepth } = gate.config.request;
     const bytes = await readBody(req, { limitBytes: maxBytes, signal });
     signal.throwIfAborted();

@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { type Access, matcher } from '@sallyport/peers/access';
+import type { Credential } from '@sallyport/peers/ingress';
 import type { OpenWork } from '@sallyport/peers/open-work';
 import type { Attribution } from '@sallyport/peers/record-fields';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
@@ -26,16 +27,15 @@ export interface Admitted {
  */
 export async function authorise(
   gate: Pick<Gate, 'principals' | 'access' | 'snapshot'>,
-  secret: string,
+  credential: Credential,
   work: OpenWork,
 ): Promise<Admitted> {
   const { signal } = work;
-  if (secret === '') throw new GatewayError('unauthenticated', 'A key is needed: Authorization: Bearer.');
   if (!gate.snapshot.seen()) {
     throw new GatewayError('unavailable', 'The gateway has no configuration yet.', { retryAfterMs: 1_000 });
   }
-  const principal = await gate.principals.authenticate(secret, ENDPOINT, signal);
-  work.own(principal, () => gate.principals.authenticate(secret, ENDPOINT));
+  const principal = await gate.principals.authenticate(credential, ENDPOINT, signal);
+  work.own(principal, () => gate.principals.authenticate(credential, ENDPOINT));
   const access = await gate.access.accessOf(principal, signal);
   const scoped = principal.endpoints.length === 0 || matcher(principal.endpoints)(ENDPOINT);
   if (!scoped || !access.allowsEndpoint(ENDPOINT)) {

@@ -1,5 +1,6 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { AccessCache } from '@sallyport/peers/access';
+import type { Ingress } from '@sallyport/peers/ingress';
 import type { Limits } from '@sallyport/peers/limits';
 import type { Principals } from '@sallyport/peers/principals';
 import type { Recorder } from '@sallyport/peers/records';
@@ -22,6 +23,7 @@ export interface Gate {
   readonly metrics: BrokerMetrics;
   readonly snapshot: Pick<Snapshot, 'seen'>;
   readonly catalog: Catalog;
+  readonly ingress: Ingress;
   readonly principals: Principals;
   readonly access: AccessCache;
   readonly limits: Pick<Limits, 'reserve'>;

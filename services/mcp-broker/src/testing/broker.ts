@@ -7,6 +7,7 @@ import { createMetrics } from '@sallyport/chassis/metrics';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
 import { accessCache } from '@sallyport/peers/access';
 import { credentialLeases } from '@sallyport/peers/credentials';
+import { createIngress } from '@sallyport/peers/ingress';
 import { limitShares } from '@sallyport/peers/limits';
 import { principalCache } from '@sallyport/peers/principals';
 import type { RecordInit } from '@sallyport/peers/records';
@@ -218,6 +219,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
         records.push(...list);
       },
     },
+    ingress: createIngress({ trustedProxies: [], forwardedHeader: 'x-forwarded-for' }),
     principals: principalCache({ client: identity.client, log }),
     limits: limitShares({ client: limits.client, snapshot, log, replica: 'test' }),
   };

@@ -5,7 +5,7 @@ import { parseJson } from '@sallyport/chassis/http/json';
 import { createApp, postPlainly, REQUEST_ID_HEADER } from '@sallyport/chassis/http/server';
 import { type Metrics, tally } from '@sallyport/chassis/metrics';
 import { uuidv7 } from '@sallyport/chassis/uuid';
-import { challengeOf, secretOf } from '@sallyport/peers/ingress';
+import { challengeOf } from '@sallyport/peers/ingress';
 import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Express, Request, Response } from 'express';
@@ -44,7 +44,7 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
     const startedAtMs = Date.now();
     const answer = clientAnswer(res, { [REQUEST_ID_HEADER]: requestId });
     // The key first: who has none learns nothing of how bodies are read.
-    const secret = secretOf(req);
+    const credential = gate.ingress.credentialOf(req);
     const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes });
     const { body, facts } = front.parseRequest(parseJson(bytes, { maxDepth: gate.config.request.maxDepth }));
     const entry = open.begin();
@@ -58,7 +58,7 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
         startedAtMs,
         dialect,
         endpoint,
-        secret,
+        credential,
         body,
         bytes,
         facts,
@@ -67,7 +67,7 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
         signal: entry.signal,
         onPrincipal: (known) => {
           principal = known;
-          entry.own(known, () => gate.principals.authenticate(secret, endpoint));
+          entry.own(known, () => gate.principals.authenticate(credential, endpoint));
         },
       });
       await runTurn(gate, turn);

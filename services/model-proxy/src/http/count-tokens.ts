@@ -2,7 +2,6 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { readBody } from '@sallyport/chassis/http/body';
 import { parseJson } from '@sallyport/chassis/http/json';
 import { clientGone } from '@sallyport/chassis/http/server';
-import { secretOf } from '@sallyport/peers/ingress';
 import type { Request, Response } from 'express';
 import { estimateTokens, renderCount } from '../fronts/anthropic/count-tokens.ts';
 import { parseCountRequest } from '../fronts/anthropic/parse.ts';
@@ -20,10 +19,10 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 export function countTokens(gate: Gate) {
   return async (req: Request, res: Response): Promise<void> => {
     const signal = clientGone(res);
-    const secret = secretOf(req);
+    const credential = gate.ingress.credentialOf(req);
     const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes, signal });
     const { body, facts } = parseCountRequest(parseJson(bytes, { maxDepth: gate.config.request.maxDepth }));
-    const { principal, access } = await authorise(gate, secret, 'messages', signal);
+    const { principal, access } = await authorise(gate, credential, 'messages', signal);
     const model = gate.catalog.find(principal.tenant, facts.model);
     if (!model || !mayUseModel(principal, access, model.publicName)) {
       throw new GatewayError('not_found', 'The model does not exist, or you have no access to it.', {

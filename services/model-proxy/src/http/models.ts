@@ -1,6 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { clientGone } from '@sallyport/chassis/http/server';
-import { secretOf } from '@sallyport/peers/ingress';
 import type { Request, Response } from 'express';
 import type { Model } from '../catalog.ts';
 import { authorise, mayUseModel } from '../turn/admit.ts';
@@ -35,7 +34,7 @@ export function retrieveModel(gate: Gate) {
 }
 
 async function visible(gate: Gate, req: Request, res: Response): Promise<Model[]> {
-  const { principal, access } = await authorise(gate, secretOf(req), 'models', clientGone(res));
+  const { principal, access } = await authorise(gate, gate.ingress.credentialOf(req), 'models', clientGone(res));
   return gate.catalog.list(principal.tenant).filter((model) => mayUseModel(principal, access, model.publicName));
 }
 

@@ -28,6 +28,8 @@ describe('what a request may say of itself', () => {
   });
 });
 
+const credential = { secret: 's', address: () => '' };
+
 describe('admission', () => {
   const principal = somebody({ models: ['m*'] });
   const access = turnOf().access;
@@ -43,7 +45,7 @@ describe('admission', () => {
     return {
       ...turnOf({ body: body as never }),
       id: 'i',
-      secret: 's',
+      credential,
       facts,
       headers: {},
       answer: heard.answer,
@@ -72,12 +74,14 @@ describe('admission', () => {
   it('[turn:no-snapshot] admits nobody before a snapshot was seen, nor an endpoint outside the scope', async () => {
     const blind = { ...gate, snapshot: { ...gate.snapshot, seen: () => false } };
     const { signal } = new AbortController();
-    await expect(authorise(blind, 's', 'messages', signal)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(authorise(blind, credential, 'messages', signal)).rejects.toMatchObject({ code: 'unavailable' });
     const scoped = {
       ...gate,
       principals: { ...gate.principals, authenticate: async () => somebody({ endpoints: ['mcp'] }) },
     };
-    await expect(authorise(scoped, 's', 'messages', signal)).rejects.toMatchObject({ code: 'permission_denied' });
+    await expect(authorise(scoped, credential, 'messages', signal)).rejects.toMatchObject({
+      code: 'permission_denied',
+    });
   });
 });
 

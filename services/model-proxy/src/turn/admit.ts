@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { type Access, matcher } from '@sallyport/peers/access';
+import type { Credential } from '@sallyport/peers/ingress';
 import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import { TRUSTED } from '@sallyport/turn';
 import type { Model } from '../catalog.ts';
@@ -18,7 +19,7 @@ export interface Arrival {
   readonly startedAtMs: number;
   readonly dialect: Dialect;
   readonly endpoint: string;
-  readonly secret: string;
+  readonly credential: Credential;
   readonly body: JsonObject;
   /** `body` as it was written. */
   readonly bytes: Buffer;
@@ -38,8 +39,8 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * is not theirs looks like one that does not exist. Throws GatewayError unauthenticated, permission_denied, not_found.
  */
 export async function admit(gate: Gate, arrival: Arrival): Promise<Turn> {
-  const { facts, secret, endpoint, signal } = arrival;
-  const { principal, access } = await authorise(gate, secret, endpoint, signal, arrival.onPrincipal);
+  const { facts, credential, endpoint, signal } = arrival;
+  const { principal, access } = await authorise(gate, credential, endpoint, signal, arrival.onPrincipal);
   if (facts.messageCount > gate.config.request.maxMessages) {
     throw new GatewayError('invalid_request', `There are more than ${gate.config.request.maxMessages} messages.`);
   }
@@ -75,7 +76,12 @@ export function rejectProviderIds(facts: RequestFacts): void {
 }
 
 /** Begins the turn of an admitted request; nothing of it is labelled yet. */
-export function beginTurn(arrival: Arrival, principal: Principal, access: Access, model: Model): Turn {
+export function beginTurn(
+  arrival: Omit<Arrival, 'credential'>,
+  principal: Principal,
+  access: Access,
+  model: Model,
+): Turn {
   const { facts, headers } = arrival;
   const named = single(headers['sallyport-trajectory']).toLowerCase();
   const claimed = UUID.test(named) ? named : '';
@@ -126,10 +132,10 @@ export function beginTurn(arrival: Arrival, principal: Principal, access: Access
   };
 }
 
-/** Authenticates a secret and checks that it may use an endpoint. */
+/** Authenticates a credential and checks that it may use an endpoint. */
 export async function authorise(
   gate: Pick<Gate, 'principals' | 'access' | 'snapshot'>,
-  secret: string,
+  credential: Credential,
   endpoint: string,
   signal: AbortSignal,
   onPrincipal?: (principal: Principal) => void,
@@ -137,8 +143,7 @@ export async function authorise(
   if (!gate.snapshot.seen()) {
     throw new GatewayError('unavailable', 'The gateway has no configuration yet.', { retryAfterMs: 1_000 });
   }
-  if (secret === '') throw new GatewayError('unauthenticated', 'A key is needed.');
-  const principal = await gate.principals.authenticate(secret, endpoint, signal);
+  const principal = await gate.principals.authenticate(credential, endpoint, signal);
   onPrincipal?.(principal);
   const access = await gate.access.accessOf(principal, signal);
   const scoped = principal.endpoints.length === 0 || matcher(principal.endpoints)(endpoint);

@@ -1,6 +1,7 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { AccessCache } from '@sallyport/peers/access';
 import type { Credentials } from '@sallyport/peers/credentials';
+import type { Ingress } from '@sallyport/peers/ingress';
 import type { Limits } from '@sallyport/peers/limits';
 import type { Principals } from '@sallyport/peers/principals';
 import type { Recorder } from '@sallyport/peers/records';
@@ -20,6 +21,7 @@ export interface Gate {
   readonly metrics: ProxyMetrics;
   readonly snapshot: Snapshot;
   readonly catalog: Catalog;
+  readonly ingress: Ingress;
   readonly principals: Principals;
   readonly access: AccessCache;
   readonly credentials: Credentials;

@@ -120,7 +120,6 @@ export function turnOf(init: TurnInit = {}, heard: Heard = listener()): Turn {
       startedAtMs: 0,
       dialect,
       endpoint: 'chat.completions',
-      secret: '',
       body,
       bytes: Buffer.from(JSON.stringify(body)),
       facts: parsed.facts,
