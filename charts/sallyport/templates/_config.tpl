@@ -9,6 +9,10 @@
 {{- $listen := $v.listenHost -}}
 {{- $config := dict "log" (dict "level" $v.log.level) "drain" $v.drain "admin" (dict "host" $listen "port" 9090) -}}
 {{- if .http }}{{- $_ := set $config "http" (dict "host" $listen "port" 8080) -}}{{- end -}}
+{{- if .clients }}
+{{- $_ := set $config "trustedProxies" $v.trustedProxies -}}
+{{- $_ := set $config "forwardedHeader" $v.forwardedHeader -}}
+{{- end -}}
 {{- if .grpc }}{{- $_ := set $config "grpc" (dict "host" $listen "port" 9000) -}}{{- end -}}
 {{- if ne .component "demo" -}}
 {{- $_ := set $config "tls" (dict "certFile" "/etc/sallyport/tls/tls.crt" "keyFile" "/etc/sallyport/tls/tls.key" "caFile" "/etc/sallyport/tls/ca.crt") -}}

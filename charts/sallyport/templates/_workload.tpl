@@ -1,5 +1,5 @@
 {{/*
-What a service consists of. Each takes a dict: root, component, and what it has: http, grpc, database, spool, snapshot
+What a service consists of. Each takes a dict: root, component, and what it has: http, clients (of the gateway call it), grpc, database, spool, snapshot
 (keeps the last one in a file), keys and signingKeys (its own generated files), digest (the key shared by the two gates), redis, token,
 given (files of Secrets that somebody else keeps: a list of name, which is the folder, secret {name, key} and path).
 */}}

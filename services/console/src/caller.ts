@@ -1,5 +1,6 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import type { Credential } from '@sallyport/peers/ingress';
 import type { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import { type Principal, Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
 
@@ -18,30 +19,17 @@ export interface Caller {
 /** The endpoint by which the scope of a key names this API. */
 export const ENDPOINT = 'admin';
 
-// RFC 6750 §2.1: the scheme is case-insensitive (RFC 9110 §11.1), one token follows.
-const BEARER = /^bearer +([\x21-\x7e]+) *$/i;
-
 /**
- * Who presents `Authorization: Bearer …`. Throws `unauthenticated` for a missing or refused credential,
- * `permission_denied` for a key that is not for this API, and `unavailable` when identity cannot tell: never 401 then.
+ * Who presents a credential. Throws `unauthenticated` for one that is refused, `permission_denied` for a key that is not
+ * for this API, and `unavailable` when identity cannot tell: never 401 then.
  */
 export async function callerOf(
-  authorization: string | undefined,
+  credential: Credential,
   identity: Pick<Client<typeof AuthenticationService>, 'authenticate'>,
   options: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<Caller> {
-  const secret = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
-  if (secret === undefined) throw new GatewayError('unauthenticated', 'Send Authorization: Bearer with a key.');
-  return callerOfSecret(secret, identity, options);
-}
-
-/** As `callerOf`, for a secret that came by another way. */
-export async function callerOfSecret(
-  secret: string,
-  identity: Pick<Client<typeof AuthenticationService>, 'authenticate'>,
-  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
-): Promise<Caller> {
-  return admitted(await ask(() => identity.authenticate({ secret, endpoint: ENDPOINT }, options)));
+  const request = { secret: credential.secret, endpoint: ENDPOINT, address: credential.address() };
+  return admitted(await ask(() => identity.authenticate(request, options)));
 }
 
 /** A principal with its role. Throws `permission_denied` where the scope of its key leaves this API out. */

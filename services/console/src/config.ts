@@ -1,4 +1,5 @@
 import { blocks, durationMs } from '@sallyport/chassis/config';
+import { forwardingConfig } from '@sallyport/chassis/net/client-address';
 import { z } from 'zod';
 
 const target = z.string().regex(/^(dns|ipv4|ipv6|unix):/, 'must be a gRPC target such as dns:///host:port');
@@ -9,6 +10,7 @@ export const configSchema = z.strictObject({
   tracing: blocks.tracing,
   admin: blocks.admin,
   http: blocks.listen,
+  ...forwardingConfig,
   tls: blocks.tls,
   insecure: blocks.insecure,
   /** Further peers are let be: one map may serve several services. */

@@ -8,6 +8,7 @@ import { createMetrics } from '@sallyport/chassis/metrics';
 import { run } from '@sallyport/chassis/process';
 import { sealer } from '@sallyport/chassis/seal';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
+import { createIngress } from '@sallyport/peers/ingress';
 import { recordedBy } from './admin-record.ts';
 import { approvalDesk } from './approvals.ts';
 import { approvalPages } from './approve/pages.ts';
@@ -39,16 +40,19 @@ run({
       config.sessionKeysFile === undefined
         ? [{ id: 'own', key: randomBytes(32) }]
         : readKeyFile(config.sessionKeysFile);
+    const ingress = createIngress(config);
     const app = adminApp({
       routes: allRoutes(clients, recorded, desk),
       pages: approvalPages({
         desk,
         clients,
         signIn: keySignIn(clients),
+        ingress,
         sessions: createSessions(sealer(sessionKeys)),
         alwaysSecure: config.publicUrl?.startsWith('https:') ?? false,
         requestTimeoutMs: config.requestTimeout,
       }),
+      ingress,
       identity: clients.authentication,
       log,
       metrics,

@@ -18,19 +18,36 @@ afterAll(() => suite.close());
 
 describe('authentication at the admin API', () => {
   it.each([
-    ['no credential', undefined],
-    ['an unknown key', 'nobody'],
-  ])('[console:unauthenticated-401] answers 401 as a problem to %s', async (_name, who) => {
+    ['no credential', undefined, ''],
+    ['an unknown key', 'nobody', ', error="invalid_token"'],
+  ])('[console:unauthenticated-401] answers 401 as a problem to %s', async (_name, who, fault) => {
     const { status, headers, body } = await suite.ask(who, 'GET', '/whoami');
     expect(status).toBe(401);
     expect(headers.get('content-type')).toContain('application/problem+json');
-    expect(headers.get('www-authenticate')).toBe('Bearer realm="sallyport"');
+    expect(headers.get('www-authenticate')).toBe(`Bearer realm="sallyport"${fault}`);
     expect(body).toMatchObject({ code: 'unauthenticated', status: 401, type: 'urn:sallyport:error:unauthenticated' });
   });
 
   it.each(['Basic admin', 'Bearer', 'Bearer a b', 'admin'])('takes %j for no credential', async (authorization) => {
     const { status } = await suite.ask(undefined, 'GET', '/whoami', undefined, { authorization });
     expect(status).toBe(401);
+  });
+
+  it.each(['x-api-key', 'api-key', 'x-goog-api-key'])('[tokens:ingress] takes a key by %s', async (name) => {
+    const { status, body } = await suite.ask(undefined, 'GET', '/whoami', undefined, { [name]: 'admin' });
+    expect([status, body.id]).toEqual([200, 'key:admin']);
+  });
+
+  it('[tokens:ingress] [tokens:no-query] refuses two credentials, and one in the URL', async () => {
+    const two = await suite.ask('admin', 'GET', '/whoami', undefined, { 'x-api-key': 'member' });
+    expect(two).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+    expect(await suite.ask('admin', 'GET', '/whoami?key=admin')).toMatchObject({ status: 400 });
+  });
+
+  it('[tokens:networks] tells identity where the client is, as the proxies say', async () => {
+    const where = { 'x-forwarded-for': '10.9.9.9, 192.0.2.7' };
+    await suite.ask('admin', 'GET', '/whoami', undefined, where);
+    expect(suite.state.lastAddress).toBe('192.0.2.7');
   });
 
   it('[console:identity-down-503] answers 503, never 401, when keys cannot be checked', async () => {

@@ -6,6 +6,7 @@ import { clientGone, createApp } from '@sallyport/chassis/http/server';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Metrics } from '@sallyport/chassis/metrics';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import { challengeOf, type Ingress } from '@sallyport/peers/ingress';
 import type { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import type { Express, Request, Response } from 'express';
 import type { z } from 'zod';
@@ -27,6 +28,7 @@ export interface AdminAppOptions {
   readonly routes: readonly Route[];
   /** Pages beside the API. */
   readonly pages: Pages;
+  readonly ingress: Pick<Ingress, 'credentialOf'>;
   readonly identity: Pick<Client<typeof AuthenticationService>, 'authenticate'>;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -62,7 +64,7 @@ async function serve(route: Route, req: Request, res: Response, options: AdminAp
   const patience = { timeoutMs, signal };
   res.setHeader('cache-control', 'no-store');
 
-  const caller = await callerOf(req.headers.authorization, options.identity, patience);
+  const caller = await callerOf(options.ingress.credentialOf(req), options.identity, patience);
   if (!route.roles.includes(caller.role)) {
     throw new GatewayError('permission_denied', `This needs the role ${route.roles.join(' or ')}.`);
   }
@@ -112,8 +114,8 @@ function checked<T>(schema: z.ZodType<T> | undefined, data: unknown, at: string)
   });
 }
 
-function renderError(error: GatewayError, _req: Request, res: Response): void {
-  if (error.code === 'unauthenticated') res.setHeader('www-authenticate', 'Bearer realm="sallyport"');
+function renderError(error: GatewayError, req: Request, res: Response): void {
+  if (error.code === 'unauthenticated') res.setHeader('www-authenticate', challengeOf(req));
   if (error.retryAfterMs !== undefined) res.setHeader('retry-after', Math.ceil(error.retryAfterMs / 1000));
   res
     .status(error.status)

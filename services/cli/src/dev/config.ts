@@ -49,6 +49,9 @@ export function merged(base: ConfigDocument, over: ConfigDocument): ConfigDocume
   return withoutUndefined(result);
 }
 
+/** The front tells where a request comes from. */
+const FRONT = ['127.0.0.1/32'];
+
 const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) => ConfigDocument>> = {
   audit: ({ secrets }) => ({ sealKeysFile: secrets.keys('audit-seal-keys.json') }),
   vault: (facts) => ({
@@ -81,6 +84,7 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
   'mcp-broker': (facts, instance) => ({
     peers: peers(facts, 'operator', 'identity', 'vault', 'policy', 'audit', 'quarantine'),
     publicUrl: facts.endpoint,
+    trustedProxies: FRONT,
     spoolDir: spool(facts, instance),
     digestKeyFile: facts.secrets.text('digest-key'),
     snapshotCacheFile: cache(facts, instance),
@@ -88,12 +92,14 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
   'model-proxy': (facts, instance) => ({
     peers: peers(facts, 'operator', 'identity', 'vault', 'policy', 'audit', 'quarantine', 'mcp-broker'),
     publicUrl: facts.endpoint,
+    trustedProxies: FRONT,
     spoolDir: spool(facts, instance),
     digestKeyFile: facts.secrets.text('digest-key'),
     snapshotCacheFile: cache(facts, instance),
   }),
   console: (facts) => ({
     peers: peers(facts, 'audit', 'identity', 'operator', 'policy', 'vault'),
+    trustedProxies: FRONT,
     sessionKeysFile: facts.secrets.keys('console-session-keys.json'),
   }),
 };

@@ -79,6 +79,17 @@ describe('signing in', () => {
     expect((await secure.get('/approve', HTTPS)).form('/approve/sign-in')).toBeDefined();
   });
 
+  it('[tokens:networks] takes a session of a key with networks for one only from there', async () => {
+    const inside = { 'x-forwarded-for': '10.0.0.7' };
+    const { fields } = (await browser.get('/approve', inside)).form('/approve/sign-in');
+    await browser.post('/approve/sign-in', { ...fields, key: 'admin' }, inside);
+    const spec = suite.keys.get('acme/admin')?.spec;
+    if (spec !== undefined) spec.networks = ['10.0.0.0/8'];
+    expect((await browser.get('/approve', inside)).text).toContain('Sign out');
+    expect((await browser.get('/approve', { 'x-forwarded-for': '192.0.2.7' })).text).not.toContain('Sign out');
+    suite.addKeys();
+  });
+
   it('[console:approve-session-ends] ends after 30 minutes, at sign-out, and for a cookie that is altered or doubled', async () => {
     await browser.signIn('admin');
     const cookie = browser.cookies.get('sallyport-session') as string;

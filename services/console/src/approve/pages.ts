@@ -4,6 +4,7 @@ import { clientGone } from '@sallyport/chassis/http/server';
 import { fieldOf, formOf, isSameSite } from '@sallyport/chassis/pages/form';
 import { PAGE_HEADERS } from '@sallyport/chassis/pages/page';
 import { STYLE } from '@sallyport/chassis/pages/style';
+import type { Ingress } from '@sallyport/peers/ingress';
 import type { Express, Request, Response } from 'express';
 import type { ApprovalDesk } from '../approvals.ts';
 import type { Clients } from '../clients.ts';
@@ -21,6 +22,7 @@ export interface ApprovalPagesOptions {
   readonly desk: ApprovalDesk;
   readonly clients: Pick<Clients, 'queries'>;
   readonly signIn: SignIn;
+  readonly ingress: Pick<Ingress, 'addressOf'>;
   readonly sessions: Sessions;
   /** True: cookies are for https whatever the proxy says; else as `x-forwarded-proto` says. */
   readonly alwaysSecure: boolean;
@@ -58,7 +60,7 @@ type Handler = (req: Request, res: Response, patience: Patience) => Promise<void
  * changes nothing, POST needs the approver's session and its token.
  */
 export function approvalPages(options: ApprovalPagesOptions): Pages {
-  const { desk, clients, signIn, sessions, now = Date.now } = options;
+  const { desk, clients, signIn, ingress, sessions, now = Date.now } = options;
 
   const isSecure = (req: Request) =>
     options.alwaysSecure || String(req.headers['x-forwarded-proto'] ?? '').split(',')[0] === 'https';
@@ -70,7 +72,7 @@ export function approvalPages(options: ApprovalPagesOptions): Pages {
   const viewerOf = async (req: Request, patience: Patience): Promise<Viewer | undefined> => {
     const session = sessionOf(req);
     if (session?.subject === undefined) return undefined;
-    const caller = await signIn.callerOf(session.subject, patience);
+    const caller = await signIn.callerOf(session.subject, ingress.addressOf(req), patience);
     return caller === undefined ? undefined : { caller, csrf: session.csrf };
   };
 
@@ -135,7 +137,8 @@ export function approvalPages(options: ApprovalPagesOptions): Pages {
     guardForm(req, form);
     const next = fieldOf(form, 'next');
     try {
-      const subject = await signIn.withKey(fieldOf(form, 'key').trim(), patience);
+      const credential = { secret: fieldOf(form, 'key').trim(), address: () => ingress.addressOf(req) };
+      const subject = await signIn.withKey(credential, patience);
       keep(req, res, sessions.begin(subject));
     } catch (error) {
       const { code } = asGatewayError(error);

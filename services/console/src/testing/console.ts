@@ -5,6 +5,7 @@ import { httpServer } from '@sallyport/chassis/http/server';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { sealer } from '@sallyport/chassis/seal';
+import { createIngress } from '@sallyport/peers/ingress';
 import {
   type Record as AuditRecord,
   GetTrajectoryResponseSchema,
@@ -61,6 +62,8 @@ export async function testConsole() {
   const state = {
     identityDown: false,
     auditDown: false,
+    /** Where identity was last told that a client is. */
+    lastAddress: '',
     /** How far the clock of the pages is ahead, ms. */
     skewMs: 0,
     failing: undefined as GatewayError | undefined,
@@ -98,6 +101,7 @@ export async function testConsole() {
     authentication: {
       async authenticate(request) {
         if (state.identityDown) throw new GatewayError('internal', 'The database is away.');
+        state.lastAddress = request.address ?? '';
         const found = PRINCIPALS[request.secret ?? ''];
         if (found === undefined) throw new GatewayError('unauthenticated', 'The credential is not valid.');
         return { principal: create(PrincipalSchema, found), cacheTtlMs: 0 } as never;
@@ -191,17 +195,20 @@ export async function testConsole() {
   const recorded = recordedBy(clients.records);
   const desk = approvalDesk(clients, recorded);
   const routes = allRoutes(clients, recorded, desk);
+  const ingress = createIngress({ trustedProxies: ['127.0.0.0/8', '::1/128'], forwardedHeader: 'x-forwarded-for' });
   const app = adminApp({
     routes,
     pages: approvalPages({
       desk,
       clients,
       signIn: keySignIn(clients),
+      ingress,
       sessions: createSessions(sealer([{ id: 't', key: randomBytes(32) }]), () => Date.now() + state.skewMs),
       alwaysSecure: false,
       requestTimeoutMs: 5000,
       now: () => Date.now() + state.skewMs,
     }),
+    ingress,
     identity: clients.authentication,
     log,
     metrics: createMetrics('console', { defaults: false }),
