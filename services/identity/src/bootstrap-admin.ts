@@ -5,7 +5,7 @@ import type { Component } from '@sallyport/chassis/process';
 import { KeySpecSchema } from '@sallyport/proto/identity/v1/identity_pb';
 import { Principal_Kind, Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
 import { endKey } from './administration.ts';
-import type { Authenticate } from './authentication.ts';
+import type { Authenticate, Authenticated } from './authentication.ts';
 import type { KeyStore } from './key-store.ts';
 import type { Peppers } from './peppers.ts';
 import { faultOfChosenSecret, lookupPrefixOf, shownPrefixOf } from './secret.ts';
@@ -34,7 +34,9 @@ export interface BootstrapAdminOptions {
 export interface BootstrapAdmin extends Component {
   /** Makes the key unless this database ever had it: one that ran out, was used up or was revoked stays so. */
   ensure(): Promise<void>;
-  /** Ends the key as soon as a person signs in as admin of its tenant. The answer is not held up. */
+  /** Told who acts: the first person who is admin of its tenant ends the key. Nothing is held up. */
+  seen(principal: Authenticated['principal']): void;
+  /** As `seen`, of all that an authenticator answers. */
   watching(authenticate: Authenticate): Authenticate;
 }
 
@@ -95,6 +97,13 @@ export function createBootstrapAdmin(options: BootstrapAdminOptions): BootstrapA
     over = true;
   };
 
+  const seen = ({ kind, role, tenant: of }: Authenticated['principal']) => {
+    const admin = kind === Principal_Kind.USER && role === Principal_Role.ADMIN && of === tenant;
+    if (!admin || over || now() - triedAtMs < RETRY_MS) return;
+    triedAtMs = now();
+    end().catch((error: unknown) => log.warn('the bootstrap key could not be ended yet', { error }));
+  };
+
   return {
     name: BOOTSTRAP_ADMIN,
     start,
@@ -103,16 +112,12 @@ export function createBootstrapAdmin(options: BootstrapAdminOptions): BootstrapA
       await making;
     },
     ensure,
+    seen,
     watching:
       (authenticate) =>
       async (...asked) => {
         const answer = await authenticate(...asked);
-        const { kind, role, tenant: of } = answer.principal;
-        const admin = kind === Principal_Kind.USER && role === Principal_Role.ADMIN && of === tenant;
-        if (admin && !over && now() - triedAtMs >= RETRY_MS) {
-          triedAtMs = now();
-          end().catch((error: unknown) => log.warn('the bootstrap key could not be ended yet', { error }));
-        }
+        seen(answer.principal);
         return answer;
       },
   };

@@ -12,6 +12,8 @@ import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { DirectoryService } from '@sallyport/proto/identity/v1/directory_pb';
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
+import { ConsentService, SessionService } from '@sallyport/proto/identity/v1/sessions_pb';
+import { sendingAdminRecords } from './admin-records.ts';
 import { createAdministration } from './administration.ts';
 import { byForm } from './authentication.ts';
 import { createBootstrapAdmin } from './bootstrap-admin.ts';
@@ -100,8 +102,12 @@ run({
         authenticate: authenticateKey,
         authenticateToken: tokens.authenticate,
         onNotice,
+        onSeen: (principal) => bootstrap?.seen(principal),
         log,
       });
+      await life.use(
+        sendingAdminRecords({ postgres: database, client: clients.records, intervalMs: config.recordInterval, log }),
+      );
       await keepDirectory(life, { config, postgres: database, clients, snapshot, onNotice, log });
     }
     const authenticate = byForm(authenticateKey, authenticateToken);
@@ -127,15 +133,15 @@ run({
           );
     const resourceKeys = createResourceKeys({ store, peppers, onNotice });
 
-    await life.use(
-      rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
-        .add(
-          AuthenticationService,
-          authenticationService(bootstrap?.watching(authenticate) ?? authenticate, feed, counted),
-        )
-        .add(KeyService, keyService(administration, resourceKeys, directory, counted))
-        .add(DirectoryService, directoryService(database)),
-    );
+    const rpc = rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
+      .add(
+        AuthenticationService,
+        authenticationService(bootstrap?.watching(authenticate) ?? authenticate, feed, counted),
+      )
+      .add(KeyService, keyService(administration, resourceKeys, directory, counted))
+      .add(DirectoryService, directoryService(database));
+    if (oauth !== undefined) rpc.add(SessionService, oauth.sessions).add(ConsentService, oauth.consents);
+    await life.use(rpc);
     const fronts = oauth === undefined ? [] : [oauth.front];
     if (config.http !== undefined) {
       await life.use(httpServer({ listen: config.http, app: identityApp({ fronts, log, metrics }), log }));

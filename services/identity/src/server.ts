@@ -15,6 +15,8 @@ export const CALLERS: Record<string, string[]> = {
   'sallyport.identity.v1.AuthenticationService/Authenticate': ['model-proxy', 'mcp-broker', 'console'],
   'sallyport.identity.v1.AuthenticationService/WatchRevocations': ['model-proxy', 'mcp-broker', 'console', 'policy'],
   'sallyport.identity.v1.DirectoryService': ['console'],
+  'sallyport.identity.v1.SessionService': ['console'],
+  'sallyport.identity.v1.ConsentService': ['console'],
   'sallyport.identity.v1.KeyService/Upsert': ['operator'],
   'sallyport.identity.v1.KeyService/RemoveByResource': ['operator'],
   'sallyport.identity.v1.KeyService/ListOwned': ['operator'],

@@ -12,6 +12,8 @@ export interface ConsentStore {
   /** Whether a person has said yes to all of these scopes. */
   covers(tenant: string, consent: Consent, scopes: readonly string[]): Promise<boolean>;
   remember(tenant: string, consent: Consent, scopes: readonly string[]): Promise<void>;
+  /** All that a person said yes to. */
+  listOf(tenant: string, user: string): Promise<{ client: string; scopes: string[]; atMs: number }[]>;
   /** Forgets what a person said of a client, so that they are asked again. */
   forget(tenant: string, user: string, client: string): Promise<void>;
 }
@@ -39,6 +41,20 @@ export function createConsentStore(postgres: Postgres): ConsentStore {
           [tenant, user, client, resource, scopes],
         ),
       );
+    },
+    async listOf(tenant, user) {
+      const { rows } = await postgres.withTenant(tenant, (connection) =>
+        connection.query(
+          `select client, scopes, floor(extract(epoch from at) * 1000)::float8 as at_ms from oauth_consents
+            where user_name = $1 order by client limit 500`,
+          [user],
+        ),
+      );
+      return rows.map((row) => ({
+        client: row.client as string,
+        scopes: row.scopes as string[],
+        atMs: row.at_ms as number,
+      }));
     },
     async forget(tenant, user, client) {
       await postgres.withTenant(tenant, (connection) =>

@@ -3,6 +3,7 @@ import { uuidv7 } from '@sallyport/chassis/uuid';
 import { Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import type Provider from 'oidc-provider';
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { AdminRecords } from '../admin-records.ts';
 import type { AuthenticateToken } from '../tokens/authenticate-token.ts';
 import { accountOf, userOf } from './account.ts';
 import { type Act, chainOf, MAX_ACTORS } from './actors.ts';
@@ -21,9 +22,10 @@ export interface ExchangeOptions {
   readonly readOwnToken: ReadOwnToken;
   /** Verifies tokens of IdentityProviders. */
   readonly authenticateToken: AuthenticateToken;
-  readonly isActive: (tenant: string, user: string) => Promise<boolean>;
+  readonly isActive: (tenant: string, user: string, sinceMs?: number) => Promise<boolean>;
   /** `act` of tokens that are being made. */
   readonly acts: WeakMap<object, Act>;
+  readonly records: AdminRecords;
   readonly now?: () => number;
 }
 
@@ -97,6 +99,14 @@ export function addExchange(provider: Provider, tenant: string, options: Exchang
     token.resourceServer = new provider.ResourceServer(resource, server as never);
     options.acts.set(token, act);
     ctx.oidc.entity('AccessToken', token);
+    // Recorded before anybody has the token.
+    await options.records.add(tenant, {
+      action: 'tokens.exchange',
+      by: `client:${declared.name}`,
+      user: subject.user,
+      client: declared.name,
+      target: { subject: subject.user, of: subject.of, resource, scope, act, session: sid, expiresIn },
+    });
     ctx.body = {
       access_token: await token.save(),
       issued_token_type: `${TYPE}access_token`,
@@ -122,7 +132,12 @@ async function subjectOf(
   if (own !== undefined) {
     const user = userOf(own.sub);
     const grant = await grants.alive(tenant, own.sid);
-    if (user === undefined || grant === undefined || grant.user !== user || !(await isActive(tenant, user)))
+    if (
+      user === undefined ||
+      grant === undefined ||
+      grant.user !== user ||
+      !(await isActive(tenant, user, grant.createdAtMs))
+    )
       throw refusedSubject();
     const client = issuers.clients.declared(tenant, own.client_id);
     return {

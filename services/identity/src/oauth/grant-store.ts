@@ -32,9 +32,11 @@ export interface GrantStore {
   alive(tenant: string, id: string): Promise<GrantFacts | undefined>;
   /** The living grants of a person, newest first. */
   listOf(tenant: string, user: string, limit: number): Promise<GrantFacts[]>;
+  /** Clients of a tenant that have living grants. */
+  clientsOf(tenant: string): Promise<string[]>;
   /** Ends a grant with all of its tokens, and tells every service. False: it had ended. */
   end(tenant: string, id: string, end: GrantEnd): Promise<boolean>;
-  /** Ends the grants of a person or of a client. Gives how many. */
+  /** Ends the grants of a person, of a client, or of a person to a client. Gives how many. */
   endAll(tenant: string, of: { readonly user?: string; readonly client?: string }, end: GrantEnd): Promise<number>;
 }
 
@@ -96,6 +98,12 @@ export function createGrantStore(postgres: Postgres, keys: OAuthKeys): GrantStor
       );
       return rows.map(factsOf);
     },
+    async clientsOf(tenant) {
+      const { rows } = await postgres.withTenant(tenant, (client) =>
+        client.query('select distinct client from oauth_grants where ended_at is null and expires_at > now()'),
+      );
+      return rows.map((row) => row.client as string);
+    },
     end: (tenant, id, end) =>
       postgres.withTenant(tenant, async (client) => {
         const { rowCount } = await client.query(
@@ -107,10 +115,12 @@ export function createGrantStore(postgres: Postgres, keys: OAuthKeys): GrantStor
       }),
     endAll: (tenant, of, end) =>
       postgres.withTenant(tenant, async (client) => {
+        if (of.user === undefined && of.client === undefined) return 0;
         const { rows } = await client.query(
           `update oauth_grants set ended_at = now(), ended_reason = $3, ended_by = $4
-            where ended_at is null and (user_name = $1 or client = $2)
-              and id in (select id from oauth_grants where ended_at is null and (user_name = $1 or client = $2) limit ${MAX_ENDED})
+            where ended_at is null
+              and id in (select id from oauth_grants where ended_at is null
+                and ($1::text is null or user_name = $1) and ($2::text is null or client = $2) limit ${MAX_ENDED})
             returning id`,
           [of.user ?? null, of.client ?? null, end.reason, end.by ?? ''],
         );

@@ -5,6 +5,8 @@ import { fieldOf, formOf, isSameSite, sameText } from '@sallyport/chassis/pages/
 import { PAGE_HEADERS } from '@sallyport/chassis/pages/page';
 import type { Express, Request, Response } from 'express';
 import type Provider from 'oidc-provider';
+import type { AdminRecords } from '../admin-records.ts';
+import type { Person } from '../directory/person.ts';
 import { accountOf, userOf } from './account.ts';
 import type { ConsentStore } from './consent-store.ts';
 import { scopesOfClient } from './issuer.ts';
@@ -19,9 +21,12 @@ export interface InteractionOptions {
   readonly issuers: Issuers;
   readonly keys: OAuthKeys;
   readonly consents: ConsentStore;
+  readonly records: AdminRecords;
   readonly upstream: UpstreamSignIn;
   /** Who a Sallyport key signs in, by name; undefined where keys sign nobody in. Throws `unauthenticated`. */
   readonly signInWithKey: (tenant: string) => ((key: string) => Promise<string>) | undefined;
+  /** Begins a session of somebody who signed in for a page of console, in place of the one in a `Cookie` header; gives its cookie. */
+  readonly beginSession: (person: Person, provider: string, cookie: string | undefined) => Promise<string>;
   /** What a tool can do, by its scope, in words; '' when unknown. */
   readonly remark: (tenant: string, scope: string) => string;
   readonly requestTimeoutMs: number;
@@ -134,8 +139,8 @@ export function mountInteractions(app: Express, options: InteractionOptions): vo
 
   const begin: Step = async (context) => {
     if (context.details.prompt.name !== 'login') throw ended();
-    const { req, res, tenant, details, signal } = context;
-    const { url, cookie } = await upstream.begin(tenant, String(req.params.provider), details.uid, signal);
+    const { req, res, tenant, details } = context;
+    const { url, cookie } = await upstream.begin(tenant, String(req.params.provider), { uid: details.uid });
     res.setHeader('set-cookie', cookie);
     res.redirect(303, url);
   };
@@ -155,6 +160,14 @@ export function mountInteractions(app: Express, options: InteractionOptions): vo
       grant.addResourceScope(resource, scopes.join(' '));
       await consents.remember(tenant, { user, client: client.clientId, resource }, scopes);
     }
+    const target = { client: client.clientId, resources: askedFor(context, options) };
+    await options.records.add(tenant, {
+      by: accountOf(user),
+      user,
+      client: client.clientId,
+      action: 'consents.give',
+      target,
+    });
     const own = String(details.params.scope)
       .split(' ')
       .filter((scope) => LIBRARY_SCOPES.has(scope));
@@ -170,12 +183,15 @@ export function mountInteractions(app: Express, options: InteractionOptions): vo
     res.set(PAGE_HEADERS);
     const tenant = String(req.params.tenant);
     const provider = issuers.of(tenant);
-    const signal = withTimeout(clientGone(res), options.requestTimeoutMs);
-    const { uid, user, endCookie } = await upstream.complete(tenant, req, signal);
+    const { purpose, provider: by, person, endCookie } = await upstream.complete(tenant, req);
     res.setHeader('set-cookie', endCookie);
-    const interaction = await provider.Interaction.find(uid);
+    if (purpose.page !== undefined) {
+      res.appendHeader('set-cookie', await options.beginSession(person, by, req.headers.cookie));
+      return void res.redirect(303, purpose.page);
+    }
+    const interaction = await provider.Interaction.find(purpose.uid);
     if (interaction === undefined) throw ended();
-    interaction.result = { ...interaction.lastSubmission, login: { accountId: accountOf(user) } };
+    interaction.result = { ...interaction.lastSubmission, login: { accountId: accountOf(person.name) } };
     await interaction.persist();
     // The library looks for its cookie there: an answer in another browser ends here.
     res.redirect(303, interaction.returnTo);

@@ -1,20 +1,31 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Postgres } from '@sallyport/chassis/postgres';
 import type { Lifecycle } from '@sallyport/chassis/process';
+import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { readSigningKeys } from '@sallyport/chassis/signing-keys';
 import type { Snapshot } from '@sallyport/peers/snapshot';
+import type { ConsentService, SessionService } from '@sallyport/proto/identity/v1/sessions_pb';
+import { type AdminRecords, createAdminRecords } from '../admin-records.ts';
 import type { Authenticate } from '../authentication.ts';
 import type { Clients as Peers } from '../clients.ts';
 import type { Config } from '../config.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Front } from '../http.ts';
 import type { Pepper } from '../peppers.ts';
+import { beginningSessions } from '../sessions/begin-session.ts';
+import { lookingAtPeople } from '../sessions/person-now.ts';
+import { createSaidStore } from '../sessions/said-store.ts';
+import { sessionService } from '../sessions/service.ts';
+import { createSessionStore } from '../sessions/session-store.ts';
 import type { AuthenticateToken } from '../tokens/authenticate-token.ts';
+import type { TokenPrincipal } from '../tokens/token-principal.ts';
 import type { TrustedIssuers } from '../tokens/trusted-issuers.ts';
 import type { Act } from './actors.ts';
 import { createArtefactStore } from './artefact-store.ts';
 import { createClients } from './clients.ts';
+import { consentService } from './consent-service.ts';
 import { createConsentStore } from './consent-store.ts';
+import { endingClients } from './ended-clients.ts';
 import { addExchange } from './exchange.ts';
 import { extraClaims } from './extra-claims.ts';
 import { oauthFront } from './front.ts';
@@ -47,6 +58,8 @@ export interface OAuthOptions {
   readonly authenticateToken: AuthenticateToken;
   /** Told that notices of revocation were written. */
   readonly onNotice: () => void;
+  /** Told who looks at a page of console. */
+  readonly onSeen: (principal: TokenPrincipal) => void;
   readonly log: Logger;
 }
 
@@ -55,6 +68,9 @@ export interface OAuth {
   readonly front: Front;
   readonly issuers: OwnIssuers;
   readonly grants: GrantStore;
+  /** For console: sessions of people, and what they said yes to. */
+  readonly sessions: ServiceImpl<typeof SessionService>;
+  readonly consents: ServiceImpl<typeof ConsentService>;
 }
 
 const REQUEST_MS = 15_000;
@@ -77,6 +93,10 @@ export async function openOAuth(life: Lifecycle, options: OAuthOptions): Promise
     secretOf: (tenant, client) => secretOf(secretOfClient(tenant, client)),
   });
   const fetch = await life.use(outboundFetch());
+  const records: AdminRecords = createAdminRecords(postgres);
+  const said = createSaidStore(postgres, keys, options.onNotice);
+  const look = lookingAtPeople({ said, directory, trusted });
+  const sessions = createSessionStore(postgres, keys);
   const presented = createPresentedTokens();
   const consents = createConsentStore(postgres);
   const readOwnToken = ownTokenReader(signing);
@@ -84,8 +104,10 @@ export async function openOAuth(life: Lifecycle, options: OAuthOptions): Promise
   const byProvider = (tenant: string) =>
     trusted.all().some((one) => one.tenant === tenant && one.spec.client !== undefined);
   const keysSignIn = (tenant: string) => oauth.keySignIn && !byProvider(tenant);
-  const isActive = async (tenant: string, user: string) => {
-    const { state } = await directory.standingOf(tenant, user, []);
+  const isActive = async (tenant: string, user: string, sinceMs?: number) => {
+    const { state, heirSinceMs } = await directory.standingOf(tenant, user, []);
+    // Another person had the name then.
+    if (heirSinceMs !== undefined && sinceMs !== undefined && sinceMs < heirSinceMs) return false;
     // Whom nobody vouches for is there only where keys sign people in.
     return state === 'active' || (state === 'unknown' && keysSignIn(tenant));
   };
@@ -118,10 +140,22 @@ export async function openOAuth(life: Lifecycle, options: OAuthOptions): Promise
         authenticateToken: options.authenticateToken,
         isActive,
         acts,
+        records,
       });
     },
   });
   await life.use(oauthPruning(postgres, log));
+  await life.use(endingClients({ postgres, snapshot, grants, onNotice: options.onNotice, log }));
+  const upstream = createUpstreamSignIn({
+    publicUrl,
+    issuers: trusted,
+    directory,
+    said,
+    store: createSignInStore(postgres, keys),
+    secretOf,
+    fetch,
+    log,
+  });
   const front = oauthFront({
     issuers,
     presented,
@@ -133,15 +167,9 @@ export async function openOAuth(life: Lifecycle, options: OAuthOptions): Promise
     log,
     keys,
     consents,
-    upstream: createUpstreamSignIn({
-      publicUrl,
-      issuers: trusted,
-      directory,
-      store: createSignInStore(postgres, keys),
-      secretOf,
-      fetch,
-      log,
-    }),
+    records,
+    upstream,
+    beginSession: beginningSessions({ sessions, records, secure: publicUrl.startsWith('https:') }),
     signInWithKey: keySignIn(options.authenticate, keysSignIn),
     remark: toolRemarks(snapshot),
     requestTimeoutMs: REQUEST_MS,
@@ -149,7 +177,18 @@ export async function openOAuth(life: Lifecycle, options: OAuthOptions): Promise
   return {
     front,
     grants,
-    issuers: ownIssuers({ publicUrl, issuers, signing, grants, directory, trusted, isActive }),
+    issuers: ownIssuers({ publicUrl, issuers, signing, grants, directory, look, isActive }),
+    sessions: sessionService({
+      sessions,
+      upstream,
+      look,
+      keys,
+      defaultTenant: oauth.defaultTenant,
+      hosts: oauth.hosts,
+      onSeen: options.onSeen,
+      onNotice: options.onNotice,
+    }),
+    consents: consentService({ consents, grants, clients }),
   };
 }
 

@@ -1,12 +1,12 @@
 import type { SigningKeys } from '@sallyport/chassis/signing-keys';
 import { Principal_Kind, Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Directory } from '../directory/directory.ts';
+import type { LookAtPerson } from '../sessions/person-now.ts';
 import type { TokenIssuer } from '../tokens/authenticate-token.ts';
 import type { KeySet } from '../tokens/key-sets.ts';
 import type { Token } from '../tokens/token.ts';
 import { TokenFault } from '../tokens/token-fault.ts';
 import type { TokenPrincipal } from '../tokens/token-principal.ts';
-import type { TrustedIssuers } from '../tokens/trusted-issuers.ts';
 import { userOf } from './account.ts';
 import { actorsOf } from './actors.ts';
 import type { DeclaredClient } from './clients.ts';
@@ -20,8 +20,8 @@ export interface OwnIssuersOptions {
   readonly signing: SigningKeys;
   readonly grants: Pick<GrantStore, 'alive'>;
   readonly directory: Pick<Directory, 'standingOf'>;
-  readonly trusted: Pick<TrustedIssuers, 'all'>;
-  readonly isActive: (tenant: string, user: string) => Promise<boolean>;
+  readonly look: LookAtPerson;
+  readonly isActive: (tenant: string, user: string, sinceMs?: number) => Promise<boolean>;
 }
 
 /** Our issuers with an `iss`, under the rules that they have at an endpoint. */
@@ -85,8 +85,8 @@ async function principalOfOwn(
   };
   const user = userOf(String(sub));
   if (user === undefined) return ofClient(common, String(sub), declared);
-  if (grant.user !== user || !(await options.isActive(tenant, user))) throw new TokenFault('ended');
-  return ofPerson(common, tenant, grant, options);
+  if (grant.user !== user || !(await options.isActive(tenant, user, grant.createdAtMs))) throw new TokenFault('ended');
+  return ofPerson(common, tenant, grant, options.look);
 }
 
 function ofClient(common: TokenPrincipal, sub: string, declared: DeclaredClient | undefined): TokenPrincipal {
@@ -105,12 +105,10 @@ function ofClient(common: TokenPrincipal, sub: string, declared: DeclaredClient 
 async function ofPerson(
   common: TokenPrincipal,
   tenant: string,
-  { user, identityProvider }: GrantFacts,
-  { directory, trusted }: OwnIssuersOptions,
+  { user }: GrantFacts,
+  look: LookAtPerson,
 ): Promise<TokenPrincipal> {
-  const { teams, ownedTeams } = await directory.standingOf(tenant, user, []);
-  const provider = trusted.all().find((one) => one.tenant === tenant && one.provider === identityProvider);
-  const admin = teams.some((team) => provider?.spec.adminGroups.includes(team) === true);
+  const { teams, ownedTeams, role, claimsJson } = await look(tenant, user);
   return {
     ...common,
     kind: Principal_Kind.USER,
@@ -120,7 +118,8 @@ async function ofPerson(
     teams: [...teams],
     userTeams: [...teams],
     ownedTeams: [...ownedTeams],
-    role: admin ? Principal_Role.ADMIN : Principal_Role.MEMBER,
+    role,
+    claimsJson,
   };
 }
 

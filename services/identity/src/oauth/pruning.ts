@@ -1,11 +1,13 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Postgres } from '@sallyport/chassis/postgres';
 import type { Component } from '@sallyport/chassis/process';
+import { IDLE_SECONDS } from '../sessions/session-store.ts';
 
 const EVERY_MS = 600_000;
 const STATEMENTS = [
   'delete from oauth_artefacts where expires_at < now()',
   'delete from oauth_sign_ins where expires_at < now()',
+  `delete from browser_sessions where expires_at < now() or used_at < now() - interval '${IDLE_SECONDS} seconds'`,
   // A while longer than any token of theirs, so that one that ended is not taken for one that never was.
   `delete from oauth_grants where expires_at < now() - interval '1 day' or ended_at < now() - interval '30 days'`,
   `delete from oauth_clients c where c.used_at < now() - interval '180 days'

@@ -1,16 +1,19 @@
 import type { Postgres } from '@sallyport/chassis/postgres';
 import type { OAuthKeys } from './keys.ts';
 
+/** What a sign-in is for: an interaction of the OAuth server, or a page of console. */
+export type SignInPurpose =
+  | { readonly uid: string; readonly page?: undefined }
+  | { readonly page: string; readonly uid?: undefined };
+
 /** A sign-in that is under way at an upstream provider. */
-export interface PendingSignIn {
-  /** The interaction that it is for. */
-  readonly uid: string;
+export type PendingSignIn = SignInPurpose & {
   readonly provider: string;
   readonly nonce: string;
   readonly verifier: string;
   /** What the browser holds in its cookie. */
   readonly browser: string;
-}
+};
 
 /** Sign-ins under way, by their state. */
 export interface SignInStore {

@@ -6,26 +6,33 @@ import type { Request } from 'express';
 import { importJWK, type JWK } from 'jose';
 import * as oidc from 'openid-client';
 import type { Directory } from '../directory/directory.ts';
+import type { Person } from '../directory/person.ts';
+import { saidBy } from '../sessions/person-now.ts';
+import type { SaidStore } from '../sessions/said-store.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../tokens/trusted-issuers.ts';
 import type { OutboundFetch } from './outbound-fetch.ts';
 import type { SecretValue } from './secrets.ts';
-import type { SignInStore } from './sign-in-store.ts';
+import type { SignInPurpose, SignInStore } from './sign-in-store.ts';
 
 /** Signs people in at the IdentityProviders of their tenant. */
 export interface UpstreamSignIn {
   /** Names of the providers at which people of a tenant can sign in. */
   providersOf(tenant: string): string[];
   /** Where to send the browser, and the cookie that binds it. Throws `not_found`, `unavailable`. */
-  begin(tenant: string, provider: string, uid: string, signal: AbortSignal): Promise<{ url: string; cookie: string }>;
+  begin(tenant: string, provider: string, purpose: SignInPurpose): Promise<{ url: string; cookie: string }>;
   /**
-   * The person that came back, for the interaction that they left. Passes once. Throws `permission_denied` where the answer
-   * is not for this browser, or not of who was asked, or of somebody who is not let in.
+   * The person that came back, and what they left for it. Passes once. Throws `permission_denied` where the answer is not
+   * for this browser, or not of who was asked, or of somebody who is not let in.
    */
-  complete(
-    tenant: string,
-    req: Request,
-    signal: AbortSignal,
-  ): Promise<{ uid: string; user: string; endCookie: string }>;
+  complete(tenant: string, req: Request): Promise<CompletedSignIn>;
+}
+
+/** Somebody who signed in. */
+export interface CompletedSignIn {
+  readonly purpose: SignInPurpose;
+  readonly provider: string;
+  readonly person: Person;
+  readonly endCookie: string;
 }
 
 /** What signing in upstream needs. */
@@ -33,6 +40,7 @@ export interface UpstreamOptions {
   readonly publicUrl: string;
   readonly issuers: Pick<TrustedIssuers, 'all'>;
   readonly directory: Pick<Directory, 'bind'>;
+  readonly said: Pick<SaidStore, 'remember'>;
   readonly store: SignInStore;
   readonly secretOf: SecretValue;
   readonly fetch: Pick<OutboundFetch, 'public' | 'private'>;
@@ -48,7 +56,7 @@ const PARAMETERS = new Set(['code', 'state', 'iss', 'error', 'error_description'
 
 /** Signs in by authorization code with PKCE, nonce and state (OpenID Connect Core §3.1, RFC 9207). */
 export function createUpstreamSignIn(options: UpstreamOptions): UpstreamSignIn {
-  const { publicUrl, issuers, directory, store, log, now = Date.now } = options;
+  const { publicUrl, issuers, directory, said, store, log, now = Date.now } = options;
   const kept = new Map<string, { config: Promise<oidc.Configuration>; until: number }>();
   const secure = publicUrl.startsWith('https:');
   const redirectOf = (tenant: string) => `${publicUrl}/oauth/${tenant}/callback`;
@@ -82,7 +90,7 @@ export function createUpstreamSignIn(options: UpstreamOptions): UpstreamSignIn {
 
   return {
     providersOf: (tenant) => usable(tenant).map(({ provider }) => provider),
-    async begin(tenant, provider, uid) {
+    async begin(tenant, provider, purpose) {
       const issuer = find(tenant, provider);
       const config = await configOf(issuer).catch((error: unknown) => {
         log.warn('an identity provider cannot be reached for sign-in', { tenant, provider, error });
@@ -90,7 +98,7 @@ export function createUpstreamSignIn(options: UpstreamOptions): UpstreamSignIn {
       });
       const [state, nonce, verifier] = [oidc.randomState(), oidc.randomNonce(), oidc.randomPKCECodeVerifier()];
       const browser = randomBytes(32).toString('base64url');
-      await store.begin(tenant, state, { uid, provider, nonce, verifier, browser }, PENDING_SECONDS);
+      await store.begin(tenant, state, { ...purpose, provider, nonce, verifier, browser }, PENDING_SECONDS);
       const url = oidc.buildAuthorizationUrl(config, {
         redirect_uri: redirectOf(tenant),
         scope: (issuer.spec.client?.scopes ?? ['openid']).join(' '),
@@ -142,7 +150,9 @@ export function createUpstreamSignIn(options: UpstreamOptions): UpstreamSignIn {
             cause: error,
           });
         });
-      return { uid: pending.uid, user: person.name, endCookie: cookie(tenant, '', 0) };
+      await said.remember(person, pending.provider, saidBy(issuer, claims));
+      const purpose: SignInPurpose = pending.page === undefined ? { uid: pending.uid ?? '' } : { page: pending.page };
+      return { purpose, provider: pending.provider, person, endCookie: cookie(tenant, '', 0) };
     },
   };
 }

@@ -123,8 +123,6 @@ async function ofPerson(token: Token, issuer: TrustedIssuer, sources: PrincipalS
   if (elsewhere && spec.mapping.teams !== undefined && !person.provisioned) sources.onGroupsElsewhere(issuer);
   const claimed = elsewhere ? [] : teamNames(mapping.teams(claims) ?? []);
   const { teams, ownedTeams } = await sources.directory.standingByClaims(person, claims, claimed);
-  const admin =
-    teams.some((team) => spec.adminGroups.includes(team)) || claimed.some((team) => spec.adminGroups.includes(team));
   return {
     ...common(token, issuer),
     ...client,
@@ -135,6 +133,17 @@ async function ofPerson(token: Token, issuer: TrustedIssuer, sources: PrincipalS
     teams: [...teams],
     userTeams: [...teams],
     ownedTeams: [...ownedTeams],
-    role: admin ? Principal_Role.ADMIN : (ROLES[mapping.role(claims) ?? ''] ?? Principal_Role.MEMBER),
+    role: roleOfPerson(issuer, teams, claimed, mapping.role(claims)),
   };
+}
+
+/** The role of a person: by the admin groups of their provider, else what its mapping says. */
+export function roleOfPerson(
+  { spec }: Pick<TrustedIssuer, 'spec'>,
+  teams: readonly string[],
+  claimed: readonly string[],
+  said: string | undefined,
+): Principal_Role {
+  if ([...teams, ...claimed].some((team) => spec.adminGroups.includes(team))) return Principal_Role.ADMIN;
+  return ROLES[said ?? ''] ?? Principal_Role.MEMBER;
 }

@@ -1,0 +1,150 @@
+import type { Logger } from '@sallyport/chassis/log';
+import type { Postgres } from '@sallyport/chassis/postgres';
+import type { Component } from '@sallyport/chassis/process';
+import type { ClientSpec } from '@sallyport/custom-resources';
+import type { Snapshot, SnapshotItem } from '@sallyport/peers/snapshot';
+import { tellRevoked } from '../revocations.ts';
+import type { GrantStore } from './grant-store.ts';
+
+const RETRY_MS = 1_000;
+const DISABLED = 'client disabled';
+const DELETED = 'client deleted';
+
+/** Ends what clients have whose resource was disabled or deleted. */
+export interface ClientsEnding extends Component {
+  /** Resolves once all that the snapshot said so far is done, or has failed. */
+  settled(): Promise<void>;
+}
+
+/**
+ * Follows Client resources. Grants, refresh tokens and sessions of one that was disabled or is gone end, whenever that was:
+ * what lies in the database is held against what is declared now. Only what the operator said in this run counts, never a
+ * cached snapshot. Any number of replicas may do so.
+ */
+export function endingClients(options: {
+  readonly postgres: Postgres;
+  readonly snapshot: Pick<Snapshot, 'items' | 'fresh' | 'onChange'>;
+  readonly grants: Pick<GrantStore, 'clientsOf' | 'endAll'>;
+  readonly onNotice: () => void;
+  readonly log: Logger;
+}): ClientsEnding {
+  const { postgres, snapshot, grants, onNotice, log } = options;
+  let seen: readonly SnapshotItem[] | undefined;
+  let running: Promise<void> | undefined;
+  let again = false;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  const take = async () => {
+    const now = snapshot.items('Client');
+    for (const [before, reason] of endedSince(seen ?? [], now)) {
+      if (await tellEnded(postgres, before.tenant, before.name, reason)) onNotice();
+    }
+    seen = now;
+    for (const tenant of await tenantsWithGrants(postgres)) {
+      const ended = await overIn(tenant, now, await grants.clientsOf(tenant), postgres);
+      for (const [client, reason] of ended) {
+        const count = await grants.endAll(tenant, { client }, { reason });
+        log.info('the grants of a client ended', { tenant, client, reason, count });
+      }
+    }
+  };
+  const run = () => {
+    if (!snapshot.fresh() || stopped) return;
+    again = true;
+    running ??= (async () => {
+      while (again && !stopped) {
+        again = false;
+        try {
+          await take();
+        } catch (error) {
+          log.warn('clients that ended could not be ended here; it is tried again', { error });
+          timer = setTimeout(run, RETRY_MS);
+          timer.unref();
+        }
+      }
+    })().finally(() => {
+      running = undefined;
+    });
+  };
+  let stopListening: () => void = () => undefined;
+  return {
+    name: 'ended-clients',
+    start() {
+      stopListening = snapshot.onChange((kind) => {
+        // Until all kinds are fresh nothing is taken, so the one that comes last counts too.
+        if (kind === 'Client' || seen === undefined) run();
+      });
+      run();
+    },
+    async stop() {
+      stopped = true;
+      stopListening();
+      clearTimeout(timer);
+      await running;
+    },
+    settled: async () => running,
+  };
+}
+
+/** Clients that were enabled a moment ago; also those whose tokens come from an IdentityProvider, which have no grants here. */
+export function endedSince(
+  before: readonly SnapshotItem[],
+  now: readonly SnapshotItem[],
+): (readonly [SnapshotItem, string])[] {
+  const at = new Map(now.map((item) => [item.uid, item]));
+  return before.flatMap((item): (readonly [SnapshotItem, string])[] => {
+    if ((item.spec as ClientSpec).disabled) return [];
+    const after = at.get(item.uid);
+    if (after === undefined) return [[item, DELETED]];
+    return (after.spec as ClientSpec).disabled ? [[item, DISABLED]] : [];
+  });
+}
+
+/** Which of the clients with grants are over, and why. Those that registered themselves or are documents have no resource. */
+async function overIn(
+  tenant: string,
+  items: readonly SnapshotItem[],
+  held: readonly string[],
+  postgres: Postgres,
+): Promise<(readonly [string, string])[]> {
+  const declared = new Map<string, ClientSpec>();
+  for (const item of items.toSorted((a, b) => a.createdAtMs - b.createdAtMs)) {
+    const spec = item.spec as ClientSpec;
+    const id = spec.clientId ?? item.name;
+    if (item.tenant === tenant && spec.identityProvider === undefined && !declared.has(id)) declared.set(id, spec);
+  }
+  const disabled = held.filter((id) => declared.get(id)?.disabled === true);
+  const unknown = held.filter((id) => !declared.has(id) && !id.startsWith('https://'));
+  const { rows } = await postgres.withTenant(tenant, (client) =>
+    client.query('select id from oauth_clients where id = any($1::text[])', [unknown]),
+  );
+  const registered = new Set(rows.map((row) => row.id as string));
+  const deleted = unknown.filter((id) => !registered.has(id));
+  return [...disabled.map((id) => [id, DISABLED] as const), ...deleted.map((id) => [id, DELETED] as const)];
+}
+
+async function tenantsWithGrants(postgres: Postgres): Promise<string[]> {
+  const rows = await postgres.readOnce<{ tenant: string }>(
+    '*',
+    'select distinct tenant from oauth_grants where ended_at is null and expires_at > now()',
+  );
+  return rows.map(({ tenant }) => tenant);
+}
+
+/** Tells of a client once, whichever replica sees it first. */
+async function tellEnded(postgres: Postgres, tenant: string, client: string, reason: string): Promise<boolean> {
+  return postgres.withTenant(tenant, async (connection) => {
+    await connection.query(
+      "select pg_advisory_xact_lock(hashtextextended('sallyport client ' || $1 || ' ' || $2, 0))",
+      [tenant, client],
+    );
+    const { rows } = await connection.query(
+      "select from revocations where client = $1 and reason = $2 and at > now() - interval '10 seconds' limit 1",
+      [client, reason],
+    );
+    if (rows.length > 0) return false;
+    await tellRevoked(connection, tenant, [{ client, reason }]);
+    return true;
+  });
+}
