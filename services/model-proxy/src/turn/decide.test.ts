@@ -34,7 +34,8 @@ const block = (name: string, args: string, more: Partial<ToolCallBlock> = {}): T
 });
 async function decided(turn: Turn, blocks: ToolCallBlock[], answers?: unknown[]) {
   type Told = { label?: { trusted: boolean }; pointer: string; name: boolean };
-  const asked: { context: { trusted: boolean }; calls: { argumentsJson: string; origins: Told[] }[] }[] = [];
+  const asked: { context: { trusted: boolean }; calls: { argumentsJson: string; origins: Told[]; useId: string }[] }[] =
+    [];
   const { gate } = gateOf({
     clients: {
       decisions: {
@@ -69,6 +70,13 @@ describe('deciding a batch', () => {
     const { asked, result } = await decided(turnWith(['f']), [call]);
     expect(asked).toEqual([]);
     expect(refusalOf(result[0]?.decision as never).code).toBe(code);
+  });
+
+  it('[turn:decide-alone] two calls to which the provider gave one id are two: what is granted for one is used up by it', async () => {
+    const pay = () => block('f', '{"to":"ann"}', { id: 'call_0' });
+    const { asked, result } = await decided(turnWith(['f']), [pay(), pay()]);
+    expect(new Set(asked[0]?.calls.map(({ useId }) => useId)).size).toBe(2);
+    expect(result.map(({ intentId }) => intentId)).toEqual(asked[0]?.calls.map(({ useId }) => useId));
   });
 
   it('[turn:decide-hidden] a hidden tool is one that does not exist', async () => {

@@ -113,12 +113,13 @@ export async function decide(
   const known = knownHosts(gate, turn);
   const prepared = calls.map((call) => prepare(turn, call, resolved, known));
   const asked = prepared.filter((one) => !one.refused);
-  const intents = new Map(calls.map(({ id }, index) => [id, granted?.before[index]?.intentId ?? uuidv7()]));
+  // By place, not by id: a provider may give two calls one id, and what was granted for one is not for the other.
+  const intents = prepared.map((_one, index) => granted?.before[index]?.intentId ?? uuidv7());
   const wires = new Map(
-    prepared.map((one): [Prepared, WireCall] => {
-      const { id } = one.call;
-      return [one, wireCall(gate, turn, one, intents.get(id) ?? '', granted?.approvals.get(id))];
-    }),
+    prepared.map((one, index): [Prepared, WireCall] => [
+      one,
+      wireCall(gate, turn, one, intents[index] as string, granted?.approvals.get(one.call.id)),
+    ]),
   );
   const answer =
     asked.length === 0
@@ -135,14 +136,14 @@ export async function decide(
   // What was read in the moment since it was caught up with.
   if (answer.context !== undefined) turn.label = join(turn.label, labelOf(answer.context));
   let next = 0;
-  return prepared.map((one): Decided => {
+  return prepared.map((one, index): Decided => {
     const wire = one.refused ? undefined : answer.decisions[next++];
     const decision =
       one.refused ?? (wire ? decisionOf(wire) : deny('builtin/undecided', 'Policy said nothing of this call.', ''));
     gate.metrics.decisions.inc({ verdict: decision.verdict, enforced: decision.enforced });
     return {
       call: one.call,
-      intentId: intents.get(one.call.id) ?? '',
+      intentId: intents[index] as string,
       wire: wires.get(one) as WireCall,
       decision,
       argumentsJson: one.argumentsJson,

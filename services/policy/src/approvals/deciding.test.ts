@@ -125,6 +125,20 @@ describe('calls that a rule asks about', () => {
     expect(settled?.decision.grantedBy).toEqual(passes ? [...rows.keys()] : undefined);
   });
 
+  it('[approval:exact] one approval lets one of two same calls pass that come under one use', async () => {
+    const { rows, deciding } = memory();
+    const setting = await settingOf(asks('p', {}));
+    const { calls, ...batch } = batchOf();
+    const twice = { ...batch, calls: [...calls, ...calls] };
+    await deciding.request({ ...batch, calls, turn: 't' }, setting);
+    for (const row of rows.values()) row.state = 'approved';
+    const settled = await deciding.decide(twice, setting);
+    expect(settled.map(({ decision }) => decision.enforced)).toEqual(['allow', 'ask']);
+    // The same batch again is the same use.
+    const again = await deciding.decide(twice, setting);
+    expect(again.map(({ decision }) => decision.enforced)).toEqual(['allow', 'ask']);
+  });
+
   it('[approval:exact] what was approved passes once although its values were endorsed with it and a stricter rule observes', async () => {
     const { rows, endorsed, deciding } = memory();
     const setting = await settingOf(asks('p', {}), asks('q', { action: 'Deny', mode: 'Observe' }));

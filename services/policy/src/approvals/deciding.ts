@@ -103,7 +103,7 @@ export function createDeciding(
       return {
         bindings: bindingDigests(digests, bound),
         callDigests: callDigests(digests, bound),
-        useId: batch.calls[index]?.useId ?? '',
+        useId: useIdOf(batch, index),
       };
     });
     const ids = await stores.approvals.use(batch.principal.tenant, uses);
@@ -140,6 +140,12 @@ export function createDeciding(
       return questions.map((one) => (one === undefined ? undefined : opened[next++]));
     },
   };
+}
+
+// One use is of one call: a second call of the batch under the same id repeats nothing.
+function useIdOf({ calls }: CallBatch, index: number): string {
+  const useId = calls[index]?.useId ?? '';
+  return calls.findIndex((call) => call.useId === useId) === index ? useId : '';
 }
 
 function granted(decision: ToolDecision, id: string): ToolDecision {
