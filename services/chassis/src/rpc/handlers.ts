@@ -7,7 +7,6 @@ import type {
   sendUnaryData,
 } from '@grpc/grpc-js';
 import { reasonOf } from '../deadline.ts';
-import type { GatewayError } from '../errors.ts';
 import type { AnyServerCall, OpenCall } from './call-context.ts';
 import { toStatus } from './error-trailer.ts';
 import type { CallContext } from './types.ts';
@@ -86,19 +85,26 @@ async function pump(
   signal: AbortSignal,
 ): Promise<void> {
   const iterator = messages[Symbol.asyncIterator]();
-  let stop: (reason: GatewayError | Error) => void = () => undefined;
-  const stopped = new Promise<never>((_, reject) => {
-    stop = reject;
-  });
-  stopped.catch(() => undefined);
-  const onAbort = () => stop(reasonOf(signal));
+  let stopped: Error | undefined;
+  let interrupt: ((reason: Error) => void) | undefined;
+  // Promise.race would leave a reaction on the promise that loses, for each message of a stream that may last for hours.
+  const unlessStopped = <T>(work: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      interrupt = reject;
+      if (stopped !== undefined) reject(stopped);
+      work.then(resolve, reject);
+    });
+  const onAbort = () => {
+    stopped = reasonOf(signal);
+    interrupt?.(stopped);
+  };
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), stopped]);
+      const next = await unlessStopped(iterator.next());
       if (next.done === true) return;
-      if (!call.write(next.value)) await Promise.race([drained(call), stopped]);
+      if (!call.write(next.value)) await unlessStopped(drained(call));
     }
   } catch (error) {
     // Not awaited: a generator that waits for something that never comes would hold the call's end back.
