@@ -9,6 +9,7 @@ import { chassis } from './requirements/chassis.ts';
 import { cli } from './requirements/cli.ts';
 import { cluster } from './requirements/cluster.ts';
 import { console } from './requirements/console.ts';
+import { delegation } from './requirements/delegation.ts';
 import { demo } from './requirements/demo.ts';
 import { fault } from './requirements/fault.ts';
 import { house } from './requirements/house.ts';
@@ -48,6 +49,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   cli,
   cluster,
   console,
+  delegation,
   demo,
   fault,
   house,

@@ -35,8 +35,13 @@ export function revokedOf(message: WatchRevocationsResponse): Revoked | undefine
   return { tenant, keyId, principalId, user, client, sessionId, reason, by, ends: reason !== CHANGED };
 }
 
+/** What a notice can name of a principal. */
+export interface Subject extends Pick<Principal, 'id' | 'keyId' | 'user' | 'client' | 'sessionId'> {
+  readonly actors: readonly { readonly id: string; readonly client: string }[];
+}
+
 /** Every id under which a notice may name a principal: its own, its person's, application's and session's, its actors'. */
-export function subjectsOf(principal: Principal): string[] {
+export function subjectsOf(principal: Subject): string[] {
   const { id, keyId, user, client, sessionId, actors } = principal;
   const named = { key: keyId, user, client, session: sessionId };
   const own = Object.entries(named).flatMap(([kind, name]) => (name === '' ? [] : [`${kind}:${name}`]));

@@ -37,6 +37,10 @@ export interface LeasePrincipal {
   readonly user: string;
   readonly teams: readonly string[];
   readonly keyId: string;
+  readonly client?: string;
+  readonly sessionId?: string;
+  /** Who acts for the person, nearest first. */
+  readonly actors?: readonly { readonly id: string; readonly client: string }[];
 }
 
 /** A value for a short time. */

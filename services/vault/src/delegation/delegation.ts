@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import { asGatewayError } from '@sallyport/chassis/errors';
+import type { Logger } from '@sallyport/chassis/log';
+import { subjectsOf } from '@sallyport/peers/revoked';
+import { actorOf, type LeasePrincipal, type LeaseToken } from '../leasing.ts';
+import { authOf } from '../oauth/auth-spec.ts';
+import { recordOf, type WaitingRecord } from '../outbox.ts';
+import { ownerText } from '../owner.ts';
+import type { GrantRecord } from '../vault-store.ts';
+import type { Delegate, DelegationSources, DelegationType, DelegationWanted } from './adapter.ts';
+import { onBehalfOf } from './entra.ts';
+import { byIdentityAssertion } from './identity-assertion.ts';
+import { noPerson } from './refusals.ts';
+import type { KeptToken, TokenCache } from './token-cache.ts';
+import { byTokenExchange } from './token-exchange.ts';
+
+/** What tokens in people's names are had with. */
+export interface DelegationOptions extends DelegationSources {
+  readonly cache: TokenCache;
+  /** Whether the cache may be used now. */
+  readonly known: () => boolean;
+  readonly secretOf: (tenant: string, grant: GrantRecord) => Promise<string | undefined>;
+  /** Writes down that a token was asked for. */
+  readonly record: (tenant: string, record: WaitingRecord) => Promise<void>;
+  readonly log: Logger;
+}
+
+/** The adapters, by `auth.type`. */
+export const ADAPTERS: Readonly<Record<DelegationType, Delegate>> = {
+  TokenExchange: byTokenExchange,
+  EntraOnBehalfOf: onBehalfOf,
+  IdentityAssertion: byIdentityAssertion,
+};
+
+/**
+ * Leases tokens that are had in a person's name. Where one is refused there is none: neither the caller's token, which never
+ * comes here, nor another person's, nor one of the service. What is in memory is one person's, through the same chain of who
+ * acts, for one tool server at one host.
+ */
+export function createDelegation(options: DelegationOptions): LeaseToken {
+  const { cache, log } = options;
+  const asking = new Map<string, Promise<KeptToken>>();
+
+  const ask = async (key: string, type: DelegationType, wanted: DelegationWanted): Promise<KeptToken> => {
+    const { tenant, server, person } = wanted;
+    let epoch = cache.epoch();
+    const tell = async (outcome: string) => {
+      await options.record(tenant, recordOfExchange(type, wanted, outcome));
+    };
+    try {
+      let given = await ADAPTERS[type](wanted, options);
+      // Something was revoked meanwhile: asked again, who has ended is refused.
+      if (epoch !== cache.epoch()) {
+        epoch = cache.epoch();
+        given = await ADAPTERS[type](wanted, options);
+      }
+      const reference = `${type}:${person.user}/${server.resourceName}#${randomUUID().slice(0, 8)}`;
+      const token: KeptToken = {
+        ...given,
+        reference,
+        tenant,
+        subjects: subjectsOf({ client: '', sessionId: '', actors: [], ...person }),
+      };
+      // Durable before it can be used: who acts in whose name must not be known to nobody.
+      await tell('ok');
+      cache.put(key, token, epoch);
+      return token;
+    } catch (caught) {
+      const error = asGatewayError(caught);
+      log.warn('no token could be had in the name of a person', { tenant, type, server: server.resourceName, error });
+      if (error.code === 'upstream_credentials') await tell(String(error.details?.oauth ?? error.details?.missing));
+      throw error;
+    }
+  };
+
+  return async (tenant, server, { principal, refused = '' }) => {
+    const auth = authOf(server);
+    const type = auth?.type;
+    if (auth === undefined || type === undefined || type === 'OAuth' || type === 'SignIn') {
+      throw new Error('this grant is no delegation');
+    }
+    if (principal === undefined || principal.user === '') throw noPerson(server.resourceName);
+    const key = keyOf(tenant, server, principal);
+    const held = options.known() ? cache.get(key) : undefined;
+    if (held !== undefined && held.reference !== refused) return leaseOf(held, principal.user, auth.scopes);
+    if (held !== undefined) cache.delete(key);
+    let pending = asking.get(key);
+    if (pending === undefined) {
+      const work = async () => {
+        const secret = await options.secretOf(tenant, server);
+        return await ask(key, type, { tenant, server, auth, person: principal, secret });
+      };
+      const mine = work().finally(() => asking.delete(key));
+      asking.set(key, mine);
+      pending = mine;
+    }
+    return leaseOf(await pending, principal.user, auth.scopes);
+  };
+}
+
+function leaseOf({ value, reference, expiresAtMs, scopes }: KeptToken, user: string, asked: readonly string[]) {
+  return { value, reference, expiresAtMs, scopes: scopes ?? asked, owner: ownerText({ kind: 'user', name: user }) };
+}
+
+/** All that a token is of. `auth` is in it: what is asked for elsewhere, or for another audience, is another token. */
+function keyOf(tenant: string, { uid, origin, url, auth, ref }: GrantRecord, person: LeasePrincipal): string {
+  const { id, user, client, sessionId } = person;
+  return JSON.stringify([tenant, uid, origin, url, auth, ref, user, id, client, sessionId, actorsOf(person)]);
+}
+
+function actorsOf({ actors = [] }: LeasePrincipal): string[] {
+  return actors.map(({ id }) => id);
+}
+
+function recordOfExchange(type: DelegationType, wanted: DelegationWanted, outcome: string): WaitingRecord {
+  const { tenant, server, auth, person } = wanted;
+  const { issuer, identityIssuer, audience, resource, scopes } = auth;
+  return recordOf(tenant, {
+    action: 'credentials.delegate',
+    target: { kind: 'ToolServer', name: server.resourceName, uid: server.uid },
+    change: {
+      adapter: type,
+      subject: `user:${person.user}`,
+      actors: [person.id, ...actorsOf(person)].filter((id) => id !== `user:${person.user}`),
+      audience: audience ?? resource ?? server.url,
+      issuer,
+      ...(identityIssuer === undefined ? {} : { identityIssuer }),
+      scopes,
+      outcome,
+    },
+    actor: actorOf(person, 'mcp-broker'),
+  });
+}

@@ -1,0 +1,53 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+
+/** Codes after which a new sign-in at the identity provider may help (RFC 6749 §5.2, OpenID Connect Core §3.1.2.6). */
+const BY_SIGN_IN = new Set(['invalid_grant', 'interaction_required', 'login_required', 'consent_required']);
+const AWAY = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
+
+/**
+ * The error that stands for a refusal: `upstream_credentials` with `details.oauth` its code. Texts of the server stay behind:
+ * they are a stranger's.
+ */
+export function refusedBy(body: Readonly<Record<string, unknown>>): GatewayError {
+  const code = word(body.error) ?? 'unknown';
+  if (AWAY.has(code)) {
+    return new GatewayError('unavailable', 'The authorization server cannot be reached.', { retryAfterMs: 1_000 });
+  }
+  const suberror = word(body.suberror);
+  return new GatewayError('upstream_credentials', 'The authorization server refused to give a token for this person.', {
+    details: {
+      oauth: code,
+      ...(suberror === undefined ? {} : { suberror }),
+      // A claims challenge asks the person for more than a password; signing in anew is what answers it.
+      ...(body.claims === undefined ? {} : { challenge: true }),
+    },
+  });
+}
+
+/** Whether the person can help by signing in anew. */
+export function helpedBySignIn(error: GatewayError): boolean {
+  return error.code === 'upstream_credentials' && BY_SIGN_IN.has(String(error.details?.oauth));
+}
+
+/** Nobody is there in whose name a token could be asked for; a token of the service itself is never the answer. */
+export function noPerson(server: string): GatewayError {
+  return new GatewayError(
+    'upstream_credentials',
+    `${server} is called in the name of people, and no person stands here.`,
+    {
+      details: { missing: 'person', server },
+    },
+  );
+}
+
+/** The person has no sign-in here that a token could be asked for with. */
+export function noSignIn(server: string, provider: string, more: Readonly<Record<string, unknown>> = {}): GatewayError {
+  const message = `${server} needs you to sign in at ${provider} again.`;
+  return new GatewayError('upstream_credentials', message, {
+    details: { ...more, missing: 'sign-in', server, provider },
+  });
+}
+
+function word(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[\w.:-]{1,64}$/.test(value) ? value : undefined;
+}

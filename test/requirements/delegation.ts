@@ -1,0 +1,16 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `delegation:`. */
+export const delegation: readonly Requirement[] = [
+  ...of('issue 5', {
+    'delegation:refused':
+      "A refused exchange gives no token: not the caller's, not another person's, not one of a service.",
+    'delegation:guards': 'Each guard of a delegation holds off something that without it would be taken.',
+    'delegation:token-exchange': 'RFC 8693: the subject is a token of ours for the security token service alone.',
+    'delegation:entra': "Entra ID's on-behalf-of flow, against a fake of its wire.",
+    'delegation:identity-assertion': 'ID-JAG: each of the two servers sees its own part only.',
+    'delegation:cache':
+      'A token is used for one person, one chain of who acts, one tool server and host, until it ends.',
+    'delegation:recorded': 'Who asked for a token in whose name, for what and by which way, is recorded by reference.',
+  }),
+];
