@@ -26,8 +26,6 @@ export interface LeaseWanted {
   readonly principal: LeasePrincipal | undefined;
   /** Reference of a lease that the upstream refused; '' for none. */
   readonly refused?: string;
-  /** Token that the principal presented, for those that are exchanged; '' for none. Never kept. */
-  readonly subjectToken?: string;
 }
 
 /** What leasing needs to know of a principal. */

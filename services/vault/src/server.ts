@@ -24,8 +24,8 @@ export function credentialService(
   return {
     async resolve(request, ctx) {
       try {
-        const { tenant, ref, kind, uid, origin, principal, refusedReference: refused, subjectToken } = request;
-        const wanted = { tenant, ref, kind, uid, origin, principal, refused, subjectToken };
+        const { tenant, ref, kind, uid, origin, principal, refusedReference: refused } = request;
+        const wanted = { tenant, ref, kind, uid, origin, principal, refused };
         const given = await lease(ctx.caller, wanted);
         metrics.leased(ctx.caller, 'given');
         return { ...given, scopes: [...given.scopes] };
