@@ -1,7 +1,8 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import { readBody } from '@sallyport/chassis/http/body';
 import { parseJson } from '@sallyport/chassis/http/json';
-import { clientGone, createApp } from '@sallyport/chassis/http/server';
+import { createApp, postPlainly, REQUEST_ID_HEADER } from '@sallyport/chassis/http/server';
 import type { Metrics } from '@sallyport/chassis/metrics';
 import { challengeOf } from '@sallyport/peers/ingress';
 import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
@@ -39,7 +40,7 @@ export function createBrokerApp(gate: Gate, metrics: Metrics): Express {
     renderError: (error, req, res) => renderError(gate, error, req, res),
   });
   const open = openWork(gate);
-  app.post(PATH, (req, res) => post(gate, open, req, res));
+  postPlainly(app, PATH, (req, res, requestId) => post(gate, open, { req, res, requestId }));
   app.options(PATH, (req, res) => {
     allowOrigin(gate, req, res);
     res.setHeader('access-control-allow-methods', 'POST');
@@ -59,14 +60,25 @@ export function createBrokerApp(gate: Gate, metrics: Metrics): Express {
   return app;
 }
 
-async function post(gate: Gate, open: OpenWorks, req: Request, res: Response): Promise<void> {
-  const gone = clientGone(res);
+interface Posted {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly requestId: string;
+}
+
+async function post(gate: Gate, open: OpenWorks, { req, res, requestId }: Posted): Promise<void> {
   allowOrigin(gate, req, res);
   if (!/^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
     throw new GatewayError('unsupported', 'Content-Type must be application/json.', { status: 415 });
   }
-  const work = open.begin(gone);
+  const work = open.begin();
   const { signal } = work;
+  let gone = false;
+  res.once('close', () => {
+    if (res.writableFinished) return;
+    gone = true;
+    work.leave();
+  });
   try {
     // The key first: who has none learns nothing of how bodies are read.
     const admitted = await authorise(gate, gate.ingress.credentialOf(req), work);
@@ -78,23 +90,32 @@ async function post(gate: Gate, open: OpenWorks, req: Request, res: Response): P
     if (hasInexactNumber(bytes.toString())) {
       throw new GatewayError('invalid_request', 'A number in the JSON is too long to be kept as it is written.');
     }
-    const late = lateStream(req, res, body);
-    const context = { gate, req, res, admitted, signal, waits: late.waits, patient: !Array.isArray(body) };
+    // Kept here until the head is written: each `setHeader` costs what writing it costs once more.
+    const head: Record<string, string> = { [REQUEST_ID_HEADER]: requestId };
+    const late = lateStream(req, res, body, head);
+    const context = { gate, req, head, admitted, signal, waits: late.waits, patient: !Array.isArray(body) };
     const answer = Array.isArray(body) ? await answerBatch(context, body) : await answerOne(context, body);
-    if (gone.aborted) return;
-    if (answer.body !== undefined && late.end(answer.body)) return;
-    res.status(answer.status);
-    if (answer.body === undefined) res.end();
-    else res.json(answer.body);
+    if (gone || (answer.body !== undefined && late.end(answer.body))) return;
+    send(res, answer, head);
   } finally {
     work.end();
   }
 }
 
+function send(res: ServerResponse, { status, body }: Answer, head: Record<string, string>): void {
+  const text = body === undefined ? '' : JSON.stringify(body);
+  if (text !== '') head['content-type'] = 'application/json';
+  head['content-length'] = String(Buffer.byteLength(text));
+  res.writeHead(status, head);
+  // A string goes out in one write with the head; bytes would be a second.
+  res.end(text);
+}
+
 interface Context {
   readonly gate: Gate;
-  readonly req: Request;
-  readonly res: Response;
+  readonly req: IncomingMessage;
+  /** Headers of the answer. */
+  readonly head: Record<string, string>;
   readonly admitted: Admitted;
   readonly signal: AbortSignal;
   readonly waits: LateStream['waits'];
@@ -117,7 +138,7 @@ async function answerBatch(context: Context, body: readonly unknown[]): Promise<
 }
 
 async function answerOne(context: Context, body: unknown): Promise<Answer> {
-  const { gate, req, res, admitted, signal } = context;
+  const { gate, req, head, admitted, signal, waits, patient } = context;
   let method = 'other';
   try {
     const message = readMessage(body);
@@ -131,10 +152,9 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
     const session = revision.era === 'legacy' ? sessionOf(gate, message, req, admitted) : undefined;
     // Where a wait has opened a stream, its headers were told then.
     const answerHeader = (name: string, value: string) => {
-      if (!res.headersSent) res.setHeader(name, value);
+      head[name] = value;
     };
-    const { waits, patient } = context;
-    const base = baseOf(gate, req);
+    const base = () => baseOf(gate, req);
     const exchange = { revision, admitted, headers: req.headers, session, signal, answerHeader, waits, patient, base };
     const result = await respond(gate, message, exchange);
     gate.metrics.requests.inc({ method, outcome: 'ok' });
@@ -152,7 +172,7 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
   }
 }
 
-function sessionOf(gate: Gate, message: Message, req: Request, admitted: Admitted): Session | undefined {
+function sessionOf(gate: Gate, message: Message, req: IncomingMessage, admitted: Admitted): Session | undefined {
   const named = single(req.headers['mcp-session-id']);
   if (named === '' || message.method === 'initialize') return undefined;
   const run = readSession(gate.digest, admitted.principal, named);
@@ -161,7 +181,7 @@ function sessionOf(gate: Gate, message: Message, req: Request, admitted: Admitte
   return run;
 }
 
-function allowOrigin(gate: Gate, req: Request, res: Response): void {
+function allowOrigin(gate: Gate, req: IncomingMessage, res: ServerResponse): void {
   const origin = checkedOrigin(gate.config, req.headers);
   if (origin === undefined) return;
   res.setHeader('access-control-allow-origin', origin);
@@ -169,7 +189,7 @@ function allowOrigin(gate: Gate, req: Request, res: Response): void {
   res.setHeader('vary', 'origin');
 }
 
-function baseOf(gate: Gate, req: Request): string {
+function baseOf(gate: Gate, req: IncomingMessage): string {
   return publicBase(gate.config, req.headers, 'encrypted' in req.socket);
 }
 

@@ -1,5 +1,5 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { sseWriter } from '@sallyport/chassis/http/sse';
-import type { Request, Response } from 'express';
 import { isObject } from './message.ts';
 
 /** An answer that is one JSON body, unless it has to be waited for: then it becomes a stream that shows it is alive. */
@@ -12,8 +12,13 @@ export interface LateStream {
 
 const KEEP_ALIVE_MS = 8_000;
 
-/** Makes the late stream of one request. `body` is the JSON-RPC message that is answered. */
-export function lateStream(req: Request, res: Response, body: unknown): LateStream {
+/** Makes the late stream of one request. `body` is the JSON-RPC message that is answered, `head` what the answer tells. */
+export function lateStream(
+  req: IncomingMessage,
+  res: ServerResponse,
+  body: unknown,
+  head: OutgoingHttpHeaders,
+): LateStream {
   const accepts = /text\/event-stream/i.test(req.headers.accept ?? '') && !Array.isArray(body);
   const token = progressToken(body);
   let stream: ReturnType<typeof sseWriter> | undefined;
@@ -23,7 +28,7 @@ export function lateStream(req: Request, res: Response, body: unknown): LateStre
       if (!accepts || res.destroyed) return;
       if (stream === undefined) {
         stream = sseWriter(res, { keepAliveMs: KEEP_ALIVE_MS });
-        stream.open();
+        stream.open(head);
       }
       if (token === undefined) return void (await stream.comment(message));
       const params = { progressToken: token, progress: ++progress, message };

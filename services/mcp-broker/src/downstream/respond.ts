@@ -44,7 +44,7 @@ export interface Exchange {
   /** Whether the request may wait for people. */
   readonly patient: boolean;
   /** Where people reach the gateway, without a slash at the end. */
-  readonly base: string;
+  readonly base: () => string;
 }
 
 type Method = (gate: Gate, message: Message, exchange: Exchange) => Promise<object> | object;
@@ -129,7 +129,7 @@ async function callOne(gate: Gate, message: Message, exchange: Exchange) {
   const _meta = { [TRAJECTORY_META]: turn.trajectory };
   const { shown, pending } = called;
   if (pending === undefined) return { ...fitted(shown.result, revision), _meta };
-  const link = approvalLink(exchange.base, pending);
+  const link = approvalLink(exchange.base(), pending);
   if (links && !back) {
     if (revision.links === 'error') throw urlElicitation(link, pending);
     const state = { approvalId: pending.id, trajectory: turn.trajectory };

@@ -6,6 +6,7 @@ import {
   classesOf,
   type Decision,
   join,
+  type Label,
   mayRun,
   refusal,
   runToolBatch,
@@ -31,6 +32,8 @@ import type { Turn } from './turn.ts';
 const DECIDE_TIMEOUT_MS = 2_000;
 
 interface OneCall extends StepCall, DecidableCall {
+  /** That of the run: deciding may find that it has read more. No getter: each would give its call a hidden class of its own. */
+  label: Label;
   decided?: DecidedCall;
   question?: Question | undefined;
   presentation?: Presentation | undefined;
@@ -91,10 +94,7 @@ export async function callTool(
     id: callId,
     intentId: facts.intentId,
     classes: classesOf([tool.toolClass]),
-    // Deciding may find that the run has read more.
-    get label() {
-      return turn.label;
-    },
+    label: turn.label,
     tool,
     written,
     detail: {},
@@ -143,6 +143,7 @@ function portsOf(
       const decisions: Decision[] = [];
       for (const call of calls) {
         call.decided = await decide(gate, turn, call, patience);
+        call.label = turn.label;
         decisions.push(call.decided.decision);
       }
       return decisions;
