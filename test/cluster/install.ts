@@ -1,16 +1,19 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isKind, kinds } from '@sallyport/custom-resources/kinds';
+import { parseAllDocuments } from 'yaml';
 import { apply, cluster, kubectl, NAMESPACE, names, run } from './kube.ts';
 
-/** Plurals of the kinds that the samples use: all there are. */
-export const USER_KINDS = [
-  'accesspolicies',
-  'limits',
-  'modelproviders',
-  'models',
-  'toolpolicies',
-  'toolservers',
-  'virtualkeys',
-].map((plural) => `${plural}.sallyport.dev`);
+const pluralOf = (kind: keyof typeof kinds) => `${kinds[kind].plural}.sallyport.dev`;
+
+/** Plurals of all kinds. */
+export const USER_KINDS = Object.keys(kinds).filter(isKind).map(pluralOf);
+
+/** Plurals of the kinds of which a folder has resources. */
+export function kindsIn(folder: string): string[] {
+  const documents = readdirSync(folder).flatMap((file) => parseAllDocuments(readFileSync(join(folder, file), 'utf8')));
+  return [...new Set(documents.map((one) => one.get('kind')).filter(isKind))].map(pluralOf);
+}
 
 const chart = join(import.meta.dirname, '../../charts/sallyport');
 const STORAGE_CLASS = 'sallyport-test';

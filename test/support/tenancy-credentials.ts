@@ -23,7 +23,7 @@ const put = async ({ admin, tenant }: Side) => {
   const body = { ...PLACE, owner: 'user', name: 'dana', value: `brought-by-dana-of-${tenant}` };
   expect((await admin.send('PUT', PATH, body)).status).toBe(200);
 };
-const removed = ({ admin }: Side) => admin.send('DELETE', OF_DANA);
+const removed = ({ admin }: Side) => admin.send('DELETE', OF_DANA, undefined);
 const listed = async ({ admin }: Side) => (await admin.get(PATH)).json<Page<Credential>>().items;
 const accessible = async ({ agent }: Side) =>
   (await agent.get(`${PATH}/accessible`)).json<Page<Accessible>>().items.find(({ resource }) => resource === 'brought');
