@@ -1,7 +1,15 @@
 import type { Corpus, Span } from './corpus.ts';
 import { joinAll, type Label, TRUSTED } from './label.ts';
 import { findLinks, hostOf } from './links.ts';
-import { formsIn, paddedFormsIn, plainForm, valueForms } from './normalise.ts';
+import {
+  type FormKind,
+  formOfKind,
+  formsIn,
+  formsOfKindIn,
+  paddedFormsIn,
+  plainForm,
+  valueForms,
+} from './normalise.ts';
 import { standsIn } from './whole-words.ts';
 
 // Shorter values stand in too many texts by chance to say where a text comes from.
@@ -59,6 +67,9 @@ function isPart(part: Span, plain: string, forms: ReadonlySet<string>, corpus: C
   return own.some((form) => (form.startsWith('t:') ? standsIn(form.slice(2), plain, corpus) : forms.has(form)));
 }
 
+/** Dates and numbers, which say nothing, are not even looked for: every result is read here before it is shown. */
+const LASTING: readonly FormKind[] = ['url', 'email', 'iban', 'phone'];
+
 /**
  * The normal forms by which an untrusted value is known again in another run: addresses, links and their hosts, account
  * and phone numbers in it, and a short text as a whole. Not every word, date or number: those say nothing. At most `most`
@@ -70,11 +81,13 @@ export function lastingForms(text: string, most: number): string[] {
     forms.add(`t:${plainForm(text)}`);
   }
   const bounded = text.slice(0, MAX_TEXT);
-  for (const form of [...(text.length <= MAX_PHRASE ? valueForms(text) : []), ...formsIn(bounded)]) {
+  const add = (form: string | undefined): void => {
     // A short run of digits may as well be a date or an amount.
-    if (/^(?:email:|url:|iban:|phone:(?:\+|\d{9}))/.test(form)) forms.add(form);
-    if (form.startsWith('url:')) forms.add(`host:${hostOf(form.slice(4))}`);
-  }
+    if (form !== undefined && (!form.startsWith('phone:') || /^phone:(?:\+|\d{9})/.test(form))) forms.add(form);
+    if (form?.startsWith('url:')) forms.add(`host:${hostOf(form.slice(4))}`);
+  };
+  if (text.length <= MAX_PHRASE) for (const kind of LASTING) add(formOfKind(kind, text));
+  for (const kind of LASTING) for (const form of formsOfKindIn(kind, bounded)) add(form);
   for (const { host } of findLinks(bounded)) if (host !== '') forms.add(`host:${host}`);
   return [...forms].slice(0, most);
 }
