@@ -12,6 +12,7 @@ import { console } from './requirements/console.ts';
 import { delegation } from './requirements/delegation.ts';
 import { demo } from './requirements/demo.ts';
 import { fault } from './requirements/fault.ts';
+import { grants } from './requirements/grants.ts';
 import { house } from './requirements/house.ts';
 import { identity } from './requirements/identity.ts';
 import { limits } from './requirements/limits.ts';
@@ -52,6 +53,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   delegation,
   demo,
   fault,
+  grants,
   house,
   identity,
   limits,

@@ -29,11 +29,20 @@ export interface FakeTool {
   readonly run: (args: Record<string, unknown>, context: FakeToolContext) => CallToolResult | Promise<CallToolResult>;
 }
 
+/** An answer that is not of MCP. */
+export interface FakeAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: object;
+}
+
 /** How a fake tool server listens and what it speaks. */
 export interface FakeToolServerOptions extends ListenOptions {
   readonly tools?: readonly FakeTool[];
   /** Demanded as bearer; absent: none. */
   readonly key?: string;
+  /** Answers requests in place of the server where it gives an answer. */
+  readonly before?: (request: RecordedRequest) => FakeAnswer | undefined;
   /** Which revisions it serves; default both. `2025-11-25` stands for all of the older line. */
   readonly revisions?: 'both' | '2025-11-25' | '2026-07-28';
   /** Gives session ids to the older line and demands them; stateless otherwise. Only with `revisions: '2025-11-25'`. */
@@ -90,6 +99,11 @@ export async function startFakeToolServer(options: FakeToolServerOptions = {}): 
         .writeHead(fault === 'garbage' ? 200 : 500, { 'content-type': 'text/html' })
         .end('<h1>Not what you asked for</h1>');
       return;
+    }
+    const answer = options.before?.(recorded);
+    if (answer !== undefined) {
+      res.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
+      return void res.end(JSON.stringify(answer.body));
     }
     if (options.key !== undefined && recorded.headers.authorization !== `Bearer ${options.key}`) {
       res.writeHead(401, { 'content-type': 'application/json', 'www-authenticate': 'Bearer realm="fake"' });
