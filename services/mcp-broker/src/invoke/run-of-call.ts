@@ -69,12 +69,33 @@ export async function joinRun(
     }
     turn.foreignTrajectory = claimed;
   }
-  turn.trajectory = runOfDay(gate.digest, principal, nowMs);
+  const { today, tomorrow } = unclaimedRuns(gate.digest, principal, nowMs);
+  turn.trajectory = today;
   turn.limitRun = uuidv7();
   turn.newTrajectory = true;
   // Kept under the next day too: midnight cleans nothing that was read a minute before.
-  turn.standing = [runOfDay(gate.digest, principal, nowMs + WINDOW_MS)];
+  turn.standing = [tomorrow];
   turn.label = joinLabels(startingLabel(principal), gate.runs.labelOf(principal, turn.trajectory) ?? TRUSTED);
+}
+
+interface UnclaimedRuns {
+  readonly day: number;
+  readonly digest: Digest;
+  readonly today: string;
+  readonly tomorrow: string;
+}
+
+const unclaimed = new WeakMap<Principal, UnclaimedRuns>();
+
+/** The runs of this day and the next for calls that name none: digests, worked out once a day for each credential. */
+function unclaimedRuns(digest: Digest, principal: Principal, nowMs: number): UnclaimedRuns {
+  const day = Math.floor(nowMs / WINDOW_MS);
+  const known = unclaimed.get(principal);
+  if (known !== undefined && known.day === day && known.digest === digest) return known;
+  const today = runOfDay(digest, principal, nowMs);
+  const made = { day, digest, today, tomorrow: runOfDay(digest, principal, nowMs + WINDOW_MS) };
+  unclaimed.set(principal, made);
+  return made;
 }
 
 /**
