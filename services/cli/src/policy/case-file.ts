@@ -100,9 +100,9 @@ export interface CaseFile {
   readonly cases: readonly PolicyCase[];
 }
 
-/** Tells a file of cases from one of resources. */
-export function isCaseFile({ text }: SourceFile): boolean {
-  return /^cases:/m.test(text) && !/^apiVersion:/m.test(text);
+/** Tells a file of cases, by its name or by what it holds, from one of resources. */
+export function isCaseFile({ path, text }: SourceFile): boolean {
+  return /^cases:/m.test(text) || (/(?:^|[./-])tests\.(?:ya?ml|json)$/.test(path) && !/^apiVersion:/m.test(text));
 }
 
 /** Reads a file of cases. Throws CommandError that names each mistake with its line. */

@@ -2,7 +2,10 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { CommandError } from '../arguments.ts';
+import { run } from './command.ts';
 
 const MAIN = new URL('../main.ts', import.meta.url).pathname;
 const POLICY = (when: string) => `
@@ -21,12 +24,37 @@ cases:
 `;
 let folder: string;
 
-const policy = (...args: string[]): Promise<{ code: number; out: string }> =>
-  new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, 'policy', ...args], { cwd: folder }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out: stdout + stderr });
-    });
-  });
+// In this process: starting one for each line of the table would take most of a minute.
+const policy = async (...args: string[]): Promise<{ code: number; out: string }> => {
+  const said: string[] = [];
+  const spies = [process.stdout, process.stderr].map((stream) =>
+    jest.spyOn(stream, 'write').mockImplementation((text) => said.push(String(text)) > 0),
+  );
+  const at = (arg: string) =>
+    /^[a-z]+(?:\/tests)?(?:\.yaml)?$/.test(arg) && !WORDS.has(arg) ? join(folder, arg) : arg;
+  try {
+    const code = await run(args.map(at));
+    return { code, out: said.join('').replaceAll(`${folder}/`, '') };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return { code: error.exitCode, out: error.message.replaceAll(`${folder}/`, '') };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+};
+const WORDS: ReadonlySet<string> = new Set([
+  'test',
+  'table',
+  'explain',
+  'replay',
+  'coverage',
+  'guess',
+  'other',
+  'worse',
+  'lax',
+  'prod',
+  'sned',
+]);
 const write = (name: string, when: string, expected: string) => {
   mkdirSync(join(folder, name));
   writeFileSync(join(folder, name, 'policy.yaml'), POLICY(when));
@@ -39,6 +67,12 @@ beforeAll(() => {
   write('failing', 'known(args.to)', 'ask');
   write('broken', 'knwon(args.to)', 'ask');
   mkdirSync(join(folder, 'empty'));
+  write('elsewhere', 'known(args.to)', 'allow');
+  writeFileSync(join(folder, 'elsewhere', 'tests.yaml'), `namespace: prod${CASES('allow')}`);
+  write('misspelt', 'known(args.to)', 'allow');
+  writeFileSync(join(folder, 'misspelt', 'more-tests.yaml'), CASES('allow').replace('cases:', 'case:'));
+  write('mistaken', 'known(args.to)', 'deny');
+  writeFileSync(join(folder, 'mistaken', 'tests.yaml'), CASES('deny').replace('call: send', 'call: sned'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -53,6 +87,11 @@ describe('sallyport policy', () => {
       /broken\/policy\.yaml:2: spec\.calls\[0\]\.when: no such function: knwon; did you mean known\?/,
     ],
     [['test', 'empty'], 1, /there is no file of cases \(tests\.yaml\) at empty/],
+    [['test', 'elsewhere'], 1, /its namespace is prod, and the policies beside it are of default/],
+    [['test', 'misspelt'], 1, /misspelt\/more-tests\.yaml:1: .*case/],
+    [['test', 'mistaken'], 1, /tool {6}expected one that tools or a ToolServer declare\n {14}but was {2}sned/],
+    [['table', 'good', '--namespace', 'prod'], 1, /there is no policy or tool server of namespace prod at good/],
+    [['table', 'good', '--tool', 'sned'], 1, /there is no tool sned with a policy/],
     [['test', 'nowhere'], 2, /nowhere is not there/],
     [['test', '--all'], 2, /--all/],
     [['table', 'good'], 0, /\*\/send\n.*\n {2}typed trusted absent .* allow {5}p\/known/],
@@ -72,6 +111,11 @@ describe('sallyport policy', () => {
     expect(told.out).toMatch(said);
     expect(told.code).toBe(code);
   });
+
+  it('[cli:policy-test] ends the process with that code', async () => {
+    const ran = promisify(execFile)(process.execPath, [MAIN, 'policy', 'test', 'failing'], { cwd: folder });
+    await expect(ran).rejects.toMatchObject({ code: 1, stdout: expect.stringContaining('1 cases, 1 failed') });
+  }, 30_000);
 
   it('[cli:policy-test] tells the same as JSON', async () => {
     const { out } = await policy('test', 'failing', '--json');

@@ -44,8 +44,10 @@ function conditionsIn(resources: readonly Resource[]): Map<string, string> {
     if (one.kind !== 'ToolPolicy') continue;
     const { name, namespace } = one.metadata;
     for (const phase of ['calls', 'results'] as const) {
-      for (const rule of one.spec[phase]) {
-        if (rule.when === undefined) continue;
+      // What cannot be read is held as it is.
+      const rules: unknown = one.spec?.[phase];
+      for (const rule of Array.isArray(rules) ? (rules as typeof one.spec.calls) : []) {
+        if (typeof rule?.when !== 'string') continue;
         found.set(conditionKey(namespace, phase, `${name}/${rule.name}`), rule.when);
       }
     }

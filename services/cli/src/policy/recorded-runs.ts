@@ -8,12 +8,14 @@ export interface Span {
   readonly sinceMs: number;
   /** Most runs. */
   readonly limit: number;
+  /** Told where there are more. */
+  readonly onMore?: () => void;
 }
 
 const PAGE = 100;
 
 /** Runs with their records, newest first, one at a time, since a run may be large. */
-export async function* recordedRuns(get: AdminGet, { sinceMs, limit }: Span): AsyncGenerator<RunView> {
+export async function* recordedRuns(get: AdminGet, { sinceMs, limit, onMore }: Span): AsyncGenerator<RunView> {
   let pageToken = '';
   let seen = 0;
   while (seen < limit) {
@@ -33,6 +35,7 @@ export async function* recordedRuns(get: AdminGet, { sinceMs, limit }: Span): As
     if (page.nextPageToken === null || page.items.length === 0 || old) return;
     pageToken = page.nextPageToken;
   }
+  onMore?.();
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

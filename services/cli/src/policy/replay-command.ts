@@ -34,14 +34,17 @@ export async function replayPolicies(args: readonly string[]): Promise<number> {
   const get = adminClient(values);
   const namespace = await namespaceOf(get);
   const rules = await compileRules(tried(files, await suiteResources(get), namespace));
+  const onMore = () => void process.stderr.write(`There are older runs; only the newest ${limit} were looked at.\n`);
   const calls = async function* (): AsyncGenerator<Replayed> {
-    for await (const run of recordedRuns(get, { sinceMs: Date.now() - spanMs(since), limit })) {
+    for await (const run of recordedRuns(get, { sinceMs: Date.now() - spanMs(since), limit, onMore })) {
       for (const record of run.records.filter(isDecided)) {
         yield { run: run.id, call: recordedCall(record, namespace, posture) };
       }
     }
   };
   const found = await replay(calls(), rules);
+  if (found.calls === 0)
+    process.stderr.write('No recorded call could be decided again, so nothing is shown by this.\n');
   process.stdout.write(values.json ? `${JSON.stringify(found, null, 2)}\n` : printable(replayText(found)));
   return fails(found, failOn) ? 1 : 0;
 }

@@ -4,9 +4,10 @@ import { compileRules } from './compiled-rules.ts';
 import { explain } from './explain.ts';
 import { readResources } from './files.ts';
 import { recordedCall } from './recorded-call.ts';
-import { spanMs } from './recorded-runs.ts';
+import { recordedRuns, spanMs } from './recorded-runs.ts';
 import { fails, type Replayed, replay } from './replay.ts';
 import { replayText } from './replay-command.ts';
+import { suiteResources, tried } from './suite-resources.ts';
 
 const BASE = `
 apiVersion: sallyport.dev/v1alpha1
@@ -64,6 +65,58 @@ async function* all(...records: RecordView[]): AsyncGenerator<Replayed> {
 }
 
 describe('a replay', () => {
+  it('[cli:policy-replay] fails where no call could be decided again, whatever is feared', async () => {
+    const none = await replay(all(record({}, {}, { decided: undefined })), await rulesWith('Ask'));
+    expect(none).toMatchObject({ calls: 0, incomplete: 1 });
+    expect((['stricter', 'looser', 'any', 'none'] as const).map((on) => fails(none, on))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  it('[cli:policy-replay] refuses files that hold nothing for the namespace of the suite', () => {
+    const files = readResources([
+      { path: 'r', text: BASE.replace('ACTION', 'Ask').replaceAll('metadata: { ', 'metadata: { namespace: prod, ') },
+    ]);
+    expect(tried(files, [], 'prod')).toHaveLength(3);
+    expect(() => tried(files, [], 'staging')).toThrow('nothing that decides in the namespaces staging or default');
+  });
+
+  it('[cli:policy-replay] refuses what a policy selects that the suite holds and cannot read, as the suite does', async () => {
+    const answers: Readonly<Record<string, unknown>> = {
+      resources: {
+        items: readResources([{ path: 'r', text: BASE.replace('ACTION', 'Ask') }]).map(({ kind, metadata, spec }) => ({
+          kind,
+          namespace: 'default',
+          name: metadata.name,
+          spec: kind === 'ToolPolicy' ? { tools: [{ server: 'mail', tool: 'send' }], calls: [{ when: 3 }] } : spec,
+          status: null,
+        })),
+      },
+    };
+    const rules = await compileRules(await suiteResources(async (path) => answers[path]));
+    const { changes } = await replay(all(record()), rules);
+    expect(changes).toMatchObject([{ to: { decision: 'deny', rule: 'p/unreadable' }, direction: 'stricter' }]);
+  });
+
+  it('[cli:policy-replay] says where runs were left out', async () => {
+    const runs = Array.from({ length: 5 }, (_, n) => ({ id: `r${n}`, startedAt: '2026-01-01', lastAt: '2026-01-01' }));
+    const get = async (path: string, query: Readonly<Record<string, string>> = {}) =>
+      path === 'trajectories'
+        ? { items: runs.slice(0, Number(query.pageSize)), nextPageToken: Number(query.pageSize) < 5 ? 'more' : null }
+        : { id: path, records: [] };
+    const told: number[] = [];
+    for (const limit of [3, 5]) {
+      const looked: string[] = [];
+      const onMore = () => void told.push(limit);
+      for await (const { id } of recordedRuns(get, { sinceMs: 0, limit, onMore })) looked.push(id);
+      expect(looked).toHaveLength(limit);
+    }
+    expect(told).toEqual([3]);
+  });
+
   it('[cli:policy-replay] decides as before what was typed, endorsed, approved or tainted before', async () => {
     const found = await replay(
       all(

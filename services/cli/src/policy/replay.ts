@@ -68,7 +68,10 @@ export async function replay(calls: AsyncIterable<Replayed>, rules: CompiledRule
   return { ...totals, changes: [...changes.values()].sort((a, b) => b.calls - a.calls) };
 }
 
-/** Tells whether a replay fails where only one direction, or any, is feared. */
-export function fails({ changes }: Replay, on: 'stricter' | 'looser' | 'any' | 'none'): boolean {
-  return on !== 'none' && changes.some(({ direction }) => on === 'any' || direction === on);
+/**
+ * Tells whether a replay fails where only one direction, or any, is feared. One in which no call was decided again shows
+ * nothing, so it fails too.
+ */
+export function fails({ calls, changes }: Replay, on: 'stricter' | 'looser' | 'any' | 'none'): boolean {
+  return on !== 'none' && (calls === 0 || changes.some(({ direction }) => on === 'any' || direction === on));
 }

@@ -1,5 +1,6 @@
 import type { Resource } from '@sallyport/custom-resources';
 import { label, TRUSTED } from '@sallyport/turn/label';
+import { CommandError } from '../arguments.ts';
 import type { CaseFile, PolicyCase } from './case-file.ts';
 import { type CompiledRules, compileRules, resource, surroundings } from './compiled-rules.ts';
 import { tellOrigins } from './origins.ts';
@@ -18,7 +19,7 @@ export interface CaseOutcome {
 
 /** One expectation that was not met. */
 export interface Difference {
-  readonly what: 'decision' | 'rule' | 'reason' | 'asked' | 'trusted';
+  readonly what: 'tool' | 'decision' | 'rule' | 'reason' | 'asked' | 'trusted';
   readonly expected: string;
   readonly was: string;
 }
@@ -39,9 +40,17 @@ export interface CaseRun {
 
 const USER = { user: 'user', client: 'agent', name: 'agent', origin: 'human' };
 
-/** Decides the cases of a file with resources, as the policy service would. */
+/**
+ * Decides the cases of a file with resources, as the policy service would. Throws CommandError where none of the policies is
+ * of the file's namespace.
+ */
 export async function runCases(file: CaseFile, resources: readonly Resource[]): Promise<CaseRun> {
   const { namespace, server, tools } = file;
+  const spaces = new Set(resources.flatMap((one) => (one.kind === 'ToolPolicy' ? [one.metadata.namespace] : [])));
+  if (spaces.size > 0 && !spaces.has(namespace)) {
+    const held = [...spaces].join(', ');
+    throw new CommandError(`${file.path}: its namespace is ${namespace}, and the policies beside it are of ${held}`, 1);
+  }
   const named = Object.entries(tools).map(([name, toolClass]) => ({ name, class: toolClass, enabled: true }));
   const spec = { remote: { url: 'https://example.com/mcp' }, defaultClass: 'Sensitive', tools: named };
   const added = named.length === 0 ? [] : [resource('ToolServer', server, namespace, { ...spec })];
@@ -49,7 +58,12 @@ export async function runCases(file: CaseFile, resources: readonly Resource[]): 
   const outcomes = file.cases.map((one): CaseOutcome => {
     const question = questionOf(one, file);
     const answer = ask(question, rules.snapshot);
-    return { file, case: one, question, answer, differences: differencesOf(one, answer) };
+    const differences = differencesOf(one, answer);
+    // A case about a tool that is not there shows nothing of the rules, unless it means to.
+    if (one.expect.rule === undefined && !isDeclared(one.tool, file, resources)) {
+      differences.push({ what: 'tool', expected: 'one that tools or a ToolServer declare', was: one.tool });
+    }
+    return { file, case: one, question, answer, differences };
   });
   return { rules, outcomes, untested: untestedRules(outcomes, rules, namespace) };
 }
@@ -116,6 +130,18 @@ function untestedRules(outcomes: readonly CaseOutcome[], rules: CompiledRules, n
       });
     });
   });
+}
+
+function isDeclared(tool: string, { server, tools }: CaseFile, resources: readonly Resource[]): boolean {
+  const slash = tool.indexOf('/');
+  if (slash < 0 && Object.hasOwn(tools, tool)) return true;
+  const [of, name] = slash < 0 ? [server, tool] : [tool.slice(0, slash), tool.slice(slash + 1)];
+  return resources.some(
+    (one) =>
+      one.kind === 'ToolServer' &&
+      one.metadata.name === of &&
+      one.spec.tools.some((declared) => declared.name === name),
+  );
 }
 
 function withoutUndefined<T extends object>(of: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -1,4 +1,4 @@
-import { readArguments } from '../arguments.ts';
+import { CommandError, readArguments } from '../arguments.ts';
 import { columns, printable } from '../columns.ts';
 import { isCaseFile } from './case-file.ts';
 import { filesAt, readResources } from './files.ts';
@@ -18,6 +18,10 @@ export async function tablePolicies(args: readonly string[]): Promise<number> {
   const all = await truthTables(resources, values.namespace);
   const { tool } = values;
   const tables = all.filter((one) => tool === undefined || one.tools.some((name) => name.endsWith(`/${tool}`)));
+  if (tables.length === 0) {
+    const what = tool === undefined ? 'policy or tool server' : `tool ${tool} with a policy or tool server`;
+    throw new CommandError(`there is no ${what} of namespace ${values.namespace} at ${paths.join(', ')}`, 1);
+  }
   process.stdout.write(
     values.json ? `${JSON.stringify(tables, null, 2)}\n` : printable(tables.map(tableText).join('\n')),
   );
