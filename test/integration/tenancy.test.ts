@@ -317,6 +317,7 @@ describe('over all of them', () => {
       '/anthropic/v1',
       '/approve',
       '/mcp',
+      '/me',
       '/oauth',
       '/scim/v2',
       '/v1',

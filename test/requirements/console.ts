@@ -41,5 +41,16 @@ export const console: readonly Requirement[] = [
   ...of('issue 5', {
     'console:team-owner':
       'Members see and end their own keys; owners of teams manage those of their teams, and nothing that says how far a key is trusted.',
+    'console:person-sign-in':
+      'People sign in at the identity provider of their namespace, and are led to pages of ours alone.',
+    'console:login-csrf': 'A sign-in begins only from the page of the very browser, on this site.',
+    'console:person-session':
+      'The session of a person is asked for at each request, and stands for what they may do at that moment.',
+    'console:session-fixation': 'A form counts only with the token of the session that began at the sign-in.',
+    'console:sign-out': 'Signing out, or in with a key, ends the session of a person in identity and in the browser.',
+    'console:own-page': 'People see what acts for them on a page of their own, and nothing of others.',
+    'console:own-forms':
+      'What people end or put in on their own page is theirs alone, by their own form, and recorded.',
+    'console:connect': 'A tool server is connected by a form, and by the answer that who began it brings back.',
   }),
 ];

@@ -1,6 +1,6 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
-import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Recorded } from './admin-record.ts';
 import { type ApprovalStateName, personOf, speakerOf, stateOf } from './approval-view.ts';
 import type { Caller } from './caller.ts';
@@ -94,8 +94,7 @@ export function approvalDesk(
     async decide(caller, id, word, patience) {
       checkWord(caller, word, now());
       const before = await get(caller, id, patience);
-      // An agent holds the key that asks, so that key cannot be what says yes.
-      if (word.decision === 'approve' && before.requester?.id === caller.principal.id) {
+      if (word.decision === 'approve' && holdsWhatAsked(caller.principal, before.requester)) {
         throw new GatewayError('permission_denied', 'Who asked for a call cannot approve it with the same key.');
       }
       const { tenant } = caller.principal;
@@ -136,6 +135,15 @@ export function mayDecide({ principal, role }: Caller, approval: Approval): bool
   const { approverUsers, approverTeams } = approval;
   if (approverUsers.length === 0 && approverTeams.length === 0) return role === 'Admin';
   return approverUsers.includes(personOf(principal)) || principal.teams.some((team) => approverTeams.includes(team));
+}
+
+/**
+ * An agent holds the key or token that asks, so that cannot be what says yes. A person who signed in here holds something
+ * else, in a browser: whether they may say yes to a call that was made for them is for policy to say.
+ */
+function holdsWhatAsked({ kind, id, client, sessionId }: Principal, requester: Principal | undefined): boolean {
+  const inBrowser = kind === Principal_Kind.USER && client === '' && sessionId !== '';
+  return requester?.id === id && (!inBrowser || requester.sessionId === sessionId);
 }
 
 /** What bounds a Member's view; Auditors and Admins see all of the tenant. */

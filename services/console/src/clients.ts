@@ -5,8 +5,10 @@ import type { Component } from '@sallyport/chassis/process';
 import { type Client, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
 import { QueryService, RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
+import { ConsentService, SessionService } from '@sallyport/proto/identity/v1/sessions_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
 import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
+import { GrantService } from '@sallyport/proto/vault/v1/grants_pb';
 import { OwnedCredentialService } from '@sallyport/proto/vault/v1/owned_pb';
 import type { Config } from './config.ts';
 
@@ -18,6 +20,9 @@ export interface Clients {
   >;
   readonly authentication: Pick<Client<typeof AuthenticationService>, 'authenticate'>;
   readonly keys: Pick<Client<typeof KeyService>, 'create' | 'update' | 'revoke' | 'rotate' | 'get' | 'list'>;
+  readonly sessions: Client<typeof SessionService>;
+  readonly consents: Client<typeof ConsentService>;
+  readonly connections: Client<typeof GrantService>;
   readonly owned: Client<typeof OwnedCredentialService>;
   readonly queries: Client<typeof QueryService>;
   readonly records: Pick<Client<typeof RecordService>, 'commit'>;
@@ -45,6 +50,9 @@ export function connect(
       approvals: rpcClient(ApprovalService, policy),
       authentication: rpcClient(AuthenticationService, identity),
       keys: rpcClient(KeyService, identity),
+      sessions: rpcClient(SessionService, identity),
+      consents: rpcClient(ConsentService, identity),
+      connections: rpcClient(GrantService, vault),
       owned: rpcClient(OwnedCredentialService, vault),
       queries: rpcClient(QueryService, audit),
       records: rpcClient(RecordService, audit),

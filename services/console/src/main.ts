@@ -11,11 +11,14 @@ import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { createIngress } from '@sallyport/peers/ingress';
 import { recordedBy } from './admin-record.ts';
 import { approvalDesk } from './approvals.ts';
+import { door } from './approve/door.ts';
 import { approvalPages } from './approve/pages.ts';
+import { personSessions } from './approve/person-sessions.ts';
 import { createSessions } from './approve/session.ts';
 import { keySignIn } from './approve/sign-in.ts';
 import { connect } from './clients.ts';
 import { configSchema } from './config.ts';
+import { ownPages } from './me/pages.ts';
 import { allRoutes } from './routes/all.ts';
 import { adminApp } from './server.ts';
 
@@ -41,17 +44,26 @@ run({
         ? [{ id: 'own', key: randomBytes(32) }]
         : readKeyFile(config.sessionKeysFile);
     const ingress = createIngress(config);
+    const opened = door({
+      signIn: keySignIn(clients),
+      people: personSessions(clients),
+      ingress,
+      sessions: createSessions(sealer(sessionKeys)),
+      alwaysSecure: config.publicUrl?.startsWith('https:') ?? false,
+    });
     const app = adminApp({
       routes: allRoutes(clients, recorded, desk),
-      pages: approvalPages({
-        desk,
-        clients,
-        signIn: keySignIn(clients),
-        ingress,
-        sessions: createSessions(sealer(sessionKeys)),
-        alwaysSecure: config.publicUrl?.startsWith('https:') ?? false,
-        requestTimeoutMs: config.requestTimeout,
-      }),
+      pages: [
+        approvalPages({ desk, clients, door: opened, requestTimeoutMs: config.requestTimeout }),
+        ownPages({
+          clients,
+          desk,
+          door: opened,
+          recorded,
+          publicUrl: config.publicUrl?.replace(/\/+$/, ''),
+          requestTimeoutMs: config.requestTimeout,
+        }),
+      ],
       ingress,
       identity: clients.authentication,
       log,

@@ -10,7 +10,7 @@ import { challengeOf, type Ingress } from '@sallyport/peers/ingress';
 import type { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import type { Express, Request, Response } from 'express';
 import type { z } from 'zod';
-import type { Pages } from './approve/pages.ts';
+import type { Pages } from './approve/page-server.ts';
 import { callerOf } from './caller.ts';
 import { openApiOf } from './openapi.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
@@ -27,7 +27,7 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 export interface AdminAppOptions {
   readonly routes: readonly Route[];
   /** Pages beside the API. */
-  readonly pages: Pages;
+  readonly pages: readonly Pages[];
   readonly ingress: Pick<Ingress, 'credentialOf'>;
   readonly identity: Pick<Client<typeof AuthenticationService>, 'authenticate'>;
   readonly log: Logger;
@@ -45,9 +45,10 @@ export function adminApp(options: AdminAppOptions): Express {
   const app = createApp({
     log,
     metrics,
-    renderError: (error, req, res) => (pages.covers(req.path) ? pages : { renderError }).renderError(error, req, res),
+    renderError: (error, req, res) =>
+      (pages.find((one) => one.covers(req.path)) ?? { renderError }).renderError(error, req, res),
   });
-  pages.mount(app);
+  for (const one of pages) one.mount(app);
   const document = openApiOf(routes, PREFIX);
   // The document says nothing of this installation, so reading it needs no key.
   app.get(`${PREFIX}/openapi.json`, (_req, res) => void res.json(document));

@@ -100,6 +100,7 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
   console: (facts) => ({
     peers: peers(facts, 'audit', 'identity', 'operator', 'policy', 'vault'),
     trustedProxies: FRONT,
+    publicUrl: facts.endpoint,
     sessionKeysFile: facts.secrets.keys('console-session-keys.json'),
   }),
 };

@@ -3,6 +3,7 @@ import { pageOf } from '@sallyport/chassis/pages/page';
 import { visible } from '@sallyport/chassis/pages/visible';
 import { personOf } from '../approval-view.ts';
 import type { Caller } from '../caller.ts';
+import type { Providers } from './person-sessions.ts';
 
 /** Who looks at a page, and the token of their forms. */
 export interface Viewer {
@@ -15,7 +16,10 @@ export function page(title: string, body: Html, viewer?: Viewer, head: Html | ''
   return pageOf({
     title,
     stylesheet: '/approve/style.css',
-    navigation: { label: 'Approvals', links: html`<a href="/approve">Sallyport approvals</a>` },
+    navigation: {
+      label: 'Sallyport',
+      links: html`<a href="/approve">Sallyport approvals</a> <a href="/me">Your page</a>`,
+    },
     account: viewer === undefined ? undefined : signedIn(viewer),
     body,
     footer: html`<p>A link to this page lets nobody decide: it names an approval, and only who is signed in can answer it.</p>`,
@@ -43,14 +47,34 @@ export function noticePage(title: string, text: string, viewer?: Viewer): string
   );
 }
 
-/** The form to sign in. `next` is the approval to go on to, or empty. */
-export function signInPage(csrf: string, next: string, problem = ''): string {
+/** What the page to sign in shows. */
+export interface SignInChoices {
+  readonly csrf: string;
+  /** Path of the page to go on to. */
+  readonly next: string;
+  readonly problem?: string;
+  readonly providers: Providers;
+}
+
+/** The page to sign in: at the identity providers of the tenant, or with a key. */
+export function signInPage({ csrf, next, problem = '', providers }: SignInChoices): string {
   const told = problem !== '' && html`<p class="notice" role="alert" id="problem">${problem}</p>`;
   const described = problem === '' ? '' : html` aria-describedby="problem" aria-invalid="true"`;
+  const links = providers.names.map((name) => {
+    const query = new URLSearchParams({ tenant: providers.tenant, next });
+    return html`<li><a href="/approve/sign-in/${encodeURIComponent(name)}?${query.toString()}">Sign in with ${visible(name)}</a></li>`;
+  });
   return page(
     'Sign in',
-    html`<h1>Sign in to decide approvals</h1>
+    html`<h1>Sign in</h1>
 ${told}
+${
+  links.length > 0 &&
+  html`<h2>With your organisation</h2>
+<p>For the namespace ${visible(providers.tenant)}.</p>
+<ul>${links}</ul>
+<h2>With a key</h2>`
+}
 <form method="post" action="/approve/sign-in">
 <input type="hidden" name="csrf" value="${csrf}">
 <input type="hidden" name="next" value="${next}">
@@ -72,7 +96,7 @@ export function arrivalPage(path: string): string {
   return page(
     'One moment',
     html`<h1>One moment</h1>
-<p><a href="${path}">Go on to the approval</a></p>`,
+<p><a href="${path}">Go on</a></p>`,
     undefined,
     html`
 <meta http-equiv="refresh" content="0; url=${path}">`,

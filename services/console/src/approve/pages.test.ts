@@ -65,7 +65,7 @@ describe('signing in', () => {
     await browser.signIn('admin');
     expect(browser.setCookies).toHaveLength(1);
     expect(browser.setCookies[0]).toMatch(
-      /^sallyport-session=[\w-]+; Max-Age=(1800|179\d); Path=\/approve; HttpOnly; SameSite=Strict$/,
+      /^sallyport-session=[\w-]+; Max-Age=(1800|179\d); Path=\/; HttpOnly; SameSite=Strict$/,
     );
     const secure = openBrowser(suite.url);
     const { fields } = (await secure.get('/approve', HTTPS)).form('/approve/sign-in');
@@ -151,7 +151,7 @@ describe('signing in', () => {
     // A browser that tells of another site even then is asked to sign in, not sent round for ever.
     browser.cookies.clear();
     const asked = await browser.get('/approve/a1?arrived=yes', { 'sec-fetch-site': 'cross-site' });
-    expect(asked.form('/approve/sign-in').fields.next).toBe('a1');
+    expect(asked.form('/approve/sign-in').fields.next).toBe('/approve/a1');
   });
 });
 

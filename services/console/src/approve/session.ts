@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { cookieOf as cookieIn, sameText } from '@sallyport/chassis/pages/form';
+import { hostCookie, hostCookieLine } from '@sallyport/chassis/pages/cookie';
+import { cookieOf } from '@sallyport/chassis/pages/form';
 import type { Sealer } from '@sallyport/chassis/seal';
 import { z } from 'zod';
 
 /** What a session stands for: enough to ask identity again at each request, and never a secret. */
 const subject = z.strictObject({
-  /** By a Sallyport key; further ways to sign in add their own kind. */
+  /** By a Sallyport key. Sessions of people whom an identity provider signed in are identity's. */
   kind: z.literal('key'),
   tenant: z.string().min(1),
   keyId: z.string().min(1),
@@ -42,23 +43,15 @@ export interface Sessions {
 /** How long a session lasts from sign-in, ms. */
 export const SESSION_MS = 30 * 60_000;
 
+const NAME = 'sallyport-session';
 const AAD = 'console approval session';
 
 /** Makes sessions under a sealer. */
 export function createSessions(sealer: Sealer, now: () => number = Date.now): Sessions {
-  const cookie = (value: string, seconds: number, secure: boolean) =>
-    [
-      `${nameOf(secure)}=${value}`,
-      `Max-Age=${seconds}`,
-      // The prefix asks for the whole host as path.
-      `Path=${secure ? '/' : '/approve'}`,
-      'HttpOnly',
-      'SameSite=Strict',
-      ...(secure ? ['Secure'] : []),
-    ].join('; ');
+  const cookie = (value: string, seconds: number, secure: boolean) => hostCookieLine(NAME, value, seconds, secure);
   return {
     read(header, secure) {
-      const value = cookieIn(header, nameOf(secure));
+      const value = cookieOf(header, hostCookie(NAME, secure));
       if (value === undefined) return undefined;
       let session: Session;
       try {
@@ -83,13 +76,4 @@ export function createSessions(sealer: Sealer, now: () => number = Date.now): Se
       ),
     endCookie: (secure) => cookie('', 0, secure),
   };
-}
-
-/** Tells in constant time whether a form's token is the session's. */
-export function isTokenOf(session: Session, token: string): boolean {
-  return sameText(token, session.csrf);
-}
-
-function nameOf(secure: boolean): string {
-  return secure ? '__Host-sallyport-session' : 'sallyport-session';
 }

@@ -24,13 +24,17 @@ import { Principal_Kind, Principal_Role, PrincipalSchema } from '@sallyport/prot
 import { ListResponseSchema as ResourceListSchema } from '@sallyport/proto/resources/v1/resources_pb';
 import { recordedBy } from '../admin-record.ts';
 import { approvalDesk } from '../approvals.ts';
+import { door } from '../approve/door.ts';
 import { approvalPages } from '../approve/pages.ts';
+import { personSessions } from '../approve/person-sessions.ts';
 import { createSessions } from '../approve/session.ts';
 import { keySignIn } from '../approve/sign-in.ts';
 import type { Clients } from '../clients.ts';
+import { ownPages } from '../me/pages.ts';
 import { allRoutes } from '../routes/all.ts';
 import { adminApp } from '../server.ts';
 import { fakeApprovals } from './approvals.ts';
+import { fakePeople } from './people.ts';
 import { fakeOwned } from './vault.ts';
 
 type PrincipalInit = MessageInitShape<typeof PrincipalSchema>;
@@ -96,6 +100,7 @@ export async function testConsole() {
     if (key === undefined) throw new GatewayError('not_found', 'There is no such key.');
     return key;
   };
+  const people = fakePeople(answer);
   const clients: Clients = {
     approvals: approvals.client,
     authentication: {
@@ -149,6 +154,7 @@ export async function testConsole() {
       list: (request) =>
         answer('list', request, () => create(ListResponseSchema, { keys: [...keys.values()], nextPageToken: 'more' })),
     },
+    ...people.clients,
     owned: fakeOwned(answer),
     queries: {
       listTrajectories: (request) => answer('listTrajectories', request, () => create(ListTrajectoriesResponseSchema)),
@@ -195,23 +201,33 @@ export async function testConsole() {
   const recorded = recordedBy(clients.records);
   const desk = approvalDesk(clients, recorded);
   const routes = allRoutes(clients, recorded, desk);
-  const ingress = createIngress({ trustedProxies: ['127.0.0.0/8', '::1/128'], forwardedHeader: 'x-forwarded-for' });
+  const metrics = createMetrics('console', { defaults: false });
+  const proxies = { trustedProxies: ['127.0.0.0/8', '::1/128'], forwardedHeader: 'x-forwarded-for' } as const;
+  const ingress = createIngress(proxies);
+  const opened = door({
+    signIn: keySignIn(clients),
+    people: personSessions(clients),
+    ingress,
+    sessions: createSessions(sealer([{ id: 't', key: randomBytes(32) }]), () => Date.now() + state.skewMs),
+    alwaysSecure: false,
+  });
   const app = adminApp({
     routes,
-    pages: approvalPages({
-      desk,
-      clients,
-      signIn: keySignIn(clients),
-      ingress,
-      sessions: createSessions(sealer([{ id: 't', key: randomBytes(32) }]), () => Date.now() + state.skewMs),
-      alwaysSecure: false,
-      requestTimeoutMs: 5000,
-      now: () => Date.now() + state.skewMs,
-    }),
+    pages: [
+      approvalPages({ desk, clients, door: opened, requestTimeoutMs: 5000, now: () => Date.now() + state.skewMs }),
+      ownPages({
+        clients,
+        desk,
+        door: opened,
+        recorded,
+        publicUrl: 'https://gate.example',
+        requestTimeoutMs: 5000,
+      }),
+    ],
     ingress,
     identity: clients.authentication,
     log,
-    metrics: createMetrics('console', { defaults: false }),
+    metrics,
     requestTimeoutMs: 5000,
   });
   const server = httpServer({ listen: { host: '127.0.0.1', port: 0 }, app, log });
@@ -243,6 +259,8 @@ export async function testConsole() {
     state,
     routes,
     approvals,
+    clients,
+    people,
     keys,
     addKeys,
     ask,

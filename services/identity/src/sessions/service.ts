@@ -25,7 +25,7 @@ export interface SessionServiceOptions {
 }
 
 /** Pages that a sign-in may lead on to, without anything that a browser would read as another host. */
-const PAGE = /^\/(approve|me)(\/[\w.-]{1,128}){0,2}(\?arrived=yes)?$/;
+const PAGE = /^\/(approve|me)(\/[\w-][\w.-]{0,127}){0,3}$/;
 const FORM_TOKEN = 'browser session form';
 
 /** SessionService over the store and the sign-in upstream. */
