@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
 import { GatewayError } from './errors.ts';
 
 /** A key by its id; 32 bytes. */
@@ -27,20 +27,22 @@ const TAG_BYTES = 16;
  * open. Layout: version, length of the key id, key id, nonce, ciphertext, tag; the head is authenticated too.
  */
 export function sealer(keys: readonly SealKey[]): Sealer {
-  const byId = new Map(keys.map((key) => [key.id, key]));
   const current = keys[0];
   if (current === undefined) throw new Error('A sealer needs a key.');
   for (const { id, key } of keys) {
     if (key.length !== KEY_BYTES) throw new Error(`The key ${id} is not ${KEY_BYTES} bytes long.`);
     if (id === '' || Buffer.byteLength(id) > 255) throw new Error('A key id is 1 to 255 bytes long.');
   }
+  // Made once: a cipher that is given bytes makes such an object of them each time, for more than sealing costs.
+  const byId = new Map(keys.map(({ id, key }) => [id, createSecretKey(key)]));
   if (byId.size !== keys.length) throw new Error('Two keys have the same id.');
+  const secret = byId.get(current.id) as KeyObject;
   const id = Buffer.from(current.id, 'utf8');
   const head = Buffer.concat([Buffer.from([VERSION, id.length]), id]);
   return {
     seal(plaintext, aad) {
       const nonce = randomBytes(NONCE_BYTES);
-      const cipher = createCipheriv('aes-256-gcm', current.key, nonce);
+      const cipher = createCipheriv('aes-256-gcm', secret, nonce);
       cipher.setAAD(authenticated(head, aad));
       const ciphertext = cipher.update(plaintext);
       cipher.final();
@@ -50,7 +52,7 @@ export function sealer(keys: readonly SealKey[]): Sealer {
       const parts = split(sealed);
       const key = parts === undefined ? undefined : byId.get(parts.keyId);
       if (parts === undefined || key === undefined) throw unopened();
-      const decipher = createDecipheriv('aes-256-gcm', key.key, parts.nonce, { authTagLength: TAG_BYTES });
+      const decipher = createDecipheriv('aes-256-gcm', key, parts.nonce, { authTagLength: TAG_BYTES });
       decipher.setAAD(authenticated(parts.head, aad));
       decipher.setAuthTag(parts.tag);
       const plaintext = decipher.update(parts.ciphertext);
