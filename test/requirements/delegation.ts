@@ -11,6 +11,8 @@ export const delegation: readonly Requirement[] = [
     'delegation:identity-assertion': 'ID-JAG: each of the two servers sees its own part only.',
     'delegation:cache':
       'A token is used for one person, one chain of who acts, one tool server and host, until it ends.',
+    'delegation:subject':
+      'Our issuer vouches for people who are there, with who acts for them, to one audience elsewhere, for a minute.',
     'delegation:recorded': 'Who asked for a token in whose name, for what and by which way, is recorded by reference.',
   }),
 ];

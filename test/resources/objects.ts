@@ -12,6 +12,7 @@ const target = { provider: 'a', model: 'b' };
 const tools = [{ server: 'mail', tool: 'send' }];
 const quarantine = { model: 'reader', instruction: 'Who wrote it?', fields: [{ name: 'sender', type: 'String' }] };
 const everyone = { everyone: true };
+const CLIENT = { issuer: 'https://login.example', clientId: 'sallyport', secretRef: { name: 'mail', key: 'client' } };
 
 /** At least one accepted and one refused object for each rule of each kind. */
 export const cases: readonly Case[] = [
@@ -187,6 +188,68 @@ export const cases: readonly Case[] = [
     kind: 'ToolServer',
     spec: { remote: { url: 'https://mail.example/mcp' }, auth: { type: 'OAuth', issuer: 'http://login.example' } },
     errors: ['issuer and resource must be https'],
+  },
+  {
+    name: 'a tool server that is called by tokens that were exchanged',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: { ...CLIENT, type: 'TokenExchange', audience: 'mail', tokenEndpoint: 'https://login.example/token' },
+    },
+  },
+  {
+    name: 'a tool server that is called on behalf of people',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: { ...CLIENT, type: 'EntraOnBehalfOf', scopes: ['api://mail/.default'] },
+    },
+  },
+  {
+    name: 'a tool server that is called by identity assertions',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: {
+        ...CLIENT,
+        type: 'IdentityAssertion',
+        identityIssuer: 'https://people.example',
+        clientAuthentication: 'private_key_jwt',
+      },
+    },
+  },
+  {
+    name: 'an exchange by nobody',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { type: 'TokenExchange' } },
+    errors: ['issuer, clientId and secretRef must be given'],
+  },
+  {
+    name: 'a way to prove a client that is not used',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: { ...CLIENT, type: 'OAuth', clientAuthentication: 'client_secret_post' },
+    },
+    errors: ['clientAuthentication is for types other than OAuth'],
+  },
+  {
+    name: 'an audience that is not used',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { ...CLIENT, type: 'OAuth', audience: 'mail' } },
+    errors: ['audience and tokenEndpoint are for type TokenExchange only'],
+  },
+  {
+    name: 'an assertion of nobody',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { ...CLIENT, type: 'IdentityAssertion' } },
+    errors: ['identityIssuer must be given for type IdentityAssertion'],
+  },
+  {
+    name: 'nothing on behalf of people',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { ...CLIENT, type: 'EntraOnBehalfOf' } },
+    errors: ['EntraOnBehalfOf needs scopes'],
   },
   {
     name: 'a scope with a blank',

@@ -49,6 +49,14 @@ const signIn = withRules(
     )
       .default(['openid', 'profile', 'email'])
       .describe('Scopes that are asked for when people sign in.'),
+    keepGrant: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Keeps the tokens of each sign-in, sealed in vault, so that tool servers with auth EntraOnBehalfOf or ' +
+          'IdentityAssertion can be called in the name of who signed in. They are sent to this issuer only. With the scope ' +
+          'offline_access a sign-in lasts for as long as the provider lets it be refreshed.',
+      ),
   }),
   [
     {

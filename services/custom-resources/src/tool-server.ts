@@ -176,12 +176,14 @@ const spec = withRules(
       holds: (s) => s.auth === undefined || s.credentials === undefined,
     },
     {
-      cel: "!has(self.auth) || self.allowPrivateNetwork || ((!has(self.auth.issuer) || self.auth.issuer.startsWith('https://')) && (!has(self.auth.resource) || self.auth.resource.startsWith('https://')))",
-      message: 'issuer and resource must be https unless allowPrivateNetwork is true',
+      cel: "!has(self.auth) || self.allowPrivateNetwork || ((!has(self.auth.issuer) || self.auth.issuer.startsWith('https://')) && (!has(self.auth.resource) || self.auth.resource.startsWith('https://')) && (!has(self.auth.tokenEndpoint) || self.auth.tokenEndpoint.startsWith('https://')) && (!has(self.auth.identityIssuer) || self.auth.identityIssuer.startsWith('https://')))",
+      message: 'issuer and resource must be https, and so all other URLs of auth, unless allowPrivateNetwork is true',
       fieldPath: '.auth',
       holds: ({ auth, allowPrivateNetwork }) =>
         allowPrivateNetwork ||
-        [auth?.issuer, auth?.resource].every((url) => url === undefined || url.startsWith('https://')),
+        [auth?.issuer, auth?.resource, auth?.tokenEndpoint, auth?.identityIssuer].every(
+          (url) => url === undefined || url.startsWith('https://'),
+        ),
     },
   ],
 );

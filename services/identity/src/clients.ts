@@ -2,6 +2,7 @@ import type { Component } from '@sallyport/chassis/process';
 import { type Client, type RpcChannel, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
 import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import { SignInService } from '@sallyport/proto/vault/v1/sign_ins_pb';
 import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
 
 /** The services that identity calls. */
@@ -9,6 +10,7 @@ export interface Clients {
   readonly snapshots: Client<typeof SnapshotService>;
   readonly records: Client<typeof RecordService>;
   readonly credentials: Client<typeof CredentialService>;
+  readonly signIns: Client<typeof SignInService>;
 }
 
 /** Opens one channel a peer (lazily: nothing waits for a peer here) and the clients on them. */
@@ -23,6 +25,7 @@ export function connect(
       snapshots: rpcClient(SnapshotService, operator),
       records: rpcClient(RecordService, audit),
       credentials: rpcClient(CredentialService, vault),
+      signIns: rpcClient(SignInService, vault),
     },
     component: {
       name: 'channels',

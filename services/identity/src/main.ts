@@ -13,6 +13,7 @@ import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { DirectoryService } from '@sallyport/proto/identity/v1/directory_pb';
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
 import { ConsentService, SessionService } from '@sallyport/proto/identity/v1/sessions_pb';
+import { SubjectService } from '@sallyport/proto/identity/v1/subjects_pb';
 import { sendingAdminRecords } from './admin-records.ts';
 import { createAdministration } from './administration.ts';
 import { byForm } from './authentication.ts';
@@ -140,7 +141,9 @@ run({
       )
       .add(KeyService, keyService(administration, resourceKeys, directory, counted))
       .add(DirectoryService, directoryService(database));
-    if (oauth !== undefined) rpc.add(SessionService, oauth.sessions).add(ConsentService, oauth.consents);
+    if (oauth !== undefined) {
+      rpc.add(SessionService, oauth.sessions).add(ConsentService, oauth.consents).add(SubjectService, oauth.subjects);
+    }
     await life.use(rpc);
     const fronts = oauth === undefined ? [] : [oauth.front];
     if (config.http !== undefined) {

@@ -13,7 +13,14 @@ import type { RevocationNotice } from './revocations.ts';
 /** Who may call what: the one place where identity's edges stand. */
 export const CALLERS: Record<string, string[]> = {
   'sallyport.identity.v1.AuthenticationService/Authenticate': ['model-proxy', 'mcp-broker', 'console'],
-  'sallyport.identity.v1.AuthenticationService/WatchRevocations': ['model-proxy', 'mcp-broker', 'console', 'policy'],
+  'sallyport.identity.v1.AuthenticationService/WatchRevocations': [
+    'model-proxy',
+    'mcp-broker',
+    'console',
+    'policy',
+    'vault',
+  ],
+  'sallyport.identity.v1.SubjectService': ['vault'],
   'sallyport.identity.v1.DirectoryService': ['console'],
   'sallyport.identity.v1.SessionService': ['console'],
   'sallyport.identity.v1.ConsentService': ['console'],

@@ -5,6 +5,7 @@ import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { readSigningKeys } from '@sallyport/chassis/signing-keys';
 import type { Snapshot } from '@sallyport/peers/snapshot';
 import type { ConsentService, SessionService } from '@sallyport/proto/identity/v1/sessions_pb';
+import type { SubjectService } from '@sallyport/proto/identity/v1/subjects_pb';
 import { type AdminRecords, createAdminRecords } from '../admin-records.ts';
 import type { Authenticate } from '../authentication.ts';
 import type { Clients as Peers } from '../clients.ts';
@@ -31,6 +32,7 @@ import { extraClaims } from './extra-claims.ts';
 import { oauthFront } from './front.ts';
 import { createGrantStore, type GrantStore } from './grant-store.ts';
 import { createIssuers } from './issuers.ts';
+import { keepingSignIns } from './kept-sign-ins.ts';
 import { keySignIn } from './key-sign-in.ts';
 import { oauthKeys } from './keys.ts';
 import { outboundFetch } from './outbound-fetch.ts';
@@ -40,6 +42,7 @@ import { createPresentedTokens, ownTokenReader } from './presented-tokens.ts';
 import { oauthPruning } from './pruning.ts';
 import { createSecrets, secretOfClient } from './secrets.ts';
 import { createSignInStore } from './sign-in-store.ts';
+import { subjectService } from './subject-tokens.ts';
 import { tokenUses } from './token-uses.ts';
 import { toolRemarks } from './tool-remarks.ts';
 import { createUpstreamSignIn } from './upstream.ts';
@@ -50,7 +53,7 @@ export interface OAuthOptions {
   readonly postgres: Postgres;
   readonly peppers: readonly Pepper[];
   readonly snapshot: Snapshot;
-  readonly peers: Pick<Peers, 'credentials'> | undefined;
+  readonly peers: Pick<Peers, 'credentials' | 'signIns'> | undefined;
   readonly directory: Directory;
   readonly trusted: TrustedIssuers;
   readonly authenticate: Authenticate;
@@ -71,6 +74,8 @@ export interface OAuth {
   /** For console: sessions of people, and what they said yes to. */
   readonly sessions: ServiceImpl<typeof SessionService>;
   readonly consents: ServiceImpl<typeof ConsentService>;
+  /** For vault: vouching for people elsewhere. */
+  readonly subjects: ServiceImpl<typeof SubjectService>;
 }
 
 const REQUEST_MS = 15_000;
@@ -152,6 +157,7 @@ export async function openOAuth(life: Lifecycle, options: OAuthOptions): Promise
     directory,
     said,
     store: createSignInStore(postgres, keys),
+    keep: keepingSignIns(options.peers?.signIns, log),
     secretOf,
     fetch,
     log,
@@ -189,6 +195,7 @@ export async function openOAuth(life: Lifecycle, options: OAuthOptions): Promise
       onNotice: options.onNotice,
     }),
     consents: consentService({ consents, grants, clients }),
+    subjects: subjectService({ issuers, signing, grants, isActive }),
   };
 }
 

@@ -10,6 +10,7 @@ import type { Person } from '../directory/person.ts';
 import { saidBy } from '../sessions/person-now.ts';
 import type { SaidStore } from '../sessions/said-store.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../tokens/trusted-issuers.ts';
+import type { KeepSignIn } from './kept-sign-ins.ts';
 import type { OutboundFetch } from './outbound-fetch.ts';
 import type { SecretValue } from './secrets.ts';
 import type { SignInPurpose, SignInStore } from './sign-in-store.ts';
@@ -42,6 +43,7 @@ export interface UpstreamOptions {
   readonly directory: Pick<Directory, 'bind'>;
   readonly said: Pick<SaidStore, 'remember'>;
   readonly store: SignInStore;
+  readonly keep: KeepSignIn;
   readonly secretOf: SecretValue;
   readonly fetch: Pick<OutboundFetch, 'public' | 'private'>;
   readonly log: Logger;
@@ -118,18 +120,17 @@ export function createUpstreamSignIn(options: UpstreamOptions): UpstreamSignIn {
         throw new GatewayError('permission_denied', 'This answer is not for a sign-in of this browser. Start again.');
       }
       const issuer = find(tenant, pending.provider);
-      const claims = await exchanged(await configOf(issuer), redirectOf(tenant), query, pending).catch(
-        (error: unknown) => {
-          log.info('a sign-in was refused', { tenant, provider: pending.provider, reason: reasonOf(error) });
-          throw new GatewayError(
-            'permission_denied',
-            'The identity provider did not sign you in, or its answer does not hold.',
-            {
-              cause: error,
-            },
-          );
-        },
-      );
+      const config = await configOf(issuer);
+      const { claims, tokens } = await exchanged(config, redirectOf(tenant), query, pending).catch((error: unknown) => {
+        log.info('a sign-in was refused', { tenant, provider: pending.provider, reason: reasonOf(error) });
+        throw new GatewayError(
+          'permission_denied',
+          'The identity provider did not sign you in, or its answer does not hold.',
+          {
+            cause: error,
+          },
+        );
+      });
       const name = issuer.mapping.user(claims);
       if (name === undefined || name.trim() === '') {
         throw new GatewayError('permission_denied', 'The identity provider gives no name that you are known by here.');
@@ -151,6 +152,7 @@ export function createUpstreamSignIn(options: UpstreamOptions): UpstreamSignIn {
           });
         });
       await said.remember(person, pending.provider, saidBy(issuer, claims));
+      await options.keep(issuer, person.name, config, tokens);
       const purpose: SignInPurpose = pending.page === undefined ? { uid: pending.uid ?? '' } : { page: pending.page };
       return { purpose, provider: pending.provider, person, endCookie: cookie(tenant, '', 0) };
     },
@@ -195,13 +197,13 @@ async function authentication(secret: string | undefined, asKey: boolean): Promi
   return oidc.PrivateKeyJwt(jwk.kid === undefined ? key : { key, kid: jwk.kid });
 }
 
-/** Claims of the ID token that the code stands for, checked against what was asked. */
+/** Tokens that the code stands for, and the claims of the ID token, checked against what was asked. */
 async function exchanged(
   config: oidc.Configuration,
   redirect: string,
   query: URLSearchParams,
   pending: { readonly nonce: string; readonly verifier: string },
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<{ readonly claims: Readonly<Record<string, unknown>>; readonly tokens: oidc.TokenEndpointResponse }> {
   const url = new URL(redirect);
   for (const [name, value] of query) if (PARAMETERS.has(name)) url.searchParams.append(name, value);
   const answer = await oidc.authorizationCodeGrant(config, url, {
@@ -212,7 +214,7 @@ async function exchanged(
   });
   const claims = answer.claims();
   if (claims === undefined) throw new Error('no ID token');
-  return claims;
+  return { claims, tokens: answer };
 }
 
 /** The kind of a failure, without anything that a token or code holds. */
