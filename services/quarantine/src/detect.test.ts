@@ -35,11 +35,11 @@ describe('detectors', () => {
   });
 
   it('takes time in proportion to the content, also for what is made to be slow', () => {
-    const from = performance.now();
+    const from = process.cpuUsage();
     const pieces = ['sk-', 'eyJ', 'eyJaaaaaaaaaaaa.', '-----BEGIN ', 'ghp_', '-----BEGIN PRIVATE KEY-----\n'];
     for (const piece of [...pieces, '<!--', '<a ', '[', '\n[', 'display   ', '<a hidden']) {
       detect(piece.repeat(Math.ceil(256_000 / piece.length)));
     }
-    expect(performance.now() - from).toBeLessThan(5000);
+    expect(process.cpuUsage(from).user / 1_000).toBeLessThan(5000);
   });
 });

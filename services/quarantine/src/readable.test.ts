@@ -21,8 +21,8 @@ describe('what a reading model gets', () => {
 
   it('[quarantine:size] lays out nothing that is too large to be read', () => {
     const structured = JSON.stringify(Array.from({ length: 2_000_000 }, () => 1));
-    const began = performance.now();
+    const began = process.cpuUsage();
     expect(readableText('', structured, 256 * 1024)).toBe(structured);
-    expect(performance.now() - began).toBeLessThan(200);
+    expect(process.cpuUsage(began).user / 1_000).toBeLessThan(200);
   });
 });

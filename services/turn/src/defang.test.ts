@@ -72,10 +72,10 @@ describe('links out of untrusted values in the content of a call', () => {
 
   it('[turn:defang-bounded] stays quick on long hostile text', () => {
     for (const part of ['https://', 'www.', 'a.', '//', 'a.b/', 'https:(', '&#58;', '&']) {
-      const start = performance.now();
+      const start = process.cpuUsage();
       findLinks(part.repeat(50_000));
       sent({ body: `x ${ID}` }, part.repeat(50_000));
-      expect(performance.now() - start).toBeLessThan(2_000);
+      expect(process.cpuUsage(start).user / 1_000).toBeLessThan(2_000);
     }
   });
 

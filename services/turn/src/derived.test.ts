@@ -58,9 +58,9 @@ describe('untrusted values in what the model makes, where there is too much to l
     for (let at = 0; at < 5_000; at++) addValue(corpus, 'mail/read', `/${at}`, 1_000_000 + at, mail);
     for (const count of [3_000, 9_900, 200_000]) {
       const args = Array.from({ length: count }, (_, at) => made(at));
-      const began = performance.now();
+      const began = process.cpuUsage();
       const labels = labelsOf({ args }, corpus);
-      expect(performance.now() - began).toBeLessThan(4_000);
+      expect(process.cpuUsage(began).user / 1_000).toBeLessThan(4_000);
       if (count > 10_000) expect(labels).toEqual(['untrusted']);
     }
   });

@@ -116,6 +116,7 @@ export {
   type AwaitedApproval,
   approvalText,
   finalText,
+  notConnected,
   notRun,
   type Refusal,
   type RefusalCode,

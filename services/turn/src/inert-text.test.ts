@@ -125,11 +125,11 @@ describe('links that outsiders brought into the final text', () => {
       'a',
       `${'a'.repeat(99)} `,
     ]) {
-      const start = performance.now();
+      const start = process.cpuUsage();
       const inert = createInertText({ known: () => false, doubtful: () => true });
       for (let i = 0; i < 200; i++) inert.push(part.repeat(100), true);
       inert.end();
-      expect(performance.now() - start).toBeLessThan(2_000);
+      expect(process.cpuUsage(start).user / 1_000).toBeLessThan(2_000);
     }
   });
 });

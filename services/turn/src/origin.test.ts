@@ -201,9 +201,9 @@ describe('originsOf', () => {
       .map((part) => part.repeat(20_000))
       .join(' ');
     const corpus = corpusOf(hostile);
-    const start = performance.now();
+    const start = process.cpuUsage();
     originsOf({ a: 'bob@x.com', b: '2026-03-03', c: hostile.slice(0, 3000), d: "'", e: 'a' }, corpus);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(process.cpuUsage(start).user / 1_000).toBeLessThan(2000);
   });
 
   it.each<[string, string, JsonValue]>([
@@ -212,9 +212,9 @@ describe('originsOf', () => {
     ['many values', 'ab '.repeat(1_000_000), Array.from({ length: 9_000 }, (_, index) => `ab ab ${index}`)],
   ])('[turn:origin-bounded] gives up on %s, which then vouches for nothing', (_name, text, args) => {
     const corpus = corpusOf(text, (c) => addResult(c, 'mail', ['evil'], mail));
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(originsOf(args, corpus).at(-1)).toMatchObject({ origin: { kind: 'composed' }, label: mail });
-    expect(performance.now() - start).toBeLessThan(3000);
+    expect(process.cpuUsage(start).user / 1_000).toBeLessThan(3000);
     // The next call has its own time.
     expect(only(text, corpus)).toMatchObject({ kind: 'typed' });
   });

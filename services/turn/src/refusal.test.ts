@@ -5,6 +5,7 @@ import {
   APPROVAL_REJECTED_RULE,
   approvalText,
   finalText,
+  notConnected,
   notRun,
   refusal,
   refusalOf,
@@ -52,6 +53,12 @@ describe('refusals', () => {
     expect(text).toContain('(policy_denied)');
     expect(text).not.toContain('why');
     expect(finalText([])).not.toContain('(');
+  });
+
+  it('name where a user connects an account, where that is known', () => {
+    const link = 'https://gate.example/me/connect/mail';
+    expect(notConnected(link)).toEqual({ code: 'not_connected', text: expect.stringContaining(`at ${link} .`) });
+    expect(notConnected(undefined)).toEqual(refusal('not_connected'));
   });
 
   it('name an approval and where it is answered', () => {

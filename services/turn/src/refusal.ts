@@ -15,6 +15,7 @@ export type RefusalCode =
   | 'tool_changed'
   | 'invalid_arguments'
   | 'handle_refused'
+  | 'not_connected'
   | 'step_limit'
   | 'result_withheld'
   | 'tool_failed'
@@ -39,6 +40,8 @@ const TEXTS: Readonly<Record<RefusalCode, string>> = {
   tool_changed: 'The definition of this tool has changed and waits for review. The call was not made.',
   invalid_arguments: 'The arguments of this call are not valid JSON for this tool. The call was not made.',
   handle_refused: 'A handle in this call is unknown or stands where none may stand. The call was not made.',
+  not_connected:
+    'This tool needs an account of the user at its server, which they have not connected, or not for this. The call was not made.',
   step_limit: 'No steps are left in this run. The call was not made.',
   result_withheld: 'The result of this call is withheld by a rule. The call was made.',
   tool_failed: 'The tool reported an error. Its text is not shown because its source is untrusted.',
@@ -48,6 +51,7 @@ const TEXTS: Readonly<Record<RefusalCode, string>> = {
 };
 
 const MAX_REASON = 300;
+const MAX_LINK = 4_096;
 const MAX_NAME = 120;
 
 // A rule's own words may carry line breaks or control characters from its YAML; a model sees one plain line.
@@ -98,6 +102,14 @@ export function refusalOf(decision: Decision): Refusal {
 /** What a model is told of a call that was held back only because another of its batch was refused. */
 export function notRun(): Refusal {
   return refusal('not_run');
+}
+
+/** The refusal of a call that goes with an account of the user: the gate's own page, where they can connect it. */
+export function notConnected(link: string | undefined): Refusal {
+  const { code, text } = refusal('not_connected');
+  if (link === undefined) return { code, text };
+  const where = `They can connect it at ${oneLine(link, MAX_LINK)} . After that, make exactly the same call again.`;
+  return { code, text: `${text} ${where}` };
 }
 
 /** The text that ends a turn whose calls were refused as often as the gate asks again. */

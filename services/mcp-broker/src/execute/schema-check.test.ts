@@ -35,22 +35,22 @@ describe('values against schemas of strangers', () => {
   });
 
   it('[schema:no-foreign-regex] runs no regular expression of a server', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     const evil = { type: 'string', pattern: '^(a+)+$' };
     expect(check(object({ a: evil }), { a: `${'a'.repeat(40)}!` })).toBeUndefined();
     const covered = object({}, { patternProperties: { '^(x+)+$': { type: 'string' } }, additionalProperties: false });
     expect(check(covered, { [`${'x'.repeat(40)}y`]: 1 })).toBeUndefined();
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(process.cpuUsage(started).user / 1_000).toBeLessThan(500);
   });
 
   it('[schema:bounded] stops schemas whose branches multiply', () => {
     const $defs: JsonObject = { d0: { type: 'boolean' } };
     for (let i = 1; i < 40; i++)
       $defs[`d${i}`] = { anyOf: [{ $ref: `#/$defs/d${i - 1}` }, { $ref: `#/$defs/d${i - 1}` }] };
-    const started = performance.now();
+    const started = process.cpuUsage();
     expect(() => check(object({ a: { $ref: '#/$defs/d39' } }, { $defs }), { a: 1 })).toThrow('too complex');
     expect(() => check({ type: 'object', allOf: [{ $ref: '#' }] }, {})).toThrow('too complex');
-    expect(performance.now() - started).toBeLessThan(3_000);
+    expect(process.cpuUsage(started).user / 1_000).toBeLessThan(3_000);
   });
 
   it('bounds arguments by size and depth', () => {

@@ -54,8 +54,8 @@ describe('conditions', () => {
   it('[policy:cel-cost] the dearest condition that is accepted does not hold up a decision for seconds', () => {
     const condition = compileCondition('args.a.all(x, args.b.all(y, x + y >= 0.0))', CALL_VARIABLES);
     const list = Array.from({ length: 128 }, (_, index) => index);
-    const before = performance.now();
+    const before = process.cpuUsage();
     expect(condition.evaluate({ args: ruleValue({ a: list, b: list }) })).toBe(true);
-    expect(performance.now() - before).toBeLessThan(2000);
+    expect(process.cpuUsage(before).user / 1_000).toBeLessThan(2000);
   });
 });

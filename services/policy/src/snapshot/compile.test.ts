@@ -56,16 +56,17 @@ describe('snapshots', () => {
       policy(`args.a == ${i} && args.b.all(x, x != "${i}")`, `p${i}`),
     );
     let longest = 0;
-    let last = performance.now();
+    // In time of this process: what others take of the machine is no slice of ours.
+    let last = process.cpuUsage();
     const timer = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
+      longest = Math.max(longest, process.cpuUsage(last).user / 1_000);
+      last = process.cpuUsage();
     }, 1);
     const held = heldOf(many);
-    last = performance.now();
+    last = process.cpuUsage();
     await createCompiler(() => undefined).compile(held, true);
     clearInterval(timer);
-    // Slices are 8 ms; the rest is room for a busy machine and the garbage collector.
+    // Slices are 8 ms; the rest is room for the garbage collector.
     expect(longest).toBeLessThan(500);
     expect((await compile(many)).tenants.get('acme')?.brokered.find('mail', 'x')).toHaveLength(2000);
   });
