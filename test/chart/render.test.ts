@@ -119,6 +119,26 @@ withHelm('values', () => {
     expect(urls(render('default', 'ingress.host=gate.example'))).toEqual(gates.map(() => 'http://gate.example'));
   });
 
+  it('[chart:edge] opens the port for declared edges at the services that clients call, and tells identity whose people they are', () => {
+    const objects = render('external');
+    const gates = ['gate-model-proxy', 'gate-mcp-broker', 'gate-console'];
+    const withPort = podsOf(objects).filter(({ pod }) => JSON.stringify(pod).includes('"containerPort":8443'));
+    expect(withPort.map(({ name }) => name.split('/').at(-1)).sort()).toEqual([...gates].sort());
+    const named = (kind: string) =>
+      ofKind(objects, kind).flatMap((one) => (JSON.stringify(one.spec).includes('8443') ? [one.metadata.name] : []));
+    expect(named('Service').sort()).toEqual([...gates].sort());
+    expect(named('NetworkPolicy').sort()).toEqual([...gates].sort());
+    expect(configOf(objects, 'gate-identity').edges).toEqual([
+      { san: 'proxy.gateways.svc', tenant: 'acme', provider: 'login' },
+      { san: 'spiffe://example.com/proxy', tenant: 'globex', provider: 'login' },
+    ]);
+    expect((configOf(objects, 'gate-model-proxy').edge as { declared: unknown }).declared).toEqual([
+      { san: 'proxy.gateways.svc', headers: { user: 'x-auth-request-user' } },
+      { san: 'spiffe://example.com/proxy' },
+    ]);
+    expect(JSON.stringify(render('small'))).not.toContain('8443');
+  });
+
   it('[chart:approvals] hands the waits to both gates, and the webhook with its key to policy', () => {
     const objects = render('ha', 'approvals.toolWait=5s');
     expect(configOf(objects, 'sallyport-model-proxy')).toMatchObject({ turn: { approvalWait: '0s' } });

@@ -3,6 +3,7 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `chart:`. */
 export const chart: readonly Requirement[] = [
   ...of('issue 3, stage c; Kubernetes conventions', {
+    'chart:edge': 'Declared edges reach the gates and the console on a port of their own, and nobody else opens it.',
     'chart:public-url': 'Both gates and the console know where people reach them.',
     'chart:approvals': 'Waits and the webhook of approvals are values; its key is mounted in policy alone.',
     'chart:deadline': 'Jobs that are never done end.',

@@ -16,6 +16,11 @@ export const tokens: readonly Requirement[] = [
     'tokens:challenge': 'A 401 says how to authenticate, and invalid_token only to who presented something.',
     'tokens:networks':
       'A credential with networks works from there and from nowhere else; only trusted proxies say who comes from where.',
+    'tokens:edge':
+      'Identity headers count from a declared edge with its certificate alone; from elsewhere they are taken off and counted.',
+    'tokens:edge-cross-site': 'Pages of other sites cannot use what an edge knows of a browser to change anything.',
+    'tokens:edge-person':
+      'An edge vouches for people of its own identity provider and tenant, who are the same as by token.',
     'tokens:client-id-held': 'The oldest Client holds an id at an issuer.',
   }),
   ...of('issue 5', {

@@ -12,6 +12,12 @@
 {{- if .clients }}
 {{- $_ := set $config "trustedProxies" $v.trustedProxies -}}
 {{- $_ := set $config "forwardedHeader" $v.forwardedHeader -}}
+{{- if $v.edge.declared -}}
+{{- $files := dict "certFile" "/etc/sallyport/edge/tls.crt" "keyFile" "/etc/sallyport/edge/tls.key" "caFile" "/etc/sallyport/edge/ca.crt" -}}
+{{- $declared := list -}}
+{{- range $v.edge.declared }}{{- $declared = append $declared (pick . "san" "headers") -}}{{- end -}}
+{{- $_ := set $config "edge" (dict "listen" (dict "host" $listen "port" 8443) "tls" $files "declared" $declared) -}}
+{{- end -}}
 {{- end -}}
 {{- if .grpc }}{{- $_ := set $config "grpc" (dict "host" $listen "port" 9000) -}}{{- end -}}
 {{- if ne .component "demo" -}}

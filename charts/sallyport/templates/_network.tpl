@@ -13,6 +13,9 @@ spec:
     {{- include "sallyport.selector" . | nindent 4 }}
   ports:
     - { name: http, port: 8080, targetPort: http, appProtocol: http }
+    {{- if and .clients .root.Values.edge.declared }}
+    - { name: edge, port: 8443, targetPort: edge, appProtocol: https }
+    {{- end }}
     {{- if not .grpc }}
     - { name: admin, port: 9090, targetPort: admin }
     {{- end }}

@@ -46,6 +46,9 @@ spec:
         {{- if .http }}
         - { name: http, containerPort: 8080 }
         {{- end }}
+        {{- if and .clients $v.edge.declared }}
+        - { name: edge, containerPort: 8443 }
+        {{- end }}
         {{- if .grpc }}
         - { name: grpc, containerPort: 9000 }
         {{- end }}

@@ -27,6 +27,16 @@
       - { key: {{ $key }}, path: {{ $key }} }
       {{- end }}
 {{- end }}
+{{- if and .clients $v.edge.declared }}
+- name: edge
+  secret:
+    secretName: {{ required "edge.secretName is needed with edge.declared" $v.edge.secretName }}
+    defaultMode: 0440
+    items:
+      - { key: tls.crt, path: tls.crt }
+      - { key: tls.key, path: tls.key }
+      - { key: ca.crt, path: ca.crt }
+{{- end }}
 {{- if .digest }}
 - name: digest
   secret:

@@ -1,6 +1,6 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Client } from '@sallyport/chassis/rpc/client';
-import type { Credential } from '@sallyport/peers/ingress';
+import { type Credential, questionOf } from '@sallyport/peers/ingress';
 import type { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import { type Principal, Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
 
@@ -28,8 +28,8 @@ export async function callerOf(
   identity: Pick<Client<typeof AuthenticationService>, 'authenticate'>,
   options: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<Caller> {
-  const request = { secret: credential.secret, endpoint: ENDPOINT, address: credential.address() };
-  return admitted(await ask(() => identity.authenticate(request, options)));
+  const question = questionOf(credential, ENDPOINT);
+  return admitted(await ask(() => identity.authenticate(question, options)));
 }
 
 /** A principal with its role. Throws `permission_denied` where the scope of its key leaves this API out. */

@@ -1,5 +1,6 @@
 import { blocks, durationMs } from '@sallyport/chassis/config';
 import { forwardingConfig } from '@sallyport/chassis/net/client-address';
+import { edgeConfig } from '@sallyport/peers/edges';
 import { z } from 'zod';
 
 const target = z.string().regex(/^(dns|ipv4|ipv6|unix):/, 'must be a gRPC target such as dns:///host:port');
@@ -11,6 +12,7 @@ export const configSchema = z.strictObject({
   admin: blocks.admin,
   http: blocks.listen,
   ...forwardingConfig,
+  ...edgeConfig,
   tls: blocks.tls,
   insecure: blocks.insecure,
   /** Further peers are let be: one map may serve several services. */

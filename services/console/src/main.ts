@@ -43,7 +43,7 @@ run({
       config.sessionKeysFile === undefined
         ? [{ id: 'own', key: randomBytes(32) }]
         : readKeyFile(config.sessionKeysFile);
-    const ingress = createIngress(config);
+    const ingress = createIngress(config, { log, metrics });
     const opened = door({
       signIn: keySignIn(clients),
       people: personSessions(clients),
@@ -71,5 +71,6 @@ run({
       requestTimeoutMs: config.requestTimeout,
     });
     await life.use(httpServer({ listen: config.http, app, log }));
+    if (config.edge !== undefined) await life.use(httpServer({ ...config.edge, app, log }));
   },
 });

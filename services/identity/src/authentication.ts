@@ -108,6 +108,7 @@ async function standingOf(key: KeyRecord, directory: Pick<Directory, 'standingOf
   return standing;
 }
 
-function refused(): GatewayError {
+/** The refusal of a credential: the same whatever is wrong with it. */
+export function refused(): GatewayError {
   return new GatewayError('unauthenticated', 'The credential is not valid.');
 }

@@ -37,6 +37,12 @@ export const configSchema = z.strictObject({
         .prefault({}),
     })
     .optional(),
+  /** Proxies that sign people in themselves: the name in the certificate of each, and at which IdentityProvider of whom. */
+  edges: z
+    .array(z.strictObject({ san: z.string().min(1).max(512), tenant, provider: z.string().min(1).max(253) }))
+    .max(64)
+    .refine((edges) => new Set(edges.map(({ san }) => san)).size === edges.length, 'name an edge once')
+    .default([]),
   tls: blocks.tls,
   insecure: blocks.insecure,
   /** `operator`, `audit` and `vault`; without them nothing is known of resources, recorded, or signed in elsewhere. */

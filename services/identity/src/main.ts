@@ -34,6 +34,7 @@ import { createResourceKeys } from './resource-keys.ts';
 import { authenticationService, CALLERS, keyService } from './server.ts';
 import { createKeyStore, SCHEMA_VERSION } from './store.ts';
 import type { AuthenticateToken } from './tokens/authenticate-token.ts';
+import type { AuthenticateEdge } from './tokens/edge.ts';
 import { openTokens } from './tokens/open.ts';
 
 const SERVICE = 'identity';
@@ -67,6 +68,7 @@ run({
     const authenticateKey = await openKeyAuthentication(life, { config, store, peppers, directory, log });
     const onNotice = () => feed.poke();
     let authenticateToken: AuthenticateToken | undefined;
+    let authenticateEdge: AuthenticateEdge | undefined;
     let oauth: OAuth | undefined;
     if (config.peers !== undefined) {
       const { operator = '', audit = '', vault = '' } = config.peers;
@@ -89,9 +91,15 @@ run({
         metrics: counted,
         log,
         cacheTtlMs,
+        edges: config.edges,
         own: (iss, endpoint) => oauth?.issuers(iss, endpoint) ?? [],
       });
       authenticateToken = tokens.authenticate;
+      authenticateEdge = async (edge, endpoint) => {
+        const answer = await tokens.authenticateEdge(edge, endpoint);
+        bootstrap?.seen(answer.principal);
+        return answer;
+      };
       oauth = await openOAuth(life, {
         config,
         postgres: database,
@@ -137,7 +145,7 @@ run({
     const rpc = rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
       .add(
         AuthenticationService,
-        authenticationService(bootstrap?.watching(authenticate) ?? authenticate, feed, counted),
+        authenticationService(bootstrap?.watching(authenticate) ?? authenticate, feed, counted, authenticateEdge),
       )
       .add(KeyService, keyService(administration, resourceKeys, directory, counted))
       .add(DirectoryService, directoryService(database));

@@ -3,12 +3,13 @@ import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import type { SequenceFeed } from '@sallyport/chassis/sequence-feed';
 import type { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
 import type { KeyAdministration } from './administration.ts';
-import { type Authenticate, principalNow } from './authentication.ts';
+import { type Authenticate, principalNow, refused } from './authentication.ts';
 import type { Directory } from './directory/directory.ts';
 import { keyMessageOf, principalIdOf } from './key.ts';
 import type { IdentityMetrics } from './metrics.ts';
 import type { ResourceKeys } from './resource-keys.ts';
 import type { RevocationNotice } from './revocations.ts';
+import type { AuthenticateEdge } from './tokens/edge.ts';
 
 /** Who may call what: the one place where identity's edges stand. */
 export const CALLERS: Record<string, string[]> = {
@@ -40,11 +41,17 @@ export function authenticationService(
   authenticate: Authenticate,
   feed: SequenceFeed<RevocationNotice>,
   metrics: IdentityMetrics,
+  authenticateEdge?: AuthenticateEdge,
 ): ServiceImpl<typeof AuthenticationService> {
   return {
-    async authenticate(request) {
+    async authenticate({ secret, endpoint, address, edge }) {
       try {
-        const { networks = [], ...answer } = await authenticate(request.secret, request.endpoint, request.address);
+        // A caller that sends both, or an edge where none can be, has lost its way.
+        if (edge !== undefined && (secret !== '' || authenticateEdge === undefined)) throw refused();
+        const { networks = [], ...answer } =
+          edge === undefined || authenticateEdge === undefined
+            ? await authenticate(secret, endpoint, address)
+            : await authenticateEdge(edge, endpoint);
         metrics.authenticated('accepted');
         return { ...answer, networks: [...networks] };
       } catch (error) {

@@ -1,5 +1,6 @@
 import { blocks, durationMs } from '@sallyport/chassis/config';
 import { forwardingConfig } from '@sallyport/chassis/net/client-address';
+import { edgeConfig } from '@sallyport/peers/edges';
 import { z } from 'zod';
 
 const hostName = z
@@ -13,6 +14,7 @@ export const configSchema = z.strictObject({
   admin: blocks.admin,
   http: blocks.listen,
   ...forwardingConfig,
+  ...edgeConfig,
   grpc: blocks.listen,
   tls: blocks.tls,
   insecure: blocks.insecure,

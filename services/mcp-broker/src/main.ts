@@ -125,10 +125,12 @@ run({
       runs: seenRuns(),
       memory: resultMemory(clients.trajectories, digest, log),
       recorder: await life.use(recorder({ client: clients.records, spool, log, metrics })),
-      ingress: createIngress(config),
+      ingress: createIngress(config, { log, metrics }),
       principals: await life.use(principalCache({ client: clients.authentication, log })),
       limits: await life.use(limitShares({ client: clients.limits, snapshot, log, replica })),
     };
-    await life.use(httpServer({ listen: config.http, app: createBrokerApp(gate, metrics), log }));
+    const app = createBrokerApp(gate, metrics);
+    await life.use(httpServer({ listen: config.http, app, log }));
+    if (config.edge !== undefined) await life.use(httpServer({ ...config.edge, app, log }));
   },
 });

@@ -1,5 +1,6 @@
 import { blocks, durationMs } from '@sallyport/chassis/config';
 import { forwardingConfig } from '@sallyport/chassis/net/client-address';
+import { edgeConfig } from '@sallyport/peers/edges';
 import { z } from 'zod';
 
 /** Config of model-proxy: one YAML file, read once. */
@@ -9,6 +10,7 @@ export const configSchema = z.strictObject({
   admin: blocks.admin,
   http: blocks.listen,
   ...forwardingConfig,
+  ...edgeConfig,
   grpc: blocks.listen,
   tls: blocks.tls,
   insecure: blocks.insecure,

@@ -69,7 +69,7 @@ run({
       catalog,
       access,
       recorder: records,
-      ingress: createIngress(config),
+      ingress: createIngress(config, { log, metrics }),
       principals: await life.use(principalCache({ client: clients.authentication, log })),
       credentials: await life.use(credentialLeases({ client: clients.credentials, log })),
       limits: await life.use(limitShares({ client: clients.limits, snapshot, log, replica })),
@@ -91,6 +91,8 @@ run({
         callers: { 'sallyport.models.v1.CompletionService': ['quarantine'] },
       }).add(CompletionService, completionService(gate)),
     );
-    await life.use(httpServer({ listen: config.http, app: createModelApp(gate, metrics), log }));
+    const app = createModelApp(gate, metrics);
+    await life.use(httpServer({ listen: config.http, app, log }));
+    if (config.edge !== undefined) await life.use(httpServer({ ...config.edge, app, log }));
   },
 });

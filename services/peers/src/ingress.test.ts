@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { createMetrics } from '@sallyport/chassis/metrics';
 import { challengeOf, createIngress, secretOf } from './ingress.ts';
+import { quiet } from './testing.ts';
 
 /** A request as Node has it: the first Authorization stays, others of one name are joined. */
 function request(rawHeaders: readonly string[], url = '/v1/chat/completions') {
@@ -64,8 +66,9 @@ describe('createIngress', () => {
       ...request(['x-api-key', 'k-1', 'x-forwarded-for', '192.0.2.7']),
       socket: { remoteAddress: '10.0.0.1' },
     };
+    const metrics = createMetrics('test', { defaults: false });
     const of = (trustedProxies: string[]) =>
-      createIngress({ trustedProxies, forwardedHeader: 'x-forwarded-for' }).credentialOf(req);
+      createIngress({ trustedProxies, forwardedHeader: 'x-forwarded-for' }, { log: quiet, metrics }).credentialOf(req);
     expect(of(['10.0.0.0/8'])).toMatchObject({ secret: 'k-1' });
     expect(of(['10.0.0.0/8']).address()).toBe('192.0.2.7');
     expect(of([]).address()).toBe('10.0.0.1');

@@ -1,30 +1,59 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '@sallyport/chassis/errors';
+import type { Logger } from '@sallyport/chassis/log';
+import type { Metrics } from '@sallyport/chassis/metrics';
 import { type AddressedRequest, clientAddress, type Forwarding } from '@sallyport/chassis/net/client-address';
+import { createEdges, type EdgeConfig, type EdgeIdentity, type EdgeRequest } from './edges.ts';
 
 /** What of a request is looked at to find its credential. */
 export type IngressRequest = Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'url'>;
 
 /** What a request presents of who it is. */
 export interface Credential {
+  /** Empty where an edge vouches. */
   readonly secret: string;
+  readonly edge?: EdgeIdentity;
   /** Address of the client, worked out when it is asked for; '' where it is not known. */
   address(): string;
 }
 
+/** What identity is asked of a credential. */
+export interface Question {
+  readonly secret: string;
+  readonly endpoint: string;
+  readonly address: string;
+  readonly edge?: EdgeIdentity;
+}
+
+/** What to ask identity of a credential that is presented at an endpoint. */
+export function questionOf({ secret, edge, address }: Credential, endpoint: string): Question {
+  return { secret, endpoint, address: address(), ...(edge && { edge }) };
+}
+
 /** Reads the credentials of requests as the config of an ingress says. */
 export interface Ingress {
-  /** Throws as `secretOf`. */
-  credentialOf(req: IngressRequest & AddressedRequest): Credential;
+  /** Throws as `secretOf` and `Edges.identityOf`, and `invalid_request` for a secret beside what an edge says. */
+  credentialOf(req: IngressRequest & AddressedRequest & EdgeRequest): Credential;
   /** Address of the client of a request that presents its credential in another way; '' where it is not known. */
   addressOf(req: AddressedRequest): string;
 }
 
 /** Makes the one reader of credentials of an ingress. */
-export function createIngress(config: Forwarding): Ingress {
+export function createIngress(
+  config: Forwarding & { readonly edge?: EdgeConfig | undefined },
+  told: { readonly log: Logger; readonly metrics: Metrics },
+): Ingress {
   const addressOf = clientAddress(config);
+  const edges = createEdges({ config: config.edge, ...told });
   return {
-    credentialOf: (req) => ({ secret: secretOf(req), address: () => addressOf(req) }),
+    credentialOf(req) {
+      const address = () => addressOf(req);
+      const edge = edges.identityOf(req);
+      if (edge === undefined) return { secret: secretOf(req), address };
+      refuseQuery(req.url);
+      if (counted(req.rawHeaders) > 0) throw several();
+      return { secret: '', edge, address };
+    },
     addressOf,
   };
 }

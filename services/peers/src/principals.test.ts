@@ -290,6 +290,18 @@ describe('principalCache', () => {
     expect(served - silentSince).toBeLessThan(11_500);
   }, 20_000);
 
+  it('[tokens:edge] never takes a secret for what an edge says, whatever it is', async () => {
+    const { state, principals } = await identity();
+    const edge = { san: 'edge.example', user: 'ann', email: '', groups: [] };
+    const vouched = { secret: '', edge, address: () => '' };
+    state.known.add('');
+    await expect(principals.authenticate(vouched, 'mcp')).resolves.toMatchObject({ user: 'ann' });
+    for (const secret of [JSON.stringify(['edge.example', 'ann', '', []]), '']) {
+      state.known.delete('');
+      await expect(principals.authenticate(shown(secret), 'mcp')).rejects.toMatchObject({ code: 'unauthenticated' });
+    }
+  });
+
   describe('a credential that is bound to networks', () => {
     const networks = ['10.0.0.0/8'];
     const [inside, alsoInside, outside] = ['10.0.0.1', '10.0.0.2', '192.0.2.1'];

@@ -5,7 +5,7 @@ import { type Networks, networksOf } from '@sallyport/chassis/net/networks';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import type { AuthenticationService, WatchRevocationsResponse } from '@sallyport/proto/identity/v1/identity_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import type { Credential } from './ingress.ts';
+import { type Credential, type Question, questionOf } from './ingress.ts';
 import { concerns, MISSED, type Revoked, revokedOf } from './revoked.ts';
 import { watchStream } from './stream-watch.ts';
 
@@ -114,10 +114,10 @@ export function principalCache(options: PrincipalsOptions): Principals {
   const usable = (entry: Entry | undefined): entry is Entry =>
     entry !== undefined && performance.now() < entry.usableUntil && watch.silenceMs() < SILENCE_MS + AWAY_MS;
 
-  const ask = async (digest: string, secret: string, endpoint: string, address: string): Promise<Answer> => {
+  const ask = async (digest: string, question: Question): Promise<Answer> => {
     let asked = epoch;
     try {
-      const request = () => options.client.authenticate({ secret, endpoint, address }, { timeoutMs });
+      const request = () => options.client.authenticate(question, { timeoutMs });
       let answer = await request();
       // Something was revoked, or may have been, since identity looked.
       if (asked !== epoch) {
@@ -143,7 +143,7 @@ export function principalCache(options: PrincipalsOptions): Principals {
       const held = entries.get(digest);
       if (isRefusal(error)) {
         // Refused from where it may not be used, it still may be used elsewhere.
-        if (held?.networks === undefined || held.networks(address)) entries.delete(digest);
+        if (held?.networks === undefined || held.networks(question.address)) entries.delete(digest);
         throw error;
       }
       // What was revoked is not held any more, whatever happened while identity was asked.
@@ -159,7 +159,9 @@ export function principalCache(options: PrincipalsOptions): Principals {
   };
 
   /** Asks, or waits with those who do: shared by requests at the same time, so it must not die with the first one's client. */
-  const askTogether = async (digest: string, secret: string, endpoint: string, address: string): Promise<Answer> => {
+  const askTogether = async (digest: string, credential: Credential, endpoint: string): Promise<Answer> => {
+    const question = questionOf(credential, endpoint);
+    const { address } = question;
     const pending = asking.get(digest);
     if (pending !== undefined) {
       try {
@@ -169,7 +171,7 @@ export function principalCache(options: PrincipalsOptions): Principals {
         if (!isRefusal(error) || pending.address === address) throw error;
       }
     }
-    const answer = ask(digest, secret, endpoint, address).finally(() => {
+    const answer = ask(digest, question).finally(() => {
       if (asking.get(digest) === mine) asking.delete(digest);
     });
     const mine = { address, answer };
@@ -182,13 +184,12 @@ export function principalCache(options: PrincipalsOptions): Principals {
     start: () => watch.start(),
     stop: () => watch.stop(),
     async authenticate(credential, endpoint, signal) {
-      const { secret } = credential;
-      const digest = hash('sha256', secret, 'base64');
+      const digest = hash('sha256', nameOf(credential), 'base64');
       const held = entries.get(digest);
       const now = performance.now();
       if (held && now < held.freshUntil && watch.silenceMs() < SILENCE_MS) return admitted(held, credential);
       if (held && now < held.heldUntil && usable(held)) return admitted(held, credential);
-      const answer = await askTogether(digest, secret, endpoint, credential.address());
+      const answer = await askTogether(digest, credential, endpoint);
       signal?.throwIfAborted();
       return admitted(answer, credential);
     },
@@ -206,6 +207,11 @@ function admitted({ principal, networks }: Answer, credential: Credential): Prin
     throw new GatewayError('unauthenticated', 'The credential is not valid.');
   }
   return principal;
+}
+
+/** By what the cache knows a credential. What an edge says begins as no secret can, which has no control characters. */
+function nameOf({ secret, edge }: Credential): string {
+  return edge === undefined ? secret : `\n${JSON.stringify([edge.san, edge.user, edge.email, edge.groups])}`;
 }
 
 function isRefusal(error: unknown): boolean {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
-import type { ListenConfig } from '../config.ts';
+import type { ListenConfig, TlsConfig } from '../config.ts';
 import { remainingMs } from '../deadline.ts';
 import { asGatewayError, GatewayError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -9,6 +9,7 @@ import { type Metrics, type Timing, timing } from '../metrics.ts';
 import type { Component } from '../process.ts';
 import { beginRoot } from '../tracing.ts';
 import { uuidv7 } from '../uuid.ts';
+import { mutualTlsServer } from './client-certificates.ts';
 
 /** What an app is made with. */
 export interface AppOptions {
@@ -151,23 +152,28 @@ function httpError(caught: unknown): GatewayError {
   return asGatewayError(caught);
 }
 
-/** Serves an app; on stop open requests may finish until the deadline, then their connections are cut. */
+const SERVER_OPTIONS = {
+  // Longer than the idle time of usual load balancers (60 s), so that the side that knows of requests closes first.
+  keepAliveTimeout: 75_000,
+  headersTimeout: 15_000,
+  requestTimeout: 300_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 32_768,
+};
+
+/**
+ * Serves an app; on stop open requests may finish until the deadline, then their connections are cut. With `tls` it speaks
+ * HTTPS to clients that show a certificate of its CA, and to no others.
+ */
 export function httpServer(options: {
   readonly listen: ListenConfig;
+  readonly tls?: TlsConfig;
   readonly app: (req: IncomingMessage, res: ServerResponse) => void;
   readonly log: Logger;
 }): HttpServer {
-  const server = createServer(
-    {
-      // Longer than the idle time of usual load balancers (60 s), so that the side that knows of requests closes first.
-      keepAliveTimeout: 75_000,
-      headersTimeout: 15_000,
-      requestTimeout: 300_000,
-      connectionsCheckingInterval: 5_000,
-      maxHeaderSize: 32_768,
-    },
-    options.app,
-  );
+  const { tls, app, log } = options;
+  const server =
+    tls === undefined ? createServer(SERVER_OPTIONS, app) : mutualTlsServer({ tls, http: SERVER_OPTIONS, app, log });
   return {
     name: 'http server',
     start: () =>
@@ -176,7 +182,7 @@ export function httpServer(options: {
         server.listen(options.listen.port, options.listen.host, () => {
           server.off('error', reject);
           const { port } = server.address() as AddressInfo;
-          options.log.info('HTTP listens', { host: options.listen.host, port });
+          log.info(tls === undefined ? 'HTTP listens' : 'HTTPS listens', { host: options.listen.host, port });
           resolve();
         });
       }),

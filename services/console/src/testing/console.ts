@@ -203,7 +203,7 @@ export async function testConsole() {
   const routes = allRoutes(clients, recorded, desk);
   const metrics = createMetrics('console', { defaults: false });
   const proxies = { trustedProxies: ['127.0.0.0/8', '::1/128'], forwardedHeader: 'x-forwarded-for' } as const;
-  const ingress = createIngress(proxies);
+  const ingress = createIngress(proxies, { log, metrics });
   const opened = door({
     signIn: keySignIn(clients),
     people: personSessions(clients),

@@ -7,6 +7,7 @@ import type { Clients } from '../clients.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { IdentityMetrics } from '../metrics.ts';
 import { type AuthenticateToken, createAuthenticateToken, type TokenIssuer } from './authenticate-token.ts';
+import { type AuthenticateEdge, createAuthenticateEdge, type DeclaredEdge } from './edge.ts';
 import { createKeySets } from './key-sets.ts';
 import { createReadKeys } from './read-keys.ts';
 import { reporting } from './reporting.ts';
@@ -21,6 +22,7 @@ export interface TokensOptions {
   readonly metrics: IdentityMetrics;
   readonly log: Logger;
   readonly cacheTtlMs: number;
+  readonly edges: readonly DeclaredEdge[];
   /** Issuers of our own authorization server: those with an `iss`, under the rules that they have at an endpoint. */
   readonly own?: ((iss: string, endpoint: string) => readonly TokenIssuer[]) | undefined;
 }
@@ -28,6 +30,7 @@ export interface TokensOptions {
 /** Verification of tokens, and whose are accepted. */
 export interface Tokens {
   readonly authenticate: AuthenticateToken;
+  readonly authenticateEdge: AuthenticateEdge;
   readonly issuers: TrustedIssuers;
 }
 
@@ -37,7 +40,7 @@ const TOLD_AGAIN_MS = 60_000;
 
 /** Opens verification of tokens by the IdentityProviders of all tenants; their keys are looked at now, and again and again. */
 export async function openTokens(life: Lifecycle, options: TokensOptions): Promise<Tokens> {
-  const { snapshot, clients, directory, metrics, log, cacheTtlMs, own } = options;
+  const { snapshot, clients, directory, metrics, log, cacheTtlMs, edges, own } = options;
   const guarded = outbound({ guard: urlGuard(), timeouts: TIMEOUTS, maxConnections: 4 });
   const open = outbound({
     guard: urlGuard({ allowPrivate: true, allowHttp: true }),
@@ -74,5 +77,7 @@ export async function openTokens(life: Lifecycle, options: TokensOptions): Promi
     log,
     onRefused: metrics.tokenRefused,
   });
-  return { authenticate, issuers };
+  const onRefused = metrics.tokenRefused;
+  const authenticateEdge = createAuthenticateEdge({ edges, issuers, sources, cacheTtlMs, log, onRefused });
+  return { authenticate, authenticateEdge, issuers };
 }

@@ -1,7 +1,11 @@
 import { constants, createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { identityProvider } from '@sallyport/custom-resources';
+import type { Person } from '../directory/person.ts';
 import type { PublicKey } from './key-guards.ts';
 import { givenSet } from './key-sets.ts';
+import type { PrincipalSources } from './token-principal.ts';
 import type { TokenRules } from './token-rules.ts';
+import { type DeclaredClient, issuerOf, type TrustedIssuer } from './trusted-issuers.ts';
 import type { Issuer } from './verify.ts';
 
 /** A key pair of a test's issuer. */
@@ -60,6 +64,41 @@ export function testRules(change: Partial<TokenRules> = {}): TokenRules {
 /** An issuer with keys. */
 export function testIssuer(keys: readonly PublicKey[], rules: Partial<TokenRules> = {}): Issuer {
   return { rules: testRules(rules), keys: givenSet({ keys }) };
+}
+
+/** An IdentityProvider of tenant acme, called `login`, with its defaults and no keys. */
+export function trustedIssuer(spec: object = {}, name = 'login', tenant = 'acme'): TrustedIssuer {
+  const written = { type: 'OIDC', issuer: ISSUER, audiences: [AUDIENCE], ...spec };
+  const item = {
+    kind: 'IdentityProvider',
+    tenant,
+    name,
+    uid: `uid-${name}`,
+    contentHash: 'h',
+    createdAtMs: 0,
+    generation: 3,
+  };
+  const keySets = { of: () => givenSet({ keys: [] }) };
+  return issuerOf({ ...item, spec: identityProvider.spec.parse(written) }, keySets) as TrustedIssuer;
+}
+
+/** A directory that knows nobody and binds everybody, and Clients by `provider clientId`; `said` is what it was asked. */
+export function testSources(clients: Readonly<Record<string, DeclaredClient>> = {}) {
+  const said: { bound: object[]; elsewhere: number } = { bound: [], elsewhere: 0 };
+  const sources: PrincipalSources = {
+    clients: { clientAt: (_tenant, provider, id) => clients[`${provider} ${id}`] },
+    directory: {
+      async bind(shown) {
+        said.bound.push(shown);
+        return { ...shown, name: shown.name.toLowerCase(), provisioned: false } as unknown as Person;
+      },
+      standingByClaims: async (_person, _claims, claimed) => ({ teams: claimed, ownedTeams: [] }),
+    },
+    onGroupsElsewhere: () => {
+      said.elsewhere += 1;
+    },
+  };
+  return { sources, said };
 }
 
 /** What of a good token is to be different; `undefined` takes a member away. Raw texts stand as they are. */

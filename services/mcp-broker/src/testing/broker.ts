@@ -219,7 +219,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
         records.push(...list);
       },
     },
-    ingress: createIngress({ trustedProxies: [], forwardedHeader: 'x-forwarded-for' }),
+    ingress: createIngress({ trustedProxies: [], forwardedHeader: 'x-forwarded-for' }, { log, metrics }),
     principals: principalCache({ client: identity.client, log }),
     limits: limitShares({ client: limits.client, snapshot, log, replica: 'test' }),
   };

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/identity/v1/identity.proto.
  */
 export const file_sallyport_identity_v1_identity: GenFile = /*@__PURE__*/
-  fileDesc("CiRzYWxseXBvcnQvaWRlbnRpdHkvdjEvaWRlbnRpdHkucHJvdG8SFXNhbGx5cG9ydC5pZGVudGl0eS52MSJIChNBdXRoZW50aWNhdGVSZXF1ZXN0Eg4KBnNlY3JldBgBIAEoCRIQCghlbmRwb2ludBgCIAEoCRIPCgdhZGRyZXNzGAMgASgJInQKFEF1dGhlbnRpY2F0ZVJlc3BvbnNlEjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhQKDGNhY2hlX3R0bF9tcxgCIAEoARIQCghuZXR3b3JrcxgDIAMoCSI3ChdXYXRjaFJldm9jYXRpb25zUmVxdWVzdBISCgVhZnRlchgBIAEoAUgAiAEBQggKBl9hZnRlciKwAQoYV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlEg4KBnRlbmFudBgBIAEoCRIOCgZrZXlfaWQYAiABKAkSFAoMcHJpbmNpcGFsX2lkGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIQCghzZXF1ZW5jZRgFIAEoARIMCgR1c2VyGAYgASgJEg4KBmNsaWVudBgHIAEoCRISCgpzZXNzaW9uX2lkGAggASgJEgoKAmJ5GAkgASgJIuoDCgdLZXlTcGVjEgwKBG5hbWUYASABKAkSDQoFb3duZXIYAiABKAkSDQoFdGVhbXMYAyADKAkSEAoIY3VzdG9tZXIYBCABKAkSDgoGY2xpZW50GAUgASgJEg4KBm1vZGVscxgGIAMoCRINCgV0b29scxgHIAMoCRIRCgllbmRwb2ludHMYCCADKAkSNAoEcm9sZRgJIAEoDjImLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsLlJvbGUSEgoKbWF5X2Fzc2VydBgKIAMoCRIOCgZvcmlnaW4YCyABKAkSSwoVaW5zdHJ1Y3Rpb25fYXV0aG9yaXR5GAwgASgLMiwuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5JbnN0cnVjdGlvbkF1dGhvcml0eRIVCg1leHBpcmVzX2F0X21zGA0gASgBEgwKBHRhZ3MYDiADKAkSEAoIZGlzYWJsZWQYDyABKAgSEAoIbmV0d29ya3MYECADKAkSPgoIbWV0YWRhdGEYESADKAsyLC5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5U3BlYy5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLGAQoDS2V5EgoKAmlkGAEgASgJEg4KBnRlbmFudBgCIAEoCRIsCgRzcGVjGAMgASgLMh4uc2FsbHlwb3J0LmlkZW50aXR5LnYxLktleVNwZWMSDgoGcHJlZml4GAQgASgJEhQKDHJlc291cmNlX3VpZBgFIAEoCRINCgVzdGF0ZRgGIAEoCRIVCg1jcmVhdGVkX2F0X21zGAcgASgBEhcKD2xhc3RfdXNlZF9hdF9tcxgIIAEoARIQCghyZXZpc2lvbhgJIAEoASKcAQoNVXBzZXJ0UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSFAoMcmVzb3VyY2VfdWlkGAIgASgJEiwKBHNwZWMYAyABKAsyHi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5U3BlYxIOCgZzZWNyZXQYBCABKAkSEgoKcmVnZW5lcmF0ZRgFIAEoCBITCgtrZWVwX3NlY3JldBgGIAEoCCJTCg5VcHNlcnRSZXNwb25zZRInCgNrZXkYASABKAsyGi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5EhgKEGdlbmVyYXRlZF9zZWNyZXQYAiABKAkiPwoXUmVtb3ZlQnlSZXNvdXJjZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEhQKDHJlc291cmNlX3VpZBgCIAEoCSIaChhSZW1vdmVCeVJlc291cmNlUmVzcG9uc2UiZgoNQ3JlYXRlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSLAoEc3BlYxgCIAEoCzIeLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXlTcGVjEhcKD2lkZW1wb3RlbmN5X2tleRgDIAEoCSJJCg5DcmVhdGVSZXNwb25zZRInCgNrZXkYASABKAsyGi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5Eg4KBnNlY3JldBgCIAEoCSKAAQoNVXBkYXRlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSCgoCaWQYAiABKAkSLAoEc3BlYxgDIAEoCzIeLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXlTcGVjEhkKEWV4cGVjdGVkX3JldmlzaW9uGAQgASgBEgoKAmJ5GAUgASgJIjkKDlVwZGF0ZVJlc3BvbnNlEicKA2tleRgBIAEoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkiRwoNUmV2b2tlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSCgoCaWQYAiABKAkSDgoGcmVhc29uGAMgASgJEgoKAmJ5GAQgASgJIjkKDlJldm9rZVJlc3BvbnNlEicKA2tleRgBIAEoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkiSQoNUm90YXRlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSCgoCaWQYAiABKAkSEAoIZ3JhY2VfbXMYAyABKAESCgoCYnkYBCABKAkiSQoOUm90YXRlUmVzcG9uc2USJwoDa2V5GAEgASgLMhouc2FsbHlwb3J0LmlkZW50aXR5LnYxLktleRIOCgZzZWNyZXQYAiABKAkiKAoKR2V0UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSCgoCaWQYAiABKAkibAoLR2V0UmVzcG9uc2USJwoDa2V5GAEgASgLMhouc2FsbHlwb3J0LmlkZW50aXR5LnYxLktleRI0CglwcmluY2lwYWwYAiABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbCJiCgtMaXN0UmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDQoFb3duZXIYBCABKAkSDQoFdGVhbXMYBSADKAkiUQoMTGlzdFJlc3BvbnNlEigKBGtleXMYASADKAsyGi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI5ChBMaXN0T3duZWRSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlsKEUxpc3RPd25lZFJlc3BvbnNlEi0KBGtleXMYASADKAsyHy5zYWxseXBvcnQuaWRlbnRpdHkudjEuT3duZWRLZXkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIj4KCE93bmVkS2V5Eg4KBnRlbmFudBgBIAEoCRIUCgxyZXNvdXJjZV91aWQYAiABKAkSDAoEbmFtZRgDIAEoCTL8AQoVQXV0aGVudGljYXRpb25TZXJ2aWNlEmwKDEF1dGhlbnRpY2F0ZRIqLnNhbGx5cG9ydC5pZGVudGl0eS52MS5BdXRoZW50aWNhdGVSZXF1ZXN0Gisuc2FsbHlwb3J0LmlkZW50aXR5LnYxLkF1dGhlbnRpY2F0ZVJlc3BvbnNlIgOQAgESdQoQV2F0Y2hSZXZvY2F0aW9ucxIuLnNhbGx5cG9ydC5pZGVudGl0eS52MS5XYXRjaFJldm9jYXRpb25zUmVxdWVzdBovLnNhbGx5cG9ydC5pZGVudGl0eS52MS5XYXRjaFJldm9jYXRpb25zUmVzcG9uc2UwATLRBgoKS2V5U2VydmljZRJaCgZVcHNlcnQSJC5zYWxseXBvcnQuaWRlbnRpdHkudjEuVXBzZXJ0UmVxdWVzdBolLnNhbGx5cG9ydC5pZGVudGl0eS52MS5VcHNlcnRSZXNwb25zZSIDkAICEngKEFJlbW92ZUJ5UmVzb3VyY2USLi5zYWxseXBvcnQuaWRlbnRpdHkudjEuUmVtb3ZlQnlSZXNvdXJjZVJlcXVlc3QaLy5zYWxseXBvcnQuaWRlbnRpdHkudjEuUmVtb3ZlQnlSZXNvdXJjZVJlc3BvbnNlIgOQAgISVQoGQ3JlYXRlEiQuc2FsbHlwb3J0LmlkZW50aXR5LnYxLkNyZWF0ZVJlcXVlc3QaJS5zYWxseXBvcnQuaWRlbnRpdHkudjEuQ3JlYXRlUmVzcG9uc2USVQoGVXBkYXRlEiQuc2FsbHlwb3J0LmlkZW50aXR5LnYxLlVwZGF0ZVJlcXVlc3QaJS5zYWxseXBvcnQuaWRlbnRpdHkudjEuVXBkYXRlUmVzcG9uc2USWgoGUmV2b2tlEiQuc2FsbHlwb3J0LmlkZW50aXR5LnYxLlJldm9rZVJlcXVlc3QaJS5zYWxseXBvcnQuaWRlbnRpdHkudjEuUmV2b2tlUmVzcG9uc2UiA5ACAhJVCgZSb3RhdGUSJC5zYWxseXBvcnQuaWRlbnRpdHkudjEuUm90YXRlUmVxdWVzdBolLnNhbGx5cG9ydC5pZGVudGl0eS52MS5Sb3RhdGVSZXNwb25zZRJRCgNHZXQSIS5zYWxseXBvcnQuaWRlbnRpdHkudjEuR2V0UmVxdWVzdBoiLnNhbGx5cG9ydC5pZGVudGl0eS52MS5HZXRSZXNwb25zZSIDkAIBElQKBExpc3QSIi5zYWxseXBvcnQuaWRlbnRpdHkudjEuTGlzdFJlcXVlc3QaIy5zYWxseXBvcnQuaWRlbnRpdHkudjEuTGlzdFJlc3BvbnNlIgOQAgESYwoJTGlzdE93bmVkEicuc2FsbHlwb3J0LmlkZW50aXR5LnYxLkxpc3RPd25lZFJlcXVlc3QaKC5zYWxseXBvcnQuaWRlbnRpdHkudjEuTGlzdE93bmVkUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_sallyport_principal_v1_principal]);
+  fileDesc("CiRzYWxseXBvcnQvaWRlbnRpdHkvdjEvaWRlbnRpdHkucHJvdG8SFXNhbGx5cG9ydC5pZGVudGl0eS52MSJ7ChNBdXRoZW50aWNhdGVSZXF1ZXN0Eg4KBnNlY3JldBgBIAEoCRIQCghlbmRwb2ludBgCIAEoCRIPCgdhZGRyZXNzGAMgASgJEjEKBGVkZ2UYBCABKAsyIy5zYWxseXBvcnQuaWRlbnRpdHkudjEuRWRnZUlkZW50aXR5IkgKDEVkZ2VJZGVudGl0eRILCgNzYW4YASABKAkSDAoEdXNlchgCIAEoCRINCgVlbWFpbBgDIAEoCRIOCgZncm91cHMYBCADKAkidAoUQXV0aGVudGljYXRlUmVzcG9uc2USNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSFAoMY2FjaGVfdHRsX21zGAIgASgBEhAKCG5ldHdvcmtzGAMgAygJIjcKF1dhdGNoUmV2b2NhdGlvbnNSZXF1ZXN0EhIKBWFmdGVyGAEgASgBSACIAQFCCAoGX2FmdGVyIrABChhXYXRjaFJldm9jYXRpb25zUmVzcG9uc2USDgoGdGVuYW50GAEgASgJEg4KBmtleV9pZBgCIAEoCRIUCgxwcmluY2lwYWxfaWQYAyABKAkSDgoGcmVhc29uGAQgASgJEhAKCHNlcXVlbmNlGAUgASgBEgwKBHVzZXIYBiABKAkSDgoGY2xpZW50GAcgASgJEhIKCnNlc3Npb25faWQYCCABKAkSCgoCYnkYCSABKAki6gMKB0tleVNwZWMSDAoEbmFtZRgBIAEoCRINCgVvd25lchgCIAEoCRINCgV0ZWFtcxgDIAMoCRIQCghjdXN0b21lchgEIAEoCRIOCgZjbGllbnQYBSABKAkSDgoGbW9kZWxzGAYgAygJEg0KBXRvb2xzGAcgAygJEhEKCWVuZHBvaW50cxgIIAMoCRI0CgRyb2xlGAkgASgOMiYuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwuUm9sZRISCgptYXlfYXNzZXJ0GAogAygJEg4KBm9yaWdpbhgLIAEoCRJLChVpbnN0cnVjdGlvbl9hdXRob3JpdHkYDCABKAsyLC5zYWxseXBvcnQucHJpbmNpcGFsLnYxLkluc3RydWN0aW9uQXV0aG9yaXR5EhUKDWV4cGlyZXNfYXRfbXMYDSABKAESDAoEdGFncxgOIAMoCRIQCghkaXNhYmxlZBgPIAEoCBIQCghuZXR3b3JrcxgQIAMoCRI+CghtZXRhZGF0YRgRIAMoCzIsLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXlTcGVjLk1ldGFkYXRhRW50cnkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIsYBCgNLZXkSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEiwKBHNwZWMYAyABKAsyHi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5U3BlYxIOCgZwcmVmaXgYBCABKAkSFAoMcmVzb3VyY2VfdWlkGAUgASgJEg0KBXN0YXRlGAYgASgJEhUKDWNyZWF0ZWRfYXRfbXMYByABKAESFwoPbGFzdF91c2VkX2F0X21zGAggASgBEhAKCHJldmlzaW9uGAkgASgBIpwBCg1VcHNlcnRSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIUCgxyZXNvdXJjZV91aWQYAiABKAkSLAoEc3BlYxgDIAEoCzIeLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXlTcGVjEg4KBnNlY3JldBgEIAEoCRISCgpyZWdlbmVyYXRlGAUgASgIEhMKC2tlZXBfc2VjcmV0GAYgASgIIlMKDlVwc2VydFJlc3BvbnNlEicKA2tleRgBIAEoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkSGAoQZ2VuZXJhdGVkX3NlY3JldBgCIAEoCSI/ChdSZW1vdmVCeVJlc291cmNlUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSFAoMcmVzb3VyY2VfdWlkGAIgASgJIhoKGFJlbW92ZUJ5UmVzb3VyY2VSZXNwb25zZSJmCg1DcmVhdGVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIsCgRzcGVjGAIgASgLMh4uc2FsbHlwb3J0LmlkZW50aXR5LnYxLktleVNwZWMSFwoPaWRlbXBvdGVuY3lfa2V5GAMgASgJIkkKDkNyZWF0ZVJlc3BvbnNlEicKA2tleRgBIAEoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkSDgoGc2VjcmV0GAIgASgJIoABCg1VcGRhdGVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIKCgJpZBgCIAEoCRIsCgRzcGVjGAMgASgLMh4uc2FsbHlwb3J0LmlkZW50aXR5LnYxLktleVNwZWMSGQoRZXhwZWN0ZWRfcmV2aXNpb24YBCABKAESCgoCYnkYBSABKAkiOQoOVXBkYXRlUmVzcG9uc2USJwoDa2V5GAEgASgLMhouc2FsbHlwb3J0LmlkZW50aXR5LnYxLktleSJHCg1SZXZva2VSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIKCgJpZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSCgoCYnkYBCABKAkiOQoOUmV2b2tlUmVzcG9uc2USJwoDa2V5GAEgASgLMhouc2FsbHlwb3J0LmlkZW50aXR5LnYxLktleSJJCg1Sb3RhdGVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIKCgJpZBgCIAEoCRIQCghncmFjZV9tcxgDIAEoARIKCgJieRgEIAEoCSJJCg5Sb3RhdGVSZXNwb25zZRInCgNrZXkYASABKAsyGi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5Eg4KBnNlY3JldBgCIAEoCSIoCgpHZXRSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIKCgJpZBgCIAEoCSJsCgtHZXRSZXNwb25zZRInCgNrZXkYASABKAsyGi5zYWxseXBvcnQuaWRlbnRpdHkudjEuS2V5EjQKCXByaW5jaXBhbBgCIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsImIKC0xpc3RSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRINCgVvd25lchgEIAEoCRINCgV0ZWFtcxgFIAMoCSJRCgxMaXN0UmVzcG9uc2USKAoEa2V5cxgBIAMoCzIaLnNhbGx5cG9ydC5pZGVudGl0eS52MS5LZXkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjkKEExpc3RPd25lZFJlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoRTGlzdE93bmVkUmVzcG9uc2USLQoEa2V5cxgBIAMoCzIfLnNhbGx5cG9ydC5pZGVudGl0eS52MS5Pd25lZEtleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiPgoIT3duZWRLZXkSDgoGdGVuYW50GAEgASgJEhQKDHJlc291cmNlX3VpZBgCIAEoCRIMCgRuYW1lGAMgASgJMvwBChVBdXRoZW50aWNhdGlvblNlcnZpY2USbAoMQXV0aGVudGljYXRlEiouc2FsbHlwb3J0LmlkZW50aXR5LnYxLkF1dGhlbnRpY2F0ZVJlcXVlc3QaKy5zYWxseXBvcnQuaWRlbnRpdHkudjEuQXV0aGVudGljYXRlUmVzcG9uc2UiA5ACARJ1ChBXYXRjaFJldm9jYXRpb25zEi4uc2FsbHlwb3J0LmlkZW50aXR5LnYxLldhdGNoUmV2b2NhdGlvbnNSZXF1ZXN0Gi8uc2FsbHlwb3J0LmlkZW50aXR5LnYxLldhdGNoUmV2b2NhdGlvbnNSZXNwb25zZTABMtEGCgpLZXlTZXJ2aWNlEloKBlVwc2VydBIkLnNhbGx5cG9ydC5pZGVudGl0eS52MS5VcHNlcnRSZXF1ZXN0GiUuc2FsbHlwb3J0LmlkZW50aXR5LnYxLlVwc2VydFJlc3BvbnNlIgOQAgISeAoQUmVtb3ZlQnlSZXNvdXJjZRIuLnNhbGx5cG9ydC5pZGVudGl0eS52MS5SZW1vdmVCeVJlc291cmNlUmVxdWVzdBovLnNhbGx5cG9ydC5pZGVudGl0eS52MS5SZW1vdmVCeVJlc291cmNlUmVzcG9uc2UiA5ACAhJVCgZDcmVhdGUSJC5zYWxseXBvcnQuaWRlbnRpdHkudjEuQ3JlYXRlUmVxdWVzdBolLnNhbGx5cG9ydC5pZGVudGl0eS52MS5DcmVhdGVSZXNwb25zZRJVCgZVcGRhdGUSJC5zYWxseXBvcnQuaWRlbnRpdHkudjEuVXBkYXRlUmVxdWVzdBolLnNhbGx5cG9ydC5pZGVudGl0eS52MS5VcGRhdGVSZXNwb25zZRJaCgZSZXZva2USJC5zYWxseXBvcnQuaWRlbnRpdHkudjEuUmV2b2tlUmVxdWVzdBolLnNhbGx5cG9ydC5pZGVudGl0eS52MS5SZXZva2VSZXNwb25zZSIDkAICElUKBlJvdGF0ZRIkLnNhbGx5cG9ydC5pZGVudGl0eS52MS5Sb3RhdGVSZXF1ZXN0GiUuc2FsbHlwb3J0LmlkZW50aXR5LnYxLlJvdGF0ZVJlc3BvbnNlElEKA0dldBIhLnNhbGx5cG9ydC5pZGVudGl0eS52MS5HZXRSZXF1ZXN0GiIuc2FsbHlwb3J0LmlkZW50aXR5LnYxLkdldFJlc3BvbnNlIgOQAgESVAoETGlzdBIiLnNhbGx5cG9ydC5pZGVudGl0eS52MS5MaXN0UmVxdWVzdBojLnNhbGx5cG9ydC5pZGVudGl0eS52MS5MaXN0UmVzcG9uc2UiA5ACARJjCglMaXN0T3duZWQSJy5zYWxseXBvcnQuaWRlbnRpdHkudjEuTGlzdE93bmVkUmVxdWVzdBooLnNhbGx5cG9ydC5pZGVudGl0eS52MS5MaXN0T3duZWRSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.identity.v1.AuthenticateRequest
@@ -38,6 +38,13 @@ export type AuthenticateRequest = Message<"sallyport.identity.v1.AuthenticateReq
    * @generated from field: string address = 3;
    */
   address: string;
+
+  /**
+   * In place of a secret: whom a declared edge vouches for. The caller has verified the certificate of the connection.
+   *
+   * @generated from field: sallyport.identity.v1.EdgeIdentity edge = 4;
+   */
+  edge?: EdgeIdentity | undefined;
 };
 
 /**
@@ -46,6 +53,46 @@ export type AuthenticateRequest = Message<"sallyport.identity.v1.AuthenticateReq
  */
 export const AuthenticateRequestSchema: GenMessage<AuthenticateRequest> = /*@__PURE__*/
   messageDesc(file_sallyport_identity_v1_identity, 0);
+
+/**
+ * What an edge, such as an authenticating proxy, says in its headers of who makes a request.
+ *
+ * @generated from message sallyport.identity.v1.EdgeIdentity
+ */
+export type EdgeIdentity = Message<"sallyport.identity.v1.EdgeIdentity"> & {
+  /**
+   * The name in its certificate by which it is declared.
+   *
+   * @generated from field: string san = 1;
+   */
+  san: string;
+
+  /**
+   * The id that the identity provider has for the person.
+   *
+   * @generated from field: string user = 2;
+   */
+  user: string;
+
+  /**
+   * Empty when the edge does not tell.
+   *
+   * @generated from field: string email = 3;
+   */
+  email: string;
+
+  /**
+   * @generated from field: repeated string groups = 4;
+   */
+  groups: string[];
+};
+
+/**
+ * Describes the message sallyport.identity.v1.EdgeIdentity.
+ * Use `create(EdgeIdentitySchema)` to create a new message.
+ */
+export const EdgeIdentitySchema: GenMessage<EdgeIdentity> = /*@__PURE__*/
+  messageDesc(file_sallyport_identity_v1_identity, 1);
 
 /**
  * @generated from message sallyport.identity.v1.AuthenticateResponse
@@ -76,7 +123,7 @@ export type AuthenticateResponse = Message<"sallyport.identity.v1.AuthenticateRe
  * Use `create(AuthenticateResponseSchema)` to create a new message.
  */
 export const AuthenticateResponseSchema: GenMessage<AuthenticateResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 1);
+  messageDesc(file_sallyport_identity_v1_identity, 2);
 
 /**
  * @generated from message sallyport.identity.v1.WatchRevocationsRequest
@@ -96,7 +143,7 @@ export type WatchRevocationsRequest = Message<"sallyport.identity.v1.WatchRevoca
  * Use `create(WatchRevocationsRequestSchema)` to create a new message.
  */
 export const WatchRevocationsRequestSchema: GenMessage<WatchRevocationsRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 2);
+  messageDesc(file_sallyport_identity_v1_identity, 3);
 
 /**
  * @generated from message sallyport.identity.v1.WatchRevocationsResponse
@@ -165,7 +212,7 @@ export type WatchRevocationsResponse = Message<"sallyport.identity.v1.WatchRevoc
  * Use `create(WatchRevocationsResponseSchema)` to create a new message.
  */
 export const WatchRevocationsResponseSchema: GenMessage<WatchRevocationsResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 3);
+  messageDesc(file_sallyport_identity_v1_identity, 4);
 
 /**
  * @generated from message sallyport.identity.v1.KeySpec
@@ -268,7 +315,7 @@ export type KeySpec = Message<"sallyport.identity.v1.KeySpec"> & {
  * Use `create(KeySpecSchema)` to create a new message.
  */
 export const KeySpecSchema: GenMessage<KeySpec> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 4);
+  messageDesc(file_sallyport_identity_v1_identity, 5);
 
 /**
  * @generated from message sallyport.identity.v1.Key
@@ -333,7 +380,7 @@ export type Key = Message<"sallyport.identity.v1.Key"> & {
  * Use `create(KeySchema)` to create a new message.
  */
 export const KeySchema: GenMessage<Key> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 5);
+  messageDesc(file_sallyport_identity_v1_identity, 6);
 
 /**
  * @generated from message sallyport.identity.v1.UpsertRequest
@@ -381,7 +428,7 @@ export type UpsertRequest = Message<"sallyport.identity.v1.UpsertRequest"> & {
  * Use `create(UpsertRequestSchema)` to create a new message.
  */
 export const UpsertRequestSchema: GenMessage<UpsertRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 6);
+  messageDesc(file_sallyport_identity_v1_identity, 7);
 
 /**
  * @generated from message sallyport.identity.v1.UpsertResponse
@@ -403,7 +450,7 @@ export type UpsertResponse = Message<"sallyport.identity.v1.UpsertResponse"> & {
  * Use `create(UpsertResponseSchema)` to create a new message.
  */
 export const UpsertResponseSchema: GenMessage<UpsertResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 7);
+  messageDesc(file_sallyport_identity_v1_identity, 8);
 
 /**
  * @generated from message sallyport.identity.v1.RemoveByResourceRequest
@@ -425,7 +472,7 @@ export type RemoveByResourceRequest = Message<"sallyport.identity.v1.RemoveByRes
  * Use `create(RemoveByResourceRequestSchema)` to create a new message.
  */
 export const RemoveByResourceRequestSchema: GenMessage<RemoveByResourceRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 8);
+  messageDesc(file_sallyport_identity_v1_identity, 9);
 
 /**
  * @generated from message sallyport.identity.v1.RemoveByResourceResponse
@@ -438,7 +485,7 @@ export type RemoveByResourceResponse = Message<"sallyport.identity.v1.RemoveByRe
  * Use `create(RemoveByResourceResponseSchema)` to create a new message.
  */
 export const RemoveByResourceResponseSchema: GenMessage<RemoveByResourceResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 9);
+  messageDesc(file_sallyport_identity_v1_identity, 10);
 
 /**
  * @generated from message sallyport.identity.v1.CreateRequest
@@ -467,7 +514,7 @@ export type CreateRequest = Message<"sallyport.identity.v1.CreateRequest"> & {
  * Use `create(CreateRequestSchema)` to create a new message.
  */
 export const CreateRequestSchema: GenMessage<CreateRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 10);
+  messageDesc(file_sallyport_identity_v1_identity, 11);
 
 /**
  * @generated from message sallyport.identity.v1.CreateResponse
@@ -491,7 +538,7 @@ export type CreateResponse = Message<"sallyport.identity.v1.CreateResponse"> & {
  * Use `create(CreateResponseSchema)` to create a new message.
  */
 export const CreateResponseSchema: GenMessage<CreateResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 11);
+  messageDesc(file_sallyport_identity_v1_identity, 12);
 
 /**
  * @generated from message sallyport.identity.v1.UpdateRequest
@@ -532,7 +579,7 @@ export type UpdateRequest = Message<"sallyport.identity.v1.UpdateRequest"> & {
  * Use `create(UpdateRequestSchema)` to create a new message.
  */
 export const UpdateRequestSchema: GenMessage<UpdateRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 12);
+  messageDesc(file_sallyport_identity_v1_identity, 13);
 
 /**
  * @generated from message sallyport.identity.v1.UpdateResponse
@@ -549,7 +596,7 @@ export type UpdateResponse = Message<"sallyport.identity.v1.UpdateResponse"> & {
  * Use `create(UpdateResponseSchema)` to create a new message.
  */
 export const UpdateResponseSchema: GenMessage<UpdateResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 13);
+  messageDesc(file_sallyport_identity_v1_identity, 14);
 
 /**
  * @generated from message sallyport.identity.v1.RevokeRequest
@@ -583,7 +630,7 @@ export type RevokeRequest = Message<"sallyport.identity.v1.RevokeRequest"> & {
  * Use `create(RevokeRequestSchema)` to create a new message.
  */
 export const RevokeRequestSchema: GenMessage<RevokeRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 14);
+  messageDesc(file_sallyport_identity_v1_identity, 15);
 
 /**
  * @generated from message sallyport.identity.v1.RevokeResponse
@@ -600,7 +647,7 @@ export type RevokeResponse = Message<"sallyport.identity.v1.RevokeResponse"> & {
  * Use `create(RevokeResponseSchema)` to create a new message.
  */
 export const RevokeResponseSchema: GenMessage<RevokeResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 15);
+  messageDesc(file_sallyport_identity_v1_identity, 16);
 
 /**
  * @generated from message sallyport.identity.v1.RotateRequest
@@ -636,7 +683,7 @@ export type RotateRequest = Message<"sallyport.identity.v1.RotateRequest"> & {
  * Use `create(RotateRequestSchema)` to create a new message.
  */
 export const RotateRequestSchema: GenMessage<RotateRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 16);
+  messageDesc(file_sallyport_identity_v1_identity, 17);
 
 /**
  * @generated from message sallyport.identity.v1.RotateResponse
@@ -658,7 +705,7 @@ export type RotateResponse = Message<"sallyport.identity.v1.RotateResponse"> & {
  * Use `create(RotateResponseSchema)` to create a new message.
  */
 export const RotateResponseSchema: GenMessage<RotateResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 17);
+  messageDesc(file_sallyport_identity_v1_identity, 18);
 
 /**
  * @generated from message sallyport.identity.v1.GetRequest
@@ -680,7 +727,7 @@ export type GetRequest = Message<"sallyport.identity.v1.GetRequest"> & {
  * Use `create(GetRequestSchema)` to create a new message.
  */
 export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 18);
+  messageDesc(file_sallyport_identity_v1_identity, 19);
 
 /**
  * @generated from message sallyport.identity.v1.GetResponse
@@ -704,7 +751,7 @@ export type GetResponse = Message<"sallyport.identity.v1.GetResponse"> & {
  * Use `create(GetResponseSchema)` to create a new message.
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 19);
+  messageDesc(file_sallyport_identity_v1_identity, 20);
 
 /**
  * @generated from message sallyport.identity.v1.ListRequest
@@ -745,7 +792,7 @@ export type ListRequest = Message<"sallyport.identity.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 20);
+  messageDesc(file_sallyport_identity_v1_identity, 21);
 
 /**
  * @generated from message sallyport.identity.v1.ListResponse
@@ -767,7 +814,7 @@ export type ListResponse = Message<"sallyport.identity.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 21);
+  messageDesc(file_sallyport_identity_v1_identity, 22);
 
 /**
  * @generated from message sallyport.identity.v1.ListOwnedRequest
@@ -789,7 +836,7 @@ export type ListOwnedRequest = Message<"sallyport.identity.v1.ListOwnedRequest">
  * Use `create(ListOwnedRequestSchema)` to create a new message.
  */
 export const ListOwnedRequestSchema: GenMessage<ListOwnedRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 22);
+  messageDesc(file_sallyport_identity_v1_identity, 23);
 
 /**
  * @generated from message sallyport.identity.v1.ListOwnedResponse
@@ -811,7 +858,7 @@ export type ListOwnedResponse = Message<"sallyport.identity.v1.ListOwnedResponse
  * Use `create(ListOwnedResponseSchema)` to create a new message.
  */
 export const ListOwnedResponseSchema: GenMessage<ListOwnedResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 23);
+  messageDesc(file_sallyport_identity_v1_identity, 24);
 
 /**
  * @generated from message sallyport.identity.v1.OwnedKey
@@ -840,7 +887,7 @@ export type OwnedKey = Message<"sallyport.identity.v1.OwnedKey"> & {
  * Use `create(OwnedKeySchema)` to create a new message.
  */
 export const OwnedKeySchema: GenMessage<OwnedKey> = /*@__PURE__*/
-  messageDesc(file_sallyport_identity_v1_identity, 24);
+  messageDesc(file_sallyport_identity_v1_identity, 25);
 
 /**
  * AuthenticationService turns a credential into a principal, and says when one has ended.
