@@ -11,6 +11,7 @@ import { cluster } from './requirements/cluster.ts';
 import { console } from './requirements/console.ts';
 import { delegation } from './requirements/delegation.ts';
 import { demo } from './requirements/demo.ts';
+import { directory } from './requirements/directory.ts';
 import { fault } from './requirements/fault.ts';
 import { grants } from './requirements/grants.ts';
 import { house } from './requirements/house.ts';
@@ -30,6 +31,7 @@ import { resources } from './requirements/resources.ts';
 import { revocation } from './requirements/revocation.ts';
 import { rpc } from './requirements/rpc.ts';
 import { schema } from './requirements/schema.ts';
+import { scim } from './requirements/scim.ts';
 import { security } from './requirements/security.ts';
 import { tenancy } from './requirements/tenancy.ts';
 import { tokens } from './requirements/tokens.ts';
@@ -52,6 +54,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   console,
   delegation,
   demo,
+  directory,
   fault,
   grants,
   house,
@@ -70,6 +73,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   revocation,
   rpc,
   schema,
+  scim,
   security,
   tenancy,
   tokens,

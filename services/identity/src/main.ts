@@ -9,7 +9,7 @@ import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { sequenceFeed } from '@sallyport/chassis/sequence-feed';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
-import { watchSnapshot } from '@sallyport/peers/snapshot';
+import { type Snapshot, watchSnapshot } from '@sallyport/peers/snapshot';
 import { DirectoryService } from '@sallyport/proto/identity/v1/directory_pb';
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
 import { ConsentService, SessionService } from '@sallyport/proto/identity/v1/sessions_pb';
@@ -18,7 +18,7 @@ import { sendingAdminRecords } from './admin-records.ts';
 import { createAdministration } from './administration.ts';
 import { byForm } from './authentication.ts';
 import { createBootstrapAdmin } from './bootstrap-admin.ts';
-import { connect } from './clients.ts';
+import { type Clients, connect } from './clients.ts';
 import { configSchema } from './config.ts';
 import { createCreationMemory } from './creation-memory.ts';
 import { createDirectory } from './directory/directory.ts';
@@ -27,10 +27,13 @@ import { directoryService } from './directory/service.ts';
 import { identityApp } from './http.ts';
 import { identityMetrics } from './metrics.ts';
 import { type OAuth, openOAuth } from './oauth/open.ts';
+import { createSecrets } from './oauth/secrets.ts';
 import { openKeyAuthentication } from './open-authentication.ts';
 import { createPeppers } from './peppers.ts';
 import { pruning } from './pruning.ts';
 import { createResourceKeys } from './resource-keys.ts';
+import { createFindCaller } from './scim/caller.ts';
+import { scimFront } from './scim/front.ts';
 import { authenticationService, CALLERS, keyService } from './server.ts';
 import { createKeyStore, SCHEMA_VERSION } from './store.ts';
 import type { AuthenticateToken } from './tokens/authenticate-token.ts';
@@ -70,12 +73,15 @@ run({
     let authenticateToken: AuthenticateToken | undefined;
     let authenticateEdge: AuthenticateEdge | undefined;
     let oauth: OAuth | undefined;
+    let snapshot: Snapshot | undefined;
+    let credentials: Clients['credentials'] | undefined;
     if (config.peers !== undefined) {
       const { operator = '', audit = '', vault = '' } = config.peers;
       const { clients, component } = connect({ operator, audit, vault }, { self: SERVICE, tls, log, metrics });
       await life.use(component);
+      credentials = clients.credentials;
       const { snapshotCacheFile } = config;
-      const snapshot = await life.use(
+      snapshot = await life.use(
         watchSnapshot({
           client: clients.snapshots,
           kinds: KINDS,
@@ -153,7 +159,15 @@ run({
       rpc.add(SessionService, oauth.sessions).add(ConsentService, oauth.consents).add(SubjectService, oauth.subjects);
     }
     await life.use(rpc);
-    const fronts = oauth === undefined ? [] : [oauth.front];
+    const scim = scimFront({
+      postgres: database,
+      findCaller: createFindCaller({ snapshot, secretOf: createSecrets(credentials), authenticate: authenticateKey }),
+      publicUrl: config.publicUrl,
+      defaultTenant: config.oauth?.defaultTenant ?? 'default',
+      hosts: config.oauth?.hosts ?? {},
+      onNotice,
+    });
+    const fronts = oauth === undefined ? [scim] : [oauth.front, scim];
     if (config.http !== undefined) {
       await life.use(httpServer({ listen: config.http, app: identityApp({ fronts, log, metrics }), log }));
     }

@@ -4,6 +4,7 @@ import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { Record_Kind, RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { CHANGED } from './revocations.ts';
 
 const BATCH = 64;
 const SEND_MS = 5_000;
@@ -18,13 +19,14 @@ interface Row extends Record<string, unknown> {
   readonly session_id: string;
   readonly reason: string;
   readonly told_by: string;
+  readonly said: string | null;
   readonly record_id: string;
   readonly at_ms: number;
 }
 
 /**
- * Writes each revocation into the log, with who and why, oldest first, until audit has it. The notices are their own
- * outbox: what was told to services is what is recorded. Any number of replicas may do so.
+ * Writes each revocation, and what the directory changed, into the log, with who and why, oldest first, until audit has
+ * it. The notices are their own outbox: what was told to services is what is recorded. Any number of replicas may do so.
  */
 export function recordingRevocations(options: {
   readonly postgres: Postgres;
@@ -42,7 +44,7 @@ export function recordingRevocations(options: {
   const sendSome = () =>
     postgres.withTenant('*', async (transaction) => {
       const { rows } = await transaction.query<Row>(
-        `select tenant, sequence, key_id, user_name, client, session_id, reason, told_by, record_id,
+        `select tenant, sequence, key_id, user_name, client, session_id, reason, told_by, said, record_id,
                 (extract(epoch from at) * 1000)::float8 as at_ms
            from revocations where record_id is not null and not recorded
           order by sequence limit ${BATCH} for update skip locked`,
@@ -87,6 +89,8 @@ function recordOf(row: Row): Uint8Array {
   const given = { key: row.key_id, user: row.user_name, client: row.client, session: row.session_id };
   const target = Object.fromEntries(Object.entries(given).filter(([, id]) => id !== ''));
   const by = row.told_by === '' ? 'system' : row.told_by;
+  const reason = row.said ?? row.reason;
+  const action = row.reason === CHANGED ? 'change' : 'revoke';
   return codec.encode({
     id: row.record_id,
     kind: Record_Kind.ADMIN,
@@ -98,8 +102,8 @@ function recordOf(row: Row): Uint8Array {
     user: row.user_name,
     keyId: row.key_id,
     client: row.client,
-    reason: row.reason,
+    reason,
     outcome: 'ok',
-    detailJson: JSON.stringify({ action: 'revoke', target, by, reason: row.reason }),
+    detailJson: JSON.stringify({ action, target, by, reason }),
   });
 }

@@ -16,10 +16,12 @@ export interface Revocation {
   readonly reason: string;
   /** Who did it, as a principal's id; absent where a resource or a clock did. */
   readonly by?: string;
+  /** What the log says of it; absent: the reason. With `changed` nothing is recorded unless this is given. */
+  readonly said?: string;
 }
 
 /** One notice of the feed; the sequence rises by one over all tenants. Ids that are not meant are ''. */
-export interface RevocationNotice extends Required<Revocation> {
+export interface RevocationNotice extends Required<Omit<Revocation, 'said'>> {
   readonly tenant: string;
   readonly sequence: number;
 }
@@ -37,11 +39,11 @@ export async function tellRevoked(
   const column = (of: (one: Revocation) => string | null | undefined) => revocations.map((one) => of(one) ?? null);
   await client.query(
     `with head as (update revocation_head set sequence = sequence + $2 returning sequence)
-     insert into revocations (tenant, sequence, key_id, user_name, client, session_id, reason, told_by, record_id)
+     insert into revocations (tenant, sequence, key_id, user_name, client, session_id, reason, told_by, said, record_id)
      select $1, head.sequence - $2 + r.place, coalesce(r.key_id, ''), coalesce(r.user_name, ''), coalesce(r.client, ''),
-            coalesce(r.session_id, ''), r.reason, coalesce(r.told_by, ''), r.record_id
-       from head, unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
-         with ordinality as r (key_id, user_name, client, session_id, reason, told_by, record_id, place)`,
+            coalesce(r.session_id, ''), r.reason, coalesce(r.told_by, ''), r.said, r.record_id
+       from head, unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
+         with ordinality as r (key_id, user_name, client, session_id, reason, told_by, said, record_id, place)`,
     [
       tenant,
       revocations.length,
@@ -51,7 +53,8 @@ export async function tellRevoked(
       column((one) => one.sessionId),
       column((one) => one.reason),
       column((one) => one.by),
-      column((one) => (one.reason === CHANGED ? null : uuidv7())),
+      column((one) => one.said),
+      column((one) => (one.reason === CHANGED && one.said === undefined ? null : uuidv7())),
     ],
   );
 }

@@ -8,7 +8,7 @@ import type { SecretDigest } from './peppers.ts';
 import { revocationsAfter, tellRevoked } from './revocations.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 const EVERY_TENANT = '*';
 const UNIQUE_VIOLATION = '23505';

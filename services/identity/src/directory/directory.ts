@@ -1,5 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import { textArray } from '@sallyport/chassis/postgres-arrays';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { faultOfPersonName, personName } from '@sallyport/custom-resources/person-name';
 import { lookOf, looksTaken } from './look.ts';
@@ -29,6 +30,8 @@ export interface Shown {
   readonly displayName?: string;
   /** A person whom another SCIM client provisioned may be taken over by name. */
   readonly linkByName: boolean;
+  /** When the provider said so, epoch ms; absent: now. What is older than who took over a name is not about them. */
+  readonly issuedAtMs?: number;
 }
 
 /** Who the people of a tenant are. Rejects with `unavailable` when the database is. */
@@ -54,7 +57,7 @@ export function createDirectory(postgres: Postgres): Directory {
     async standingOf(tenant, written, declared) {
       const name = personName(written);
       const [rows] = await postgres.together(tenant, [
-        { sql: STANDING, values: [tenant, name, declared], options: KEPT },
+        { sql: STANDING, values: [tenant, name, textArray(declared)], options: KEPT },
       ]);
       const row = rows?.[0] ?? {};
       const teams = (row.teams as string[] | null) ?? [];
@@ -77,10 +80,12 @@ export function createDirectory(postgres: Postgres): Directory {
       if (fault !== undefined) throw refused(`The name of the person ${fault}.`);
       return postgres.withTenant(tenant, async (client) => {
         const known = await one(client, 'u.provider = $1 and u.subject = $2', [shown.provider, shown.subject]);
-        if (known !== undefined) return present(known);
+        if (known?.deleted === false) return present(known);
         await lockDirectory(client, tenant);
         const held = await one(client, 'u.name = $1', [name]);
-        if (held !== undefined) return adopt(client, present(held), shown);
+        if (held !== undefined) return adopt(client, ownName(present(held), shown), shown, known);
+        // SCIM ended them: only SCIM brings them back.
+        if (known !== undefined) throw refused('The person is not active.');
         if (await looksTaken(client, tenant, name, undefined))
           throw refused('The name looks like that of another person.');
         await client.query(
@@ -96,7 +101,7 @@ export function createDirectory(postgres: Postgres): Directory {
     async standingByClaims(person, claims, claimed) {
       if (person.provisioned) return this.standingOf(person.tenant, person.name, []);
       const { tenant, name } = person;
-      const [rows] = await postgres.together(tenant, [{ sql: RULES, values: [tenant, name, claimed] }]);
+      const [rows] = await postgres.together(tenant, [{ sql: RULES, values: [tenant, name, textArray(claimed)] }]);
       const rules = (rows ?? []).map(ruleOf);
       const groups = claimed.map((group) => ({ id: group, name: group }));
       const teams = teamsOf(name, { name, attributes: claims, groups, provisioned: true }, rules);
@@ -123,9 +128,10 @@ async function one(client: TenantClient, where: string, values: readonly unknown
   return rows[0] === undefined ? undefined : personOf(rows[0]);
 }
 
-async function adopt(client: TenantClient, held: Person, shown: Shown): Promise<Person> {
+async function adopt(client: TenantClient, held: Person, shown: Shown, gone: Person | undefined): Promise<Person> {
   const mine = held.provider === shown.provider || (shown.linkByName && held.provisioned);
   if (held.subject !== undefined || !mine) throw refused('The name belongs to another person.');
+  if (gone !== undefined) await client.query('update users set subject = null where id = $1', [gone.id]);
   await client.query('update users set provider = $2, subject = $3, revision = revision + 1 where id = $1', [
     held.id,
     shown.provider,
@@ -136,6 +142,14 @@ async function adopt(client: TenantClient, held: Person, shown: Shown): Promise<
 
 function present(person: Person): Person {
   if (!person.active || person.deleted) throw refused('The person is not active.');
+  return person;
+}
+
+function ownName(person: Person, { issuedAtMs }: Shown): Person {
+  const { heirSinceMs } = person;
+  if (heirSinceMs !== undefined && issuedAtMs !== undefined && issuedAtMs < heirSinceMs) {
+    throw refused('The credential is of another person, who had the name before.');
+  }
   return person;
 }
 

@@ -130,18 +130,23 @@ export async function removeGroup(client: TenantClient, tenant: string, id: stri
   await client.query('delete from groups where tenant = $1 and id = $2', [tenant, id]);
 }
 
-/** Puts people into a group; those who are in it already stay. Answers the ids that are no people whom SCIM keeps. */
+/**
+ * Puts people into a group; those who are in it already stay. Answers the ids that are no people whom the scope may see:
+ * one provider says nothing of another's people.
+ */
 export async function addMembers(
   client: TenantClient,
   tenant: string,
+  scope: Scope,
   groupId: string,
   userIds: readonly string[],
 ): Promise<string[]> {
   if (userIds.length === 0) return [];
   const { rows } = await client.query(
     `select w.id from unnest($2::text[]) as w (id) where not exists
-       (select from users u where u.tenant = $1 and u.id = w.id and u.deleted_at is null)`,
-    [tenant, userIds],
+       (select from users u where u.tenant = $1 and u.id = w.id and u.deleted_at is null and u.provisioned
+           and ($3::text is null or u.provider = $3)) limit 1`,
+    [tenant, userIds, scope ?? null],
   );
   if (rows.length > 0) return rows.map((row) => row.id as string);
   await client.query(

@@ -18,10 +18,13 @@ export interface TeamChange {
   readonly user: string;
   readonly gained: readonly string[];
   readonly lost: readonly string[];
+  /** Teams that they are in as before and own now, or own no more. */
+  readonly ownership: readonly string[];
 }
 
 const compiled = new Map<string, (claims: Readonly<Record<string, unknown>>) => boolean | undefined>();
 const MAX_COMPILED = 1_000;
+const MAX_SAID = 500;
 
 /** Tells whether CEL over claims is true of them; an expression that fails is not. */
 export function holdsFor(text: string, claims: Readonly<Record<string, unknown>>): boolean {
@@ -96,7 +99,8 @@ export async function settleMembership(
     const written = [...after].filter(([team, owner]) => before.get(team) !== owner);
     gone.push(...lost.map((team): [string, string] => [team, name]));
     come.push(...written.map(([team, owner]): [string, string, boolean] => [team, name, owner]));
-    if (lost.length + gained.length > 0) changes.push({ user: name, gained, lost });
+    const ownership = written.map(([team]) => team).filter((team) => before.has(team));
+    if (lost.length + written.length > 0) changes.push({ user: name, gained, lost, ownership });
   }
   if (gone.length > 0) {
     await client.query(
@@ -118,11 +122,12 @@ export async function settleMembership(
 
 /** What services must hear of changed teams: who lost one has nothing open any more, who gained one is asked for anew. */
 export function noticesOf(changes: readonly TeamChange[], by: string): Revocation[] {
-  return changes.map(({ user, lost }) => ({
-    user,
-    by,
-    reason: lost.length === 0 ? CHANGED : `left team ${lost.join(', ')}`.slice(0, 500),
-  }));
+  const told = (what: string, teams: readonly string[]) => (teams.length === 0 ? [] : [`${what} ${teams.join(', ')}`]);
+  return changes.map(({ user, gained, lost, ownership }) => {
+    const left = told('left team', lost);
+    const said = [...left, ...told('joined team', gained), ...told('changed ownership of team', ownership)];
+    return { user, by, reason: left[0]?.slice(0, MAX_SAID) ?? CHANGED, said: said.join('; ').slice(0, MAX_SAID) };
+  });
 }
 
 async function rulesAbout(client: TenantClient, names: readonly string[], groups: readonly string[]) {

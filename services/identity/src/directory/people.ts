@@ -113,7 +113,8 @@ export async function changePerson(
   before: Person,
   person: WrittenPerson,
 ): Promise<void> {
-  if (before.name !== person.name) {
+  const renamed = before.name !== person.name;
+  if (renamed) {
     await refuseName(client, tenant, person.name, before.id);
     // The name of somebody who is gone is given to this person, and their keys are not.
     await client.query('delete from users where tenant = $1 and name = $2 and deleted_at is not null', [
@@ -139,13 +140,22 @@ export async function changePerson(
       ],
     ),
   );
+  if (!renamed) return;
+  // Keys and grants of the name that was left are nobody's, and must not count as those of somebody unknown.
+  await client.query(
+    `insert into users (tenant, id, name, look, provider, active, deleted_at) values ($1, $2, $3, $4, $5, false, now())`,
+    [tenant, uuidv7(), before.name, lookOf(before.name), before.provider],
+  );
 }
 
-/** Ends a person: nothing of them stays but the name, so that their keys stay refused. */
+/**
+ * Ends a person: nothing of them stays but the name, so that their keys stay refused, and their id at the provider, so that
+ * a token that is still good does not let them in under another name.
+ */
 export async function buryPerson(client: TenantClient, tenant: string, id: string): Promise<void> {
   await client.query('delete from memberships where tenant = $1 and user_id = $2', [tenant, id]);
   await client.query(
-    `update users set deleted_at = now(), active = false, provisioned = false, subject = null, external_id = null,
+    `update users set deleted_at = now(), active = false, provisioned = false, external_id = null,
             display_name = '', attributes = '{}', revision = revision + 1, changed_at = now()
       where tenant = $1 and id = $2`,
     [tenant, id],

@@ -19,8 +19,8 @@ export interface IssuerOptions extends AdapterOptions {
   readonly keys: OAuthKeys;
   readonly signing: SigningKeys;
   readonly registration: { readonly dynamic: boolean; readonly metadataDocuments: boolean };
-  /** Whether a person is there and active now. */
-  readonly isActive: (user: string) => Promise<boolean>;
+  /** Whether a person is there and active now, and was the one of this name at a time (epoch ms) if one is given. */
+  readonly isActive: (user: string, sinceMs?: number) => Promise<boolean>;
   readonly consents: ConsentStore;
   /** Calls out for documents and keys of clients, through the URL guard. */
   readonly fetch: (url: string, options: RequestInit) => Promise<Response>;
@@ -183,9 +183,12 @@ export function createIssuer(options: IssuerOptions): Provider {
       policy: policyOf(),
       url: (_ctx, interaction) => `${issuer}/interaction/${interaction.uid}`,
     },
-    async findAccount(_ctx, sub) {
+    async findAccount(ctx, sub, token) {
       const user = userOf(sub);
-      if (user === undefined || !(await options.isActive(user))) return undefined;
+      // What began before somebody took over the name is not theirs: a refresh token, the session of a browser.
+      const since = token?.iat ?? ctx.oidc?.session?.loginTs;
+      const sinceMs = since === undefined ? undefined : since * 1000;
+      if (user === undefined || !(await options.isActive(user, sinceMs))) return undefined;
       return { accountId: accountOf(user), claims: async () => ({ sub: accountOf(user) }) };
     },
     async loadExistingGrant(ctx) {
@@ -274,6 +277,12 @@ function mayFetch(id: string): boolean {
 function policyOf() {
   const { base, Check } = interactionPolicy;
   const policy = base();
+  // The browser's session is of somebody who is not there any more, or who had the name before.
+  policy
+    .get('login')
+    ?.checks.add(
+      new Check('ended_person', 'sign in again', ({ oidc }) => oidc.session?.accountId !== undefined && !oidc.account),
+    );
   // Without a scope in the request there would be nothing to say yes to.
   policy
     .get('consent')

@@ -26,7 +26,7 @@ export interface IssuersOptions extends Omit<IssuerOptions, 'tenant' | 'issuer' 
   /** Further hosts, each with its tenant. */
   readonly hosts: Readonly<Record<string, string>>;
   readonly providerOf: (tenant: string, user: string) => Promise<string>;
-  readonly isActive: (tenant: string, user: string) => Promise<boolean>;
+  readonly isActive: (tenant: string, user: string, sinceMs?: number) => Promise<boolean>;
   readonly extraClaims: (tenant: string) => IssuerOptions['extraClaims'];
   /** Adds what the library does not know, such as grants of our own. */
   readonly extend: (provider: Provider, tenant: string) => void;
@@ -63,7 +63,7 @@ export function createIssuers(options: IssuersOptions): Issuers {
           issuer: issuerOf(tenant),
           bases: bases(tenant),
           providerOf: (user) => options.providerOf(tenant, user),
-          isActive: (user) => options.isActive(tenant, user),
+          isActive: (user, sinceMs) => options.isActive(tenant, user, sinceMs),
           extraClaims: options.extraClaims(tenant),
         });
         options.extend(provider, tenant);

@@ -117,6 +117,7 @@ async function ofPerson(token: Token, issuer: TrustedIssuer, sources: PrincipalS
     name: written,
     ...(typeof claims.name === 'string' ? { displayName: claims.name.slice(0, 256) } : {}),
     linkByName: spec.linkByName,
+    issuedAtMs: Number(claims.iat ?? 0) * 1000,
   });
   const elsewhere = hasGroupsElsewhere(claims);
   // Half of somebody's groups would be a guess; none is what is certain.

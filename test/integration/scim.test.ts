@@ -1,0 +1,394 @@
+import '../support/property-seed.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { HttpAnswer } from '../support/http-client.ts';
+import { idOf, type ScimHouse, scimHouse } from '../support/scim-house.ts';
+
+const OKTA = { tenant: 'red', provider: 'okta' };
+const ENTRA = { tenant: 'red', provider: 'entra' };
+const OTHERS = { tenant: 'blue', provider: 'okta' };
+const CANARY = 'canary-of-blue';
+
+let house: ScimHouse;
+let okta: ReturnType<ScimHouse['by']>;
+let entra: ReturnType<ScimHouse['by']>;
+let others: ReturnType<ScimHouse['by']>;
+
+beforeAll(async () => {
+  house = await scimHouse([OKTA, ENTRA, OTHERS]);
+  [okta, entra, others] = [house.by(OKTA), house.by(ENTRA), house.by(OTHERS)];
+  const id = idOf(
+    await others('POST', '/Users', { userName: `${CANARY}@example.com`, externalId: CANARY, title: CANARY }),
+  );
+  await others('POST', '/Groups', { displayName: CANARY, members: [{ value: id }] });
+  await house.notices();
+}, 60_000);
+
+afterAll(async () => {
+  await house?.end();
+}, 30_000);
+
+type By = ReturnType<ScimHouse['by']>;
+const person = async (name: string, by: By = okta, more: object = {}) =>
+  idOf(await by('POST', '/Users', { userName: name, ...more }));
+const group = async (name: string, members: readonly string[], by: By = okta) =>
+  idOf(await by('POST', '/Groups', { displayName: name, members: members.map((value) => ({ value })) }));
+const patch = (path: string, ...Operations: object[]) => okta('PATCH', path, { Operations });
+const teamsOf = async (name: string) => (await house.directory.standingOf('red', name, [])).teams;
+const faultOf = (answer: HttpAnswer) => {
+  const { status, scimType = '-' } = answer.json<{ status: string; scimType?: string }>();
+  return `${status} ${scimType}`;
+};
+
+describe('SCIM', () => {
+  it('[scim:users] keeps users: made, read, found, changed, replaced and deleted', async () => {
+    const made = await okta('POST', '/Users', {
+      schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'],
+      userName: 'Ann@Example.com',
+      externalId: '00u1',
+      displayName: 'Ann',
+      password: 'never kept',
+      emails: [{ value: 'ann@example.com', primary: true }],
+    });
+    const id = idOf(made);
+    const location = `https://gateway.example.com/scim/v2/red/Users/${id}`;
+    expect([made.status, made.headers.get('location'), made.headers.get('etag')]).toEqual([201, location, 'W/"1"']);
+    expect(made.json()).toMatchObject({ userName: 'ann@example.com', active: true, groups: [], meta: { location } });
+    expect(made.text).not.toContain('never kept');
+    expect((await okta('GET', `/Users/${id}`)).text).toBe(made.text);
+    for (const filter of [
+      'userName eq "ANN@example.com"',
+      'externalId eq "00u1"',
+      'emails co "ann@"',
+      `id eq "${id}"`,
+    ]) {
+      const found = await okta('GET', `/Users?filter=${encodeURIComponent(filter)}`);
+      expect(found.json()).toMatchObject({ totalResults: 1, Resources: [{ id }] });
+    }
+    expect((await patch(`/Users/${id}`, { op: 'replace', value: { title: 'x' } })).json()).toMatchObject({
+      title: 'x',
+    });
+    const replaced = await okta('PUT', `/Users/${id}`, { userName: 'ann@example.com', nickName: 'n' });
+    expect(replaced.json()).toMatchObject({ nickName: 'n', active: true });
+    expect(replaced.text).not.toContain('title');
+    expect((await okta('DELETE', `/Users/${id}`)).status).toBe(204);
+    for (const method of ['GET', 'DELETE']) expect((await okta(method, `/Users/${id}`)).status).toBe(404);
+  });
+
+  it('[scim:conditions] changes and tells nothing of a version that somebody else has changed meanwhile', async () => {
+    const id = await person('etag@example.com');
+    expect((await okta('GET', `/Users/${id}`, undefined, { 'if-none-match': 'W/"1"' })).status).toBe(304);
+    const change = (ifMatch: string) =>
+      okta('PUT', `/Users/${id}`, { userName: 'etag@example.com', title: ifMatch }, { 'if-match': ifMatch });
+    expect((await change('W/"1"')).headers.get('etag')).toBe('W/"2"');
+    expect((await change('W/"1"')).status).toBe(412);
+    expect((await okta('DELETE', `/Users/${id}`, undefined, { 'if-match': 'W/"1"' })).status).toBe(412);
+    expect((await change('*')).status).toBe(200);
+  });
+
+  it('[scim:pages] lists in pages, and shows what is asked for alone', async () => {
+    for (const at of [1, 2, 3, 4, 5]) await person(`page${at}@example.com`, okta, { title: 'paged' });
+    const list = async (query: string) =>
+      (await okta('GET', `/Users?filter=${encodeURIComponent('title eq "paged"')}&${query}`)).json<{
+        totalResults: number;
+        startIndex: number;
+        itemsPerPage: number;
+        Resources: { userName?: string; title?: string; id: string }[];
+      }>();
+    const second = await list('startIndex=3&count=2');
+    expect(second).toMatchObject({ totalResults: 5, startIndex: 3, itemsPerPage: 2 });
+    expect(second.Resources.map(({ userName }) => userName)).toEqual(['page3@example.com', 'page4@example.com']);
+    expect((await list('count=0')).Resources).toEqual([]);
+    expect((await list('startIndex=-7&count=-1')).startIndex).toBe(1);
+    const [bare] = (await list('attributes=userName')).Resources;
+    expect(Object.keys(bare as object).sort()).toEqual(['id', 'meta', 'schemas', 'userName']);
+    expect((await list('excludedAttributes=title,groups')).Resources[0]?.title).toBeUndefined();
+    expect(faultOf(await okta('GET', '/Users?filter=title%20pr&filter=id%20pr'))).toBe('400 invalidValue');
+  });
+
+  it('[scim:unique] refuses a second resource of one name or external id, and names that look like another', async () => {
+    await person('pay@example.com', okta, { externalId: 'e-1' });
+    await group('Finance', []);
+    const make = (userName: string, more: object = {}, by = okta) => by('POST', '/Users', { userName, ...more });
+    expect(faultOf(await make('PAY@example.com'))).toBe('409 uniqueness');
+    expect(faultOf(await make('pay@example.com', {}, entra))).toBe('409 uniqueness');
+    expect(faultOf(await make('else@example.com', { externalId: 'e-1' }))).toBe('409 uniqueness');
+    // Cyrillic letters for some, then for all of the letters that look the same.
+    expect(faultOf(await make('pаy@example.com'))).toBe('400 invalidValue');
+    expect(faultOf(await make('рау@example.com'.replace('example.com', '')))).not.toBe('201 -');
+    expect(faultOf(await make('pay\u200b@example.com'))).toBe('400 invalidValue');
+    expect(faultOf(await okta('POST', '/Groups', { displayName: 'FINANCE' }))).toBe('409 uniqueness');
+    // Another tenant's names are its own.
+    expect((await make('pay@example.com', {}, others)).status).toBe(201);
+  });
+
+  it('[scim:scope] shows a provider its own people alone, and lets it put nobody else into a group', async () => {
+    const id = await person('scoped@example.com', entra);
+    expect((await okta('GET', `/Users/${id}`)).status).toBe(404);
+    expect((await patch(`/Users/${id}`, { op: 'replace', value: { active: false } })).status).toBe(404);
+    expect((await okta('GET', `/Users?filter=${encodeURIComponent(`id eq "${id}"`)}`)).json()).toMatchObject({
+      totalResults: 0,
+    });
+    expect(faultOf(await okta('POST', '/Groups', { displayName: 'theft', members: [{ value: id }] }))).toBe(
+      '400 invalidValue',
+    );
+    const blue = (await others('GET', '/Users')).json<{ Resources: { id: string }[] }>().Resources[0]?.id ?? '';
+    expect((await okta('GET', `/Users/${blue}`)).status).toBe(404);
+    expect(faultOf(await okta('POST', '/Groups', { displayName: 'theft', members: [{ value: blue }] }))).toBe(
+      '400 invalidValue',
+    );
+    expect((await okta('DELETE', `/Users/${blue}`)).status).toBe(404);
+  });
+
+  it('[scim:service] says what it serves, and that bulk is not served', async () => {
+    expect((await okta('GET', '/ServiceProviderConfig')).json()).toMatchObject({
+      patch: { supported: true },
+      bulk: { supported: false },
+      filter: { supported: true },
+      etag: { supported: true },
+    });
+    expect((await okta('GET', '/ResourceTypes')).json()).toMatchObject({ totalResults: 2 });
+    const schemas = (await okta('GET', '/Schemas')).json<{ Resources: { id: string }[] }>().Resources;
+    for (const { id } of schemas) expect(idOf(await okta('GET', `/Schemas/${encodeURIComponent(id)}`))).toBe(id);
+    for (const [method, path, status] of [
+      ['POST', '/Bulk', 501],
+      ['GET', '/Me', 501],
+      ['GET', '/Schemas/%E0%A4%A', 404],
+      ['GET', '/Nothing', 404],
+      ['PUT', '/Users', 405],
+      ['POST', '/Users/x', 405],
+    ] as const) {
+      const answer = await okta(method, path, method === 'GET' ? undefined : {});
+      expect([path, answer.status]).toEqual([path, status]);
+      expect(answer.json()).toMatchObject({ schemas: ['urn:ietf:params:scim:api:messages:2.0:Error'] });
+    }
+    const unknown = await house.by({ tenant: 'red', provider: 'nobody' })('GET', '/Users');
+    expect([unknown.status, unknown.headers.get('www-authenticate')]).toEqual([401, 'Bearer realm="scim"']);
+    expect((await house.by({ ...OTHERS, tenant: 'red' })('GET', '/Users')).status).toBe(200);
+    expect((await okta('POST', '/Users', '<x/>', { 'content-type': 'text/xml' })).status).toBe(415);
+    expect(faultOf(await okta('POST', '/Users', '{"userName":"a","userName":"b"}'))).toBe('400 invalidSyntax');
+  });
+});
+
+describe('changes of people and groups', () => {
+  it('[directory:teams] take and give teams, each with one notice of whom it concerns, by whom and why', async () => {
+    const [kim, lee] = [await person('kim'), await person('lee')];
+    const desk = await group('desk', [kim, lee]);
+    expect([await teamsOf('kim'), await teamsOf('lee')]).toEqual([['desk'], ['desk']]);
+    await house.notices();
+    const by = { tenant: 'red', by: 'provider:okta' };
+    expect((await patch(`/Groups/${desk}`, { op: 'remove', path: `members[value eq "${kim}"]` })).status).toBe(204);
+    expect(await house.notices()).toEqual([{ ...by, user: 'kim', reason: 'left team desk' }]);
+    expect(await teamsOf('kim')).toEqual([]);
+    await patch(`/Groups/${desk}`, { op: 'replace', path: 'members', value: [{ value: kim }, { value: lee }] });
+    expect(await house.notices()).toEqual([{ ...by, user: 'kim', reason: 'changed' }]);
+    await patch(`/Groups/${desk}`, { op: 'replace', path: 'displayName', value: 'counter' });
+    expect((await house.notices()).map(({ user, reason }) => `${user} ${reason}`)).toEqual([
+      'kim left team desk',
+      'lee left team desk',
+    ]);
+    await okta('PUT', `/Groups/${desk}`, { displayName: 'counter', members: [{ value: lee }] });
+    expect((await house.notices()).map(({ user }) => user)).toEqual(['kim']);
+    expect((await okta('GET', `/Groups/${desk}?attributes=members`)).json()).toMatchObject({
+      members: [{ value: lee }],
+    });
+    await okta('DELETE', `/Groups/${desk}`);
+    expect(await house.notices()).toEqual([{ ...by, user: 'lee', reason: 'left team counter' }]);
+    // A request that changes nothing, or is refused on its way, tells nothing.
+    await patch(`/Users/${kim}`, { op: 'replace', value: { active: true } });
+    const half = await group('half', []);
+    await patch(
+      `/Groups/${half}`,
+      ...[kim, 'nobody'].map((value) => ({ op: 'add', path: 'members', value: [{ value }] })),
+    );
+    expect([await house.notices(), await teamsOf('kim')]).toEqual([[], []]);
+    expect((await house.said()).filter((line) => line.includes('kim'))).toEqual([
+      'provider:okta: kim provisioned',
+      'provider:okta: kim joined team desk',
+      'provider:okta: kim left team desk',
+      'provider:okta: kim joined team desk',
+      'provider:okta: kim left team desk; joined team counter',
+      'provider:okta: kim left team counter',
+    ]);
+  });
+
+  it('[directory:inactive] end whoever is made inactive, with grants, and bring back by saying so alone', async () => {
+    const id = await person('gil');
+    await grant('g-gil', 'gil');
+    await house.notices();
+    await patch(`/Users/${id}`, { op: 'Replace', path: 'active', value: 'False' });
+    expect(await house.notices()).toMatchObject([{ user: 'gil', reason: 'made inactive', by: 'provider:okta' }]);
+    expect((await house.directory.standingOf('red', 'gil', [])).state).toBe('ended');
+    expect(await endOf('g-gil')).toBe('made inactive by provider:okta');
+    await okta('PUT', `/Users/${id}`, { userName: 'gil', title: 'x' });
+    expect((await house.directory.standingOf('red', 'gil', [])).state).toBe('ended');
+    await patch(`/Users/${id}`, { op: 'replace', value: { active: true } });
+    expect((await house.directory.standingOf('red', 'gil', [])).state).toBe('active');
+    expect(await house.notices()).toMatchObject([{ user: 'gil', reason: 'changed' }]);
+    expect(await endOf('g-gil')).toBe('made inactive by provider:okta');
+  });
+
+  it('[directory:deleted] leave of who is deleted a name that ends all that acts for it, also for who has it next', async () => {
+    const bind = (subject: string, issuedAtMs: number, name = 'sam') =>
+      house.directory.bind({ ...OKTA, subject, name, linkByName: false, issuedAtMs }).then(
+        (bound) => bound.id,
+        (error: { code: string }) => error.code,
+      );
+    const first = await person('sam', okta, { externalId: 'x-sam' });
+    const before = Date.now();
+    expect(await bind('s-1', before)).toBe(first);
+    await grant('g-sam', 'sam');
+    await house.notices();
+    await okta('DELETE', `/Users/${first}`);
+    expect(await house.notices()).toMatchObject([{ user: 'sam', reason: 'deleted', by: 'provider:okta' }]);
+    expect((await house.directory.standingOf('red', 'sam', ['desk'])).state).toBe('ended');
+    expect(await endOf('g-sam')).toBe('deleted by provider:okta');
+    // Neither under the name nor under another one does a token that is still good let them in.
+    expect(await bind('s-1', Date.now() + 60_000)).toBe('unauthenticated');
+    expect(await bind('s-1', Date.now() + 60_000, 'sam.new')).toBe('unauthenticated');
+
+    const second = await person('sam', okta, { externalId: 'x-sam' });
+    expect(second).not.toBe(first);
+    const { state, heirSinceMs = 0 } = await house.directory.standingOf('red', 'sam', []);
+    expect([state, heirSinceMs >= before]).toEqual(['active', true]);
+    expect(await endOf('g-sam')).toBe('deleted by provider:okta');
+    expect(await bind('s-1', before)).toBe('unauthenticated');
+    expect(await bind('s-2', Date.now() + 1_000)).toBe(second);
+    expect(await bind('s-1', Date.now() + 1_000)).toBe('unauthenticated');
+  });
+
+  it('[directory:renamed] end what acts for the name that somebody had, and do not lend the new one what is older', async () => {
+    const id = await person('mia');
+    await grant('g-mia', 'mia');
+    await group('movers', [id]);
+    await house.notices();
+    await patch(`/Users/${id}`, { op: 'replace', value: { userName: 'mia.new' } });
+    expect((await house.notices()).map(({ user, reason }) => `${user}: ${reason}`)).toEqual([
+      'mia: renamed to mia.new',
+      'mia.new: changed',
+    ]);
+    expect((await house.directory.standingOf('red', 'mia', ['movers'])).state).toBe('ended');
+    expect(await house.directory.standingOf('red', 'mia.new', [])).toMatchObject({
+      state: 'active',
+      teams: ['movers'],
+    });
+    expect((await house.directory.standingOf('red', 'mia.new', [])).heirSinceMs).toBeGreaterThan(0);
+    expect(await endOf('g-mia')).toBe('renamed to mia.new by provider:okta');
+    expect(await person('mia')).not.toBe(id);
+  });
+
+  it('[directory:at-once] made by many at once are each made whole, and nobody stays in a team by a race', async () => {
+    const ids = await Promise.all(Array.from({ length: 8 }, (_, index) => person(`crowd${index}`)));
+    const crowd = await group('crowd', ids);
+    await Promise.all([
+      ...ids.slice(0, 4).map((id) => patch(`/Groups/${crowd}`, { op: 'remove', path: `members[value eq "${id}"]` })),
+      ...ids.slice(4).map((id) => okta('DELETE', `/Users/${id}`)),
+      ...ids.map((id) => patch(`/Users/${id}`, { op: 'replace', value: { title: 'x' } })),
+    ]);
+    for (const index of ids.keys()) expect(await teamsOf(`crowd${index}`)).toEqual([]);
+    expect((await okta('GET', `/Groups/${crowd}`)).json()).toMatchObject({ members: [] });
+  });
+});
+
+describe('whatever is sent', () => {
+  it('[scim:fuzz] is answered soon, as SCIM has it, without a fault of ours or a row of another tenant', async () => {
+    const known = await person('fuzz@example.com', okta, { emails: [{ value: 'f@example.com', type: 'work' }] });
+    const crew = await group('fuzz', [known]);
+    const text = fc.oneof(
+      fc.constantFrom('', '\u0000', '\ud800', 'null', '__proto__', known, crew, 'x'.repeat(3_000), 'ﬀ', '٣'),
+      fc.string({ unit: 'binary', maxLength: 30 }),
+    );
+    const quoted = text.map((one) => JSON.stringify(one));
+    const name = fc.constantFrom(
+      ...[
+        'userName',
+        'displayName',
+        'externalId',
+        'id',
+        'active',
+        'emails',
+        'members',
+        'name.givenName',
+        'title',
+        'groups',
+      ],
+      ...['emails[type eq "work"].value', 'members.value', 'meta.version', 'urn:x:y', '__proto__', 'schemas'],
+    );
+    const term = fc.tuple(
+      name,
+      fc.constantFrom('eq', 'ne', 'co', 'sw', 'gt', 'pr'),
+      fc.oneof(quoted, fc.constant('7')),
+    );
+    const filter = fc.oneof(
+      fc.constantFrom(`displayName eq "${CANARY}"`, `title sw "${CANARY}"`, `externalId eq "${CANARY}" and id pr`),
+      fc.array(term, { minLength: 1, maxLength: 8 }).map((terms) => terms.map((one) => one.join(' ')).join(' or ')),
+      term.map(([path, op, value]) => `not (${path}[${path} ${op} ${value}])`),
+      text,
+    );
+    const value = fc.oneof(text, fc.jsonValue({ maxDepth: 4 }), fc.array(fc.record({ value: text, type: text })));
+    const operation = fc.record(
+      { op: fc.constantFrom('add', 'replace', 'Remove'), path: fc.oneof(name, text), value },
+      {
+        requiredKeys: ['op'],
+      },
+    );
+    const resource = fc
+      .dictionary(fc.oneof(name, text), value)
+      .chain((one) =>
+        fc
+          .record({ userName: text, displayName: text, active: value }, { requiredKeys: [] })
+          .map((more) => ({ ...one, ...more })),
+      );
+    const type = fc.constantFrom('Users', 'Groups');
+    const target = fc.constantFrom(known, crew, 'x', '%00', '..%2f');
+    const request = fc.oneof(
+      fc.tuple(type, filter, fc.nat(300), text).map(([of, by, count, shown]) => {
+        const query = new URLSearchParams({
+          filter: by.toWellFormed(),
+          count: String(count),
+          attributes: shown.toWellFormed(),
+        });
+        return ['GET', `/${of}?${query}`, undefined] as const;
+      }),
+      fc
+        .tuple(type, target, fc.array(operation, { maxLength: 5 }))
+        .map(([of, id, Operations]) => ['PATCH', `/${of}/${id}`, { Operations }] as const),
+      fc.tuple(type, resource).map(([of, body]) => ['POST', `/${of}`, body] as const),
+      fc.tuple(type, target, resource).map(([of, id, body]) => ['PUT', `/${of}/${id}`, body] as const),
+    );
+    await fc.assert(
+      fc.asyncProperty(request, async ([method, path, body]) => {
+        const began = performance.now();
+        const answer = await okta(method, path, body);
+        expect(answer.status).toBeLessThan(500);
+        if (answer.status !== 204) expect(answer.json<{ schemas: string[] }>().schemas.length).toBeGreaterThan(0);
+        // What the request itself said may come back.
+        if (!JSON.stringify([path, body]).includes(CANARY)) expect(answer.text).not.toContain(CANARY);
+        expect(answer.text.length).toBeLessThan(1_000_000);
+        expect(performance.now() - began).toBeLessThan(3_000);
+      }),
+      { numRuns: 400, endOnFailure: true },
+    );
+    expect(house.faults).toEqual([]);
+    const blue = (await others('GET', '/Users')).json<{ Resources: { title?: string }[] }>().Resources;
+    expect(blue.map(({ title }) => title)).toContain(CANARY);
+    expect(blue.length).toBeLessThanOrEqual(2);
+  }, 60_000);
+});
+
+async function grant(id: string, user: string): Promise<void> {
+  await house.store.withTenant('red', (client) =>
+    client.query(
+      `insert into oauth_grants (tenant, id, user_name, client, identity_provider, scopes, sealed, expires_at)
+       values ('red', $1, $2, 'editor', 'okta', '{}', '', now() + interval '1 day')`,
+      [id, user],
+    ),
+  );
+}
+
+async function endOf(id: string): Promise<string> {
+  const { rows } = await house.store.withTenant('red', (client) =>
+    client.query('select ended_reason, ended_by from oauth_grants where id = $1', [id]),
+  );
+  return `${rows[0]?.ended_reason} by ${rows[0]?.ended_by}`;
+}

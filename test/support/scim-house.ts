@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { blocks } from '@sallyport/chassis/config';
+import { GatewayError } from '@sallyport/chassis/errors';
+import { httpServer } from '@sallyport/chassis/http/server';
+import { createLogger } from '@sallyport/chassis/log';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import { migrateAll } from '@sallyport/chassis/migrate';
+import { postgres } from '@sallyport/chassis/postgres';
+import { startPostgres } from '@sallyport/cli/dev/postgres';
+import { createDirectory } from '../../services/identity/src/directory/directory.ts';
+import { identityApp } from '../../services/identity/src/http.ts';
+import { type RevocationNotice, revocationsAfter } from '../../services/identity/src/revocations.ts';
+import { createFindCaller } from '../../services/identity/src/scim/caller.ts';
+import { scimFront } from '../../services/identity/src/scim/front.ts';
+import { type HttpAnswer, httpClient } from './http-client.ts';
+
+/** A provider that keeps people of a tenant by SCIM. */
+export interface Keeper {
+  readonly tenant: string;
+  readonly provider: string;
+}
+
+/** Identity's SCIM over a real Postgres, in this process, without the services around it. */
+export type ScimHouse = Awaited<ReturnType<typeof scimHouse>>;
+
+/** Starts it for these providers, whose tokens are `<tenant>/<provider>`; end it by `end`. */
+export async function scimHouse(keepers: readonly Keeper[]) {
+  const dir = mkdtempSync(join(tmpdir(), 'sallyport-scim-'));
+  const faults: string[] = [];
+  const log = createLogger({ service: 'test', level: 'error', write: (line) => void faults.push(line) });
+  const database = await startPostgres({ dataDir: join(dir, 'postgres'), log });
+  const password = 'of-the-test-alone';
+  const migrations = new URL('../../services/identity/src/migrations', import.meta.url).pathname;
+  await migrateAll({ adminUrl: database.adminUrl, services: [{ name: 'identity', dir: migrations, password }] });
+  const passwordFile = join(dir, 'password');
+  writeFileSync(passwordFile, password);
+  const { host, port } = database;
+  const store = postgres(blocks.postgres.parse({ host, port, user: 'sallyport_identity', passwordFile }), {
+    service: 'identity',
+    log,
+  });
+  const providers = keepers.map(({ tenant, provider }) => ({
+    tenant,
+    name: provider,
+    uid: `${tenant}-${provider}`,
+    spec: { scim: { secretRef: { name: provider, key: 'token' } } },
+  }));
+  const front = scimFront({
+    postgres: store,
+    findCaller: createFindCaller({
+      snapshot: { items: () => providers } as never,
+      secretOf: async ({ tenant, name }) => `${tenant}/${name}`,
+      authenticate: () => Promise.reject(new GatewayError('unauthenticated', 'This is no key.')),
+    }),
+    publicUrl: 'https://gateway.example.com',
+    defaultTenant: 'red',
+    hosts: {},
+    onNotice: () => undefined,
+  });
+  const app = identityApp({ fronts: [front], log, metrics: createMetrics('test') });
+  const server = httpServer({ listen: { host: '127.0.0.1', port: 0 }, app, log });
+  await server.start();
+  const base = `http://127.0.0.1:${server.port()}`;
+  let heard = 0;
+  return {
+    base,
+    /** Lines of level error that were logged. */
+    faults,
+    store,
+    directory: createDirectory(store),
+    /** What a provider asks for below its tenant's root. */
+    by:
+      ({ tenant, provider }: Keeper) =>
+      (method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) =>
+        httpClient(`${base}/scim/v2/${tenant}`, `${tenant}/${provider}`).send(method, path, body, { headers }),
+    /** The notices since the last time, without what is the same in all. */
+    async notices(): Promise<Pick<RevocationNotice, 'tenant' | 'user' | 'reason' | 'by'>[]> {
+      const { head, notices } = await revocationsAfter(store, heard, 1_000);
+      heard = head;
+      return notices.map(({ tenant, user, reason, by }) => ({ tenant, user, reason, by }));
+    },
+    /** What the log will be told, oldest first. */
+    async said(): Promise<string[]> {
+      const sql =
+        'select told_by, user_name, coalesce(said, reason) as said from revocations where record_id is not null order by sequence';
+      const { rows } = await store.withTenant('*', (client) => client.query(sql));
+      return rows.map((row) => `${row.told_by}: ${row.user_name} ${row.said}`);
+    },
+    async end() {
+      await server.stop(Date.now() + 1_000);
+      await store.stop(Date.now() + 1_000);
+      await database.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Id of the resource in an answer. Throws where the answer is none of success. */
+export function idOf(answer: HttpAnswer): string {
+  if (answer.status >= 300) throw new Error(`${answer.status} ${answer.text}`);
+  return answer.json<{ id: string }>().id;
+}
