@@ -13,6 +13,9 @@ export const delegation: readonly Requirement[] = [
       'A token is used for one person, one chain of who acts, one tool server and host, until it ends.',
     'delegation:subject':
       'Our issuer vouches for people who are there, with who acts for them, to one audience elsewhere, for a minute.',
+    'delegation:keep-grant':
+      'Sign-ins are kept where the resource of their provider says so, for its issuer, and no longer.',
+    'delegation:sign-in-link': 'Who can help by signing in anew is told where.',
     'delegation:recorded': 'Who asked for a token in whose name, for what and by which way, is recorded by reference.',
   }),
 ];

@@ -22,6 +22,11 @@ export function scimGrantUid(uid: string): string {
   return `${uid}/scim`;
 }
 
+/** UID under which vault holds what sign-ins at an IdentityProvider may be kept for. */
+export function signInGrantUid(uid: string): string {
+  return `${uid}/sign-in`;
+}
+
 /** The values that a resource takes out of Secrets, each with its place in the resource. */
 export function secretRefs(resource: Resource): [path: string, ref: SecretKeyRef][] {
   const found: [string, SecretKeyRef | undefined][] = [];

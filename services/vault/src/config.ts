@@ -13,7 +13,11 @@ export const configSchema = z
     postgres: blocks.postgres,
     drain: blocks.drain,
     /** Further peers are let be: one map may serve several services. */
-    peers: z.object({ audit: z.string().min(1) }),
+    peers: z.object({
+      audit: z.string().min(1),
+      /** Absent: nobody is vouched for, so there are no tokens in the names of people. */
+      identity: z.string().min(1).optional(),
+    }),
     /**
      * List of `{id, key}` (key: 32 bytes in base64), newest first: the master keys that wrap data keys. A file, or a
      * Kubernetes Secret mounted as one. Read again at each upkeep, so that a rotation needs no restart.

@@ -10,11 +10,13 @@ import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { GrantService } from '@sallyport/proto/vault/v1/grants_pb';
 import { OwnedCredentialService } from '@sallyport/proto/vault/v1/owned_pb';
+import { SignInService } from '@sallyport/proto/vault/v1/sign_ins_pb';
 import { CredentialService, SecretService } from '@sallyport/proto/vault/v1/vault_pb';
 import { accessLog } from './access-log.ts';
 import { connect } from './clients.ts';
 import { configSchema } from './config.ts';
 import { createCustody } from './custody.ts';
+import { openDelegation } from './delegation/open.ts';
 import { createEnvelope } from './envelope.ts';
 import { configuredMasters } from './keys.ts';
 import { createLeaseCounts } from './lease-counts.ts';
@@ -33,6 +35,7 @@ import { CALLERS, credentialService, secretService } from './server.ts';
 import { createVaultStore, SCHEMA_VERSION } from './store.ts';
 import { tokensByType } from './token-types.ts';
 import { upkeep } from './upkeep.ts';
+import type { GrantRecord } from './vault-store.ts';
 
 const SERVICE = 'vault';
 
@@ -89,19 +92,33 @@ run({
     const custody = createCustody({ store, envelope, onNotice: () => feed.poke() });
     const owned = createOwnedCredentials({ store, envelope, onNotice: () => feed.poke() });
     const http = await life.use(oauthHttp());
-    const grants = createOAuth({
-      store: oauthStore,
+    const { publicUrl } = config;
+    const secretOf = (tenant: string, grant: GrantRecord) => secretValue({ store, envelope }, tenant, grant);
+    const onNotice = () => feed.poke();
+    const grants = createOAuth({ store: oauthStore, envelope, http, log, publicUrl, secretOf, onNotice });
+    const { identity } = clients;
+    const { leaseGrant } = grants;
+    const common = {
+      store,
+      oauthStore,
       envelope,
       http,
+      leaseGrant,
+      secretOf,
+      publicUrl,
+      onNotice,
+      metrics: counted,
       log,
-      publicUrl: config.publicUrl,
-      secretOf: (tenant, grant) => secretValue({ store, envelope }, tenant, grant),
-      onNotice: () => feed.poke(),
-    });
+    };
+    const delegation = identity === undefined ? undefined : openDelegation({ ...common, identity });
+    if (delegation !== undefined) await life.use(delegation.component);
     const lease = createLeasing({
       store,
       envelope,
-      leaseToken: tokensByType({ OAuth: grants.leaseToken }),
+      leaseToken: tokensByType({
+        OAuth: grants.leaseToken,
+        ...(delegation === undefined ? {} : delegation.leases),
+      }),
       leaseTtlMs: config.leaseTtl,
       log,
       onLease(access) {
@@ -110,12 +127,12 @@ run({
       },
     });
 
-    await life.use(
-      rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
-        .add(CredentialService, credentialService(lease, feed, counted))
-        .add(SecretService, secretService(custody, counted))
-        .add(OwnedCredentialService, ownedCredentialService(owned, counted))
-        .add(GrantService, grantService(grants.connections, counted)),
-    );
+    const rpc = rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
+      .add(CredentialService, credentialService(lease, feed, counted))
+      .add(SecretService, secretService(custody, counted))
+      .add(OwnedCredentialService, ownedCredentialService(owned, counted))
+      .add(GrantService, grantService(grants.connections, counted));
+    if (delegation !== undefined) rpc.add(SignInService, delegation.signIns);
+    await life.use(rpc);
   },
 });

@@ -5,6 +5,7 @@ import { type InProcess, inProcess } from '@sallyport/chassis/rpc/testing';
 import { sequenceFeed } from '@sallyport/chassis/sequence-feed';
 import { GrantService } from '@sallyport/proto/vault/v1/grants_pb';
 import { OwnedCredentialService } from '@sallyport/proto/vault/v1/owned_pb';
+import { SignInService } from '@sallyport/proto/vault/v1/sign_ins_pb';
 import { CredentialService, SecretService } from '@sallyport/proto/vault/v1/vault_pb';
 import { vaultMetrics } from './metrics.ts';
 import { CALLERS, credentialService, secretService } from './server.ts';
@@ -66,6 +67,7 @@ describe('vault over gRPC', () => {
       [SecretService.typeName]: ['operator'],
       [OwnedCredentialService.typeName]: ['console'],
       [GrantService.typeName]: ['console'],
+      [SignInService.typeName]: ['identity'],
     });
   });
 });

@@ -13,6 +13,7 @@ export const CALLERS: Record<string, string[]> = {
   'sallyport.vault.v1.SecretService': ['operator'],
   'sallyport.vault.v1.OwnedCredentialService': ['console'],
   'sallyport.vault.v1.GrantService': ['console'],
+  'sallyport.vault.v1.SignInService': ['identity'],
 };
 
 /** CredentialService over leasing and the invalidation feed. */

@@ -203,6 +203,15 @@ function transaction(client: TenantClient, tenant: string): VaultTransaction {
       );
       return rows.map(grantOf);
     },
+    async signInsAt(issuer) {
+      const { rows } = await client.query(
+        `select ${GRANT} from grants
+          where kind = 'IdentityProvider' and auth->>'type' = 'SignIn' and auth->>'issuer' = $1
+          order by resource_name limit 10`,
+        [issuer],
+      );
+      return rows.map(grantOf);
+    },
     async putGrant(grant) {
       await client.query(
         `insert into grants (tenant, kind, uid, resource_name, secret_name, secret_key, origin, owners, auth, url, allow_private)

@@ -97,6 +97,8 @@ export interface VaultTransaction extends OwnedRows {
   lendingGrants(limit: number): Promise<GrantRecord[]>;
   /** Grants of tool servers that people connect by OAuth, by name. */
   connectable(limit: number): Promise<GrantRecord[]>;
+  /** Grants of identity providers of an issuer whose sign-ins may be kept, by name. */
+  signInsAt(issuer: string): Promise<GrantRecord[]>;
   /** Puts a record into the outbox to audit. */
   record(record: WaitingRecord): Promise<void>;
 }

@@ -56,7 +56,7 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
   audit: ({ secrets }) => ({ sealKeysFile: secrets.keys('audit-seal-keys.json') }),
   vault: (facts) => ({
     masterKeysFile: facts.secrets.keys('vault-master-keys.json'),
-    peers: peers(facts, 'audit'),
+    peers: peers(facts, 'audit', 'identity'),
     publicUrl: facts.endpoint,
   }),
   identity: (facts, instance) => ({

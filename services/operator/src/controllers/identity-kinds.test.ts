@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
-import { findCondition, inboundOrigin, type Kind, scimGrantUid } from '@sallyport/custom-resources';
+import { findCondition, inboundOrigin, type Kind, scimGrantUid, signInGrantUid } from '@sallyport/custom-resources';
 import { operatorMetrics } from '../metrics.ts';
 import { createOperator } from '../operator.ts';
 import { createCompiler } from '../snapshot/compile.ts';
@@ -66,6 +66,28 @@ describe('identity providers', () => {
     await write('a.yaml', okta('https://evil.example'));
     await says('IdentityProvider', 'okta', 'Ready', 'False OriginChanged');
     expect(peers.grants.has(id)).toBe(false);
+  });
+
+  it('[delegation:keep-grant] let sign-ins be kept where they say so, for their issuer, and no longer', async () => {
+    const keeping = (issuer: string) => okta(issuer).replace('clientId: g', 'clientId: g, keepGrant: true');
+    const { write, peers, says, uid } = await suite({ 'a.yaml': okta('https://a.example'), 's.yaml': secret });
+    await says('IdentityProvider', 'okta', 'Ready', 'True Ready');
+    const id = signInGrantUid(uid('IdentityProvider', 'okta'));
+    expect(peers.grants.has(id)).toBe(false);
+    const held = async (wanted: string | undefined) => {
+      for (const until = Date.now() + 5000; peers.grants.get(id) !== wanted && Date.now() < until; ) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      expect(peers.grants.get(id)).toBe(wanted);
+    };
+    await write('a.yaml', keeping('https://a.example'));
+    await held('https://a.example:443');
+    await write('a.yaml', keeping('https://evil.example'));
+    await held(undefined);
+    await write('a.yaml', keeping('https://a.example'));
+    await held('https://a.example:443');
+    await write('a.yaml', okta('https://a.example'));
+    await held(undefined);
   });
 
   it('without an issuer are not ready where there is no cluster, and get its keys where there is one', async () => {

@@ -1,8 +1,8 @@
-import { inboundOrigin, scimGrantUid } from '@sallyport/custom-resources';
+import { type IdentityProviderSpec, inboundOrigin, scimGrantUid, signInGrantUid } from '@sallyport/custom-resources';
 import { fails, readyBy } from '../checks/findings.ts';
 import { observedFindings } from '../checks/observed.ts';
 import type { Controller } from './controller.ts';
-import { reconcileCredential, revoke } from './grants.ts';
+import { type Lending, reconcileCredential, revoke } from './grants.ts';
 
 /**
  * Grants identity our secret at a provider, bound to the issuer's origin, and the token that its SCIM client presents.
@@ -16,6 +16,15 @@ export const identityProviderController: Controller<'IdentityProvider'> = {
     const signIn = await reconcileCredential(entry, { ref, url: spec.issuer ?? inboundOrigin, finding }, context);
     const token = { ref: spec.scim?.secretRef, url: inboundOrigin, finding, grantUid: scimGrantUid(entry.uid) };
     const scim = await reconcileCredential(entry, token, context);
+    // Bound to where the secret itself is: while that goes to no other host, neither do sign-ins.
+    const lending = signIn.finding.status === 'True' ? keptSignIns(spec) : undefined;
+    const keeping = {
+      ...(lending === undefined ? { ref: undefined } : { ref, lending }),
+      url: spec.issuer ?? inboundOrigin,
+      finding,
+      grantUid: signInGrantUid(entry.uid),
+    };
+    const kept = await reconcileCredential(entry, keeping, context);
     const references = signIn.finding.status === 'True' ? scim.finding : signIn.finding;
     const observed = context.observations.get(entry.uid);
     const issuer = spec.issuer ?? context.source.cluster()?.issuer;
@@ -30,11 +39,20 @@ export const identityProviderController: Controller<'IdentityProvider'> = {
     return {
       findings: [...findings, ready],
       fields: { grantedOrigin: signIn.grantedOrigin, issuer, ...observed?.fields },
-      failure: signIn.failure ?? scim.failure,
+      failure: signIn.failure ?? scim.failure ?? kept.failure,
     };
   },
   async removed(departed, context) {
     await revoke(departed, context);
     await revoke({ ...departed, uid: scimGrantUid(departed.uid) }, context);
+    await revoke({ ...departed, uid: signInGrantUid(departed.uid) }, context);
   },
 };
+
+/** What vault is told where the sign-ins of people are kept. */
+function keptSignIns({ client, issuer, allowPrivateNetwork }: IdentityProviderSpec): Lending | undefined {
+  if (client?.keepGrant !== true || issuer === undefined) return undefined;
+  const { clientId, privateKeyJwt } = client;
+  const clientAuthentication = privateKeyJwt === undefined ? undefined : 'private_key_jwt';
+  return { owners: [], auth: { type: 'SignIn', issuer, clientId, clientAuthentication }, allowPrivateNetwork };
+}

@@ -1,4 +1,5 @@
-import { secretKinds } from '@sallyport/custom-resources';
+import { secretKinds, signInGrantUid } from '@sallyport/custom-resources';
+import type { Entry } from '../entry.ts';
 import type { Departed } from '../source/source.ts';
 import { type ControllerContext, peerTimeoutMs } from './controller.ts';
 
@@ -34,8 +35,16 @@ export async function orphanedGrants({ source, clients }: Context, signal: Abort
     for (const { tenant, kind, uid, name } of page.grants) {
       if (kind === 'VirtualKey' || !isSecretKind(kind) || !source.covers(tenant)) continue;
       // A second grant of a resource stands under its UID and a word after a slash.
-      if (source.get(kind, tenant, name)?.uid !== uid.split('/')[0]) found.push({ kind, tenant, name, uid });
+      const resource = source.get(kind, tenant, name);
+      if (resource === undefined || resource.uid !== uid.split('/')[0] || isUnwanted(resource, uid))
+        found.push({ kind, tenant, name, uid });
     }
   } while (pageToken !== '');
   return found;
+}
+
+/** Sign-ins that are not to be kept any more, whatever was asked for while nobody looked. */
+function isUnwanted({ kind, uid, parsed }: Entry, grantUid: string): boolean {
+  if (kind !== 'IdentityProvider' || grantUid !== signInGrantUid(uid) || !parsed.ok) return false;
+  return parsed.value.spec.client?.keepGrant !== true;
 }

@@ -190,6 +190,22 @@ describe('tokens in the name of people', () => {
     },
   );
 
+  it('[delegation:sign-in-link] leads who has to sign in to where that is, with nothing that a stranger wrote', async () => {
+    const answer = { status: 400, type: 'application/json', body: { error: 'interaction_required', claims: '{}' } };
+    const { lease } = delegationHouse('EntraOnBehalfOf', { answer: () => answer });
+    await expect(lease()).rejects.toMatchObject({
+      message: 'crm needs you to sign in at people again.',
+      details: {
+        oauth: 'interaction_required',
+        challenge: true,
+        missing: 'sign-in',
+        server: 'crm',
+        provider: 'people',
+        link: 'https://gateway.example/acme/people',
+      },
+    });
+  });
+
   it('asks once for calls that come together', async () => {
     const { lease, requests } = delegationHouse('TokenExchange');
     const all = await Promise.all(Array.from({ length: 5 }, () => lease()));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { asGatewayError } from '@sallyport/chassis/errors';
+import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import { subjectsOf } from '@sallyport/peers/revoked';
 import { actorOf, type LeasePrincipal, type LeaseToken } from '../leasing.ts';
@@ -20,6 +20,8 @@ export interface DelegationOptions extends DelegationSources {
   /** Whether the cache may be used now. */
   readonly known: () => boolean;
   readonly secretOf: (tenant: string, grant: GrantRecord) => Promise<string | undefined>;
+  /** Where a person of a tenant signs in at a provider; undefined: nowhere that is known. */
+  readonly signInLink: (tenant: string, provider: string) => string | undefined;
   /** Writes down that a token was asked for. */
   readonly record: (tenant: string, record: WaitingRecord) => Promise<void>;
   readonly log: Logger;
@@ -69,7 +71,7 @@ export function createDelegation(options: DelegationOptions): LeaseToken {
       const error = asGatewayError(caught);
       log.warn('no token could be had in the name of a person', { tenant, type, server: server.resourceName, error });
       if (error.code === 'upstream_credentials') await tell(String(error.details?.oauth ?? error.details?.missing));
-      throw error;
+      throw withLink(error, (provider) => options.signInLink(tenant, provider));
     }
   };
 
@@ -96,6 +98,13 @@ export function createDelegation(options: DelegationOptions): LeaseToken {
     }
     return leaseOf(await pending, principal.user, auth.scopes);
   };
+}
+
+/** The same error with where the person can go, where they can help. */
+function withLink(error: GatewayError, linkTo: (provider: string) => string | undefined): GatewayError {
+  const { code, message, details } = error;
+  const link = details?.missing === 'sign-in' ? linkTo(String(details.provider)) : undefined;
+  return link === undefined ? error : new GatewayError(code, message, { cause: error, details: { ...details, link } });
 }
 
 function leaseOf({ value, reference, expiresAtMs, scopes }: KeptToken, user: string, asked: readonly string[]) {

@@ -2,7 +2,7 @@ import type { Delegate } from './adapter.ts';
 import { pass } from './guard.ts';
 import { GUARDS } from './guards.ts';
 import { readJwt } from './jwt.ts';
-import { noSignIn } from './refusals.ts';
+import { noSignIn, refusedSignIn } from './refusals.ts';
 import { clientOf, required } from './settings.ts';
 import { JWT_BEARER, requestToken } from './token-request.ts';
 
@@ -28,5 +28,5 @@ export const onBehalfOf: Delegate = async (wanted, sources) => {
     JWT_BEARER,
     { assertion: accessToken, requested_token_use: 'on_behalf_of', scope: auth.scopes.join(' ') },
     { tokenType: 'bearer', presented: [accessToken] },
-  );
+  ).catch(refusedSignIn(server.resourceName, signIn.provider));
 };

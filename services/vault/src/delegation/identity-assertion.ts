@@ -2,7 +2,7 @@ import type { Delegate } from './adapter.ts';
 import { pass } from './guard.ts';
 import { GUARDS } from './guards.ts';
 import { readJwt } from './jwt.ts';
-import { noSignIn } from './refusals.ts';
+import { noSignIn, refusedSignIn } from './refusals.ts';
 import { clientOf, required } from './settings.ts';
 import { JWT_BEARER, requestToken, TOKEN_EXCHANGE, TOKEN_TYPE } from './token-request.ts';
 
@@ -41,7 +41,7 @@ export const byIdentityAssertion: Delegate = async (wanted, sources) => {
       subject_token_type: `${TOKEN_TYPE}id_token`,
     },
     { issuedTokenType: `${TOKEN_TYPE}id-jag`, tokenType: 'n_a', presented: [idToken, signIn.accessToken] },
-  );
+  ).catch(refusedSignIn(server.resourceName, signIn.provider));
   const { clientId } = client;
   const subject = person.claims.sub;
   pass(

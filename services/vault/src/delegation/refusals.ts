@@ -24,9 +24,13 @@ export function refusedBy(body: Readonly<Record<string, unknown>>): GatewayError
   });
 }
 
-/** Whether the person can help by signing in anew. */
-export function helpedBySignIn(error: GatewayError): boolean {
-  return error.code === 'upstream_credentials' && BY_SIGN_IN.has(String(error.details?.oauth));
+/** A refusal by the provider where somebody signed in: says so where the person can help by signing in anew. */
+export function refusedSignIn(server: string, provider: string): (error: unknown) => never {
+  return (error) => {
+    const { details } = error as Partial<GatewayError>;
+    if (BY_SIGN_IN.has(String(details?.oauth))) throw noSignIn(server, provider, details);
+    throw error;
+  };
 }
 
 /** Nobody is there in whose name a token could be asked for; a token of the service itself is never the answer. */

@@ -38,6 +38,16 @@ const refused = (status: number, error: string, more: object = {}): RefusedDeleg
   types: ALL,
   outcome: `upstream_credentials ${error}`,
 });
+/** Where the person signed in at who refuses, they can help by signing in anew. */
+const bySignIn = (status: number, error: string, more: object = {}): RefusedDelegation[] => {
+  const row = refused(status, error, more);
+  const helped = { ...row, outcome: `upstream_credentials sign-in ${error}` };
+  return [
+    { ...row, types: ['TokenExchange', ...JAG] },
+    { ...helped, types: ['EntraOnBehalfOf'] },
+    { ...helped, types: JAG, at: 'provider', name: `${row.name} of the provider` },
+  ];
+};
 const failed = (name: string, change: Change): RefusedDelegation => ({
   ...change,
   name,
@@ -147,9 +157,9 @@ export const REFUSED: readonly RefusedDelegation[] = [
   ),
 
   // Refusals.
-  refused(400, 'invalid_grant'),
-  refused(400, 'interaction_required', { claims: '{"access_token":{}}', suberror: 'basic_action' }),
-  refused(400, 'consent_required'),
+  ...bySignIn(400, 'invalid_grant'),
+  ...bySignIn(400, 'interaction_required', { claims: '{"access_token":{}}', suberror: 'basic_action' }),
+  ...bySignIn(400, 'consent_required'),
   refused(400, 'unauthorized_client'),
   refused(400, 'invalid_target'),
   refused(400, 'invalid_scope'),
@@ -161,7 +171,6 @@ export const REFUSED: readonly RefusedDelegation[] = [
     types: ALL,
     outcome: 'upstream_credentials unknown',
   },
-  { ...refused(400, 'invalid_grant'), name: 'a provider that refuses', types: JAG, at: 'provider' },
 
   // Servers that are away.
   failed('500', answer({ status: 500, type: 'text/html', body: 'oh' })),

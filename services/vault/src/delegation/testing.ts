@@ -170,6 +170,7 @@ export function delegationHouse(type: DelegationType, change: Change = {}, guard
     cache,
     known: () => now.known,
     secretOf: async () => ('secret' in changes() ? changes().secret : 'secret-of-crm'),
+    signInLink: (tenant, provider) => `https://gateway.example/${tenant}/${provider}`,
     record: async (_tenant, { bytes }) => void records.push(Buffer.from(bytes).toString('latin1')),
     log: createLogger({ service: 'vault', write: () => undefined }),
   });

@@ -268,7 +268,7 @@ export function recordGrant(
   const { uid, user, resourceName: name } = grant;
   return recordOf(tenant, {
     action,
-    target: { kind: 'ToolServer', name, uid, user },
+    target: { kind: uid.endsWith('/sign-in') ? 'IdentityProvider' : 'ToolServer', name, uid, user },
     change,
     actor: { principalKind: 'user', principalId: `user:${user}`, user },
   });

@@ -21,7 +21,10 @@ export interface GrantContent {
   readonly refreshToken?: string | undefined;
   readonly client: OAuthClient;
   readonly as: KnownServer;
-  readonly resource: string;
+  /** What tokens are asked for; none for a sign-in. */
+  readonly resource?: string | undefined;
+  /** Of a sign-in. */
+  readonly idToken?: string | undefined;
   readonly allowPrivate: boolean;
 }
 

@@ -2,12 +2,13 @@ import type { LeaseToken } from '../leasing.ts';
 import { createClients } from './clients.ts';
 import { type ConnectionOptions, type Connections, createConnections } from './connections.ts';
 import { createDiscovery } from './discovery.ts';
-import { createGrantLeases } from './grant-leases.ts';
+import { createGrantLeases, type LeaseGrant } from './grant-leases.ts';
 
 /** This service as an OAuth client. */
 export interface OAuth {
   readonly connections: Connections;
   readonly leaseToken: LeaseToken;
+  readonly leaseGrant: LeaseGrant;
 }
 
 /** Puts its parts together. */
@@ -19,6 +20,7 @@ export function createOAuth(
   const clients = createClients({ publicUrl }, options);
   const leaseGrant = createGrantLeases({ ...options, clients });
   return {
+    leaseGrant,
     connections: createConnections({ ...options, discovery, clients }),
     leaseToken: (tenant, grant, { principal, refused = '' }) => leaseGrant(tenant, grant, principal, refused),
   };

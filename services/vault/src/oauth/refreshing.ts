@@ -75,12 +75,12 @@ export function createRefresh(options: RefreshOptions): Refresh {
       const tokens = await readTokens(
         oauth.refreshTokenGrantRequest(as, who, authenticationOf(as, client), refreshToken, {
           ...requestOptions(http, server.allowPrivate),
-          additionalParameters: { resource },
+          additionalParameters: resource === undefined ? {} : { resource },
         }),
         (response) => oauth.processRefreshTokenResponse(as, who, response),
       );
-      const { accessToken, expiresAtMs, scopes = grant.scopes } = tokens;
-      const next = { ...content, client, accessToken, refreshToken: tokens.refreshToken ?? refreshToken };
+      const { accessToken, expiresAtMs, idToken = content.idToken, scopes = grant.scopes } = tokens;
+      const next = { ...content, client, accessToken, idToken, refreshToken: tokens.refreshToken ?? refreshToken };
       // Undefined: the person disconnected or connected anew meanwhile, so what was asked for is no longer theirs.
       return (await keep(tenant, grant, by, next, { expiresAtMs, scopes })) ?? 'ended';
     } catch (error) {

@@ -15,6 +15,7 @@ export interface OAuthClient {
 export interface Tokens {
   readonly accessToken: string;
   readonly refreshToken?: string | undefined;
+  readonly idToken?: string | undefined;
   /** Epoch ms; undefined: it does not say. */
   readonly expiresAtMs?: number | undefined;
   /** Undefined: those that were asked for (RFC 6749 §5.1). */
@@ -68,6 +69,7 @@ export async function readTokens(
   return {
     accessToken: said.access_token,
     refreshToken: said.refresh_token,
+    idToken: said.id_token,
     expiresAtMs: seconds === undefined ? undefined : Date.now() + seconds * 1000,
     scopes: said.scope === undefined ? undefined : said.scope.split(' ').filter((scope) => scope !== ''),
   };

@@ -80,6 +80,11 @@ export function memoryVaultStore(): MemoryVaultStore {
               .map((grant) => [grant.uid, grant]),
           ),
         connectable: async () => grantsIn(tenant).filter(({ auth }) => auth !== undefined),
+        signInsAt: async (issuer) =>
+          grantsIn(tenant).filter(({ kind, auth }) => {
+            const { type, issuer: own } = (auth ?? {}) as Record<string, unknown>;
+            return kind === 'IdentityProvider' && type === 'SignIn' && own === issuer;
+          }),
         lendingGrants: async () => grantsIn(tenant).filter(({ owners }) => owners.length > 0),
         owned: async (kind, uid, owners) =>
           ownedIn(tenant).filter(

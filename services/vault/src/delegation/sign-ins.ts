@@ -1,0 +1,137 @@
+import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import { checkedTenant } from '../custody.ts';
+import type { Envelope } from '../envelope.ts';
+import { authOf } from '../oauth/auth-spec.ts';
+import { recordGrant } from '../oauth/connections.ts';
+import type { LeaseGrant } from '../oauth/grant-leases.ts';
+import { type GrantContent, grantPlace, type KnownServer, rowSealer } from '../oauth/grant-seal.ts';
+import type { OAuthStore } from '../oauth/oauth-store.ts';
+import { originOf } from '../origin.ts';
+import type { GrantRecord } from '../vault-store.ts';
+import type { Subjects } from './adapter.ts';
+import { isAfter, readJwt } from './jwt.ts';
+import { noSignIn } from './refusals.ts';
+
+/** What a provider gave at a sign-in. */
+export interface NewSignIn {
+  readonly user: string;
+  /** UID of the IdentityProvider. */
+  readonly uid: string;
+  readonly issuer: string;
+  readonly tokenEndpoint: string;
+  readonly tokenEndpointAuthMethods: readonly string[];
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly idToken: string;
+  /** Epoch ms; 0: it does not say. */
+  readonly expiresAtMs: number;
+  readonly scopes: readonly string[];
+}
+
+/** Sign-ins of people at identity providers, sealed as grants are. */
+export interface SignIns {
+  /** Throws `permission_denied` where the provider's resource does not let it be kept, `invalid_request` for what is none. */
+  keep(tenant: string, signIn: NewSignIn): Promise<void>;
+  readonly find: Subjects['signIn'];
+}
+
+/** What sign-ins are kept with. */
+export interface SignInOptions {
+  readonly store: OAuthStore;
+  readonly envelope: Envelope;
+  /** Gives out the tokens of a row, refreshed where they have to be. */
+  readonly lease: LeaseGrant;
+  readonly secretOf: (tenant: string, grant: GrantRecord) => Promise<string | undefined>;
+  readonly onNotice: () => void;
+}
+
+const MAX_TOKEN = 16 * 1024;
+const KIND = 'IdentityProvider';
+
+/** UID under which operator grants what a provider's sign-ins may be kept for; beside the one of its secret. */
+const uidOf = (uid: string) => `${uid}/sign-in`;
+
+/** Keeps them and finds them. Tokens of a sign-in go to the issuer that gave them and to nobody else. */
+export function createSignIns(options: SignInOptions): SignIns {
+  const { store, envelope, lease, secretOf } = options;
+  const rows = rowSealer(store, envelope);
+
+  /** The person's sign-in at one of the providers of an issuer. */
+  const rowAt = async (tenant: string, user: string, issuer: string) => {
+    const providers = await store.inTenant(tenant, (tx) => tx.signInsAt(issuer));
+    for (const provider of providers) {
+      const row = await store.grant(tenant, provider.uid, user);
+      if (row !== undefined) return { provider, row };
+    }
+    return { provider: providers[0], row: undefined };
+  };
+
+  return {
+    async keep(tenant, signIn) {
+      const { user, issuer, tokenEndpoint } = signIn;
+      const provider = await store.inTenant(checkedTenant(tenant), (tx) => tx.grant(KIND, uidOf(signIn.uid)));
+      const auth = provider === undefined ? undefined : authOf(provider);
+      if (provider === undefined || auth?.type !== 'SignIn' || auth.issuer !== issuer || user === '') {
+        throw new GatewayError('permission_denied', 'Sign-ins at this provider are not kept.');
+      }
+      const tokens = [signIn.accessToken, signIn.refreshToken, signIn.idToken];
+      const https = tokenEndpoint.startsWith('https:') || provider.allowPrivate;
+      if (originOf(tokenEndpoint) === undefined || !https || tokens.some(({ length }) => length > MAX_TOKEN)) {
+        throw new GatewayError('invalid_request', 'This is no sign-in that could be kept.');
+      }
+      const { uid, origin, resourceName, allowPrivate } = provider;
+      const as: KnownServer = {
+        issuer,
+        token_endpoint: tokenEndpoint,
+        token_endpoint_auth_methods_supported: [...signIn.tokenEndpointAuthMethods],
+      };
+      const method = auth.clientAuthentication;
+      const client = { clientId: auth.clientId ?? '', ...(method === undefined ? {} : { method }) };
+      const { accessToken, refreshToken, idToken, scopes } = signIn;
+      const content: GrantContent = {
+        accessToken,
+        client,
+        as,
+        allowPrivate,
+        ...(refreshToken === '' ? {} : { refreshToken }),
+        ...(idToken === '' ? {} : { idToken }),
+      };
+      const place = { uid, user, origin, issuer };
+      const sealed = await rows.seal(tenant, grantPlace(place), content);
+      const event = recordGrant(tenant, 'sign-ins.keep', { ...place, resourceName }, { scopes });
+      const expiresAtMs = endOf(signIn);
+      await store.connect(tenant, { ...place, resourceName, scopes, expiresAtMs, ...sealed }, event);
+      options.onNotice();
+    },
+
+    async find({ tenant, person, server }, issuer) {
+      const { provider, row } = await rowAt(tenant, person.user, issuer);
+      if (provider === undefined) {
+        const message = `No IdentityProvider of ${issuer} keeps sign-ins for ${server.resourceName}.`;
+        throw new GatewayError('upstream_credentials', message, { details: { missing: 'identity-provider' } });
+      }
+      const { resourceName: name } = provider;
+      if (row === undefined) throw noSignIn(server.resourceName, name);
+      await lease(tenant, provider, person, '').catch((error: unknown) => {
+        const { code, details } = asGatewayError(error);
+        throw code === 'upstream_credentials' && details?.missing === 'grant'
+          ? noSignIn(server.resourceName, name)
+          : error;
+      });
+      // Read again: it may be another one since it was refreshed.
+      const now = await store.grant(tenant, provider.uid, person.user);
+      if (now === undefined || now.ended || now.issuer !== issuer) throw noSignIn(server.resourceName, name);
+      const content = await rows.open<GrantContent>(tenant, grantPlace(now), now);
+      const secret = await secretOf(tenant, provider);
+      const { accessToken, idToken, as, client, allowPrivate } = content;
+      return { provider: name, accessToken, idToken, as, client: { ...client, secret }, allowPrivate };
+    },
+  };
+}
+
+/** When the first of the tokens ends: then both are had anew. */
+function endOf({ expiresAtMs, idToken }: NewSignIn): number | undefined {
+  const { exp } = readJwt(idToken).claims;
+  const ends = [...(expiresAtMs > 0 ? [expiresAtMs] : []), ...(isAfter(exp, 0) ? [Number(exp) * 1000] : [])];
+  return ends.length === 0 ? undefined : Math.min(...ends);
+}
