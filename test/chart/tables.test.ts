@@ -180,6 +180,7 @@ withHelm('rights', () => {
     'ClusterRole/gate-sallyport-view': sorted([{ ...users, verbs: ['get', 'list', 'watch'] } as never]),
     'ClusterRole/gate-sallyport-admin': sorted([
       { ...users, verbs: ['create', 'update', 'patch', 'delete', 'deletecollection'] } as never,
+      { apiGroups: ['sallyport.dev'], resources: ['virtualkeys'], verbs: ['administer'] } as never,
     ]),
   };
 

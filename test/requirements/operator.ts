@@ -15,6 +15,8 @@ export const operator: readonly Requirement[] = [
     'operator:snapshot-coalesced': 'A slow watcher gets one delta to the newest state.',
     'operator:key-follows': 'A key follows its spec also while its Secret is gone or refused.',
     'operator:orphans': 'What resources had elsewhere goes also when they went while no operator ran.',
+    'operator:access-review':
+      'Who may administer virtual keys of a namespace is its admin; anything but a clear yes is a no.',
     'operator:leader-gives-up': 'A leader that cannot renew has given up before another may lead.',
     'operator:leader-hand-over': 'A leader ends its work before giving its Lease back.',
   }),

@@ -21,6 +21,19 @@ export const tokens: readonly Requirement[] = [
     'tokens:edge-cross-site': 'Pages of other sites cannot use what an edge knows of a browser to change anything.',
     'tokens:edge-person':
       'An edge vouches for people of its own identity provider and tenant, who are the same as by token.',
+    'tokens:cluster-admin':
+      'RBAC of the cluster makes its own service accounts admins of a namespace, for ten seconds at a time; no answer is a no.',
+    'tokens:key-sets':
+      'The keys of an issuer are fetched once for all who ask, kept, and shared by those who trust it alike.',
+    'tokens:rotation': 'A new key is found at its first token, with overlap and without, also right after a fetch.',
+    'tokens:unknown-key-flood': 'A flood of unknown key names makes one fetch a cooldown, and one more at its begin.',
+    'tokens:outage': 'While keys cannot be had, known ones serve up to their age and the rest is 503, never 401.',
+    'tokens:key-age': 'A key that was taken away ends within the age of the set, whatever the wall clock does.',
+    'tokens:bad-keys':
+      'An answer that is no set of usable keys is none: too large, redirected, slow, private, of another issuer.',
+    'tokens:service-account': 'Service accounts are clients of the namespaces that their cluster is trusted for.',
+    'tokens:claim-shapes':
+      'Okta, Entra ID, Auth0 and Keycloak each give the people, teams and applications that they mean.',
     'tokens:client-id-held': 'The oldest Client holds an id at an issuer.',
   }),
   ...of('issue 5', {

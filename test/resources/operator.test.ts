@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { apiVersion, type Condition, findCondition, type Kind, kinds } from '@sallyport/custom-resources';
+import { accessReview } from '@sallyport/operator/kube/access-review';
 import { type KubeApi, KubeError, kubeApi } from '@sallyport/operator/kube/api';
 import { applyStatus, statusManager } from '@sallyport/operator/kube/apply';
 import { eventRecorder } from '@sallyport/operator/kube/events';
@@ -100,6 +101,29 @@ real('the operator on a real API server', () => {
     }
     expect(last).toBe(wanted);
   };
+
+  it('[resources:access-review] says who may administer a namespace, by RBAC and by the permissions of its role', async () => {
+    const ns = await namespace();
+    const may = accessReview(api);
+    const robot = { user: `system:serviceaccount:${ns}:robot`, groups: ['system:serviceaccounts'] };
+    expect(await may(ns, robot)).toBe(false);
+    const rbac = (plural: string, body: object) =>
+      admin.request({
+        method: 'POST',
+        path: `/apis/rbac.authorization.k8s.io/v1/namespaces/${ns}/${plural}`,
+        body: { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { name: 'gate-admin' }, ...body },
+      });
+    const rule = { apiGroups: ['sallyport.dev'], resources: ['virtualkeys'], verbs: ['administer'] };
+    await rbac('roles', { kind: 'Role', rules: [rule] });
+    await rbac('rolebindings', {
+      kind: 'RoleBinding',
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'gate-admin' },
+      subjects: [{ kind: 'ServiceAccount', name: 'robot', namespace: ns }],
+    });
+    await eventually(() => may(ns, robot), true);
+    expect(await may(ns, { ...robot, user: `system:serviceaccount:${ns}:other` })).toBe(false);
+    expect(await may('default', robot)).toBe(false);
+  });
 
   it('[resources:end-to-end] makes resources ready with the permissions of its role alone', async () => {
     const ns = await namespace();

@@ -13,6 +13,7 @@ export const rules = [
   },
   { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'watch', 'create', 'patch'] },
   { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
+  { apiGroups: ['authorization.k8s.io'], resources: ['localsubjectaccessreviews'], verbs: ['create'] },
 ];
 
 /** Gives the service account of the operator its role in every namespace. */

@@ -1,6 +1,7 @@
 import type { Component } from '@sallyport/chassis/process';
 import { type Client, type RpcChannel, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
 import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { AccessReviewService } from '@sallyport/proto/resources/v1/access_review_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { SignInService } from '@sallyport/proto/vault/v1/sign_ins_pb';
 import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
@@ -8,6 +9,7 @@ import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
 /** The services that identity calls. */
 export interface Clients {
   readonly snapshots: Client<typeof SnapshotService>;
+  readonly accessReviews: Client<typeof AccessReviewService>;
   readonly records: Client<typeof RecordService>;
   readonly credentials: Client<typeof CredentialService>;
   readonly signIns: Client<typeof SignInService>;
@@ -23,6 +25,7 @@ export function connect(
   return {
     clients: {
       snapshots: rpcClient(SnapshotService, operator),
+      accessReviews: rpcClient(AccessReviewService, operator),
       records: rpcClient(RecordService, audit),
       credentials: rpcClient(CredentialService, vault),
       signIns: rpcClient(SignInService, vault),

@@ -5,13 +5,14 @@ import { createMetrics } from '@sallyport/chassis/metrics';
 import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { startTracing } from '@sallyport/chassis/tracing';
+import { AccessReviewService } from '@sallyport/proto/resources/v1/access_review_pb';
 import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { connect } from './clients.ts';
 import { configSchema } from './config.ts';
 import { operatorMetrics } from './metrics.ts';
 import { createOperator } from './operator.ts';
-import { CALLERS, resourceService, snapshotService } from './server.ts';
+import { accessReviewService, CALLERS, resourceService, snapshotService } from './server.ts';
 import { openSource } from './source/open.ts';
 
 const SERVICE = 'operator';
@@ -30,7 +31,7 @@ run({
     for (const channel of channels) await life.use(channel);
 
     const measured = operatorMetrics(metrics);
-    const { source, election } = openSource(config, { log, metrics: measured });
+    const { source, election, mayAdminister } = openSource(config, { log, metrics: measured });
     const operator = await life.use(createOperator({ source, clients, log, metrics: measured }));
     life.readiness.add('resources', () => source.synced() || 'resources are being read');
     await life.use(source);
@@ -42,7 +43,8 @@ run({
           SnapshotService,
           snapshotService({ publisher, view: source, observations, leads, onObserved: observed, log }),
         )
-        .add(ResourceService, resourceService(source)),
+        .add(ResourceService, resourceService(source))
+        .add(AccessReviewService, accessReviewService(mayAdminister)),
     );
     await life.use(election(operator));
   },

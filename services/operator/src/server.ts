@@ -3,9 +3,11 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { isKind, type Kind, kindNames } from '@sallyport/custom-resources';
+import type { AccessReviewService } from '@sallyport/proto/resources/v1/access_review_pb';
 import type { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
 import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { byAge, canonicalJson, type Entry } from './entry.ts';
+import type { MayAdminister } from './kube/access-review.ts';
 import { type Observations, observable, readObservation } from './observations.ts';
 import { snapshotKinds } from './snapshot/compile.ts';
 import type { Publisher } from './snapshot/publish.ts';
@@ -18,6 +20,7 @@ export const CALLERS: Record<string, string[]> = {
   'sallyport.snapshot.v1.SnapshotService/Watch': watchers,
   'sallyport.snapshot.v1.SnapshotService/Report': watchers,
   'sallyport.resources.v1.ResourceService/List': ['console'],
+  'sallyport.resources.v1.AccessReviewService/Review': ['identity'],
 };
 
 // Who speaks of which kind: a broker that was taken over cannot say anything of providers.
@@ -97,6 +100,23 @@ export function resourceService(view: View): ServiceImpl<typeof ResourceService>
           statusJson: canonicalJson(entry.status),
         })),
       };
+    },
+  };
+}
+
+const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** AccessReviewService over the cluster, or over what stands for none. */
+export function accessReviewService(mayAdminister: MayAdminister): ServiceImpl<typeof AccessReviewService> {
+  return {
+    async review({ tenant, user, groups }) {
+      if (!NAMESPACE.test(tenant)) throw new GatewayError('invalid_request', 'The tenant is missing.');
+      if (user === '') throw new GatewayError('invalid_request', 'The user is missing.');
+      try {
+        return { allowed: await mayAdminister(tenant, { user, groups }) };
+      } catch (error) {
+        throw new GatewayError('unavailable', 'The API server does not say.', { cause: error, retryAfterMs: 1_000 });
+      }
     },
   };
 }

@@ -7,17 +7,18 @@ import type { Clients } from '../clients.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { IdentityMetrics } from '../metrics.ts';
 import { type AuthenticateToken, createAuthenticateToken, type TokenIssuer } from './authenticate-token.ts';
+import { clusterAdmins } from './cluster-admins.ts';
 import { type AuthenticateEdge, createAuthenticateEdge, type DeclaredEdge } from './edge.ts';
 import { createKeySets } from './key-sets.ts';
 import { createReadKeys } from './read-keys.ts';
 import { reporting } from './reporting.ts';
-import { principalOfToken } from './token-principal.ts';
+import { type PrincipalSources, principalOfToken } from './token-principal.ts';
 import { type TrustedIssuer, type TrustedIssuers, trustedIssuers } from './trusted-issuers.ts';
 
 /** What tokens are verified with. */
 export interface TokensOptions {
   readonly snapshot: Snapshot;
-  readonly clients: Pick<Clients, 'snapshots'>;
+  readonly clients: Pick<Clients, 'snapshots' | 'accessReviews'>;
   readonly directory: Directory;
   readonly metrics: IdentityMetrics;
   readonly log: Logger;
@@ -61,17 +62,23 @@ export async function openTokens(life: Lifecycle, options: TokensOptions): Promi
     log.warn('a provider leaves groups out of its tokens; their people have no teams by claims', { tenant, provider });
   };
   const sources = { clients: issuers, directory, onGroupsElsewhere };
-  const known = new WeakMap<TrustedIssuer, TokenIssuer>();
-  const tokenIssuerOf = (issuer: TrustedIssuer): TokenIssuer => {
-    const held = known.get(issuer) ?? { ...issuer, principalOf: (token) => principalOfToken(token, issuer, sources) };
-    known.set(issuer, held);
-    return held;
+  const issuerWith = (what: PrincipalSources) => {
+    const known = new WeakMap<TrustedIssuer, TokenIssuer>();
+    return (issuer: TrustedIssuer): TokenIssuer => {
+      const held = known.get(issuer) ?? { ...issuer, principalOf: (token) => principalOfToken(token, issuer, what) };
+      known.set(issuer, held);
+      return held;
+    };
   };
+  const tokenIssuerOf = issuerWith(sources);
+  // Roles matter at the admin API alone: operator is asked there, and is in the way of no other request.
+  const isClusterAdmin = clusterAdmins({ client: clients.accessReviews, log });
+  const adminIssuerOf = issuerWith({ ...sources, isClusterAdmin });
   const authenticate = createAuthenticateToken({
     issuersOf(iss, endpoint) {
       const ours = own?.(iss, endpoint) ?? [];
       // An IdentityProvider that calls itself by our own name says nothing about our tokens.
-      return ours.length > 0 ? ours : issuers.withIssuer(iss).map(tokenIssuerOf);
+      return ours.length > 0 ? ours : issuers.withIssuer(iss).map(endpoint === 'admin' ? adminIssuerOf : tokenIssuerOf);
     },
     cacheTtlMs,
     log,

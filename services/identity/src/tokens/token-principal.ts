@@ -7,6 +7,7 @@ import {
 } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Directory } from '../directory/directory.ts';
 import { hasGroupsElsewhere, isApplication, keptClaims, teamNames } from './claim-shapes.ts';
+import type { IsClusterAdmin } from './cluster-admins.ts';
 import { serviceAccountOf } from './service-account.ts';
 import type { Token } from './token.ts';
 import { TokenFault } from './token-fault.ts';
@@ -22,6 +23,8 @@ export interface PrincipalSources {
   readonly directory: Pick<Directory, 'bind' | 'standingByClaims'>;
   /** Told that the groups of a person are not known, because the provider left them out. */
   readonly onGroupsElsewhere: (issuer: TrustedIssuer) => void;
+  /** Set where the role matters: whether RBAC of our cluster makes a service account an admin. */
+  readonly isClusterAdmin?: IsClusterAdmin | undefined;
 }
 
 const ROLES: Readonly<Record<string, Principal_Role>> = {
@@ -70,7 +73,11 @@ function through(client: DeclaredClient | undefined): TokenPrincipal {
   };
 }
 
-function ofServiceAccount(token: Token, issuer: TrustedIssuer, { clients }: PrincipalSources): TokenPrincipal {
+async function ofServiceAccount(
+  token: Token,
+  issuer: TrustedIssuer,
+  { clients, isClusterAdmin }: PrincipalSources,
+): Promise<TokenPrincipal> {
   const account = serviceAccountOf(token.claims);
   if (account === undefined) throw new TokenFault('subject');
   const { tenant, provider, spec, mapping } = issuer;
@@ -78,8 +85,11 @@ function ofServiceAccount(token: Token, issuer: TrustedIssuer, { clients }: Prin
   if (!allowed.includes(account.namespace)) throw new TokenFault('namespace');
   const name = `${account.namespace}/${account.name}`;
   const declared = clients.clientAt(tenant, provider, name);
+  // Without an issuer of its own the provider is the cluster that we run in; of other clusters RBAC here says nothing.
+  const admin = spec.issuer === undefined && (await isClusterAdmin?.(tenant, account)) === true;
   return {
     ...common(token, issuer),
+    ...(admin ? { role: Principal_Role.ADMIN } : {}),
     client: name,
     ...through(declared),
     kind: Principal_Kind.CLIENT,

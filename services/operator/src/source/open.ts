@@ -3,6 +3,7 @@ import { podFacts } from '@sallyport/chassis/config';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
 import type { ClusterConfig, Config } from '../config.ts';
+import { accessReview, type MayAdminister } from '../kube/access-review.ts';
 import { kubeApi } from '../kube/api.ts';
 import { eventRecorder } from '../kube/events.ts';
 import { leaderElection } from '../kube/leader-election.ts';
@@ -16,6 +17,8 @@ import type { Source } from './source.ts';
 export type Opened = {
   readonly source: Source;
   readonly election: (operator: Pick<Operator, 'lead'>) => Component;
+  /** Whom the cluster makes an admin of a tenant; without a cluster nobody. */
+  readonly mayAdminister: MayAdminister;
 };
 
 /** Opens what the config says: a folder, whose one process always leads, or a cluster. */
@@ -29,6 +32,7 @@ export function openSource(
   return {
     source: folderSource({ ...config.folder, log }),
     election: (operator) => ({ name: 'leadership', start: () => operator.lead(true) }),
+    mayAdminister: async () => false,
   };
 }
 
@@ -38,6 +42,7 @@ function openCluster(config: ClusterConfig, { log, metrics }: { log: Logger; met
   const api = kubeApi(config.kubeconfigFile);
   const events = eventRecorder({ api, instance: pod, log });
   return {
+    mayAdminister: accessReview(api),
     source: kubeSource({ api, events, watchNamespaces, log, onRestart: metrics.watchRestarted }),
     election: (operator) =>
       leaderElection({
