@@ -42,6 +42,13 @@ export const mcp: readonly Requirement[] = [
     'mcp:ask-gone': 'A client that leaves ends the wait, not the approval.',
     'mcp:ask-elicits': 'Links are shown by elicitation where declared; consent approves nothing.',
     'mcp:ask-state': 'A request state is good for its own principal, method, params and time.',
+    'mcp:connect-own': 'A server that people connect is called with the token of who calls, in sessions of their own.',
+    'mcp:connect-link':
+      'Who has not connected a server is told where to, before people are asked; nobody waits for them.',
+    'mcp:connect-elicits': 'The page to connect a server at is shown by elicitation where declared.',
+    'mcp:connect-scopes': 'Scopes that a call lacked lead to a connection that asks for them, once.',
+    'mcp:connect-refreshes': 'A token that a server refuses is had anew once, and the call is made with that.',
+    'mcp:connect-lists': 'A server that nobody has connected is listed by what it tells anybody.',
     'mcp:shown-document': 'Structured content carries the shown document, and fits the listed schema.',
     'mcp:known-in-run': 'A value that a trusted field showed in this run is known in it, and nowhere else.',
     'mcp:planes-alike': 'Both planes ask policy the same about the same call.',

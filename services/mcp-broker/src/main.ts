@@ -67,7 +67,9 @@ run({
     life.readiness.add('snapshot', () => snapshot.seen() || 'no snapshot was received yet');
 
     const replica = podFacts().pod;
-    const credentials = await life.use(credentialLeases({ client: clients.credentials, log }));
+    let relist: (uid: string) => void = () => undefined;
+    const onResource = (_kind: string, uid: string) => relist(uid);
+    const credentials = await life.use(credentialLeases({ client: clients.credentials, log, onResource }));
     const { maxResultBytes } = config.request;
     const upstream = await life.use(createUpstream({ credentials, maxResultBytes, log }));
     const reporter = reportServers({
@@ -89,6 +91,7 @@ run({
       listTimeoutMs: config.catalog.listTimeout,
       onListed: reporter.soon,
     });
+    relist = refresher.soon;
     await life.use(refresher);
     await life.use(reporter);
     await life.use(snapshot);

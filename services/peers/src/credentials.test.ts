@@ -113,13 +113,22 @@ describe('credentialLeases', () => {
     expect(await of('bob')).toBe('another');
     expect(await of('dana', ['support'])).toBe('another');
     expect(await of('dana')).toBe('dana');
+    // The broker lists with a token of somebody, which is not for others behind whom nobody stands.
+    const nobodys = async (id: string) =>
+      (await credentials.lease(own, create(PrincipalSchema, { tenant: 'default', id }))).value;
+    state.value = 'for listing';
+    expect(await nobodys('service:mcp-broker')).toBe('for listing');
+    state.value = 'none';
+    expect(await nobodys('client:batch')).toBe('none');
   });
 
   it('drops a lease that the upstream refused', async () => {
     const { state, credentials, lease, warm } = await vault();
     await warm();
     state.value = 'two';
-    credentials.drop(use, principal);
+    credentials.drop(use, principal, 'openai#0');
+    expect(await lease()).toBe('one');
+    credentials.drop(use, principal, 'openai#1');
     expect(await lease()).toBe('two');
   });
 

@@ -12,6 +12,8 @@ export interface CredentialUse {
   readonly ref?: { readonly name: string; readonly key: string } | undefined;
   /** Leases are of who asks: what one principal is given is not used for another. */
   readonly perPrincipal?: boolean;
+  /** How long vault may take where it may have to ask an authorization server; else as for all. */
+  readonly timeoutMs?: number;
   readonly kind: 'ModelProvider' | 'ToolServer';
   readonly name: string;
   readonly uid: string;
@@ -33,8 +35,11 @@ export interface Credentials {
   start(): void;
   stop(): Promise<void>;
   lease(use: CredentialUse, principal: Principal): Promise<Lease>;
-  /** Drops a lease, because the upstream refused the credential; vault is told so when it is asked again. */
-  drop(use: CredentialUse, principal: Principal): void;
+  /**
+   * Drops a lease, because the upstream refused the credential; vault is told so when it is asked again. With a reference,
+   * only the lease of that one: another may be there by now.
+   */
+  drop(use: CredentialUse, principal: Principal, reference?: string): void;
 }
 
 const MAX_ENTRIES = 5_000;
@@ -48,6 +53,8 @@ export function credentialLeases(options: {
   readonly client: Pick<Client<typeof CredentialService>, 'resolve' | 'watchInvalidations'>;
   readonly log: Logger;
   readonly timeoutMs?: number;
+  /** Called when vault says that something changed for a whole resource. */
+  readonly onResource?: (kind: string, uid: string) => void;
 }): Credentials {
   const leases = new Map<string, { lease: Lease; use: CredentialUse; until: number }>();
   const asking = new Map<string, Promise<Lease>>();
@@ -75,6 +82,7 @@ export function credentialLeases(options: {
           : use.kind === kind && use.uid === uid;
         if (use.tenant === tenant && same) leases.delete(key);
       }
+      if (uid !== '') options.onResource?.(kind, uid);
     },
     // What was invalidated while no stream was open is unknown: ask again for each.
     onOpen: () => restart(),
@@ -98,7 +106,7 @@ export function credentialLeases(options: {
       const refusedReference = refused.get(key) ?? '';
       const answer = await options.client.resolve(
         { tenant, kind, name, uid, origin, principal, refusedReference, ...(ref ? { ref } : {}) },
-        { timeoutMs: options.timeoutMs ?? 2_000 },
+        { timeoutMs: use.timeoutMs ?? options.timeoutMs ?? 2_000 },
       );
       const lease = { value: answer.value, reference: answer.reference, scopes: answer.scopes };
       refused.delete(key);
@@ -148,10 +156,10 @@ export function credentialLeases(options: {
       }
       return await pending;
     },
-    drop(use, principal) {
+    drop(use, principal, reference) {
       const key = keyOf(use, principal);
       const held = leases.get(key);
-      if (held === undefined) return;
+      if (held === undefined || (reference !== undefined && held.lease.reference !== reference)) return;
       leases.delete(key);
       if (refused.size >= MAX_ENTRIES) refused.delete(refused.keys().next().value as string);
       refused.set(key, held.lease.reference);
@@ -162,15 +170,16 @@ export function credentialLeases(options: {
 const keys = new WeakMap<CredentialUse, string>();
 
 // The uid and origin are in the key: a resource made anew, or pointed elsewhere, must ask vault again.
-function keyOf(use: CredentialUse, { user, teams }: Principal): string {
+function keyOf(use: CredentialUse, { id, user, teams }: Principal): string {
   let key = keys.get(use);
   if (key === undefined) {
     const { tenant, kind, uid, origin, ref } = use;
     key = [tenant, kind, uid, origin, ref?.name ?? '', ref?.key ?? ''].join('\n');
     keys.set(use, key);
   }
-  // Who has lost a team asks anew, and so does who has joined one.
-  return use.perPrincipal === true ? JSON.stringify([key, user, teams]) : key;
+  // Who has lost a team asks anew, and so does who has joined one. Of those behind whom no person stands, what one is
+  // given is not for another: the broker itself has tokens for listing that are somebody's.
+  return use.perPrincipal === true ? JSON.stringify([key, user, teams, user === '' ? id : '']) : key;
 }
 
 /** What vault says of a credential that is missing, so that callers can tell their users what to do. */

@@ -22,6 +22,8 @@ export interface Attempt {
 /** Keeps what servers offer up to date, behind everybody's back. */
 export interface Refresher extends Component {
   attempt(uid: string): Attempt | undefined;
+  /** Lists a server anew soon: what it offers may be another thing for who lists it now. */
+  soon(uid: string): void;
   /** Resolves once these servers were tried at least once, whatever came of it, or after two seconds. */
   tried(uids: readonly string[], signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
@@ -47,7 +49,7 @@ export function refreshCatalog(options: {
 }): Refresher {
   const { catalog, upstream, log, metrics } = options;
   const attempts = new Map<string, Attempt>();
-  const due = new Map<string, { of: string; at: number; failures: number }>();
+  const due = new Map<string, { of: string; at: number; failures: number; again?: boolean }>();
   const running = new Map<string, Promise<void>>();
   const stopping = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -79,7 +81,9 @@ export function refreshCatalog(options: {
       if (held && held.of === server.contentHash) {
         held.failures = well ? 0 : held.failures + 1;
         const retryMs = FIRST_RETRY_MS * 2 ** Math.min(held.failures - 1, 10);
-        held.at = Date.now() + (well ? options.intervalMs : Math.min(retryMs, options.intervalMs));
+        const waitMs = well ? options.intervalMs : Math.min(retryMs, options.intervalMs);
+        held.at = Date.now() + (held.again === true ? 0 : waitMs);
+        held.again = false;
       }
     });
     const done = work.finally(() => {
@@ -131,6 +135,13 @@ export function refreshCatalog(options: {
   return {
     name: 'catalog',
     attempt: (uid) => attempts.get(uid),
+    soon(uid) {
+      const held = due.get(uid);
+      // One that is being listed right now began before.
+      if (held) held.again = running.has(uid);
+      if (held && !held.again) held.at = Date.now();
+      wake();
+    },
     async tried(uids, signal) {
       const end = Date.now() + FIRST_LIST_MS;
       while (uids.some((uid) => !attempts.has(uid)) && Date.now() < end && !signal.aborted)

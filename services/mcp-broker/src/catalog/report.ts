@@ -1,6 +1,8 @@
+import type { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import { lackingOf } from '@sallyport/peers/connecting';
 import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { Catalog, Server } from './catalog.ts';
 import type { Attempt } from './refresh.ts';
@@ -9,6 +11,7 @@ import type { Settled } from './settle.ts';
 const TIMEOUT_MS = 5_000;
 const SOON_MS = 100;
 const NAMED = 5;
+const NOT_CONNECTED = 'NotConnected';
 
 /** Tells the operator what is seen of tool servers. */
 export interface Reporter extends Component {
@@ -73,10 +76,10 @@ export function observationOf(server: Server, attempt: Attempt, settled: Settled
       : condition(
           'Reachable',
           error.code === 'upstream_credentials' ? 'Unknown' : 'False',
-          reasonOf(error.code),
-          error.message,
+          lackingOf(error) ? NOT_CONNECTED : reasonOf(error.code),
+          lackingOf(error) ? 'Its tools are not known before the first person connects it.' : error.message,
         ),
-    condition('CredentialsValid', ...credentials(server, error?.code)),
+    condition('CredentialsValid', ...credentials(server, error)),
   ];
   if (settled) {
     const { held } = settled;
@@ -102,8 +105,12 @@ export function observationOf(server: Server, attempt: Attempt, settled: Settled
   };
 }
 
-function credentials(server: Server, code: string | undefined): [Status, string, string] {
-  if (server.spec.credentials === undefined) return ['True', 'NotNeeded', 'No credential is declared.'];
+function credentials(server: Server, error: GatewayError | undefined): [Status, string, string] {
+  const code = error?.code;
+  const { auth } = server.spec;
+  if (lackingOf(error)) return ['Unknown', NOT_CONNECTED, 'Nobody has connected it yet; people do so at /me.'];
+  if (auth === undefined && server.spec.credentials === undefined)
+    return ['True', 'NotNeeded', 'No credential is declared.'];
   if (code === 'upstream_credentials') return ['False', 'Refused', 'There is no credential, or the server refused it.'];
   if (code === undefined) return ['True', 'Accepted', 'The server took the credential.'];
   return ['Unknown', 'NotTried', 'The server could not be asked.'];

@@ -1,3 +1,6 @@
+import { uuidv7 } from '@sallyport/chassis/uuid';
+import type { Lacking } from '@sallyport/peers/connecting';
+import { notConnected } from '@sallyport/turn';
 import type { PendingApproval } from '../invoke/ask.ts';
 import type { Called } from '../invoke/call-tool.ts';
 import type { Gate } from '../invoke/gate.ts';
@@ -7,8 +10,10 @@ import type { RequestState, StatedRequest } from './request-state.ts';
 
 /** Member of `_meta` of a result that waits for an approval. */
 export const APPROVAL_META = 'sallyport.dev/approval';
-/** Key of the one request for input that is made. */
-const INPUT = 'approval';
+/** Member of `_meta` of a result that waits for the person to connect a tool server. */
+export const CONNECT_META = 'sallyport.dev/connect';
+/** Keys of the one request for input that is made. */
+const INPUTS = ['approval', 'connect'] as const;
 
 /** What a client says when it comes back with the state of an earlier answer. */
 export type Return = { readonly state: RequestState; readonly consents: boolean } | undefined;
@@ -34,8 +39,8 @@ export function readReturn(gate: Pick<Gate, 'states'>, message: Message, request
   if (state === undefined) {
     throw new RpcFault(CODES.invalidParams, 'requestState was not issued for this request, or has expired.');
   }
-  const answer = isObject(inputResponses) ? inputResponses[INPUT] : undefined;
-  return { state, consents: isObject(answer) && answer.action === 'accept' };
+  const responses = isObject(inputResponses) ? INPUTS.map((key) => inputResponses[key]) : [];
+  return { state, consents: responses.some((answer) => isObject(answer) && answer.action === 'accept') };
 }
 
 /** The page of an approval, which names it without granting it. */
@@ -43,25 +48,51 @@ export function approvalLink(base: string, { id }: PendingApproval): string {
   return `${base}/approve/${encodeURIComponent(id)}`;
 }
 
-/** What a person is told before they open the page. */
-const MESSAGE = 'This call needs an approval. The page shows who may give it, and what the call would do.';
+/** A page that a client shows its user before the call can go on. */
+export interface Page {
+  readonly input: (typeof INPUTS)[number];
+  readonly link: string;
+  /** Unique; 2025-11-25 names an elicitation by it. */
+  readonly id: string;
+  /** What the person is told before they open it. */
+  readonly message: string;
+}
+
+/** The page of an approval. */
+export function approvalPage(link: string, { id }: PendingApproval): Page {
+  const message = 'This call needs an approval. The page shows who may give it, and what the call would do.';
+  return { input: 'approval', link, id, message };
+}
+
+/** The page on which a person connects a tool server. */
+export function connectPage(link: string, { server, scopes }: Lacking): Page {
+  const more = scopes.length === 0 ? '' : ' for more than it is now';
+  const message = `This call needs an account of yours at ${server}. The page lets you connect it${more}.`;
+  return { input: 'connect', link, id: uuidv7(), message };
+}
 
 /** A result of revision 2026-07-28 that asks the client to show the page and to come back. */
-export function inputRequired(link: string, requestState: string): object {
+export function inputRequired({ input, link, message }: Page, requestState: string): object {
   return {
     resultType: 'input_required',
-    inputRequests: {
-      [INPUT]: { method: 'elicitation/create', params: { mode: 'url', message: MESSAGE, url: link } },
-    },
+    inputRequests: { [input]: { method: 'elicitation/create', params: { mode: 'url', message, url: link } } },
     requestState,
   };
 }
 
 /** The error of revision 2025-11-25 that asks the client to show the page and to make the call again. */
-export function urlElicitation(link: string, { id }: PendingApproval): RpcFault {
-  return new RpcFault(CODES.urlElicitation, 'This call needs an approval before it is made.', {
-    data: { elicitations: [{ mode: 'url', elicitationId: id, url: link, message: MESSAGE }] },
+export function urlElicitation({ link, id, message }: Page): RpcFault {
+  return new RpcFault(CODES.urlElicitation, message, {
+    data: { elicitations: [{ mode: 'url', elicitationId: id, url: link, message }] },
   });
+}
+
+/** The error result for a client that can only be told: what is to be connected, and where. */
+export function connectResult(link: string, { server, scopes }: Lacking) {
+  return {
+    result: { content: [{ type: 'text', text: notConnected(link).text }], isError: true },
+    meta: { [CONNECT_META]: { server, url: link, scopes } },
+  };
 }
 
 /** The error result for a client that can only be told: rule, reason, the approval and where it can be given. */

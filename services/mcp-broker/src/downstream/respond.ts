@@ -1,3 +1,4 @@
+import { connectLink, type Lacking } from '@sallyport/peers/connecting';
 import type { JsonObject } from '../catalog/definition.ts';
 import { toolFilter, visibleTools } from '../catalog/visibility.ts';
 import { type Admitted, beginTurn, type Headers, single } from '../invoke/admit.ts';
@@ -10,6 +11,9 @@ import { CODES, META, MODERN_VERSIONS, negotiated, type Revision } from '../prot
 import type { ToolAnswer } from '../upstream/connection.ts';
 import {
   approvalLink,
+  approvalPage,
+  connectPage,
+  connectResult,
   hasUrlMode,
   inputRequired,
   opensLinks,
@@ -127,15 +131,20 @@ async function callOne(gate: Gate, message: Message, exchange: Exchange) {
   const called = await callTool(gate, turn, claim, tool, args, patience);
   answerHeader(TRAJECTORY_HEADER, turn.trajectory);
   const _meta = { [TRAJECTORY_META]: turn.trajectory };
-  const { shown, pending } = called;
-  if (pending === undefined) return { ...fitted(shown.result, revision), _meta };
-  const link = approvalLink(exchange.base(), pending);
+  const { shown, pending, lacking } = called;
+  if (pending === undefined && lacking === undefined) return { ...fitted(shown.result, revision), _meta };
+  const base = exchange.base();
+  const page = pending
+    ? approvalPage(approvalLink(base, pending), pending)
+    : connectPage(connectLink(base, lacking as Lacking), lacking as Lacking);
   if (links && !back) {
-    if (revision.links === 'error') throw urlElicitation(link, pending);
-    const state = { approvalId: pending.id, trajectory: turn.trajectory };
-    return { ...inputRequired(link, gate.states.seal(request, state)), _meta };
+    if (revision.links === 'error') throw urlElicitation(page);
+    const state = { approvalId: pending?.id ?? '', trajectory: turn.trajectory };
+    return { ...inputRequired(page, gate.states.seal(request, state)), _meta };
   }
-  const { result, meta } = waitingResult(called, link, pending, back?.consents === false);
+  const { result, meta } = pending
+    ? waitingResult(called, page.link, pending, back?.consents === false)
+    : connectResult(page.link, lacking as Lacking);
   return { ...result, _meta: { ..._meta, ...meta } };
 }
 

@@ -13,7 +13,7 @@ import { boundArguments } from './value-bounds.ts';
 
 /** What running tools needs. */
 export interface ToolRunner {
-  readonly upstream: Pick<Upstream, 'call'>;
+  readonly upstream: Pick<Upstream, 'call' | 'ready'>;
   readonly metrics: BrokerMetrics;
   readonly checks: (key: string, schema: JsonObject) => SchemaCheck;
 }

@@ -1,5 +1,6 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import { type Lacking, lackingOf } from '@sallyport/peers/connecting';
 import { decisionOf, labelOf, resultForRules } from '@sallyport/peers/decision-wire';
 import type { Presentation, Question } from '@sallyport/proto/policy/v1/policy_pb';
 import {
@@ -41,12 +42,16 @@ interface OneCall extends StepCall, DecidableCall {
   /** What the result brought was remembered with the decision on it. */
   remembered?: boolean;
   detail: Record<string, unknown>;
+  /** What an account of the person would have to be connected for. */
+  lacking?: Lacking | undefined;
 }
 
-/** How a call ended: what the client is shown, and the approval that it still waits for. */
+/** How a call ended: what the client is shown, and the approval or the account of the person that it still waits for. */
 export interface Called {
   readonly shown: Shown;
   readonly pending?: PendingApproval;
+  /** The call was not made: the person has to connect the server first, or for more. */
+  readonly lacking?: Lacking;
 }
 
 /**
@@ -71,6 +76,13 @@ export async function callTool(
     turn.trajectory ||= uuidv7();
     recordRefusedCall(gate, turn, tool, callId, asGatewayError(error));
     return { shown: shownWords(refusal('policy_unavailable').text) };
+  }
+  const unready = await readiness(gate, turn, tool);
+  if (unready !== undefined) {
+    recordRefusedCall(gate, turn, tool, callId, unready);
+    const lacking = lackingOf(unready);
+    if (lacking !== undefined) return { shown: shownWords(refusal('not_connected').text), lacking };
+    return { shown: shownWords(`[${unready.code}] ${unready.message} The call was not made.`) };
   }
   const { principal, limitRun, newTrajectory } = turn;
   const { customer } = turn.attribution;
@@ -120,10 +132,23 @@ export async function callTool(
       }
     }
     const pending = result.status === 'waiting' ? call.decided?.pending : undefined;
-    return { shown, ...(pending ? { pending } : {}) };
+    const { lacking } = call;
+    return { shown, ...(pending ? { pending } : {}), ...(lacking ? { lacking } : {}) };
   } finally {
     reserved.settle(amounts);
   }
+}
+
+/** Before people are asked: what they approve is approved once, and would be used up by a call that cannot be made. */
+async function readiness(gate: Gate, turn: Turn, tool: BrokerTool): Promise<GatewayError | undefined> {
+  if (tool.server.spec.auth === undefined) return undefined;
+  try {
+    await gate.runner.upstream.ready(tool.server, turn.principal);
+  } catch (error) {
+    turn.signal.throwIfAborted();
+    return asGatewayError(error);
+  }
+  return undefined;
 }
 
 function portsOf(
@@ -166,7 +191,14 @@ function portsOf(
       }
       const { argumentsJson } = decided.prepared;
       const args = decided.prepared.args as JsonObject;
-      const ran = await runTool(gate.runner, { principal, tool, args, argumentsJson, signal });
+      const ran = await runTool(gate.runner, { principal, tool, args, argumentsJson, signal }).catch(
+        (error: unknown) => {
+          call.lacking = lackingOf(error);
+          if (call.lacking === undefined) throw error;
+          return undefined;
+        },
+      );
+      if (ran === undefined) return { refusal: refusal('not_connected') };
       call.detail = { bytes: ran.sizeBytes, upstreamMs: Math.round(ran.latencyMs), credential: ran.credential };
       // Before the tool was reached: words of ours, which no rule on results is about.
       if (ran.own && ran.latencyMs === 0) {

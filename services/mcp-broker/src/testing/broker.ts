@@ -128,7 +128,9 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     },
   });
   const vault = await inProcess(CredentialService, {
-    async resolve({ ref, kind, origin }) {
+    async resolve(request) {
+      if (state.resolve !== undefined) return state.resolve(request);
+      const { ref, kind, origin } = request;
       state.leases.push({ ref: `${ref?.name}/${ref?.key}`, kind, origin });
       return { value: state.credential, reference: `${ref?.name}@1`, leaseTtlMs: 60_000 };
     },

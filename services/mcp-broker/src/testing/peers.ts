@@ -12,6 +12,7 @@ import {
 } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ExtractRequest, QuarantineService } from '@sallyport/proto/quarantine/v1/quarantine_pb';
+import type { CredentialService, ResolveRequest } from '@sallyport/proto/vault/v1/vault_pb';
 import { join } from '@sallyport/turn';
 import type { PinStore } from '../store.ts';
 
@@ -28,6 +29,8 @@ export interface PeerState {
   /** Laid over the principal of a key. */
   principals: Record<string, PrincipalParts>;
   credential: string;
+  /** What vault answers in place of `credential`; may throw. */
+  resolve?: (request: ResolveRequest) => Given<ServiceImpl<typeof CredentialService>['resolve']>;
   readonly leases: { ref: string; kind: string; origin: string }[];
   shares: object[];
   auditAway: boolean;

@@ -5,6 +5,8 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 export interface CallScope {
   readonly signal: AbortSignal;
   readonly principal: Principal;
+  /** It is done without a credential where nobody has connected the server. */
+  readonly mayGoWithout?: boolean;
   /** Names the credential that was sent; '' for none. */
   credential: string;
 }

@@ -11,8 +11,9 @@ import type { Definition, JsonObject } from '../catalog/definition.ts';
 import { MAX_TOOLS } from '../catalog/definition.ts';
 import { revisionOf } from '../protocol.ts';
 import { BROKEN_STREAM } from './ended-stream.ts';
-import { guardedFetch, type ServerSend } from './guarded-fetch.ts';
+import { guardedFetch } from './guarded-fetch.ts';
 import { plainCalls } from './plain-call.ts';
+import type { ServerSend } from './server-send.ts';
 
 /** What a tool gave back, as an MCP CallToolResult without `_meta`. */
 export interface ToolAnswer {

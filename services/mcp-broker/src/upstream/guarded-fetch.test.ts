@@ -4,7 +4,8 @@ import type { Outbound } from '@sallyport/chassis/http/fetch';
 import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Server } from '../catalog/catalog.ts';
 import { callScope } from './call-scope.ts';
-import { guardedFetch, serverSend } from './guarded-fetch.ts';
+import { guardedFetch } from './guarded-fetch.ts';
+import { serverSend } from './server-send.ts';
 
 /** Fetches from a server that never answers, in a call whose time is over; says how each request was bounded. */
 function hanging() {

@@ -1,82 +1,13 @@
 import type { FetchLike } from '@modelcontextprotocol/client';
 import { GatewayError } from '@sallyport/chassis/errors';
-import type { Outbound, OutboundResponse } from '@sallyport/chassis/http/fetch';
-import type { Credentials, CredentialUse } from '@sallyport/peers/credentials';
-import type { Server } from '../catalog/catalog.ts';
+import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
 import { callScope } from './call-scope.ts';
 import { endedStream } from './ended-stream.ts';
+import type { ServerSend } from './server-send.ts';
 
-/** A tool may think for long before its first byte; the call's own time ends it (`callScope`). */
-const HEADERS_MS = 3_700_000;
 /** How long a server may take for a notice or for the end of a session, which nobody waits for. */
 const NOTICE_MS = 10_000;
 const NO_BODY = new Set([101, 204, 205, 304]);
-
-/** What a server's requests are made with. */
-export interface FetchOptions {
-  readonly outbound: Outbound;
-  readonly credentials: Pick<Credentials, 'lease' | 'drop'>;
-}
-
-/** One request to a tool server. */
-export interface ServerRequest {
-  readonly method: string;
-  readonly headers: Record<string, string>;
-  readonly body?: string | undefined;
-  /** Signals that end it. */
-  readonly signals: readonly AbortSignal[];
-}
-
-/** Sends a request to a tool server. Throws GatewayError `upstream_credentials` where the server refuses the credential. */
-export type ServerSend = (url: URL, request: ServerRequest) => Promise<OutboundResponse>;
-
-/**
- * Sends over guarded, pooled connections, with the ToolServer's own headers and credential and nothing of the caller's.
- */
-export function serverSend(server: Server, options: FetchOptions): ServerSend {
-  const { remote, credentials } = server.spec;
-  const origin = new URL(remote.url).origin;
-  return async (url, { method, headers, body, signals }) => {
-    for (const [name, value] of Object.entries(remote.headers ?? {})) headers[name.toLowerCase()] = value;
-    const drop = await addCredential(server, headers, url.origin === origin, options.credentials);
-    const answer = await options.outbound.request(url, {
-      method,
-      headers,
-      body,
-      signal: signals.length > 1 ? AbortSignal.any([...signals]) : signals[0],
-      headersMs: HEADERS_MS,
-      bodyIdleMs: HEADERS_MS,
-    });
-    if (answer.status === 401 || answer.status === 403) {
-      drop();
-      await answer.discard();
-      throw new GatewayError('upstream_credentials', 'The tool server refused the credential.', {
-        details: { status: answer.status },
-      });
-    }
-    return answer;
-  };
-
-  async function addCredential(
-    of: Server,
-    headers: Record<string, string>,
-    sameOrigin: boolean,
-    leases: FetchOptions['credentials'],
-  ): Promise<() => void> {
-    const scope = callScope.getStore();
-    // The credential is bound to the origin that it was granted for (DESIGN section 3).
-    if (credentials === undefined || !sameOrigin || !scope) return () => {};
-    const { tenant, name, uid } = of;
-    const { secretRef: ref, perPrincipal } = credentials;
-    const own = perPrincipal !== undefined;
-    const use: CredentialUse = { tenant, ref, perPrincipal: own, kind: 'ToolServer', name, uid, origin };
-    const lease = await leases.lease(use, scope.principal);
-    scope.credential = lease.reference;
-    const value = credentials.scheme === '' ? lease.value : `${credentials.scheme} ${lease.value}`;
-    headers[credentials.header.toLowerCase()] = value;
-    return () => leases.drop(use, scope.principal);
-  }
-}
 
 /**
  * `fetch` for the MCP client, with an end to what may come back. Redirects are not followed across origins by the client,

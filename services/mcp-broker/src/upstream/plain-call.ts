@@ -3,7 +3,8 @@ import { readSse } from '@sallyport/chassis/http/sse';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
 import { META } from '../protocol.ts';
 import type { ToolAnswer } from './connection.ts';
-import { atMost, type ServerSend } from './guarded-fetch.ts';
+import { atMost } from './guarded-fetch.ts';
+import type { ServerSend } from './server-send.ts';
 
 /** Makes one `tools/call`. Throws GatewayError where there is no answer of the tool. */
 export type PlainCall = (definition: Definition, args: JsonObject, signal: AbortSignal) => Promise<ToolAnswer>;

@@ -9,12 +9,18 @@ import type { Server } from '../catalog/catalog.ts';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
 import { type CallScope, callScope } from './call-scope.ts';
 import { type Connection, connectTo, isLostSession, type ToolAnswer } from './connection.ts';
-import { serverSend } from './guarded-fetch.ts';
+import { credentialOf } from './server-credential.ts';
+import { serverSend } from './server-send.ts';
 
 /** Calls tool servers. */
 export interface Upstream extends Component {
   /** Raw definitions of all that a server offers. Throws GatewayError. */
   list(server: Server, principal: Principal, signal: AbortSignal, timeoutMs: number): Promise<unknown[]>;
+  /**
+   * Rejects where a call could not be made because the person has to connect the server first (`lackingOf`), or their token
+   * cannot be had now.
+   */
+  ready(server: Server, principal: Principal): Promise<void>;
   /** Makes one call. Throws GatewayError where there is no answer of the tool. */
   call(
     server: Server,
@@ -30,6 +36,8 @@ export interface Upstream extends Component {
 interface Line {
   readonly server: Server;
   readonly open: (key: string) => Promise<Connection>;
+  /** One that is open and may be shared, since the server keeps no sessions; with its key. */
+  readonly stateless: () => { readonly key: string; readonly connection: Connection } | undefined;
   readonly drop: (key: string) => void;
   readonly close: () => Promise<void>;
 }
@@ -59,7 +67,8 @@ export function createUpstream(options: {
     name: 'tool servers',
     async list(server, principal, signal, timeoutMs) {
       const line = lineTo(server);
-      const scope: CallScope = { principal, signal: withTimeout(signal, timeoutMs), credential: '' };
+      const ending = withTimeout(signal, timeoutMs);
+      const scope: CallScope = { principal, signal: ending, mayGoWithout: true, credential: '' };
       return await callScope.run(scope, async () => {
         try {
           const connection = await line.open(SHARED);
@@ -75,11 +84,22 @@ export function createUpstream(options: {
       const line = lineTo(server);
       const scope: CallScope = { principal, signal: withTimeout(signal, timeoutMs), credential: '' };
       return await callScope.run(scope, async () => {
-        const shared = await line.open(SHARED);
-        const key = shared.stateful ? `${principal.tenant}\n${principal.id}` : SHARED;
+        const own = `${principal.tenant}\n${principal.id}`;
+        let key = SHARED;
         const once = async () => {
-          const connection = key === SHARED ? await line.open(SHARED) : await line.open(key);
+          const connection = await opened();
           return await connection.call(definition, args, scope.signal, timeoutMs);
+        };
+        const opened = async (): Promise<Connection> => {
+          // Nobody's handshake waits for a token of somebody else's.
+          if (server.spec.auth !== undefined) {
+            const shared = line.stateless();
+            key = shared?.key ?? own;
+            return shared?.connection ?? (await line.open(own));
+          }
+          const shared = await line.open(SHARED);
+          key = shared.stateful ? own : SHARED;
+          return shared.stateful ? await line.open(own) : shared;
         };
         try {
           return { answer: await once(), credential: scope.credential };
@@ -89,6 +109,10 @@ export function createUpstream(options: {
           return { answer: await once(), credential: scope.credential };
         }
       });
+    },
+    async ready(server, principal) {
+      const credential = credentialOf(server);
+      if (credential?.isToken === true) await options.credentials.lease(credential.use, principal);
     },
     keepOnly(servers) {
       const hashes = new Map([...servers].map((server) => [server.uid, server.contentHash]));
@@ -116,13 +140,16 @@ function openLine(server: Server, options: Parameters<typeof createUpstream>[0])
   const close = (connection: Promise<Connection>) => {
     connection.then((one) => one.close()).catch(() => undefined);
   };
+  let stateless: ReturnType<Line['stateless']>;
   const drop = (key: string) => {
     const held = connections.get(key);
     connections.delete(key);
+    if (stateless?.key === key) stateless = undefined;
     if (held) close(held);
   };
   return {
     server,
+    stateless: () => stateless,
     open(key) {
       const held = connections.get(key);
       if (held) {
@@ -138,14 +165,20 @@ function openLine(server: Server, options: Parameters<typeof createUpstream>[0])
       const scope = callScope.getStore() as CallScope;
       // Several calls may wait for one handshake, so it does not end with the first of them.
       const timeoutMs = CONNECT_MS * 2;
-      const own: CallScope = { principal: scope.principal, signal: withTimeout(undefined, timeoutMs), credential: '' };
+      const { principal, mayGoWithout = false } = scope;
+      const own: CallScope = { principal, signal: withTimeout(undefined, timeoutMs), mayGoWithout, credential: '' };
       const opening = callScope.run(own, () =>
         connectTo(remote.url, { send, maxResultBytes: options.maxResultBytes }, own.signal, timeoutMs),
       );
       connections.set(key, opening);
-      opening.catch(() => {
-        if (connections.get(key) === opening) connections.delete(key);
-      });
+      opening.then(
+        (connection) => {
+          if (!connection.stateful && connections.get(key) === opening) stateless = { key, connection };
+        },
+        () => {
+          if (connections.get(key) === opening) connections.delete(key);
+        },
+      );
       return opening;
     },
     drop,

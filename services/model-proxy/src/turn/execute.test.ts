@@ -142,6 +142,15 @@ describe('the gateway-owned loop', () => {
   });
 });
 
+describe('a tool whose server the user has not connected', () => {
+  it('[mcp:connect-link] is not called, and the model can tell the user where to connect it', async () => {
+    const details = { missing: 'scope', server: 'mail', scopes: ['send'] };
+    const execute = () => Promise.reject(new GatewayError('upstream_credentials', 'No.', { details }));
+    const { texts } = await run(['look'], { execute });
+    expect(texts).toEqual([expect.stringMatching(/^\[not_connected\] /)]);
+  });
+});
+
 describe('a result that is read apart', () => {
   const HANDLE = `h_${'a'.repeat(24)}`;
   const QUARANTINE = { ...ALLOW, verdict: Action.QUARANTINE, enforced: Action.QUARANTINE };

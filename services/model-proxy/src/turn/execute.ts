@@ -1,5 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import { connectLink, lackingOf } from '@sallyport/peers/connecting';
 import { decisionOf, labelOf, resultForRules } from '@sallyport/peers/decision-wire';
 import type { Presentation, Question } from '@sallyport/proto/policy/v1/policy_pb';
 import {
@@ -14,6 +15,7 @@ import {
   join,
   type Label,
   mayRun,
+  notConnected,
   notRun,
   type Refusal,
   refusal,
@@ -196,7 +198,7 @@ function portsOf(gate: Gate, turn: Turn, decided: DecidedOrFault): ToolStepPorts
           },
           { timeoutMs: EXECUTE_TIMEOUT_MS, signal },
         )
-        .catch((error: unknown) => ruleOf(error) ?? Promise.reject(error));
+        .catch((error: unknown) => ruleOf(error, gate.config.publicUrl) ?? Promise.reject(error));
       if ('code' in answer) return { refusal: answer };
       call.detail = {
         bytes: answer.sizeBytes,
@@ -274,7 +276,9 @@ function portsOf(gate: Gate, turn: Turn, decided: DecidedOrFault): ToolStepPorts
 }
 
 /** What the broker refused by a rule of the gate, before the tool was asked; undefined for what went wrong on the way. */
-function ruleOf(error: unknown): Refusal | undefined {
+function ruleOf(error: unknown, publicUrl: string | undefined): Refusal | undefined {
+  const lacking = lackingOf(error);
+  if (lacking) return notConnected(publicUrl && connectLink(publicUrl.replace(/\/+$/, ''), lacking));
   switch (error instanceof GatewayError ? error.code : '') {
     case 'conflict':
       return refusal('tool_changed');

@@ -1,0 +1,113 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import { readChallenges, readScopes } from '@sallyport/chassis/http/challenge';
+import type { Outbound, OutboundResponse } from '@sallyport/chassis/http/fetch';
+import { lackingError, lackingOf } from '@sallyport/peers/connecting';
+import type { Credentials, Lease } from '@sallyport/peers/credentials';
+import type { Server } from '../catalog/catalog.ts';
+import { callScope } from './call-scope.ts';
+import { credentialOf } from './server-credential.ts';
+
+/** A tool may think for long before its first byte; the call's own time ends it (`callScope`). */
+const HEADERS_MS = 3_700_000;
+
+/** What a server's requests are made with. */
+export interface SendOptions {
+  readonly outbound: Outbound;
+  readonly credentials: Pick<Credentials, 'lease' | 'drop'>;
+}
+
+/** One request to a tool server. */
+export interface ServerRequest {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string | undefined;
+  /** Signals that end it. */
+  readonly signals: readonly AbortSignal[];
+}
+
+/**
+ * Sends a request to a tool server. Throws GatewayError `upstream_credentials` where the server refuses the credential, and
+ * where a person has to connect the server (anew) for it (`lackingOf`).
+ */
+export type ServerSend = (url: URL, request: ServerRequest) => Promise<OutboundResponse>;
+
+/**
+ * Sends over guarded, pooled connections, with the ToolServer's own headers and credential and nothing of the caller's. A
+ * token that is refused is had anew, once.
+ */
+export function serverSend(server: Server, { outbound, credentials: leases }: SendOptions): ServerSend {
+  const { remote } = server.spec;
+  const credential = credentialOf(server);
+
+  const attempt = (url: URL, { method, headers, body, signals }: ServerRequest, lease: Lease | undefined) => {
+    if (credential !== undefined && lease !== undefined) {
+      headers[credential.header] = credential.scheme === '' ? lease.value : `${credential.scheme} ${lease.value}`;
+    }
+    return outbound.request(url, {
+      method,
+      headers,
+      body,
+      signal: signals.length > 1 ? AbortSignal.any([...signals]) : signals[0],
+      headersMs: HEADERS_MS,
+      bodyIdleMs: HEADERS_MS,
+    });
+  };
+
+  return async (url, request) => {
+    for (const [name, value] of Object.entries(remote.headers ?? {})) request.headers[name.toLowerCase()] = value;
+    const scope = callScope.getStore();
+    // The credential is bound to the origin that it was granted for (DESIGN section 3).
+    if (credential === undefined || url.origin !== credential.use.origin || scope === undefined) {
+      const answer = await attempt(url, request, undefined);
+      if (isRefusal(answer)) throw await refused(answer);
+      return answer;
+    }
+    const { use, isToken } = credential;
+    const { principal } = scope;
+    const leased = async (): Promise<Lease> => {
+      const lease = await leases.lease(use, principal);
+      scope.credential = lease.reference;
+      return lease;
+    };
+    let unconnected: unknown;
+    let lease = await leased().catch((error: unknown) => {
+      // Some servers tell anybody what they offer, before anybody has connected them.
+      if (scope.mayGoWithout !== true || lackingOf(error) === undefined) throw error;
+      unconnected = error;
+      return undefined;
+    });
+    let answer = await attempt(url, request, lease);
+    if (answer.status === 401 && isToken && lease !== undefined) {
+      await answer.discard();
+      leases.drop(use, principal, lease.reference);
+      const next = await leased();
+      if (next.reference !== lease.reference) answer = await attempt(url, request, next);
+      lease = next;
+    }
+    if (!isRefusal(answer)) return answer;
+    const error = await refused(answer);
+    if (lease === undefined) throw unconnected;
+    if (!isToken) leases.drop(use, principal);
+    // Scopes that the grant has already will not be had by asking for them again.
+    const scopes = isToken && answer.status === 403 ? lackedScopes(answer) : [];
+    const held = new Set(lease.scopes);
+    if (scopes.some((one) => !held.has(one))) throw lackingError({ server: server.name, scopes });
+    throw error;
+  };
+}
+
+function isRefusal({ status }: OutboundResponse): boolean {
+  return status === 401 || status === 403;
+}
+
+async function refused(answer: OutboundResponse): Promise<GatewayError> {
+  const { status } = answer;
+  await answer.discard();
+  return new GatewayError('upstream_credentials', 'The tool server refused the credential.', { details: { status } });
+}
+
+/** The scopes that a server says a token lacks (RFC 6750 §3.1). */
+function lackedScopes({ headers }: OutboundResponse): string[] {
+  const challenge = readChallenges(headers['www-authenticate']).find(({ scheme }) => scheme === 'bearer')?.params;
+  return challenge?.get('error') === 'insufficient_scope' ? readScopes(challenge.get('scope')) : [];
+}
