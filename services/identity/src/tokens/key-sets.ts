@@ -41,7 +41,7 @@ export interface KeySets {
 export interface KeySetOptions {
   readonly read: ReadKeys;
   readonly log: Logger;
-  /** Least time between two fetches of one issuer. Default 30 s. */
+  /** Least time between two fetches of one issuer, save for one more for the first unknown key after another fetch. Default 30 s. */
   readonly cooldownMs?: number;
   /** Age from which keys are fetched anew beside the request. Default 5 min. */
   readonly refreshMs?: number;
@@ -92,12 +92,15 @@ function fetchedSet(source: KeySource, options: KeySetOptions): KeySet {
   let triedAt = Number.NEGATIVE_INFINITY;
   let fault: string | undefined;
   let fetching: Promise<void> | undefined;
+  /** Whether the last fetch was for a name that nobody knew. */
+  let sought = false;
 
   const age = () => (keys === undefined ? Number.POSITIVE_INFINITY : now() - keptAt);
   const mayFetch = () => now() - triedAt >= cooldownMs;
   // Many ask at once when a key is new; they share one fetch, and its failure. It never rejects.
-  const fetch = (): Promise<void> => {
+  const fetch = (forName = false): Promise<void> => {
     triedAt = now();
+    sought = forName;
     fetching ??= read(source)
       .then(
         (found) => {
@@ -128,8 +131,12 @@ function fetchedSet(source: KeySource, options: KeySetOptions): KeySet {
       if (keys === undefined || age() >= maxAgeMs) throw away();
       const found = named(keys, kid);
       if (found.length > 0) return found;
-      // A name that we do not know may be that of a new key: one look in each cooldown, whoever asks how often.
-      if (fetching !== undefined || mayFetch()) await (fetching ?? fetch());
+      if (fetching !== undefined) await fetching;
+      // A name that we do not know may be that of a new key: one look in each cooldown, whoever asks how often. A provider
+      // may have changed its keys right after a fetch that was not for a name, so that one does not count.
+      if (named(keys, kid).length === 0 && (fetching !== undefined || mayFetch() || !sought)) {
+        await (fetching ?? fetch(true));
+      }
       const again = named(keys, kid);
       if (again.length === 0 && fault !== undefined) throw away();
       return again;

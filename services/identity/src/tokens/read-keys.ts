@@ -55,7 +55,13 @@ async function document(way: Outbound, url: string, signal: AbortSignal): Promis
     await answer.discard();
     throw fault(`The issuer answered ${answer.status}.`);
   }
-  const value = parseJson(Buffer.from(await answer.text(MAX_BYTES)), { maxDepth: MAX_DEPTH });
+  const bytes = Buffer.from(await answer.text(MAX_BYTES));
+  let value: unknown;
+  try {
+    value = parseJson(bytes, { maxDepth: MAX_DEPTH });
+  } catch (error) {
+    throw new GatewayError('upstream_invalid', 'What the issuer answered is no JSON as we read it.', { cause: error });
+  }
   if (typeof value !== 'object' || value === null) throw fault('What the issuer answered is no object.');
   return value;
 }

@@ -27,11 +27,12 @@ export interface PrincipalSources {
   readonly isClusterAdmin?: IsClusterAdmin | undefined;
 }
 
-const ROLES: Readonly<Record<string, Principal_Role>> = {
-  Member: Principal_Role.MEMBER,
-  Auditor: Principal_Role.AUDITOR,
-  Admin: Principal_Role.ADMIN,
-};
+// Not an object, which would also answer for what all objects have.
+const ROLES: ReadonlyMap<string, Principal_Role> = new Map([
+  ['Member', Principal_Role.MEMBER],
+  ['Auditor', Principal_Role.AUDITOR],
+  ['Admin', Principal_Role.ADMIN],
+]);
 
 /**
  * The principal of a genuine token: a service account, an application, or a person whom the directory knows or binds now.
@@ -156,5 +157,5 @@ export function roleOfPerson(
   said: string | undefined,
 ): Principal_Role {
   if ([...teams, ...claimed].some((team) => spec.adminGroups.includes(team))) return Principal_Role.ADMIN;
-  return ROLES[said ?? ''] ?? Principal_Role.MEMBER;
+  return ROLES.get(said ?? '') ?? Principal_Role.MEMBER;
 }
