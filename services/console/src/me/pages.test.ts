@@ -136,8 +136,18 @@ describe('connecting a tool server', () => {
     const done = await browser.get(`/me/callback?${query}&arrived=yes`, from);
     expect(done.headers.get('location')).toBe('/me?done=connected');
     expect(asked('complete')).toEqual([
-      { tenant: 'acme', user: 'alice', state: 's1', code: 'c/1', issuer: 'https://as.example', error: '' },
+      {
+        tenant: 'acme',
+        user: 'alice',
+        state: 's1',
+        code: 'c/1',
+        issuer: 'https://as.example',
+        error: '',
+        callback: '',
+      },
     ]);
+    await browser.get(`/me/callback/of-one?${query}`);
+    expect(asked('complete').at(-1)).toMatchObject({ state: 's1', callback: 'of-one' });
     expect((await browser.get('/me/callback?state=a&state=b')).status).toBe(400);
     expect(JSON.stringify(suite.committed)).not.toContain('c/1');
   });
@@ -149,5 +159,12 @@ describe('connecting a tool server', () => {
       redirect_uris: ['https://gate.example/me/callback'],
       token_endpoint_auth_method: 'none',
     });
+    const id = 'a'.repeat(22);
+    const own = await (await fetch(`${suite.url}/me/client/${id}.json`)).json();
+    expect(own).toMatchObject({
+      client_id: `https://gate.example/me/client/${id}.json`,
+      redirect_uris: [`https://gate.example/me/callback/${id}`],
+    });
+    expect((await fetch(`${suite.url}/me/client/other.json`)).status).toBe(404);
   });
 });

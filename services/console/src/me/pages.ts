@@ -28,6 +28,8 @@ export interface OwnPagesOptions {
 }
 
 const PATH = '/me';
+/** As vault makes the part of a path that is one authorization server's. */
+const CLIENT_DOCUMENT = /^([\w-]{22})?\.json$/;
 const SCOPES = /^[!#-[\]-~]+( [!#-[\]-~]+)*$/;
 
 /**
@@ -62,7 +64,8 @@ export function ownPages(options: OwnPagesOptions): Pages {
     const given = (name: string) => fieldOf(query, name);
     if (given('state') === '') return seeOther(res, PATH);
     const { tenant, user } = viewer.caller.principal;
-    const answer = { state: given('state'), code: given('code'), issuer: given('iss'), error: given('error') };
+    const said = { state: given('state'), code: given('code'), issuer: given('iss'), error: given('error') };
+    const answer = { ...said, callback: String(req.params.callback ?? '') };
     const action = { action: 'connections.complete', target: { kind: 'ToolServer' } };
     await recorded(
       viewer.caller,
@@ -85,13 +88,16 @@ export function ownPages(options: OwnPagesOptions): Pages {
     covers: (path) => path === PATH || path.startsWith(`${PATH}/`),
     mount(app) {
       const serve = servingPages(options.requestTimeoutMs);
-      app.get(`${PATH}/client.json`, (_req, res) => {
-        if (publicUrl === undefined) throw new GatewayError('not_found', 'This gateway is no client of others.');
+      app.get([`${PATH}/client.json`, `${PATH}/client/:document`], (req, res) => {
+        const named = CLIENT_DOCUMENT.exec(String(req.params.document ?? '.json'));
+        if (publicUrl === undefined || named === null) {
+          throw new GatewayError('not_found', 'This gateway is no client of others by this name.');
+        }
         res.set({ 'cache-control': 'public, max-age=300', 'x-content-type-options': 'nosniff' });
-        res.json(clientDocument(publicUrl));
+        res.json(clientDocument(publicUrl, named[1]));
       });
       app.get(PATH, serve(home));
-      app.get(`${PATH}/callback`, serve(callback));
+      app.get([`${PATH}/callback`, `${PATH}/callback/:callback`], serve(callback));
       app.get(`${PATH}/connect/:server`, serve(askToConnect));
       app.get(`${PATH}/credentials/:kind/:resource`, serve(putCredential));
       app.post(
