@@ -11,7 +11,8 @@ PORT ?= 4180
 DATA ?= .sallyport
 RESOURCES ?= deploy/local
 IMAGE ?= localhost/sallyport:dev
-JEST := pnpm --silent jest --reporters=default --reporters=./test/support/tally-reporter.cjs
+# Services are started some hundred times; with one compile cache for all of them each start costs half.
+JEST := NODE_COMPILE_CACHE=$(CURDIR)/node_modules/.cache/compile pnpm --silent jest --reporters=default --reporters=./test/support/tally-reporter.cjs
 
 .PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images security security-sample keycloak-test bench clean
 

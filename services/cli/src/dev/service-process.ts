@@ -130,7 +130,8 @@ function spawnService({ instance, configFile, logFile, compileCache }: ServicePr
       // A group of its own: Ctrl-C in the terminal goes to the launcher alone, which stops the services in order.
       detached: true,
       stdio: ['pipe', output, output],
-      env: { ...process.env, NODE_COMPILE_CACHE: compileCache, NODE_OPTIONS: '', POD_NAME: instance.name },
+      // Who starts many suites, as tests do, names one cache for all of them.
+      env: { NODE_COMPILE_CACHE: compileCache, ...process.env, NODE_OPTIONS: '', POD_NAME: instance.name },
     },
   );
   closeSync(output);
