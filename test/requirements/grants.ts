@@ -14,6 +14,9 @@ export const grants: readonly Requirement[] = [
     'grants:away': 'An issuer that is away ends no grant.',
     'grants:ended': 'A grant ends with its issuer and when the person says so, on all replicas, and is recorded.',
     'grants:killed': 'Vault killed at any moment loses no grant and uses no code twice.',
+    'grants:journey':
+      'A person connects a tool server on the pages, and its tools are called for them until the grant ends.',
+    'grants:no-passthrough': "No caller's credential reaches a tool server or its issuer; no token is written down.",
     'grants:scopes': 'A call that lacks scopes leads to a connection that asks for them beside those there are.',
   }),
 ];

@@ -18,7 +18,7 @@ const POLL_MS = 50;
 /** When a grant was used last is kept to about this. */
 const USED_MS = 60_000;
 /** A server that refuses good tokens makes us refresh no more often than this, a grant and replica. */
-const REFUSED_MS = 10_000;
+const REFUSED_MS = 3_000;
 const MAX_REFUSED = 5_000;
 /** In whose name the broker lists a server's tools. */
 const LISTING = 'service:mcp-broker';
