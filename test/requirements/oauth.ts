@@ -30,6 +30,10 @@ export const oauth: readonly Requirement[] = [
   }),
   ...of('issue 5, DESIGN §5', {
     'oauth:consent': 'People say yes once to a declared client, are asked again for more, and may say no.',
+    'oauth:consent-withdrawn':
+      'A consent that is taken back ends all that the client had, and the client has to ask anew.',
+    'oauth:client-ended':
+      'Grants and tokens of a client end when its resource is disabled or deleted, and stay so when it comes back.',
     'oauth:consent-forms': 'Consent takes no form of another session, browser or site, and stands in no frame.',
   }),
   ...of('issue 5, OpenID Connect Core, RFC 9207', {

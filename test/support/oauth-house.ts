@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { freePort } from '@sallyport/cli/dev/ports';
+import type { ServiceName } from '@sallyport/cli/dev/topology';
 import { startIdentityProvider } from '../fakes/identity-provider.ts';
 import { type Browser, browser, type Page } from './browser.ts';
-import { suiteWith } from './suite.ts';
+import { type ResourceInit, suiteWith } from './suite.ts';
 
 /** Where the client `editor` is sent back to. */
 export const CALLBACK = 'https://editor.example.com/callback';
@@ -20,8 +21,17 @@ export interface Flow {
 /** A suite with an OpenID provider of others, the clients `editor` and `agent`, and what clients and browsers do with them. */
 export type OAuthHouse = Awaited<ReturnType<typeof oauthHouse>>;
 
+/** What a house has beside. */
+export interface OAuthHouseOptions {
+  /** Beside those of the OAuth server and of /mcp. */
+  readonly services?: readonly ServiceName[];
+  readonly resources?: readonly ResourceInit[];
+  /** More of the spec of the provider. */
+  readonly provider?: object;
+}
+
 /** Starts the house; stop it by `end`. */
-export async function oauthHouse() {
+export async function oauthHouse(options: OAuthHouseOptions = {}) {
   const port = await freePort();
   const issuer = `http://127.0.0.1:${port}/oauth/default`;
   const callbacks = ['default', 'acme'].map((tenant) => `http://127.0.0.1:${port}/oauth/${tenant}/callback`);
@@ -42,6 +52,7 @@ export async function oauthHouse() {
         audiences: [`sallyport-${namespace}`],
         allowPrivateNetwork: true,
         client: { clientId: upstream.clientId, secretRef: { name: 'idp', key: 'secret' } },
+        ...options.provider,
       },
     },
   ];
@@ -67,18 +78,19 @@ export async function oauthHouse() {
         },
       },
       { kind: 'AccessPolicy', name: 'all', spec: { subjects: { everyone: true }, tools: ['*/*'], models: ['*'] } },
+      ...(options.resources ?? []),
     ],
     {
       port,
-      services: ['audit', 'vault', 'identity', 'operator', 'policy', 'mcp-broker'],
+      services: ['audit', 'vault', 'identity', 'operator', 'policy', 'mcp-broker', ...(options.services ?? [])],
       overrides: { 'mcp-broker': { catalog: { refreshInterval: '1s' } } },
     },
   );
 
-  const flow = (options: Readonly<Record<string, string | undefined>> = {}): Flow => {
+  const flow = (more: Readonly<Record<string, string | undefined>> = {}): Flow => {
     const verifier = randomBytes(32).toString('base64url');
     const state = randomBytes(16).toString('base64url');
-    const clientId = options.client_id ?? 'editor';
+    const clientId = more.client_id ?? 'editor';
     const params = {
       client_id: clientId,
       response_type: 'code',
@@ -88,10 +100,10 @@ export async function oauthHouse() {
       state,
       code_challenge: createHash('sha256').update(verifier).digest('base64url'),
       code_challenge_method: 'S256',
-      ...options,
+      ...more,
     };
     const kept = Object.entries(params).filter((entry): entry is [string, string] => entry[1] !== undefined);
-    const base = options.issuer ?? issuer;
+    const base = more.issuer ?? issuer;
     const query = new URLSearchParams(kept.filter(([name]) => name !== 'issuer'));
     return { clientId, verifier, state, url: `${base}/authorize?${query}` };
   };

@@ -12,7 +12,7 @@ import type { ConsentStore } from './consent-store.ts';
 import { scopesOfClient } from './issuer.ts';
 import type { Issuers } from './issuers.ts';
 import type { OAuthKeys } from './keys.ts';
-import { consentPage, type ShownClient, signInPage } from './pages.ts';
+import { arrivedPage, consentPage, type ShownClient, signInPage } from './pages.ts';
 import type { UpstreamSignIn } from './upstream.ts';
 import { RESOURCE_PATHS, scopesAt } from './vocabulary.ts';
 
@@ -187,7 +187,7 @@ export function mountInteractions(app: Express, options: InteractionOptions): vo
     res.setHeader('set-cookie', endCookie);
     if (purpose.page !== undefined) {
       res.appendHeader('set-cookie', await options.beginSession(person, by, req.headers.cookie));
-      return void res.redirect(303, purpose.page);
+      return sendPage(res, 200, arrivedPage(purpose.page));
     }
     const interaction = await provider.Interaction.find(purpose.uid);
     if (interaction === undefined) throw ended();

@@ -93,6 +93,18 @@ ${lasting && html`<p>It may go on while you are away, until you take this back o
   );
 }
 
+/** Leads on to a page of this site: asked for from here, a browser brings the cookies that it holds back from elsewhere. */
+export function arrivedPage(path: string): string {
+  return pageOf({
+    title: 'Signed in',
+    stylesheet: STYLE_PATH,
+    body: html`<h1>You are signed in</h1>
+<p><a href="${path}">Go on</a></p>`,
+    head: html`
+<meta http-equiv="refresh" content="0; url=${path}">`,
+  });
+}
+
 /** A page that says one thing. */
 export function noticePage(title: string, text: string): string {
   return page(
