@@ -1,3 +1,5 @@
+import { withTimeout } from '@sallyport/chassis/deadline';
+import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import { type Outbound, outbound } from '@sallyport/chassis/http/fetch';
 import { urlGuard } from '@sallyport/chassis/net/guard';
 import type { Component } from '@sallyport/chassis/process';
@@ -5,6 +7,7 @@ import type { Component } from '@sallyport/chassis/process';
 /** How long one request to an authorization server may take, all in all. */
 export const REQUEST_MS = 6_000;
 const MAX_ANSWER_BYTES = 256 * 1024;
+const AWAY: ReadonlySet<string> = new Set(['upstream_error', 'upstream_timeout', 'deadline_exceeded']);
 const NO_BODY = new Set([101, 204, 205, 304]);
 
 /** Requests to authorization servers and their metadata: guarded, bounded in time and size, never redirected. */
@@ -22,25 +25,28 @@ export interface FetchInit {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Makes it. */
-export function oauthHttp(): OAuthHttp {
-  const timeouts = { connectMs: 3_000, headersMs: REQUEST_MS, bodyIdleMs: REQUEST_MS };
+/** Makes it; `requestMs` is for tests. */
+export function oauthHttp(requestMs: number = REQUEST_MS): OAuthHttp {
+  const timeouts = { connectMs: Math.min(3_000, requestMs), headersMs: requestMs, bodyIdleMs: requestMs };
   const open = outbound({ guard: urlGuard({ allowPrivate: true, allowHttp: true }), timeouts, maxConnections: 32 });
   const closed = outbound({ guard: urlGuard(), timeouts, maxConnections: 32 });
   const through =
     (line: Outbound) =>
     async (url: string, init: FetchInit = {}) => {
-      const ending = AbortSignal.timeout(REQUEST_MS);
-      const signal = init.signal ? AbortSignal.any([init.signal, ending]) : ending;
+      const signal = withTimeout(init.signal, requestMs);
       const { method = 'GET', headers = {}, body } = init;
       const text = body === undefined || body === null ? undefined : String(body);
-      const answer = await line.request(url, { method, headers, body: text, signal });
-      const received = new Headers();
-      for (const [name, value] of Object.entries(answer.headers)) {
-        for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) received.append(name, one);
+      try {
+        const answer = await line.request(url, { method, headers, body: text, signal });
+        const received = new Headers();
+        for (const [name, value] of Object.entries(answer.headers)) {
+          for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) received.append(name, one);
+        }
+        const content = await answer.text(MAX_ANSWER_BYTES);
+        return new Response(NO_BODY.has(answer.status) ? null : content, { status: answer.status, headers: received });
+      } catch (error) {
+        throw AWAY.has(asGatewayError(error).code) ? away(error) : error;
       }
-      const content = await answer.text(MAX_ANSWER_BYTES);
-      return new Response(NO_BODY.has(answer.status) ? null : content, { status: answer.status, headers: received });
     };
   return {
     name: 'authorization servers',
@@ -49,4 +55,10 @@ export function oauthHttp(): OAuthHttp {
       await Promise.all([open.stop(), closed.stop()]);
     },
   };
+}
+
+/** The error that stands for an authorization server, or one that names it, which does not answer. */
+export function away(cause: unknown): GatewayError {
+  const message = 'The authorization server cannot be reached.';
+  return new GatewayError('unavailable', message, { cause, retryAfterMs: 1_000 });
 }

@@ -1,6 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import * as oauth from 'oauth4webapi';
-import type { OAuthHttp } from './http.ts';
+import { away, type OAuthHttp } from './http.ts';
 import { privateKeyJwt } from './private-key-jwt.ts';
 
 /** A client at an authorization server, as it is kept sealed. */
@@ -54,7 +54,7 @@ export async function readTokens(
   try {
     response = await answer;
   } catch (cause) {
-    throw away(cause);
+    throw cause instanceof GatewayError ? cause : away(cause);
   }
   if (response.status >= 500 || response.status === 429) throw away(undefined);
   let said: oauth.TokenEndpointResponse;
@@ -98,9 +98,4 @@ export function refusal(error: unknown): GatewayError {
 /** Tells whether an authorization server does not know the client, or not by its secret. */
 export function isUnknownClient(error: unknown): boolean {
   return error instanceof GatewayError && error.details?.oauth === 'invalid_client';
-}
-
-function away(cause: unknown): GatewayError {
-  const message = 'The authorization server cannot be reached.';
-  return new GatewayError('unavailable', message, { cause, retryAfterMs: 1_000 });
 }
