@@ -15,6 +15,8 @@ export const delegation: readonly Requirement[] = [
       'Our issuer vouches for people who are there, with who acts for them, to one audience elsewhere, for a minute.',
     'delegation:keep-grant':
       'Sign-ins are kept where the resource of their provider says so, for its issuer, and no longer.',
+    'delegation:listing':
+      'Tools of a server that is called in the name of people are listed in the name of who came last.',
     'delegation:sign-in-link': 'Who can help by signing in anew is told where.',
     'delegation:recorded': 'Who asked for a token in whose name, for what and by which way, is recorded by reference.',
   }),

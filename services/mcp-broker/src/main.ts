@@ -17,6 +17,7 @@ import { recorder } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { followCatalog } from './catalog/catalog.ts';
+import { listingFor } from './catalog/list-for.ts';
 import { refreshCatalog } from './catalog/refresh.ts';
 import { reportServers } from './catalog/report.ts';
 import { connect } from './clients.ts';
@@ -97,6 +98,7 @@ run({
     await life.use(snapshot);
 
     const runner = { upstream, metrics: counted, checks: schemaChecks() };
+    const listFor = listingFor({ catalog, upstream, refresher: () => refresher });
     await life.use(
       rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS }).add(
         ToolService,
@@ -106,6 +108,7 @@ run({
           runner,
           revision: () => snapshot.revision('ToolServer'),
           tried: (uids, signal) => refresher.tried(uids, signal),
+          listFor,
         }),
       ),
     );
@@ -121,6 +124,7 @@ run({
       catalog,
       access,
       runner,
+      listFor,
       clients,
       digest,
       waiting: waitingCalls(config.approvals),

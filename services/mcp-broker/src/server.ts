@@ -7,6 +7,7 @@ import type { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { parseStrict } from '@sallyport/turn';
 import type { BrokerTool, Catalog } from './catalog/catalog.ts';
 import type { JsonObject } from './catalog/definition.ts';
+import type { ListFor } from './catalog/list-for.ts';
 import { mayUseServer, toolFilter, visibleTools } from './catalog/visibility.ts';
 import { runTool, type ToolRunner } from './execute/run-tool.ts';
 
@@ -23,6 +24,7 @@ export function toolService(options: {
   readonly revision: () => string;
   /** Waits a little for servers that were never listed yet, as right after a start. */
   readonly tried: (uids: readonly string[], signal: AbortSignal) => Promise<void>;
+  readonly listFor: ListFor;
 }): ServiceImpl<typeof ToolService> {
   const { catalog, access, runner } = options;
   return {
@@ -32,6 +34,7 @@ export function toolService(options: {
       const servers = request.servers.flatMap((name) => catalog.server(principal.tenant, name) ?? []);
       const unlisted = servers.filter(({ uid }) => catalog.settled(uid) === undefined).map(({ uid }) => uid);
       if (unlisted.length > 0) await options.tried(unlisted, context.signal);
+      await options.listFor(principal, granted, context.signal);
       const allowed = visibleTools(catalog, principal, granted);
       const wanted = new Set(request.servers);
       const tools = allowed.filter((tool) => wanted.size === 0 || wanted.has(tool.server.name));

@@ -12,6 +12,8 @@ export interface CredentialUse {
   readonly ref?: { readonly name: string; readonly key: string } | undefined;
   /** Leases are of who asks: what one principal is given is not used for another. */
   readonly perPrincipal?: boolean;
+  /** A lease says who acts for the person, so it is for no other chain of who acts. */
+  readonly perChain?: boolean;
   /** How long vault may take where it may have to ask an authorization server; else as for all. */
   readonly timeoutMs?: number;
   readonly kind: 'ModelProvider' | 'ToolServer';
@@ -170,7 +172,7 @@ export function credentialLeases(options: {
 const keys = new WeakMap<CredentialUse, string>();
 
 // The uid and origin are in the key: a resource made anew, or pointed elsewhere, must ask vault again.
-function keyOf(use: CredentialUse, { id, user, teams }: Principal): string {
+function keyOf(use: CredentialUse, { id, user, teams, client, sessionId, actors }: Principal): string {
   let key = keys.get(use);
   if (key === undefined) {
     const { tenant, kind, uid, origin, ref } = use;
@@ -179,7 +181,9 @@ function keyOf(use: CredentialUse, { id, user, teams }: Principal): string {
   }
   // Who has lost a team asks anew, and so does who has joined one. Of those behind whom no person stands, what one is
   // given is not for another: the broker itself has tokens for listing that are somebody's.
-  return use.perPrincipal === true ? JSON.stringify([key, user, teams, user === '' ? id : '']) : key;
+  if (use.perPrincipal !== true) return key;
+  const chain = use.perChain === true ? [id, client, sessionId, actors.map((actor) => actor.id)] : [];
+  return JSON.stringify([key, user, teams, user === '' ? id : '', chain]);
 }
 
 /** What vault says of a credential that is missing, so that callers can tell their users what to do. */

@@ -2,7 +2,7 @@ import type { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
-import { lackingOf } from '@sallyport/peers/connecting';
+import { lackingOf, lacksPerson } from '@sallyport/peers/connecting';
 import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { Catalog, Server } from './catalog.ts';
 import type { Attempt } from './refresh.ts';
@@ -76,8 +76,8 @@ export function observationOf(server: Server, attempt: Attempt, settled: Settled
       : condition(
           'Reachable',
           error.code === 'upstream_credentials' ? 'Unknown' : 'False',
-          lackingOf(error) ? NOT_CONNECTED : reasonOf(error.code),
-          lackingOf(error) ? 'Its tools are not known before the first person connects it.' : error.message,
+          isUnknownYet(error) ? NOT_CONNECTED : reasonOf(error.code),
+          isUnknownYet(error) ? 'Its tools are not known before the first person connects or calls it.' : error.message,
         ),
     condition('CredentialsValid', ...credentials(server, error)),
   ];
@@ -105,10 +105,15 @@ export function observationOf(server: Server, attempt: Attempt, settled: Settled
   };
 }
 
+function isUnknownYet(error: GatewayError): boolean {
+  return lackingOf(error) !== undefined || lacksPerson(error);
+}
+
 function credentials(server: Server, error: GatewayError | undefined): [Status, string, string] {
   const code = error?.code;
   const { auth } = server.spec;
   if (lackingOf(error)) return ['Unknown', NOT_CONNECTED, 'Nobody has connected it yet; people do so at /me.'];
+  if (lacksPerson(error)) return ['Unknown', NOT_CONNECTED, 'Nobody in whose name it is called was here yet.'];
   if (auth === undefined && server.spec.credentials === undefined)
     return ['True', 'NotNeeded', 'No credential is declared.'];
   if (code === 'upstream_credentials') return ['False', 'Refused', 'There is no credential, or the server refused it.'];

@@ -65,7 +65,11 @@ export function approvalPage(link: string, { id }: PendingApproval): Page {
 }
 
 /** The page on which a person connects a tool server. */
-export function connectPage(link: string, { server, scopes }: Lacking): Page {
+export function connectPage(link: string, { server, scopes, link: signIn }: Lacking): Page {
+  if (signIn !== undefined) {
+    const message = `This call needs you to sign in again, for ${server}. The page leads you there.`;
+    return { input: 'connect', link, id: uuidv7(), message };
+  }
   const more = scopes.length === 0 ? '' : ' for more than it is now';
   const message = `This call needs an account of yours at ${server}. The page lets you connect it${more}.`;
   return { input: 'connect', link, id: uuidv7(), message };

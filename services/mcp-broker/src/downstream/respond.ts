@@ -93,7 +93,8 @@ function discover() {
   return { supportedVersions: MODERN_VERSIONS, capabilities: CAPABILITIES, ttlMs: LIST_TTL_MS, cacheScope: 'private' };
 }
 
-function listTools(gate: Gate, { params }: Message, { admitted, revision }: Exchange) {
+async function listTools(gate: Gate, { params }: Message, { admitted, revision, signal }: Exchange) {
+  await gate.listFor(admitted.principal, admitted.access, signal);
   const tools = visibleTools(gate.catalog, admitted.principal, admitted.access);
   const page = pageOf(tools, params.cursor, gate.config.request.pageSize, revision);
   return revision.era === 'modern' ? { ...page, ttlMs: LIST_TTL_MS, cacheScope: 'private' } : page;

@@ -28,6 +28,7 @@ import { type Observation, SnapshotService } from '@sallyport/proto/snapshot/v1/
 import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
 import { followCatalog } from '../catalog/catalog.ts';
+import { listingFor } from '../catalog/list-for.ts';
 import { refreshCatalog } from '../catalog/refresh.ts';
 import { reportServers } from '../catalog/report.ts';
 import { configSchema } from '../config.ts';
@@ -195,6 +196,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     log,
   });
   const accesses = accessCache({ client: access.client, snapshot });
+  const listFor = listingFor({ catalog, upstream, refresher: () => refresher });
   const gate: Gate = {
     config,
     log,
@@ -203,6 +205,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     catalog,
     access: accesses,
     runner,
+    listFor,
     digest,
     waiting: waitingCalls(config.approvals),
     states: requestStates(DIGEST_SECRET, digest, config.approvals.stateTtl),
@@ -238,6 +241,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
       runner,
       revision: () => snapshot.revision('ToolServer'),
       tried: (uids, signal) => refresher.tried(uids, signal),
+      listFor,
     }),
     { caller: 'model-proxy' },
   );

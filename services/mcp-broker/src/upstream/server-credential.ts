@@ -27,7 +27,7 @@ export function credentialOf(server: Server): ServerCredential | undefined {
   const credential: ServerCredential =
     credentials === undefined
       ? {
-          use: { ...at, perPrincipal: true, timeoutMs: TOKEN_MS },
+          use: { ...at, perPrincipal: true, perChain: auth?.type !== 'OAuth', timeoutMs: TOKEN_MS },
           header: 'authorization',
           scheme: 'Bearer',
           isToken: true,

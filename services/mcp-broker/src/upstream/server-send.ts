@@ -1,7 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { readChallenges, readScopes } from '@sallyport/chassis/http/challenge';
 import type { Outbound, OutboundResponse } from '@sallyport/chassis/http/fetch';
-import { lackingError, lackingOf } from '@sallyport/peers/connecting';
+import { lackingError, lackingOf, lacksPerson } from '@sallyport/peers/connecting';
 import type { Credentials, Lease } from '@sallyport/peers/credentials';
 import type { Server } from '../catalog/catalog.ts';
 import { callScope } from './call-scope.ts';
@@ -72,7 +72,7 @@ export function serverSend(server: Server, { outbound, credentials: leases }: Se
     let unconnected: unknown;
     let lease = await leased().catch((error: unknown) => {
       // Some servers tell anybody what they offer, before anybody has connected them.
-      if (scope.mayGoWithout !== true || lackingOf(error) === undefined) throw error;
+      if (scope.mayGoWithout !== true || (lackingOf(error) === undefined && !lacksPerson(error))) throw error;
       unconnected = error;
       return undefined;
     });

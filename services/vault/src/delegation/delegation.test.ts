@@ -206,6 +206,25 @@ describe('tokens in the name of people', () => {
     });
   });
 
+  it.each(TYPES)('[delegation:cache] %s: forgets what was had by a sign-in that is gone', async (type) => {
+    const { lease, now } = delegationHouse(type);
+    const { value } = await lease();
+    now.signedIn = false;
+    expect((await lease()).value === value).toBe(type === 'TokenExchange');
+  });
+
+  it('[delegation:listing] lists tools with the token that was had last, and gives the broker nothing of its own', async () => {
+    const { lease, now } = delegationHouse('TokenExchange');
+    const broker = { id: 'service:mcp-broker', user: '', keyId: '' };
+    expect(await outcomeOf(lease(broker))).toBe('upstream_credentials person');
+    const { value } = await lease();
+    expect((await lease(broker)).value).toBe(value);
+    expect(await outcomeOf(lease(broker, { origin: 'https://moved.example:443' }))).toBe('upstream_credentials person');
+    expect(await outcomeOf(lease({ ...broker, id: 'client:ci' }))).toBe('upstream_credentials person');
+    now.known = false;
+    expect(await outcomeOf(lease(broker))).toBe('upstream_credentials person');
+  });
+
   it('asks once for calls that come together', async () => {
     const { lease, requests } = delegationHouse('TokenExchange');
     const all = await Promise.all(Array.from({ length: 5 }, () => lease()));

@@ -27,6 +27,9 @@ export interface DelegationOptions extends DelegationSources {
   readonly log: Logger;
 }
 
+/** In whose name the broker lists a server's tools. */
+const LISTING = 'service:mcp-broker';
+
 /** The adapters, by `auth.type`. */
 export const ADAPTERS: Readonly<Record<DelegationType, Delegate>> = {
   TokenExchange: byTokenExchange,
@@ -61,6 +64,8 @@ export function createDelegation(options: DelegationOptions): LeaseToken {
         ...given,
         reference,
         tenant,
+        user: person.user,
+        resource: resourceOf(server),
         subjects: subjectsOf({ client: '', sessionId: '', actors: [], ...person }),
       };
       // Durable before it can be used: who acts in whose name must not be known to nobody.
@@ -81,11 +86,20 @@ export function createDelegation(options: DelegationOptions): LeaseToken {
     if (auth === undefined || type === undefined || type === 'OAuth' || type === 'SignIn') {
       throw new Error('this grant is no delegation');
     }
+    if (principal?.id === LISTING && principal.user === '') {
+      // Tools are listed with the token of whoever called last: definitions are the same for all, and pinned.
+      const last = options.known() ? cache.latest(tenant, resourceOf(server)) : undefined;
+      if (last !== undefined && last.reference !== refused) return leaseOf(last, auth.scopes);
+    }
     if (principal === undefined || principal.user === '') throw noPerson(server.resourceName);
     const key = keyOf(tenant, server, principal);
     const held = options.known() ? cache.get(key) : undefined;
-    if (held !== undefined && held.reference !== refused) return leaseOf(held, principal.user, auth.scopes);
-    if (held !== undefined) cache.delete(key);
+    if (held !== undefined) {
+      const at = type === 'EntraOnBehalfOf' ? auth.issuer : auth.identityIssuer;
+      const stands = type === 'TokenExchange' || (await options.subjects.stands(tenant, principal.user, at ?? ''));
+      if (stands && held.reference !== refused) return leaseOf(held, auth.scopes);
+      cache.delete(key);
+    }
     let pending = asking.get(key);
     if (pending === undefined) {
       const work = async () => {
@@ -96,7 +110,7 @@ export function createDelegation(options: DelegationOptions): LeaseToken {
       asking.set(key, mine);
       pending = mine;
     }
-    return leaseOf(await pending, principal.user, auth.scopes);
+    return leaseOf(await pending, auth.scopes);
   };
 }
 
@@ -107,14 +121,19 @@ function withLink(error: GatewayError, linkTo: (provider: string) => string | un
   return link === undefined ? error : new GatewayError(code, message, { cause: error, details: { ...details, link } });
 }
 
-function leaseOf({ value, reference, expiresAtMs, scopes }: KeptToken, user: string, asked: readonly string[]) {
+function leaseOf({ value, reference, expiresAtMs, scopes, user }: KeptToken, asked: readonly string[]) {
   return { value, reference, expiresAtMs, scopes: scopes ?? asked, owner: ownerText({ kind: 'user', name: user }) };
 }
 
 /** All that a token is of. `auth` is in it: what is asked for elsewhere, or for another audience, is another token. */
-function keyOf(tenant: string, { uid, origin, url, auth, ref }: GrantRecord, person: LeasePrincipal): string {
+function keyOf(tenant: string, server: GrantRecord, person: LeasePrincipal): string {
   const { id, user, client, sessionId } = person;
-  return JSON.stringify([tenant, uid, origin, url, auth, ref, user, id, client, sessionId, actorsOf(person)]);
+  return JSON.stringify([tenant, resourceOf(server), user, id, client, sessionId, actorsOf(person)]);
+}
+
+/** The part of the key that is no person's. */
+function resourceOf({ uid, origin, url, auth, ref }: GrantRecord): string {
+  return JSON.stringify([uid, origin, url, auth, ref]);
 }
 
 function actorsOf({ actors = [] }: LeasePrincipal): string[] {

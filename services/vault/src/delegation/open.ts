@@ -60,6 +60,7 @@ export function openDelegation(options: OpenDelegationOptions): OpenDelegation {
       return (await identity.subjects.assert({ principal, audience }, { timeoutMs: TIMEOUT_MS })).token;
     },
     signIn: signIns.find,
+    stands: signIns.stands,
   };
   const lease = createDelegation({
     http,

@@ -187,12 +187,6 @@ export const REFUSED: readonly RefusedDelegation[] = [
 
   // Whom it is about.
   { name: 'nobody', person: { id: 'client:ci', user: '' }, types: ALL, outcome: 'upstream_credentials person' },
-  {
-    name: 'the broker itself',
-    person: { id: 'service:mcp-broker', user: '' },
-    types: ALL,
-    outcome: 'upstream_credentials person',
-  },
   { name: 'no secret', secret: undefined, types: ALL, outcome: 'upstream_credentials secret' },
   { name: 'no sign-in', signIn: null, types: ['EntraOnBehalfOf', ...JAG], outcome: 'upstream_credentials sign-in' },
   {

@@ -33,6 +33,7 @@ export interface SignIns {
   /** Throws `permission_denied` where the provider's resource does not let it be kept, `invalid_request` for what is none. */
   keep(tenant: string, signIn: NewSignIn): Promise<void>;
   readonly find: Subjects['signIn'];
+  readonly stands: Subjects['stands'];
 }
 
 /** What sign-ins are kept with. */
@@ -102,6 +103,11 @@ export function createSignIns(options: SignInOptions): SignIns {
       const expiresAtMs = endOf(signIn);
       await store.connect(tenant, { ...place, resourceName, scopes, expiresAtMs, ...sealed }, event);
       options.onNotice();
+    },
+
+    async stands(tenant, user, issuer) {
+      const { row } = await rowAt(tenant, user, issuer);
+      return row !== undefined && !row.ended;
     },
 
     async find({ tenant, person, server }, issuer) {

@@ -75,7 +75,7 @@ export function delegationHouse(type: DelegationType, change: Change = {}, guard
   const records: string[] = [];
   const cache = createTokenCache();
   /** `well`: as if nothing were changed. */
-  const now = { known: true, well: false };
+  const now = { known: true, well: false, signedIn: true };
   const changes = () => (now.well ? {} : change);
   let given = 0;
   const issuer = ISSUERS[type];
@@ -164,6 +164,7 @@ export function delegationHouse(type: DelegationType, change: Change = {}, guard
         if (changes().signIn === null) throw noSignIn(of.resourceName, 'people');
         return signInAt(at);
       },
+      stands: async () => now.signedIn,
     },
     ...(guards === undefined ? {} : { guards }),
     now: () => NOW * 1000,

@@ -6,6 +6,9 @@ export interface KeptToken extends GivenToken {
   /** Names it in records and to who it is lent; says nothing of the value. */
   readonly reference: string;
   readonly tenant: string;
+  readonly user: string;
+  /** What it is for, at the host that it is for. */
+  readonly resource: string;
   /** Ids of the person and of who acts for them, as notices of revocation name them. */
   readonly subjects: readonly string[];
 }
@@ -14,6 +17,8 @@ export interface KeptToken extends GivenToken {
 export interface TokenCache {
   /** One that is good for a while yet. */
   get(key: string): KeptToken | undefined;
+  /** The one that was had last for a resource, whoever it is of. */
+  latest(tenant: string, resource: string): KeptToken | undefined;
   /** Keeps a token, unless something was dropped since `epoch`: then what it stands on may be gone. */
   put(key: string, token: KeptToken, epoch: number): void;
   delete(key: string): void;
@@ -37,6 +42,14 @@ export function createTokenCache(now: () => number = Date.now): TokenCache {
       if (held !== undefined && held.expiresAtMs - now() > EARLY_MS) return held;
       tokens.delete(key);
       return undefined;
+    },
+    latest(tenant, resource) {
+      let found: KeptToken | undefined;
+      for (const token of tokens.values()) {
+        const good = token.tenant === tenant && token.resource === resource && token.expiresAtMs - now() > EARLY_MS;
+        if (good) found = token;
+      }
+      return found;
     },
     put(key, token, asked) {
       if (asked !== epoch) return;
