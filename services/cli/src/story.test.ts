@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { type RecordView, type RunView, story } from './story.ts';
+import type { RecordView, RunView } from './run-view.ts';
+import { story } from './story.ts';
 
 const record = (fields: Partial<RecordView>): RecordView => ({
   id: 'r',
@@ -34,9 +35,9 @@ describe('story', () => {
   it('tells who, what a model call cost, and which tools it did not see and why', () => {
     const hidden = [{ tool: 'mailbox__send_mail', rule: 'p/r', reason: 'content from outside' }];
     const text = story(run([record({ model: 'm', provider: 'p', upstreamModel: 'u', costUsd: '0.001', hidden })]));
-    expect(text).toContain('key:k, for robin@example.com');
-    expect(text).toContain('model call   m → p/u  0 in, 0 out  $0.001  12 ms  ok');
-    expect(text).toContain('hidden from the model: mailbox__send_mail (p/r: content from outside)');
+    expect(text).toContain('asked by key:k, for robin@example.com');
+    expect(text).toContain('model call   m → p/u  0 tokens in, 0 out  $0.001  12 ms  ok');
+    expect(text).toContain('hidden from the model: mailbox__send_mail, by p/r: content from outside');
   });
 
   it('tells an intent and its outcome as one step, with arguments, decision and label', () => {
@@ -63,8 +64,8 @@ describe('story', () => {
     );
     expect(text.match(/tool call/g)).toHaveLength(2); // once in the totals
     expect(text).toContain('arguments {"id":"m1"}');
-    expect(text).toContain('allow by p/a: fine');
-    expect(text).toContain('label untrusted, from tool:mailbox/read');
+    expect(text).toContain('call allowed by p/a: fine');
+    expect(text).toContain('untrusted content in play, from mailbox/read');
   });
 
   it('says so when an intent has no outcome, and when a verdict was only observed', () => {
@@ -77,11 +78,12 @@ describe('story', () => {
           outcome: 'unknown',
           verdict: 'deny',
           enforced: 'allow',
+          rule: 'p/d',
         }),
       ]),
     );
     expect(text).toContain('no answer was recorded: unknown');
-    expect(text).toContain('deny (observed only; allow was done)');
+    expect(text).toContain('call would be denied by p/d, which only observes: it was allowed');
   });
 
   it('shows what the privileged model saw of a quarantined result', () => {
@@ -95,7 +97,47 @@ describe('story', () => {
         }),
       ]),
     );
-    expect(text).toContain('the model saw {"kind":"work","sender":"‹string h_012345…›"}');
+    expect(text).toContain('the calling model saw {"kind":"work","sender":"‹string h_012345…›"}');
+    expect(text).toContain('‹…› stands for a value that the model could pass on and not see.');
+  });
+
+  it('tells a reading as one step with the call of its model, and that the words stayed there', () => {
+    const read = { kind: 'quarantine', step: 3, toolName: 'read', toolClass: 'read' };
+    const label = { trusted: false, sources: ['tool:mailbox/read'] };
+    const outcome = { kind: 'tool_outcome', step: 2, toolName: 'read', verdict: 'quarantine', enforced: 'quarantine' };
+    const text = story({
+      ...run([
+        record({ ...outcome, rule: 'p/q', reason: 'From outside.', label }),
+        record(read),
+        record({ step: 3, model: 'reader', provider: 'p', upstreamModel: 'u', inputTokens: 7 }),
+        record({ step: 4, model: 'm', provider: 'p', upstreamModel: 'u' }),
+      ]),
+      untrusted: false,
+      quarantines: 1,
+    });
+    expect(text).toContain('1 result read in quarantine');
+    expect(text).toContain('Untrusted content was read in quarantine only');
+    expect(text).not.toContain('Nothing untrusted');
+    expect(text).toContain('result put into quarantine by p/q: From outside.');
+    expect(text).toContain('untrusted, from mailbox/read: kept from the calling model');
+    expect(text).toMatch(/^ {4}3 {2}quarantine {3}the result of read .*\n {7}read by reader → p\/u {2}7 tokens in/m);
+    expect(text.match(/^ {4}\d {2}model call/gm)).toEqual(['    4  model call']);
+  });
+
+  it('tells tools hidden for one reason in one line, and of a hidden tool that was called that it was hidden', () => {
+    const hidden = ['send', 'delete'].map((tool) => ({ tool, rule: 'b/side', reason: 'content from outside' }));
+    const refused = { kind: 'tool_refusal', toolName: 'send', verdict: 'hide', rule: 'b/unknown', reason: 'None.' };
+    const text = story(run([record({ hidden }), record({ ...refused, step: 2 })]));
+    expect(text).toContain('hidden from the model: send, delete, by b/side: content from outside');
+    expect(text).toContain('call refused as if there were no such tool by b/unknown: None.');
+    expect(text).toContain('it was hidden from the model, which called it all the same; hidden by b/side: content');
+  });
+
+  it('tells what a person said, and why a call ended', () => {
+    const approved = { kind: 'approval', toolName: 'send', detail: { state: 'approved', by: 'user:bea' } };
+    const text = story(run([record(approved), record({ outcome: 'error', errorCode: 'step_limit' })]));
+    expect(text).toContain('approval     send  approved by bea');
+    expect(text).toContain('error: step_limit');
   });
 
   it('lets no escape sequence through to the terminal', () => {

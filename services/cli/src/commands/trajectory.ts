@@ -1,7 +1,8 @@
 import { type AdminGet, adminClient } from '../admin-client.ts';
 import { CommandError, connectionOptions, readArguments } from '../arguments.ts';
 import { columns, printable } from '../columns.ts';
-import { type RunView, story } from '../story.ts';
+import type { RunView } from '../run-view.ts';
+import { story } from '../story.ts';
 
 /** `sallyport trajectory list | show <id> | show --last`. Gives the exit code. */
 export async function run(args: readonly string[]): Promise<number> {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { adminClient } from '../admin-client.ts';
 import { CommandError, connectionOptions, readArguments } from '../arguments.ts';
 import { printable } from '../columns.ts';
-import type { RecordView, RunView } from '../story.ts';
+import type { RecordView, RunView } from '../run-view.ts';
 import { readCases } from './case-file.ts';
 import { compileRules } from './compiled-rules.ts';
 import { explain } from './explain.ts';

@@ -4,7 +4,7 @@ import { type Principal, Principal_Kind, PrincipalSchema } from '@sallyport/prot
 import type { Mode } from '@sallyport/turn/decision';
 import { label, TRUSTED } from '@sallyport/turn/label';
 import { z } from 'zod';
-import type { RecordView } from '../story.ts';
+import type { RecordView } from '../run-view.ts';
 import type { Question } from './question.ts';
 
 const strings = z.array(z.string());

@@ -1,6 +1,6 @@
 import type { AdminGet } from '../admin-client.ts';
 import { CommandError } from '../arguments.ts';
-import type { RunView } from '../story.ts';
+import type { RunView } from '../run-view.ts';
 
 /** How much of the past is looked at. */
 export interface Span {

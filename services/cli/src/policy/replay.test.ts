@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { RecordView } from '../story.ts';
+import type { RecordView } from '../run-view.ts';
 import { compileRules } from './compiled-rules.ts';
 import { explain } from './explain.ts';
 import { readResources } from './files.ts';
