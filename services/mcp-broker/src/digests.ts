@@ -1,4 +1,5 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { keyedDigest as keyedDigestOf } from '@sallyport/chassis/keyed-digest';
 import type { Digest, Sha256 } from '@sallyport/turn';
 
 /** SHA-256 of a text in hex. */
@@ -6,5 +7,6 @@ export const sha256: Sha256 = (text) => createHash('sha256').update(text).digest
 
 /** Digests of content under a secret; the same form as model-proxy's, so that each plane knows what the other gave. */
 export function keyedDigest(secret: string): Digest {
-  return (key, text) => createHmac('sha256', secret).update(key).update('\n').update(text).digest('base64url');
+  const digest = keyedDigestOf(secret);
+  return (key, text) => digest(`${key}\n${text}`);
 }
