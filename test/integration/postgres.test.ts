@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@sallyport/chassis/log';
+import { postgres } from '@sallyport/chassis/postgres';
 import { startPostgres } from '@sallyport/cli/dev/postgres';
 import { ordinaryAccount } from '@sallyport/cli/dev/postgres-user';
 import { isAlive } from '@sallyport/cli/dev/processes';
@@ -58,6 +59,69 @@ describe('the local Postgres', () => {
     const wrong = started.adminUrl.replace(/:[^:@]+@/, ':wrong@');
     await expect(query(wrong, 'select 1')).rejects.toThrow('password authentication failed');
     await started.stop();
+  }, 60_000);
+});
+
+describe('statements that are sent together', () => {
+  it('[chassis:together] are one transaction of one tenant, whatever was prepared before and whichever of them fails', async () => {
+    const started = await startPostgres({ dataDir, log });
+    const url = new URL(started.adminUrl);
+    const user = 'together';
+    await query(
+      started.adminUrl,
+      `create role ${user} login password 'p'; create table things (tenant text, id text primary key, n int, at timestamptz);
+       grant all on things to ${user}; alter table things enable row level security;
+       create policy own on things using (tenant = current_setting('sallyport.tenant', true))`,
+    );
+    const passwordFile = join(dataDir, 'together-password');
+    writeFileSync(passwordFile, 'p');
+    const { hostname: host, port } = url;
+    const database = postgres(
+      {
+        host,
+        port: Number(port),
+        database: url.pathname.slice(1),
+        user,
+        passwordFile,
+        maxConnections: 1,
+        connectTimeout: 5_000,
+        statementTimeout: 5_000,
+        lockTimeout: 5_000,
+      },
+      { service: 'test', log },
+    );
+    const add = (tenant: string, id: string, n: number | null) => ({
+      sql: 'insert into things values ($1, $2, $3, now())',
+      values: [tenant, id, n],
+      options: { prepared: 'add' },
+    });
+    const all = { sql: 'select id, n, at from things order by id', values: [], options: { prepared: 'all' } };
+    try {
+      expect(await database.together('a', [add('a', 'one', 1), add('a', 'two', null), all])).toEqual([
+        [],
+        [],
+        [
+          { id: 'one', n: 1, at: expect.any(Date) },
+          { id: 'two', n: null, at: expect.any(Date) },
+        ],
+      ]);
+      // Prepared by now, on the same connection, in either way of asking.
+      expect((await database.together('a', [all, all])).map((rows) => rows.length)).toEqual([2, 2]);
+      const found = await database.withTenant('a', (client) => client.query(all.sql, [], all.options));
+      expect(found.rows).toHaveLength(2);
+      expect(await database.together('b', [all])).toEqual([[]]);
+      // The tenant ends with the transaction.
+      expect(await database.readOnce('b', 'select id from things')).toEqual([]);
+
+      await expect(database.together('a', [add('a', 'three', 3), add('b', 'four', 4)])).rejects.toThrow('row-level');
+      await expect(database.together('a', [add('a', 'five', 5), add('a', 'one', 1)])).rejects.toThrow('duplicate key');
+      const other = { ...all, sql: 'select 1 as other' };
+      await expect(database.together('a', [add('a', 'six', 6), all, other])).rejects.toThrow('Two statements');
+      expect((await database.together('a', [all]))[0]?.map((row) => row.id)).toEqual(['one', 'two']);
+    } finally {
+      await database.stop(Date.now() + 5_000);
+      await started.stop();
+    }
   }, 60_000);
 });
 

@@ -9,6 +9,7 @@ export const chassis: readonly Requirement[] = [
     'chassis:log-redaction': 'No credential reaches a log line.',
     'chassis:spool-cut': 'A crash in mid-record loses nothing that was acknowledged as written.',
     'chassis:gathering': 'What is asked at once is answered together; nothing waits for time to pass.',
+    'chassis:together': 'Statements that are sent together take effect together or not at all, and see one tenant.',
     'chassis:spool-bound': 'A full spool refuses.',
     'chassis:key-file': 'A key file that cannot be used is refused without showing a key.',
     'chassis:signing-keys': 'A file of signing keys that cannot be used is refused, and none shows its secret half.',

@@ -86,9 +86,9 @@ const TOTALS = `r.trajectory as id,
 export function createRecordStore(postgres: Postgres): RecordStore {
   return {
     async insert(rows) {
-      await postgres.withTenant('*', (client) =>
-        client.query(INSERT, insertValues(rows), { prepared: 'insert records' }),
-      );
+      await postgres.together('*', [
+        { sql: INSERT, values: insertValues(rows), options: { prepared: 'insert records' } },
+      ]);
     },
     runs: ({ tenant, principalId, keyId, principalIds, before, limit }) =>
       postgres.withTenant(tenant, async (client) => {

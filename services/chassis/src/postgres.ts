@@ -4,6 +4,7 @@ import { within } from './deadline.ts';
 import { GatewayError } from './errors.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { TenantPipeline } from './postgres-pipeline.ts';
 import { postgresTls } from './postgres-tls.ts';
 import type { Component } from './process.ts';
 
@@ -161,21 +162,14 @@ export function postgres(
     };
     client.on('error', onLost);
     try {
-      const answers = await Promise.allSettled([
-        client.query(`BEGIN; SET LOCAL sallyport.tenant = ${client.escapeLiteral(tenant)}`),
-        ...statements.map(({ sql, values, options }) =>
-          client.query({ text: sql, values: [...values], name: options?.prepared } as pg.QueryConfig),
-        ),
-        // After a statement that failed this is a ROLLBACK.
-        client.query('COMMIT'),
-      ]);
-      const failed = answers.find((one) => one.status === 'rejected');
-      if (failed !== undefined) {
-        // Whether it is still in a transaction, or waits for an answer, is not worth finding out.
-        lost = failed.reason instanceof Error ? failed.reason : new Error(String(failed.reason));
-        throw failed.reason;
-      }
-      return answers.slice(1, -1).map((one) => (one as PromiseFulfilledResult<pg.QueryResult<Row>>).value.rows);
+      return await new Promise<Row[][]>((resolve, reject) => {
+        const done = (error: Error | null, rows: Row[][] = []) => (error === null ? resolve(rows) : reject(error));
+        client.query(new TenantPipeline(tenant, statements, done) as unknown as pg.Submittable);
+      });
+    } catch (error) {
+      // Whether it is still in a transaction, or waits for an answer, is not worth finding out.
+      lost = error instanceof Error ? error : new Error(String(error));
+      throw error;
     } finally {
       client.off('error', onLost);
       client.release(lost);
