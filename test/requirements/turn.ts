@@ -84,6 +84,7 @@ export const turn: readonly Requirement[] = [
     'turn:brought-handles': "What looks like a handle in a tool's own text is broken up.",
     'turn:intent-first': 'Intents are durable before anything is run.',
     'turn:intent-needed': 'Without a durable intent only reads are run.',
+    'turn:round-echo': 'What a tool says of a value that the model did not see is as untrusted as that value.',
     'turn:round-label': 'What was read joins the label before the next model call.',
     'turn:drift-told': 'What the broker refuses by a rule has its own code for the model.',
     'turn:round-refused': 'A round of which nothing was run counts as refused.',

@@ -33,7 +33,7 @@ import type { Turn } from './turn.ts';
 const DECIDE_TIMEOUT_MS = 2_000;
 
 interface OneCall extends StepCall, DecidableCall {
-  /** That of the run: deciding may find that it has read more. No getter: each would give its call a hidden class of its own. */
+  /** Of the run, which deciding may find to have read more, and of what was filled in. No getter: each would give its call a hidden class of its own. */
   label: Label;
   decided?: DecidedCall;
   question?: Question | undefined;
@@ -168,7 +168,8 @@ function portsOf(
       const decisions: Decision[] = [];
       for (const call of calls) {
         call.decided = await decide(gate, turn, call, patience);
-        call.label = turn.label;
+        // What a tool is given of values that the client did not see, it may say again in a result that is trusted otherwise.
+        call.label = join(turn.label, call.decided.prepared.filledLabel);
         decisions.push(call.decided.decision);
       }
       return decisions;

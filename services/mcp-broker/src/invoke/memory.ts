@@ -30,6 +30,8 @@ const TIMEOUT_MS = 2_000;
 export interface ShownCall {
   readonly tool: BrokerTool;
   readonly written: JsonObject;
+  /** Join of the labels of the run and of what was filled into the arguments; absent: that of the run. */
+  readonly label?: Label;
 }
 
 /** Tells policy what was given to a client, so that it is known when it comes back to either plane. */
@@ -66,11 +68,12 @@ export function resultMemory(
     showing(turn, call, shown) {
       const last = outcomes.of(turn, call);
       if (last === 'apart') return undefined;
-      const trusted = turn.label.integrity === 'trusted' && last === 'trusted';
+      const label = join(turn.label, call.label ?? TRUSTED);
+      const trusted = label.integrity === 'trusted' && last === 'trusted';
       const structured = shown.structuredJson !== '';
       const places = structured && trusted ? leavesOf(JSON.parse(shown.structuredJson) as JsonValue) : [];
       return {
-        context: wireLabel(turn.label),
+        context: wireLabel(label),
         tool: call.tool.exposedName,
         forms: formsIn(turn, shown),
         vouched: digestsToKeep(digest, turn, nameInRules(call.tool), places).map((one) => ({ ...one, kind: 'result' })),

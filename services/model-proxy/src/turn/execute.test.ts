@@ -54,6 +54,11 @@ function setting(ports: Ports = {}) {
         decideCalls: async ({ calls }: { calls: unknown[] }) => ({ decisions: ports.calls ?? calls.map(() => ALLOW) }),
         decideResult: async () => ({ decision: ALLOW, label: wireLabel(TRUSTED), ...ports.result }),
       },
+      quarantine: {
+        resolveHandles: async ({ handles }: { handles: string[] }) => ({
+          values: handles.map((handle) => ({ handle, valueJson: '"CANARY"', from: 'desk__mail', path: '/0' })),
+        }),
+      },
       tools: {
         execute: async () => {
           order.push('execute');
@@ -70,9 +75,9 @@ function setting(ports: Ports = {}) {
   });
   return { turn, kept, order, heard };
 }
-async function run(names: string[], ports: Ports = {}) {
+async function run(names: string[], ports: Ports = {}, args = '{}') {
   const { turn, kept, order } = setting(ports);
-  const said = content(...names);
+  const said = content(...names).map((block) => ({ ...block, arguments: args }));
   const outcome = await execute(kept.gate, turn, createRelease(turn), callsOf(turn, said), said);
   const [, answers] = turn.appended;
   const texts =
@@ -113,6 +118,14 @@ describe('the gateway-owned loop', () => {
     const { texts } = await run(['look'], { execute: () => Promise.reject(new GatewayError(code, 'CANARY')) });
     expect(texts).toEqual([expect.stringContaining(`[${told}]`)]);
     expect(texts.join()).not.toContain('CANARY');
+  });
+
+  it('[turn:round-echo] takes a trusted result for untrusted where the call was given a value that the model did not see', async () => {
+    const args = JSON.stringify({ query: { $handle: `h_${'a'.repeat(24)}`, type: 'string' } });
+    const { turn, texts } = await run(['look'], {}, args);
+    expect(texts).toEqual(['CANARY']);
+    expect(turn.label).toMatchObject({ integrity: 'untrusted', sources: ['tool:desk/mail'] });
+    expect((await run(['look'], {}, '{"query":"mine"}')).turn.label.integrity).toBe('trusted');
   });
 
   it('[turn:round-refused] says that nothing was run where all was refused', async () => {

@@ -122,8 +122,8 @@ async function runHere(
     const batch: GatewayCall[] = calls.map((turnCall, index) => ({
       id: turnCall.id,
       classes: classesOf(turnCall.tool ? [turnCall.tool.toolClass] : undefined),
-      // Origins are found when the batch is decided; until then the call counts as made of everything in play.
-      label: turn.label,
+      // What a tool is given of values that the model did not see, it may say again in a result that is trusted otherwise.
+      label: join(turn.label, known[index]?.filledLabel ?? TRUSTED),
       turnCall,
       intentId: known[index]?.intentId ?? uuidv7(),
       step: ++turn.step,
