@@ -95,7 +95,8 @@ export function principalCache(options: PrincipalsOptions): Principals {
   const watch = watchStream({
     name: 'revocations',
     log: options.log,
-    open: (signal) => options.client.watchRevocations({}, { timeoutMs: Infinity, signal }),
+    // Opened in the moment that identity is back: until then what was revoked is not known.
+    open: (signal) => options.client.watchRevocations({}, { timeoutMs: Infinity, signal, wait: true }),
     onMessage,
     // What was revoked while no stream was open is unknown, also of answers that came meanwhile: ask again for each.
     onOpen: () => {
@@ -108,7 +109,10 @@ export function principalCache(options: PrincipalsOptions): Principals {
     sequence = -1;
     epoch++;
     asking.clear();
-    for (const entry of entries.values()) entry.freshUntil = 0;
+    for (const entry of entries.values()) {
+      entry.freshUntil = 0;
+      entry.heldUntil = 0;
+    }
   };
 
   const usable = (entry: Entry | undefined): entry is Entry =>

@@ -52,8 +52,9 @@ export function rpcChannel(options: RpcChannelOptions): RpcChannel {
     'grpc.keepalive_timeout_ms': 3_000,
     'grpc.keepalive_permit_without_calls': 1,
     'grpc.initial_reconnect_backoff_ms': 250,
-    // The default of 120 s would keep a replica cut off long after its peer is back.
-    'grpc.max_reconnect_backoff_ms': 2_000,
+    // The default of 120 s would keep a replica cut off long after its peer is back; what was revoked meanwhile has to be
+    // known a second after that (DESIGN §8).
+    'grpc.max_reconnect_backoff_ms': 500,
     'grpc.dns_min_time_between_resolutions_ms': 5_000,
     'grpc.enable_http_proxy': 0,
     'grpc.max_receive_message_length': MESSAGE_BYTES,

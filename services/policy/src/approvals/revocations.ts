@@ -54,7 +54,7 @@ export function voidingApprovals(options: {
     let heard = await store.heard();
     try {
       const from = heard === undefined ? {} : { after: heard };
-      for await (const message of client.watchRevocations(from, { timeoutMs: Infinity, signal })) {
+      for await (const message of client.watchRevocations(from, { timeoutMs: Infinity, signal, wait: true })) {
         await hear(message);
         if (heard === undefined || message.sequence > heard) await store.hear(message.sequence);
         heard = Math.max(heard ?? 0, message.sequence);
