@@ -13,4 +13,12 @@ export const revocation: readonly Requirement[] = [
     'revocation:rotated': 'The old secret of a rotated key is refused within a second, the new one works.',
     'revocation:streams': 'Its open streams end within a second, here and upstream.',
   }),
+  ...of('DESIGN §8; issue 5', {
+    'revocation:moved':
+      'Whoever is moved out of a team by SCIM has nothing open or pending on any replica a second later; who and why is in the log.',
+    'revocation:moved-twice': 'A move that is told of twice ends nothing of who has come back meanwhile.',
+    'revocation:moved-cut': 'A move reaches every replica within a second also where notices break off in that moment.',
+    'revocation:moved-restart': 'A move reaches every replica within a second also where identity has just come back.',
+    'revocation:deleted': 'Key and token of a person who is deleted are refused, also when the name comes back.',
+  }),
 ];
