@@ -230,6 +230,7 @@ export async function startWorkforce(
         issuer: self.issuer,
         ...places,
         ...more,
+        id_token_signing_alg_values_supported: ['ES256'],
         token_endpoint_auth_methods_supported: methods,
       });
     }

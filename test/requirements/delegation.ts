@@ -18,6 +18,10 @@ export const delegation: readonly Requirement[] = [
     'delegation:listing':
       'Tools of a server that is called in the name of people are listed in the name of who came last.',
     'delegation:sign-in-link': 'Who can help by signing in anew is told where.',
+    'delegation:wire': 'From /mcp through vault to three kinds of servers, a person is called for by three ways.',
+    'delegation:no-fallback': 'Where an exchange is refused no tool is called, over the whole way from /mcp on.',
+    'delegation:no-passthrough':
+      'No byte of what a caller presented goes out; other tokens go where they belong alone.',
     'delegation:recorded': 'Who asked for a token in whose name, for what and by which way, is recorded by reference.',
   }),
 ];

@@ -28,6 +28,8 @@ export interface OAuthHouseOptions {
   readonly resources?: readonly ResourceInit[];
   /** More of the spec of the provider. */
   readonly provider?: object;
+  /** Starts the provider; default an OpenID provider by a library of others. */
+  readonly startProvider?: typeof startIdentityProvider;
 }
 
 /** Starts the house; stop it by `end`. */
@@ -35,7 +37,8 @@ export async function oauthHouse(options: OAuthHouseOptions = {}) {
   const port = await freePort();
   const issuer = `http://127.0.0.1:${port}/oauth/default`;
   const callbacks = ['default', 'acme'].map((tenant) => `http://127.0.0.1:${port}/oauth/${tenant}/callback`);
-  const upstream = await startIdentityProvider(callbacks, {
+  const { startProvider = startIdentityProvider } = options;
+  const upstream = await startProvider(callbacks, {
     robin: { sub: 'u-1', email: 'robin@example.com', groups: ['desk'] },
     kim: { sub: 'u-2', email: 'kim@example.com' },
     other: { sub: 'u-3', email: 'robin@example.com' },

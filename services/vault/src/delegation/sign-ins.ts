@@ -81,10 +81,13 @@ export function createSignIns(options: SignInOptions): SignIns {
         throw new GatewayError('invalid_request', 'This is no sign-in that could be kept.');
       }
       const { uid, origin, resourceName, allowPrivate } = provider;
+      const { alg } = readJwt(signIn.idToken).header;
       const as: KnownServer = {
         issuer,
         token_endpoint: tokenEndpoint,
         token_endpoint_auth_methods_supported: [...signIn.tokenEndpointAuthMethods],
+        // As identity has verified it: at a refresh it may be no other.
+        ...(typeof alg === 'string' ? { id_token_signing_alg_values_supported: [alg] } : {}),
       };
       const method = auth.clientAuthentication;
       const client = { clientId: auth.clientId ?? '', ...(method === undefined ? {} : { method }) };

@@ -12,6 +12,7 @@ export type KnownServer = Pick<
   | 'token_endpoint'
   | 'revocation_endpoint'
   | 'token_endpoint_auth_methods_supported'
+  | 'id_token_signing_alg_values_supported'
   | 'authorization_response_iss_parameter_supported'
 >;
 
@@ -36,6 +37,7 @@ export function knownServer(as: oauth.AuthorizationServer): KnownServer {
     'token_endpoint',
     'revocation_endpoint',
     'token_endpoint_auth_methods_supported',
+    'id_token_signing_alg_values_supported',
     'authorization_response_iss_parameter_supported',
   ];
   for (const name of names) if (as[name] !== undefined) known[name] = as[name];

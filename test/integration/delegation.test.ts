@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { findSecret, type RecordedRequest } from '../fakes/listening.ts';
+import { type ProtectedTools, startProtectedTools } from '../fakes/protected-tools.ts';
+import {
+  claimsOf,
+  type FakeExchange,
+  type FakeWorkforce,
+  startAssertedServer,
+  startTokenService,
+  startWorkforce,
+} from '../fakes/token-exchange.ts';
+import { type OAuthHouse, oauthHouse } from '../support/oauth-house.ts';
+import { eventually, type ResourceInit } from '../support/suite.ts';
+
+const KEY = 'sk-of-robin-canary-0123456789abcdef';
+const NOBODY = 'sk-of-nobody-canary-0123456789abcdef';
+const SERVERS = ['asserted', 'behalf', 'exchanged'] as const;
+type Server = (typeof SERVERS)[number];
+
+describe('tool servers that are called in the name of people', () => {
+  let house: OAuthHouse;
+  let work: FakeWorkforce;
+  let sts: FakeExchange;
+  let as: FakeExchange;
+  let tools: Record<Server, ProtectedTools>;
+  const inbound: string[] = [KEY, NOBODY];
+
+  beforeAll(async () => {
+    sts = await startTokenService(() => house.issuer);
+    as = await startAssertedServer(() => work);
+    const tool = { name: 'look', run: () => ({ content: [{ type: 'text' as const, text: 'looked' }] }) };
+    const serving = (issuer: string, holder: FakeExchange['holder']) =>
+      startProtectedTools({ issuer, holder }, { tools: [tool] });
+    tools = {
+      exchanged: await serving(sts.issuer, sts.holder),
+      behalf: await serving('https://nobody.example', (token) => work.holder(token)),
+      asserted: await serving(as.issuer, as.holder),
+    };
+    const key = (name: string, secret: string, owner?: string): ResourceInit[] => [
+      { kind: 'Secret', name, stringData: { key: secret } },
+      { kind: 'VirtualKey', name, spec: { ...(owner ? { owner } : {}), secretRef: { name, key: 'key' } } },
+    ];
+    house = await oauthHouse({
+      startProvider: async (callbacks, people) => {
+        work = await startWorkforce(callbacks, people);
+        return work;
+      },
+      provider: {
+        client: { clientId: 'gateway-at-work', secretRef: { name: 'idp', key: 'secret' }, keepGrant: true },
+      },
+      resources: [...key('robins', KEY, 'robin@example.com'), ...key('nobodys', NOBODY)],
+    });
+    work.resources.set('api://behalf/.default', tools.behalf.url);
+    work.clients.set(as.issuer, as.clientId);
+    const server = (name: Server, { clientId, clientSecret }: FakeExchange | FakeWorkforce, auth: object) => [
+      { kind: 'Secret', name, stringData: { secret: clientSecret } },
+      {
+        kind: 'ToolServer',
+        name,
+        spec: {
+          remote: { url: tools[name].url },
+          allowPrivateNetwork: true,
+          defaultClass: 'Read',
+          auth: { clientId, secretRef: { name, key: 'secret' }, ...auth },
+        },
+      },
+    ];
+    house.suite.apply('delegated', [
+      ...server('exchanged', sts, { type: 'TokenExchange', issuer: sts.issuer }),
+      ...server('behalf', work, { type: 'EntraOnBehalfOf', issuer: work.issuer, scopes: ['api://behalf/.default'] }),
+      ...server('asserted', as, { type: 'IdentityAssertion', issuer: as.issuer, identityIssuer: work.issuer }),
+    ]);
+  }, 120_000);
+  afterAll(async () => {
+    await house?.end();
+    await Promise.all([sts, as, ...Object.values(tools ?? {})].map((one) => one?.close()));
+  }, 60_000);
+
+  const mcp = async (bearer: string, method: string, params: object = {}) => {
+    const answer = await fetch(`${house.suite.endpoint}/mcp`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+    });
+    return (await answer.json()) as { result: Record<string, unknown>; error?: { message: string } };
+  };
+  const listed = async (bearer: string) =>
+    ((await mcp(bearer, 'tools/list')).result.tools as { name: string }[]).map(({ name }) => name).sort();
+  const call = async (bearer: string, server: Server) => {
+    const { result, error } = await mcp(bearer, 'tools/call', { name: `${server}__look`, arguments: {} });
+    if (error !== undefined) throw new Error(error.message);
+    const {
+      content,
+      isError = false,
+      _meta: meta,
+    } = result as Record<string, unknown> & { content: { text: string }[] };
+    return { text: content[0]?.text ?? '', isError, meta: meta as Record<string, { url?: string }> };
+  };
+  const signedIn = async (login: string) => {
+    const tokens = await house.tokens(login);
+    inbound.push(tokens.access_token, tokens.refresh_token);
+    return tokens.access_token;
+  };
+  const outbound = (): RecordedRequest[] =>
+    [sts, as, work, ...Object.values(tools)].flatMap(({ requests }) => requests);
+  const calls = () => SERVERS.map((name) => tools[name].callers.length);
+
+  it('[delegation:wire] calls three servers by three ways in the name of who signed in, and lists them for them', async () => {
+    const robin = await signedIn('robin');
+    const names = SERVERS.map((server) => `${server}__look`);
+    await eventually(
+      () => listed(robin),
+      (found) => found.join() === names.join(),
+      15_000,
+    );
+    for (const server of SERVERS) expect(await call(robin, server)).toMatchObject({ text: 'looked', isError: false });
+    expect(tools.exchanged.callers.at(-1)).toMatchObject({
+      user: 'user:robin@example.com',
+      act: { sub: 'client:editor' },
+    });
+    expect(tools.behalf.callers.at(-1)).toMatchObject({ user: 'u-1' });
+    expect(tools.asserted.callers.at(-1)).toMatchObject({ user: 'u-1', clientId: as.clientId });
+  }, 60_000);
+
+  it('[delegation:wire] says that a key acts, and asks for nothing anew while its token lasts', async () => {
+    for (const server of SERVERS) expect((await call(KEY, server)).text).toBe('looked');
+    expect(tools.exchanged.callers.at(-1)).toMatchObject({ act: { sub: expect.stringMatching(/^key:/) } });
+    const before = [sts, as, work].map(({ requests }) => requests.length);
+    for (const server of SERVERS) await call(KEY, server);
+    expect([sts, as, work].map(({ requests }) => requests.length)).toEqual(before);
+  }, 30_000);
+
+  it('[delegation:no-fallback] calls nothing for whom no token is given, whoever else has one, and says where to sign in', async () => {
+    const kim = await signedIn('kim');
+    for (const exchange of [sts, as]) exchange.refuse('invalid_grant');
+    work.refuse('interaction_required');
+    const before = calls();
+    for (const server of SERVERS) expect(await call(kim, server)).toMatchObject({ isError: true });
+    const { text, meta } = await call(kim, 'behalf');
+    expect(text).toContain('/approve/sign-in/people?tenant=default');
+    expect(meta['sallyport.dev/connect']?.url).toContain('/approve/sign-in/people');
+    for (const server of SERVERS) expect(await call(NOBODY, server)).toMatchObject({ isError: true });
+    expect(calls()).toEqual(before);
+    for (const exchange of [sts, as, work]) exchange.refuse(undefined);
+    for (const server of SERVERS) expect((await call(kim, server)).text).toBe('looked');
+    expect(tools.exchanged.callers.at(-1)).toMatchObject({ user: 'user:kim@example.com' });
+  }, 30_000);
+
+  it('[delegation:no-passthrough] sent nothing that a caller presented anywhere, and every other token only where it belongs', () => {
+    const requests = outbound();
+    expect(requests.length).toBeGreaterThan(10);
+    for (const secret of inbound) expect(requests.flatMap((request) => findSecret(request, secret))).toEqual([]);
+    const forms = (of: { readonly requests: RecordedRequest[] }) =>
+      of.requests.map(({ body }) => new URLSearchParams(body));
+    const field = (of: { readonly requests: RecordedRequest[] }, name: string) =>
+      forms(of).flatMap((form) => form.get(name) ?? []);
+    const ours = field(sts, 'subject_token');
+    const signIns = [...field(work, 'assertion'), ...field(work, 'subject_token')];
+    const grants = field(as, 'assertion');
+    for (const [secrets, to] of [
+      [ours, sts],
+      [signIns, work],
+      [grants, as],
+    ] as const) {
+      expect(secrets.length).toBeGreaterThan(0);
+      const elsewhere = [sts, as, work, ...Object.values(tools)].filter((one) => one !== to);
+      for (const secret of secrets) {
+        expect(elsewhere.flatMap((one) => one.requests.flatMap((request) => findSecret(request, secret)))).toEqual([]);
+      }
+    }
+    for (const token of ours) expect(claimsOf(token)).toMatchObject({ iss: house.issuer, aud: sts.issuer });
+    for (const { clientSecret } of [sts, as, work]) {
+      const bodies = Object.values(tools).flatMap((one) => one.requests);
+      expect(bodies.flatMap((request) => findSecret(request, clientSecret))).toEqual([]);
+    }
+  });
+});
