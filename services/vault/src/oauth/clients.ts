@@ -92,7 +92,7 @@ export function createClients(
     };
     try {
       const answer = await oauth.dynamicClientRegistrationRequest(as, metadata, requestOptions(http, allowPrivate));
-      const made = await oauth.processDynamicClientRegistrationResponse(answer);
+      const made = await oauth.processDynamicClientRegistrationResponse(await lasting(answer));
       const secret = typeof made.client_secret === 'string' ? made.client_secret : undefined;
       const method = made.token_endpoint_auth_method;
       return { clientId: made.client_id, secret, ...(typeof method === 'string' ? { method } : {}) };
@@ -118,6 +118,16 @@ export function createClients(
     },
     forget: (tenant, uid, issuer) => store.removeClient(tenant, uid, issuer),
   };
+}
+
+/**
+ * RFC 7591 §3.2.1 asks servers to say when a secret ends. Many say nothing, which has come to mean that it does not.
+ */
+async function lasting(answer: Response): Promise<Response> {
+  const made: unknown = answer.status === 201 ? await answer.clone().json() : undefined;
+  if (typeof made !== 'object' || made === null || 'client_secret_expires_at' in made) return answer;
+  const { status, headers } = answer;
+  return new Response(JSON.stringify({ ...made, client_secret_expires_at: 0 }), { status, headers });
 }
 
 function methodAt(as: oauth.AuthorizationServer): string {
