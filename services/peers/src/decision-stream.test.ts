@@ -44,6 +44,38 @@ describe('decisionStream', () => {
     expect(messages).toEqual([3, 1]);
   });
 
+  it('[peers:decision-stream] sends what is asked while two messages are under way soon and together, answered or not', async () => {
+    const messages: number[] = [];
+    const arrived = async (count: number) => {
+      while (messages.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
+    };
+    served = await inProcess(DecisionService, {
+      async *decide(requests) {
+        const held: AskedDecision[] = [];
+        for await (const { asked } of requests) {
+          messages.push(asked.length);
+          held.push(...asked);
+          // Nobody has an answer before all four have asked.
+          if (held.length === 4) yield { answered: held.map((one) => ({ id: one.id, ...said(one) })) };
+        }
+      },
+      decideCalls: async () => ({}),
+      decideResult: async () => ({}),
+      decideTools: async () => ({}),
+    });
+    const { decideCalls } = decisionStream(served.client);
+    const asked: Promise<unknown>[] = [];
+    const ask = (trajectory: string) => asked.push(decideCalls({ trajectory }, { timeoutMs: 5_000 }));
+    ask('a');
+    await arrived(1);
+    ask('b');
+    await arrived(2);
+    ask('c');
+    ask('d');
+    await Promise.all(asked);
+    expect(messages).toEqual([1, 1, 2]);
+  });
+
   it('[peers:decision-stream] hands on a failure of one question alone, as it was', async () => {
     const refused = new GatewayError('invalid_request', 'No.', { details: { why: 'so' } });
     const { rule } = await played((one) =>

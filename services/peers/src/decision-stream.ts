@@ -20,8 +20,18 @@ const STREAM_MS = 10_000;
 const AWAY_MS = 1_000;
 /** More that wait for an answer at once go by calls of their own, which have bounds too. */
 const MAX_OPEN = 2_000;
+/** Messages that may be under way before questions wait for each other. */
+const MOST_UNDER_WAY = 2;
+/** How long they wait for each other at most. */
+const GATHER_MS = 1;
+
+/** Questions that went out together, as long as one of them is not answered. */
+interface Sent {
+  open: number;
+}
 
 interface Waiting {
+  sent?: Sent;
   readonly done: (answer: AnsweredDecision) => void;
   /** The stream broke before the answer. */
   readonly lost: () => void;
@@ -31,13 +41,17 @@ interface Lane {
   readonly openedAt: number;
   readonly waiting: Map<number, Waiting>;
   ask(one: Asked): void;
+  /** Nobody waits for an answer to this question any more. */
+  over(id: number): void;
   /** Ends the stream if it is not the current one any more and waits for nothing. */
   retire(): void;
 }
 
 /**
  * Asks policy about calls and results over one stream at a time: a message on a stream costs both sides a third of a call,
- * and what is asked in the same turn of the event loop is one message. What a broken stream leaves open is asked once more
+ * mostly for the kernel, TLS and waking up, whatever is in it. What is asked in the same turn of the event loop is one
+ * message, and so is what is asked while two are under way, for a millisecond at most: what is asked alone waits for
+ * nothing, and under load a message holds what eight calls ask. What a broken stream leaves open is asked once more
  * by a call of its own, since both questions may be asked twice. Answers and errors are those of the plain client.
  */
 export function decisionStream(client: Decisions): Pick<Decisions, 'decideCalls' | 'decideResult'> {
@@ -49,7 +63,11 @@ export function decisionStream(client: Decisions): Pick<Decisions, 'decideCalls'
     const stream = client.decide({ timeoutMs: Number.POSITIVE_INFINITY });
     const waiting = new Map<number, Waiting>();
     let batch: Asked[] = [];
+    let underWay = 0;
+    let scheduled = false;
+    let timer: NodeJS.Timeout | undefined;
     const end = () => {
+      clearTimeout(timer);
       if (lane === opened) lane = undefined;
       for (const one of [...waiting.values()]) one.lost();
     };
@@ -58,15 +76,38 @@ export function decisionStream(client: Decisions): Pick<Decisions, 'decideCalls'
       end();
     };
     const flush = () => {
-      const asked = batch;
+      scheduled = false;
+      clearTimeout(timer);
+      timer = undefined;
+      // Whoever has given up meanwhile needs no answer.
+      const asked = batch.filter(({ id }) => waiting.has(id as number));
       batch = [];
+      if (asked.length === 0) return;
+      underWay++;
+      const sent: Sent = { open: asked.length };
+      for (const { id } of asked) (waiting.get(id as number) as Waiting).sent = sent;
       stream.send({ asked }).catch(() => undefined);
+    };
+    const schedule = () => {
+      if (scheduled || batch.length === 0) return;
+      if (underWay < MOST_UNDER_WAY) {
+        scheduled = true;
+        setImmediate(flush);
+      } else timer ??= setTimeout(flush, GATHER_MS);
     };
     const opened: Lane = {
       openedAt: now,
       waiting,
       ask(one) {
-        if (batch.push(one) === 1) setImmediate(flush);
+        batch.push(one);
+        schedule();
+      },
+      over(id) {
+        const sent = waiting.get(id)?.sent;
+        waiting.delete(id);
+        if (sent === undefined || --sent.open > 0) return;
+        underWay--;
+        schedule();
       },
       retire() {
         if (lane !== opened && waiting.size === 0) stream.end();
@@ -111,7 +152,7 @@ export function decisionStream(client: Decisions): Pick<Decisions, 'decideCalls'
     return new Promise<A>((resolve, reject) => {
       const deadlineMs = Date.now() + timeoutMs;
       const leave = () => {
-        at.waiting.delete(id);
+        at.over(id);
         clearTimeout(timer);
         signal?.removeEventListener('abort', onAbort);
         at.retire();
