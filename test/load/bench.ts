@@ -1,5 +1,5 @@
 // Measures what a request costs through Sallyport: CPU, added latency, memory; beside a bare proxy and Portkey, in
-// interleaved pairs. Run: node test/load/bench.ts [--quick] [--strict] [--only chat|stream|tool]
+// interleaved pairs. Run: node test/load/bench.ts [--quick] [--strict] [--only chat|stream|tool|revocation]
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Contestant, type SallyportUnderLoad, single, startPortkey, startSallyport } from './contestants.ts';
@@ -8,6 +8,7 @@ import { type Job, loadOf, median, type Sample, sample } from './measuring.ts';
 import { type Driver, memoryOf, startDriver, startScript } from './processes.ts';
 import { measureProvenance } from './provenance.ts';
 import { createReport, type Report } from './report.ts';
+import { measureRevocation } from './revocation.ts';
 import { measureTool } from './tool.ts';
 
 const { values: options } = parseArgs({
@@ -61,6 +62,7 @@ try {
   }
   if (options.only === undefined) report.add(await measureDecision());
   if (options.only === undefined) report.add(measureProvenance());
+  if (options.only === undefined || options.only === 'revocation') report.add(await measureRevocation());
   const field = await start();
   for (const job of JOBS) {
     await cost(field, job, report);
