@@ -5,6 +5,7 @@ import type { Client } from '@sallyport/chassis/rpc/client';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { Record_Kind, RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { sendingRecords } from './sending-records.ts';
 
 /** Something that a person or client did here, as the log tells of it; never a secret. */
 export interface AdminAct {
@@ -64,11 +65,6 @@ export function sendingAdminRecords(options: {
   readonly log: Logger;
 }): Component {
   const { postgres, client, intervalMs, log } = options;
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> | undefined;
-  let stopped = false;
-  let failing = false;
-
   // The rows stay locked while audit is asked, so that no two replicas send the same; records are idempotent by id.
   const sendSome = () =>
     postgres.withTenant('*', async (transaction) => {
@@ -84,29 +80,6 @@ export function sendingAdminRecords(options: {
       );
       return rows.length;
     });
-  const sendAll = async () => {
-    try {
-      while (!stopped && (await sendSome()) === BATCH);
-      failing = false;
-    } catch (error) {
-      if (!failing) log.warn('records of what people did wait for audit', { error });
-      failing = true;
-    }
-  };
-  return {
-    name: 'admin-records',
-    start() {
-      timer = setInterval(() => {
-        running ??= sendAll().finally(() => {
-          running = undefined;
-        });
-      }, intervalMs);
-      timer.unref();
-    },
-    async stop() {
-      stopped = true;
-      clearInterval(timer);
-      await running;
-    },
-  };
+  const waiting = 'records of what people did wait for audit';
+  return sendingRecords({ name: 'admin-records', sendSome, batch: BATCH, intervalMs, waiting, log });
 }

@@ -5,6 +5,7 @@ import type { Client } from '@sallyport/chassis/rpc/client';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { Record_Kind, RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { CHANGED } from './revocations.ts';
+import { sendingRecords } from './sending-records.ts';
 
 const BATCH = 64;
 const SEND_MS = 5_000;
@@ -35,11 +36,6 @@ export function recordingRevocations(options: {
   readonly log: Logger;
 }): Component {
   const { postgres, client, intervalMs, log } = options;
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> | undefined;
-  let stopped = false;
-  let failing = false;
-
   // The rows stay locked while audit is asked, so that no two replicas send the same; records are idempotent by id.
   const sendSome = () =>
     postgres.withTenant('*', async (transaction) => {
@@ -58,31 +54,8 @@ export function recordingRevocations(options: {
       );
       return rows.length;
     });
-  const sendAll = async () => {
-    try {
-      while (!stopped && (await sendSome()) === BATCH);
-      failing = false;
-    } catch (error) {
-      if (!failing) log.warn('records of revocations wait for audit', { error });
-      failing = true;
-    }
-  };
-  return {
-    name: 'revocation-records',
-    start() {
-      timer = setInterval(() => {
-        running ??= sendAll().finally(() => {
-          running = undefined;
-        });
-      }, intervalMs);
-      timer.unref();
-    },
-    async stop() {
-      stopped = true;
-      clearInterval(timer);
-      await running;
-    },
-  };
+  const waiting = 'records of revocations wait for audit';
+  return sendingRecords({ name: 'revocation-records', sendSome, batch: BATCH, intervalMs, waiting, log });
 }
 
 function recordOf(row: Row): Uint8Array {
