@@ -127,7 +127,9 @@ run({
       },
     });
 
-    const rpc = rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
+    const { [SignInService.typeName]: signIns, ...others } = CALLERS;
+    const callers = delegation === undefined || signIns === undefined ? others : CALLERS;
+    const rpc = rpcServer({ listen: config.grpc, tls, log, metrics, callers })
       .add(CredentialService, credentialService(lease, feed, counted))
       .add(SecretService, secretService(custody, counted))
       .add(OwnedCredentialService, ownedCredentialService(owned, counted))
