@@ -1,0 +1,302 @@
+import type { Case } from './case.ts';
+
+const tools = [{ server: 'mail', tool: 'send' }];
+const quarantine = { model: 'reader', instruction: 'Who wrote it?', fields: [{ name: 'sender', type: 'String' }] };
+const CLIENT = { issuer: 'https://login.example', clientId: 'sallyport', secretRef: { name: 'mail', key: 'client' } };
+
+/** The cases of the kinds that speak of tools. */
+export const casesOfTools: readonly Case[] = [
+  {
+    name: 'a tool server',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp', headers: { 'X-Team': 'a' } },
+      tools: [{ name: 'send', class: 'Egress' }],
+    },
+  },
+  {
+    name: 'a token in a static header',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp', headers: { AUTHORIZATION: 'x' } } },
+    errors: ['may not set credentials'],
+  },
+  {
+    name: 'a header of the protocol',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp', headers: { 'Mcp-Session-Id': 'x' } } },
+    errors: ['may not set credentials'],
+  },
+  {
+    name: 'a header name with a blank',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp', headers: { 'X Y': 'x' } } },
+    errors: ['valid names'],
+  },
+  {
+    name: 'a tool server over http',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'http://mail.example/mcp' } },
+    errors: ['url must be https'],
+  },
+  {
+    name: 'a tool server over http in a private network',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'http://mail:8080/mcp' }, allowPrivateNetwork: true },
+  },
+  {
+    name: 'a tool twice',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example' },
+      tools: [
+        { name: 'a', class: 'Read' },
+        { name: 'a', class: 'Write' },
+      ],
+    },
+    errors: ['spec.tools[1]'],
+  },
+  {
+    name: 'a tool server that people connect',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { type: 'OAuth', scopes: ['mail:read', 'mail/send'] } },
+  },
+  {
+    name: 'a tool server with a client of its own',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: {
+        type: 'OAuth',
+        registration: 'Static',
+        clientId: 'sallyport',
+        secretRef: { name: 'mail', key: 'client' },
+        issuer: 'https://login.example/tenant',
+      },
+    },
+  },
+  {
+    name: 'a tool server with tokens of two kinds',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: { type: 'OAuth' },
+      credentials: { secretRef: { name: 'mail', key: 'token' } },
+    },
+    errors: ['auth and credentials exclude each other'],
+  },
+  {
+    name: 'a client secret that any issuer could ask for',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: { type: 'OAuth', clientId: 'sallyport', secretRef: { name: 'mail', key: 'client' } },
+    },
+    errors: ['secretRef needs the clientId'],
+  },
+  {
+    name: 'a static registration without a client',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { type: 'OAuth', registration: 'Static' } },
+    errors: ['clientId must be given for registration Static'],
+  },
+  {
+    name: 'an issuer over http',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { type: 'OAuth', issuer: 'http://login.example' } },
+    errors: ['issuer and resource must be https'],
+  },
+  {
+    name: 'a tool server that is called by tokens that were exchanged',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: { ...CLIENT, type: 'TokenExchange', audience: 'mail', tokenEndpoint: 'https://login.example/token' },
+    },
+  },
+  {
+    name: 'a tool server that is called on behalf of people',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: { ...CLIENT, type: 'EntraOnBehalfOf', scopes: ['api://mail/.default'] },
+    },
+  },
+  {
+    name: 'a tool server that is called by identity assertions',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: {
+        ...CLIENT,
+        type: 'IdentityAssertion',
+        identityIssuer: 'https://people.example',
+        clientAuthentication: 'private_key_jwt',
+      },
+    },
+  },
+  {
+    name: 'an exchange by nobody',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { type: 'TokenExchange' } },
+    errors: ['issuer, clientId and secretRef must be given'],
+  },
+  {
+    name: 'a way to prove a client that is not used',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example/mcp' },
+      auth: { ...CLIENT, type: 'OAuth', clientAuthentication: 'client_secret_post' },
+    },
+    errors: ['clientAuthentication is for types other than OAuth'],
+  },
+  {
+    name: 'an audience that is not used',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { ...CLIENT, type: 'OAuth', audience: 'mail' } },
+    errors: ['audience and tokenEndpoint are for type TokenExchange only'],
+  },
+  {
+    name: 'an assertion of nobody',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { ...CLIENT, type: 'IdentityAssertion' } },
+    errors: ['identityIssuer must be given for type IdentityAssertion'],
+  },
+  {
+    name: 'nothing on behalf of people',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { ...CLIENT, type: 'EntraOnBehalfOf' } },
+    errors: ['EntraOnBehalfOf needs scopes'],
+  },
+  {
+    name: 'a scope with a blank',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example/mcp' }, auth: { type: 'OAuth', scopes: ['a b'] } },
+    errors: ['scopes'],
+  },
+  {
+    name: 'a pin that is no digest',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example' }, tools: [{ name: 'a', class: 'Read', digest: 'sha256:x' }] },
+    errors: ['digest'],
+  },
+
+  {
+    name: 'rules on calls and results',
+    kind: 'ToolPolicy',
+    spec: {
+      tools,
+      calls: [
+        { name: 'own', when: 'args.to == principal.user', action: 'Allow', reason: 'own' },
+        { name: 'rest', action: 'Deny', reason: 'no' },
+      ],
+      results: [{ name: 'read', action: 'Quarantine', quarantine }],
+    },
+  },
+  {
+    name: 'a class for a function of a client',
+    kind: 'ToolPolicy',
+    spec: { clientTools: [{ client: '*', tool: 'lookup' }], class: 'Read' },
+  },
+  {
+    name: 'a policy about nothing',
+    kind: 'ToolPolicy',
+    spec: { calls: [{ name: 'a', action: 'Deny', reason: 'x' }] },
+    errors: ['at least one of tools, clientTools and providerTools'],
+  },
+  { name: 'a policy that says nothing', kind: 'ToolPolicy', spec: { tools }, errors: ['must say something'] },
+  {
+    name: 'a class for a brokered tool',
+    kind: 'ToolPolicy',
+    spec: { tools, class: 'Read' },
+    errors: ['class is for clientTools'],
+  },
+  {
+    name: 'quarantine without a question',
+    kind: 'ToolPolicy',
+    spec: { tools, results: [{ name: 'a', action: 'Quarantine' }] },
+    errors: ['quarantine must be given'],
+  },
+  {
+    name: 'a question without quarantine',
+    kind: 'ToolPolicy',
+    spec: { tools, results: [{ name: 'a', action: 'Allow', quarantine }] },
+    errors: ['quarantine must be given'],
+  },
+  {
+    name: 'trust in an allowed result',
+    kind: 'ToolPolicy',
+    spec: { tools, results: [{ name: 'a', action: 'Allow', trust: 'Trusted' }] },
+  },
+  {
+    name: 'trust in a quarantined answer',
+    kind: 'ToolPolicy',
+    spec: { tools, results: [{ name: 'a', action: 'Quarantine', trust: 'Trusted', quarantine }] },
+    errors: ['trust: Trusted is for action Allow only'],
+  },
+  {
+    name: 'an enum with values',
+    kind: 'ToolPolicy',
+    spec: {
+      tools,
+      results: [
+        {
+          name: 'a',
+          action: 'Quarantine',
+          quarantine: { ...quarantine, fields: [{ name: 'k', type: 'Enum', values: ['a'] }] },
+        },
+      ],
+    },
+  },
+  {
+    name: 'an enum without values',
+    kind: 'ToolPolicy',
+    spec: {
+      tools,
+      results: [
+        { name: 'a', action: 'Quarantine', quarantine: { ...quarantine, fields: [{ name: 'k', type: 'Enum' }] } },
+      ],
+    },
+    errors: ['values must be given for type Enum'],
+  },
+  {
+    name: 'values of a number',
+    kind: 'ToolPolicy',
+    spec: {
+      tools,
+      results: [
+        {
+          name: 'a',
+          action: 'Quarantine',
+          quarantine: { ...quarantine, fields: [{ name: 'k', type: 'Number', values: ['1'] }] },
+        },
+      ],
+    },
+    errors: ['values must be given for type Enum'],
+  },
+  {
+    name: 'a list with a bound',
+    kind: 'ToolPolicy',
+    spec: {
+      tools,
+      results: [{ name: 'a', action: 'Quarantine', quarantine: { ...quarantine, list: true, maxItems: 5 } }],
+    },
+  },
+  {
+    name: 'a bound without a list',
+    kind: 'ToolPolicy',
+    spec: { tools, results: [{ name: 'a', action: 'Quarantine', quarantine: { ...quarantine, maxItems: 5 } }] },
+    errors: ['maxItems is for list: true and for fields with many: true only'],
+  },
+  {
+    name: 'a rule name twice',
+    kind: 'ToolPolicy',
+    spec: {
+      tools,
+      calls: [
+        { name: 'a', when: 'true', action: 'Deny', reason: 'x' },
+        { name: 'a', action: 'Deny', reason: 'x' },
+      ],
+    },
+    errors: ['spec.calls[1]'],
+  },
+];
