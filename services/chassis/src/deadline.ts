@@ -39,12 +39,12 @@ export function withTimeout(signal: AbortSignal | undefined, ms: number): AbortS
 }
 
 /** Waits `ms`; rejects with the signal's reason as soon as it fires. */
-export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+export function sleep(ms: number, signal?: EndSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(reasonOf(signal));
     const onAbort = () => {
       clearTimeout(timer);
-      reject(reasonOf(signal as AbortSignal));
+      reject(reasonOf(signal as EndSignal));
     };
     const timer = setTimeout(() => {
       signal?.removeEventListener('abort', onAbort);

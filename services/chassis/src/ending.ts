@@ -5,7 +5,10 @@ export type EndListener = (() => void) | { handleEvent(): void };
 export interface EndSignal {
   readonly aborted: boolean;
   readonly reason: unknown;
-  addEventListener(type: 'abort', listener: EndListener): void;
+  /** Throws the reason once it is over. */
+  throwIfAborted(): void;
+  /** A listener is told once, hence never more than once whatever the options say. */
+  addEventListener(type: 'abort', listener: EndListener, options?: { readonly once: true }): void;
   removeEventListener(type: 'abort', listener: EndListener): void;
 }
 
@@ -38,8 +41,22 @@ export class Ending implements EndSignal {
     else if (!this.#listeners.includes(listener)) this.#listeners.push(listener);
   }
 
+  throwIfAborted(): void {
+    if (this.aborted) throw this.reason;
+  }
+
   removeEventListener(_type: 'abort', listener: EndListener): void {
     const at = this.#listeners?.indexOf(listener) ?? -1;
     if (at >= 0) this.#listeners?.splice(at, 1);
   }
+}
+
+/** The same as an AbortSignal, for what takes nothing else. */
+export function abortSignalOf(signal: EndSignal): AbortSignal {
+  if (signal instanceof AbortSignal) return signal;
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal.reason);
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort);
+  return controller.signal;
 }

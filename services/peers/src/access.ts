@@ -1,3 +1,4 @@
+import type { EndSignal } from '@sallyport/chassis/ending';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import {
   type AccessGrant,
@@ -25,7 +26,7 @@ export interface Access {
 
 /** Access of principals, cached until AccessPolicy changes or the answer's time is over. */
 export interface AccessCache {
-  accessOf(principal: Principal, signal?: AbortSignal): Promise<Access>;
+  accessOf(principal: Principal, signal?: EndSignal): Promise<Access>;
 }
 
 const MAX_ENTRIES = 20_000;

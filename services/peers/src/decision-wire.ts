@@ -1,5 +1,5 @@
 import { Action, type Decision as WireDecision, type Label as WireLabel } from '@sallyport/proto/policy/v1/policy_pb';
-import { type Decision, type Label, label, UNLABELLED, type Verdict } from '@sallyport/turn';
+import { type Decision, type Label, label, TRUSTED, UNLABELLED, type Verdict } from '@sallyport/turn';
 
 const VERDICTS: Readonly<Record<Action, Verdict>> = {
   // What policy did not say is a denial.
@@ -18,7 +18,14 @@ export function labelOf(wire: WireLabel | undefined): Label {
 }
 
 /** Writes a label for the wire. */
-export function wireLabel(of: Label) {
+export function wireLabel(of: Label): {
+  readonly trusted: boolean;
+  readonly sources: string[];
+  readonly public: boolean;
+  readonly audience: string[];
+} {
+  // What most labels are.
+  if (of === TRUSTED) return TRUSTED_WIRE;
   return {
     trusted: of.integrity === 'trusted',
     sources: [...of.sources],
@@ -26,6 +33,9 @@ export function wireLabel(of: Label) {
     audience: of.audience === 'public' ? [] : [...of.audience],
   };
 }
+
+const NOBODY = Object.freeze([]) as unknown as string[];
+const TRUSTED_WIRE = Object.freeze({ trusted: true, sources: NOBODY, public: true, audience: NOBODY });
 
 /** Reads a decision from the wire; what is not a known verdict is a denial. */
 export function decisionOf(wire: WireDecision): Decision {

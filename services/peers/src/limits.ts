@@ -7,6 +7,7 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { type OpenShares, openShares } from './open-shares.ts';
 import {
   type Amounts,
+  type Dimension,
   type HeldShare,
   holdShare,
   isShort,
@@ -72,7 +73,7 @@ const OTHER_REVISION_MS = 1_000;
 export function limitShares(options: LimitSharesOptions): Limits {
   const { log, replica, snapshot } = options;
   const timeoutMs = options.timeoutMs ?? 1_000;
-  const subjects = new Map<string, KnownSubject>();
+  const subjects = knownSubjects();
   const open: OpenShares = openShares({ client: options.client, log, replica, timeoutMs });
   let timer: NodeJS.Timeout | undefined;
 
@@ -85,8 +86,7 @@ export function limitShares(options: LimitSharesOptions): Limits {
   /** The shares of a subject; undefined: policy must be asked which there are. */
   const find = (subject: LimitSubject, needed: Amounts): HeldShare[] | undefined => {
     const now = performance.now();
-    const plain = subjects.get(keyOf(subject, needed, false));
-    const known = plain ?? subjects.get(keyOf(subject, needed, true));
+    const known = subjects.get(subject, needed, false) ?? subjects.get(subject, needed, true);
     if (known === undefined || now >= known.until) return undefined;
     const held: HeldShare[] = [];
     for (const id of known.shares) {
@@ -144,13 +144,12 @@ export function limitShares(options: LimitSharesOptions): Limits {
     if (exhausted) throw refusalOf(exhausted, Date.now());
     const leased = answer.unlimited ? [] : answer.shares.map((share) => holdShare(share, tenant, now));
     for (const share of leased) open.hold(share);
-    if (subjects.size >= MAX_SUBJECTS) subjects.clear();
     const kept = (held ?? []).filter((share) => !short.includes(share));
     const perTrajectory = [...kept, ...leased].some(({ id }) => id.includes('\ntrajectory:'));
     // A run's own entry must not be hidden by one from before there was a limit per run.
-    if (perTrajectory) subjects.delete(keyOf(subject, needed, false));
+    if (perTrajectory) subjects.delete(subject, needed);
     const sameRevision = answer.limitRevision === snapshot.revision('Limit');
-    subjects.set(keyOf(subject, needed, perTrajectory), {
+    subjects.set(subject, needed, perTrajectory, {
       shares: [...new Set([...kept, ...leased].map(({ id }) => id))],
       until: sameRevision ? Number.POSITIVE_INFINITY : performance.now() + OTHER_REVISION_MS,
     });
@@ -188,9 +187,40 @@ function only(needed: Amounts, shares: readonly HeldShare[]): Amounts {
   return Object.fromEntries(shares.map(({ dimension }) => [dimension, needed[dimension] ?? 0]));
 }
 
+/** What is known of subjects: first by who asks, whose key is long and hashed once, then by what for. */
+function knownSubjects() {
+  const byStanding = new Map<string, Map<string, KnownSubject>>();
+  let size = 0;
+  const clear = () => {
+    byStanding.clear();
+    size = 0;
+  };
+  return {
+    clear,
+    get: (subject: LimitSubject, needed: Amounts, perTrajectory: boolean) =>
+      byStanding.get(standingOf(subject.principal))?.get(keyOf(subject, needed, perTrajectory)),
+    set(subject: LimitSubject, needed: Amounts, perTrajectory: boolean, known: KnownSubject): void {
+      if (size >= MAX_SUBJECTS) clear();
+      const standing = standingOf(subject.principal);
+      const ofWho = byStanding.get(standing) ?? new Map<string, KnownSubject>();
+      byStanding.set(standing, ofWho);
+      const before = ofWho.size;
+      ofWho.set(keyOf(subject, needed, perTrajectory), known);
+      size += ofWho.size - before;
+    },
+    /** Forgets what was known of a subject beside its trajectory. */
+    delete(subject: LimitSubject, needed: Amounts): void {
+      if (byStanding.get(standingOf(subject.principal))?.delete(keyOf(subject, needed, false))) size--;
+    },
+  };
+}
+
+const BITS: Readonly<Record<Dimension, number>> = { requests: 1, tokens: 2, nano_usd: 4, steps: 8, concurrency: 16 };
+
 // Policy answers for the dimensions asked for, and for a trajectory only where one is named: both are in the key.
-function keyOf(subject: LimitSubject, needed: Amounts, perTrajectory: boolean): string {
-  const { principal, model, customer, trajectory } = subject;
+function keyOf({ model, customer, trajectory }: LimitSubject, needed: Amounts, perTrajectory: boolean): string {
+  let dimensions = 0;
+  for (const dimension of Object.keys(needed)) dimensions |= BITS[dimension as Dimension];
   const run = perTrajectory || trajectory === '' ? trajectory : '*';
-  return `${standingOf(principal)}\n${model}\n${customer}\n${Object.keys(needed)}\n${run}`;
+  return `${dimensions}\n${model}\n${customer}\n${run}`;
 }

@@ -1,4 +1,5 @@
 import { type Timed, unwatch, watch } from '@sallyport/chassis/deadlines';
+import { abortSignalOf, Ending, type EndSignal } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { ABSENT, type Member, type Roster, roster } from '@sallyport/chassis/roster';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
@@ -7,6 +8,8 @@ import { concerns, isLess, MISSED } from './revoked.ts';
 
 /** A request under way. Its signal ends when the client leaves, the credential is revoked or its time is over. */
 export interface OpenWork {
+  readonly ended: EndSignal;
+  /** `ended` for what takes an AbortSignal: made when it is asked for, since most requests need none. */
   readonly signal: AbortSignal;
   /** Says whose it is; `askAgain` tells who that is now, `unauthenticated` once the credential does not work any more. */
   own(principal: Principal, askAgain: () => Promise<Principal>): void;
@@ -26,14 +29,13 @@ class Work implements OpenWork, Member {
   place = ABSENT;
   principal: Principal | undefined;
   askAgain: (() => Promise<Principal>) | undefined;
-  readonly signal: AbortSignal;
-  readonly #controller = new AbortController();
+  readonly ended = new Ending();
+  #signal: AbortSignal | undefined;
   readonly #open: Roster<Work>;
   readonly #gone: AbortSignal | undefined;
   readonly #deadline: TurnDeadline | undefined;
 
   constructor(open: Roster<Work>, gone: AbortSignal | undefined, timeoutMs: number | undefined) {
-    this.signal = this.#controller.signal;
     this.#open = open;
     this.#gone = gone;
     if (gone?.aborted) this.leave();
@@ -41,6 +43,11 @@ class Work implements OpenWork, Member {
     if (timeoutMs === undefined) return;
     this.#deadline = new TurnDeadline(this, timeoutMs);
     watch(this.#deadline);
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= abortSignalOf(this.ended);
+    return this.#signal;
   }
 
   /** The signal that the client is gone has fired. */
@@ -53,7 +60,7 @@ class Work implements OpenWork, Member {
   }
 
   abort(reason: GatewayError): void {
-    this.#controller.abort(reason);
+    this.ended.abort(reason);
   }
 
   own(principal: Principal, askAgain: () => Promise<Principal>): void {

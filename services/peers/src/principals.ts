@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { EndSignal } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import { type Networks, networksOf } from '@sallyport/chassis/net/networks';
@@ -15,7 +16,7 @@ export interface Principals {
   start(): void;
   stop(): Promise<void>;
   /** The principal of a credential where it is presented; GatewayError unauthenticated or unavailable. */
-  authenticate(credential: Credential, endpoint: string, signal?: AbortSignal): Promise<Principal>;
+  authenticate(credential: Credential, endpoint: string, signal?: EndSignal): Promise<Principal>;
   /** Called with what was revoked, so that open streams can be closed. */
   onRevoked(listener: (revoked: Revoked) => void): () => void;
 }

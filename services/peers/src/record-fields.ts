@@ -59,8 +59,13 @@ export function turnFields(turn: RecordedTurn, endpoint: string): RecordInit {
 
 /** Who asked, by what credential. */
 export function principalFields(principal: Principal): RecordInit {
-  const { tenant, kind, id, teams, keyId, client } = principal;
-  return { tenant, principalKind: KINDS[kind] ?? '', principalId: id, teams, keyId, client };
+  const { tenant, id, teams, keyId, client } = principal;
+  return { tenant, principalKind: principalKind(principal), principalId: id, teams, keyId, client };
+}
+
+/** What a principal is, in one word. */
+export function principalKind({ kind }: Principal): string {
+  return KINDS[kind] ?? '';
 }
 
 /** The label of what the step was made of, or of its result. */

@@ -41,15 +41,18 @@ export function readBody(req: IncomingMessage, limits: BodyLimits): Promise<Buff
 
 function collect(req: IncomingMessage, source: Readable, limits: BodyLimits): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    let chunks: Buffer[] = [];
     let size = 0;
+    let finished = false;
+    // Listeners stay, deaf: a request does not outlive its answer, errors that come later must be heard by somebody or end
+    // the process, and taking each off costs as much as the body.
     const finish = (error: Error | undefined) => {
-      source.off('data', onData).off('end', onEnd).off('error', onError);
-      req.off('close', onClose).off('error', onClose);
+      if (finished) return;
+      finished = true;
+      const whole = chunks;
+      chunks = [];
       limits.signal?.removeEventListener('abort', onAbort);
-      // Errors that come later have nobody left to hear them, and would end the process.
-      source.on('error', () => undefined);
-      if (error === undefined) resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
+      if (error === undefined) resolve(whole.length === 1 ? (whole[0] as Buffer) : Buffer.concat(whole, size));
       else {
         if (source !== req) {
           req.unpipe();
@@ -60,6 +63,7 @@ function collect(req: IncomingMessage, source: Readable, limits: BodyLimits): Pr
       }
     };
     const onData = (chunk: Buffer) => {
+      if (finished) return;
       size += chunk.length;
       if (size > limits.limitBytes) finish(tooLarge(limits.limitBytes));
       else chunks.push(chunk);

@@ -69,36 +69,40 @@ export function createApp(options: AppOptions): Express {
     const startedAt = performance.now();
     const given = req.headers[REQUEST_ID_HEADER];
     const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : uuidv7();
-    const name = () => {
-      res.locals ??= Object.create(null);
-      res.locals.requestId = requestId;
-      if (!res.headersSent) res.setHeader(REQUEST_ID_HEADER, requestId);
-    };
     const handler = next === undefined && req.method === 'POST' ? plain.get(req.url) : undefined;
-    if (handler === undefined) name();
-    const fail = (error: unknown) => {
-      if (handler !== undefined) {
-        dress(app, req, res);
-        name();
-      }
-      finishFailed(error, req, res, options);
-    };
-    const route: Handle = handler === undefined ? byExpress : () => void handler(req, res, requestId).catch(fail);
-    const last: NextFunction = next ?? ((error?: unknown) => fail(error ?? notFound()));
-    const span = beginRoot(`HTTP ${req.method}`, req.headers);
+    const span = beginRoot(req.method === 'POST' ? 'HTTP POST' : `HTTP ${req.method}`, req.headers);
     res.once('close', () => {
       observe(req, res, handler === undefined ? undefined : req.url, (performance.now() - startedAt) / 1000);
       span?.end();
     });
-    try {
-      if (span === undefined) route(req, res, last);
-      else span.run(() => route(req, res, last));
-    } catch (error) {
-      fail(error);
-    }
+    const route = () => {
+      if (handler !== undefined) return plainly(handler, req, res, requestId);
+      name(res, requestId);
+      try {
+        byExpress(req, res, next ?? ((error?: unknown) => finishFailed(error ?? notFound(), req, res, options)));
+      } catch (error) {
+        finishFailed(error, req, res, options);
+      }
+    };
+    if (span === undefined) route();
+    else span.run(route);
+  };
+  const plainly = (handler: PlainHandler, req: Request, res: Response, requestId: string): void => {
+    handler(req, res, requestId).catch((error: unknown) => {
+      dress(app, req, res);
+      name(res, requestId);
+      finishFailed(error, req, res, options);
+    });
   };
   (app as unknown as { handle: Handle }).handle = handle;
   return app;
+}
+
+/** Tells a request's id to its handlers, and to the client. */
+function name(res: Response, requestId: string): void {
+  res.locals ??= Object.create(null);
+  res.locals.requestId = requestId;
+  if (!res.headersSent) res.setHeader(REQUEST_ID_HEADER, requestId);
 }
 
 /** Puts express around a request after all, for those who render its failure. */

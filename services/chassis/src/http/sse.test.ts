@@ -81,7 +81,7 @@ describe('sseWriter', () => {
   it('writes events that are read as they were meant, line ends and all', async () => {
     const { res } = await served(async (raw) => {
       const writer = sseWriter(raw, { keepAliveMs: 0 });
-      writer.open({ 'x-more': '1' });
+      writer.open(['x-more', '1']);
       await writer.data('{"a":1}');
       await writer.data('two\nlines');
       await writer.data(Buffer.from('bytes'));

@@ -5,9 +5,9 @@ import { keepAlive } from './sse-keepalive.ts';
 export interface SseWriter {
   /**
    * Begins with status 200 and sends the headers at once; with `flush: false` they go out with the first event, in one
-   * packet, for callers that have it at hand.
+   * packet, for callers that have it at hand. A list of headers is names and values in turn.
    */
-  open(headers?: OutgoingHttpHeaders, options?: { readonly flush?: boolean }): void;
+  open(headers?: readonly string[] | OutgoingHttpHeaders, options?: { readonly flush?: boolean }): void;
   /** One event with only data. Resolves when more may be written; resolves at once when the client is gone. */
   data(data: string | Buffer): Promise<void>;
   event(name: string, data: string | Buffer): Promise<void>;
@@ -20,13 +20,13 @@ export interface SseWriter {
   closed(): boolean;
 }
 
-/** Headers of an event stream. */
-export const EVENT_STREAM_HEAD = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-cache, no-transform',
+/** Headers of an event stream, names and values in turn. */
+export const EVENT_STREAM_HEAD: readonly string[] = [
+  ...['content-type', 'text/event-stream; charset=utf-8'],
+  ...['cache-control', 'no-cache, no-transform'],
   // nginx would otherwise hold events back until its buffer is full.
-  'x-accel-buffering': 'no',
-};
+  ...['x-accel-buffering', 'no'],
+];
 
 const RESOLVED = Promise.resolve();
 const LINE_END = /\r\n|\r|\n/;
@@ -49,8 +49,11 @@ export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: 
   };
   return {
     closed: () => res.destroyed,
-    open(headers = {}, { flush = true } = {}) {
-      res.writeHead(200, { ...EVENT_STREAM_HEAD, ...headers });
+    open(headers = [], { flush = true } = {}) {
+      res.writeHead(200, [
+        ...EVENT_STREAM_HEAD,
+        ...(isList(headers) ? headers : Object.entries(headers).flat()),
+      ] as string[]);
       if (flush) res.flushHeaders();
       quiet.start();
     },
@@ -66,6 +69,10 @@ export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: 
       if (!res.writableEnded) res.end(res.destroyed ? '' : last);
     },
   };
+}
+
+function isList(headers: readonly string[] | OutgoingHttpHeaders): headers is readonly string[] {
+  return Array.isArray(headers);
 }
 
 function dataLines(data: string): string {

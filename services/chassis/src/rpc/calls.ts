@@ -1,6 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { Client, ClientDuplexStream, ClientReadableStream, Metadata, ServiceError } from '@grpc/grpc-js';
 import { reasonOf } from '../deadline.ts';
+import type { EndSignal } from '../ending.ts';
 import { asGatewayError } from '../errors.ts';
 import type { MethodWire } from './definition.ts';
 import { fromStatus } from './error-trailer.ts';
@@ -17,7 +18,7 @@ const deadlineOf = (options: CallOptions) =>
   options.timeoutMs === Number.POSITIVE_INFINITY ? {} : { deadline: Date.now() + options.timeoutMs };
 
 /** Cancels the call when the signal fires; returns what undoes that. */
-function cancelOn(signal: AbortSignal | undefined, call: { cancel(): void }): () => void {
+function cancelOn(signal: EndSignal | undefined, call: { cancel(): void }): () => void {
   if (signal === undefined) return () => undefined;
   const cancel = () => call.cancel();
   signal.addEventListener('abort', cancel, { once: true });

@@ -1,4 +1,5 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import type { EndSignal } from '../ending.ts';
 import type { Logger } from '../log.ts';
 import type { Init, Shape } from './definition.ts';
 
@@ -38,7 +39,7 @@ export type ServiceImpl<S extends DescService> = { [K in keyof S['method']]: Han
 export interface CallOptions {
   /** Milliseconds until the call fails with `deadline_exceeded`; Infinity only for streams. */
   readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: EndSignal | undefined;
   /** Depth of this call, at most 4; absent: 0. */
   readonly depth?: number | undefined;
   /** Wait for the peer to come up, within the timeout; absent: fail at once. For start-up, not for requests. */

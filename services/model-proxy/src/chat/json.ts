@@ -54,8 +54,10 @@ export function otherFields(source: JsonObject, known: ReadonlySet<string>): Jso
   for (const key of Object.keys(source)) {
     if (known.has(key) || source[key] === undefined) continue;
     rest ??= {};
-    // defineProperty, since a provider may send a key named __proto__
-    Object.defineProperty(rest, key, { value: source[key], enumerable: true, writable: true, configurable: true });
+    // A provider may send such a key, which must become one like any other.
+    if (key === '__proto__') {
+      Object.defineProperty(rest, key, { value: source[key], enumerable: true, writable: true, configurable: true });
+    } else rest[key] = source[key];
   }
   return rest;
 }

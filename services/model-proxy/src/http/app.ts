@@ -42,7 +42,7 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
   const succeeded = tally(gate.metrics.turns, { endpoint, outcome: 'ok' });
   return async (req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> => {
     const startedAtMs = Date.now();
-    const answer = clientAnswer(res, { [REQUEST_ID_HEADER]: requestId });
+    const answer = clientAnswer(res, [REQUEST_ID_HEADER, requestId]);
     // The key first: who has none learns nothing of how bodies are read.
     const credential = gate.ingress.credentialOf(req);
     const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes });
@@ -64,7 +64,7 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
         facts,
         headers: req.headers,
         answer,
-        signal: entry.signal,
+        signal: entry.ended,
         onPrincipal: (known) => {
           principal = known;
           entry.own(known, () => gate.principals.authenticate(credential, endpoint));
@@ -73,7 +73,7 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
       await runTurn(gate, turn);
       succeeded.inc();
     } catch (caught) {
-      const error = asGatewayError(entry.signal.aborted ? (entry.signal.reason ?? caught) : caught);
+      const error = asGatewayError(entry.ended.aborted ? (entry.ended.reason ?? caught) : caught);
       gate.metrics.turns.inc({ endpoint, outcome: error.code });
       if (turn && turn.trajectory === '') newTrajectory(turn);
       const trajectory = turn?.trajectory ?? (principal ? uuidv7() : undefined);

@@ -13,6 +13,7 @@ export interface ClientAnswer {
   onGone(listener: () => void): void;
   /** True once the first byte went out: from here on errors belong into the stream. */
   started(): boolean;
+  /** Sets a header, in the place of one of the same name. */
   header(name: string, value: string): void;
   /** Sends a whole body and ends. */
   json(status: number, body: string): void;
@@ -26,22 +27,25 @@ export interface ClientAnswer {
 
 const KEEP_ALIVE_MS = 15_000;
 
-/** Wraps a response; `head` are headers that go out in any case. */
-export function clientAnswer(res: ServerResponse, head: Readonly<Record<string, string>> = {}): ClientAnswer {
+/** Wraps a response; `head` are headers that go out in any case, names and values in turn: it is kept and added to. */
+export function clientAnswer(res: ServerResponse, head: string[] = []): ClientAnswer {
   return new Answer(res, head);
 }
 
 class Answer implements ClientAnswer {
   readonly #res: ServerResponse;
-  /** Kept here until the head is written: each `setHeader` costs what writing it costs once more. */
-  readonly #head: Record<string, string>;
+  /**
+   * Kept here until the head is written: each `setHeader` costs what writing it costs once more. A list, since an object
+   * under names that come one by one is made anew with every third.
+   */
+  readonly #head: string[];
   #stream: SseWriter | undefined;
   #gone = false;
   #onGone: (() => void) | undefined;
 
-  constructor(res: ServerResponse, head: Readonly<Record<string, string>>) {
+  constructor(res: ServerResponse, head: string[]) {
     this.#res = res;
-    this.#head = { ...head };
+    this.#head = head;
     res.once('close', () => this.#closed());
   }
 
@@ -65,14 +69,19 @@ class Answer implements ClientAnswer {
   }
 
   header(name: string, value: string): void {
-    this.#head[name] = value;
+    const head = this.#head;
+    for (let at = 0; at < head.length; at += 2) {
+      if (head[at] !== name) continue;
+      head[at + 1] = value;
+      return;
+    }
+    head.push(name, value);
   }
 
   json(status: number, body: string): void {
     if (this.#res.destroyed) return;
     const head = this.#head;
-    head['content-type'] = 'application/json';
-    head['content-length'] = String(Buffer.byteLength(body));
+    head.push('content-type', 'application/json', 'content-length', String(Buffer.byteLength(body)));
     this.#res.writeHead(status, head);
     // A string goes out in one write with the head; bytes would be a second.
     this.#res.end(body);
@@ -93,8 +102,8 @@ class Answer implements ClientAnswer {
       return;
     }
     // All of it at once: with its length said, one write takes head and frames together.
-    const head = { ...EVENT_STREAM_HEAD, ...this.#head, 'content-length': String(Buffer.byteLength(last)) };
-    this.#res.writeHead(200, head);
+    this.#head.push(...EVENT_STREAM_HEAD, 'content-length', String(Buffer.byteLength(last)));
+    this.#res.writeHead(200, this.#head);
     this.#res.end(last);
   }
 

@@ -1,3 +1,4 @@
+import type { EndSignal } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { type Access, matcher } from '@sallyport/peers/access';
@@ -26,7 +27,7 @@ export interface Arrival {
   readonly facts: RequestFacts;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly answer: ClientAnswer;
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
   /** Told as soon as it is known who asks, so that a refusal can name them and a revocation end the turn. */
   readonly onPrincipal?: (principal: Principal) => void;
 }
@@ -137,7 +138,7 @@ export async function authorise(
   gate: Pick<Gate, 'principals' | 'access' | 'snapshot'>,
   credential: Credential,
   endpoint: string,
-  signal: AbortSignal,
+  signal: EndSignal,
   onPrincipal?: (principal: Principal) => void,
 ): Promise<{ principal: Principal; access: Access }> {
   if (!gate.snapshot.seen()) {

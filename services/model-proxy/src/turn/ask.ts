@@ -1,3 +1,4 @@
+import type { EndSignal } from '@sallyport/chassis/ending';
 import { wireLabel } from '@sallyport/peers/decision-wire';
 import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import { APPROVAL_EXPIRED_RULE, APPROVAL_REJECTED_RULE, approvalText, type Decision, deny } from '@sallyport/turn';
@@ -137,7 +138,7 @@ function undecided(turn: Turn, one: Decided): Decided {
   return one.decision.enforced === 'ask' ? { ...one, decision: refused(turn, 'builtin/undecided', one.decision) } : one;
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
+async function pause(ms: number, signal: EndSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const done = () => {
       clearTimeout(timer);

@@ -1,3 +1,4 @@
+import type { EndSignal } from '@sallyport/chassis/ending';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Reservation } from '@sallyport/peers/limits';
 import type { Target } from '../catalog.ts';
@@ -186,7 +187,7 @@ function waitBefore(attempt: number, retryAfterMs: number | undefined): number |
   return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function pause(ms: number, signal: EndSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms);
     function done() {

@@ -1,3 +1,4 @@
+import { abortSignalOf } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { connectLink, lackingOf } from '@sallyport/peers/connecting';
@@ -134,7 +135,7 @@ async function runHere(
       portsOf(gate, turn, decided),
       { calls: batch, inPlay: turn.label, policyRevision: turn.policyRevision },
       {
-        signal: turn.signal,
+        signal: abortSignalOf(turn.signal),
         // By the class that policy decided with; unknown is not read.
         needsIntent: (call) => gate.config.auditRequired && call.decided?.toolClass !== 'read',
       },

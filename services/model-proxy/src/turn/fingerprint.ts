@@ -44,6 +44,7 @@ export function noteUntrusted(
 
 /** What is to be remembered of a turn and was not told yet. */
 export function fingerprintsOf(turn: Pick<Turn, 'untrusted' | 'untrustedTold'>): { digest: string; source: string }[] {
+  if (turn.untrusted.size === turn.untrustedTold) return [];
   return [...turn.untrusted].slice(turn.untrustedTold).map(([digest, source]) => ({ digest, source }));
 }
 

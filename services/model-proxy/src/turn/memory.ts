@@ -1,3 +1,4 @@
+import type { EndSignal } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
@@ -16,7 +17,7 @@ export interface Memory {
   /** In the next batch, again while policy is away, within bounds. Words that are lost on the way are unknown when they return. */
   later(released: Release): void;
   /** Before something is released that must be known when it returns. */
-  now(released: Release, signal: AbortSignal): Promise<void>;
+  now(released: Release, signal: EndSignal): Promise<void>;
   /** Resolves when what this principal was told is sent: its next request may come before the batch is due. */
   caughtUp(principal: Pick<Principal, 'tenant' | 'id'>): Promise<void>;
   /**

@@ -4,6 +4,7 @@ import {
   decisionFields,
   outcomeFields,
   principalFields,
+  principalKind,
   quarantineFields,
   refText,
   turnFields,
@@ -51,34 +52,59 @@ export interface ModelCallFacts {
   readonly error?: GatewayError;
 }
 
-/** Stage 17, for a model call: the one record with admission, route, limits, usage and cost as fields. */
+/**
+ * Stage 17, for a model call: the one record with admission, route, limits, usage and cost as fields. All of them stand in
+ * one literal, though most of it is `base`: what is spread together gets its room three fields at a time.
+ */
 export function recordModelCall(gate: Pick<Gate, 'recorder'>, turn: Turn, call: ModelCallFacts): void {
+  const { principal, attribution, label } = turn;
+  const { usage, error } = call;
   gate.recorder.append({
-    ...base(turn),
+    id: uuidv7(),
     kind: Record_Kind.MODEL_CALL,
+    tenant: principal.tenant,
+    trajectory: turn.trajectory,
+    turn: turn.id,
     step: call.step,
     startedAtMs: call.startedAtMs,
     durationMs: call.durationMs,
-    firstTokenMs: call.firstTokenMs,
+    principalKind: principalKind(principal),
+    principalId: principal.id,
+    user: attribution.user,
+    teams: principal.teams,
+    customer: attribution.customer,
+    keyId: principal.keyId,
+    client: principal.client,
+    tags: attribution.tags as string[],
+    endpoint: turn.endpoint,
+    model: turn.model.publicName,
     provider: call.provider,
     upstreamModel: call.upstreamModel,
     stream: call.stream,
-    inputTokens: call.usage.input,
-    outputTokens: call.usage.output,
-    cacheReadTokens: call.usage.cacheRead,
-    cacheWriteTokens: call.usage.cacheWrite,
-    reasoningTokens: call.usage.reasoning,
-    usageEstimated: call.usageEstimated,
+    inputTokens: usage.input,
+    outputTokens: usage.output,
+    cacheReadTokens: usage.cacheRead,
+    cacheWriteTokens: usage.cacheWrite,
+    reasoningTokens: usage.reasoning,
     costNanoUsd: call.costNanoUsd ?? -1,
     cache: 'off',
+    firstTokenMs: call.firstTokenMs,
     finishReason: call.finish,
     attemptsJson: JSON.stringify(call.attempts),
-    limitsJson: call.limits.length > 0 ? JSON.stringify(call.limits) : '',
-    hiddenJson: turn.hidden.length > 0 ? JSON.stringify(turn.hidden) : '',
+    promptVersion: attribution.promptVersion,
+    variant: attribution.variant,
+    feature: attribution.feature,
+    project: attribution.project,
+    usageEstimated: call.usageEstimated,
     outcome: call.outcome,
-    errorCode: call.error?.code ?? '',
-    httpStatus: call.error?.status ?? 200,
-    ...foreignField(turn),
+    errorCode: error?.code ?? '',
+    httpStatus: error?.status ?? 200,
+    policyRevision: turn.policyRevision,
+    labelTrusted: label.integrity === 'trusted',
+    labelSources: label.sources as string[],
+    hiddenJson: turn.hidden.length > 0 ? JSON.stringify(turn.hidden) : '',
+    limitsJson: call.limits.length > 0 ? JSON.stringify(call.limits) : '',
+    detailJson: turn.foreignTrajectory === '' ? '' : foreignDetail(turn),
   });
   if (call.outcome !== 'ok') turn.failureRecorded = true;
 }
@@ -89,7 +115,7 @@ export function recordEndedTurn(gate: Pick<Gate, 'recorder'>, turn: Turn, error:
     ...base(turn),
     ...refusalFields(error, turn.startedAtMs),
     step: turn.step,
-    ...foreignField(turn, error),
+    detailJson: foreignDetail(turn, error),
   });
 }
 
@@ -127,9 +153,10 @@ function refusalFields(error: GatewayError, startedAtMs: number): RecordInit {
   };
 }
 
-function foreignField({ foreignTrajectory }: Turn, error?: GatewayError): RecordInit {
+/** What is to be said of an error, and of a run that was named and is not the caller's; '' for nothing. */
+function foreignDetail({ foreignTrajectory }: Turn, error?: GatewayError): string {
   const detail = { ...error?.details, ...(foreignTrajectory === '' ? {} : { foreignTrajectory }) };
-  return Object.keys(detail).length > 0 ? { detailJson: JSON.stringify(detail) } : {};
+  return Object.keys(detail).length > 0 ? JSON.stringify(detail) : '';
 }
 
 /** A tool call that is about to be made: durable before its effect. */

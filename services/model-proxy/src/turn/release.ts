@@ -1,4 +1,12 @@
-import { createInertText, fillText, join, type Label, type ResolvedHandle, TRUSTED } from '@sallyport/turn';
+import {
+  createInertText,
+  fillText,
+  type InertText,
+  join,
+  type Label,
+  type ResolvedHandle,
+  TRUSTED,
+} from '@sallyport/turn';
 import { openHandleAt } from '@sallyport/turn/handle';
 import type { FinishReason } from '../chat/finish.ts';
 import type { AssistantContent, ToolCallBlock } from '../chat/message.ts';
@@ -40,162 +48,199 @@ export interface Release {
  * a filled value in them, and all of a model that read what is untrusted, but for hosts that are trusted or allowed.
  */
 export function createRelease(turn: Turn): Release {
-  const { answer, facts } = turn;
-  const front = frontOf(turn.dialect);
-  const options = () => ({
-    model: turn.model.publicName,
-    trajectory: turn.trajectory,
-    created: Math.floor(turn.startedAtMs / 1000),
-    includeUsage: facts.streamUsage,
-  });
-  const encoder: StreamEncoder | undefined = facts.stream ? front.renderStream(options()) : undefined;
-  const content: AssistantContent[] = [];
-  let values: ReadonlyMap<string, ResolvedHandle> = new Map();
-  let filledLabel = TRUSTED;
-  let knownHost: (host: string) => boolean = () => false;
-  const links = createInertText({
-    known: (host) => knownHost(host),
-    doubtful: () => turn.label.integrity === 'untrusted',
-  });
-  let waiting = '';
-  let started = false;
-  let apart = false;
-  let said = false;
+  return new ClientRelease(turn);
+}
+
+/** A class, whose functions are made once: most turns need none of them but one of the last two. */
+class ClientRelease implements Release {
+  readonly #turn: Turn;
+  #values: ReadonlyMap<string, ResolvedHandle> = NO_VALUES;
+  #knownHost: (host: string) => boolean = NO_HOST;
+  #filledLabel = TRUSTED;
+  #content: AssistantContent[] | undefined;
+  /** Undefined until the gate says something itself; only of streams. */
+  #encoder: StreamEncoder | undefined;
+  #links: InertText | undefined;
+  #waiting = '';
+  #started = false;
+  #apart = false;
+  #said = false;
   /** False: the next text of an answer that is not streamed begins a block of its own. */
-  let open = false;
+  #open = false;
 
-  const write = async (event: StreamEvent) => {
-    if (!encoder) return;
-    writeHeaders(turn);
-    const frames = encoder.encode(event);
-    if (frames !== '') await answer.frames(frames);
-  };
+  constructor(turn: Turn) {
+    this.#turn = turn;
+  }
 
-  const show = async (event: StreamEvent) => {
-    turn.spoken.add(event);
-    if (encoder) return await write(event);
-    if (event.type === 'blockStop') open = false;
-    else {
-      keep(content, event, open);
-      open = true;
+  know(next: ReadonlyMap<string, ResolvedHandle>, host?: (host: string) => boolean): void {
+    this.#values = next;
+    if (host) this.#knownHost = host;
+  }
+
+  async event(event: StreamEvent): Promise<void> {
+    switch (event.type) {
+      case 'start':
+        if (this.#started) return;
+        this.#started = true;
+        return await this.#write(event);
+      case 'text': {
+        if (!this.#inspected()) return await this.#words(event.delta);
+        if (this.#turn.handles.size === 0) return await this.#text(event.delta);
+        this.#waiting += event.delta;
+        const open = openHandleAt(this.#waiting);
+        const ready = this.#waiting.slice(0, open);
+        this.#waiting = this.#waiting.slice(open);
+        return await this.#text(ready);
+      }
+      case 'usage':
+      case 'finish':
+      case 'error':
+      case 'toolCallStart':
+      case 'toolCallDelta':
+      case 'toolCallStop':
+        return;
+      default:
+        await this.settled();
+        await this.#show(event);
     }
-  };
+  }
 
-  const words = async (written: string) => {
+  nextMessage(): void {
+    this.#apart = true;
+  }
+
+  async calls(calls: readonly ToolCallBlock[]): Promise<void> {
+    await this.settled();
+    this.#kept().push(...calls);
+    for (const [index, one] of calls.entries()) {
+      await this.#write({
+        type: 'toolCallStart',
+        index,
+        id: one.id,
+        name: one.name,
+        ...(one.kind ? { kind: one.kind } : {}),
+      });
+      await this.#write({ type: 'toolCallDelta', index, delta: one.arguments });
+      await this.#write({ type: 'toolCallStop', index });
+    }
+  }
+
+  async settled(): Promise<void> {
+    const rest = this.#waiting;
+    this.#waiting = '';
+    if (rest !== '') await this.#text(rest);
+    if (this.#links) await this.#words(this.#links.end());
+  }
+
+  async say(own: string): Promise<void> {
+    await this.settled();
+    await this.#words(own);
+  }
+
+  async waits(note: string): Promise<void> {
+    if (!this.#turn.facts.stream) return;
+    await this.settled();
+    writeHeaders(this.#turn);
+    await this.#turn.answer.comment(note);
+  }
+
+  async finish(finish: FinishReason): Promise<void> {
+    await this.settled();
+    const turn = this.#turn;
+    if (turn.facts.stream) {
+      await this.#write({ type: 'usage', usage: turn.usage });
+      await this.#write({ type: 'finish', finish });
+      closeStream(turn, this.#rendering().end());
+      return;
+    }
+    writeHeaders(turn);
+    const response = { id: turn.id, model: turn.model.publicName, content: this.#kept(), finish, usage: turn.usage };
+    const body = frontOf(turn.dialect).renderResponse(response, frontOptions(turn));
+    turn.answer.json(200, JSON.stringify(body));
+  }
+
+  frames(bytes: string): Promise<void> {
+    writeHeaders(this.#turn);
+    return this.#turn.answer.frames(bytes);
+  }
+
+  whole(body: string): void {
+    writeHeaders(this.#turn);
+    this.#turn.answer.json(200, body);
+  }
+
+  filledLabel(): Label {
+    return this.#filledLabel;
+  }
+
+  #kept(): AssistantContent[] {
+    this.#content ??= [];
+    return this.#content;
+  }
+
+  #rendering(): StreamEncoder {
+    this.#encoder ??= frontOf(this.#turn.dialect).renderStream(frontOptions(this.#turn));
+    return this.#encoder;
+  }
+
+  async #write(event: StreamEvent): Promise<void> {
+    if (!this.#turn.facts.stream) return;
+    writeHeaders(this.#turn);
+    const frames = this.#rendering().encode(event);
+    if (frames !== '') await this.#turn.answer.frames(frames);
+  }
+
+  async #show(event: StreamEvent): Promise<void> {
+    this.#turn.spoken.add(event);
+    if (this.#turn.facts.stream) return await this.#write(event);
+    if (event.type === 'blockStop') this.#open = false;
+    else {
+      keep(this.#kept(), event, this.#open);
+      this.#open = true;
+    }
+  }
+
+  async #words(written: string): Promise<void> {
     if (written === '') return;
-    const shown = guardOut(apart && said ? `\n\n${written}` : written);
-    apart = false;
-    said = true;
-    await show({ type: 'text', delta: shown });
-  };
+    const shown = guardOut(this.#apart && this.#said ? `\n\n${written}` : written);
+    this.#apart = false;
+    this.#said = true;
+    await this.#show({ type: 'text', delta: shown });
+  }
 
   /** Whether text has to be looked at before it is shown. */
-  const inspected = () => turn.handles.size > 0 || turn.label.integrity === 'untrusted';
+  #inspected(): boolean {
+    return this.#turn.handles.size > 0 || this.#turn.label.integrity === 'untrusted';
+  }
 
-  const text = async (written: string) => {
-    if (turn.handles.size === 0) return await words(links.push(written, false));
-    const { value, filled } = fillText(written, (id) => values.get(id));
+  async #text(written: string): Promise<void> {
+    this.#links ??= createInertText({
+      known: (host) => this.#knownHost(host),
+      doubtful: () => this.#turn.label.integrity === 'untrusted',
+    });
+    const links = this.#links;
+    if (this.#turn.handles.size === 0) return await this.#words(links.push(written, false));
+    const { value, filled } = fillText(written, (id) => this.#values.get(id));
     let shown = '';
     let from = 0;
     for (const { range: [start, end] = [from, from], label } of filled) {
-      filledLabel = join(filledLabel, label);
+      this.#filledLabel = join(this.#filledLabel, label);
       shown += links.push(value.slice(from, start), false) + links.push(value.slice(start, end), true);
       from = end;
     }
-    await words(shown + links.push(value.slice(from), false));
-  };
+    await this.#words(shown + links.push(value.slice(from), false));
+  }
+}
 
-  const flush = async () => {
-    const rest = waiting;
-    waiting = '';
-    if (rest !== '') await text(rest);
-    await words(links.end());
-  };
+const NO_VALUES: ReadonlyMap<string, ResolvedHandle> = new Map();
+const NO_HOST = () => false;
 
+function frontOptions(turn: Turn) {
   return {
-    know(next, host) {
-      values = next;
-      if (host) knownHost = host;
-    },
-    async event(event) {
-      switch (event.type) {
-        case 'start':
-          if (started) return;
-          started = true;
-          await write(event);
-          return;
-        case 'text': {
-          if (!inspected()) return await words(event.delta);
-          if (turn.handles.size === 0) return await text(event.delta);
-          waiting += event.delta;
-          const open = openHandleAt(waiting);
-          const ready = waiting.slice(0, open);
-          waiting = waiting.slice(open);
-          return await text(ready);
-        }
-        case 'usage':
-        case 'finish':
-        case 'error':
-        case 'toolCallStart':
-        case 'toolCallDelta':
-        case 'toolCallStop':
-          return;
-        default:
-          await flush();
-          await show(event);
-      }
-    },
-    nextMessage() {
-      apart = true;
-    },
-    async calls(calls) {
-      await flush();
-      content.push(...calls);
-      for (const [index, one] of calls.entries()) {
-        await write({
-          type: 'toolCallStart',
-          index,
-          id: one.id,
-          name: one.name,
-          ...(one.kind ? { kind: one.kind } : {}),
-        });
-        await write({ type: 'toolCallDelta', index, delta: one.arguments });
-        await write({ type: 'toolCallStop', index });
-      }
-    },
-    settled: flush,
-    async say(own) {
-      await flush();
-      await words(own);
-    },
-    async waits(note) {
-      if (!facts.stream) return;
-      await flush();
-      writeHeaders(turn);
-      await answer.comment(note);
-    },
-    async finish(finish) {
-      await flush();
-      if (encoder) {
-        await write({ type: 'usage', usage: turn.usage });
-        await write({ type: 'finish', finish });
-        closeStream(turn, encoder.end());
-        return;
-      }
-      writeHeaders(turn);
-      const response = { id: turn.id, model: turn.model.publicName, content, finish, usage: turn.usage };
-      const body = front.renderResponse(response, options());
-      answer.json(200, JSON.stringify(body));
-    },
-    async frames(bytes) {
-      writeHeaders(turn);
-      await answer.frames(bytes);
-    },
-    whole(body) {
-      writeHeaders(turn);
-      answer.json(200, body);
-    },
-    filledLabel: () => filledLabel,
+    model: turn.model.publicName,
+    trajectory: turn.trajectory,
+    created: Math.floor(turn.startedAtMs / 1000),
+    includeUsage: turn.facts.streamUsage,
   };
 }
 

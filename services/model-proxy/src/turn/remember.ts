@@ -59,29 +59,23 @@ export function releasedBy(
   const texts = spoken.texts();
   const blocks = calls.map(({ block }) => block);
   const words = wireLabel(join(turn.label, textLabel));
-  const spokenDigests = [...texts, ...spoken.reasoning()].map((text) => ({
-    digest: digestOf(gate.digest, digestScope(turn), text),
-    label: words,
-    kind: 'assistant',
-    tool: '',
+  const digests = calls.map(({ block, label }) => ({
+    digest: callDigest(gate, turn, block),
+    label: wireLabel(join(turn.label, label)),
+    kind: 'call',
+    tool: block.name,
   }));
-  const [only] = spokenDigests;
+  for (const text of [...texts, ...spoken.reasoning()]) {
+    digests.push({ digest: digestOf(gate.digest, digestScope(turn), text), label: words, kind: 'assistant', tool: '' });
+  }
   return {
     ...ownerOf(turn),
-    digests: [
-      ...calls.map(({ block, label }) => ({
-        digest: callDigest(gate, turn, block),
-        label: wireLabel(join(turn.label, label)),
-        kind: 'call',
-        tool: block.name,
-      })),
-      ...spokenDigests,
-    ],
+    digests,
     callIds: blocks.map((call) => call.id),
     // The same as `messageDigest` would give, without making it twice.
     assistantDigest:
-      only !== undefined && texts.length === 1 && blocks.length === 0
-        ? only.digest
+      texts.length === 1 && blocks.length === 0
+        ? (digests[0]?.digest ?? '')
         : messageDigest(gate, turn, { texts, toolCalls: blocks }),
   };
 }

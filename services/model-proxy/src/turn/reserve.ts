@@ -1,7 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { LimitSubject, Reservation } from '@sallyport/peers/limits';
 import type { Target } from '../catalog.ts';
-import { priceOf } from '../pricing.ts';
+import { type PricedCall, priceOf } from '../pricing.ts';
 import type { Gate } from './gate.ts';
 import type { Turn } from './turn.ts';
 
@@ -59,9 +59,20 @@ function subjectOf(turn: Turn): LimitSubject {
   };
 }
 
-/** What the price list is asked of a target; the Model's own price stands above it. */
-export function pricedCall(turn: Turn, target: Target) {
+/** What the price list is asked of a target; the Model's own price stands above it. A target is of one Model alone. */
+export function pricedCall(turn: Turn, target: Target): PricedCall {
+  const known = pricedCalls.get(target);
+  if (known !== undefined) return known;
   const { provider, model } = target;
   const { price } = turn.model.spec;
-  return { provider: provider.spec.type, baseURL: provider.baseUrl, model, ...(price ? { override: price } : {}) };
+  const made = {
+    provider: provider.spec.type,
+    baseURL: provider.baseUrl,
+    model,
+    ...(price ? { override: price } : {}),
+  };
+  pricedCalls.set(target, made);
+  return made;
 }
+
+const pricedCalls = new WeakMap<Target, PricedCall>();

@@ -21,45 +21,73 @@ interface Part {
  * digests are taken of what will come back (DESIGN section 5).
  */
 export function createSpoken(dialect: Dialect): Spoken {
-  const parts: Part[] = [];
-  let open = false;
-  const say = (kind: Part['kind'], text: string) => {
+  return new SpokenParts(dialect);
+}
+
+class SpokenParts implements Spoken {
+  readonly #dialect: Dialect;
+  readonly #parts: Part[] = [];
+  #open = false;
+
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect;
+  }
+
+  add(event: StreamEvent): void {
+    if ('choice' in event && event.choice !== undefined) return;
+    switch (event.type) {
+      case 'text':
+        return void this.#say('text', event.delta);
+      case 'refusal':
+        // Messages have no refusals: they are written as text, in the block that is open.
+        return void this.#say(this.#dialect === 'openai-chat' ? 'refusal' : 'text', event.delta);
+      case 'reasoning':
+        return void this.#say('reasoning', event.delta);
+      case 'redacted':
+        this.#say('redacted', event.data);
+        this.#open = false;
+        return;
+      case 'start':
+      case 'usage':
+      case 'finish':
+      case 'error':
+        return;
+      default:
+        this.#open = false;
+    }
+  }
+
+  texts(): string[] {
+    if (this.#dialect === 'openai-chat') return nonEmpty([this.#joined('text'), this.#joined('refusal')]);
+    return nonEmpty(this.#each('text'));
+  }
+
+  reasoning(): string[] {
+    const each = this.#each('reasoning', 'redacted');
+    return nonEmpty(this.#dialect === 'openai-chat' ? [this.#joined('reasoning'), ...each] : each);
+  }
+
+  #say(kind: Part['kind'], text: string): void {
     if (text === '') return;
-    const last = parts.at(-1);
-    if (open && last?.kind === kind) last.text += text;
-    else parts.push({ kind, text });
-    open = true;
-  };
-  const joined = (...kinds: Part['kind'][]) =>
-    parts.map((part) => (kinds.includes(part.kind) ? part.text : '')).join('');
-  const each = (...kinds: Part['kind'][]) => parts.filter(({ kind }) => kinds.includes(kind)).map(({ text }) => text);
-  const nonEmpty = (texts: readonly string[]) => texts.filter((text) => text.trim() !== '');
-  return {
-    add(event) {
-      if ('choice' in event && event.choice !== undefined) return;
-      switch (event.type) {
-        case 'text':
-          return say('text', event.delta);
-        case 'refusal':
-          // Messages have no refusals: they are written as text, in the block that is open.
-          return say(dialect === 'openai-chat' ? 'refusal' : 'text', event.delta);
-        case 'reasoning':
-          return say('reasoning', event.delta);
-        case 'redacted':
-          say('redacted', event.data);
-          open = false;
-          return;
-        case 'start':
-        case 'usage':
-        case 'finish':
-        case 'error':
-          return;
-        default:
-          open = false;
-      }
-    },
-    texts: () => nonEmpty(dialect === 'openai-chat' ? [joined('text'), joined('refusal')] : each('text')),
-    reasoning: () =>
-      nonEmpty([...(dialect === 'openai-chat' ? [joined('reasoning')] : []), ...each('reasoning', 'redacted')]),
-  };
+    const last = this.#parts.at(-1);
+    if (this.#open && last?.kind === kind) last.text += text;
+    else this.#parts.push({ kind, text });
+    this.#open = true;
+  }
+
+  #joined(kind: Part['kind']): string {
+    let text = '';
+    for (const part of this.#parts) if (part.kind === kind) text += part.text;
+    return text;
+  }
+
+  #each(...kinds: Part['kind'][]): string[] {
+    const texts: string[] = [];
+    for (const part of this.#parts) if (kinds.includes(part.kind)) texts.push(part.text);
+    return texts;
+  }
+}
+
+function nonEmpty(texts: readonly string[]): string[] {
+  return texts.filter((text) => text.trim() !== '');
 }

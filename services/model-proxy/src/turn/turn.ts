@@ -1,3 +1,4 @@
+import type { EndSignal } from '@sallyport/chassis/ending';
 import type { Access } from '@sallyport/peers/access';
 import type { ToolRef } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
@@ -59,7 +60,7 @@ export interface Turn {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly answer: ClientAnswer;
   /** Ends when the client is gone, the credential is revoked or the turn's time is over. */
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
 
   readonly principal: Principal;
   readonly access: Access;
