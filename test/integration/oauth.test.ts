@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { browser } from '../support/browser.ts';
 import { CALLBACK, type OAuthHouse, oauthHouse, SECRET } from '../support/oauth-house.ts';
 
@@ -298,5 +299,32 @@ describe('the OAuth server', () => {
       expect(refused.json).toMatchObject({ error });
       expect(refused.json).not.toHaveProperty('access_token');
     }
+  }, 30_000);
+
+  it('[directory:heir] [directory:heir-browser] gives whoever takes over a name nothing that was signed in to before', async () => {
+    const window = browser(suite.endpoint);
+    const it = flow();
+    const { json } = await redeem(it, (await allowed(it, 'robin', window)).searchParams.get('code') ?? '');
+    const held = json as { access_token: string; refresh_token: string };
+    // The browser's session is good for a second authorization without signing in.
+    expect((await window.open(flow().url)).away ?? '').not.toContain(upstream.issuer);
+    const begun = flow();
+    const code = (await allowed(begun, 'robin', window)).searchParams.get('code') ?? '';
+    const database = new pg.Client(suite.postgres.adminUrl);
+    await database.connect();
+    // What the directory writes where a name passes to somebody else.
+    await database.query('update sallyport_identity.users set heir_since = now() where name = $1', [
+      'robin@example.com',
+    ]);
+    await database.end();
+    const refresh = { grant_type: 'refresh_token', client_id: 'editor', refresh_token: held.refresh_token };
+    expect((await post('/token', refresh)).json).toMatchObject({ error: 'invalid_grant' });
+    expect((await redeem(begun, code)).json).toMatchObject({ error: 'invalid_grant' });
+    expect(await listTools(held.access_token)).toBe(401);
+    expect((await window.open(flow().url)).away).toContain(upstream.issuer);
+    // Tokens and sessions tell their time in whole seconds.
+    await new Promise((later) => setTimeout(later, 1_010 - (Date.now() % 1_000)));
+    const { access_token: own } = await tokens();
+    expect(await listTools(own)).toBe(200);
   }, 30_000);
 });
