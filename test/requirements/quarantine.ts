@@ -22,6 +22,7 @@ export const quarantine: readonly Requirement[] = [
     'quarantine:mask': 'Of a structured result the model sees what is typed or declared; all else is a handle.',
     'quarantine:trusted-fields': 'A field that nobody outside can write stands in plain, if it is what it should be.',
     'quarantine:trusted-text': 'Trusted text is one short line without links, mark-up or invisible characters.',
+    'quarantine:unseen': 'What a tool was told behind a handle stays behind one, in a trusted field too.',
     'quarantine:echo': 'What the model wrote is shown again as it wrote it.',
     'quarantine:honest-bits': 'Bits are the lengths of a prefix-free code of all that content can choose.',
     'quarantine:ladder': 'Over budget or without a reader less is shown, then nothing.',

@@ -4,6 +4,7 @@ import { fillArguments } from '@sallyport/turn/handle-fill';
 import { TRUSTED } from '@sallyport/turn/label';
 import { plainForm } from '@sallyport/turn/normalise';
 import { type HandleRecord, shownHandle } from './handle-record.ts';
+import { unseenTexts } from './unseen.ts';
 
 /** What the model wrote in the arguments of a call, found again in its result. */
 export interface Echo {
@@ -11,6 +12,8 @@ export interface Echo {
   readonly count: number;
   /** How the model wrote a text that the result repeats: as text, or as the handle that stood for it. */
   find(text: string): JsonValue | undefined;
+  /** Whether a text says what the tool was told behind the handles of the arguments: then nobody vouches for it. */
+  holdsUnseen(text: string): boolean;
 }
 
 /** The most handles that arguments may name and still be found again. */
@@ -21,9 +24,12 @@ const LONGEST_FORM = 18;
 
 /** The ids of the handles that arguments name; none where there are too many or the arguments are no JSON. */
 export function namedHandles(argumentsJson: string): string[] {
-  const args = read(argumentsJson);
-  const ids = args === undefined ? [] : [...new Set(findHandles(args).map(({ id }) => id))];
+  const ids = idsIn(read(argumentsJson));
   return ids.length > MAX_NAMED ? [] : ids;
+}
+
+function idsIn(args: JsonValue | undefined): string[] {
+  return args === undefined ? [] : [...new Set(findHandles(args).map(({ id }) => id))];
 }
 
 /** Indexes the arguments, with what stands behind those of their handles that are the reader's own. */
@@ -52,8 +58,11 @@ export function createEcho(argumentsJson: string, named: readonly HandleRecord[]
     });
     for (const record of named) add(String(record.value), shownHandle(record));
   }
+  const told = args === undefined ? [] : named.map(({ value }) => String(value));
+  const unseen = unseenTexts(told, idsIn(args).length > MAX_NAMED);
   return {
     count: byForm.size,
+    holdsUnseen: (text) => unseen.holds(text),
     find: (text) => (text.length > longest * LONGEST_FORM ? undefined : byForm.get(plainForm(text))),
   };
 }

@@ -75,12 +75,19 @@ class Masking {
       return null;
     }
     if (typeof value !== 'object') {
-      if (field?.trusted === true && fitsTrusted(value, field, at.place)) return this.#vouched(value, at.path);
+      if (field?.trusted === true && fitsTrusted(value, field, at.place) && !this.#isUnseen(value)) {
+        return this.#vouched(value, at.path);
+      }
       this.bits += kindBits(kindOf(value), at.place);
       return typeof value === 'string' ? this.#text(value, at) : this.#scalar(value, at);
     }
     this.bits += kindBits(kindOf(value), at.place);
     return Array.isArray(value) ? this.#list(value, at) : this.#map(value, at);
+  }
+
+  /** What nobody outside can write a call may have written: with a value that the model did not see. */
+  #isUnseen(value: string | number | boolean): boolean {
+    return typeof value === 'string' && this.#options.echo.holdsUnseen(value);
   }
 
   #vouched<T extends string | number | boolean>(value: T, path: string): T {
@@ -176,7 +183,8 @@ class Masking {
       members?.trusted !== true ||
       key === '' ||
       !isPlainKey(key) ||
-      !isPlainText(key, { maxLength: members.maxLength })
+      !isPlainText(key, { maxLength: members.maxLength }) ||
+      this.#isUnseen(key)
     )
       return undefined;
     return this.#vouched(key, path);
