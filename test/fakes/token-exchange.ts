@@ -122,6 +122,8 @@ export interface FakeWorkforce extends FakeIdentityProvider, Pick<FakeExchange, 
   readonly clients: Map<string, string>;
   /** Seconds that access and ID tokens live. */
   lifetimeS: number;
+  /** Ends all sessions, so that none is refreshed any more. */
+  endSessions(): void;
 }
 
 /**
@@ -263,6 +265,7 @@ export async function startWorkforce(
     lifetimeS: 3_600,
     verified,
     holder: (token) => given.get(token),
+    endSessions: () => sessions.clear(),
     refuse(error) {
       refusal = error;
     },

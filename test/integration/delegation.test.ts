@@ -1,4 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { findSecret, type RecordedRequest } from '../fakes/listening.ts';
 import { type ProtectedTools, startProtectedTools } from '../fakes/protected-tools.ts';
 import {
@@ -48,6 +51,7 @@ describe('tool servers that are called in the name of people', () => {
       provider: {
         client: { clientId: 'gateway-at-work', secretRef: { name: 'idp', key: 'secret' }, keepGrant: true },
       },
+      overrides: { vault: { leaseTtl: '1s' } },
       resources: [...key('robins', KEY, 'robin@example.com'), ...key('nobodys', NOBODY)],
     });
     work.resources.set('api://behalf/.default', tools.behalf.url);
@@ -146,7 +150,22 @@ describe('tool servers that are called in the name of people', () => {
     expect(tools.exchanged.callers.at(-1)).toMatchObject({ user: 'user:kim@example.com' });
   }, 30_000);
 
-  it('[delegation:no-passthrough] sent nothing that a caller presented anywhere, and every other token only where it belongs', () => {
+  it('[delegation:refresh] refreshes a sign-in at its provider, and asks for a new one when that ended it', async () => {
+    work.lifetimeS = 20;
+    const robin = await signedIn('robin');
+    // Of an application of their own, so that nothing is in memory for it.
+    const other = async () => (await call(robin, 'behalf')) as { text: string; isError: boolean };
+    const refreshed = () => work.requests.filter(({ body }) => body.includes('grant_type=refresh_token')).length;
+    const before = refreshed();
+    expect((await other()).text).toBe('looked');
+    expect(refreshed()).toBe(before + 1);
+    work.endSessions();
+    await eventually(other, ({ text }) => text.includes('/approve/sign-in/people'), 15_000);
+    work.lifetimeS = 3_600;
+    expect((await call(await signedIn('robin'), 'behalf')).text).toBe('looked');
+  }, 40_000);
+
+  it('[delegation:no-passthrough] sent nothing that a caller presented anywhere, and every other token only where it belongs', async () => {
     const requests = outbound();
     expect(requests.length).toBeGreaterThan(10);
     for (const secret of inbound) expect(requests.flatMap((request) => findSecret(request, secret))).toEqual([]);
@@ -169,9 +188,39 @@ describe('tool servers that are called in the name of people', () => {
       }
     }
     for (const token of ours) expect(claimsOf(token)).toMatchObject({ iss: house.issuer, aud: sts.issuer });
+    const left = await leftBehind(house.suite);
+    const all = [...inbound, ...ours, ...signIns, ...grants, ...tools.behalf.requests.flatMap(bearerOf)];
+    expect(all.length).toBeGreaterThan(10);
+    expect(all.filter((one) => left.includes(one) || left.includes(Buffer.from(one).toString('hex')))).toEqual([]);
     for (const { clientSecret } of [sts, as, work]) {
       const bodies = Object.values(tools).flatMap((one) => one.requests);
       expect(bodies.flatMap((request) => findSecret(request, clientSecret))).toEqual([]);
     }
   });
 });
+
+function bearerOf({ headers }: RecordedRequest): string[] {
+  const token = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+  return token === undefined ? [] : [token];
+}
+
+/** Logs of all services, and all rows of their databases as text: bytes in hex. */
+async function leftBehind({ data, postgres }: OAuthHouse['suite']): Promise<string> {
+  const logs = readdirSync(join(data, 'logs')).map((name) => readFileSync(join(data, 'logs', name), 'utf8'));
+  const admin = new pg.Client({ connectionString: postgres.adminUrl });
+  await admin.connect();
+  try {
+    const { rows } = await admin.query(
+      `select table_schema as schema, table_name as name from information_schema.tables
+        where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema')`,
+    );
+    const texts = [];
+    for (const { schema, name } of rows) {
+      const found = await admin.query(`select t::text as row from "${schema}"."${name}" t`);
+      texts.push(found.rows.map(({ row }) => row as string).join('\n'));
+    }
+    return [...logs, ...texts].join('\n');
+  } finally {
+    await admin.end();
+  }
+}

@@ -22,6 +22,10 @@ export const delegation: readonly Requirement[] = [
     'delegation:no-fallback': 'Where an exchange is refused no tool is called, over the whole way from /mcp on.',
     'delegation:no-passthrough':
       'No byte of what a caller presented goes out; other tokens go where they belong alone.',
+    'delegation:revoked':
+      'What was had in the name of somebody leaves memory with the notice that they, or who acts for them, have ended.',
+    'delegation:refresh':
+      'A kept sign-in is refreshed at its provider; one that the provider ended is no more, and says so.',
     'delegation:recorded': 'Who asked for a token in whose name, for what and by which way, is recorded by reference.',
   }),
 ];

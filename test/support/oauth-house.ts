@@ -30,6 +30,8 @@ export interface OAuthHouseOptions {
   readonly provider?: object;
   /** Starts the provider; default an OpenID provider by a library of others. */
   readonly startProvider?: typeof startIdentityProvider;
+  /** Laid over the configuration of services, by name. */
+  readonly overrides?: Readonly<Record<string, object>>;
 }
 
 /** Starts the house; stop it by `end`. */
@@ -86,7 +88,7 @@ export async function oauthHouse(options: OAuthHouseOptions = {}) {
     {
       port,
       services: ['audit', 'vault', 'identity', 'operator', 'policy', 'mcp-broker', ...(options.services ?? [])],
-      overrides: { 'mcp-broker': { catalog: { refreshInterval: '1s' } } },
+      overrides: { 'mcp-broker': { catalog: { refreshInterval: '1s' } }, ...options.overrides },
     },
   );
 
