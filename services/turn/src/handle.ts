@@ -85,8 +85,9 @@ function visit(value: JsonValue, pointer: string, into: FoundHandle[]): void {
  * `h_…` becomes `h~_…`, `$handle` becomes `$~handle`. `unescapeHandles` gives the text back.
  */
 export function escapeHandles(text: string): string {
-  if (!text.includes('h')) return text;
-  return text.replace(/(?<![A-Za-z0-9_~-])h(~*)_/g, 'h~$1_').replace(/\$(~*)handle/g, '$$~$1handle');
+  const bare = text.includes('h_') || text.includes('h~');
+  const broken = bare ? text.replace(/(?<![A-Za-z0-9_~-])h(~*)_/g, 'h~$1_') : text;
+  return broken.includes('$') ? broken.replace(/\$(~*)handle/g, '$$~$1handle') : broken;
 }
 
 /** Takes the escapes off again, in arguments and final text after the handles in them were filled. */

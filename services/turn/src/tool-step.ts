@@ -111,15 +111,29 @@ export async function runToolBatch<C extends StepCall, R>(
   batch: ToolBatch<C>,
   settings: ToolStepSettings<C>,
 ): Promise<BatchResult<R>> {
-  const decided = await decideAll(ports, batch, settings.signal);
-  const intended = await commitAll(ports, decided, settings);
+  const ending = endingOf(settings.signal);
+  try {
+    return await runUntil(ports, batch, settings, ending);
+  } finally {
+    ending.over();
+  }
+}
+
+async function runUntil<C extends StepCall, R>(
+  ports: ToolStepPorts<C, R>,
+  batch: ToolBatch<C>,
+  settings: ToolStepSettings<C>,
+  ending: Ending,
+): Promise<BatchResult<R>> {
+  const decided = await decideAll(ports, batch, ending);
+  const intended = await commitAll(ports, decided, settings, ending);
   const results: StepResult<R>[] = new Array(batch.calls.length);
   const unrecorded: string[] = [];
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < intended.length) {
       const index = next++;
-      const outcome = await runCall(ports, intended[index] as Decided<C>, batch.policyRevision, settings.signal);
+      const outcome = await runCall(ports, intended[index] as Decided<C>, batch.policyRevision, ending);
       results[index] = outcome.result;
       try {
         await ports.recordOutcome(outcome);
@@ -143,8 +157,9 @@ type Decided<C> = {
 async function decideAll<C extends StepCall, R>(
   ports: ToolStepPorts<C, R>,
   batch: ToolBatch<C>,
-  signal: AbortSignal,
+  ending: Ending,
 ): Promise<readonly Decided<C>[]> {
+  const { signal } = ending;
   const denyAll = (fault: unknown): Decided<C>[] =>
     batch.calls.map((call) => {
       const decision = deny('builtin/policy-unavailable', 'The call could not be decided.', batch.policyRevision);
@@ -152,7 +167,7 @@ async function decideAll<C extends StepCall, R>(
     });
   let decisions: readonly Decision[];
   try {
-    decisions = await abortable(() => ports.decide(batch, signal), signal);
+    decisions = await abortable(() => ports.decide(batch, signal), ending);
   } catch (fault) {
     return denyAll(fault);
   }
@@ -173,12 +188,13 @@ async function commitAll<C extends StepCall, R>(
   ports: ToolStepPorts<C, R>,
   decided: readonly Decided<C>[],
   settings: ToolStepSettings<C>,
+  ending: Ending,
 ): Promise<readonly Decided<C>[]> {
   const intents = decided.filter((one) => one.refusal === undefined);
   if (intents.length === 0) return decided;
   try {
     const committed = intents.map(({ call, decision }) => ({ call, decision }));
-    await abortable(() => ports.commitIntents(committed, settings.signal), settings.signal);
+    await abortable(() => ports.commitIntents(committed, settings.signal), ending);
     return decided;
   } catch (fault) {
     const needsIntent = settings.needsIntent ?? ((call: C) => hasSideEffect(call.classes));
@@ -194,9 +210,10 @@ async function runCall<C extends StepCall, R>(
   ports: ToolStepPorts<C, R>,
   intended: Decided<C>,
   policyRevision: string,
-  signal: AbortSignal,
+  ending: Ending,
 ): Promise<StepOutcome<C, R>> {
   const { call, decision } = intended;
+  const { signal } = ending;
   const end = (status: StepStatus, said: Refusal, fault?: unknown, resultDecision?: Decision): StepOutcome<C, R> => {
     const result: StepResult<R> = {
       callId: call.id,
@@ -218,7 +235,7 @@ async function runCall<C extends StepCall, R>(
   }
   let raw: ToolResult<R>;
   try {
-    const executed = await abortable(() => ports.execute(call, signal), signal);
+    const executed = await abortable(() => ports.execute(call, signal), ending);
     if ('refusal' in executed) return end('refused', executed.refusal);
     raw = executed;
   } catch (fault) {
@@ -231,7 +248,7 @@ async function runCall<C extends StepCall, R>(
   const result = { ...raw, label: join(raw.label ?? UNLABELLED, call.label) };
   let resultDecision: Decision;
   try {
-    resultDecision = await abortable(() => ports.decideResult(call, result, signal), signal);
+    resultDecision = await abortable(() => ports.decideResult(call, result, signal), ending);
   } catch (fault) {
     const denied = deny('builtin/policy-unavailable', 'The result could not be decided.', policyRevision);
     return end('withheld', refusal('result_withheld', denied), fault, denied);
@@ -252,7 +269,7 @@ async function runCall<C extends StepCall, R>(
   // The text of an error would tell as much as the result that is to be kept away, so only its being one is told.
   if (result.isError) return end('failed', refusal('tool_failed'), undefined, resultDecision);
   try {
-    const read = await abortable(() => ports.quarantine(call, result, signal), signal);
+    const read = await abortable(() => ports.quarantine(call, result, signal), ending);
     // "A quarantined answer stays untrusted": not even the reader can raise its values.
     const label = join(read.label, result.label);
     const shown = { callId: call.id, status: 'quarantined' as const, content: read.content, isError: false, label };
@@ -262,17 +279,21 @@ async function runCall<C extends StepCall, R>(
   }
 }
 
-/** Waits for a port, but no longer than the signal: a port that hangs must not hold the turn. */
-async function abortable<T>(start: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
+/** Tells of the end of a signal by one listener, however many ports are waited for. */
+type Ending = { readonly signal: AbortSignal; readonly aborted: Promise<never>; readonly over: () => void };
+
+function endingOf(signal: AbortSignal): Ending {
   let onAbort: () => void = () => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(signal.reason as Error);
     signal.addEventListener('abort', onAbort, { once: true });
   });
-  try {
-    return await Promise.race([start(), aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+  aborted.catch(() => undefined);
+  return { signal, aborted, over: () => signal.removeEventListener('abort', onAbort) };
+}
+
+/** Waits for a port, but no longer than the signal: a port that hangs must not hold the turn. */
+async function abortable<T>(start: () => Promise<T>, { signal, aborted }: Ending): Promise<T> {
+  signal.throwIfAborted();
+  return await Promise.race([start(), aborted]);
 }

@@ -77,12 +77,13 @@ export function outbound(options: OutboundOptions): Outbound {
       bodyTimeout: request.bodyIdleMs ?? null,
     });
   const destinationOf = (input: string | URL): Destination => {
-    const known = typeof input === 'string' ? checked.get(input) : undefined;
+    const text = typeof input === 'string' ? input : input.href;
+    const known = checked.get(text);
     if (known !== undefined) return known;
     const made = destination(options.guard.check(input));
     // What is checked is a property of the text alone; names are resolved and judged anew at each connection.
     if (checked.size >= MAX_CHECKED) checked.clear();
-    if (typeof input === 'string') checked.set(input, made);
+    checked.set(text, made);
     return made;
   };
   const following = async (first: Destination, request: OutboundRequest, most: number): Promise<OutboundResponse> => {

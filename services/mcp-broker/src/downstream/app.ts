@@ -146,7 +146,7 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
     method = methodLabel(message.method);
     const revision = agreedRevision(message, req.headers);
     if (message.id === undefined) {
-      gate.metrics.requests.inc({ method: 'notification', outcome: 'ok' });
+      gate.metrics.requests('notification', 'ok').inc();
       return { status: 202 };
     }
     const session = revision.era === 'legacy' ? sessionOf(gate, message, req, admitted) : undefined;
@@ -157,16 +157,16 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
     const base = () => baseOf(gate, req);
     const exchange = { revision, admitted, headers: req.headers, session, signal, answerHeader, waits, patient, base };
     const result = await respond(gate, message, exchange);
-    gate.metrics.requests.inc({ method, outcome: 'ok' });
+    gate.metrics.requests(method, 'ok').inc();
     return { status: 200, body: resultBody(message.id, result) };
   } catch (caught) {
     const id = idIn(body);
     if (caught instanceof RpcFault) {
-      gate.metrics.requests.inc({ method, outcome: String(caught.code) });
+      gate.metrics.requests(method, String(caught.code)).inc();
       return { status: caught.status, body: errorBody(id, caught.code, caught.message, caught.data) };
     }
     const error = asGatewayError(signal.aborted ? (signal.reason ?? caught) : caught);
-    gate.metrics.requests.inc({ method, outcome: error.code });
+    gate.metrics.requests(method, error.code).inc();
     if (error.code === 'internal') gate.log.error('An MCP request failed', { method, error: caught });
     return { status: error.status, body: gatewayErrorBody(error, id) };
   }

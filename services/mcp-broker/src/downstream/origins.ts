@@ -28,11 +28,13 @@ export function publicBase(settings: Settings, headers: Headers, encrypted: bool
  * our address sends both in agreement (DNS rebinding). Returns the origin where there is one. Throws permission_denied.
  */
 export function checkedOrigin(settings: Settings, headers: Headers): string | undefined {
+  const origin = single(headers.origin);
+  // Of most requests nothing is asked of which a URL would have to be made.
+  if (origin === '' && settings.allowedHosts === undefined) return undefined;
   const host = hostName(single(headers.host));
   if (settings.allowedHosts && !settings.allowedHosts.includes(host)) {
     throw new GatewayError('permission_denied', 'This host is not served.');
   }
-  const origin = single(headers.origin);
   if (origin === '') return undefined;
   const ownHost = LOOPBACK.has(host) || settings.allowedHosts?.includes(host) === true;
   const own =

@@ -58,8 +58,8 @@ export async function runTool(runner: ToolRunner, run: ToolRun): Promise<RanTool
       timeoutMs: tool.timeoutMs,
     });
     const latencyMs = performance.now() - startedAt;
-    runner.metrics.toolCalls.inc({ server: server.name, outcome: answer.isError ? 'error' : 'ok' });
-    runner.metrics.toolSeconds.observe({ server: server.name }, latencyMs / 1000);
+    runner.metrics.toolCalls(server.name, answer.isError ? 'error' : 'ok').inc();
+    runner.metrics.toolSeconds(server.name).observe(latencyMs / 1000);
     const wrong = checkResult(runner, tool, answer);
     if (wrong)
       return ownAnswer(
@@ -71,7 +71,7 @@ export async function runTool(runner: ToolRunner, run: ToolRun): Promise<RanTool
     return { answer, resultJson, latencyMs, credential, sizeBytes: Buffer.byteLength(resultJson), own: false };
   } catch (caught) {
     const error = asGatewayError(caught);
-    runner.metrics.toolCalls.inc({ server: server.name, outcome: error.code });
+    runner.metrics.toolCalls(server.name, error.code).inc();
     if (error.code !== 'deadline_exceeded' || run.signal.aborted) throw error;
     throw new GatewayError('upstream_timeout', `The tool did not answer within ${tool.timeoutMs} ms.`, {
       cause: error,

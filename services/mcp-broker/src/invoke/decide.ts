@@ -117,7 +117,7 @@ export async function askPolicy(
 function told(gate: Gate, turn: Turn, call: DecidableCall, prepared: PreparedCall, answer: Answer): DecidedCall {
   const { decision, asked } = answer;
   const { principal, label } = turn;
-  gate.metrics.decisions.inc({ verdict: decision.verdict, enforced: decision.enforced });
+  gate.metrics.decisions(decision.verdict, decision.enforced).inc();
   const inputsJson = JSON.stringify({
     arguments: prepared.argumentsJson === '' ? call.written : prepared.args,
     origins: Object.fromEntries(prepared.origins.map(({ pointer, origin }) => [pointer, origin.kind])),
