@@ -20,9 +20,11 @@ export interface ProtectedTools extends FakeToolServer {
 /** Starts one. Everybody needs a token of `as` for this server; a tool may need a scope besides. */
 export async function startProtectedTools(
   as: Pick<FakeAuthorizationServer, 'issuer' | 'holder'>,
-  options: Omit<FakeToolServerOptions, 'before' | 'key'> & {
+  options: Omit<FakeToolServerOptions, 'before' | 'key' | 'offers'> & {
     /** Scope that a call of a tool needs. */
     readonly scopeOf?: Readonly<Record<string, string>>;
+    /** Tools that only these people are offered. */
+    readonly onlyFor?: Readonly<Record<string, readonly string[]>>;
     /** Tools are listed for who has no token. */
     readonly openList?: boolean;
   } = {},
@@ -37,7 +39,7 @@ export async function startProtectedTools(
     }
     if (request.path.startsWith('/.well-known/')) return { status: 404, body: {} };
     const { method, params } = (request.json ?? {}) as { method?: string; params?: { name?: string } };
-    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
+    const token = tokenOf(request);
     if (token === undefined && options.openList === true && method !== 'tools/call' && method !== 'ping')
       return undefined;
     const facts = token === undefined || refusing ? undefined : as.holder(token);
@@ -56,7 +58,11 @@ export async function startProtectedTools(
     const challenge = `Bearer ${error}resource_metadata="${place}/.well-known/oauth-protected-resource/mcp", scope="${scope}"`;
     return { status, headers: { 'www-authenticate': challenge }, body: { error: 'refused' } };
   };
-  const tools = await startFakeToolServer({ ...options, before });
+  const offers = (tool: string, request: RecordedRequest) => {
+    const only = options.onlyFor?.[tool];
+    return only === undefined || only.includes(as.holder(tokenOf(request) ?? '')?.user ?? '');
+  };
+  const tools = await startFakeToolServer({ ...options, before, offers });
   return Object.assign(tools, {
     callers,
     metadata,
@@ -64,4 +70,8 @@ export async function startProtectedTools(
       refusing = on;
     },
   });
+}
+
+function tokenOf({ headers }: RecordedRequest): string | undefined {
+  return /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
 }

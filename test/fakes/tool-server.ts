@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node';
 import {
@@ -43,6 +44,8 @@ export interface FakeToolServerOptions extends ListenOptions {
   readonly key?: string;
   /** Answers requests in place of the server where it gives an answer. */
   readonly before?: (request: RecordedRequest) => FakeAnswer | undefined;
+  /** Whether a tool is listed for who asks; default: all are, for everybody. */
+  readonly offers?: (tool: string, request: RecordedRequest) => boolean;
   /** Which revisions it serves; default both. `2025-11-25` stands for all of the older line. */
   readonly revisions?: 'both' | '2025-11-25' | '2026-07-28';
   /** Gives session ids to the older line and demands them; stateless otherwise. Only with `revisions: '2025-11-25'`. */
@@ -80,7 +83,12 @@ export async function startFakeToolServer(options: FakeToolServerOptions = {}): 
   const sessions = new Map<string, NodeStreamableHTTPServerTransport>();
   let fault: ToolServerFault | undefined;
 
-  const build = () => buildServer(tools, calls, options.pageSize);
+  const asking = new AsyncLocalStorage<RecordedRequest>();
+  const offered = (tool: string) => {
+    const request = asking.getStore();
+    return request === undefined || options.offers?.(tool, request) !== false;
+  };
+  const build = () => buildServer(tools, calls, options.pageSize, offered);
   const modern = createMcpHandler(build, { legacy: options.revisions === '2026-07-28' ? 'reject' : 'stateless' });
   const handler = toNodeHandler(
     options.revisions === '2025-11-25' ? { fetch: legacyStatelessFallback(build) } : modern,
@@ -111,7 +119,7 @@ export async function startFakeToolServer(options: FakeToolServerOptions = {}): 
       return;
     }
     if (options.sessions !== true)
-      return void (await handler(req as Parameters<typeof handler>[0], res, recorded.json));
+      return void (await asking.run(recorded, () => handler(req as Parameters<typeof handler>[0], res, recorded.json)));
     const id = recorded.headers['mcp-session-id'];
     const transport =
       id === undefined && isInitializeRequest(recorded.json) ? await openSession() : sessions.get(id ?? '');
@@ -120,7 +128,7 @@ export async function startFakeToolServer(options: FakeToolServerOptions = {}): 
       res.end('{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"no such session"}}');
       return;
     }
-    await transport.handleRequest(req, res, recorded.json);
+    await asking.run(recorded, () => transport.handleRequest(req, res, recorded.json));
   }, options);
 
   async function openSession(): Promise<NodeStreamableHTTPServerTransport> {
@@ -164,15 +172,15 @@ function buildServer(
   tools: ReadonlyMap<string, FakeTool>,
   calls: FakeToolServer['calls'],
   pageSize: number | undefined,
+  offered: (tool: string) => boolean,
 ): Server {
   const server = new Server(
     { name: 'fake-tools', version: '1.0.0' },
     { capabilities: { tools: { listChanged: true } } },
   );
   server.setRequestHandler('tools/list', ({ params }) => {
-    const all = [...tools.values()].map(
-      ({ run: _, ...definition }): Tool => ({ inputSchema: { type: 'object' }, ...definition }),
-    );
+    const listed = [...tools.values()].filter(({ name }) => offered(name));
+    const all = listed.map(({ run: _, ...definition }): Tool => ({ inputSchema: { type: 'object' }, ...definition }));
     if (pageSize === undefined) return { tools: all };
     const from = Number(params?.cursor ?? 0);
     const next = from + pageSize;

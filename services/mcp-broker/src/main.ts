@@ -18,6 +18,7 @@ import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { followCatalog } from './catalog/catalog.ts';
 import { listingFor } from './catalog/list-for.ts';
+import { ownListing } from './catalog/look-for.ts';
 import { refreshCatalog } from './catalog/refresh.ts';
 import { reportServers } from './catalog/report.ts';
 import { connect } from './clients.ts';
@@ -73,6 +74,7 @@ run({
     const credentials = await life.use(credentialLeases({ client: clients.credentials, log, onResource }));
     const { maxResultBytes } = config.request;
     const upstream = await life.use(createUpstream({ credentials, maxResultBytes, log }));
+    const pins = createPinStore(database);
     const reporter = reportServers({
       client: clients.snapshot,
       catalog,
@@ -84,7 +86,7 @@ run({
     const refresher = refreshCatalog({
       catalog,
       upstream,
-      pins: createPinStore(database),
+      pins,
       sha256,
       metrics: counted,
       log,
@@ -92,13 +94,17 @@ run({
       listTimeoutMs: config.catalog.listTimeout,
       onListed: reporter.soon,
     });
-    relist = refresher.soon;
+    const own = ownListing({ catalog, upstream, pins, sha256, log });
+    relist = (uid) => {
+      own.changed(uid);
+      refresher.soon(uid);
+    };
     await life.use(refresher);
     await life.use(reporter);
     await life.use(snapshot);
 
     const runner = { upstream, metrics: counted, checks: schemaChecks() };
-    const listFor = listingFor({ catalog, upstream, refresher: () => refresher });
+    const listFor = listingFor({ catalog, upstream, refresher: () => refresher, own });
     await life.use(
       rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS }).add(
         ToolService,

@@ -52,10 +52,15 @@ export function toolService(options: {
     async execute(request, context) {
       const principal = principalOf(request);
       const { tool: ref } = request;
-      const may = toolFilter(principal, await access.accessOf(principal, context.signal));
+      const granted = await access.accessOf(principal, context.signal);
+      const may = toolFilter(principal, granted);
+      const find = () => ref && catalog.byIdentity(principal.tenant, ref.serverUid, ref.name);
+      const first = find();
+      // Another replica may have listed what its server offers to this person.
+      if (!first || !catalog.offers(principal, first)) await options.listFor(principal, granted, context.signal);
       // Looked up after all waiting, so that it is what is in force now.
-      const tool = ref && catalog.byIdentity(principal.tenant, ref.serverUid, ref.name);
-      const allowed = tool && may(tool);
+      const tool = find();
+      const allowed = tool && may(tool) && catalog.offers(principal, tool);
       if (!ref || ref.kind !== ToolRef_Kind.BROKERED || !tool || !allowed) {
         throw new GatewayError('not_found', 'There is no such tool.');
       }

@@ -1,7 +1,9 @@
 import type { ToolServerSpec } from '@sallyport/custom-resources/tool-server';
 import type { Snapshot, SnapshotItem } from '@sallyport/peers/snapshot';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { exposedName, type Sha256 } from '@sallyport/turn';
 import type { Definition } from './definition.ts';
+import { type OwnLists, ownLists } from './own-lists.ts';
 import { type Listing, type Settled, settle } from './settle.ts';
 
 /** A ToolServer as the operator accepted it. */
@@ -37,6 +39,12 @@ export interface Catalog {
   byIdentity(tenant: string, serverUid: string, tool: string): BrokerTool | undefined;
   /** Takes in what a server offers. Ignored for a server that is gone. */
   listed(uid: string, listing: Listing): void;
+  /** What servers offer to single persons. */
+  readonly own: Pick<OwnLists, 'knows' | 'left' | 'doubt'>;
+  /** Takes in what a server offers to a person. Ignored for a server that is gone. */
+  listedFor(uid: string, user: string, definitions: Listing['definitions'], pins: Listing['pins']): void;
+  /** Whether a tool is there for a principal, where its server offers each person what is theirs. */
+  offers(principal: Pick<Principal, 'user'>, tool: BrokerTool): boolean;
   /** Called after ToolServers have changed. */
   onChange(listener: () => void): void;
 }
@@ -47,22 +55,29 @@ interface Index {
   readonly byIdentity: ReadonlyMap<string, BrokerTool>;
 }
 
+/** What a server offers to a person is asked anew after this time. */
+const OWN_LIST_MS = 60_000;
 const NONE: Index = { sorted: [], byName: new Map(), byIdentity: new Map() };
 
 /** Follows ToolServer in the snapshot and joins it with what the servers themselves list. */
 export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sha256: Sha256): Catalog {
   let servers = new Map<string, Server>();
   const listings = new Map<string, Listing>();
-  const settled = new Map<string, { readonly of: Server; readonly listing: Listing; readonly to: Settled }>();
+  const settled = new Map<string, { readonly of: Server; readonly from: readonly unknown[]; readonly to: Settled }>();
+  const own = ownLists(OWN_LIST_MS);
+  /** Pins as they were when a server was listed for a person last. */
+  const ownPins = new Map<string, Listing['pins']>();
   const indexes = new Map<string, Index>();
   const listeners = new Set<() => void>();
 
   const follow = () => {
     servers = new Map(snapshot.items('ToolServer').map((item) => [item.uid, sameOrNew(servers.get(item.uid), item)]));
-    for (const uid of listings.keys()) {
+    for (const uid of new Set([...listings.keys(), ...ownPins.keys()])) {
       if (servers.has(uid)) continue;
       listings.delete(uid);
       settled.delete(uid);
+      ownPins.delete(uid);
+      own.forget(uid);
     }
     indexes.clear();
     for (const listener of listeners) listener();
@@ -73,12 +88,16 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
   follow();
 
   const settledOf = (server: Server): Settled | undefined => {
-    const listing = listings.get(server.uid);
-    if (!listing) return undefined;
-    const held = settled.get(server.uid);
-    if (held && held.of === server && held.listing === listing) return held.to;
-    const to = settle(server, listing);
-    settled.set(server.uid, { of: server, listing, to });
+    const { uid } = server;
+    const [listing, seen, pins] = [listings.get(uid), own.seen(uid), ownPins.get(uid)];
+    if (!listing && seen.size === 0) return undefined;
+    const held = settled.get(uid);
+    const from = [listing, seen, pins];
+    if (held && held.of === server && from.every((one, index) => one === held.from[index])) return held.to;
+    const definitions = new Map([...seen, ...(listing?.definitions ?? [])]);
+    const all = new Map([...(listing?.pins ?? []), ...(pins ?? [])]);
+    const to = settle(server, { definitions, dropped: listing?.dropped ?? [], pins: all });
+    settled.set(uid, { of: server, from, to });
     return to;
   };
 
@@ -124,6 +143,19 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
       if (!server) return;
       listings.set(uid, listing);
       indexes.delete(server.tenant);
+    },
+    own,
+    listedFor(uid, user, definitions, pins) {
+      const server = servers.get(uid);
+      if (!server) return;
+      own.listed(uid, user, definitions);
+      ownPins.set(uid, pins);
+      indexes.delete(server.tenant);
+    },
+    offers({ user }, { server, definition }) {
+      if (server.spec.auth === undefined) return true;
+      const known = user === '' ? undefined : own.offers(server.uid, user, definition);
+      return known ?? listings.get(server.uid)?.definitions.has(definition.name) === true;
     },
     onChange: (listener) => void listeners.add(listener),
   };

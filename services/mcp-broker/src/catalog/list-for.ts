@@ -3,12 +3,13 @@ import type { Access } from '@sallyport/peers/access';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Catalog, Server } from './catalog.ts';
+import type { OwnListing } from './look-for.ts';
 import type { Refresher } from './refresh.ts';
 import { mayUseServer } from './visibility.ts';
 
 /**
- * Waits, at most two seconds, for servers that are called in the name of people and were never listed: a token of this
- * person's, had for them now, is what they are listed with.
+ * Waits, at most two seconds each, for servers that are called in the name of people and were never listed (a token of this
+ * person's, had for them now, is what they are listed with), and for what servers offer to this person.
  */
 export type ListFor = (principal: Principal, access: Access, signal: AbortSignal) => Promise<void>;
 
@@ -23,6 +24,8 @@ export function listingFor(options: {
   readonly catalog: Pick<Catalog, 'servers' | 'settled' | 'onChange'>;
   readonly upstream: Pick<Upstream, 'ready'>;
   readonly refresher: () => Pick<Refresher, 'soon'>;
+  /** What servers offer to single persons. */
+  readonly own: Pick<OwnListing, 'look'>;
 }): ListFor {
   const { catalog, upstream } = options;
   const tries = new Map<string, number>();
@@ -53,12 +56,17 @@ export function listingFor(options: {
     while (catalog.settled(server.uid) === undefined && performance.now() < end && !signal.aborted)
       await sleep(LOOK_MS, signal);
   };
-  return async (principal, access, signal) => {
-    if (delegated.length === 0 || principal.user === '') return;
+  const listUnknown: ListFor = async (principal, access, signal) => {
+    if (delegated.length === 0) return;
     const unknown = delegated.filter(
       (one) => one.tenant === principal.tenant && catalog.settled(one.uid) === undefined,
     );
     const wanted = unknown.filter((one) => mayUseServer(principal, access, one) && isDue(one, principal));
     await Promise.all(wanted.map((server) => list(server, principal, signal)));
+  };
+  return async (principal, access, signal) => {
+    if (principal.user === '') return;
+    await listUnknown(principal, access, signal);
+    await options.own.look(principal, access, signal);
   };
 }

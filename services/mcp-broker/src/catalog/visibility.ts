@@ -6,9 +6,13 @@ import type { BrokerTool, Catalog, Server } from './catalog.ts';
  * The tools that a principal is authorised for: by AccessPolicy and by the scope of the key, nothing else. The state of a
  * conversation never changes the list (MCP 2026-07-28 forbids it); it is enforced at the call.
  */
-export function visibleTools(catalog: Pick<Catalog, 'tools'>, principal: Principal, access: Access): BrokerTool[] {
+export function visibleTools(
+  catalog: Pick<Catalog, 'tools' | 'offers'>,
+  principal: Principal,
+  access: Access,
+): BrokerTool[] {
   const may = toolFilter(principal, access);
-  return catalog.tools(principal.tenant).filter(may);
+  return catalog.tools(principal.tenant).filter((tool) => may(tool) && catalog.offers(principal, tool));
 }
 
 /** Tells whether a principal is authorised for a tool, which must be of its tenant. */

@@ -17,14 +17,17 @@ let refreshes = 0;
 let server: ProtectedTools;
 let sessions: ProtectedTools;
 let broker: TestBroker;
+let all: Record<string, object>;
 beforeAll(async () => {
   const as = { issuer: 'https://login.example', holder: (token: string) => good.get(token) };
   const tools = [
     { name: 'read', run: says('read') },
     { name: 'write', run: says('written') },
+    { name: 'bobs', run: says("bob's") },
   ];
-  server = await startProtectedTools(as, { tools, scopeOf: { write: 'tools:write' } });
-  sessions = await startProtectedTools(as, { tools, openList: true, revisions: '2025-11-25', sessions: true });
+  const onlyFor = { bobs: ['bob@acme.example'] };
+  server = await startProtectedTools(as, { tools, onlyFor, scopeOf: { write: 'tools:write' } });
+  sessions = await startProtectedTools(as, { tools, onlyFor, openList: true, revisions: '2025-11-25', sessions: true });
   broker = await startBroker({ publicUrl: 'https://gw.example' });
   broker.state.resolve = ({ principal, refusedReference, origin }) => {
     const listing = principal?.id === 'service:mcp-broker';
@@ -54,7 +57,8 @@ beforeAll(async () => {
   };
   connect('lister', ['tools:use']);
   const auth = { type: 'OAuth', scopes: [] };
-  await broker.servers({ mail: { remote: { url: server.url }, auth }, desk: { remote: { url: sessions.url }, auth } });
+  all = { mail: { remote: { url: server.url }, auth }, desk: { remote: { url: sessions.url }, auth } };
+  await broker.servers(all);
 }, 30_000);
 afterAll(async () => {
   await broker?.close();
@@ -198,8 +202,32 @@ describe('a tool server that people connect', () => {
     expect(server.requests.length).toBeLessThanOrEqual(before + 2);
   });
 
+  it.each(['desk', 'mail'])(
+    '[mcp:connect-own-list] shows each person what %s offers to them, and lets them call that',
+    async (at) => {
+      await broker.servers(all);
+      connect('alice@acme.example', ['tools:use'], 20);
+      connect('bob@acme.example', ['tools:use'], 20);
+      held.delete('carol@acme.example');
+      const listed = async (key: string) => {
+        const answer = await post({ method: 'tools/list', params: {} }, {}, key);
+        const { result } = (await answer.json()) as { result: { tools: { name: string }[] } };
+        return result.tools.map(({ name }) => name).filter((name) => name.startsWith(at));
+      };
+      // Who has connected nothing is shown what somebody else was who has no more than most.
+      expect(await listed(KEYS.carol)).toEqual([`${at}__read`, `${at}__write`]);
+      expect((await call(`${at}__bobs`, KEYS.bob)).result?.content?.[0]?.text).toBe("bob's");
+      expect(await listed(KEYS.bob)).toEqual([`${at}__bobs`, `${at}__read`, `${at}__write`]);
+      expect(await listed(KEYS.alice)).toEqual([`${at}__read`, `${at}__write`]);
+      expect(await listed(KEYS.carol)).toEqual([`${at}__read`, `${at}__write`]);
+      for (const key of [KEYS.alice, KEYS.carol]) {
+        expect((await call(`${at}__bobs`, key)).error?.code).toBe(-32602);
+      }
+    },
+  );
+
   it('[mcp:connect-lists] is listed by what it tells anybody while nobody has connected it, and says so otherwise', async () => {
-    const all = [...held];
+    const before = [...held];
     held.clear();
     const auth = { type: 'OAuth', scopes: [] };
     await broker.servers({
@@ -217,6 +245,6 @@ describe('a tool server that people connect', () => {
       'Reachable Unknown NotConnected',
       'CredentialsValid Unknown NotConnected',
     ]);
-    for (const [user, grant] of all) held.set(user, grant);
+    for (const [user, grant] of before) held.set(user, grant);
   });
 });

@@ -1,4 +1,5 @@
 import { connectLink, type Lacking } from '@sallyport/peers/connecting';
+import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import { toolFilter, visibleTools } from '../catalog/visibility.ts';
 import { type Admitted, beginTurn, type Headers, single } from '../invoke/admit.ts';
@@ -109,8 +110,8 @@ async function callOne(gate: Gate, message: Message, exchange: Exchange) {
   const turn = beginTurn(admitted, headers, exchange.signal);
   answerHeader('sallyport-turn', turn.id);
   const { principal } = admitted;
-  const tool = gate.catalog.byExposedName(principal.tenant, name);
-  if (!tool || !toolFilter(principal, admitted.access)(tool)) {
+  const tool = await toolOf(gate, admitted, name, exchange.signal);
+  if (tool === undefined) {
     recordUnknownTool(gate, turn, name);
     // The same words for a tool that is not there and one that is not theirs (DESIGN section 8).
     throw new RpcFault(CODES.invalidParams, `Unknown tool: ${name.slice(0, 128)}`);
@@ -147,6 +148,24 @@ async function callOne(gate: Gate, message: Message, exchange: Exchange) {
     ? waitingResult(called, page.link, pending, back?.consents === false)
     : connectResult(page.link, lacking as Lacking);
   return { ...result, _meta: { ..._meta, ...meta } };
+}
+
+/** A tool that is there for this principal; undefined where there is none. */
+async function toolOf(
+  { catalog, listFor }: Gate,
+  { principal, access }: Admitted,
+  name: string,
+  signal: AbortSignal,
+): Promise<BrokerTool | undefined> {
+  const find = () => {
+    const tool = catalog.byExposedName(principal.tenant, name);
+    return tool && toolFilter(principal, access)(tool) && catalog.offers(principal, tool) ? tool : undefined;
+  };
+  const found = find();
+  if (found !== undefined) return found;
+  // It may be one that its server offers to this person, and nobody has asked here yet.
+  await listFor(principal, access, signal);
+  return find();
 }
 
 function canOpenLinks(message: Message, { revision, session, patient }: Exchange): boolean {

@@ -37,7 +37,7 @@ interface Line {
   readonly server: Server;
   readonly open: (key: string) => Promise<Connection>;
   /** One that is open and may be shared, since the server keeps no sessions; with its key. */
-  readonly stateless: () => { readonly key: string; readonly connection: Connection } | undefined;
+  readonly stateless: () => Opened | undefined;
   readonly drop: (key: string) => void;
   readonly close: () => Promise<void>;
 }
@@ -68,14 +68,19 @@ export function createUpstream(options: {
     async list(server, principal, signal, timeoutMs) {
       const line = lineTo(server);
       const ending = withTimeout(signal, timeoutMs);
-      const scope: CallScope = { principal, signal: ending, mayGoWithout: true, credential: '' };
+      // On nobody's behalf it may be listed as for anybody.
+      const mayGoWithout = principal.user === '';
+      const scope: CallScope = { principal, signal: ending, mayGoWithout, credential: '' };
       return await callScope.run(scope, async () => {
+        const own = mayGoWithout ? undefined : await lineOf(line, principal);
+        const key = own?.key ?? SHARED;
         try {
-          const connection = await line.open(SHARED);
+          const connection = own?.connection ?? (await line.open(SHARED));
           return await connection.list(scope.signal, timeoutMs);
         } catch (error) {
-          // Whatever went wrong, the next listing shakes hands anew: the server may speak another line of MCP by then.
-          line.drop(SHARED);
+          // Whatever went wrong, the next listing shakes hands anew: the server may speak another line of MCP by then. What
+          // all share is not for one person's listing to end.
+          if (own === undefined || line.stateless()?.key !== key) line.drop(key);
           throw error;
         }
       });
@@ -84,22 +89,11 @@ export function createUpstream(options: {
       const line = lineTo(server);
       const scope: CallScope = { principal, signal: withTimeout(signal, timeoutMs), credential: '' };
       return await callScope.run(scope, async () => {
-        const own = `${principal.tenant}\n${principal.id}`;
         let key = SHARED;
         const once = async () => {
-          const connection = await opened();
-          return await connection.call(definition, args, scope.signal, timeoutMs);
-        };
-        const opened = async (): Promise<Connection> => {
-          // Nobody's handshake waits for a token of somebody else's.
-          if (server.spec.auth !== undefined) {
-            const shared = line.stateless();
-            key = shared?.key ?? own;
-            return shared?.connection ?? (await line.open(own));
-          }
-          const shared = await line.open(SHARED);
-          key = shared.stateful ? own : SHARED;
-          return shared.stateful ? await line.open(own) : shared;
+          const used = await lineOf(line, principal);
+          key = used.key;
+          return await used.connection.call(definition, args, scope.signal, timeoutMs);
         };
         try {
           return { answer: await once(), credential: scope.credential };
@@ -127,6 +121,22 @@ export function createUpstream(options: {
       lines.clear();
     },
   };
+}
+
+interface Opened {
+  readonly key: string;
+  readonly connection: Connection;
+}
+
+/** The connection that a principal's calls go over: one for all where the server keeps no sessions. */
+async function lineOf(line: Line, { tenant, id }: Principal): Promise<Opened> {
+  const own = `${tenant}\n${id}`;
+  // Nobody's handshake waits for a token of somebody else's.
+  if (line.server.spec.auth !== undefined) {
+    return line.stateless() ?? { key: own, connection: await line.open(own) };
+  }
+  const shared = await line.open(SHARED);
+  return shared.stateful ? { key: own, connection: await line.open(own) } : { key: SHARED, connection: shared };
 }
 
 function openLine(server: Server, options: Parameters<typeof createUpstream>[0]): Line {
