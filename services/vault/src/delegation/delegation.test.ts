@@ -62,7 +62,7 @@ describe('tokens in the name of people', () => {
       sub: 'dana',
       aud: 'https://sts.example',
     });
-    expect(headers?.authorization).toBe(`Basic ${Buffer.from('gateway:secret%2Dof%2Dcrm').toString('base64')}`);
+    expect(headers?.authorization).toBe(`Basic ${Buffer.from('gateway:secret-of-crm').toString('base64')}`);
   });
 
   it('[delegation:entra] asks on behalf of the person by the fields of its wire', async () => {

@@ -101,7 +101,8 @@ export function createConnections(options: ConnectionOptions): Connections {
       named(user);
       const { grant, auth } = await serverOf(tenant, server);
       const { uid, url, allowPrivate, origin } = grant;
-      const { as, resource, scopes: wanted } = await discovery({ url, allowPrivate, auth });
+      // The server may have moved to another authorization server: that is often why a person is here.
+      const { as, resource, scopes: wanted } = await discovery({ url, allowPrivate, auth }, true);
       if (as.authorization_endpoint === undefined || as.token_endpoint === undefined) {
         throw new GatewayError('upstream_invalid', 'The authorization server has no endpoint to connect at.');
       }

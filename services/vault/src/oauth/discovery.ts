@@ -23,16 +23,16 @@ export interface Discovered {
 const KEPT_MS = 10 * 60_000;
 const MAX_KEPT = 500;
 
-/** Finds authorization servers and remembers them for a while. */
-export type Discovery = (server: ProtectedServer) => Promise<Discovered>;
+/** Finds authorization servers and remembers them for a while; `anew` looks again, for who begins something with them. */
+export type Discovery = (server: ProtectedServer, anew?: boolean) => Promise<Discovered>;
 
 /** Makes it. Rejects with `upstream_invalid` for metadata that is not as it must be, `upstream_error` where there is none. */
 export function createDiscovery(http: Pick<OAuthHttp, 'fetchFor'>, now: () => number = Date.now): Discovery {
   const kept = new Map<string, { readonly found: Discovered; readonly untilMs: number }>();
-  return async (server) => {
+  return async (server, anew = false) => {
     const key = JSON.stringify([server.url, server.allowPrivate, server.auth.issuer, server.auth.resource]);
     const held = kept.get(key);
-    if (held !== undefined && now() < held.untilMs) return held.found;
+    if (!anew && held !== undefined && now() < held.untilMs) return held.found;
     const found = await discover(server, http.fetchFor(server.allowPrivate));
     const oldest = kept.size >= MAX_KEPT ? kept.keys().next().value : undefined;
     if (oldest !== undefined) kept.delete(oldest);
