@@ -14,7 +14,7 @@ IMAGE ?= localhost/sallyport:dev
 # Services are started some hundred times; with one compile cache for all of them each start costs half.
 JEST := NODE_COMPILE_CACHE=$(CURDIR)/node_modules/.cache/compile pnpm --silent jest --reporters=default --reporters=./test/support/tally-reporter.cjs
 
-.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images security security-sample keycloak-test bench clean
+.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images security security-sample keycloak-test conformance bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -82,6 +82,13 @@ security: setup ## hold the gate with its shipped policies against AgentDojo: ma
 
 keycloak-test: setup ## the suite with a real Keycloak, where there is Java and Maven
 	@$(JEST) --selectProjects keycloak --runInBand $(FILES)
+
+$(TOOLS)/.conformance: $(TOOLS)/.node
+	@npm install --prefix $(TOOLS)/conformance --no-audit --no-fund --loglevel=error @modelcontextprotocol/conformance@0.2.0-alpha.12
+	@touch $@
+
+conformance: setup $(TOOLS)/.conformance ## authorization scenarios of the MCP conformance suite, as server and as client: make conformance [SCENARIO=auth/…]
+	@node test/conformance/run.ts $(SCENARIO)
 
 bench: setup ## measure CPU a request beside a bare proxy and Portkey; writes test/load/results.json
 	@node test/load/bench.ts
