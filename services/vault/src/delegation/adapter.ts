@@ -40,7 +40,7 @@ export interface Subjects {
   /** The person's sign-in at `issuer`. Throws `upstream_credentials` with `details.missing: 'sign-in'`. */
   signIn(wanted: DelegationWanted, issuer: string): Promise<KeptSignIn>;
   /** Whether a person still has a sign-in at `issuer`: what was had by it goes with it. */
-  stands(tenant: string, user: string, issuer: string): Promise<boolean>;
+  stands(tenant: string, person: LeasePrincipal, issuer: string): Promise<boolean>;
 }
 
 /** What adapters work with. */

@@ -96,7 +96,7 @@ export function createDelegation(options: DelegationOptions): LeaseToken {
     const held = options.known() ? cache.get(key) : undefined;
     if (held !== undefined) {
       const at = type === 'EntraOnBehalfOf' ? auth.issuer : auth.identityIssuer;
-      const stands = type === 'TokenExchange' || (await options.subjects.stands(tenant, principal.user, at ?? ''));
+      const stands = type === 'TokenExchange' || (await options.subjects.stands(tenant, principal, at ?? ''));
       if (stands && held.reference !== refused) return leaseOf(held, auth.scopes);
       cache.delete(key);
     }

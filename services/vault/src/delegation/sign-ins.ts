@@ -108,8 +108,8 @@ export function createSignIns(options: SignInOptions): SignIns {
       options.onNotice();
     },
 
-    async stands(tenant, user, issuer) {
-      const { row } = await rowAt(tenant, user, issuer);
+    async stands(tenant, person, issuer) {
+      const { row } = await rowAt(tenant, person.user, issuer);
       return row !== undefined && !row.ended;
     },
 
