@@ -22,9 +22,10 @@ describe('grants at tool servers, in vault', () => {
   afterAll(() => house?.close(), 30_000);
   afterEach(() => void Object.assign(house.as.faults, well));
 
-  it('[grants:own] gives each person tokens of their own, for the server alone, kept sealed', async () => {
+  it('[grants:own] [vault:heir] gives each person tokens of their own, for the server alone, kept sealed', async () => {
     const server = await house.server();
     await expect(house.lease(server, 'dana')).rejects.toMatchObject(MISSING);
+    const before = Date.now() - 1_000;
     await house.connect(server, 'dana');
     await house.connect(server, 'robin');
     const [danas, robins] = [await house.lease(server, 'dana', { on: other }), await house.lease(server, 'robin')];
@@ -33,8 +34,12 @@ describe('grants at tool servers, in vault', () => {
     expect(house.as.holder(robins.value)?.user).toBe('robin');
     const nobodys = house.lease(server, '', { id: 'client:batch' });
     await expect(nobodys).rejects.toMatchObject(MISSING);
+    // Who took over the name connects anew.
+    const heirs = house.lease(server, 'dana', { userSinceMs: before + 60_000 });
+    await expect(heirs).rejects.toMatchObject(MISSING);
+    expect(await house.lease(server, 'dana', { userSinceMs: before })).toMatchObject({ reference: danas.reference });
     // Tools are listed with what somebody allowed.
-    expect((await house.lease(server, '', { id: 'service:mcp-broker' })).owner).toBe('user:robin');
+    expect((await house.lease(server, '', { id: 'service:mcp-broker' })).owner).toBe('user:dana');
     const tables = ['oauth_grants', 'oauth_clients', 'oauth_flows', 'record_outbox'];
     const rows = await Promise.all(
       tables.map((table) => house.service.asRole('*', `select t::text as row from ${table} t`)),

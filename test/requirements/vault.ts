@@ -22,6 +22,7 @@ export const vault: readonly Requirement[] = [
     'vault:access-recorded': 'Who had which credential, by reference and for what, is recorded in batches.',
     'vault:owner-order':
       'Keys of user, team and organisation are used in the order of the resource, and of no owner it does not name.',
+    'vault:heir': 'Keys and grants of a person are not lent to somebody who took over the name.',
     'vault:owned-origin': 'A key that a person put in is sent only to the host that the resource had then.',
     'vault:binding-recorded': 'What a resource resolves to is recorded by reference, before and after each change.',
     'vault:restore': 'A dump restored beside the same master keys gives out the same credentials.',

@@ -39,7 +39,13 @@ export interface GrantsHouse {
   lease(
     server: string,
     user: string,
-    more?: { readonly refused?: string; readonly origin?: string; readonly on?: Replica; readonly id?: string },
+    more?: {
+      readonly refused?: string;
+      readonly origin?: string;
+      readonly on?: Replica;
+      readonly id?: string;
+      readonly userSinceMs?: number;
+    },
   ): ReturnType<Client<typeof CredentialService>['resolve']>;
   grants(on?: Replica): Client<typeof GrantService>;
   operator(): Client<typeof SecretService>;
@@ -116,10 +122,10 @@ export async function grantsHouse(): Promise<GrantsHouse> {
     async connect(server, user, scopes) {
       await house.complete(user, await house.back(server, user, scopes));
     },
-    lease(server, user, { refused = '', origin, on = house.replica, id = `user:${user}` } = {}) {
+    lease(server, user, { refused = '', origin, on = house.replica, id = `user:${user}`, userSinceMs = 0 } = {}) {
       const held = servers.get(server);
       const client = clientOf(on, 'credentials', () => on.client(CredentialService, 'mcp-broker'));
-      const principal = { tenant: 'acme', id, user, teams: [] };
+      const principal = { tenant: 'acme', id, user, userSinceMs, teams: [] };
       const use = { tenant: 'acme', kind: 'ToolServer', name: server, uid: held?.uid ?? '', principal };
       return client.resolve({ ...use, origin: origin ?? held?.origin ?? '', refusedReference: refused }, { timeoutMs });
     },

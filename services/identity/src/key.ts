@@ -54,6 +54,7 @@ export function principalOf(key: KeyRecord, owner: Standing | undefined): Messag
     user: owner?.name ?? '',
     teams: present,
     userTeams: owner === undefined ? [] : [...owner.teams],
+    userSinceMs: owner?.heirSinceMs ?? 0,
     ownedTeams: owner === undefined ? [] : owner.ownedTeams.filter((team) => present.includes(team)),
     customer: spec.customer,
     keyId: key.id,

@@ -34,6 +34,8 @@ export interface LeasePrincipal {
   readonly id: string;
   readonly user: string;
   readonly teams: readonly string[];
+  /** When the person took over the name of somebody who went, epoch ms. */
+  readonly userSinceMs?: number;
   readonly keyId: string;
   readonly client?: string;
   readonly sessionId?: string;

@@ -53,6 +53,17 @@ describe('credentials of users, teams and the organisation', () => {
     await expect(lease({ ...own, principal: undefined })).rejects.toMatchObject({ code: 'upstream_credentials' });
   });
 
+  it('[vault:heir] are not those of somebody who had the name before', async () => {
+    const { put, lease } = await lending();
+    await put(all, 'sk-all');
+    await put(dana, 'sk-of-who-went');
+    const heir = { ...principal, teams: [], userSinceMs: Date.now() + 1 };
+    await expect(lease({ principal: heir })).resolves.toMatchObject({ value: 'sk-all' });
+    await new Promise((later) => setTimeout(later, 2));
+    await put(dana, 'sk-own');
+    await expect(lease({ principal: heir })).resolves.toMatchObject({ value: 'sk-own' });
+  });
+
   it('[vault:owned-origin] are never sent to a host that the resource had not when they were put in', async () => {
     const { put, lease, custody, owned } = await lending({ ref: undefined });
     await put(dana, 'sk-dana');

@@ -14,6 +14,8 @@ export interface Owner {
 export interface OwnerPrincipal {
   readonly user: string;
   readonly teams: readonly string[];
+  /** When they took over the name of somebody who went, epoch ms; 0 or absent: nobody had it before. */
+  readonly userSinceMs?: number;
 }
 
 /** A sealed credential that somebody put in. */
@@ -63,11 +65,21 @@ export function chosenCredential(
 ): { readonly from: 'owned'; readonly credential: OwnedCredential } | { readonly from: 'secret' } | undefined {
   if (order.length === 0) return hasSecret ? { from: 'secret' } : undefined;
   for (const owner of ownersOf(order, principal)) {
-    const credential = owned.find((one) => sameOwner(one.owner, owner) && one.origin === origin);
+    const credential = owned.find(
+      (one) =>
+        sameOwner(one.owner, owner) &&
+        one.origin === origin &&
+        (owner.kind !== 'user' || isTheirs(principal, one.changedAtMs)),
+    );
     if (credential !== undefined) return { from: 'owned', credential };
     if (owner.kind === 'organisation' && hasSecret) return { from: 'secret' };
   }
   return undefined;
+}
+
+/** Tells whether what was kept for a person's name at a time (epoch ms) is that person's, or that of who had it before. */
+export function isTheirs(person: Pick<OwnerPrincipal, 'userSinceMs'> | undefined, keptAtMs: number): boolean {
+  return keptAtMs >= (person?.userSinceMs ?? 0);
 }
 
 /** Tells whether two owners are the same. */

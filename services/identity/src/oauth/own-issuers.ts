@@ -108,7 +108,7 @@ async function ofPerson(
   { user }: GrantFacts,
   look: LookAtPerson,
 ): Promise<TokenPrincipal> {
-  const { teams, ownedTeams, role, claimsJson } = await look(tenant, user);
+  const { teams, ownedTeams, role, claimsJson, userSinceMs } = await look(tenant, user);
   return {
     ...common,
     kind: Principal_Kind.USER,
@@ -117,6 +117,7 @@ async function ofPerson(
     user,
     teams: [...teams],
     userTeams: [...teams],
+    userSinceMs: userSinceMs ?? 0,
     ownedTeams: [...ownedTeams],
     role,
     claimsJson,

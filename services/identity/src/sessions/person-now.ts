@@ -13,6 +13,8 @@ export interface PersonNow {
   readonly role: Principal_Role;
   /** As Principal.claims_json. */
   readonly claimsJson: string;
+  /** When they took over the name of somebody who went; epoch ms. */
+  readonly userSinceMs?: number | undefined;
 }
 
 /** Looks at a person as they stand now. */
@@ -62,8 +64,9 @@ export function lookingAtPeople(options: {
   return async (tenant, user) => {
     const found = await said.about(tenant, user);
     if (found === undefined) {
-      const { teams, ownedTeams } = await directory.standingOf(tenant, user, []);
-      return { displayName: '', teams, ownedTeams, role: Principal_Role.MEMBER, claimsJson: '' };
+      const { teams, ownedTeams, heirSinceMs } = await directory.standingOf(tenant, user, []);
+      const userSinceMs = heirSinceMs;
+      return { displayName: '', teams, ownedTeams, role: Principal_Role.MEMBER, claimsJson: '', userSinceMs };
     }
     const { person } = found;
     const issuer = trusted.all().find((one) => one.tenant === tenant && one.provider === person.provider);
@@ -75,6 +78,7 @@ export function lookingAtPeople(options: {
     const { teams, ownedTeams } = await directory.standingByClaims(person, words?.claims ?? {}, words?.teams ?? []);
     return {
       displayName: person.displayName,
+      userSinceMs: person.heirSinceMs,
       teams,
       ownedTeams,
       role: issuer === undefined ? Principal_Role.MEMBER : roleOfPerson(issuer, teams, words?.teams ?? [], words?.role),

@@ -144,6 +144,7 @@ async function ofPerson(token: Token, issuer: TrustedIssuer, sources: PrincipalS
     user: person.name,
     teams: [...teams],
     userTeams: [...teams],
+    userSinceMs: person.heirSinceMs ?? 0,
     ownedTeams: [...ownedTeams],
     role: roleOfPerson(issuer, teams, claimed, mapping.role(claims)),
   };

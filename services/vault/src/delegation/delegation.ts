@@ -127,8 +127,8 @@ function leaseOf({ value, reference, expiresAtMs, scopes, user }: KeptToken, ask
 
 /** All that a token is of. `auth` is in it: what is asked for elsewhere, or for another audience, is another token. */
 function keyOf(tenant: string, server: GrantRecord, person: LeasePrincipal): string {
-  const { id, user, client, sessionId } = person;
-  return JSON.stringify([tenant, resourceOf(server), user, id, client, sessionId, actorsOf(person)]);
+  const { id, user, userSinceMs = 0, client, sessionId } = person;
+  return JSON.stringify([tenant, resourceOf(server), user, userSinceMs, id, client, sessionId, actorsOf(person)]);
 }
 
 /** The part of the key that is no person's. */

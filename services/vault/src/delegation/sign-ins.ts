@@ -7,6 +7,7 @@ import type { LeaseGrant } from '../oauth/grant-leases.ts';
 import { type GrantContent, grantPlace, type KnownServer, rowSealer } from '../oauth/grant-seal.ts';
 import type { OAuthStore } from '../oauth/oauth-store.ts';
 import { originOf } from '../origin.ts';
+import { isTheirs } from '../owner.ts';
 import type { GrantRecord } from '../vault-store.ts';
 import type { Subjects } from './adapter.ts';
 import { isAfter, readJwt } from './jwt.ts';
@@ -110,7 +111,7 @@ export function createSignIns(options: SignInOptions): SignIns {
 
     async stands(tenant, person, issuer) {
       const { row } = await rowAt(tenant, person.user, issuer);
-      return row !== undefined && !row.ended;
+      return row !== undefined && !row.ended && isTheirs(person, row.connectedAtMs);
     },
 
     async find({ tenant, person, server }, issuer) {
@@ -120,7 +121,7 @@ export function createSignIns(options: SignInOptions): SignIns {
         throw new GatewayError('upstream_credentials', message, { details: { missing: 'identity-provider' } });
       }
       const { resourceName: name } = provider;
-      if (row === undefined) throw noSignIn(server.resourceName, name);
+      if (row === undefined || !isTheirs(person, row.connectedAtMs)) throw noSignIn(server.resourceName, name);
       await lease(tenant, provider, person, '').catch((error: unknown) => {
         const { code, details } = asGatewayError(error);
         throw code === 'upstream_credentials' && details?.missing === 'grant'

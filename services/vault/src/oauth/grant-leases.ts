@@ -3,6 +3,7 @@ import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { LeasePrincipal } from '../leasing.ts';
+import { isTheirs } from '../owner.ts';
 import type { GrantRecord } from '../vault-store.ts';
 import { authOf } from './auth-spec.ts';
 import { type GrantContent, grantPlace, grantReference, rowSealer } from './grant-seal.ts';
@@ -58,12 +59,13 @@ export function createGrantLeases(options: RefreshOptions & { readonly log: Logg
     });
 
   const find = async (tenant: string, server: GrantRecord, principal: LeasePrincipal | undefined) => {
-    // Tools are listed with the token of whoever connected last: definitions are the same for all, and pinned.
+    // What is shown to who has connected nothing is listed with the token of whoever connected first: so it stays the same.
     if (principal === undefined || (principal.id === LISTING && principal.user === '')) {
       return await store.anyGrant(tenant, server.uid, server.origin);
     }
     if (principal.user === '') throw missing(server, 'no person stands behind it');
-    return await store.grant(tenant, server.uid, principal.user);
+    const grant = await store.grant(tenant, server.uid, principal.user);
+    return grant !== undefined && isTheirs(principal, grant.connectedAtMs) ? grant : undefined;
   };
 
   /** The grant where its tokens may be used at this server now. */
