@@ -1,5 +1,7 @@
+import { geminiError, geminiFrames, renderGemini } from './gemini-wire.ts';
+
 /** Which provider a path stands for. */
-export type Wire = 'openai' | 'anthropic';
+export type Wire = 'openai' | 'anthropic' | 'gemini';
 
 /** What a fake model answers. */
 export interface FakeReply {
@@ -36,6 +38,7 @@ export function renderWhole(request: WireRequest, reply: FakeReply): unknown {
   const { input, output } = usageOf(request, reply);
   const calls = callsOf(reply);
   const text = reply.text ?? '';
+  if (request.wire === 'gemini') return renderGemini(text, calls, { input, output });
   if (request.wire === 'openai') {
     const message = {
       role: 'assistant',
@@ -66,7 +69,8 @@ export function renderWhole(request: WireRequest, reply: FakeReply): unknown {
 
 /** Renders the answer as the frames of a stream, each a whole server-sent event. */
 export function* renderFrames(request: WireRequest, reply: FakeReply): Generator<string> {
-  yield* request.wire === 'openai' ? openAiFrames(request, reply) : anthropicFrames(request, reply);
+  if (request.wire === 'gemini') yield* geminiFrames(textChunks(reply), callsOf(reply), usageOf(request, reply));
+  else yield* request.wire === 'openai' ? openAiFrames(request, reply) : anthropicFrames(request, reply);
 }
 
 /** Renders an error in the wire's shape. */
@@ -79,6 +83,7 @@ export function renderError(wire: Wire, status: number, message: string): unknow
         : status === 429
           ? 'rate_limit_error'
           : 'api_error';
+  if (wire === 'gemini') return geminiError(status, message);
   if (wire === 'anthropic') return { type: 'error', error: { type, message } };
   const code = status === 429 ? 'rate_limit_exceeded' : status === 401 ? 'invalid_api_key' : null;
   return { error: { message, type: status >= 500 ? 'server_error' : 'invalid_request_error', param: null, code } };
@@ -163,7 +168,7 @@ function usageOf({ json }: WireRequest, reply: FakeReply): { input: number; outp
     callsOf(reply)
       .map((call) => call.name + call.json)
       .join('');
-  return { input: counted(JSON.stringify(json.messages ?? '')), output: counted(written) };
+  return { input: counted(JSON.stringify(json.messages ?? json.contents ?? '')), output: counted(written) };
 }
 
 function slices(text: string): string[] {

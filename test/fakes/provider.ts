@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import { geminiFault, geminiPath, lastGeminiText } from './gemini-wire.ts';
 import { type ListenOptions, listen, type RecordedRequest, recordRequest } from './listening.ts';
 import { faults } from './provider-faults.ts';
 import {
@@ -19,7 +20,7 @@ export type FakeScript = FakeReply | ((request: WireRequest) => FakeReply);
 
 /** How a fake provider listens and whom it answers. */
 export interface FakeProviderOptions extends ListenOptions {
-  /** Demanded as bearer or `x-api-key`; absent: none. */
+  /** Demanded as bearer, `x-api-key` or `x-goog-api-key`; absent: none. */
   readonly key?: string;
 }
 
@@ -30,6 +31,8 @@ export interface FakeProvider {
   readonly openAiUrl: string;
   /** Base URL for the `@anthropic-ai/sdk` and providers of that type. */
   readonly anthropicUrl: string;
+  /** Base URL for providers of type Gemini; it is as strict as Gemini 3 about signatures. */
+  readonly geminiUrl: string;
   /** All requests so far, in order of arrival, also those answered wrongly or with 401. */
   readonly requests: RecordedRequest[];
   /** Sets what `model` answers from now on. Names in `faults` cannot be taken. */
@@ -40,7 +43,7 @@ export interface FakeProvider {
 }
 
 /**
- * Starts a provider on the OpenAI and Anthropic wire at `/openai/v1` and `/anthropic/v1`.
+ * Starts a provider on the OpenAI, Anthropic and Gemini wire at `/openai/v1`, `/anthropic/v1` and `/gemini/v1beta`.
  * Any unknown model echoes the last message; `broken-*` break (see `faults`), `broken-slow` answers after 1.5 s with 200 ms between
  * chunks, `flaky-N` fails N times with 500 and then answers. Every request is recorded whole.
  */
@@ -60,12 +63,17 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
       recorded.aborted = !res.writableFinished && !closing.signal.aborted;
       gone.abort();
     });
-    const wire: Wire = recorded.path.startsWith('/anthropic') ? 'anthropic' : 'openai';
-    const given = recorded.headers['x-api-key'] ?? recorded.headers.authorization?.replace(/^Bearer /, '');
+    const wire = wireOf(recorded.path);
+    const given =
+      recorded.headers['x-api-key'] ??
+      recorded.headers['x-goog-api-key'] ??
+      recorded.headers.authorization?.replace(/^Bearer /, '');
     if (options.key !== undefined && given !== options.key)
       return sendError(res, wire, 401, 'Incorrect API key provided.');
     const request = wireRequest(wire, recorded);
     const path = recorded.path.split('?')[0];
+    if (path === '/gemini/v1beta/models')
+      return sendJson(res, { models: [...scripts.keys()].map((name) => ({ name: `models/${name}` })) });
     if (path === `/${wire}/v1/models`)
       return sendJson(res, {
         object: 'list',
@@ -73,8 +81,10 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
       });
     if (path === '/anthropic/v1/messages/count_tokens')
       return sendJson(res, { input_tokens: Math.ceil(recorded.body.length / 4) });
-    if (path !== (wire === 'openai' ? '/openai/v1/chat/completions' : '/anthropic/v1/messages'))
-      return sendError(res, wire, 404, 'Unknown path.');
+    const isKnown = wire === 'gemini' ? geminiPath(recorded.path) !== undefined : path === CHAT_PATHS[wire];
+    if (!isKnown) return sendError(res, wire, 404, 'Unknown path.');
+    const refused = wire === 'gemini' ? geminiFault(request.json) : undefined;
+    if (refused !== undefined) return sendError(res, wire, 400, refused);
 
     const fault = faults[request.model];
     if (fault !== undefined) return fault(res, request, AbortSignal.any([gone.signal, closing.signal]));
@@ -95,6 +105,7 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     url: listening.url,
     openAiUrl: `${listening.url}/openai/v1`,
     anthropicUrl: `${listening.url}/anthropic`,
+    geminiUrl: `${listening.url}/gemini/v1beta`,
     requests,
     script: (model, reply) => {
       if (model in faults) throw new Error(`${model} is broken on purpose and cannot be scripted`);
@@ -111,8 +122,16 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
   };
 }
 
-function wireRequest(wire: Wire, { json }: RecordedRequest): WireRequest {
+const CHAT_PATHS = { openai: '/openai/v1/chat/completions', anthropic: '/anthropic/v1/messages' };
+
+function wireOf(path: string): Wire {
+  return path.startsWith('/gemini') ? 'gemini' : path.startsWith('/anthropic') ? 'anthropic' : 'openai';
+}
+
+function wireRequest(wire: Wire, { json, path }: RecordedRequest): WireRequest {
   const body = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>;
+  const said = wire === 'gemini' ? geminiPath(path) : undefined;
+  if (said !== undefined) return { wire, ...said, includeUsage: true, json: body };
   const options = body.stream_options as { include_usage?: boolean } | undefined;
   return {
     wire,
@@ -149,7 +168,8 @@ function sendError(res: ServerResponse, wire: Wire, status: number, message: str
 }
 
 /** The text of the last message, whichever form its content has. */
-function lastText({ json }: WireRequest): string {
+function lastText({ wire, json }: WireRequest): string {
+  if (wire === 'gemini') return lastGeminiText(json);
   const last = Array.isArray(json.messages) ? (json.messages.at(-1) as { content?: unknown } | undefined) : undefined;
   if (typeof last?.content === 'string') return last.content;
   const parts = Array.isArray(last?.content) ? (last.content as { text?: string; content?: unknown }[]) : [];

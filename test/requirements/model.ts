@@ -24,6 +24,23 @@ export const model: readonly Requirement[] = [
     'model:cost-exact': 'Cost is exact integer arithmetic.',
     'model:cost-unknown': 'An unknown price or usage is null with a reason.',
   }),
+  ...of('issue 6 (Gemini); ai.google.dev/api/generate-content', {
+    'model:gemini-front': 'The Gemini SDK is answered by models of every dialect, and one record is left.',
+    'model:gemini-stream': 'The Gemini SDK is streamed to, with the reason to stop and usage at the end.',
+    'model:gemini-tools':
+      'Functions of a Gemini client are called whole and answered in one run, whatever the dialect of the model.',
+    'model:gemini-provider': 'A Gemini model answers the OpenAI and the Anthropic SDK, streaming and not.',
+    'model:gemini-signatures': 'A thought signature goes back to the model that made it, and to no other.',
+    'model:gemini-key': "A Gemini provider gets its own key in its own header, and never the client's.",
+    'model:gemini-list': 'A Gemini client sees the models that it may use, and counts tokens.',
+    'model:gemini-requests':
+      'What Gemini can say of a request is written and read back the same; what it cannot is reported.',
+    'model:gemini-facts':
+      'Texts, results, calls, attachments and tools of a Gemini request are seen, in either spelling of fields.',
+    'model:gemini-forward':
+      'A change of a Gemini request keeps all other fields, and takes hidden tools from wherever they are declared.',
+    'model:gemini-failures': 'A refusal of Gemini is classed by its reason, its delay, its words and its status.',
+  }),
   ...of('DESIGN §7', {
     'model:stream-truncated': 'A cut stream ends with an error.',
     'model:stream-garbage': 'Changed bytes never cause an exception.',

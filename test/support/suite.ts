@@ -60,25 +60,34 @@ function document({ kind, name, namespace = 'default', spec, stringData }: Resou
   );
 }
 
-/** Resources that let key `demo` use everything of a fake OpenAI and Anthropic provider; models by their upstream names. */
+/**
+ * Resources that let key `demo` use everything of a fake OpenAI and Anthropic provider, and a Gemini one if asked for; models
+ * by their upstream names, with `-a` and `-g` for the latter two.
+ */
 export function openHouse(
-  provider: { openAiUrl: string; anthropicUrl: string },
+  provider: { openAiUrl: string; anthropicUrl: string; geminiUrl: string },
   models: readonly string[],
+  { gemini = false } = {},
 ): ResourceInit[] {
   const target = (name: string, model: string) => ({
     targets: [{ provider: name, model }],
     price: PRICE,
     retry: { attempts: 0 },
   });
+  // An SDK adds the version by itself; a base URL of ours stands before the paths.
+  const urls = {
+    openai: provider.openAiUrl,
+    anthropic: `${provider.anthropicUrl}/v1`,
+    ...(gemini ? { gemini: provider.geminiUrl } : {}),
+  };
   return [
     { kind: 'Secret', name: 'provider', stringData: { key: PROVIDER_KEY } },
-    ...(['openai', 'anthropic'] as const).map((type) => ({
+    ...Object.entries(urls).map(([type, baseURL]) => ({
       kind: 'ModelProvider',
       name: `fake-${type}`,
       spec: {
         type: `${type}-compatible`,
-        // An SDK adds the version by itself; a base URL of ours stands before the paths.
-        baseURL: type === 'openai' ? provider.openAiUrl : `${provider.anthropicUrl}/v1`,
+        baseURL,
         allowPrivateNetwork: true,
         credentials: { secretRef: { name: 'provider', key: 'key' } },
         timeouts: { connectSeconds: 1, firstByteSeconds: 1, idleSeconds: 1, totalSeconds: 10 },
@@ -87,6 +96,7 @@ export function openHouse(
     ...models.flatMap((model) => [
       { kind: 'Model', name: model, spec: target('fake-openai', model) },
       { kind: 'Model', name: `${model}-a`, spec: target('fake-anthropic', model) },
+      ...(gemini ? [{ kind: 'Model', name: `${model}-g`, spec: target('fake-gemini', model) }] : []),
     ]),
     { kind: 'AccessPolicy', name: 'everyone', spec: { subjects: { everyone: true }, models: ['*'], tools: ['*/*'] } },
     { kind: 'VirtualKey', name: 'demo', spec: { owner: 'dana', targetSecret: { name: 'demo-key', key: 'key' } } },

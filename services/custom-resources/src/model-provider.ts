@@ -26,7 +26,7 @@ const timeouts = withRules(
 const spec = withRules(
   z.object({
     type: z
-      .enum(['openai', 'anthropic', 'openai-compatible', 'anthropic-compatible'])
+      .enum(['openai', 'anthropic', 'gemini', 'openai-compatible', 'anthropic-compatible', 'gemini-compatible'])
       .describe('Which API the provider speaks, and whose.'),
     baseURL: httpUrl
       .optional()
@@ -46,7 +46,7 @@ const spec = withRules(
   [
     {
       cel: "!self.type.endsWith('-compatible') || has(self.baseURL)",
-      message: 'baseURL is required for openai-compatible and anthropic-compatible',
+      message: 'baseURL is required for the types that end with -compatible',
       holds: (s) => !s.type.endsWith('-compatible') || s.baseURL !== undefined,
     },
     {
@@ -84,6 +84,11 @@ export type ModelProviderStatus = z.output<typeof modelProvider.status>;
 
 /** Base URL of a provider: as written, else the vendor's own. Ends without a slash. */
 export function providerBaseUrl(provider: Pick<ModelProviderSpec, 'type' | 'baseURL'>): string {
-  const vendor = provider.type.startsWith('openai') ? 'https://api.openai.com/v1' : 'https://api.anthropic.com/v1';
-  return (provider.baseURL ?? vendor).replace(/\/+$/, '');
+  return (provider.baseURL ?? VENDORS[provider.type] ?? '').replace(/\/+$/, '');
 }
+
+const VENDORS: Readonly<Record<string, string>> = {
+  openai: 'https://api.openai.com/v1',
+  anthropic: 'https://api.anthropic.com/v1',
+  gemini: 'https://generativelanguage.googleapis.com/v1beta',
+};

@@ -61,7 +61,7 @@ describe('parseResource', () => {
       'a type that needs a URL',
       'ModelProvider',
       '{type: openai-compatible}',
-      'spec: baseURL is required for openai-compatible and anthropic-compatible',
+      'spec: baseURL is required for the types that end with -compatible',
     ],
     [
       'a URL with a password',

@@ -1,5 +1,5 @@
 /** A client or provider protocol that a chat turn can be written in. */
-export type Dialect = 'openai-chat' | 'anthropic-messages';
+export type Dialect = 'openai-chat' | 'anthropic-messages' | 'gemini';
 
 /** A JSON object as parsed; values are not validated. */
 export type JsonObject = Record<string, unknown>;

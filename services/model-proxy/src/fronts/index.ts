@@ -7,6 +7,9 @@ import * as anthropicErrors from './anthropic/errors.ts';
 import * as anthropicParse from './anthropic/parse.ts';
 import * as anthropicRender from './anthropic/render.ts';
 import type { ParsedRequest } from './body.ts';
+import * as geminiErrors from './gemini/errors.ts';
+import * as geminiParse from './gemini/parse.ts';
+import * as geminiRender from './gemini/render.ts';
 import * as openAiErrors from './openai/errors.ts';
 import * as openAiParse from './openai/parse.ts';
 import * as openAiRender from './openai/render.ts';
@@ -38,10 +41,12 @@ const anthropicMessages: Front = {
   ...anthropicRender,
   ...anthropicErrors,
 };
+const gemini: Front = { dialect: 'gemini', ...geminiParse, ...geminiRender, ...geminiErrors };
 
 const fronts: Readonly<Record<Dialect, Front>> = {
   'openai-chat': openAiChat,
   'anthropic-messages': anthropicMessages,
+  gemini,
 };
 
 /** The front of a dialect. */

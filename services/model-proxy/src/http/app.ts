@@ -10,6 +10,7 @@ import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Express, Request, Response } from 'express';
 import type { Dialect } from '../chat/message.ts';
+import { withCall } from '../fronts/gemini/parse.ts';
 import { frontOf } from '../fronts/index.ts';
 import { admit, newTrajectory } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
@@ -17,7 +18,8 @@ import { recordEndedTurn, recordRefusedAdmission } from '../turn/record.ts';
 import { runTurn } from '../turn/run.ts';
 import type { Turn } from '../turn/turn.ts';
 import { clientAnswer } from './client-answer.ts';
-import { countTokens } from './count-tokens.ts';
+import { countTokens, estimateGemini } from './count-tokens.ts';
+import { callOf, GEMINI_MODELS } from './gemini-path.ts';
 import { listModels, retrieveModel } from './models.ts';
 
 /** The model plane's HTTP front: parse, run a turn, render errors. Knows dialects and nothing of providers. */
@@ -30,14 +32,23 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
   for (const path of ['/v1/messages', '/anthropic/v1/messages']) postPlainly(app, path, messages);
   for (const path of ['/v1/messages/count_tokens', '/anthropic/v1/messages/count_tokens'])
     app.post(path, countTokens(gate));
-  for (const path of ['/v1/models', '/anthropic/v1/models']) {
+  const generate = turnHandler(gate, open, 'gemini', 'generateContent', (req, body) => withCall(body, callOf(req)));
+  const estimate = estimateGemini(gate);
+  app.post(`${GEMINI_MODELS}/*call`, async (req, res) => {
+    if (callOf(req).method === 'countTokens') await estimate(req, res);
+    else await generate(req, res, res.locals.requestId);
+  });
+  for (const path of ['/v1/models', '/anthropic/v1/models', GEMINI_MODELS]) {
     app.get(path, listModels(gate));
     app.get(`${path}/*name`, retrieveModel(gate));
   }
   return app;
 }
 
-function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: string) {
+/** A body with what its path says, for a dialect whose path says something. */
+type Complete = (req: IncomingMessage, body: unknown) => unknown;
+
+function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: string, complete?: Complete) {
   const front = frontOf(dialect);
   const succeeded = tally(gate.metrics.turns, { endpoint, outcome: 'ok' });
   return async (req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> => {
@@ -46,7 +57,8 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
     // The key first: who has none learns nothing of how bodies are read.
     const credential = gate.ingress.credentialOf(req);
     const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes });
-    const { body, facts } = front.parseRequest(parseJson(bytes, { maxDepth: gate.config.request.maxDepth }));
+    const parsed = parseJson(bytes, { maxDepth: gate.config.request.maxDepth });
+    const { body, facts } = front.parseRequest(complete === undefined ? parsed : complete(req, parsed));
     const entry = open.begin();
     answer.onGone(() => entry.leave());
     const id = uuidv7();
@@ -106,11 +118,16 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: st
 const TRAJECTORY_HEADER = 'sallyport-trajectory';
 
 function renderError(error: GatewayError, req: Request, res: Response): void {
-  const dialect: Dialect = /\/messages(\/|$)|^\/anthropic\//.test(req.path) ? 'anthropic-messages' : 'openai-chat';
+  const dialect = dialectOf(req.path);
   if (error.code === 'unauthenticated') res.setHeader('www-authenticate', challengeOf(req));
   if (error.retryAfterMs !== undefined)
     res.setHeader('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   const named = res.getHeader(TRAJECTORY_HEADER);
   const trajectory = typeof named === 'string' ? named : undefined;
   res.status(error.status).json(frontOf(dialect).errorBody(error, trajectory));
+}
+
+function dialectOf(path: string): Dialect {
+  if (path.startsWith('/gemini/')) return 'gemini';
+  return /\/messages(\/|$)|^\/anthropic\//.test(path) ? 'anthropic-messages' : 'openai-chat';
 }

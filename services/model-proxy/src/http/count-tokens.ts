@@ -2,13 +2,20 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { readBody } from '@sallyport/chassis/http/body';
 import { parseJson } from '@sallyport/chassis/http/json';
 import { clientGone } from '@sallyport/chassis/http/server';
+import type { Access } from '@sallyport/peers/access';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Request, Response } from 'express';
+import type { Model } from '../catalog.ts';
+import type { JsonObject } from '../chat/message.ts';
 import { estimateTokens, renderCount } from '../fronts/anthropic/count-tokens.ts';
 import { parseCountRequest } from '../fronts/anthropic/parse.ts';
+import { parseRequest, withCall } from '../fronts/gemini/parse.ts';
 import { callHeaders } from '../providers/define-provider.ts';
 import { authorise, mayUseModel, rejectProviderIds } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import { providerKey } from '../upstream/provider-key.ts';
+import { objectField } from '../wire/gemini/field.ts';
+import { callOf } from './gemini-path.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
 
@@ -23,16 +30,16 @@ export function countTokens(gate: Gate) {
     const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes, signal });
     const { body, facts } = parseCountRequest(parseJson(bytes, { maxDepth: gate.config.request.maxDepth }));
     const { principal, access } = await authorise(gate, credential, 'messages', signal);
-    const model = gate.catalog.find(principal.tenant, facts.model);
-    if (!model || !mayUseModel(principal, access, model.publicName)) {
-      throw new GatewayError('not_found', 'The model does not exist, or you have no access to it.', {
-        details: { param: 'model' },
-      });
-    }
+    const model = usableModel(gate, principal, access, facts.model);
     rejectProviderIds(facts);
     const target = model.targets[0];
     const path = target?.provider.declaration.paths.countTokens;
-    if (!target || path === undefined || facts.tools.some((tool) => tool.type === 'mcp')) {
+    if (
+      !target ||
+      path === undefined ||
+      target.provider.declaration.wire !== 'anthropic-messages' ||
+      facts.tools.some((tool) => tool.type === 'mcp')
+    ) {
       res.setHeader('sallyport-estimated', 'true');
       res.json(renderCount(estimateTokens(facts)));
       return;
@@ -51,6 +58,35 @@ export function countTokens(gate: Gate) {
     if (tokens === undefined) res.setHeader('sallyport-estimated', 'true');
     res.json(renderCount(tokens ?? estimateTokens(facts)));
   };
+}
+
+/**
+ * `POST …/models/{model}:countTokens`, with contents or with a whole request of generateContent: estimated, and header
+ * `sallyport-estimated` says so.
+ */
+export function estimateGemini(gate: Gate) {
+  return async (req: Request, res: Response): Promise<void> => {
+    const signal = clientGone(res);
+    const credential = gate.ingress.credentialOf(req);
+    const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes, signal });
+    const given = parseJson(bytes, { maxDepth: gate.config.request.maxDepth }) as JsonObject | null;
+    const { model: _model, ...whole } = objectField(given ?? undefined, 'generateContentRequest') ?? {};
+    const { facts } = parseRequest(withCall(Object.keys(whole).length > 0 ? whole : given, callOf(req)));
+    const { principal, access } = await authorise(gate, credential, 'generateContent', signal);
+    usableModel(gate, principal, access, facts.model);
+    rejectProviderIds(facts);
+    res.setHeader('sallyport-estimated', 'true');
+    res.json({ totalTokens: estimateTokens(facts) });
+  };
+}
+
+/** A model that may be used. Throws `not_found` for one that does not exist, and for one that is not for this principal. */
+function usableModel(gate: Gate, principal: Principal, access: Access, name: string): Model {
+  const model = gate.catalog.find(principal.tenant, name);
+  if (model && mayUseModel(principal, access, model.publicName)) return model;
+  throw new GatewayError('not_found', 'The model does not exist, or you have no access to it.', {
+    details: { param: 'model' },
+  });
 }
 
 function readCount(text: string): number | undefined {

@@ -10,6 +10,10 @@ export function listModels(gate: Gate) {
   return async (req: Request, res: Response): Promise<void> => {
     const models = await visible(gate, req, res);
     const list = models.sort((a, b) => (a.publicName < b.publicName ? -1 : 1));
+    if (speaksGemini(req)) {
+      res.json({ models: list.map(geminiModel) });
+      return;
+    }
     if (!speaksAnthropic(req)) {
       res.json({ object: 'list', data: list.map(openAiModel) });
       return;
@@ -29,13 +33,18 @@ export function retrieveModel(gate: Gate) {
       throw new GatewayError('not_found', 'The model does not exist, or you have no access to it.', {
         details: { param: 'model' },
       });
-    res.json(speaksAnthropic(req) ? anthropicModel(model) : openAiModel(model));
+    if (speaksGemini(req)) res.json(geminiModel(model));
+    else res.json(speaksAnthropic(req) ? anthropicModel(model) : openAiModel(model));
   };
 }
 
 async function visible(gate: Gate, req: Request, res: Response): Promise<Model[]> {
   const { principal, access } = await authorise(gate, gate.ingress.credentialOf(req), 'models', clientGone(res));
   return gate.catalog.list(principal.tenant).filter((model) => mayUseModel(principal, access, model.publicName));
+}
+
+function speaksGemini(req: Request): boolean {
+  return req.path.startsWith('/gemini/');
 }
 
 function speaksAnthropic(req: Request): boolean {
@@ -57,5 +66,13 @@ function anthropicModel(model: Model) {
     id: model.publicName,
     display_name: model.publicName,
     created_at: new Date(model.createdAtMs).toISOString(),
+  };
+}
+
+function geminiModel(model: Model) {
+  return {
+    name: `models/${model.publicName}`,
+    displayName: model.publicName,
+    supportedGenerationMethods: ['generateContent', 'streamGenerateContent', 'countTokens'],
   };
 }

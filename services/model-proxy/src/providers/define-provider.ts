@@ -1,5 +1,6 @@
 import type { ProviderFailure } from '../chat/failure.ts';
 import type { AnthropicMessagesQuirks } from '../wire/anthropic-messages/request.ts';
+import type { GeminiQuirks } from '../wire/gemini/request.ts';
 import type { OpenAiChatQuirks } from '../wire/openai-chat/request.ts';
 
 interface ProviderBase {
@@ -13,8 +14,8 @@ interface ProviderBase {
   headers: Readonly<Record<string, string>>;
   /** Request headers of clients of the same dialect that are passed on; none of them may carry identity. */
   passHeaders: readonly string[];
-  /** Paths after the base URL. */
-  paths: { chat: string; models: string; countTokens?: string };
+  /** Paths after the base URL. Where the path of a call names the model, `{model}` stands for it; `stream` is that of streams. */
+  paths: { chat: string; stream?: string; models: string; countTokens?: string };
   /** The provider in the price list; absent: found by base URL. */
   priceList?: string;
   /** Overrides how the codec reads an error; undefined: the codec's own reading. */
@@ -24,7 +25,8 @@ interface ProviderBase {
 /** One provider as data: which wire it speaks, where, with which header, and how it differs. */
 export type ProviderDeclaration =
   | (ProviderBase & { wire: 'openai-chat'; quirks: OpenAiChatQuirks })
-  | (ProviderBase & { wire: 'anthropic-messages'; quirks: AnthropicMessagesQuirks });
+  | (ProviderBase & { wire: 'anthropic-messages'; quirks: AnthropicMessagesQuirks })
+  | (ProviderBase & { wire: 'gemini'; quirks: GeminiQuirks });
 
 /** Checks a declaration when its module loads and freezes it. Throws TypeError naming the field. */
 export function defineProvider<T extends ProviderDeclaration>(declaration: T): Readonly<T> {
@@ -42,6 +44,12 @@ export function defineProvider<T extends ProviderDeclaration>(declaration: T): R
     if (!path.startsWith('/')) fault('paths', 'must begin with a slash');
   }
   return Object.freeze(declaration);
+}
+
+/** The path of a call. A model's name cannot lead out of its place in it. */
+export function callPath({ paths }: ProviderDeclaration, model: string, stream: boolean): string {
+  const path = stream ? (paths.stream ?? paths.chat) : paths.chat;
+  return path.includes('{model}') ? path.replace('{model}', () => encodeURIComponent(model)) : path;
 }
 
 /** The headers of a call: the declared ones and the credential, if there is one. */

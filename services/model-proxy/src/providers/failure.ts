@@ -1,8 +1,7 @@
 import { DecodeError, type FailureKind, malformed, type ProviderFailure } from '../chat/failure.ts';
 import { parseBody } from '../chat/json.ts';
-import { decodeFailure as decodeAnthropic } from '../wire/anthropic-messages/failure.ts';
+import { codecs } from '../wire/codec.ts';
 import { failureOfStatus, retryable } from '../wire/failure-class.ts';
-import { decodeFailure as decodeOpenAi } from '../wire/openai-chat/failure.ts';
 import type { ProviderDeclaration } from './define-provider.ts';
 
 /** The longest wait that a provider may ask for; more is read as this. */
@@ -34,8 +33,7 @@ function readBody(provider: ProviderDeclaration, status: number, text: string): 
     const kind: FailureKind = failureOfStatus(status);
     return { kind, retryable: retryable(kind), message: '', status };
   }
-  const decode = provider.wire === 'openai-chat' ? decodeOpenAi : decodeAnthropic;
-  return provider.error?.(status, body) ?? decode(status, body);
+  return provider.error?.(status, body) ?? codecs[provider.wire].decodeFailure(status, body);
 }
 
 /** Reads an answer that could not be decoded as a failure; anything but a DecodeError is thrown on. */

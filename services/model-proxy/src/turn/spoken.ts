@@ -17,8 +17,8 @@ interface Part {
 }
 
 /**
- * Collects what is spoken. Chat completions send texts and reasoning back as one string each, messages block by block:
- * digests are taken of what will come back (DESIGN section 5).
+ * Collects what is spoken. Messages send texts and reasoning back block by block, the other dialects as one string each, or
+ * in pieces that are put together again: digests are taken of what will come back (DESIGN section 5).
  */
 export function createSpoken(dialect: Dialect): Spoken {
   return new SpokenParts(dialect);
@@ -39,7 +39,7 @@ class SpokenParts implements Spoken {
       case 'text':
         return void this.#say('text', event.delta);
       case 'refusal':
-        // Messages have no refusals: they are written as text, in the block that is open.
+        // The others have no refusals: they are written as text, in the block that is open.
         return void this.#say(this.#dialect === 'openai-chat' ? 'refusal' : 'text', event.delta);
       case 'reasoning':
         return void this.#say('reasoning', event.delta);
@@ -58,13 +58,17 @@ class SpokenParts implements Spoken {
   }
 
   texts(): string[] {
-    if (this.#dialect === 'openai-chat') return nonEmpty([this.#joined('text'), this.#joined('refusal')]);
+    if (this.#isWhole()) return nonEmpty([this.#joined('text'), this.#joined('refusal')]);
     return nonEmpty(this.#each('text'));
   }
 
   reasoning(): string[] {
     const each = this.#each('reasoning', 'redacted');
-    return nonEmpty(this.#dialect === 'openai-chat' ? [this.#joined('reasoning'), ...each] : each);
+    return nonEmpty(this.#isWhole() ? [this.#joined('reasoning'), ...each] : each);
+  }
+
+  #isWhole(): boolean {
+    return this.#dialect !== 'anthropic-messages';
   }
 
   #say(kind: Part['kind'], text: string): void {

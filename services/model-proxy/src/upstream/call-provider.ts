@@ -4,7 +4,7 @@ import type { ProviderFailure } from '../chat/failure.ts';
 import { parseBody } from '../chat/json.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 import type { Tool } from '../chat/tools.ts';
-import { callHeaders } from '../providers/define-provider.ts';
+import { callHeaders, callPath } from '../providers/define-provider.ts';
 import { failureOfDecode, readFailure } from '../providers/failure.ts';
 import type { ModelAnswer } from '../turn/call.ts';
 import type { Gate } from '../turn/gate.ts';
@@ -62,7 +62,7 @@ export async function callProvider(
     scope.limit(totalSeconds * 1000, tooLong);
     const answer = await gate.upstream.request(provider, {
       method: 'POST',
-      path: provider.declaration.paths.chat,
+      path: callPath(provider.declaration, target.model, turn.facts.stream),
       headers: headersOf(turn, target, key?.value),
       body,
       signal: scope.signal,

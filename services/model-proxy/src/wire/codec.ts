@@ -11,6 +11,12 @@ import * as anthropicRequest from './anthropic-messages/request.ts';
 import { decodeResponse as anthropicResponse } from './anthropic-messages/response.ts';
 import { createStreamDecoder as anthropicStream } from './anthropic-messages/stream-decode.ts';
 import { isScalarChange, type RequestChanges } from './forward.ts';
+import { decodeFailure as geminiFailure } from './gemini/failure.ts';
+import { forwardRequest as geminiForward } from './gemini/forward.ts';
+import { inspectRequest as geminiInspect } from './gemini/inspect.ts';
+import * as geminiRequest from './gemini/request.ts';
+import { decodeResponse as geminiResponse } from './gemini/response.ts';
+import { createStreamDecoder as geminiStream } from './gemini/stream-decode.ts';
 import { decodeFailure as openaiFailure } from './openai-chat/failure.ts';
 import { forwardRequest as openaiForward } from './openai-chat/forward.ts';
 import { inspectRequest as openaiInspect } from './openai-chat/inspect.ts';
@@ -34,6 +40,7 @@ export interface Codec<Quirks> {
 export const codecs: {
   'openai-chat': Codec<openaiRequest.OpenAiChatQuirks>;
   'anthropic-messages': Codec<anthropicRequest.AnthropicMessagesQuirks>;
+  gemini: Codec<geminiRequest.GeminiQuirks>;
 } = {
   'openai-chat': {
     inspect: openaiInspect,
@@ -53,6 +60,15 @@ export const codecs: {
     streamDecoder: anthropicStream,
     decodeFailure: anthropicFailure,
   },
+  gemini: {
+    inspect: geminiInspect,
+    decodeRequest: geminiRequest.decodeRequest,
+    encodeRequest: geminiRequest.encodeRequest,
+    forwardRequest: geminiForward,
+    decodeResponse: geminiResponse,
+    streamDecoder: geminiStream,
+    decodeFailure: geminiFailure,
+  },
 };
 
 /** Reads a request by its dialect. */
@@ -63,13 +79,20 @@ export function decodeRequest(dialect: Dialect, body: JsonObject): ChatRequest {
 /** A provider's wire and its quirks, which belong together. */
 export type Wire =
   | { wire: 'openai-chat'; quirks: openaiRequest.OpenAiChatQuirks }
-  | { wire: 'anthropic-messages'; quirks: anthropicRequest.AnthropicMessagesQuirks };
+  | { wire: 'anthropic-messages'; quirks: anthropicRequest.AnthropicMessagesQuirks }
+  | { wire: 'gemini'; quirks: geminiRequest.GeminiQuirks };
 
 /**
  * The bytes of a request that stays in its dialect, `body` being `bytes` parsed. Where only the model's name or the wish
  * for usage changes, the client's own bytes are kept around them.
  */
 export function forwardBytes(wire: Wire, bytes: Buffer, body: JsonObject, changes: RequestChanges): Buffer {
+  // Gemini's body names no model: its path does.
+  if (wire.wire === 'gemini') {
+    const { model: _model, streamUsage: _usage, ...others } = changes;
+    const isSame = Object.keys(others).length === 0;
+    return isSame ? bytes : Buffer.from(JSON.stringify(geminiForward(body, others, wire.quirks)));
+  }
   const { streamUsage, ...others } = changes;
   const said = wire.wire === 'anthropic-messages' || streamUsage === undefined ? others : changes;
   const spliced = isScalarChange(said) ? spliceBody(bytes, said, body) : undefined;
@@ -81,7 +104,12 @@ export function forwardBytes(wire: Wire, bytes: Buffer, body: JsonObject, change
 
 /** Writes a request in a provider's wire. */
 export function encodeRequestFor(provider: Wire, request: ChatRequest): Encoded<JsonObject> {
-  return provider.wire === 'openai-chat'
-    ? openaiRequest.encodeRequest(request, provider.quirks)
-    : anthropicRequest.encodeRequest(request, provider.quirks);
+  switch (provider.wire) {
+    case 'openai-chat':
+      return openaiRequest.encodeRequest(request, provider.quirks);
+    case 'anthropic-messages':
+      return anthropicRequest.encodeRequest(request, provider.quirks);
+    case 'gemini':
+      return geminiRequest.encodeRequest(request, provider.quirks);
+  }
 }

@@ -7,17 +7,20 @@ import type { StreamEvent } from '../chat/stream.ts';
 import { encodeResponse as encodeAnthropic } from './anthropic-messages/response.ts';
 import { createStreamEncoder as anthropicEncoder } from './anthropic-messages/stream-encode.ts';
 import { codecs } from './codec.ts';
+import { encodeResponse as encodeGemini } from './gemini/response.ts';
+import { createStreamEncoder as geminiEncoder } from './gemini/stream-encode.ts';
 import { encodeResponse as encodeOpenAi } from './openai-chat/response.ts';
 import { createStreamEncoder as openaiEncoder } from './openai-chat/stream-encode.ts';
 import { eventsOf, fixtureBody, fixtureText } from './testing.ts';
 
-const dialects: Dialect[] = ['openai-chat', 'anthropic-messages'];
-const encoders = { 'openai-chat': encodeOpenAi, 'anthropic-messages': encodeAnthropic };
+const dialects: Dialect[] = ['openai-chat', 'anthropic-messages', 'gemini'];
+const encoders = { 'openai-chat': encodeOpenAi, 'anthropic-messages': encodeAnthropic, gemini: encodeGemini };
 const noError = () => '';
-const streamEncoder = (dialect: Dialect) =>
-  dialect === 'openai-chat'
-    ? openaiEncoder({ includeUsage: true, errorFrame: noError })
-    : anthropicEncoder({ errorFrame: noError });
+const streamEncoders = {
+  'openai-chat': () => openaiEncoder({ includeUsage: true, errorFrame: noError }),
+  'anthropic-messages': () => anthropicEncoder({ errorFrame: noError }),
+  gemini: () => geminiEncoder({ errorFrame: noError }),
+};
 
 function collect(events: readonly StreamEvent[]): ChatResponse {
   const accumulator = createAccumulator();
@@ -63,7 +66,7 @@ describe.each(dialects)('answers of %s', (from) => {
 
     it.each(['text', 'tools'])('[model:translate-stream] keep a streamed %s, calls, finish and usage', (name) => {
       const events = eventsOf(codec.streamDecoder(), fixtureText(from, `${name}.chunks.txt`));
-      const encoder = streamEncoder(to);
+      const encoder = streamEncoders[to]();
       const text = events.map((event) => encoder.encode(event)).join('') + encoder.end();
       const again = eventsOf(codecs[to].streamDecoder(), text);
       const wanted = plain(collect(events));

@@ -12,6 +12,8 @@ const recorded: [Dialect, string][] = [
   ['openai-chat', 'tools'],
   ['anthropic-messages', 'text'],
   ['anthropic-messages', 'tools'],
+  ['gemini', 'text'],
+  ['gemini', 'tools'],
 ];
 
 /** Cuts bytes at sorted random places. */
@@ -90,7 +92,7 @@ describe.each(recorded)('a %s stream of %s', (dialect, name) => {
   });
 });
 
-describe.each<Dialect>(['openai-chat', 'anthropic-messages'])('the %s stream decoder', (dialect) => {
+describe.each<Dialect>(['openai-chat', 'anthropic-messages', 'gemini'])('the %s stream decoder', (dialect) => {
   it('[model:stream-lies] answers any JSON with events, never with an exception', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.json(), fc.string(), liar()), { maxLength: 6 }), (payloads) => {
@@ -136,7 +138,18 @@ function liar(): fc.Arbitrary<string> {
     'arguments',
     'index',
   ];
-  const more = ['usage', 'finish_reason', 'content_block', 'error', 'text', 'stop_reason', 'prompt_tokens', 'input'];
+  const geminis = ['candidates', 'parts', 'functionCall', 'args', 'thoughtSignature', 'finishReason', 'usageMetadata'];
+  const more = [
+    ...geminis,
+    'usage',
+    'finish_reason',
+    'content_block',
+    'error',
+    'text',
+    'stop_reason',
+    'prompt_tokens',
+    'input',
+  ];
   const words = [
     'message_start',
     'content_block_start',

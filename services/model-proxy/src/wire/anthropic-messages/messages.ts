@@ -9,6 +9,7 @@ import type {
   ToolResultBlock,
   UserContent,
 } from '../../chat/message.ts';
+import { isGeminiSignature } from '../gemini/signature.ts';
 import { decodeAssistantContent, decodeContent } from './content.ts';
 import { encodeContent, type Notes } from './content-encode.ts';
 
@@ -107,6 +108,10 @@ export function encodeMessages(
         index += 1;
       }
     }
+    if (message.role === 'assistant' && message.content.some(isForeign)) {
+      content = message.content.filter((block) => !isForeign(block));
+      notes.adjusted.push({ field: `${field}.content`, reason: 'reasoning that Gemini signed is left out' });
+    }
     if ('name' in message && message.name !== undefined) {
       notes.adjusted.push({ field: `${field}.name`, reason: 'Anthropic has no names of participants' });
     }
@@ -114,4 +119,9 @@ export function encodeMessages(
     encoded.push({ role, content: encodeContent(content, `${field}.content`, notes), ...extra });
   }
   return { messages: encoded, hoisted };
+}
+
+/** Anthropic would refuse a signature that it did not make. */
+function isForeign(block: ContentBlock): boolean {
+  return block.type === 'reasoning' && block.signature !== undefined && isGeminiSignature(block.signature);
 }

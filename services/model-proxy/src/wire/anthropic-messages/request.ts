@@ -168,8 +168,10 @@ function noteLosses(request: ChatRequest, notes: Notes): void {
     notes.unsupported.push({ field: 'responseFormat', reason: 'Anthropic needs a schema for JSON answers' });
   }
   if (request.metadata) notes.adjusted.push({ field: 'metadata', reason: 'Anthropic keeps a user id only' });
-  for (const field of Object.keys(request.extra?.['openai-chat'] ?? {})) {
-    const note = { field, reason: 'exists in openai-chat only' };
-    (ignorableFields.has(field) ? notes.adjusted : notes.unsupported).push(note);
+  for (const dialect of ['openai-chat', 'gemini'] as const) {
+    for (const field of Object.keys(request.extra?.[dialect] ?? {})) {
+      const note = { field, reason: `exists in ${dialect} only` };
+      (ignorableFields.has(field) ? notes.adjusted : notes.unsupported).push(note);
+    }
   }
 }

@@ -56,6 +56,7 @@ export const ignorableFields: ReadonlySet<string> = new Set([
   'prompt_cache_options',
   'safety_identifier',
   'stream_options',
+  'labels',
 ]);
 
 /** Reads a chat completion request. DecodeError names the path of what is wrong. */
@@ -201,8 +202,9 @@ function encodeEffort(request: ChatRequest, adjusted: Unsupported[]): string | u
   return wish.budgetTokens <= 2048 ? 'low' : wish.budgetTokens <= 12_288 ? 'medium' : 'high';
 }
 
-/** Anthropic's fields that do not change the answer's content. */
+/** Fields of other dialects that do not change the answer's content. */
 const ignorableForeign = new Set([
+  'labels',
   'service_tier',
   'context_management',
   'inference_geo',
@@ -225,8 +227,10 @@ function noteLosses(
       adjusted.push({ field: `messages[${index}].content`, reason: 'OpenAI chat does not mark failed tool results' });
     }
   }
-  for (const field of Object.keys(request.extra?.['anthropic-messages'] ?? {})) {
-    const note = { field, reason: 'exists in anthropic-messages only' };
-    (ignorableForeign.has(field) ? adjusted : unsupported).push(note);
+  for (const dialect of ['anthropic-messages', 'gemini'] as const) {
+    for (const field of Object.keys(request.extra?.[dialect] ?? {})) {
+      const note = { field, reason: `exists in ${dialect} only` };
+      (ignorableForeign.has(field) ? adjusted : unsupported).push(note);
+    }
   }
 }

@@ -1,0 +1,16 @@
+import { defineProvider } from './define-provider.ts';
+
+/** Any server that speaks Gemini's generateContent, another gateway for one. */
+export const geminiCompatible = defineProvider({
+  id: 'gemini-compatible',
+  wire: 'gemini',
+  auth: { header: 'x-goog-api-key' },
+  headers: {},
+  passHeaders: [],
+  paths: {
+    chat: '/models/{model}:generateContent',
+    stream: '/models/{model}:streamGenerateContent?alt=sse',
+    models: '/models',
+  },
+  quirks: {},
+});

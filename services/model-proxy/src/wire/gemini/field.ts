@@ -1,0 +1,58 @@
+import { isObject } from '../../chat/json.ts';
+import type { JsonObject } from '../../chat/message.ts';
+
+const snakes = new Map<string, string>();
+
+function snakeOf(name: string): string {
+  let snake = snakes.get(name);
+  if (snake === undefined) {
+    snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    snakes.set(name, snake);
+  }
+  return snake;
+}
+
+/**
+ * A field of a message in proto3 JSON, which may be written as `inlineData` or as `inline_data`
+ * (protobuf.dev/programming-guides/json). Names are those of this source, never of a client.
+ */
+export function field(object: JsonObject | undefined, name: string): unknown {
+  return object?.[name] ?? object?.[snakeOf(name)];
+}
+
+/** The field if it is an object. */
+export function objectField(object: JsonObject | undefined, name: string): JsonObject | undefined {
+  const value = field(object, name);
+  return isObject(value) ? value : undefined;
+}
+
+/** The field if it is a string. */
+export function stringField(object: JsonObject | undefined, name: string): string | undefined {
+  const value = field(object, name);
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The field if it is a finite number; 64-bit numbers come as strings in proto3 JSON. */
+export function numberField(object: JsonObject | undefined, name: string): number | undefined {
+  const value = field(object, name);
+  const number = typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+}
+
+/** The field if it is an array, else an empty one. */
+export function arrayField(object: JsonObject | undefined, name: string): readonly unknown[] {
+  const value = field(object, name);
+  return Array.isArray(value) ? value : [];
+}
+
+/** Both spellings of field names, for telling known fields from others. */
+export function spellings(...names: readonly string[]): ReadonlySet<string> {
+  return new Set(names.flatMap((name) => [name, snakeOf(name)]));
+}
+
+/** A copy of an object without some fields, in whichever spelling. */
+export function withoutFields(object: JsonObject, ...names: readonly string[]): JsonObject {
+  const copy = { ...object };
+  for (const name of spellings(...names)) delete copy[name];
+  return copy;
+}

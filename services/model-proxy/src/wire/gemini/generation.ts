@@ -1,0 +1,124 @@
+import { isObject, otherFields } from '../../chat/json.ts';
+import type { JsonObject } from '../../chat/message.ts';
+import type { ChatRequest, ReasoningWish, ResponseFormat, Sampling, Unsupported } from '../../chat/request.ts';
+import { arrayField, field, numberField, objectField, spellings, stringField } from './field.ts';
+import { toJsonSchema } from './json-schema.ts';
+
+const numbers = {
+  maxTokens: 'maxOutputTokens',
+  temperature: 'temperature',
+  topP: 'topP',
+  topK: 'topK',
+  frequencyPenalty: 'frequencyPenalty',
+  presencePenalty: 'presencePenalty',
+  seed: 'seed',
+  n: 'candidateCount',
+} as const satisfies Partial<Record<keyof Sampling, string>>;
+const numberEntries = Object.entries(numbers) as [keyof typeof numbers, string][];
+const known = spellings(
+  ...Object.values(numbers),
+  'stopSequences',
+  'responseMimeType',
+  'responseSchema',
+  'responseJsonSchema',
+  'thinkingConfig',
+);
+
+/** How a model of this dialect is told how much to think: by a word or by a number of tokens. */
+export type ThinkingStyle = 'level' | 'budget';
+
+const budgets: Readonly<Record<string, number>> = {
+  minimal: 512,
+  low: 2048,
+  medium: 8192,
+  high: 16_384,
+  xhigh: 24_576,
+  max: 32_768,
+};
+const levels: Readonly<Record<string, string>> = {
+  minimal: 'minimal',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+  xhigh: 'high',
+  max: 'high',
+};
+
+/** Reads `generationConfig` into a request; what only this dialect has is returned. */
+export function decodeGeneration(config: JsonObject, request: ChatRequest): JsonObject | undefined {
+  for (const [neutral, name] of numberEntries) {
+    const value = numberField(config, name);
+    if (value !== undefined) request.sampling[neutral] = value;
+  }
+  const stop = arrayField(config, 'stopSequences').filter((one) => typeof one === 'string');
+  if (stop.length > 0) request.stop = stop;
+  const format = decodeFormat(config);
+  if (format) request.responseFormat = format;
+  const thinking = objectField(config, 'thinkingConfig');
+  const wish = thinking && decodeThinking(thinking);
+  if (wish) request.reasoning = wish;
+  return otherFields(config, known);
+}
+
+function decodeFormat(config: JsonObject): ResponseFormat | undefined {
+  const type = stringField(config, 'responseMimeType');
+  if (type === 'text/plain') return { type: 'text' };
+  if (type !== 'application/json') return undefined;
+  const schema = field(config, 'responseJsonSchema');
+  if (isObject(schema)) return { type: 'json_schema', schema };
+  const own = objectField(config, 'responseSchema');
+  return own ? { type: 'json_schema', schema: toJsonSchema(own) } : { type: 'json_object' };
+}
+
+function decodeThinking(thinking: JsonObject): ReasoningWish | undefined {
+  const budget = numberField(thinking, 'thinkingBudget');
+  const level = stringField(thinking, 'thinkingLevel')?.toLowerCase();
+  if (budget === 0) return { mode: 'disabled' };
+  if (budget !== undefined && budget > 0) return { mode: 'enabled', budgetTokens: budget };
+  if (budget === -1) return { mode: 'adaptive' };
+  if (level !== undefined && Object.hasOwn(levels, level)) return { effort: level };
+  return field(thinking, 'includeThoughts') === true ? { mode: 'adaptive' } : undefined;
+}
+
+/** Writes `generationConfig`; undefined where there is nothing to say. */
+export function encodeGeneration(
+  request: ChatRequest,
+  style: ThinkingStyle,
+  adjusted: Unsupported[],
+): JsonObject | undefined {
+  const config: JsonObject = {};
+  for (const [neutral, name] of numberEntries) {
+    const value = request.sampling[neutral];
+    if (value !== undefined) config[name] = value;
+  }
+  if (request.stop) config.stopSequences = request.stop;
+  const format = request.responseFormat;
+  if (format?.type === 'json_object') config.responseMimeType = 'application/json';
+  else if (format?.type === 'json_schema') {
+    config.responseMimeType = 'application/json';
+    config.responseJsonSchema = format.schema;
+  }
+  const thinking = encodeThinking(request.reasoning, style, adjusted);
+  if (thinking) config.thinkingConfig = thinking;
+  const extra = request.extra?.gemini?.generationConfig;
+  if (isObject(extra)) Object.assign(config, extra);
+  return Object.keys(config).length > 0 ? config : undefined;
+}
+
+function encodeThinking(
+  wish: ReasoningWish | undefined,
+  style: ThinkingStyle,
+  adjusted: Unsupported[],
+): JsonObject | undefined {
+  if (!wish) return undefined;
+  if (wish.mode === 'disabled') {
+    if (style === 'budget') return { thinkingBudget: 0 };
+    adjusted.push({ field: 'reasoning', reason: 'the model always thinks: said as the lowest level' });
+    return { thinkingLevel: 'minimal' };
+  }
+  if (wish.budgetTokens !== undefined) return { thinkingBudget: wish.budgetTokens, includeThoughts: true };
+  if (wish.effort === undefined) return { includeThoughts: true };
+  if (style === 'level') return { thinkingLevel: levels[wish.effort] ?? 'high', includeThoughts: true };
+  adjusted.push({ field: 'reasoning.effort', reason: 'said as a budget' });
+  return { thinkingBudget: budgets[wish.effort] ?? 8192, includeThoughts: true };
+}
