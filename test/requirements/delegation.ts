@@ -26,6 +26,8 @@ export const delegation: readonly Requirement[] = [
       'What was had in the name of somebody leaves memory with the notice that they, or who acts for them, have ended.',
     'delegation:refresh':
       'A kept sign-in is refreshed at its provider; one that the provider ended is no more, and says so.',
+    'delegation:keep-sign-in':
+      'A sign-in is kept sealed for its person at its issuer, and found for nobody and nothing else.',
     'delegation:recorded': 'Who asked for a token in whose name, for what and by which way, is recorded by reference.',
   }),
 ];
