@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { OAuth2Issuer, OAuth2Service } from 'oauth2-mock-server';
-import { listen } from './listening.ts';
+import { listen, type RecordedRequest, recordRequest } from './listening.ts';
 
 /** What a token of the fake is to be: header and claims laid over good ones, signed by the key `kid` (the first without it). */
 export interface FakeToken {
@@ -28,6 +28,8 @@ export interface FakeIssuer {
 /** Issuers of one scripted identity provider, which does as the test says and not as it should. */
 export interface BadIdentityProvider {
   readonly url: string;
+  /** Every request, whole. */
+  readonly received: RecordedRequest[];
   of(name: string): FakeIssuer;
   close(): Promise<void>;
 }
@@ -35,7 +37,9 @@ export interface BadIdentityProvider {
 /** Starts it with issuers by name, each at `<url>/<name>` with one RSA key `<name>-1`. */
 export async function startBadIdentityProvider(names: readonly string[]): Promise<BadIdentityProvider> {
   const issuers = new Map<string, FakeIssuer & { handle(req: IncomingMessage, res: ServerResponse): void }>();
-  const { url, close } = await listen((req, res) => {
+  const received: RecordedRequest[] = [];
+  const { url, close } = await listen(async (req, res) => {
+    received.push(await recordRequest(req));
     const [, name = '', rest = ''] = /^\/([^/]+)(\/.*)?$/.exec(req.url ?? '') ?? [];
     const issuer = issuers.get(name);
     if (issuer === undefined) return void res.writeHead(404).end();
@@ -46,6 +50,7 @@ export async function startBadIdentityProvider(names: readonly string[]): Promis
   for (const name of names) issuers.set(name, await fakeIssuer(`${url}/${name}`, name));
   return {
     url,
+    received,
     of(name) {
       const found = issuers.get(name);
       if (found === undefined) throw new TypeError(`no issuer ${name}`);

@@ -1,13 +1,12 @@
 import { createHmac, createPublicKey, type KeyObject, randomUUID, sign } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { TlsConfig } from '@sallyport/chassis/config';
 import { testAuthority } from '@sallyport/chassis/rpc/testing-certificates';
 import { freePort } from '@sallyport/cli/dev/ports';
 import { type BadIdentityProvider, startBadIdentityProvider, strangerKey } from '../fakes/bad-identity-provider.ts';
+import { rawRequest } from '../support/raw-request.ts';
 import { eventually, suiteWith, type TestSuite } from '../support/suite.ts';
 
 const ISSUERS = ['good', 'rotating', 'flooded', 'away', 'huge', 'redirecting', 'lying', 'doubled'] as const;
@@ -117,31 +116,10 @@ describe('tokens of identity providers', () => {
   }
 
   const ask = ({ token, headers = {}, path = '/v1/models', port, from, tls }: Asked) =>
-    new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
-      const to = {
-        host: '127.0.0.1',
-        port: port ?? Number(new URL(suite.endpoint).port),
-        path,
-        agent: false as const,
-        headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
-        ...(from === undefined ? {} : { localAddress: from }),
-      };
-      const files = tls && {
-        cert: readFileSync(tls.certFile),
-        key: readFileSync(tls.keyFile),
-        ca: readFileSync(tls.caFile),
-        servername: 'localhost',
-      };
-      const req = files === undefined ? httpRequest(to) : httpsRequest({ ...to, ...files });
-      req.once('error', reject);
-      req.once('response', (res) => {
-        let text = '';
-        res.on('data', (chunk) => {
-          text += chunk;
-        });
-        res.on('end', () => resolve({ status: res.statusCode ?? 0, headers: res.headers, text }));
-      });
-      req.end();
+    rawRequest(`${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port ?? new URL(suite.endpoint).port}${path}`, {
+      headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
+      ...(from === undefined ? {} : { from }),
+      ...(tls === undefined ? {} : { tls }),
     });
   const statusOf = async (token: string) => (await ask({ token })).status;
 

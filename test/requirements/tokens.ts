@@ -34,6 +34,8 @@ export const tokens: readonly Requirement[] = [
     'tokens:service-account': 'Service accounts are clients of the namespaces that their cluster is trusted for.',
     'tokens:claim-shapes':
       'Okta, Entra ID, Auth0 and Keycloak each give the people, teams and applications that they mean.',
+    'tokens:no-passthrough':
+      'No byte of what is presented goes out, or is in a log, span, metric, record or table, by whatever way it came.',
     'tokens:client-id-held': 'The oldest Client holds an id at an issuer.',
   }),
   ...of('issue 5', {
