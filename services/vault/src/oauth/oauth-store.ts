@@ -47,7 +47,7 @@ export interface OAuthStore {
   /** Takes a flow of this person out for good: once. */
   takeFlow(tenant: string, id: string, user: string): Promise<FlowRow | undefined>;
   grant(tenant: string, uid: string, user: string): Promise<GrantRow | undefined>;
-  /** Of a server at this origin, the live grant that was connected last. */
+  /** Of a server at this origin, the live grant that was connected first. */
   anyGrant(tenant: string, uid: string, origin: string): Promise<GrantRow | undefined>;
   grantsOf(tenant: string, user: string): Promise<GrantRow[]>;
   /** Keeps a new grant, or new tokens of a person who connects again. */
@@ -161,7 +161,7 @@ export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'in
         tenant,
         grantOf,
         `select ${GRANT} from oauth_grants where uid = $1 and origin = $2 and not ended
-          order by connected_at desc limit 1`,
+          order by connected_at limit 1`,
         [uid, origin],
       ),
     async grantsOf(tenant, user) {
