@@ -3,7 +3,7 @@ import { type PostgresConfig, readSecretFile } from './config.ts';
 import { within } from './deadline.ts';
 import { GatewayError } from './errors.ts';
 import type { Logger } from './log.ts';
-import type { Metrics } from './metrics.ts';
+import { type Metrics, timing } from './metrics.ts';
 import { TenantPipeline } from './postgres-pipeline.ts';
 import { postgresTls } from './postgres-tls.ts';
 import type { Component } from './process.ts';
@@ -111,6 +111,8 @@ export function postgres(
     TRANSACTION_SECONDS,
   );
 
+  const succeeded = seconds && timing(seconds, { outcome: 'ok' });
+
   const transaction: Postgres['withTenant'] = async (tenant, work, limits = {}) => {
     if (tenant === '') throw new GatewayError('internal', 'A transaction needs a tenant.');
     const client = await pool.connect();
@@ -186,7 +188,9 @@ export function postgres(
       outcome = mapped instanceof GatewayError ? mapped.code : 'error';
       throw mapped;
     } finally {
-      seconds?.observe({ outcome }, (performance.now() - startedAt) / 1000);
+      const took = (performance.now() - startedAt) / 1000;
+      if (outcome === 'ok') succeeded?.observe(took);
+      else seconds?.observe({ outcome }, took);
     }
   };
 

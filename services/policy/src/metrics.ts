@@ -1,4 +1,4 @@
-import type { Metrics } from '@sallyport/chassis/metrics';
+import { type Metrics, type Tally, tally } from '@sallyport/chassis/metrics';
 import type { Decision } from '@sallyport/turn/decision';
 import type { Snapshot } from './snapshot/tenant.ts';
 
@@ -25,9 +25,16 @@ export function policyMetrics(metrics: Metrics): PolicyMetrics {
   );
   const caughtUp = metrics.gauge('snapshot_caught_up', '1: the snapshot in force came from the operator.');
   const leases = metrics.counter('leases_total', 'Answers to lease requests.', ['outcome']);
+  // Two are counted at every tool call: each is bound to its labels once.
+  const tallies = new Map<string, Tally>();
   return {
-    decided: (phase, { verdict, enforced, rule }) =>
-      decisions.inc({ phase, verdict, enforced, source: rule.startsWith('builtin/') ? 'builtin' : 'policy' }),
+    decided(phase, { verdict, enforced, rule }) {
+      const source = rule.startsWith('builtin/') ? 'builtin' : 'policy';
+      const key = `${phase} ${verdict} ${enforced} ${source}`;
+      const counted = tallies.get(key) ?? tally(decisions, { phase, verdict, enforced, source });
+      tallies.set(key, counted);
+      counted.inc();
+    },
     compiled(snapshot, milliseconds) {
       compile.observe(milliseconds / 1000);
       caughtUp.set(snapshot.caughtUp ? 1 : 0);
