@@ -28,6 +28,7 @@ export const delegation: readonly Requirement[] = [
       'A kept sign-in is refreshed at its provider; one that the provider ended is no more, and says so.',
     'delegation:keep-sign-in':
       'A sign-in is kept sealed for its person at its issuer, and found for nobody and nothing else.',
+    'delegation:forget': 'People see which sign-ins of theirs are kept, and have them forgotten.',
     'delegation:recorded': 'Who asked for a token in whose name, for what and by which way, is recorded by reference.',
   }),
 ];

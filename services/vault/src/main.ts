@@ -133,7 +133,7 @@ run({
       .add(CredentialService, credentialService(lease, feed, counted))
       .add(SecretService, secretService(custody, counted))
       .add(OwnedCredentialService, ownedCredentialService(owned, counted))
-      .add(GrantService, grantService(grants.connections, counted));
+      .add(GrantService, grantService(grants.connections, counted, delegation?.own));
     if (delegation !== undefined) rpc.add(SignInService, delegation.signIns);
     await life.use(rpc);
   },

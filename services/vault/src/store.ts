@@ -212,6 +212,15 @@ function transaction(client: TenantClient, tenant: string): VaultTransaction {
       );
       return rows.map(grantOf);
     },
+    async delegatedBy(issuer) {
+      const { rows } = await client.query(
+        `select uid from grants
+          where kind = 'ToolServer' and coalesce(auth->>'identityIssuer', auth->>'issuer') = $1
+            and auth->>'type' in ('EntraOnBehalfOf', 'IdentityAssertion')`,
+        [issuer],
+      );
+      return rows.map(({ uid }) => uid as string);
+    },
     async putGrant(grant) {
       await client.query(
         `insert into grants (tenant, kind, uid, resource_name, secret_name, secret_key, origin, owners, auth, url, allow_private)

@@ -50,6 +50,15 @@ export function ownActions(clients: Peers, recorded: Recorded): Readonly<Record<
         return 'disconnected';
       });
     },
+    'sign-ins/forget': (caller, form, patience) => {
+      const { tenant, user } = caller.principal;
+      const provider = needed(form, 'provider');
+      const action = { action: 'sign-ins.forget', target: { kind: 'IdentityProvider', name: provider } };
+      return recorded(caller, action, patience, async () => {
+        await connections.disconnect({ tenant, user, server: provider, signIn: true }, patience);
+        return 'forgotten';
+      });
+    },
     credentials: (caller, form, patience) => {
       const { tenant, user, id: by } = caller.principal;
       const place = placeOf(form);

@@ -16,6 +16,7 @@ const DONE: Readonly<Record<string, string>> = {
   ended: 'The session has ended.',
   connected: 'The tool server is connected.',
   disconnected: 'The tool server is disconnected.',
+  forgotten: 'The sign-in is not kept any more.',
   put: 'The credential is kept. It is never shown again.',
   removed: 'The credential is gone.',
 };
@@ -38,6 +39,12 @@ ${part('applications', 'Applications that act for you', things.consents, (all) =
 ${part('connections', 'Tool servers that act with your accounts', things.connections, (all) =>
   listOf(all, 'No tool server asks for an account of yours.', (connection) => connectionItem(connection, form)),
 )}
+${
+  (things.signIns ?? []).length > 0 &&
+  part('sign-ins', 'Sign-ins that tool servers are called with', things.signIns, (all) =>
+    listOf(all, '', (signIn) => signInItem(signIn, form)),
+  )
+}
 ${credentialsPart(things, form)}
 ${part('keys', 'Your keys', things.keys, (all) => listOf(all, 'You have no keys.', (key) => keyItem(key, form)))}
 ${part('sessions', 'Where you are signed in', things.sessions, (all) =>
@@ -78,6 +85,13 @@ ${form('/me/connections/disconnect', { server }, html`Disconnect ${visible(serve
   return html`<h3>${visible(server)}</h3>
 <p>At ${visible(origin)}</p>
 ${stands}`;
+}
+
+function signInItem({ server: provider, issuer, connectedAtMs, usedAtMs }: Connection, form: ActionForm): Html {
+  const used = usedAtMs > 0 ? html`, last used ${instant(usedAtMs)}` : '';
+  return html`<h3>${visible(provider)}</h3>
+<p>At ${visible(issuer)}, kept since ${instant(connectedAtMs)}${used}. Your next sign-in there is kept again.</p>
+${form('/me/sign-ins/forget', { provider }, html`Forget the sign-in at ${visible(provider)}`)}`;
 }
 
 function keyItem({ id, spec, prefix, state, resourceUid, lastUsedAtMs }: Key, form: ActionForm): Html {

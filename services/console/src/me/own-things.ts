@@ -14,6 +14,8 @@ export interface OwnThings {
   readonly waiting: readonly Approval[] | undefined;
   readonly consents: readonly Consent[] | undefined;
   readonly connections: readonly Connection[] | undefined;
+  /** Sign-ins that are kept, each under the name of its provider. */
+  readonly signIns: readonly Connection[] | undefined;
   readonly credentials: readonly OwnedCredential[] | undefined;
   /** Resources that take credentials of people, with what would be used now. */
   readonly accessible: readonly Accessible[] | undefined;
@@ -47,6 +49,7 @@ export async function ownThings(
     waiting: waiting?.approvals.filter((approval) => mayDecide(caller, approval)),
     consents: consents?.consents,
     connections: connections?.connections,
+    signIns: connections?.signIns,
     credentials: credentials?.credentials.filter(({ owner }) => owner?.kind === 'user' && owner.name === user),
     accessible: accessible?.resources.filter(({ order }) => order.includes('User')),
     // Whatever was answered, only their own are theirs to see here.

@@ -25,7 +25,15 @@ describe("a person's own page", () => {
     suite.approvals.put({ id: 'a1', approverUsers: ['alice'] });
     const page = await browser.get('/me');
     expect([page.status, page.all('script'), page.all('h1').length]).toEqual([200, [], 1]);
-    for (const text of ['One approval waits', 'The <editor>', 'desk', 'user:alice/openai#1', 'bot', 'This browser']) {
+    for (const text of [
+      'One approval waits',
+      'The <editor>',
+      'desk',
+      'user:alice/openai#1',
+      'bot',
+      'This browser',
+      'https://idp.example',
+    ]) {
       expect(page.text).toContain(text);
     }
     for (const section of page.all('section')) {
@@ -62,6 +70,7 @@ describe("a person's own page", () => {
   it.each([
     ['/me/applications/withdraw', { client: 'editor' }, 'withdrawConsent', 'consents.withdraw'],
     ['/me/connections/disconnect', { server: 'mail' }, 'disconnect', 'connections.disconnect'],
+    ['/me/sign-ins/forget', { provider: 'people' }, 'disconnect', 'sign-ins.forget'],
     ['/me/keys/revoke', { id: 'bot' }, 'revoke', 'keys.revoke'],
     ['/me/sessions/end', { id: 's7' }, 'endSession', 'sessions.end'],
     [

@@ -76,6 +76,7 @@ export function fakePeople(answer: Answer) {
     listConnections: (request) =>
       answer('listConnections', request, () =>
         create(ListConnectionsResponseSchema, {
+          signIns: [{ server: 'people', issuer: 'https://idp.example', connectedAtMs: 1 }],
           connections: [
             { server: 'desk', origin: 'https://desk.example:443', state: Connection_State.NONE },
             {

@@ -10,6 +10,7 @@ import type { LeaseToken } from '../leasing.ts';
 import type { VaultMetrics } from '../metrics.ts';
 import { createDiscovery } from '../oauth/discovery.ts';
 import type { LeaseGrant } from '../oauth/grant-leases.ts';
+import type { OwnSignIns } from '../oauth/grant-server.ts';
 import type { OAuthHttp } from '../oauth/http.ts';
 import type { OAuthStore } from '../oauth/oauth-store.ts';
 import type { GrantRecord, VaultStore } from '../vault-store.ts';
@@ -42,6 +43,8 @@ export interface OpenDelegationOptions {
 export interface OpenDelegation {
   readonly leases: Readonly<Record<DelegationType, LeaseToken>>;
   readonly signIns: ServiceImpl<typeof SignInService>;
+  /** Kept sign-ins as people see them. */
+  readonly own: OwnSignIns;
   readonly component: Component;
 }
 
@@ -79,6 +82,7 @@ export function openDelegation(options: OpenDelegationOptions): OpenDelegation {
   return {
     leases: { TokenExchange: lease, EntraOnBehalfOf: lease, IdentityAssertion: lease },
     signIns: signInService(signIns, options.metrics),
+    own: signIns,
     component: standing,
   };
 }

@@ -34,6 +34,14 @@ async function house(auth: object = { type: 'SignIn', issuer: ISSUER, clientId: 
     dataKey: (of: string, make: Parameters<OAuthStore['dataKey']>[1]) =>
       store.inTenant(of, async (tx) => (await tx.newestDataKey()) ?? (await tx.addDataKey(await make()))),
     openingKey: (of: string, id: string) => store.inTenant(of, (tx) => tx.dataKey(id)),
+    grantsOf: async (of: string, user: string) =>
+      [...held].filter(([id, row]) => id.startsWith(`${of}/`) && row.user === user).map(([, row]) => row),
+    async remove(of: string, uid: string, user: string) {
+      const id = `${of}/${uid}/${user}`;
+      const row = held.get(id);
+      held.delete(id);
+      return row;
+    },
     grant: async (of: string, uid: string, user: string) => held.get(`${of}/${uid}/${user}`),
     async connect(of: string, grant: Parameters<OAuthStore['connect']>[1]) {
       const row = { ...grant, ended: false, revision: 1, connectedAtMs: 1_000, usedAtMs: 0 };
@@ -55,7 +63,7 @@ async function house(auth: object = { type: 'SignIn', issuer: ISSUER, clientId: 
     secretOf: async () => 'secret-at-provider',
     onNotice: () => undefined,
   });
-  return { signIns, held, end: () => (missing = true) };
+  return { signIns, held, custody, notices: store.notices, end: () => (missing = true) };
 }
 
 describe('kept sign-ins', () => {
@@ -114,6 +122,22 @@ describe('kept sign-ins', () => {
     const asked = { ...wanted, person: { ...DANA, ...person } };
     await expect(signIns.find(asked, issuer)).rejects.toMatchObject({ code: 'upstream_credentials', details });
     expect(await signIns.stands('acme', asked.person, issuer)).toBe(false);
+  });
+
+  it('[delegation:forget] forgets a sign-in of a person for them, and tells who stands on it', async () => {
+    const { signIns, held, custody, notices } = await house();
+    const server = (uid: string, auth: object) =>
+      custody.grant('acme', { kind: 'ToolServer', uid, resourceName: uid, ref, origin: 'https://a.example', auth });
+    await server('behalf', { type: 'EntraOnBehalfOf', issuer: ISSUER });
+    await server('other', { type: 'EntraOnBehalfOf', issuer: 'https://other.example' });
+    await signIns.keep('acme', signIn);
+    expect((await signIns.list('acme', 'dana')).map(({ resourceName }) => resourceName)).toEqual(['people']);
+    await expect(signIns.forget('acme', 'kim', 'people')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(signIns.forget('globex', 'dana', 'people')).rejects.toMatchObject({ code: 'not_found' });
+    const before = notices.length;
+    await signIns.forget('acme', 'dana', 'people');
+    expect(notices.slice(before).map(({ resource }) => resource?.uid)).toEqual(['behalf']);
+    expect([held.size, await signIns.list('acme', 'dana')]).toEqual([0, []]);
   });
 
   it('[delegation:keep-sign-in] finds none that its provider ended', async () => {

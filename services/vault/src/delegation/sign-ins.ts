@@ -5,7 +5,7 @@ import { authOf } from '../oauth/auth-spec.ts';
 import { recordGrant } from '../oauth/connections.ts';
 import type { LeaseGrant } from '../oauth/grant-leases.ts';
 import { type GrantContent, grantPlace, type KnownServer, rowSealer } from '../oauth/grant-seal.ts';
-import type { OAuthStore } from '../oauth/oauth-store.ts';
+import type { GrantRow, OAuthStore } from '../oauth/oauth-store.ts';
 import { originOf } from '../origin.ts';
 import { isTheirs } from '../owner.ts';
 import type { GrantRecord } from '../vault-store.ts';
@@ -33,6 +33,10 @@ export interface NewSignIn {
 export interface SignIns {
   /** Throws `permission_denied` where the provider's resource does not let it be kept, `invalid_request` for what is none. */
   keep(tenant: string, signIn: NewSignIn): Promise<void>;
+  /** Those of a person that their providers have not ended. */
+  list(tenant: string, user: string): Promise<GrantRow[]>;
+  /** Forgets one, and what was had by it. Throws `not_found`. */
+  forget(tenant: string, user: string, provider: string): Promise<void>;
   readonly find: Subjects['signIn'];
   readonly stands: Subjects['stands'];
 }
@@ -53,6 +57,8 @@ const KIND = 'IdentityProvider';
 /** UID under which operator grants what a provider's sign-ins may be kept for; beside the one of its secret. */
 const uidOf = (uid: string) => `${uid}/sign-in`;
 
+const baseOf = (uid: string) => uid.split('/')[0] ?? '';
+
 /** Keeps them and finds them. Tokens of a sign-in go to the issuer that gave them and to nobody else. */
 export function createSignIns(options: SignInOptions): SignIns {
   const { store, envelope, lease, secretOf } = options;
@@ -67,6 +73,11 @@ export function createSignIns(options: SignInOptions): SignIns {
     }
     return { provider: providers[0], row: undefined };
   };
+
+  const live = async (tenant: string, user: string) =>
+    (await store.grantsOf(checkedTenant(tenant), user)).filter(
+      ({ uid, ended }) => !ended && uid === uidOf(baseOf(uid)),
+    );
 
   return {
     async keep(tenant, signIn) {
@@ -106,6 +117,19 @@ export function createSignIns(options: SignInOptions): SignIns {
       const event = recordGrant(tenant, 'sign-ins.keep', { ...place, resourceName }, { scopes });
       const expiresAtMs = endOf(signIn);
       await store.connect(tenant, { ...place, resourceName, scopes, expiresAtMs, ...sealed }, event);
+      options.onNotice();
+    },
+
+    list: (tenant, user) => live(tenant, user),
+
+    async forget(tenant, user, provider) {
+      const row = (await live(tenant, user)).find(({ resourceName }) => resourceName === provider);
+      if (row === undefined) throw new GatewayError('not_found', 'There is no such sign-in.');
+      await store.remove(tenant, row.uid, user, recordGrant(tenant, 'sign-ins.forget', row, {}));
+      // Leases of tool servers that stand on it are dropped at once.
+      await store.inTenant(tenant, async (tx) => {
+        for (const uid of await tx.delegatedBy(row.issuer)) await tx.notifyResource('ToolServer', uid);
+      });
       options.onNotice();
     },
 

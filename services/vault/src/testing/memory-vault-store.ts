@@ -85,6 +85,11 @@ export function memoryVaultStore(): MemoryVaultStore {
             const { type, issuer: own } = (auth ?? {}) as Record<string, unknown>;
             return kind === 'IdentityProvider' && type === 'SignIn' && own === issuer;
           }),
+        delegatedBy: async (issuer) =>
+          grantsIn(tenant).flatMap(({ kind, uid, auth }) => {
+            const { identityIssuer, issuer: own } = (auth ?? {}) as Record<string, unknown>;
+            return kind === 'ToolServer' && (identityIssuer ?? own) === issuer ? [uid] : [];
+          }),
         lendingGrants: async () => grantsIn(tenant).filter(({ owners }) => owners.length > 0),
         owned: async (kind, uid, owners) =>
           ownedIn(tenant).filter(
