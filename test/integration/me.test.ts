@@ -128,6 +128,33 @@ describe('people at the pages of console', () => {
     expect([arrived.status, kim.cookies.get('sallyport-person') === first]).toEqual([200, false]);
   });
 
+  it('[oauth:claims-carried] are in tokens of ours what the claims of their provider made them', async () => {
+    const resource = `${house.suite.endpoint}/admin/v1`;
+    house.suite.apply('notes', [{ ...NOTES, spec: { ...NOTES.spec, scopes: ['admin', 'mcp'] } }]);
+    const it = house.flow({ client_id: 'notes', scope: 'admin', resource });
+    const { json } = await eventually(
+      async () => house.redeem(it, (await house.allowed(it, 'kim')).searchParams.get('code') ?? '', { resource }),
+      ({ status }) => status === 200,
+    );
+    const answer = await httpClient(house.suite.endpoint, String(json?.access_token)).get('/admin/v1/whoami');
+    expect(answer.json()).toMatchObject({
+      id: 'user:kim@example.com',
+      role: 'Admin',
+      teams: ['admins'],
+      client: 'notes',
+    });
+  });
+
+  it('[console:person-session] end when nobody used them for half an hour, and after eight hours in any case', async () => {
+    for (const change of [`used_at = now() - interval '31 minutes'`, `expires_at = now() - interval '1 second'`]) {
+      const kim = await signedIn('kim');
+      const lasting = `select max(expires_at - started_at) = interval '8 hours' as eight from browser_sessions`;
+      expect((await query(lasting))[0]?.eight).toBe(true);
+      await query(`update browser_sessions set ${change}`);
+      expect(await isSignedOut(kim)).toBe(true);
+    }
+  });
+
   it('[console:person-session] decide with the teams that they have now', async () => {
     const robin = await signedIn('robin');
     const call = callTool('tools/call', { name: 'mail__send', arguments: { to: 'someone@example.org' } });

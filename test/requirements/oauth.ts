@@ -32,6 +32,8 @@ export const oauth: readonly Requirement[] = [
     'oauth:consent': 'People say yes once to a declared client, are asked again for more, and may say no.',
     'oauth:consent-withdrawn':
       'A consent that is taken back ends all that the client had, and the client has to ask anew.',
+    'oauth:claims-carried':
+      'Teams and role by the claims of a provider count in our own tokens of who signed in there.',
     'oauth:client-ended':
       'Grants and tokens of a client end when its resource is disabled or deleted, and stay so when it comes back.',
     'oauth:consent-forms': 'Consent takes no form of another session, browser or site, and stands in no frame.',

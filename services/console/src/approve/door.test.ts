@@ -80,6 +80,18 @@ describe('the session of a person', () => {
     expect(decided()).toHaveLength(1);
   });
 
+  it('[console:approvals-own-key] may answer what was asked for by a token of the person, which is no token of this browser', async () => {
+    const requester = { tenant: 'acme', id: 'user:carol', user: 'carol', client: 'editor' };
+    suite.approvals.put({ id: 'a1', approverUsers: ['carol'], requester: { ...requester, sessionId: 'grant-1' } });
+    suite.approvals.put({ id: 'a2', approverUsers: ['carol'], requester: { ...requester, sessionId: 's0' } });
+    browser.cookies.set('sallyport-person', suite.people.signIn('carol'));
+    const csrf = await browser.csrf();
+    // Whether a requester may say yes is for policy to say; console holds back what asked only.
+    expect((await browser.post('/approve/a1', { csrf, decision: 'approve' })).status).toBe(303);
+    expect((await browser.post('/approve/a2', { csrf, decision: 'approve' })).status).toBe(403);
+    expect(decided()).toHaveLength(1);
+  });
+
   it('[console:person-session] says that it is not available while identity is away, never that nobody is signed in', async () => {
     browser.cookies.set('sallyport-person', suite.people.signIn('carol'));
     suite.people.state.away = true;
