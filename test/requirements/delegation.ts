@@ -29,6 +29,8 @@ export const delegation: readonly Requirement[] = [
     'delegation:keep-sign-in':
       'A sign-in is kept sealed for its person at its issuer, and found for nobody and nothing else.',
     'delegation:forget': 'People see which sign-ins of theirs are kept, and have them forgotten.',
+    'delegation:bounds':
+      'Token endpoints are asked within bounds of size and address, and redirects are followed nowhere.',
     'delegation:recorded': 'Who asked for a token in whose name, for what and by which way, is recorded by reference.',
   }),
 ];
