@@ -161,6 +161,25 @@ describe('an employee who is moved out of a team', () => {
   }, 40_000);
 });
 
+describe('who keeps people', () => {
+  it('[scim:caller-key] may be a key of the role Admin; no other key, and no token of a person', async () => {
+    const kim = await house.hire('kit');
+    const { suite } = house;
+    for (const [credential, status] of [
+      [suite.adminKey, 200],
+      [suite.key, 401],
+      [kim.key, 401],
+      [kim.token, 401],
+      ['', 401],
+    ] as const) {
+      const answer = await fetch(`${suite.endpoint}/scim/v2/default/Users?count=1`, {
+        headers: { authorization: `Bearer ${credential}` },
+      });
+      expect([credential.slice(0, 8), answer.status]).toEqual([credential.slice(0, 8), status]);
+    }
+  });
+});
+
 describe('an employee who is deleted', () => {
   it('[revocation:deleted] stays out, by key and token, also when somebody of the same name comes', async () => {
     const who = await hired('kim');

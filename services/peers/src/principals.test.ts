@@ -201,6 +201,23 @@ describe('principalCache', () => {
     await expect(ask()).rejects.toMatchObject({ code: 'unauthenticated' });
   });
 
+  it('[peers:revocation-while-cut] holds nothing over the moment in which identity is heard again', async () => {
+    const { state, revocations, principals, ask, warm } = await identity();
+    await warm();
+    state.answer = 'away';
+    revocations.cut();
+    await until('identity was asked in vain', async () => {
+      await ask();
+      return state.asked > 0;
+    });
+    const told = new Promise((resolve) => principals.onRevoked(resolve));
+    state.known.clear();
+    state.sequence++;
+    state.answer = 'normal';
+    await told;
+    await expect(ask()).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
   it('[peers:revocation-while-cut] tells those with open work that something may have been revoked meanwhile', async () => {
     const { revocations, principals, warm } = await identity();
     await warm();
