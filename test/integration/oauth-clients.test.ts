@@ -2,21 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, type OAuthClientProvider, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { browser } from '../support/browser.ts';
 import { type OAuthHouse, oauthHouse } from '../support/oauth-house.ts';
+import { seededNumbers } from '../support/seeded.ts';
 
 const LOOPBACK = 'http://127.0.0.1:33418/callback';
 const ROUNDS = 5;
 const LONGEST_MS = 14;
-
-/** Numbers below 1 from a seed (mulberry32), so that a run that failed can be run again. */
-function numbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 describe('clients of the OAuth server', () => {
   let house: OAuthHouse;
@@ -70,7 +60,7 @@ describe('clients of the OAuth server', () => {
 
   it('[oauth:killed] loses no grant and takes no code twice, wherever identity is killed', async () => {
     const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
-    const next = numbers(seed);
+    const next = seededNumbers(seed);
     const interrupted = async <T>(call: () => Promise<T>): Promise<T | undefined> => {
       const answer = call().catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, next() * LONGEST_MS));

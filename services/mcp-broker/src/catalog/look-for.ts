@@ -70,12 +70,17 @@ export function ownListing(options: {
   };
   const look = (server: Server, principal: Principal): Promise<void> | undefined => {
     const key = JSON.stringify([server.uid, principal.user]);
-    const pending = running.get(key);
-    if (pending !== undefined || catalog.own.knows(server.uid, principal.user) || !isDue(key)) return pending;
-    // Several requests of a person may wait for one listing, so it does not end with the first of them.
-    const work = list(server, principal).finally(() => running.delete(key));
-    running.set(key, work);
-    return work;
+    const known = catalog.own.knows(server.uid, principal.user);
+    if (known === 'fresh') return undefined;
+    if (!running.has(key) && isDue(key)) {
+      // Several requests of a person may wait for one listing, so it does not end with the first of them.
+      running.set(
+        key,
+        list(server, principal).finally(() => running.delete(key)),
+      );
+    }
+    // What was known a while ago is shown, and looked at anew meanwhile.
+    return known === 'stale' ? undefined : running.get(key);
   };
   return {
     async look(principal, access, signal) {

@@ -4,8 +4,8 @@ import { type Definition, MAX_TOOLS } from './definition.ts';
 export interface OwnLists {
   /** Takes in what a server offers to a person. */
   listed(uid: string, user: string, definitions: ReadonlyMap<string, Definition>): void;
-  /** Whether it is known, and not for too long, what a server offers to a person. */
-  knows(uid: string, user: string): boolean;
+  /** Whether it is known what a server offers to a person; `stale` where that was a while ago. */
+  knows(uid: string, user: string): 'fresh' | 'stale' | 'no';
   /** Whether a server offers exactly this definition to a person; undefined where that is not known. */
   offers(uid: string, user: string, definition: Definition): boolean | undefined;
   /** Definitions that persons were shown, the newest of each name. */
@@ -26,6 +26,8 @@ interface OwnList {
 const MAX_PERSONS = 2_000;
 /** A tool that nobody was shown for so long is no longer there. */
 const SEEN_MS = 24 * 3_600_000;
+/** Time of a list that may be another by now. */
+const DOUBTED = Number.NEGATIVE_INFINITY;
 
 /** Makes them; what a server offers to a person is asked anew after `freshMs`. */
 export function ownLists(freshMs: number, now: () => number = Date.now): OwnLists {
@@ -33,10 +35,6 @@ export function ownLists(freshMs: number, now: () => number = Date.now): OwnList
   const shown = new Map<string, Map<string, { readonly definition: Definition; readonly atMs: number }>>();
   const seen = new Map<string, ReadonlyMap<string, Definition>>();
 
-  const fresh = (uid: string, user: string): OwnList | undefined => {
-    const held = lists.get(uid)?.get(user);
-    return held !== undefined && now() - held.atMs < freshMs ? held : undefined;
-  };
   return {
     listed(uid, user, definitions) {
       const atMs = now();
@@ -56,7 +54,10 @@ export function ownLists(freshMs: number, now: () => number = Date.now): OwnList
       }
       if (known === undefined || !sameDigests(known.digests, digests)) seen.delete(uid);
     },
-    knows: (uid, user) => fresh(uid, user) !== undefined,
+    knows(uid, user) {
+      const atMs = lists.get(uid)?.get(user)?.atMs ?? DOUBTED;
+      return atMs === DOUBTED ? 'no' : now() - atMs < freshMs ? 'fresh' : 'stale';
+    },
     offers(uid, user, { name, digest }) {
       const own = lists.get(uid)?.get(user);
       return own === undefined ? undefined : own.digests.get(name) === digest;
@@ -71,7 +72,7 @@ export function ownLists(freshMs: number, now: () => number = Date.now): OwnList
     left: (uid, user) => void lists.get(uid)?.delete(user),
     doubt(uid) {
       const persons = lists.get(uid);
-      for (const [user, own] of persons ?? []) persons?.set(user, { ...own, atMs: Number.NEGATIVE_INFINITY });
+      for (const [user, own] of persons ?? []) persons?.set(user, { ...own, atMs: DOUBTED });
     },
     forget(uid) {
       for (const one of [lists, shown, seen]) one.delete(uid);
