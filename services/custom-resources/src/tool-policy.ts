@@ -38,7 +38,9 @@ const callRule = z.object({
     .describe('CEL over args, tool, principal, context, origins; true selects the rule. Left out: always.'),
   action: z
     .enum(['Allow', 'Deny', 'Ask', 'Hide'])
-    .describe('What happens; Ask puts the call before approvers, Hide also takes the tool out of model requests.'),
+    .describe(
+      'What happens; Ask puts the call before approvers, unless it is about more than 1,000 values or 256 KiB, which is denied; Hide also takes the tool out of model requests.',
+    ),
   reason: reason.describe('Why, in a line, for the model and for the record.'),
   mode: mode.optional().describe('Mode of this rule. Left out: of the policy.'),
   rollout: rollout.optional(),
