@@ -54,8 +54,8 @@ describe('parseResource', () => {
     [
       'a value outside an enum',
       'ModelProvider',
-      '{type: gemini}',
-      'spec.type: must be one of openai, anthropic, openai-compatible, anthropic-compatible',
+      '{type: bedrock}',
+      'spec.type: must be one of openai, anthropic, gemini, openai-compatible, anthropic-compatible, gemini-compatible',
     ],
     [
       'a type that needs a URL',
