@@ -63,8 +63,9 @@ const hrefs = (page: Awaited<ReturnType<Browser['get']>>) =>
 
 /** As far as the provider, and what it answered; the browser has not brought it back yet. */
 async function answered(window: Browser, login: string, path = '/me'): Promise<string> {
-  const link = hrefs(await window.get(path)).find((href) => href.startsWith('/approve/sign-in/people')) ?? '';
-  const left = await window.get(link);
+  const link = hrefs(await window.get(path)).find((href) => href.includes('/approve/sign-in/people')) ?? '';
+  expect(link.startsWith(`${house.suite.endpoint}/`)).toBe(true);
+  const left = await window.get(link.slice(house.suite.endpoint.length));
   const answer = new URL(await house.upstream.signIn(left.headers.get('location') ?? '', login));
   return answer.pathname + answer.search;
 }

@@ -44,12 +44,14 @@ run({
         ? [{ id: 'own', key: randomBytes(32) }]
         : readKeyFile(config.sessionKeysFile);
     const ingress = createIngress(config, { log, metrics });
+    const publicUrl = config.publicUrl?.replace(/\/+$/, '');
     const opened = door({
       signIn: keySignIn(clients),
       people: personSessions(clients),
       ingress,
       sessions: createSessions(sealer(sessionKeys)),
-      alwaysSecure: config.publicUrl?.startsWith('https:') ?? false,
+      alwaysSecure: publicUrl?.startsWith('https:') ?? false,
+      publicUrl,
     });
     const app = adminApp({
       routes: allRoutes(clients, recorded, desk),
@@ -60,7 +62,7 @@ run({
           desk,
           door: opened,
           recorded,
-          publicUrl: config.publicUrl?.replace(/\/+$/, ''),
+          publicUrl,
           requestTimeoutMs: config.requestTimeout,
         }),
       ],

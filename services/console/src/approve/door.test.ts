@@ -52,6 +52,14 @@ describe('signing in at an identity provider', () => {
     },
   );
 
+  it('[console:person-sign-in] shows the providers of another namespace to who names it', async () => {
+    const asked = await browser.get('/approve/a1');
+    expect(asked.form('/approve/a1').fields).toEqual({ tenant: 'acme' });
+    const other = await browser.get('/approve/a1?tenant=globex');
+    expect(other.text).toContain('For the namespace globex');
+    expect((await browser.get('/approve/a1?tenant=%3Cb%3E')).text).toContain('For the namespace acme');
+  });
+
   it('shows the form for a key where providers cannot be told', async () => {
     suite.people.state.away = true;
     const asked = await browser.get('/approve');

@@ -20,6 +20,8 @@ export interface DoorOptions {
   readonly sessions: Sessions;
   /** True: cookies are for https whatever the proxy says; else as `x-forwarded-proto` says. */
   readonly alwaysSecure: boolean;
+  /** Where people reach the gateway, without a slash at the end; undefined: where they are. */
+  readonly publicUrl?: string | undefined;
 }
 
 /** A form that was sent from a page of the sender's own session. */
@@ -54,7 +56,7 @@ interface Visit {
 }
 
 /** Makes the door. A person's own session comes before that of a key, where a browser has both. */
-export function door({ signIn, people, ingress, sessions, alwaysSecure }: DoorOptions): Door {
+export function door({ signIn, people, ingress, sessions, alwaysSecure, publicUrl = '' }: DoorOptions): Door {
   const isSecure = (req: Request) =>
     alwaysSecure || String(req.headers['x-forwarded-proto'] ?? '').split(',')[0] === 'https';
   const keySessionOf = (req: Request) => sessions.read(req.headers.cookie, isSecure(req));
@@ -96,7 +98,7 @@ export function door({ signIn, people, ingress, sessions, alwaysSecure }: DoorOp
     res
       .status(status)
       .type('text/html')
-      .send(signInPage({ csrf: session.csrf, next, problem, providers }));
+      .send(signInPage({ csrf: session.csrf, next, problem, providers, base: publicUrl }));
   };
 
   const guarded = async (req: Request, patience: Patience) => {
@@ -111,7 +113,8 @@ export function door({ signIn, people, ingress, sessions, alwaysSecure }: DoorOp
 
   const enter: Handler = async (req, res, patience) => {
     const { form, visit } = await guarded(req, patience);
-    const next = fieldOf(form, 'next');
+    const wanted = fieldOf(form, 'next');
+    const next = NEXT.test(wanted) ? wanted : START;
     const again = (problem: string) => askToSignIn(req, res, patience, { next, status: 403, problem });
     try {
       const credential = { secret: fieldOf(form, 'key').trim(), address: () => ingress.addressOf(req) };
@@ -124,7 +127,7 @@ export function door({ signIn, people, ingress, sessions, alwaysSecure }: DoorOp
       if (code === 'permission_denied') return again('This key is not for approvals.');
       throw error;
     }
-    res.redirect(303, NEXT.test(next) ? next : START);
+    res.redirect(303, next);
   };
 
   const endPerson = async (req: Request, res: Response, person: PersonSession, patience: Patience) => {

@@ -54,15 +54,17 @@ export interface SignInChoices {
   readonly next: string;
   readonly problem?: string;
   readonly providers: Providers;
+  /** Where people reach the gateway, before paths; providers send them back there, whatever host this page was asked of. */
+  readonly base: string;
 }
 
 /** The page to sign in: at the identity providers of the tenant, or with a key. */
-export function signInPage({ csrf, next, problem = '', providers }: SignInChoices): string {
+export function signInPage({ csrf, next, problem = '', providers, base }: SignInChoices): string {
   const told = problem !== '' && html`<p class="notice" role="alert" id="problem">${problem}</p>`;
   const described = problem === '' ? '' : html` aria-describedby="problem" aria-invalid="true"`;
   const links = providers.names.map((name) => {
     const query = new URLSearchParams({ tenant: providers.tenant, next });
-    return html`<li><a href="/approve/sign-in/${encodeURIComponent(name)}?${query.toString()}">Sign in with ${visible(name)}</a></li>`;
+    return html`<li><a href="${base}/approve/sign-in/${encodeURIComponent(name)}?${query.toString()}">Sign in with ${visible(name)}</a></li>`;
   });
   return page(
     'Sign in',
@@ -84,6 +86,14 @@ ${
 </div>
 <p>The key is checked and forgotten. The session lasts 30 minutes, and ends at once when the key is changed or revoked.</p>
 <button class="main" type="submit">Sign in</button>
+</form>
+<h2>For another namespace</h2>
+<form method="get" action="${next}">
+<div class="field">
+<label for="tenant">Namespace</label>
+<input id="tenant" name="tenant" value="${providers.tenant}" autocomplete="off" autocapitalize="none" spellcheck="false" pattern="[a-z0-9]([\\-a-z0-9]*[a-z0-9])?" maxlength="63" required>
+</div>
+<button type="submit">Show where its people sign in</button>
 </form>`,
   );
 }
