@@ -117,6 +117,20 @@ describe('recorder', () => {
     expect(state.kept).toEqual(['b']);
   });
 
+  it('[peers:intent-durable] commits intents of calls at once together, and refuses none for another that audit refuses', async () => {
+    const { state, records } = await audit();
+    const ids = Array.from({ length: 40 }, (_, index) => `i${index}`);
+    await Promise.all(ids.map((id) => records.commit([{ id }])));
+    expect([...state.kept].sort()).toEqual([...ids].sort());
+    expect(state.calls).toBe(1);
+
+    state.refuses = 'bad';
+    const settled = await Promise.allSettled(['a', 'bad', 'b'].map((id) => records.commit([{ id }])));
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(settled[1]).toMatchObject({ reason: { code: 'audit_unavailable' } });
+    expect(state.kept.slice(40).sort()).toEqual(['a', 'b']);
+  });
+
   it('[peers:records-poison] loses one record that audit refuses, and none behind it', async () => {
     const { state, records, spool } = await audit();
     state.answer = 'away';

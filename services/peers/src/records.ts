@@ -6,6 +6,7 @@ import type { Client } from '@sallyport/chassis/rpc/client';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import type { Spool } from '@sallyport/chassis/spool';
 import { RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { commitTogether } from './commit-together.ts';
 
 /** A record to be kept; fields left out are empty. */
 export type RecordInit = MessageInitShape<typeof RecordSchema>;
@@ -100,6 +101,9 @@ export function recorder(options: {
     }
     throw new AggregateError(errors, 'Neither audit nor the spool took the records.');
   };
+
+  const refused = (error: unknown) => (error instanceof AggregateError ? error.errors.some(refuses) : refuses(error));
+  const commit = commitTogether({ place, refuses: refused, maxBytes: BATCH_BYTES });
 
   const send = async () => {
     // What comes while a batch is under way waits for its own time: sent at once, batches would be as small as the
@@ -207,7 +211,7 @@ export function recorder(options: {
     },
     async commit(records) {
       try {
-        await place(records.map((record) => codec.encode(record)));
+        await commit(records.map((record) => codec.encode(record)));
       } catch (cause) {
         throw new GatewayError('audit_unavailable', 'The intent could not be recorded, so nothing was done.', {
           cause,
