@@ -1,7 +1,8 @@
 // Measures what a request costs through Sallyport: CPU, added latency, memory; beside a bare proxy and Portkey, in
-// interleaved pairs. Run: node test/load/bench.ts [--quick] [--strict] [--only chat|stream|tool|revocation]
+// interleaved pairs. Run: node test/load/bench.ts [--quick] [--strict] [--only auth|chat|stream|tool|revocation]
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { measureAuth } from './auth.ts';
 import { type Contestant, type SallyportUnderLoad, single, startPortkey, startSallyport } from './contestants.ts';
 import { measureDecision } from './decision.ts';
 import { type Job, loadOf, median, type Sample, sample } from './measuring.ts';
@@ -62,6 +63,9 @@ try {
   }
   if (options.only === undefined) report.add(await measureDecision());
   if (options.only === undefined) report.add(measureProvenance());
+  if (options.only === undefined || options.only === 'auth') {
+    for (const measure of await measureAuth()) report.add(measure);
+  }
   if (options.only === undefined || options.only === 'revocation') report.add(await measureRevocation());
   const field = await start();
   for (const job of JOBS) {
