@@ -17,6 +17,7 @@ import { eventually, type ResourceInit } from '../support/suite.ts';
 
 const KEY = 'sk-of-robin-canary-0123456789abcdef';
 const NOBODY = 'sk-of-nobody-canary-0123456789abcdef';
+const STRANGER = 'sk-of-stranger-canary-0123456789abcdef';
 const SERVERS = ['asserted', 'behalf', 'exchanged'] as const;
 type Server = (typeof SERVERS)[number];
 
@@ -26,7 +27,7 @@ describe('tool servers that are called in the name of people', () => {
   let sts: FakeExchange;
   let as: FakeExchange;
   let tools: Record<Server, ProtectedTools>;
-  const inbound: string[] = [KEY, NOBODY];
+  const inbound: string[] = [KEY, NOBODY, STRANGER];
 
   beforeAll(async () => {
     sts = await startTokenService(() => house.issuer);
@@ -52,7 +53,11 @@ describe('tool servers that are called in the name of people', () => {
         client: { clientId: 'gateway-at-work', secretRef: { name: 'idp', key: 'secret' }, keepGrant: true },
       },
       overrides: { vault: { leaseTtl: '1s' } },
-      resources: [...key('robins', KEY, 'robin@example.com'), ...key('nobodys', NOBODY)],
+      resources: [
+        ...key('robins', KEY, 'robin@example.com'),
+        ...key('nobodys', NOBODY),
+        ...key('strangers', STRANGER, 'stranger'),
+      ],
     });
     work.resources.set('api://behalf/.default', tools.behalf.url);
     work.clients.set(as.issuer, as.clientId);
@@ -143,7 +148,10 @@ describe('tool servers that are called in the name of people', () => {
     const { text, meta } = await call(kim, 'behalf');
     expect(text).toContain('/approve/sign-in/people?tenant=default');
     expect(meta['sallyport.dev/connect']?.url).toContain('/approve/sign-in/people');
-    for (const server of SERVERS) expect(await call(NOBODY, server)).toMatchObject({ isError: true });
+    // A key of nobody, and one of somebody whom no provider has ever shown.
+    for (const key of [NOBODY, STRANGER]) {
+      for (const server of SERVERS) expect(await call(key, server)).toMatchObject({ isError: true });
+    }
     expect(calls()).toEqual(before);
     for (const exchange of [sts, as, work]) exchange.refuse(undefined);
     for (const server of SERVERS) expect((await call(kim, server)).text).toBe('looked');

@@ -16,6 +16,7 @@ import type { OAuthStore } from '../oauth/oauth-store.ts';
 import type { GrantRecord, VaultStore } from '../vault-store.ts';
 import type { DelegationType, Subjects } from './adapter.ts';
 import { createDelegation } from './delegation.ts';
+import { unvouched } from './refusals.ts';
 import { signInService } from './sign-in-server.ts';
 import { createSignIns } from './sign-ins.ts';
 import { followStanding } from './standing.ts';
@@ -57,10 +58,11 @@ export function openDelegation(options: OpenDelegationOptions): OpenDelegation {
   const standing = followStanding({ client: identity.authentication, cache, log });
   const signIns = createSignIns({ ...options, store: options.oauthStore, lease: options.leaseGrant });
   const subjects: Subjects = {
-    async assert({ tenant, person }, audience) {
+    async assert({ tenant, person, server }, audience) {
       const { id, user, client = '', sessionId = '', actors = [] } = person;
       const principal = { tenant, id, user, client, sessionId, actors: actors.map((one) => ({ id: one.id })) };
-      return (await identity.subjects.assert({ principal, audience }, { timeoutMs: TIMEOUT_MS })).token;
+      const vouched = identity.subjects.assert({ principal, audience }, { timeoutMs: TIMEOUT_MS });
+      return (await vouched.catch(unvouched(server.resourceName))).token;
     },
     signIn: signIns.find,
     stands: signIns.stands,

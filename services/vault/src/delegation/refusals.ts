@@ -44,6 +44,17 @@ export function noPerson(server: string): GatewayError {
   );
 }
 
+/** Identity does not vouch for the person: it does not know them, or they or what they let somebody do have ended. */
+export function unvouched(server: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof GatewayError) || error.code !== 'permission_denied') throw error;
+    throw new GatewayError('upstream_credentials', `Nobody vouches for this person at ${server}.`, {
+      cause: error,
+      details: { missing: 'vouching', server },
+    });
+  };
+}
+
 /** The person has no sign-in here that a token could be asked for with. */
 export function noSignIn(server: string, provider: string, more: Readonly<Record<string, unknown>> = {}): GatewayError {
   const message = `${server} needs you to sign in at ${provider} again.`;
