@@ -6,6 +6,7 @@ import type { Client } from '@sallyport/chassis/rpc/client';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import type { Spool } from '@sallyport/chassis/spool';
 import { RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { gatherMs } from './batch-time.ts';
 import { commitTogether } from './commit-together.ts';
 
 /** A record to be kept; fields left out are empty. */
@@ -23,11 +24,12 @@ export interface Recorder {
 }
 
 const codec = codecOf(RecordSchema);
-const BATCH = 256;
+/** Audit commits as many at once. */
+const BATCH = 1_000;
+/** How many spooled records are read at once. */
+const PAGE = 256;
 /** A batch ends once it has this many bytes: audit takes messages of 32 MiB at most. */
 const BATCH_BYTES = 4 * 1024 * 1024;
-// A call and a commit cost the more a record, the fewer share them; who looks at a run waits no longer for this.
-const EVERY_MS = 100;
 const MAX_WAITING = 20_000;
 const COMMIT_MS = 1_500;
 const DRAIN_EVERY_MS = 500;
@@ -60,6 +62,7 @@ export function recorder(options: {
   let timer: NodeJS.Timeout | undefined;
   // The oldest that waits has waited long enough.
   let due = false;
+  let everyMs = gatherMs(0);
   let drainTimer: NodeJS.Timeout | undefined;
   let sending: Promise<void> | undefined;
   let draining: Promise<void> | undefined;
@@ -112,8 +115,9 @@ export function recorder(options: {
       due = false;
       const batch = waiting.slice(0, batchOf(waiting));
       waiting = waiting.slice(batch.length);
+      everyMs = gatherMs(batch.length);
       clearTimeout(timer);
-      timer = waiting.length > 0 ? setTimeout(onDue, EVERY_MS) : undefined;
+      timer = waiting.length > 0 ? setTimeout(onDue, everyMs) : undefined;
       try {
         await place(batch);
       } catch (error) {
@@ -146,7 +150,7 @@ export function recorder(options: {
 
   const drainSpool = async () => {
     for (;;) {
-      const page = await spool.read(BATCH);
+      const page = await spool.read(PAGE);
       if (page.entries.length === 0) return;
       for (let at = 0; at < page.entries.length; ) {
         const records = page.entries.slice(at, at + batchOf(page.entries.slice(at)));
@@ -206,7 +210,7 @@ export function recorder(options: {
         return;
       }
       waiting.push(codec.encode(record));
-      timer ??= setTimeout(onDue, EVERY_MS);
+      timer ??= setTimeout(onDue, everyMs);
       if (waiting.length >= BATCH) void flush();
     },
     async commit(records) {

@@ -3,6 +3,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import { gatherMs } from '@sallyport/peers/batch-time';
 import type { Recorder } from '@sallyport/peers/records';
 import { batchLength, type Releases } from '@sallyport/peers/release-batch';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
@@ -35,6 +36,7 @@ export interface MemoryOptions {
   readonly recorder: Pick<Recorder, 'append'>;
   /** Counts releases that policy never heard of. */
   readonly lost: { inc(by?: number): void };
+  /** How long a batch gathers; absent: by how many the last one had. Who comes back sooner is waited for (`caughtUp`). */
   readonly everyMs?: number;
   readonly maxWaiting?: number;
   /** How long after a failure policy is told again at first; twice as long after each further one. */
@@ -43,9 +45,8 @@ export interface MemoryOptions {
   readonly giveUpMs?: number;
 }
 
-// A call and a commit cost the more a release, the fewer share them; who comes back sooner is waited for (`caughtUp`).
-const EVERY_MS = 100;
-const BATCH = 256;
+const BATCH = 512;
+const SOON_MS = 50;
 const MAX_WAITING = 10_000;
 /** Values of results take more room than all else: at most so many wait. */
 const MAX_VALUES = 100_000;
@@ -59,15 +60,17 @@ const MAX_FORGOTTEN = 10_000;
 /** Makes the memory over policy's TrajectoryService. */
 export function trajectoryMemory(options: MemoryOptions): Memory {
   const { client, log, recorder } = options;
-  const { everyMs = EVERY_MS, maxWaiting = MAX_WAITING } = options;
+  const { maxWaiting = MAX_WAITING } = options;
   const { firstRetryMs = FIRST_RETRY_MS, giveUpMs = GIVE_UP_MS } = options;
   let waiting: Release[] = [];
   let values = 0;
+  let everyMs = options.everyMs ?? gatherMs(0);
   /** How many releases of a principal are not acknowledged yet; of those that taint also by name. */
   const unsent = new Map<string, number>();
   const untold = new Map<string, number>();
   const forgotten = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
+  let hastened = false;
   let sending: Promise<void> = Promise.resolve();
   /** When the oldest batch was told in vain first, and when it is told again. */
   let failingSince: number | undefined;
@@ -129,6 +132,7 @@ export function trajectoryMemory(options: MemoryOptions): Memory {
     // What comes meanwhile waits for its own time: sent at once, batches would be as small as the network is fast.
     for (let left = waiting.length; left > 0; ) {
       const batch = waiting.slice(0, batchLength(waiting, BATCH));
+      everyMs = options.everyMs ?? gatherMs(batch.length);
       try {
         lose(await tell(batch));
         retryMs = firstRetryMs;
@@ -145,6 +149,7 @@ export function trajectoryMemory(options: MemoryOptions): Memory {
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
+    hastened = false;
     sending = sending.then(send);
     return sending;
   };
@@ -155,6 +160,12 @@ export function trajectoryMemory(options: MemoryOptions): Memory {
       waiting.push(released);
       count(released, 1);
       timer ??= setTimeout(flush, everyMs);
+      // Until policy knows of it, another run could take it for clean.
+      if (everyMs > SOON_MS && !hastened && failingSince === undefined && taints(released)) {
+        hastened = true;
+        clearTimeout(timer);
+        timer = setTimeout(flush, SOON_MS);
+      }
     },
     async now(released, signal) {
       await client.remember({ released: [released] }, { timeoutMs: TIMEOUT_MS, signal });
