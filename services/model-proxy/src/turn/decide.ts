@@ -1,4 +1,5 @@
 import { uuidv7 } from '@sallyport/chassis/uuid';
+import { wireOrigins } from '@sallyport/peers/call-request';
 import { decisionBasis } from '@sallyport/peers/decision-inputs';
 import { decisionOf, labelOf, wireLabel } from '@sallyport/peers/decision-wire';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
@@ -18,16 +19,13 @@ import {
   originsOf,
   parseStrict,
   pointerMatches,
-  pointerTokens,
   type ResolvedHandle,
-  sameLabel,
   TRUSTED,
   untrusted,
   type ValueOrigin,
 } from '@sallyport/turn';
 import type { AssistantContent } from '../chat/message.ts';
 import { catchUp } from './catch-up.ts';
-import { askedFingerprints } from './fingerprint.ts';
 import type { Gate } from './gate.ts';
 import { knownHosts } from './known-hosts.ts';
 import { originName, sourceOf } from './source.ts';
@@ -177,28 +175,8 @@ function wireCall(
   useId: string,
   approvalId = '',
 ) {
-  const told = origins.map((one) => {
-    const madeUp = one.origin.kind === 'composed' || one.origin.kind === 'unknown';
-    const text = one.name === true ? pointerTokens(one.pointer).at(-1) : valueAt(value, one.pointer);
-    const told = wireOrigin(one, madeUp ? askedFingerprints(gate, turn, text) : []);
-    // What carries the label in play is told without: policy may know a more restricted one.
-    return madeUp && sameLabel(one.label, turn.label) ? told : { ...told, label: wireLabel(one.label) };
-  });
+  const told = wireOrigins({ origins, args: value }, gate.digest, turn.principal, turn.label);
   return { callId: call.id, tool: call.tool?.ref, argumentsJson, origins: told, approvalId, useId };
-}
-
-function wireOrigin({ pointer, origin, looksLike = '', name }: ValueOrigin, fingerprints: string[]) {
-  const { kind, tool: from = '', path = '', handle = '' } = origin;
-  return { pointer, origin: kind, from, path, handle, fingerprints, looksLike, name: name === true };
-}
-
-function valueAt(value: JsonValue, pointer: string): JsonValue | undefined {
-  let at: JsonValue | undefined = value;
-  for (const token of pointerTokens(pointer)) {
-    if (at === null || typeof at !== 'object') return undefined;
-    at = Array.isArray(at) ? at[Number(token)] : Object.hasOwn(at, token) ? at[token] : undefined;
-  }
-  return at;
 }
 
 function prepare(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { askedFingerprints } from '@sallyport/peers/value-fingerprints';
 import { addSpan, createCorpus, TRUSTED } from '@sallyport/turn';
-import { askedFingerprints, fingerprintsOf, noteUntrusted } from './fingerprint.ts';
+import { fingerprintsOf, noteUntrusted } from './fingerprint.ts';
 import { latch, releasedBy } from './remember.ts';
 import { gateOf, turnOf } from './testing.ts';
 
@@ -15,7 +16,8 @@ function noted(content: object | string, known: { said?: string; trusted?: Reado
   const structuredJson = typeof content === 'string' ? '' : JSON.stringify(content);
   noteUntrusted(kept.gate, turn, { text, structuredJson }, { source, ...known });
   const known_ = new Set(turn.untrusted.keys());
-  const hits = (value: string) => askedFingerprints(kept.gate, turn, value).some((one) => known_.has(one));
+  const hits = (value: string) =>
+    askedFingerprints(kept.gate.digest, turn.principal, value).some((one) => known_.has(one));
   return { turn, kept, hits };
 }
 

@@ -1,18 +1,10 @@
-import {
-  childPointer,
-  decodings,
-  fingerprintsOfForms,
-  isVouchedFor,
-  type JsonValue,
-  lastingForms,
-} from '@sallyport/turn';
+import { childPointer, fingerprintsOfForms, isVouchedFor, type JsonValue, lastingForms } from '@sallyport/turn';
 import type { Gate } from './gate.ts';
 import { digestScope } from './label.ts';
 import type { Turn } from './turn.ts';
 
-/** Most values of one turn that are remembered, and most forms that one argument is asked about. */
+/** Most values of one turn that are remembered. */
 const MAX_REMEMBERED = 2_000;
-const MAX_ASKED = 64;
 /** Longest text that is looked through for values. */
 const MAX_TEXT = 200_000;
 
@@ -46,13 +38,6 @@ export function noteUntrusted(
 export function fingerprintsOf(turn: Pick<Turn, 'untrusted' | 'untrustedTold'>): { digest: string; source: string }[] {
   if (turn.untrusted.size === turn.untrustedTold) return [];
   return [...turn.untrusted].slice(turn.untrustedTold).map(([digest, source]) => ({ digest, source }));
-}
-
-/** Fingerprints by which policy finds out whether a value that the model made up was brought by untrusted content. */
-export function askedFingerprints(gate: Pick<Gate, 'digest'>, turn: Turn, value: JsonValue | undefined): string[] {
-  if (typeof value !== 'string') return [];
-  const forms = new Set([value, ...decodings(value)].flatMap((one) => lastingForms(one, MAX_ASKED)));
-  return fingerprintsOfForms(gate.digest, digestScope(turn), [...forms].slice(0, MAX_ASKED));
 }
 
 function eachString(value: JsonValue, path: string, take: (text: string, path: string) => void): void {
