@@ -226,10 +226,11 @@ describe('tokens in the name of people', () => {
   });
 
   it('asks once for calls that come together', async () => {
-    const { lease, requests } = delegationHouse('TokenExchange');
+    const { lease, requests, asked } = delegationHouse('TokenExchange');
     const all = await Promise.all(Array.from({ length: 5 }, () => lease()));
     expect(new Set(all.map(({ value }) => value)).size).toBe(1);
     expect(requests).toHaveLength(1);
+    expect(asked).toEqual(['TokenExchange ok']);
   });
 
   it.each(TYPES)('[delegation:recorded] %s: records who asked in whose name for what, by reference', async (type) => {

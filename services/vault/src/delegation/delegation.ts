@@ -24,6 +24,8 @@ export interface DelegationOptions extends DelegationSources {
   readonly signInLink: (tenant: string, provider: string) => string | undefined;
   /** Writes down that a token was asked for. */
   readonly record: (tenant: string, record: WaitingRecord) => Promise<void>;
+  /** Told of each attempt: `ok`, or the code of the error. */
+  readonly onAsked: (type: DelegationType, outcome: string) => void;
   readonly log: Logger;
 }
 
@@ -71,9 +73,11 @@ export function createDelegation(options: DelegationOptions): LeaseToken {
       // Durable before it can be used: who acts in whose name must not be known to nobody.
       await tell('ok');
       cache.put(key, token, epoch);
+      options.onAsked(type, 'ok');
       return token;
     } catch (caught) {
       const error = asGatewayError(caught);
+      options.onAsked(type, error.code);
       log.warn('no token could be had in the name of a person', { tenant, type, server: server.resourceName, error });
       if (error.code === 'upstream_credentials') await tell(String(error.details?.oauth ?? error.details?.missing));
       throw withLink(error, (provider) => options.signInLink(tenant, provider));

@@ -78,6 +78,7 @@ export function openDelegation(options: OpenDelegationOptions): OpenDelegation {
       publicUrl === undefined
         ? undefined
         : `${publicUrl}/approve/sign-in/${encodeURIComponent(provider)}?tenant=${encodeURIComponent(tenant)}`,
+    onAsked: options.metrics.delegated,
     record: (tenant, record) => options.store.addRecords([{ tenant, record }]),
     log,
   });

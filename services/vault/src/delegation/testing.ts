@@ -73,6 +73,7 @@ export function jwt(header: object, claims: object): string {
 export function delegationHouse(type: DelegationType, change: Change = {}, guards?: DelegationGuards) {
   const requests: WireRequest[] = [];
   const records: string[] = [];
+  const asked: string[] = [];
   const cache = createTokenCache();
   /** `well`: as if nothing were changed. */
   const now = { known: true, well: false, signedIn: true };
@@ -172,12 +173,14 @@ export function delegationHouse(type: DelegationType, change: Change = {}, guard
     known: () => now.known,
     secretOf: async () => ('secret' in changes() ? changes().secret : 'secret-of-crm'),
     signInLink: (tenant, provider) => `https://gateway.example/${tenant}/${provider}`,
+    onAsked: (of, outcome) => void asked.push(`${of} ${outcome}`),
     record: async (_tenant, { bytes }) => void records.push(Buffer.from(bytes).toString('latin1')),
     log: createLogger({ service: 'vault', write: () => undefined }),
   });
   return {
     requests,
     records,
+    asked,
     cache,
     now,
     /** Leases as the broker asks for it; gives the token, or throws. */
