@@ -273,7 +273,7 @@ describe('a session', () => {
             for (const [name, value] of cookies) one.cookies.set(name, value);
             return (await one.get('/approve')).text;
           },
-          (text) => text.includes('Sign in to decide approvals'),
+          (text) => text.includes('Your Sallyport key'),
           REVOKED_WITHIN_MS,
         );
       }
