@@ -4,13 +4,14 @@ import { KubeError } from '@sallyport/operator/kube/api';
 import { type ApiServer, apiServerPlace } from './api-server.ts';
 import { checkedInCrds, installCrds } from './crds.ts';
 import { cases } from './objects.ts';
+import { samples } from './samples.ts';
 
 const place = apiServerPlace();
 const real = place === undefined ? describe.skip : describe;
 if (place === undefined) console.warn('No API server here (neither $CLUSTER nor KUBECONFIG): its tests are skipped.');
 
 describe('the same objects without a cluster', () => {
-  it.each(cases)('$kind: $name', ({ kind, spec, errors }) => {
+  it.each([...cases, ...samples])('$kind: $name', ({ kind, spec, errors }) => {
     const parsed = parseResource({ apiVersion, kind, metadata: { name: 'x' }, spec });
     expect(parsed.ok ? [] : parsed.faults.map((fault) => fault.path)).toEqual(
       errors === undefined ? [] : expect.anything(),
@@ -37,7 +38,7 @@ real('CRDs on a real API server', () => {
     }
   });
 
-  it.each(cases)('[resources:cel] $kind: $name', async ({ kind, spec, errors }) => {
+  it.each([...cases, ...samples])('[resources:cel] $kind: $name', async ({ kind, spec, errors }) => {
     const path = `/apis/${apiVersion}/namespaces/default/${kinds[kind].plural}`;
     const body = { apiVersion, kind, metadata: { name: 'x' }, spec };
     const query = { dryRun: 'All', fieldValidation: 'Strict' };
