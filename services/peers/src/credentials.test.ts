@@ -48,8 +48,9 @@ async function vault(leaseTtlMs = 10_000) {
   const warm = async () => {
     await until('a lease is kept', async () => {
       const before = state.asked.length;
-      await lease();
-      return state.asked.length === before;
+      // A busy machine may take longer for the first answer than anybody waits; what matters here comes after it.
+      const got = await lease().catch(() => undefined);
+      return got !== undefined && state.asked.length === before;
     });
     state.asked = [];
   };
