@@ -386,7 +386,7 @@ describe('whatever is sent', () => {
         expect(answer.text.length).toBeLessThan(1_000_000);
         expect(performance.now() - began).toBeLessThan(3_000);
       }),
-      { numRuns: 400, endOnFailure: true },
+      { numRuns: 300, endOnFailure: true },
     );
     expect(house.faults).toEqual([]);
     const blue = (await others('GET', '/Users')).json<{ Resources: { title?: string }[] }>().Resources;

@@ -68,6 +68,15 @@ export async function pageOfGroups(
   return { groups: rows.map(groupOf), total: counted.rows[0]?.total as number };
 }
 
+/** How many members groups have together. */
+export async function countMembers(client: TenantClient, tenant: string, groupIds: readonly string[]): Promise<number> {
+  const { rows } = await client.query(
+    'select count(*)::float8 as total from memberships where tenant = $1 and group_id = any($2)',
+    [tenant, groupIds],
+  );
+  return rows[0]?.total as number;
+}
+
 /** The members of groups by group: ids and names, in the order of names. */
 export async function membersOf(
   client: TenantClient,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import fc from 'fast-check';
-import { holds, parseFilter, parsePath } from './filter.ts';
+import { parseFilter, parsePath } from './filter.ts';
+import { holds } from './matching.ts';
 import { ENTERPRISE } from './schema-names.ts';
 
 const ANN = {

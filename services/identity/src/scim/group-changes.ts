@@ -1,6 +1,7 @@
 import { bad } from './faults.ts';
-import { type Filter, holds } from './filter.ts';
+import type { Filter } from './filter.ts';
 import { isObject, type Json, memberOf } from './json.ts';
+import { holds } from './matching.ts';
 import type { Operation } from './patch.ts';
 import { MAX_EXTERNAL_ID, textIn, textOf } from './texts.ts';
 

@@ -3,6 +3,7 @@ import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
 import {
   addMembers,
   changeGroup,
+  countMembers,
   type Group,
   groupById,
   insertGroup,
@@ -32,6 +33,8 @@ const COLUMNS: Readonly<Record<string, Lookup['column']>> = {
   id: 'id',
 };
 const PAGE = 500;
+/** Members in one list of groups; a group by its id is shown whole. */
+const MAX_LISTED_MEMBERS = 50_000;
 
 /** Groups over the directory. A group is a team of its name, unless a Team resource has that name. */
 export function scimGroups(postgres: Postgres, onNotice: () => void): Resources {
@@ -99,6 +102,9 @@ export function scimGroups(postgres: Postgres, onNotice: () => void): Resources 
           const wanted =
             !query.excluded.has('members') && (query.attributes.size === 0 || query.attributes.has('members'));
           const ids = groups.map((group) => group.id);
+          if (wanted && (await countMembers(client, tenant, ids)) > MAX_LISTED_MEMBERS) {
+            throw bad('tooMany', 'Ask for fewer groups at once, or with excludedAttributes=members.');
+          }
           const members = wanted ? await membersOf(client, tenant, ids) : undefined;
           const listOf = (id: string) => (members === undefined ? undefined : (members.get(id) ?? []));
           return { resources: groups.map((group) => groupResource(group, listOf(group.id), base)), total };

@@ -1,8 +1,9 @@
 import type { GatewayError } from '@sallyport/chassis/errors';
 import type { Lookup } from '../directory/people.ts';
 import { bad } from './faults.ts';
-import { type Filter, holds, parseFilter } from './filter.ts';
+import { type Filter, parseFilter } from './filter.ts';
 import { type Json, keyOf } from './json.ts';
+import { holds } from './matching.ts';
 import { LIST } from './schema-names.ts';
 
 /** What a client asks of a list or resource. */

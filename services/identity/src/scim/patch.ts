@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { bad } from './faults.ts';
-import { type Filter, FORBIDDEN, holds, type Path, parsePath } from './filter.ts';
+import { type Filter, FORBIDDEN, type Path, parsePath } from './filter.ts';
 import { isObject, type Json, keyOf, memberOf } from './json.ts';
+import { holds } from './matching.ts';
 
 /** One change of a PATCH request: the operation in lower case, where, and what. */
 export interface Operation {
