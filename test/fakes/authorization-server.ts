@@ -17,7 +17,7 @@ export interface AuthorizationFaults {
   /** Laid over the metadata; undefined takes a member away. */
   metadata: Record<string, unknown>;
   /** How the metadata is answered. */
-  metadataAnswer: 'well' | 'oversized' | 'slow' | 'redirected';
+  metadataAnswer: 'well' | 'oversized' | 'slow' | 'dripping' | 'redirected';
   /** `iss` of authorization answers: its own, none, or another. */
   iss: 'own' | 'none' | string;
   /** Seconds that an access token lives. */
@@ -239,6 +239,7 @@ export async function startAuthorizationServer(
     if (url.pathname.startsWith('/.well-known/')) {
       if (url.pathname !== '/.well-known/oauth-authorization-server') return send(res, 404, {});
       if (faults.metadataAnswer === 'slow') return;
+      if (faults.metadataAnswer === 'dripping') return drip(res);
       if (faults.metadataAnswer === 'redirected') {
         return void res.writeHead(302, { location: `${issuer}/elsewhere` }).end();
       }
@@ -296,4 +297,11 @@ function credentialsOf(request: RecordedRequest, form: URLSearchParams): [id: st
 
 function send(res: ServerResponse, status: number, body: object): void {
   res.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(body));
+}
+
+/** Never silent for long, and never at an end. */
+function drip(res: ServerResponse): void {
+  res.writeHead(200, { 'content-type': 'application/json' });
+  const timer = setInterval(() => res.write(' '), 50);
+  res.once('close', () => clearInterval(timer));
 }

@@ -200,6 +200,28 @@ describe('grants at tool servers, in vault', () => {
     expect(house.as.replays.refreshTokens).toBe(0);
   });
 
+  it('[grants:durable] gives out what a refresh brought once it is written down, and no sooner', async () => {
+    const server = await house.server();
+    await house.connect(server, 'dana');
+    house.as.faults.tokenDelayMs = 500;
+    const asked = () => house.as.requests.filter(({ path }) => path === '/token').length;
+    const before = asked();
+    const order: string[] = [];
+    const leased = house.lease(server, 'dana', { refused: `grant:dana/${server}#1` }).then(({ value }) => {
+      order.push('leased');
+      return value;
+    });
+    while (asked() === before) await pause(5);
+    // Whoever holds the row keeps the answer from being written.
+    const held = 'select 1 from oauth_grants where resource_name = $1 for update';
+    const released = house.service
+      .asRole('acme', `select pg_sleep(1.2) from (${held}) as held`, [server])
+      .then(() => order.push('released'));
+    const [value] = await Promise.all([leased, released]);
+    expect(order).toEqual(['released', 'leased']);
+    expect((await house.lease(server, 'dana', { on: other })).value).toBe(value);
+  });
+
   it('[grants:away] goes on with a token that is good while its issuer is away, and ends no grant for that', async () => {
     const server = await house.server();
     house.as.faults.lifetimeS = 20;

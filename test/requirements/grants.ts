@@ -11,6 +11,7 @@ export const grants: readonly Requirement[] = [
     'grants:clients': 'This gateway is known by a document, by registration or beforehand, and stays so.',
     'grants:host': 'A token is sent to no other host than the person connected.',
     'grants:refresh-once': 'All replicas refresh a grant once, and not for each refusal.',
+    'grants:durable': 'Refreshed tokens are written down before they are used.',
     'grants:away': 'An issuer that is away ends no grant.',
     'grants:ended': 'A grant ends with its issuer and when the person says so, on all replicas, and is recorded.',
     'grants:killed': 'Vault killed at any moment loses no grant and uses no code twice.',

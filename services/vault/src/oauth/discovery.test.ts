@@ -29,11 +29,13 @@ describe('discovery of authorization servers', () => {
     return discovery({ url: `${tools.url}/${count}`, allowPrivate, auth: { ...AUTH, ...auth } });
   };
 
-  it('[grants:refused] waits for nobody who does not answer', async () => {
-    as.faults.metadataAnswer = 'slow';
+  it('[grants:refused] waits for nobody who does not answer, or never comes to an end', async () => {
     const hasty = oauthHttp(500);
-    const server = { url: `${tools.url}/slow`, allowPrivate: true, auth: AUTH };
-    await expect(createDiscovery(hasty)(server)).rejects.toMatchObject({ code: 'unavailable' });
+    for (const answer of ['slow', 'dripping'] as const) {
+      as.faults.metadataAnswer = answer;
+      const server = { url: `${tools.url}/${answer}`, allowPrivate: true, auth: AUTH };
+      await expect(createDiscovery(hasty)(server)).rejects.toMatchObject({ code: 'unavailable' });
+    }
     await hasty.stop();
     as.faults.metadataAnswer = 'well';
     await expect(discover()).resolves.toMatchObject({ resource: tools.url, scopes: ['tools:use'] });
