@@ -49,6 +49,7 @@ export const mcp: readonly Requirement[] = [
     'mcp:connect-elicits': 'The page to connect a server at is shown by elicitation where declared.',
     'mcp:connect-scopes': 'Scopes that a call lacked lead to a connection that asks for them, once.',
     'mcp:connect-refreshes': 'A token that a server refuses is had anew once, and the call is made with that.',
+    'mcp:connect-host': 'A credential goes to the host of its server and to no other.',
     'mcp:connect-own-list':
       'Each person is shown what a server offers to them, and nobody what it offers to others alone.',
     'mcp:connect-lists': 'A server that nobody has connected is listed by what it tells anybody.',
