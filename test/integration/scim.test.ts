@@ -276,6 +276,17 @@ describe('changes of people and groups', () => {
     expect((await house.directory.standingOf('red', 'ida', [])).state).toBe('ended');
   });
 
+  it('[directory:external] are found at sign-in by the id that their provider gives them, whatever name it shows', async () => {
+    const id = await person('uma', okta, { externalId: '00u-uma' });
+    await person('una', okta, { externalId: '00u-una' });
+    const shown = { ...OKTA, subject: '00u-uma', name: 'uma@example.com', linkByName: false };
+    expect((await house.directory.bind(shown)).id).toBe(id);
+    expect((await house.directory.bind({ ...shown, name: 'una' })).id).toBe(id);
+    expect((await house.directory.bind({ ...shown, provider: 'entra' })).id).not.toBe(id);
+    await patch(`/Users/${id}`, { op: 'replace', value: { active: false } });
+    await expect(house.directory.bind(shown)).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
   it('[directory:renamed] end what acts for the name that somebody had, and do not lend the new one what is older', async () => {
     const id = await person('mia');
     await grant('g-mia', 'mia');

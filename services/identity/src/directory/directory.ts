@@ -82,7 +82,12 @@ export function createDirectory(postgres: Postgres): Directory {
         const known = await one(client, 'u.provider = $1 and u.subject = $2', [shown.provider, shown.subject]);
         if (known?.deleted === false) return present(known);
         await lockDirectory(client, tenant);
-        const held = await one(client, 'u.name = $1', [name]);
+        // Many providers write the id that is the subject of their tokens as the id of the User too; that is surer than a name.
+        const meant = await one(client, `u.provider = $1 and u.external_id = $2 and ${UNBOUND}`, [
+          shown.provider,
+          shown.subject,
+        ]);
+        const held = meant ?? (await one(client, 'u.name = $1', [name]));
         if (held !== undefined) return adopt(client, ownName(present(held), shown), shown, known);
         // SCIM ended them: only SCIM brings them back.
         if (known !== undefined) throw refused('The person is not active.');
@@ -118,6 +123,9 @@ const STANDING = `select u.active and u.deleted_at is null as active, u.provisio
       where m.tenant = $1 and m.user_name = n.name and m.owner) as owned,
     (select array_agg(t.name) from teams t where t.tenant = $1 and t.name = any($3::text[])) as ruled
   from (select $2::text as name) n left join users u on u.tenant = $1 and u.name = n.name`;
+
+// Whom SCIM keeps and nobody has signed in as yet.
+const UNBOUND = 'u.provisioned and u.subject is null and u.deleted_at is null';
 
 const RULES = `select name, member_users, member_groups, claims, owners from teams where tenant = $1 and
     ($2 = any(member_users) or $2 = any(owners) or member_groups && $3::text[] or claims is not null
