@@ -27,6 +27,8 @@ export const identity: readonly Requirement[] = [
   ...of('DESIGN §8; issue 5', {
     'identity:said':
       'What a provider said of a person at the last sign-in counts for all that acts for them, no longer than its tokens may.',
+    'identity:admin-records':
+      'Sign-ins, consents and exchanges are written down with what they make, and recorded once audit takes them.',
     'identity:bootstrap':
       'The first admin gets in by a secret that is void after a day and from the first sign-in of an admin.',
   }),
