@@ -8,6 +8,7 @@ import type { Envelope, Place } from '../envelope.ts';
 import { recordOf, type WaitingRecord } from '../outbox.ts';
 import type { GrantRecord } from '../vault-store.ts';
 import { type AuthSpec, authOf } from './auth-spec.ts';
+import { type Answer, foreign, validated } from './authorization-answer.ts';
 import { type Clients, callbackOf } from './clients.ts';
 import type { Discovery } from './discovery.ts';
 import { type GrantContent, grantPlace, grantReference, knownServer, rowSealer } from './grant-seal.ts';
@@ -46,16 +47,6 @@ export interface Connections {
   ): Promise<{ readonly server: string; readonly scopes: readonly string[] }>;
   list(tenant: string, user: string): Promise<ConnectionState[]>;
   disconnect(tenant: string, user: string, server: string): Promise<{ readonly revokedUpstream: boolean }>;
-}
-
-/** What an authorization server said to a person's browser; empty for what it did not say. */
-export interface Answer {
-  readonly state: string;
-  readonly code: string;
-  readonly issuer: string;
-  readonly error: string;
-  /** What stands behind the path that the browser came to (`callbackOf`). */
-  readonly callback: string;
 }
 
 /** What connections work with. */
@@ -232,31 +223,6 @@ export function createConnections(options: ConnectionOptions): Connections {
     }
     return true;
   }
-}
-
-/** The checks of an authorization response: `state` was looked up, `iss` is compared as RFC 9207 §2.4 says, errors too. */
-function validated(as: oauth.AuthorizationServer, client: OAuthClient, answer: Answer): URLSearchParams {
-  const params = new URLSearchParams({ state: answer.state });
-  if (answer.code !== '') params.set('code', answer.code);
-  if (answer.issuer !== '') params.set('iss', answer.issuer);
-  if (answer.error !== '') params.set('error', answer.error);
-  try {
-    const checked = oauth.validateAuthResponse(as, { client_id: client.clientId }, params, answer.state);
-    if (checked.get('code') === null) throw new GatewayError('permission_denied', 'The answer has no code.');
-    return checked;
-  } catch (error) {
-    if (error instanceof GatewayError) throw error;
-    if (error instanceof oauth.AuthorizationResponseError) {
-      const denied = error.error === 'access_denied' ? 'You did not allow it.' : 'The authorization server refused.';
-      throw new GatewayError('permission_denied', denied, { details: { oauth: error.error.slice(0, 64) } });
-    }
-    throw foreign(error);
-  }
-}
-
-function foreign(cause?: unknown): GatewayError {
-  const message = 'The answer is not of the authorization server that was asked.';
-  return new GatewayError('permission_denied', message, cause === undefined ? {} : { cause });
 }
 
 /** The record of something that happened to a grant. */
