@@ -152,6 +152,8 @@ export function formsIn(text: string): Set<string> {
   return forms;
 }
 
+const INNER_MARK = /\.[^\s"<>()[\]{}|]|:\/\//;
+
 /** The forms of one kind that stand in prose. Plain text has no form of its own there. */
 export function formsOfKindIn(kind: FormKind, text: string): Set<string> {
   const compatible = ASCII.test(text) ? text : text.normalize('NFKC');
@@ -163,6 +165,8 @@ export function formsOfKindIn(kind: FormKind, text: string): Set<string> {
       }
       break;
     case 'url':
+      // A dot that ends a word, as in all prose, makes no host of it.
+      if (!INNER_MARK.test(compatible)) break;
       for (const word of wordsIn(compatible, '.', '://')) {
         if (!word.includes('@') || emailForm(word) === undefined) addForm(forms, urlForm(word) ?? bareHostForm(word));
       }
