@@ -34,7 +34,7 @@ import { pruning } from './pruning.ts';
 import { createResourceKeys } from './resource-keys.ts';
 import { createFindCaller } from './scim/caller.ts';
 import { scimFront } from './scim/front.ts';
-import { authenticationService, CALLERS, keyService } from './server.ts';
+import { authenticationService, callersOf, keyService } from './server.ts';
 import { createKeyStore, SCHEMA_VERSION } from './store.ts';
 import type { AuthenticateToken } from './tokens/authenticate-token.ts';
 import type { AuthenticateEdge } from './tokens/edge.ts';
@@ -148,7 +148,8 @@ run({
           );
     const resourceKeys = createResourceKeys({ store, peppers, onNotice });
 
-    const rpc = rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS })
+    const callers = callersOf(oauth !== undefined);
+    const rpc = rpcServer({ listen: config.grpc, tls, log, metrics, callers })
       .add(
         AuthenticationService,
         authenticationService(bootstrap?.watching(authenticate) ?? authenticate, feed, counted, authenticateEdge),

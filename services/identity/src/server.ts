@@ -2,6 +2,8 @@ import { asGatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import type { SequenceFeed } from '@sallyport/chassis/sequence-feed';
 import type { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
+import { ConsentService, SessionService } from '@sallyport/proto/identity/v1/sessions_pb';
+import { SubjectService } from '@sallyport/proto/identity/v1/subjects_pb';
 import type { KeyAdministration } from './administration.ts';
 import { type Authenticate, principalNow, refused } from './authentication.ts';
 import type { Directory } from './directory/directory.ts';
@@ -35,6 +37,13 @@ export const CALLERS: Record<string, string[]> = {
   'sallyport.identity.v1.KeyService/Revoke': ['console'],
   'sallyport.identity.v1.KeyService/Rotate': ['console'],
 };
+
+const OF_OAUTH: readonly string[] = [SubjectService.typeName, SessionService.typeName, ConsentService.typeName];
+
+/** The edges that are served: without an OAuth server there are no sessions, consents or tokens about people. */
+export function callersOf(withOAuth: boolean): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(CALLERS).filter(([name]) => withOAuth || !OF_OAUTH.includes(name)));
+}
 
 /** AuthenticationService over the authenticator and the revocation feed. */
 export function authenticationService(
