@@ -1,5 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { GrantService } from '@sallyport/proto/vault/v1/grants_pb';
+import { SignInService } from '@sallyport/proto/vault/v1/sign_ins_pb';
 import { CredentialService, SecretService } from '@sallyport/proto/vault/v1/vault_pb';
 import { keyFile, type Replica, type ServiceReplicas, serviceReplicas } from '../support/service-replicas.ts';
 import { eventually } from '../support/suite.ts';
@@ -36,7 +38,11 @@ describe('master keys of vault', () => {
 
   beforeAll(async () => {
     suite = await serviceReplicas('vault');
-    config = { upkeepInterval: '200ms', accessInterval: '200ms', peers: { audit: 'ipv4:127.0.0.1:9' } };
+    config = {
+      upkeepInterval: '200ms',
+      accessInterval: '200ms',
+      peers: { audit: 'ipv4:127.0.0.1:9', identity: 'ipv4:127.0.0.1:9' },
+    };
     [one, two] = await Promise.all([start(), start()]);
     const operator = one.client(SecretService, 'operator');
     for (const tenant of TENANTS) {
@@ -81,6 +87,31 @@ describe('master keys of vault', () => {
     const text = await eventually(waiting, (records) => records.includes('credentials.lease'));
     expect(text).toContain('openai/apiKey#1');
     expect(text).not.toContain('sk-tenant');
+  });
+
+  it('[delegation:unkept] forgets the sign-ins of people with the grant that let them be kept', async () => {
+    const [tenant, issuer] = ['tenant-5', 'https://idp.example'];
+    const operator = one.client(SecretService, 'operator');
+    const provider = { tenant, kind: 'IdentityProvider', uid: 'i1/sign-in' };
+    const authJson = JSON.stringify({ type: 'SignIn', issuer, clientId: 'gateway' });
+    await operator.grant({ ...provider, name: 'people', origin: issuer, url: issuer, authJson }, { timeoutMs });
+    const signIn = {
+      tenant,
+      user: 'dana',
+      uid: 'i1',
+      issuer,
+      tokenEndpoint: `${issuer}/token`,
+      accessToken: 'canary-at',
+    };
+    await two.client(SignInService, 'identity').keep(signIn, { timeoutMs });
+    const kept = async () => (await suite.asRole(tenant, 'select * from oauth_grants')).rows;
+    expect((await kept()).map(({ uid, user_name: user }) => [uid, user])).toEqual([['i1/sign-in', 'dana']]);
+    expect(JSON.stringify(await kept())).not.toContain('canary-at');
+    const asConsole = one.client(GrantService, 'console');
+    const { signIns } = await asConsole.listConnections({ tenant, user: 'dana' }, { timeoutMs });
+    expect(signIns.map(({ server }) => server)).toEqual(['people']);
+    await operator.revokeGrant(provider, { timeoutMs });
+    expect(await kept()).toEqual([]);
   });
 
   it('[vault:restore] gives out the same credentials from a dump that was restored elsewhere', async () => {

@@ -31,6 +31,7 @@ export const delegation: readonly Requirement[] = [
     'delegation:forget': 'People see which sign-ins of theirs are kept, and have them forgotten.',
     'delegation:bounds':
       'Token endpoints are asked within bounds of size and address, and redirects are followed nowhere.',
+    'delegation:unkept': 'Where sign-ins are not to be kept any more, none that was kept stays.',
     'delegation:recorded': 'Who asked for a token in whose name, for what and by which way, is recorded by reference.',
   }),
 ];

@@ -91,6 +91,8 @@ export function createCustody({ store, envelope, onNotice }: CustodyOptions): Cu
         const held = await tx.grant(kind, uid);
         if (held === undefined) return;
         await tx.removeGrant(kind, uid);
+        // Sign-ins that are not to be kept any more are not kept a while longer.
+        if (kind === 'IdentityProvider') await tx.removeSignIns(uid);
         await tell(tx, held, undefined);
         await tx.record(bindRecord(tenant, held, undefined));
       });

@@ -212,6 +212,9 @@ function transaction(client: TenantClient, tenant: string): VaultTransaction {
       );
       return rows.map(grantOf);
     },
+    async removeSignIns(uid) {
+      await client.query('delete from oauth_grants where uid = $1', [uid]);
+    },
     async delegatedBy(issuer) {
       const { rows } = await client.query(
         `select uid from grants

@@ -99,6 +99,8 @@ export interface VaultTransaction extends OwnedRows {
   connectable(limit: number): Promise<GrantRecord[]>;
   /** Grants of identity providers of an issuer whose sign-ins may be kept, by name. */
   signInsAt(issuer: string): Promise<GrantRecord[]>;
+  /** Deletes what people's sign-ins left under the UID of such a grant. */
+  removeSignIns(uid: string): Promise<void>;
   /** UIDs of tool servers that are called by sign-ins at an issuer. */
   delegatedBy(issuer: string): Promise<string[]>;
   /** Puts a record into the outbox to audit. */

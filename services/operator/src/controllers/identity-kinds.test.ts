@@ -86,6 +86,12 @@ describe('identity providers', () => {
     await held(undefined);
     await write('a.yaml', keeping('https://a.example'));
     await held('https://a.example:443');
+    // A Secret that is away for a moment signs nobody out.
+    await write('s.yaml', '');
+    await says('IdentityProvider', 'okta', 'Ready', 'False SecretNotFound');
+    await held('https://a.example:443');
+    await write('s.yaml', secret);
+    await says('IdentityProvider', 'okta', 'Ready', 'True Ready');
     await write('a.yaml', okta('https://a.example'));
     await held(undefined);
   });

@@ -16,15 +16,18 @@ export const identityProviderController: Controller<'IdentityProvider'> = {
     const signIn = await reconcileCredential(entry, { ref, url: spec.issuer ?? inboundOrigin, finding }, context);
     const token = { ref: spec.scim?.secretRef, url: inboundOrigin, finding, grantUid: scimGrantUid(entry.uid) };
     const scim = await reconcileCredential(entry, token, context);
+    const { status, reason } = signIn.finding;
     // Bound to where the secret itself is: while that goes to no other host, neither do sign-ins.
-    const lending = signIn.finding.status === 'True' ? keptSignIns(spec) : undefined;
+    const lending = status === 'True' ? keptSignIns(spec) : undefined;
     const keeping = {
       ...(lending === undefined ? { ref: undefined } : { ref, lending }),
       url: spec.issuer ?? inboundOrigin,
       finding,
       grantUid: signInGrantUid(entry.uid),
     };
-    const kept = await reconcileCredential(entry, keeping, context);
+    // What is taken away is forgotten: not so where a Secret is missing for a while, or vault is away.
+    const decided = status === 'True' || reason === 'OriginChanged';
+    const kept = decided ? await reconcileCredential(entry, keeping, context) : undefined;
     const references = signIn.finding.status === 'True' ? scim.finding : signIn.finding;
     const observed = context.observations.get(entry.uid);
     const issuer = spec.issuer ?? context.source.cluster()?.issuer;
@@ -39,7 +42,7 @@ export const identityProviderController: Controller<'IdentityProvider'> = {
     return {
       findings: [...findings, ready],
       fields: { grantedOrigin: signIn.grantedOrigin, issuer, ...observed?.fields },
-      failure: signIn.failure ?? scim.failure ?? kept.failure,
+      failure: signIn.failure ?? scim.failure ?? kept?.failure,
     };
   },
   async removed(departed, context) {

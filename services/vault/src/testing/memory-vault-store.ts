@@ -85,6 +85,7 @@ export function memoryVaultStore(): MemoryVaultStore {
             const { type, issuer: own } = (auth ?? {}) as Record<string, unknown>;
             return kind === 'IdentityProvider' && type === 'SignIn' && own === issuer;
           }),
+        removeSignIns: async () => undefined,
         delegatedBy: async (issuer) =>
           grantsIn(tenant).flatMap(({ kind, uid, auth }) => {
             const { identityIssuer, issuer: own } = (auth ?? {}) as Record<string, unknown>;
