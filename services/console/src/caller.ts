@@ -19,6 +19,9 @@ export interface Caller {
 /** The endpoint by which the scope of a key names this API. */
 export const ENDPOINT = 'admin';
 
+/** Names in the URLs of this API that elsewhere would be taken for a credential: usage is asked for by the id of a key. */
+export const OWN_QUERIES: readonly string[] = ['key'];
+
 /**
  * Who presents a credential. Throws `unauthenticated` for one that is refused, `permission_denied` for a key that is not
  * for this API, and `unavailable` when identity cannot tell: never 401 then.

@@ -16,6 +16,7 @@ import { approvalPages } from './approve/pages.ts';
 import { personSessions } from './approve/person-sessions.ts';
 import { createSessions } from './approve/session.ts';
 import { keySignIn } from './approve/sign-in.ts';
+import { OWN_QUERIES } from './caller.ts';
 import { connect } from './clients.ts';
 import { configSchema } from './config.ts';
 import { ownPages } from './me/pages.ts';
@@ -43,7 +44,7 @@ run({
       config.sessionKeysFile === undefined
         ? [{ id: 'own', key: randomBytes(32) }]
         : readKeyFile(config.sessionKeysFile);
-    const ingress = createIngress(config, { log, metrics });
+    const ingress = createIngress(config, { log, metrics }, OWN_QUERIES);
     const publicUrl = config.publicUrl?.replace(/\/+$/, '');
     const opened = door({
       signIn: keySignIn(clients),

@@ -41,7 +41,8 @@ describe('authentication at the admin API', () => {
   it('[tokens:ingress] [tokens:no-query] refuses two credentials, and one in the URL', async () => {
     const two = await suite.ask('admin', 'GET', '/whoami', undefined, { 'x-api-key': 'member' });
     expect(two).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
-    expect(await suite.ask('admin', 'GET', '/whoami?key=admin')).toMatchObject({ status: 400 });
+    expect(await suite.ask('admin', 'GET', '/whoami?api_key=admin')).toMatchObject({ status: 400 });
+    expect(await suite.ask('admin', 'GET', '/usage?key=k-1')).toMatchObject({ status: 200 });
   });
 
   it('[tokens:networks] tells identity where the client is, as the proxies say', async () => {

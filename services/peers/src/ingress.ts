@@ -38,10 +38,14 @@ export interface Ingress {
   addressOf(req: AddressedRequest): string;
 }
 
-/** Makes the one reader of credentials of an ingress. */
+/**
+ * Makes the one reader of credentials of an ingress. `ownQueries` are names in its URLs that mean something else there, such as
+ * `key`, the id by which the admin API tells usage.
+ */
 export function createIngress(
   config: Forwarding & { readonly edge?: EdgeConfig | undefined },
   told: { readonly log: Logger; readonly metrics: Metrics },
+  ownQueries: readonly string[] = [],
 ): Ingress {
   const addressOf = clientAddress(config);
   const edges = createEdges({ config: config.edge, ...told });
@@ -49,8 +53,8 @@ export function createIngress(
     credentialOf(req) {
       const address = () => addressOf(req);
       const edge = edges.identityOf(req);
-      if (edge === undefined) return { secret: secretOf(req), address };
-      refuseQuery(req.url);
+      if (edge === undefined) return { secret: secretOf(req, ownQueries), address };
+      refuseQuery(req.url, ownQueries);
       if (counted(req.rawHeaders) > 0) throw several();
       return { secret: '', edge, address };
     },
@@ -71,10 +75,10 @@ const QUERY_NAMES = new Set(['access_token', 'api_key', 'apikey', 'api-key', 'x-
 /**
  * The one credential of a request: `Authorization: Bearer`, `x-api-key` (Anthropic), `api-key` (Azure) or `x-goog-api-key`
  * (Gemini). Throws `unauthenticated` where that is none, and `invalid_request` where there are several or one stands in the
- * URL. Cookies are none: a browser sends them for whoever asks it to.
+ * URL, but for names that are the ingress's own. Cookies are none: a browser sends them for whoever asks it to.
  */
-export function secretOf(req: IngressRequest): string {
-  refuseQuery(req.url);
+export function secretOf(req: IngressRequest, ownQueries: readonly string[] = []): string {
+  refuseQuery(req.url, ownQueries);
   const { headers } = req;
   let present = 0;
   let found: string | undefined;
@@ -130,11 +134,11 @@ function several(): GatewayError {
 }
 
 // URLs are written to logs of every hop and into Referer (RFC 6750 §5.3). Google takes `?key=`; we ask for its header.
-function refuseQuery(url: string | undefined): void {
+function refuseQuery(url: string | undefined, own: readonly string[]): void {
   const at = url?.indexOf('?') ?? -1;
   if (at < 0) return;
   for (const name of new URLSearchParams((url as string).slice(at + 1)).keys()) {
-    if (QUERY_NAMES.has(name.toLowerCase())) {
+    if (QUERY_NAMES.has(name.toLowerCase()) && !own.includes(name)) {
       throw new GatewayError(
         'invalid_request',
         'Credentials do not belong in the URL: send a header, and replace this one.',

@@ -29,6 +29,7 @@ import { approvalPages } from '../approve/pages.ts';
 import { personSessions } from '../approve/person-sessions.ts';
 import { createSessions } from '../approve/session.ts';
 import { keySignIn } from '../approve/sign-in.ts';
+import { OWN_QUERIES } from '../caller.ts';
 import type { Clients } from '../clients.ts';
 import { ownPages } from '../me/pages.ts';
 import { allRoutes } from '../routes/all.ts';
@@ -203,7 +204,7 @@ export async function testConsole() {
   const routes = allRoutes(clients, recorded, desk);
   const metrics = createMetrics('console', { defaults: false });
   const proxies = { trustedProxies: ['127.0.0.0/8', '::1/128'], forwardedHeader: 'x-forwarded-for' } as const;
-  const ingress = createIngress(proxies, { log, metrics });
+  const ingress = createIngress(proxies, { log, metrics }, OWN_QUERIES);
   const opened = door({
     signIn: keySignIn(clients),
     people: personSessions(clients),
