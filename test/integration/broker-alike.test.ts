@@ -119,6 +119,7 @@ async function onToolPlane(one: Setting) {
   const gate = {
     ...parts,
     config: { linkHosts: [] },
+    metrics: { ...parts.metrics, decisions: () => ({ inc: () => undefined }) },
     catalog: { byExposedName: () => undefined },
   } as unknown as BrokerGate;
   const turn = {
