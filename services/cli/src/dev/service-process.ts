@@ -108,14 +108,8 @@ export function serviceProcess(options: ServiceProcessOptions): ServiceProcess {
   };
 }
 
-/** Bound of the heap, in MB. */
-const HEAP = ['--max-old-space-size=512'];
-/**
- * The young generation, in MB, as in the image: one of V8's own choosing doubles what a busy process keeps. In model-proxy a
- * collection falls upon half as many requests with twice the room, and fewer records live to be moved to the old one.
- */
-const YOUNG = '--max-semi-space-size=16';
-const YOUNG_OF: Readonly<Record<string, string>> = { 'model-proxy': '--max-semi-space-size=32' };
+/** Bounds of the heap, in MB, as in the image: a young generation of V8's own choosing doubles what a busy process keeps. */
+const HEAP = ['--max-semi-space-size=16', '--max-old-space-size=512'];
 /**
  * What lives in these two is some 20 MB, next to buffers that come and go with each batch: left to itself V8 takes those
  * for growth and collects everything about once a second. May the heap be four times what lives before that.
@@ -130,12 +124,7 @@ function spawnService({ instance, configFile, logFile, compileCache }: ServicePr
   const output = openSync(logFile, 'a', 0o600);
   const child = spawn(
     process.execPath,
-    [
-      ...HEAP,
-      YOUNG_OF[instance.shape.name] ?? YOUNG,
-      ...(GROWING[instance.shape.name] ?? []),
-      ...['--import', LEASH, main, '--config', configFile],
-    ],
+    [...HEAP, ...(GROWING[instance.shape.name] ?? []), '--import', LEASH, main, '--config', configFile],
     {
       cwd: repository,
       // A group of its own: Ctrl-C in the terminal goes to the launcher alone, which stops the services in order.
