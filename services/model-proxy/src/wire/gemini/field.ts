@@ -1,3 +1,4 @@
+import { DecodeError } from '../../chat/failure.ts';
 import { isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 
@@ -14,10 +15,19 @@ function snakeOf(name: string): string {
 
 /**
  * A field of a message in proto3 JSON, which may be written as `inlineData` or as `inline_data`
- * (protobuf.dev/programming-guides/json). Names are those of this source, never of a client.
+ * (protobuf.dev/programming-guides/json). Names are those of this source, never of a client. DecodeError where both stand:
+ * whoever reads the same bytes next may take the other one.
  */
 export function field(object: JsonObject | undefined, name: string): unknown {
-  return object?.[name] ?? object?.[snakeOf(name)];
+  if (object === undefined) return undefined;
+  const snake = snakeOf(name);
+  const value = object[name];
+  if (snake === name) return value;
+  const other = object[snake];
+  if (value !== undefined && other !== undefined) {
+    throw new DecodeError('wrong_shape', name, 'is given in both spellings');
+  }
+  return value ?? other;
 }
 
 /** The field if it is an object. */

@@ -90,6 +90,24 @@ describe('facts of a request of generateContent', () => {
     ['a call of a user', request([user({ functionCall: { name: 'a' } })]), 'contents[0].parts[0]'],
     ['a call without a name', request([model({ functionCall: {} })]), 'contents[0].parts[0].functionCall.name'],
     ['a result of a model', request([model({ functionResponse: { name: 'a' } })]), 'contents[0].parts[0]'],
+    [
+      'two kinds of data in a part',
+      request([user({ text: 'a', fileData: { fileUri: 'https://a.example' } })]),
+      'contents[0].parts[0]',
+    ],
+    [
+      'a result beside a text',
+      request([user({ text: 'a', function_response: { name: 'a' } })]),
+      'contents[0].parts[0]',
+    ],
+    [
+      'both spellings of a field',
+      request([user({ text: 'a' })], {
+        systemInstruction: { parts: [] },
+        system_instruction: { parts: [{ text: 'b' }] },
+      }),
+      'systemInstruction',
+    ],
     ['a configuration that is a list', request([user({ text: 'a' })], { generationConfig: 5 }), 'generationConfig'],
   ])('[model:gemini-facts] name the path of %s', (_name, body, path) => {
     expect(() => inspectRequest(body)).toThrow(expect.objectContaining({ name: 'DecodeError', path }) as never);

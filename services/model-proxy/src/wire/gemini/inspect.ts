@@ -5,7 +5,7 @@ import type { AssistantContent, FileBlock, ImageBlock, JsonObject } from '../../
 import { decodeSystem, roleOf } from './contents.ts';
 import { field, numberField, objectField, stringField } from './field.ts';
 import { pairCalls } from './pairing.ts';
-import { decodeModelParts, decodePart, resultText } from './parts.ts';
+import { checkOneKind, decodeModelParts, decodePart, resultText } from './parts.ts';
 import { decodeTools } from './tools.ts';
 
 /**
@@ -83,6 +83,7 @@ function inspectUserPart(
   const path = `contents[${place.message}].parts[${place.block}]`;
   const result = isObject(part) ? objectField(part, 'functionResponse') : undefined;
   if (result !== undefined) {
+    checkOneKind(part as JsonObject, path);
     const { text, isError } = resultText(result, path);
     const attachments = asArray(result.parts).map((): AttachmentFact => ({ ...place, kind: 'other' }));
     facts.toolResults.push({ ...place, callId: id, texts: [text], attachments, isError });

@@ -24,12 +24,33 @@ const known = {
   functionResponse: spellings('functionResponse', ...marks),
 };
 
+/** What a part holds one of (ai.google.dev/api/caching#Part). */
+const DATA = [
+  'text',
+  'inlineData',
+  'fileData',
+  'functionCall',
+  'functionResponse',
+  'executableCode',
+  'codeExecutionResult',
+  'toolCall',
+  'toolResponse',
+];
+
 /** A part as read; the signature that stands on it is told apart. */
 type Part = UserContent | ReasoningBlock | ToolCallBlock | ToolResultBlock;
+
+/** One kind is looked at: what stood beside it would reach the model unseen. DecodeError where there are two. */
+export function checkOneKind(part: JsonObject, path: string): void {
+  if (DATA.filter((name) => field(part, name) !== undefined).length > 1) {
+    throw new DecodeError('wrong_shape', path, 'must hold one kind of data');
+  }
+}
 
 /** Reads one part of a content; `id` is that of its call or result. DecodeError names the path. */
 export function decodePart(part: unknown, id: string, path: string): Part {
   if (!isObject(part)) throw new DecodeError('wrong_shape', path, 'must be an object');
+  checkOneKind(part, path);
   const text = part.text;
   if (text !== undefined) {
     if (typeof text !== 'string') throw new DecodeError('wrong_shape', `${path}.text`, 'must be a string');
