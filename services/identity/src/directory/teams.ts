@@ -1,21 +1,14 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
-import type { Component } from '@sallyport/chassis/process';
 import { personName } from '@sallyport/custom-resources/person-name';
 import { team } from '@sallyport/custom-resources/team';
 import type { Snapshot, SnapshotItem } from '@sallyport/peers/snapshot';
 import { tellRevoked } from '../revocations.ts';
+import { type SnapshotIntake, snapshotIntake } from '../snapshot-intake.ts';
 import { noticesOf, settleMembership } from './membership.ts';
 import { lockDirectory } from './person.ts';
 
 const PAGE = 500;
-const RETRY_MS = 1_000;
-
-/** Takes Team resources in as the snapshot brings them. */
-export interface TeamIntake extends Component {
-  /** Resolves once all that the snapshot said so far is taken in, or has failed. */
-  settled(): Promise<void>;
-}
 
 /**
  * Keeps the Teams of all tenants, and who is in them, as the operator says. Only what the operator said in this run
@@ -27,14 +20,10 @@ export function takingTeams(options: {
   readonly snapshot: Pick<Snapshot, 'items' | 'fresh' | 'onChange'>;
   readonly onNotice: () => void;
   readonly log: Logger;
-}): TeamIntake {
+}): SnapshotIntake {
   const { postgres, snapshot, onNotice, log } = options;
   // Teams that this replica saw, so that one which another replica just took in does not look as if it had gone.
   let seen: ReadonlyMap<string, readonly SnapshotItem[]> | undefined;
-  let running: Promise<void> | undefined;
-  let again = false;
-  let timer: NodeJS.Timeout | undefined;
-  let stopped = false;
 
   const take = async () => {
     const now = Map.groupBy(snapshot.items('Team'), (item) => item.tenant);
@@ -46,39 +35,14 @@ export function takingTeams(options: {
     seen = now;
     onNotice();
   };
-  const run = () => {
-    if (!snapshot.fresh() || stopped) return;
-    again = true;
-    running ??= (async () => {
-      while (again && !stopped) {
-        again = false;
-        try {
-          await take();
-        } catch (error) {
-          log.warn('Teams could not be taken in; they are tried again', { error });
-          timer = setTimeout(run, RETRY_MS);
-          timer.unref();
-        }
-      }
-    })().finally(() => {
-      running = undefined;
-    });
-  };
-  let stopListening: () => void = () => undefined;
-  return {
+  return snapshotIntake({
     name: 'teams',
-    start() {
-      stopListening = snapshot.onChange(run);
-      run();
-    },
-    async stop() {
-      stopped = true;
-      stopListening();
-      clearTimeout(timer);
-      await running;
-    },
-    settled: async () => running,
-  };
+    snapshot,
+    take,
+    concerns: () => true,
+    failure: 'Teams could not be taken in; they are tried again',
+    log,
+  });
 }
 
 /** Everything that was taken in by whatever replica, as if it had been seen. */

@@ -1,20 +1,13 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Postgres } from '@sallyport/chassis/postgres';
-import type { Component } from '@sallyport/chassis/process';
 import type { ClientSpec } from '@sallyport/custom-resources';
 import type { Snapshot, SnapshotItem } from '@sallyport/peers/snapshot';
 import { tellRevoked } from '../revocations.ts';
+import { type SnapshotIntake, snapshotIntake } from '../snapshot-intake.ts';
 import type { GrantStore } from './grant-store.ts';
 
-const RETRY_MS = 1_000;
 const DISABLED = 'client disabled';
 const DELETED = 'client deleted';
-
-/** Ends what clients have whose resource was disabled or deleted. */
-export interface ClientsEnding extends Component {
-  /** Resolves once all that the snapshot said so far is done, or has failed. */
-  settled(): Promise<void>;
-}
 
 /**
  * Follows Client resources. Grants, refresh tokens and sessions of one that was disabled or is gone end, whenever that was:
@@ -27,13 +20,9 @@ export function endingClients(options: {
   readonly grants: Pick<GrantStore, 'clientsOf' | 'endAll'>;
   readonly onNotice: () => void;
   readonly log: Logger;
-}): ClientsEnding {
+}): SnapshotIntake {
   const { postgres, snapshot, grants, onNotice, log } = options;
   let seen: readonly SnapshotItem[] | undefined;
-  let running: Promise<void> | undefined;
-  let again = false;
-  let timer: NodeJS.Timeout | undefined;
-  let stopped = false;
 
   const take = async () => {
     const now = snapshot.items('Client');
@@ -49,42 +38,15 @@ export function endingClients(options: {
       }
     }
   };
-  const run = () => {
-    if (!snapshot.fresh() || stopped) return;
-    again = true;
-    running ??= (async () => {
-      while (again && !stopped) {
-        again = false;
-        try {
-          await take();
-        } catch (error) {
-          log.warn('clients that ended could not be ended here; it is tried again', { error });
-          timer = setTimeout(run, RETRY_MS);
-          timer.unref();
-        }
-      }
-    })().finally(() => {
-      running = undefined;
-    });
-  };
-  let stopListening: () => void = () => undefined;
-  return {
+  return snapshotIntake({
     name: 'ended-clients',
-    start() {
-      stopListening = snapshot.onChange((kind) => {
-        // Until all kinds are fresh nothing is taken, so the one that comes last counts too.
-        if (kind === 'Client' || seen === undefined) run();
-      });
-      run();
-    },
-    async stop() {
-      stopped = true;
-      stopListening();
-      clearTimeout(timer);
-      await running;
-    },
-    settled: async () => running,
-  };
+    snapshot,
+    take,
+    // Until all kinds are fresh nothing is taken, so the one that comes last counts too.
+    concerns: (kind) => kind === 'Client' || seen === undefined,
+    failure: 'clients that ended could not be ended here; it is tried again',
+    log,
+  });
 }
 
 /** Clients that were enabled a moment ago; also those whose tokens come from an IdentityProvider, which have no grants here. */
