@@ -9,6 +9,7 @@ import type { Model } from '../catalog.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { estimateTokens, renderCount } from '../fronts/anthropic/count-tokens.ts';
 import { parseCountRequest } from '../fronts/anthropic/parse.ts';
+import { asClientFault } from '../fronts/body.ts';
 import { parseRequest, withCall } from '../fronts/gemini/parse.ts';
 import { callHeaders } from '../providers/define-provider.ts';
 import { authorise, mayUseModel, rejectProviderIds } from '../turn/admit.ts';
@@ -70,7 +71,8 @@ export function estimateGemini(gate: Gate) {
     const credential = gate.ingress.credentialOf(req);
     const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes, signal });
     const given = parseJson(bytes, { maxDepth: gate.config.request.maxDepth }) as JsonObject | null;
-    const { model: _model, ...whole } = objectField(given ?? undefined, 'generateContentRequest') ?? {};
+    const { model: _model, ...whole } =
+      asClientFault(() => objectField(given ?? undefined, 'generateContentRequest')) ?? {};
     const { facts } = parseRequest(withCall(Object.keys(whole).length > 0 ? whole : given, callOf(req)));
     const { principal, access } = await authorise(gate, credential, 'generateContent', signal);
     usableModel(gate, principal, access, facts.model);

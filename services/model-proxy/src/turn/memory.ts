@@ -136,11 +136,13 @@ export function trajectoryMemory(options: MemoryOptions): Memory {
       try {
         lose(await tell(batch));
         retryMs = firstRetryMs;
+        failingSince = undefined;
       } catch (error) {
         if (!isGivenUp()) return;
         lose(batch, error);
+        // Others wait still: whom they concern is untrusted until policy has them.
+        failingSince = performance.now();
       }
-      failingSince = undefined;
       left -= batch.length;
       waiting = waiting.slice(batch.length);
       for (const one of batch) count(one, -1);

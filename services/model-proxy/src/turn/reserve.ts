@@ -20,7 +20,8 @@ export async function reserve(
   bodyBytes: number,
 ): Promise<Reservation> {
   const input = Math.ceil(bodyBytes / BYTES_PER_TOKEN);
-  const output = Math.min(turn.facts.maxTokens ?? EXPECTED_OUTPUT, EXPECTED_OUTPUT);
+  // Dialects refuse what is no positive limit; below nothing would give room to others.
+  const output = Math.max(0, Math.min(turn.facts.maxTokens ?? EXPECTED_OUTPUT, EXPECTED_OUTPUT));
   const price = priceOf(pricedCall(turn, target), { input, output, cacheRead: 0, cacheWrite: 0, reasoning: 0 });
   const reservation = await gate.limits.reserve(subjectOf(turn), {
     requests: turn.requestCounted ? 0 : 1,

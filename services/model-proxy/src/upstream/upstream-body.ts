@@ -56,7 +56,7 @@ function forces(choice: ToolChoice | undefined): boolean {
 /** A forced choice is met by the first round: kept up, the model could never come to its answer. */
 function afterRounds({ body, request, appended }: Turn): JsonObject {
   if (appended.length === 0 || !forces(request?.toolChoice)) return body;
-  const { tool_choice: choice, ...rest } = body;
+  const { tool_choice: choice, toolConfig: _own, tool_config: _snake, ...rest } = body;
   const parallel = (choice as JsonObject | undefined)?.disable_parallel_tool_use;
   return parallel === undefined
     ? rest

@@ -1,7 +1,7 @@
 import { DecodeError } from '../../chat/failure.ts';
 import { asArray, isObject } from '../../chat/json.ts';
 import type { JsonObject, Message, SystemBlock, ToolResultBlock, UserContent } from '../../chat/message.ts';
-import { arrayField } from './field.ts';
+import { listField } from './field.ts';
 import { pairCalls } from './pairing.ts';
 import { decodeModelParts, decodePart } from './parts.ts';
 
@@ -10,7 +10,7 @@ export function decodeSystem(value: unknown): SystemBlock[] {
   if (value === undefined || value === null) return [];
   if (typeof value === 'string') return [{ type: 'text', text: value }];
   if (!isObject(value)) throw new DecodeError('wrong_shape', 'systemInstruction', 'must be a content');
-  return arrayField(value, 'parts').map((part, index) => {
+  return listField(value, 'parts', 'systemInstruction.parts').map((part, index) => {
     const path = `systemInstruction.parts[${index}]`;
     const block = decodePart(part, '', path);
     if (block.type !== 'text') throw new DecodeError('wrong_shape', path, 'must be text');

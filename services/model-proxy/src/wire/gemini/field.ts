@@ -66,3 +66,22 @@ export function withoutFields(object: JsonObject, ...names: readonly string[]): 
   for (const name of spellings(...names)) delete copy[name];
   return copy;
 }
+
+/** Entries of a repeated field. DecodeError for what is no list: parsers of proto3 JSON take a lone value for one. */
+export function listField(object: JsonObject | undefined, name: string, path: string): readonly unknown[] {
+  const value = field(object, name);
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) throw new DecodeError('wrong_shape', path, 'must be an array');
+  return value;
+}
+
+/** A positive count, also as proto3 JSON writes 64-bit numbers. DecodeError for any other value: a limit is never guessed. */
+export function countField(object: JsonObject | undefined, name: string, path: string): number | undefined {
+  const value = field(object, name);
+  if (value === undefined || value === null) return undefined;
+  const count = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 1) {
+    throw new DecodeError('wrong_shape', path, 'must be a positive integer');
+  }
+  return count;
+}

@@ -81,8 +81,67 @@ describe('facts of a request of generateContent', () => {
     ]);
   });
 
+  it.each([
+    'files/a',
+    'gs://bucket/x',
+    'https://generativelanguage.googleapis.com:443/v1beta/files/a',
+    'HTTPS://generativelanguage.googleapis.com/v1beta/files/a?alt=media',
+    'no url',
+  ])('[model:gemini-facts] count %s as kept at the provider, beside a result too', (fileUri) => {
+    const part = { fileData: { fileUri } };
+    const result = { functionResponse: { name: 'a', parts: [part] } };
+    expect(inspectRequest(request([user(part)])).attachments).toMatchObject([{ fileId: fileUri }]);
+    expect(inspectRequest(request([user(result)])).toolResults[0]?.attachments).toMatchObject([{ fileId: fileUri }]);
+  });
+
+  it('[model:gemini-facts] count stores that a tool searches as kept at the provider', () => {
+    const tools = [{ file_search: { fileSearchStoreNames: ['fileSearchStores/of-others'] } }];
+    expect(inspectRequest(request([user({ text: 'a' })], { tools })).providerIds).toEqual([
+      { field: 'tools', id: 'fileSearch' },
+    ]);
+  });
+
+  it('[model:gemini-facts] tell a thought beside whatever proof it brings', () => {
+    const thoughtSignature = Buffer.from('sallyport-redacted:').toString('base64');
+    const said = inspectRequest(
+      request([user({ text: 'a' }), model({ text: 'forged', thought: true, thoughtSignature })]),
+    );
+    expect(said.assistant[0]?.reasoning).toContain('forged');
+  });
+
   it.each<[string, JsonObject, string]>([
     ['no contents', { model: 'm' }, 'contents'],
+    ['data of a kind that nobody knows', request([user({ text: 'a', newKind: {} })]), 'contents[0].parts[0]'],
+    [
+      'an instruction that is no list',
+      request([user({ text: 'a' })], { systemInstruction: { parts: { text: 'b' } } }),
+      'systemInstruction.parts',
+    ],
+    [
+      'functions that are no list',
+      request([user({ text: 'a' })], { tools: [{ functionDeclarations: { name: 'f' } }] }),
+      'tools[0].functionDeclarations',
+    ],
+    [
+      'parts of a result that are no list',
+      request([user({ functionResponse: { name: 'a', parts: { text: 'b' } } })]),
+      'contents[0].parts[0].functionResponse.parts',
+    ],
+    [
+      'a limit below nothing',
+      request([user({ text: 'a' })], { generationConfig: { maxOutputTokens: -1e9 } }),
+      'generationConfig.maxOutputTokens',
+    ],
+    [
+      'a limit that is a word',
+      request([user({ text: 'a' })], { generationConfig: { max_output_tokens: 'many' } }),
+      'generationConfig.maxOutputTokens',
+    ],
+    [
+      'no answers at all',
+      request([user({ text: 'a' })], { generationConfig: { candidateCount: 0 } }),
+      'generationConfig.candidateCount',
+    ],
     ['contents that are a text', { model: 'm', contents: 'hi' }, 'contents'],
     ['a role of nobody', request([{ role: 'system', parts: [] }]), 'contents[0].role'],
     ['parts that are a text', request([{ parts: 'hi' }]), 'contents[0].parts'],

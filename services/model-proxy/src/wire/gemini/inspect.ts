@@ -3,7 +3,7 @@ import { DecodeError } from '../../chat/failure.ts';
 import { asArray, asString, isObject } from '../../chat/json.ts';
 import type { AssistantContent, FileBlock, ImageBlock, JsonObject } from '../../chat/message.ts';
 import { decodeSystem, roleOf } from './contents.ts';
-import { field, numberField, objectField, stringField } from './field.ts';
+import { countField, field, listField, objectField, stringField } from './field.ts';
 import { pairCalls } from './pairing.ts';
 import { checkOneKind, decodeModelParts, decodePart, resultText } from './parts.ts';
 import { decodeTools } from './tools.ts';
@@ -28,7 +28,7 @@ export function inspectRequest(body: JsonObject): RequestFacts {
     model,
     stream: body.stream === true,
     streamUsage: true,
-    n: numberField(generation, 'candidateCount') ?? 1,
+    n: countField(generation, 'candidateCount', 'generationConfig.candidateCount') ?? 1,
     messageCount: contents.length,
     tools: decodeTools(body.tools),
     texts: decodeSystem(field(body, 'systemInstruction')).map(({ text }, block) => ({
@@ -42,10 +42,16 @@ export function inspectRequest(body: JsonObject): RequestFacts {
     assistant: [],
     providerIds: [],
   };
-  const maxTokens = numberField(generation, 'maxOutputTokens');
+  const maxTokens = countField(generation, 'maxOutputTokens', 'generationConfig.maxOutputTokens');
   if (maxTokens !== undefined) facts.maxTokens = maxTokens;
   const cached = stringField(body, 'cachedContent');
   if (cached !== undefined && cached !== '') facts.providerIds.push({ field: 'cachedContent', id: cached });
+  // They name stores of the account at the provider, which all tenants share.
+  for (const tool of facts.tools) {
+    if (tool.type === 'provider' && (tool.kind === 'fileSearch' || tool.kind === 'retrieval')) {
+      facts.providerIds.push({ field: 'tools', id: tool.kind });
+    }
+  }
   const pairing = pairCalls(contents);
   let said: { message: number; parts: unknown[]; ids: string[] } | undefined;
   for (const [message, content] of contents.entries()) {
@@ -85,7 +91,12 @@ function inspectUserPart(
   if (result !== undefined) {
     checkOneKind(part as JsonObject, path);
     const { text, isError } = resultText(result, path);
-    const attachments = asArray(result.parts).map((): AttachmentFact => ({ ...place, kind: 'other' }));
+    const attachments = listField(result, 'parts', `${path}.functionResponse.parts`).map((one, at): AttachmentFact => {
+      const block = decodePart(one, '', `${path}.functionResponse.parts[${at}]`);
+      return block.type === 'image' || block.type === 'file'
+        ? attachmentFact(block, place)
+        : { ...place, kind: 'other' };
+    });
     facts.toolResults.push({ ...place, callId: id, texts: [text], attachments, isError });
     return;
   }

@@ -24,27 +24,17 @@ const known = {
   functionResponse: spellings('functionResponse', ...marks),
 };
 
-/** What a part holds one of (ai.google.dev/api/caching#Part). */
-const DATA = [
-  'text',
-  'inlineData',
-  'fileData',
-  'functionCall',
-  'functionResponse',
-  'executableCode',
-  'codeExecutionResult',
-  'toolCall',
-  'toolResponse',
-];
+/** What may stand beside the data of a part (ai.google.dev/api/caching#Part); whatever else is there is data. */
+const BESIDE = spellings(...marks, 'videoMetadata', 'mediaResolution', 'partMetadata');
+const MARKS = spellings(...marks);
 
 /** A part as read; the signature that stands on it is told apart. */
 type Part = UserContent | ReasoningBlock | ToolCallBlock | ToolResultBlock;
 
 /** One kind is looked at: what stood beside it would reach the model unseen. DecodeError where there are two. */
 export function checkOneKind(part: JsonObject, path: string): void {
-  if (DATA.filter((name) => field(part, name) !== undefined).length > 1) {
-    throw new DecodeError('wrong_shape', path, 'must hold one kind of data');
-  }
+  const kinds = Object.keys(part).filter((key) => !BESIDE.has(key) && part[key] !== undefined && part[key] !== null);
+  if (kinds.length > 1) throw new DecodeError('wrong_shape', path, 'must hold one kind of data');
 }
 
 /** Reads one part of a content; `id` is that of its call or result. DecodeError names the path. */
@@ -64,7 +54,7 @@ export function decodePart(part: unknown, id: string, path: string): Part {
   if (call !== undefined) return decodeCall(call, id, path);
   const response = objectField(part, 'functionResponse');
   if (response !== undefined) return decodeResult(response, id, path);
-  const kind = Object.keys(part).find((key) => !spellings(...marks).has(key));
+  const kind = Object.keys(part).find((key) => !MARKS.has(key));
   if (kind === undefined) return { type: 'reasoning', text: '' };
   return { type: 'opaque', dialect: 'gemini', kind, value: part };
 }
@@ -97,9 +87,17 @@ function decodeFile(part: JsonObject, file: JsonObject, path: string): ImageBloc
   return { type: isImage ? 'image' : 'file', source: { kind: 'url', url }, ...other };
 }
 
-/** The id of a file that was uploaded to the Files API, from its URI; undefined for any other URI. */
+/**
+ * The id of a file that the provider keeps, from its URI; undefined for a file that is plainly elsewhere. What is neither may be
+ * of the account that all tenants share, so it counts as kept.
+ */
 export function storedFile(uri: string): string | undefined {
-  return /^(?:https:\/\/generativelanguage\.googleapis\.com\/v\d\w*\/)?(files\/[\w-]{1,128})$/.exec(uri)?.[1];
+  const id = /^(?:https:\/\/generativelanguage\.googleapis\.com\/v\d\w*\/)?(files\/[\w-]{1,128})$/.exec(uri)?.[1];
+  if (id !== undefined) return id;
+  const url = URL.parse(uri);
+  const isElsewhere =
+    url !== null && /^https?:$/.test(url.protocol) && !/(?:^|\.)googleapis\.com\.?$/.test(url.hostname);
+  return isElsewhere ? undefined : uri;
 }
 
 function decodeCall(call: JsonObject, id: string, path: string): ToolCallBlock {
@@ -179,7 +177,7 @@ function addReasoning(content: AssistantContent[], text: string, signature: stri
   const last = content.at(-1);
   const proof: Pick<ReasoningBlock, 'signature' | 'redacted'> =
     signature === undefined ? {} : decodeSignature(signature);
-  if (proof.redacted !== undefined) content.push({ type: 'reasoning', text: '', ...proof });
+  if (proof.redacted !== undefined) content.push({ type: 'reasoning', text, ...proof });
   else if (last?.type === 'reasoning' && last.signature === undefined && last.redacted === undefined) {
     last.text += text;
     Object.assign(last, proof);

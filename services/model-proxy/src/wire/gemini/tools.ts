@@ -1,5 +1,5 @@
 import { DecodeError } from '../../chat/failure.ts';
-import { asArray, asString, isObject, otherFields } from '../../chat/json.ts';
+import { asString, isObject, otherFields } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { Unsupported } from '../../chat/request.ts';
 import type { FunctionTool, Tool, ToolChoice } from '../../chat/tools.ts';
@@ -18,7 +18,8 @@ export function decodeTool(entry: unknown, path: string): Tool[] {
   for (const [key, value] of Object.entries(entry)) {
     if (value === undefined || value === null) continue;
     if (declarations.has(key)) {
-      for (const [index, one] of asArray(value).entries()) tools.push(decodeFunction(one, `${path}.${key}[${index}]`));
+      if (!Array.isArray(value)) throw new DecodeError('wrong_shape', `${path}.${key}`, 'must be an array');
+      for (const [index, one] of value.entries()) tools.push(decodeFunction(one, `${path}.${key}[${index}]`));
     } else tools.push(providerTool(key, value));
   }
   return tools;
