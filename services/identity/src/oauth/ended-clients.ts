@@ -33,8 +33,11 @@ export function endingClients(options: {
     for (const tenant of await tenantsWithGrants(postgres)) {
       const ended = await overIn(tenant, now, await grants.clientsOf(tenant), postgres);
       for (const [client, reason] of ended) {
-        const count = await grants.endAll(tenant, { client }, { reason });
-        log.info('the grants of a client ended', { tenant, client, reason, count });
+        // A transaction ends so many; the others end in further ones.
+        for (let count = -1; count !== 0; ) {
+          count = await grants.endAll(tenant, { client }, { reason });
+          if (count > 0) log.info('the grants of a client ended', { tenant, client, reason, count });
+        }
       }
     }
   };

@@ -156,18 +156,19 @@ export function mountInteractions(app: Express, options: InteractionOptions): vo
     if (decision !== 'allow') throw new GatewayError('invalid_request', 'Choose one of the buttons.');
     const client = await clientOf(context);
     const grant = new provider.Grant({ accountId: accountOf(user), clientId: client.clientId });
-    for (const { resource, scopes } of askedFor(context, options)) {
-      grant.addResourceScope(resource, scopes.join(' '));
-      await consents.remember(tenant, { user, client: client.clientId, resource }, scopes);
-    }
-    const target = { client: client.clientId, resources: askedFor(context, options) };
+    const asked = askedFor(context, options);
+    // Recorded before it counts: what is remembered is not asked for again.
     await options.records.add(tenant, {
       by: accountOf(user),
       user,
       client: client.clientId,
       action: 'consents.give',
-      target,
+      target: { client: client.clientId, resources: asked },
     });
+    for (const { resource, scopes } of asked) {
+      grant.addResourceScope(resource, scopes.join(' '));
+      await consents.remember(tenant, { user, client: client.clientId, resource }, scopes);
+    }
     const own = String(details.params.scope)
       .split(' ')
       .filter((scope) => LIBRARY_SCOPES.has(scope));

@@ -17,7 +17,9 @@ function service(living: readonly string[] = ['s1'], active: readonly string[] =
   const { assert } = subjectService({
     issuers: { bases: () => [BASE], issuerOf: (tenant) => `${BASE}/oauth/${tenant}` },
     signing,
-    grants: { alive: async (_tenant, id) => (living.includes(id) ? ({ id } as never) : undefined) },
+    grants: {
+      alive: async (_tenant, id) => (living.includes(id) ? ({ id, user: 'dana', createdAtMs: 0 } as never) : undefined),
+    },
     isActive: async (_tenant, user) => active.includes(user),
     now: () => NOW * 1000,
   });

@@ -14,7 +14,7 @@ export interface SubjectOptions {
   readonly issuers: Pick<Issuers, 'bases' | 'issuerOf'>;
   readonly signing: SigningKeys;
   readonly grants: Pick<GrantStore, 'alive'>;
-  readonly isActive: (tenant: string, user: string) => Promise<boolean>;
+  readonly isActive: (tenant: string, user: string, sinceMs?: number) => Promise<boolean>;
   readonly now?: () => number;
 }
 
@@ -44,8 +44,9 @@ export function subjectService(options: SubjectOptions): ServiceImpl<typeof Subj
       const { tenant, user, sessionId } = principal;
       checkAudience(audience, issuers.bases(tenant));
       const act = actOf(principal);
-      const lives = sessionId === '' || (await grants.alive(tenant, sessionId)) !== undefined;
-      if (!lives || !(await isActive(tenant, user))) {
+      const grant = sessionId === '' ? undefined : await grants.alive(tenant, sessionId);
+      const lives = sessionId === '' || grant?.user === user;
+      if (!lives || !(await isActive(tenant, user, grant?.createdAtMs))) {
         throw new GatewayError('permission_denied', 'This person is not vouched for here any more.');
       }
       const seconds = Math.floor(now() / 1000);

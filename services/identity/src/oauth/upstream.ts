@@ -9,6 +9,7 @@ import type { Directory } from '../directory/directory.ts';
 import type { Person } from '../directory/person.ts';
 import { saidBy } from '../sessions/person-now.ts';
 import type { SaidStore } from '../sessions/said-store.ts';
+import { refusesPerson } from '../tokens/claim-guards.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../tokens/trusted-issuers.ts';
 import type { KeepSignIn } from './kept-sign-ins.ts';
 import type { OutboundFetch } from './outbound-fetch.ts';
@@ -131,6 +132,10 @@ export function createUpstreamSignIn(options: UpstreamOptions): UpstreamSignIn {
           },
         );
       });
+      if (refusesPerson(claims, issuer.rules)) {
+        log.info('a person was not let in', { tenant, provider: pending.provider, reason: 'claims' });
+        throw new GatewayError('permission_denied', 'You are not let in here. Ask who administers Sallyport.');
+      }
       const name = issuer.mapping.user(claims);
       if (name === undefined || name.trim() === '') {
         throw new GatewayError('permission_denied', 'The identity provider gives no name that you are known by here.');

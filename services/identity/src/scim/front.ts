@@ -40,10 +40,10 @@ const TENANT = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
  * Admin.
  */
 export function scimFront(options: ScimOptions): Front {
-  const types: Readonly<Record<string, Resources>> = {
-    users: scimUsers(options.postgres, options.onNotice),
-    groups: scimGroups(options.postgres, options.onNotice),
-  };
+  const types: ReadonlyMap<string, Resources> = new Map([
+    ['users', scimUsers(options.postgres, options.onNotice)],
+    ['groups', scimGroups(options.postgres, options.onNotice)],
+  ]);
   const answer = async (req: Request, res: Response) => {
     const { tenant, rest } = splitPath(req.path);
     const host = String(req.headers['x-forwarded-host'] ?? req.headers.host ?? '');
@@ -53,7 +53,7 @@ export function scimFront(options: ScimOptions): Front {
     const origin = options.publicUrl ?? `${req.protocol}://${req.headers.host ?? ''}`;
     const caller = { ...found, base: `${origin}${ROOT}${tenant === undefined ? '' : `/${tenant}`}` };
     const [type = '', id, ...more] = rest;
-    const resources = types[type.toLowerCase()];
+    const resources = types.get(type.toLowerCase());
     if (resources !== undefined && more.length === 0) await serve(resources, caller, id, req, res);
     else if (UNSERVED.has(type.toLowerCase())) throw new GatewayError('unsupported', `${type} is not served.`);
     else if (req.method === 'GET') send(res, 200, configuration(rest.join('/'), caller.base));

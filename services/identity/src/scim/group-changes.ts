@@ -49,14 +49,15 @@ export function groupChanges(operations: readonly Operation[]): GroupChanges {
 
 /** Steps of one kind that follow each other as one: clients send an operation for each member. */
 function joined(steps: readonly MemberStep[]): MemberStep[] {
-  const all: MemberStep[] = [];
+  const all: { readonly one: MemberStep; readonly ids: Set<string> | undefined }[] = [];
   for (const one of steps) {
     const last = all.at(-1);
-    const isMore = last !== undefined && 'ids' in last && 'ids' in one && last.step === one.step;
-    if (isMore) all[all.length - 1] = { step: last.step, ids: [...new Set([...last.ids, ...one.ids])] };
-    else all.push(one);
+    if ('ids' in one && last?.ids !== undefined && last.one.step === one.step) {
+      // Added to in place: a copy for each of a thousand operations would hold the process up for seconds.
+      for (const id of one.ids) last.ids.add(id);
+    } else all.push({ one, ids: 'ids' in one ? new Set(one.ids) : undefined });
   }
-  return all;
+  return all.map(({ one, ids }) => (ids !== undefined && 'ids' in one ? { ...one, ids: [...ids] } : one));
 }
 
 function memberSteps(op: Operation['op'], filter: Filter | undefined, value: unknown): MemberStep[] {

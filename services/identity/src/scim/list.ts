@@ -50,7 +50,8 @@ export function readQuery(query: Readonly<Record<string, unknown>>): Query {
 }
 
 function namesOf(text: string | undefined): ReadonlySet<string> {
-  if (text === undefined || text.length > 2_048) return new Set();
+  if (text === undefined) return new Set();
+  if (text.length > 2_048) throw bad('invalidValue', 'The list of attributes is too long.');
   return new Set(
     text
       .split(',')

@@ -75,13 +75,15 @@ export function lookingAtPeople(options: {
       found.said?.provider === issuer.provider &&
       found.said.ageSeconds <= issuer.spec.maxTokenAgeSeconds;
     const words = counts ? found.said : undefined;
-    const { teams, ownedTeams } = await directory.standingByClaims(person, words?.claims ?? {}, words?.teams ?? []);
+    // Whom SCIM provisions it also takes out of groups: what a provider said before makes nobody an admin any more.
+    const claimed = person.provisioned ? [] : (words?.teams ?? []);
+    const { teams, ownedTeams } = await directory.standingByClaims(person, words?.claims ?? {}, claimed);
     return {
       displayName: person.displayName,
       userSinceMs: person.heirSinceMs,
       teams,
       ownedTeams,
-      role: issuer === undefined ? Principal_Role.MEMBER : roleOfPerson(issuer, teams, words?.teams ?? [], words?.role),
+      role: issuer === undefined ? Principal_Role.MEMBER : roleOfPerson(issuer, teams, claimed, words?.role),
       claimsJson:
         words === undefined || issuer === undefined ? '' : keptClaims(words.claims, issuer.spec.mapping.claims),
     };

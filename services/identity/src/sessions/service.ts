@@ -33,7 +33,8 @@ export function sessionService(options: SessionServiceOptions): ServiceImpl<type
   const { sessions, upstream, look, keys, onNotice } = options;
   return {
     async listProviders({ tenant, host }) {
-      const meant = tenant || (options.hosts[host.toLowerCase()] ?? options.defaultTenant);
+      const named = Object.hasOwn(options.hosts, host.toLowerCase()) ? options.hosts[host.toLowerCase()] : undefined;
+      const meant = tenant || (named ?? options.defaultTenant);
       return { tenant: meant, providers: upstream.providersOf(meant) };
     },
     async beginSignIn({ tenant, provider, page }) {
@@ -55,6 +56,7 @@ export function sessionService(options: SessionServiceOptions): ServiceImpl<type
         user: person.name,
         teams: [...now.teams],
         userTeams: [...now.teams],
+        userSinceMs: now.userSinceMs ?? 0,
         ownedTeams: [...now.ownedTeams],
         role: now.role,
         claimsJson: now.claimsJson,

@@ -99,3 +99,14 @@ export const claimGuards: readonly Guard<ClaimsCase>[] = [
   },
   { reason: 'delegated', refuses: ({ token: { claims }, rules }) => claims.act !== undefined && !rules.delegated },
 ];
+
+/**
+ * Whether claims are not those of a person whom a provider's resource lets in, by whichever way they came: without a subject,
+ * or without what it requires.
+ */
+export function refusesPerson(claims: ClaimsCase['token']['claims'], rules: ClaimsCase['rules']): boolean {
+  const facts = { token: { text: '', header: {}, claims }, rules, nowSeconds: 0 };
+  return claimGuards.some(
+    ({ reason, refuses }) => (reason === 'subject' || reason === 'required-claims') && refuses(facts),
+  );
+}

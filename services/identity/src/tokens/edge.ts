@@ -2,7 +2,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { EdgeIdentity } from '@sallyport/proto/identity/v1/identity_pb';
 import type { Authenticated } from '../authentication.ts';
-import { GUARDS } from './guards.ts';
+import { refusesPerson } from './claim-guards.ts';
 import { TokenFault, type TokenFaultReason } from './token-fault.ts';
 import { type PrincipalSources, principalOfToken } from './token-principal.ts';
 import type { TrustedIssuers } from './trusted-issuers.ts';
@@ -61,8 +61,8 @@ export function createAuthenticateEdge(options: AuthenticateEdgeOptions): Authen
       ...(email === '' ? {} : { email, email_verified: true }),
     };
     const token = { text: '', header: {}, claims };
-    const subject = GUARDS.claims.find(({ reason }) => reason === 'subject');
-    if (subject?.refuses({ token, rules: issuer.rules, nowSeconds }) !== false) throw new TokenFault('subject');
+    // An edge says few claims: of a provider that requires others it can vouch for nobody.
+    if (refusesPerson(claims, issuer.rules)) throw new TokenFault('subject');
     return principalOfToken(token, issuer, sources);
   };
   return async (edge, endpoint) => {

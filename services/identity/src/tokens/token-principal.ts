@@ -146,7 +146,7 @@ async function ofPerson(token: Token, issuer: TrustedIssuer, sources: PrincipalS
     userTeams: [...teams],
     userSinceMs: person.heirSinceMs ?? 0,
     ownedTeams: [...ownedTeams],
-    role: roleOfPerson(issuer, teams, claimed, mapping.role(claims)),
+    role: roleOfPerson(issuer, teams, person.provisioned ? [] : claimed, mapping.role(claims)),
   };
 }
 
