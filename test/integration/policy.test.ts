@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { type RpcServer, rpcServer } from '@sallyport/chassis/rpc/server';
+import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
 import {
   AccessService,
   Action,
   DecisionService,
-  LimitService,
   ToolRef_Kind,
   TrajectoryService,
 } from '@sallyport/proto/policy/v1/policy_pb';

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
-import { type LeaseRequest, LimitService, type SettleRequest } from '@sallyport/proto/policy/v1/policy_pb';
+import { type LeaseRequest, LimitService, type SettleRequest } from '@sallyport/proto/policy/v1/limit_pb';
 import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import { type Amounts, type LimitSubject, limitShares } from './limits.ts';
 import { quiet, until } from './testing.ts';

@@ -2,7 +2,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { uuidv7 } from '@sallyport/chassis/uuid';
-import type { LeaseResponse, LimitService } from '@sallyport/proto/policy/v1/policy_pb';
+import type { LeaseResponse, LimitService } from '@sallyport/proto/policy/v1/limit_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { type OpenShares, openShares } from './open-shares.ts';
 import {

@@ -1,6 +1,6 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
-import type { LimitService } from '@sallyport/proto/policy/v1/policy_pb';
+import type { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
 import type { HeldShare } from './share.ts';
 
 /** The shares leased by this process, until each is finally settled. */

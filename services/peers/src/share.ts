@@ -1,5 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
-import type { Share } from '@sallyport/proto/policy/v1/policy_pb';
+import type { Share } from '@sallyport/proto/policy/v1/limit_pb';
 
 /** What a limit counts. */
 export type Dimension = 'requests' | 'tokens' | 'nano_usd' | 'steps' | 'concurrency';

@@ -14,12 +14,12 @@ import type { RecordInit } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
+import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
 import {
   AccessGrant_ClientTools,
   AccessService,
   Action,
   DecisionService,
-  LimitService,
   TrajectoryService,
 } from '@sallyport/proto/policy/v1/policy_pb';
 import { type Principal, Principal_Kind, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import type { CallContext } from '@sallyport/chassis/rpc/server';
-import { LeaseRequestSchema, SettleRequestSchema } from '@sallyport/proto/policy/v1/policy_pb';
+import { LeaseRequestSchema, SettleRequestSchema } from '@sallyport/proto/policy/v1/limit_pb';
 import { policyMetrics } from '../metrics.ts';
 import { principalOfTest, snapshotOf, type TestResource } from '../testing.ts';
 import { limitService } from './service.ts';

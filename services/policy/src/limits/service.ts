@@ -2,7 +2,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { uuidv7 } from '@sallyport/chassis/uuid';
-import type { LeaseRequest, LimitService } from '@sallyport/proto/policy/v1/policy_pb';
+import type { LeaseRequest, LimitService } from '@sallyport/proto/policy/v1/limit_pb';
 import type { PolicyMetrics } from '../metrics.ts';
 import { principalOf } from '../principal.ts';
 import type { Snapshot } from '../snapshot/tenant.ts';
