@@ -1,4 +1,4 @@
-import type { Dialect, JsonObject } from './message.ts';
+import type { FrontDialect, JsonObject } from './message.ts';
 import type { Tool } from './tools.ts';
 
 /** The place of a block in a body: `message` −1 is Anthropic's `system`, `block` −1 a content that is one string. */
@@ -56,7 +56,7 @@ export interface AssistantFact {
  * messages and tool results stand in their own lists only.
  */
 export interface RequestFacts {
-  dialect: Dialect;
+  dialect: FrontDialect;
   model: string;
   stream: boolean;
   /** True where the client of an OpenAI stream asked for usage; always true for Anthropic, whose streams carry it. */

@@ -1,5 +1,8 @@
-/** A client or provider protocol that a chat turn can be written in. */
-export type Dialect = 'openai-chat' | 'anthropic-messages' | 'gemini';
+/** A protocol in which clients speak to the gateway, a line each; providers speak it, too. */
+export type FrontDialect = 'openai-chat' | 'anthropic-messages' | 'gemini';
+
+/** Every protocol that a chat turn can be written in: those, and a line for each that providers alone speak. */
+export type Dialect = FrontDialect;
 
 /** A JSON object as parsed; values are not validated. */
 export type JsonObject = Record<string, unknown>;

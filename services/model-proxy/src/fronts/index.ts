@@ -1,5 +1,5 @@
 import type { GatewayError } from '@sallyport/chassis/errors';
-import type { Dialect, JsonObject } from '../chat/message.ts';
+import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import type { ChatRequest } from '../chat/request.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEncoder } from '../chat/stream.ts';
@@ -24,7 +24,7 @@ export interface FrontOptions {
 
 /** How one dialect is spoken with clients. */
 export interface Front {
-  readonly dialect: Dialect;
+  readonly dialect: FrontDialect;
   /** Throws GatewayError `invalid_request` naming the path in `details.param`. */
   parseRequest(body: unknown): ParsedRequest;
   neutralRequest(parsed: ParsedRequest): ChatRequest;
@@ -43,13 +43,13 @@ const anthropicMessages: Front = {
 };
 const gemini: Front = { dialect: 'gemini', ...geminiParse, ...geminiRender, ...geminiErrors };
 
-const fronts: Readonly<Record<Dialect, Front>> = {
+const fronts: Readonly<Record<FrontDialect, Front>> = {
   'openai-chat': openAiChat,
   'anthropic-messages': anthropicMessages,
   gemini,
 };
 
 /** The front of a dialect. */
-export function frontOf(dialect: Dialect): Front {
+export function frontOf(dialect: FrontDialect): Front {
   return fronts[dialect];
 }

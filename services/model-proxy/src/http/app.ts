@@ -9,7 +9,7 @@ import { challengeOf } from '@sallyport/peers/ingress';
 import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Express, Request, Response } from 'express';
-import type { Dialect } from '../chat/message.ts';
+import type { FrontDialect } from '../chat/message.ts';
 import { withCall } from '../fronts/gemini/parse.ts';
 import { frontOf } from '../fronts/index.ts';
 import { admit, newTrajectory } from '../turn/admit.ts';
@@ -48,7 +48,7 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
 /** A body with what its path says, for a dialect whose path says something. */
 type Complete = (req: IncomingMessage, body: unknown) => unknown;
 
-function turnHandler(gate: Gate, open: OpenWorks, dialect: Dialect, endpoint: string, complete?: Complete) {
+function turnHandler(gate: Gate, open: OpenWorks, dialect: FrontDialect, endpoint: string, complete?: Complete) {
   const front = frontOf(dialect);
   const succeeded = tally(gate.metrics.turns, { endpoint, outcome: 'ok' });
   return async (req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> => {
@@ -127,7 +127,7 @@ function renderError(error: GatewayError, req: Request, res: Response): void {
   res.status(error.status).json(frontOf(dialect).errorBody(error, trajectory));
 }
 
-function dialectOf(path: string): Dialect {
+function dialectOf(path: string): FrontDialect {
   if (path.startsWith('/gemini/')) return 'gemini';
   return /\/messages(\/|$)|^\/anthropic\//.test(path) ? 'anthropic-messages' : 'openai-chat';
 }

@@ -1,7 +1,5 @@
 import type { ProviderFailure } from '../chat/failure.ts';
-import type { AnthropicMessagesQuirks } from '../wire/anthropic-messages/request.ts';
-import type { GeminiQuirks } from '../wire/gemini/request.ts';
-import type { OpenAiChatQuirks } from '../wire/openai-chat/request.ts';
+import type { Wire } from '../wire/codec.ts';
 
 interface ProviderBase {
   /** The `type` of a ModelProvider. */
@@ -23,10 +21,7 @@ interface ProviderBase {
 }
 
 /** One provider as data: which wire it speaks, where, with which header, and how it differs. */
-export type ProviderDeclaration =
-  | (ProviderBase & { wire: 'openai-chat'; quirks: OpenAiChatQuirks })
-  | (ProviderBase & { wire: 'anthropic-messages'; quirks: AnthropicMessagesQuirks })
-  | (ProviderBase & { wire: 'gemini'; quirks: GeminiQuirks });
+export type ProviderDeclaration = ProviderBase & Wire;
 
 /** Checks a declaration when its module loads and freezes it. Throws TypeError naming the field. */
 export function defineProvider<T extends ProviderDeclaration>(declaration: T): Readonly<T> {

@@ -7,7 +7,7 @@ import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/pr
 import { TRUSTED } from '@sallyport/turn';
 import type { Model } from '../catalog.ts';
 import { type AttachmentFact, pointerOf, type RequestFacts } from '../chat/facts.ts';
-import type { Dialect, JsonObject } from '../chat/message.ts';
+import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import { noUsage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
 import type { Gate } from './gate.ts';
@@ -18,7 +18,7 @@ import type { Attribution, Turn } from './turn.ts';
 export interface Arrival {
   readonly id: string;
   readonly startedAtMs: number;
-  readonly dialect: Dialect;
+  readonly dialect: FrontDialect;
   readonly endpoint: string;
   readonly credential: Credential;
   readonly body: JsonObject;

@@ -1,4 +1,4 @@
-import type { Dialect } from '../chat/message.ts';
+import type { FrontDialect } from '../chat/message.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 
 /** The assistant's words as the client was shown them, in the blocks in which its dialect will send them back. */
@@ -20,16 +20,16 @@ interface Part {
  * Collects what is spoken. Messages send texts and reasoning back block by block, the other dialects as one string each, or
  * in pieces that are put together again: digests are taken of what will come back (DESIGN section 5).
  */
-export function createSpoken(dialect: Dialect): Spoken {
+export function createSpoken(dialect: FrontDialect): Spoken {
   return new SpokenParts(dialect);
 }
 
 class SpokenParts implements Spoken {
-  readonly #dialect: Dialect;
+  readonly #dialect: FrontDialect;
   readonly #parts: Part[] = [];
   #open = false;
 
-  constructor(dialect: Dialect) {
+  constructor(dialect: FrontDialect) {
     this.#dialect = dialect;
   }
 

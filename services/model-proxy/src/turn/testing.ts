@@ -6,7 +6,7 @@ import { quiet } from '@sallyport/peers/testing';
 import { AccessGrant_ClientTools, ResolveAccessResponseSchema } from '@sallyport/proto/policy/v1/policy_pb';
 import { Principal_Kind, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Model, Provider } from '../catalog.ts';
-import type { Dialect, JsonObject } from '../chat/message.ts';
+import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import { configSchema } from '../config.ts';
 import { frontOf } from '../fronts/index.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
@@ -17,7 +17,7 @@ import type { Turn } from './turn.ts';
 
 /** What a test's turn is made of; all has a default. */
 export interface TurnInit {
-  readonly dialect?: Dialect;
+  readonly dialect?: FrontDialect;
   readonly body?: JsonObject;
   readonly headers?: Readonly<Record<string, string>>;
   readonly principal?: MessageInitShape<typeof PrincipalSchema>;

@@ -5,7 +5,7 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Corpus, Label } from '@sallyport/turn';
 import type { Model } from '../catalog.ts';
 import type { RequestFacts } from '../chat/facts.ts';
-import type { Dialect, JsonObject, Message } from '../chat/message.ts';
+import type { FrontDialect, JsonObject, Message } from '../chat/message.ts';
 import type { ChatRequest } from '../chat/request.ts';
 import type { Usage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
@@ -51,7 +51,7 @@ export interface HiddenTool {
 export interface Turn {
   readonly id: string;
   readonly startedAtMs: number;
-  readonly dialect: Dialect;
+  readonly dialect: FrontDialect;
   readonly endpoint: string;
   readonly body: JsonObject;
   /** `body` as the client wrote it. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
-import type { Dialect, JsonObject } from '../chat/message.ts';
+import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import type { Tool } from '../chat/tools.ts';
 import { modelOf, providerOf, turnOf } from '../turn/testing.ts';
 import type { Turn } from '../turn/turn.ts';
@@ -13,7 +13,8 @@ const written = (turn: Turn, at: 0 | 1, tools: readonly Tool[]) => {
   if (!target) throw new Error('no target');
   return JSON.parse(upstreamBody(turn, target, tools).toString()) as JsonObject;
 };
-const begun = (dialect: Dialect, body: JsonObject) => turnOf({ dialect, body, model: modelOf([openai, anthropic]) });
+const begun = (dialect: FrontDialect, body: JsonObject) =>
+  turnOf({ dialect, body, model: modelOf([openai, anthropic]) });
 const fn = (name: string) => ({ type: 'function', function: { name, parameters: { type: 'object' } } });
 const named = (turn: Turn, ...names: string[]) =>
   (turn.request?.tools ?? []).filter(

@@ -4,7 +4,7 @@ import type { FunctionTool, Tool, ToolChoice } from '../chat/tools.ts';
 import { asUnsupported } from '../fronts/failure.ts';
 import { frontOf } from '../fronts/index.ts';
 import type { Turn } from '../turn/turn.ts';
-import { encodeRequestFor, forwardBytes } from '../wire/codec.ts';
+import { encodeRequestFor, forwardBytes, isSpokenBy } from '../wire/codec.ts';
 import type { RequestChanges } from '../wire/forward.ts';
 
 /**
@@ -18,7 +18,7 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
   const tools = [...visible, ...stubs];
   const most = turn.model.spec.maxOutputTokens;
   const maxTokens = most !== undefined && (turn.facts.maxTokens ?? Number.POSITIVE_INFINITY) > most ? most : undefined;
-  if (declaration.wire === turn.dialect) {
+  if (isSpokenBy(turn.dialect, declaration)) {
     const changes = changesOf(turn, target, visible, maxTokens);
     if (stubs.length === 0) return forwardBytes(declaration, turn.bytes, afterRounds(turn), changes);
     changes.addTools = stubs;

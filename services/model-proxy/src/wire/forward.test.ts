@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { JsonObject, Message } from '../chat/message.ts';
-import { codecs, forwardBytes } from './codec.ts';
+import { forwardBytes, frontCodecs } from './codec.ts';
 import type { RequestChanges } from './forward.ts';
 import { spliceBody } from './splice.ts';
 
@@ -61,12 +61,12 @@ describe('a request forwarded in its dialect', () => {
     ['anthropic-messages', anthropicBody],
   ] as const)('[model:forward-least-change] keeps everything of %s but the model', (dialect, body) => {
     const before = JSON.stringify(body);
-    expect(codecs[dialect].forwardRequest(body, { model: 'real' })).toEqual({ ...body, model: 'real' });
+    expect(frontCodecs[dialect].forwardRequest(body, { model: 'real' })).toEqual({ ...body, model: 'real' });
     expect(JSON.stringify(body)).toBe(before);
   });
 
   it('[model:hide-tools] takes hidden tools out of OpenAI bodies, and the choice that names one', () => {
-    const forwarded = codecs['openai-chat'].forwardRequest(openaiBody, {
+    const forwarded = frontCodecs['openai-chat'].forwardRequest(openaiBody, {
       keepTool: (tool) => tool.type === 'function' && tool.name !== 'rm',
       addTools: [{ type: 'function', name: 'crm_find', parameters: { type: 'object' } }],
       streamUsage: true,
@@ -81,7 +81,7 @@ describe('a request forwarded in its dialect', () => {
   });
 
   it('[model:hide-tools] takes hidden tools, servers and skills out of Anthropic bodies', () => {
-    const forwarded = codecs['anthropic-messages'].forwardRequest(anthropicBody, {
+    const forwarded = frontCodecs['anthropic-messages'].forwardRequest(anthropicBody, {
       keepTool: (tool) => tool.type === 'function' && tool.name !== 'rm',
     });
     expect(forwarded.tools).toEqual([{ name: 'read', input_schema: { type: 'object' }, x_hint: true }]);
@@ -90,18 +90,18 @@ describe('a request forwarded in its dialect', () => {
   });
 
   it('leaves no tools fields where every tool is hidden', () => {
-    const forwarded = codecs['openai-chat'].forwardRequest(openaiBody, { keepTool: () => false });
+    const forwarded = frontCodecs['openai-chat'].forwardRequest(openaiBody, { keepTool: () => false });
     for (const field of ['tools', 'tool_choice']) expect(forwarded).not.toHaveProperty(field);
   });
 
   it('replaces tool results, puts instructions first and messages last', () => {
     const changes = { prependSystem: ['Mind the gap.'], toolResults: new Map([['c1', 'safe']]), appendMessages: round };
-    const openai = codecs['openai-chat'].forwardRequest(openaiBody, changes).messages as JsonObject[];
+    const openai = frontCodecs['openai-chat'].forwardRequest(openaiBody, changes).messages as JsonObject[];
     expect(openai[0]).toEqual({ role: 'system', content: 'Mind the gap.' });
     expect(openai[1]).toEqual({ role: 'user', content: 'hi', x_note: 1 });
     expect(openai[3]).toEqual({ role: 'tool', tool_call_id: 'c1', content: 'safe' });
     expect(openai.at(-1)).toEqual({ role: 'tool', tool_call_id: 'c2', content: 'no' });
-    const anthropic = codecs['anthropic-messages'].forwardRequest(anthropicBody, changes);
+    const anthropic = frontCodecs['anthropic-messages'].forwardRequest(anthropicBody, changes);
     expect(anthropic.system).toEqual([
       { type: 'text', text: 'Mind the gap.' },
       { type: 'text', text: 'You are kind.' },
@@ -139,7 +139,7 @@ describe('the bytes of a forwarded request', () => {
 
 describe('the inspection of a request', () => {
   it('[model:provider-tools-seen] finds every tool of an OpenAI body, wherever it is declared', () => {
-    const { tools, toolResults, assistant } = codecs['openai-chat'].inspect(openaiBody);
+    const { tools, toolResults, assistant } = frontCodecs['openai-chat'].inspect(openaiBody);
     expect(tools.map((tool) => (tool.type === 'provider' ? tool.kind : tool.type))).toEqual([
       'function',
       'function',
@@ -152,7 +152,7 @@ describe('the inspection of a request', () => {
   });
 
   it('[model:provider-tools-seen] finds every tool of an Anthropic body, and who runs it', () => {
-    const facts = codecs['anthropic-messages'].inspect(anthropicBody);
+    const facts = frontCodecs['anthropic-messages'].inspect(anthropicBody);
     expect(facts.tools.flatMap((tool) => (tool.type === 'provider' ? [[tool.kind, tool.runBy]] : []))).toEqual([
       ['web_search_20250305', 'provider'],
       ['bash_20250124', 'client'],
@@ -171,7 +171,7 @@ describe('the inspection of a request', () => {
       { type: 'image_url', image_url: { url: 'https://evil.example/?q=1' } },
       { type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } },
     ];
-    const { attachments } = codecs['openai-chat'].inspect({ model: 'm', messages: [{ role: 'user', content }] });
+    const { attachments } = frontCodecs['openai-chat'].inspect({ model: 'm', messages: [{ role: 'user', content }] });
     expect(attachments.map(({ url }) => url)).toEqual(['https://evil.example/?q=1', undefined]);
   });
 });
@@ -216,7 +216,7 @@ describe('the splice of a body', () => {
           const text = JSON.stringify(body);
           const spliced = spliceBody(Buffer.from(text), { model: next, streamUsage: true }, body);
           if (!spliced) return;
-          const wanted = codecs['openai-chat'].forwardRequest(body, { model: next, streamUsage: true });
+          const wanted = frontCodecs['openai-chat'].forwardRequest(body, { model: next, streamUsage: true });
           expect(JSON.parse(spliced.toString())).toEqual(wanted);
         },
       ),

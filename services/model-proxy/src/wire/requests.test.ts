@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '../chat/message.ts';
 import type { ChatRequest } from '../chat/request.ts';
-import { codecs } from './codec.ts';
+import { frontCodecs } from './codec.ts';
 
 const base: ChatRequest = {
   model: 'm',
@@ -117,7 +117,7 @@ const sayable: [string, Partial<ChatRequest>][] = [
 ];
 
 describe.each(['openai-chat', 'anthropic-messages'] as const)('requests in %s', (dialect) => {
-  const codec = codecs[dialect];
+  const codec = frontCodecs[dialect];
 
   it.each(sayable)('[model:wire-round-trip] say %s and read the same back', (_name, part) => {
     const request: ChatRequest = { ...base, ...part };
@@ -142,7 +142,7 @@ describe.each(['openai-chat', 'anthropic-messages'] as const)('requests in %s', 
     const request = codec.decodeRequest(body);
     const again = codec.encodeRequest(request, { maxTokensField: 'max_tokens' } as never).body;
     expect(again).toEqual(body);
-    const other = dialect === 'openai-chat' ? codecs['anthropic-messages'] : codecs['openai-chat'];
+    const other = dialect === 'openai-chat' ? frontCodecs['anthropic-messages'] : frontCodecs['openai-chat'];
     expect(other.encodeRequest(request).unsupported).toEqual([
       { field: 'x_future', reason: `exists in ${dialect} only` },
     ]);
@@ -150,8 +150,9 @@ describe.each(['openai-chat', 'anthropic-messages'] as const)('requests in %s', 
 });
 
 describe('what a dialect cannot say', () => {
-  const anthropic = (part: Partial<ChatRequest>) => codecs['anthropic-messages'].encodeRequest({ ...base, ...part });
-  const openai = (part: Partial<ChatRequest>) => codecs['openai-chat'].encodeRequest({ ...base, ...part });
+  const anthropic = (part: Partial<ChatRequest>) =>
+    frontCodecs['anthropic-messages'].encodeRequest({ ...base, ...part });
+  const openai = (part: Partial<ChatRequest>) => frontCodecs['openai-chat'].encodeRequest({ ...base, ...part });
 
   it.each<[string, Partial<ChatRequest>, string]>([
     ['a seed', { sampling: { maxTokens: 1, seed: 7 } }, 'sampling.seed'],
@@ -239,7 +240,7 @@ describe('what a dialect cannot say', () => {
     ['none', 100, {}],
   ])('says an effort in the style %s under %i tokens', (reasoning, maxTokens, expected) => {
     const request = { ...base, sampling: { maxTokens }, reasoning: { effort: 'high' } };
-    const { body } = codecs['anthropic-messages'].encodeRequest(request, { reasoning });
+    const { body } = frontCodecs['anthropic-messages'].encodeRequest(request, { reasoning });
     expect({ thinking: body.thinking, output_config: body.output_config }).toEqual({
       thinking: undefined,
       output_config: undefined,

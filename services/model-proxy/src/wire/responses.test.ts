@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createAccumulator } from '../chat/accumulate.ts';
 import { DecodeError } from '../chat/failure.ts';
-import type { Dialect } from '../chat/message.ts';
+import type { FrontDialect } from '../chat/message.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 import { encodeResponse as encodeAnthropic } from './anthropic-messages/response.ts';
@@ -13,7 +13,7 @@ import { encodeResponse as encodeOpenAi } from './openai-chat/response.ts';
 import { createStreamEncoder as openaiEncoder } from './openai-chat/stream-encode.ts';
 import { eventsOf, fixtureBody, fixtureText } from './testing.ts';
 
-const dialects: Dialect[] = ['openai-chat', 'anthropic-messages', 'gemini'];
+const dialects: FrontDialect[] = ['openai-chat', 'anthropic-messages', 'gemini'];
 const encoders = { 'openai-chat': encodeOpenAi, 'anthropic-messages': encodeAnthropic, gemini: encodeGemini };
 const noError = () => '';
 const streamEncoders = {

@@ -1,9 +1,16 @@
-import type { RequestChanges } from './forward.ts';
+import type { JsonObject } from '../chat/message.ts';
+import { isScalarChange, type RequestChanges } from './forward.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
 const openBrace = 0x7b;
 const colon = 0x3a;
+
+/** The client's bytes with `changes` in them where they can be spliced in, else those of the object that `forward` makes. */
+export function spliceOr(bytes: Buffer, body: JsonObject, changes: RequestChanges, forward: () => JsonObject): Buffer {
+  const spliced = isScalarChange(changes) ? spliceBody(bytes, changes, body) : undefined;
+  return spliced ?? Buffer.from(JSON.stringify(forward()));
+}
 
 /**
  * Rewrites the top-level `model`, and where asked adds `stream_options`, in the bytes of a JSON object that was parsed

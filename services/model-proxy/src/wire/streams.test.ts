@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { Dialect } from '../chat/message.ts';
+import type { FrontDialect } from '../chat/message.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 import { codecs } from './codec.ts';
 import { createFrameSplitter } from './frames.ts';
 import { createStreamScanner, type Segment } from './scan.ts';
 import { eventsOf, fixtureText } from './testing.ts';
 
-const recorded: [Dialect, string][] = [
+const recorded: [FrontDialect, string][] = [
   ['openai-chat', 'text'],
   ['openai-chat', 'tools'],
   ['anthropic-messages', 'text'],
@@ -22,7 +22,7 @@ function pieces(bytes: Buffer, cuts: readonly number[]): Buffer[] {
   return at.slice(1).map((end, index) => bytes.subarray(at[index], end));
 }
 
-function scanAll(dialect: Dialect, chunks: readonly Buffer[]): Segment[] {
+function scanAll(dialect: FrontDialect, chunks: readonly Buffer[]): Segment[] {
   const scanner = createStreamScanner(codecs[dialect].streamDecoder());
   return [...chunks.flatMap((chunk) => scanner.push(chunk)), ...scanner.end()];
 }
@@ -92,7 +92,7 @@ describe.each(recorded)('a %s stream of %s', (dialect, name) => {
   });
 });
 
-describe.each<Dialect>(['openai-chat', 'anthropic-messages', 'gemini'])('the %s stream decoder', (dialect) => {
+describe.each<FrontDialect>(['openai-chat', 'anthropic-messages', 'gemini'])('the %s stream decoder', (dialect) => {
   it('[model:stream-lies] answers any JSON with events, never with an exception', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.json(), fc.string(), liar()), { maxLength: 6 }), (payloads) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from '../../chat/message.ts';
 import type { ChatRequest } from '../../chat/request.ts';
-import { codecs } from '../codec.ts';
+import { frontCodecs } from '../codec.ts';
 import { decodeRequest, encodeRequest } from './request.ts';
 
 const base: ChatRequest = {
@@ -103,7 +103,7 @@ describe('requests of generateContent', () => {
       { field: 'x_future', ...reason },
     ]);
     for (const dialect of ['openai-chat', 'anthropic-messages'] as const) {
-      expect(codecs[dialect].encodeRequest(request).unsupported.map(({ field }) => field)).toEqual([
+      expect(frontCodecs[dialect].encodeRequest(request).unsupported.map(({ field }) => field)).toEqual([
         'safetySettings',
         'generationConfig',
       ]);
@@ -175,7 +175,7 @@ describe('requests of generateContent', () => {
     expect(parts(foreign, 'gemini-3-pro')).toMatchObject([{ thoughtSignature: 'skip_thought_signature_validator' }]);
     expect(parts(foreign, 'gemini-2.5-pro')?.[0]).not.toHaveProperty('thoughtSignature');
     const messages: ChatRequest['messages'] = [{ role: 'assistant', content: [own, { type: 'text', text: 'a' }] }];
-    const anthropic = codecs['anthropic-messages'].encodeRequest({ ...base, messages });
+    const anthropic = frontCodecs['anthropic-messages'].encodeRequest({ ...base, messages });
     expect(anthropic.body.messages).toEqual([{ role: 'assistant', content: 'a' }]);
     expect(anthropic.adjusted).toHaveLength(2);
   });

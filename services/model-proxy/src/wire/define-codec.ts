@@ -1,0 +1,27 @@
+import type { RequestFacts } from '../chat/facts.ts';
+import type { ProviderFailure } from '../chat/failure.ts';
+import type { JsonObject } from '../chat/message.ts';
+import type { ChatRequest, Encoded } from '../chat/request.ts';
+import type { ChatResponse } from '../chat/response.ts';
+import type { StreamDecoder } from '../chat/stream.ts';
+import type { RequestChanges } from './forward.ts';
+
+/** How a provider is spoken to in one dialect, for callers that learn the dialect at run time. */
+export interface Codec<Quirks> {
+  encodeRequest(request: ChatRequest, quirks?: Quirks): Encoded<JsonObject>;
+  decodeResponse(body: unknown): ChatResponse;
+  streamDecoder(): StreamDecoder;
+  decodeFailure(status: number | undefined, body: unknown): ProviderFailure;
+}
+
+/** One dialect that clients speak as well: their requests are read, and forwarded where the provider speaks it too. */
+export interface FrontCodec<Quirks> extends Codec<Quirks> {
+  inspect(body: JsonObject): RequestFacts;
+  decodeRequest(body: JsonObject): ChatRequest;
+  forwardRequest(body: JsonObject, changes: RequestChanges, quirks?: Quirks): JsonObject;
+  /**
+   * The bytes of a request that stays in its dialect, `body` being `bytes` parsed. Where only the model's name or the wish
+   * for usage changes, the client's own bytes are kept around them.
+   */
+  forwardBytes(bytes: Buffer, body: JsonObject, changes: RequestChanges, quirks: Quirks): Buffer;
+}
