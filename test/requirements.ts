@@ -25,6 +25,7 @@ import { operator } from './requirements/operator.ts';
 import { peers } from './requirements/peers.ts';
 import { policy } from './requirements/policy.ts';
 import { provenance } from './requirements/provenance.ts';
+import { providers } from './requirements/providers.ts';
 import { quarantine } from './requirements/quarantine.ts';
 import type { Requirement } from './requirements/requirement.ts';
 import { resources } from './requirements/resources.ts';
@@ -68,6 +69,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   peers,
   policy,
   provenance,
+  providers,
   quarantine,
   resources,
   revocation,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { decimalUsd, resourceName, setOf } from './fields.ts';
+import { catalogueFields } from './model-catalogue.ts';
 
 const providerModel = z.string().min(1).max(256).regex(/^\S+$/);
 
@@ -9,6 +10,7 @@ const target = z.object({
   provider: resourceName.describe('ModelProvider in this namespace.'),
   model: providerModel.describe('Name of the model at the provider.'),
   priority: z.int().min(0).max(100).default(0).describe('Lower is tried first; equal ones in the order written.'),
+  ...catalogueFields,
 });
 
 const price = z.object({

@@ -21,6 +21,8 @@ export interface Provider {
 export interface Target {
   readonly provider: Provider;
   readonly model: string;
+  /** The target as the Model says it; absent where no Model does. */
+  readonly spec?: ModelSpec['targets'][number];
 }
 
 /** A Model ready to be routed to. `targets` stand in the order of trying, without those whose provider is missing. */
@@ -86,7 +88,7 @@ export function compileCatalog(models: readonly SnapshotItem[], providers: reado
     if (ofTenant.has(publicName)) continue;
     const targets = orderedTargets(spec).flatMap((target): Target[] => {
       const provider = byName.get(`${item.tenant}/${target.provider}`);
-      return provider ? [{ provider, model: target.model }] : [];
+      return provider ? [{ provider, model: target.model, spec: target }] : [];
     });
     const { tenant, name, uid, createdAtMs } = item;
     ofTenant.set(publicName, { tenant, name, publicName, uid, createdAtMs, spec, targets });

@@ -1,5 +1,23 @@
+import type { KnownCapabilities } from '../catalogue/capabilities.ts';
 import type { ProviderFailure } from '../chat/failure.ts';
 import type { Wire } from '../wire/codec.ts';
+
+/**
+ * Paths of what a provider serves beside chat; absent: it does not. Bodies have OpenAI's shape (for `rerank` Cohere's), with
+ * the wires `gemini` and `cohere` their own.
+ */
+export interface OperationPaths {
+  completions?: string;
+  embeddings?: string;
+  moderations?: string;
+  rerank?: string;
+  imageGenerations?: string;
+  imageEdits?: string;
+  imageVariations?: string;
+  transcriptions?: string;
+  translations?: string;
+  speech?: string;
+}
 
 interface ProviderBase {
   /** The `type` of a ModelProvider. */
@@ -13,9 +31,13 @@ interface ProviderBase {
   /** Request headers of clients of the same dialect that are passed on; none of them may carry identity. */
   passHeaders: readonly string[];
   /** Paths after the base URL. Where the path of a call names the model, `{model}` stands for it; `stream` is that of streams. */
-  paths: { chat: string; stream?: string; models: string; countTokens?: string };
+  paths: { chat: string; stream?: string; models: string; countTokens?: string } & OperationPaths;
   /** The provider in the price list; absent: found by base URL. */
   priceList?: string;
+  /** What its API can or cannot do, whatever the model. */
+  capabilities?: KnownCapabilities;
+  /** Tells by its name, in lower case, that a model searches or browses by itself. */
+  retrieves?: (model: string) => boolean;
   /** Overrides how the codec reads an error; undefined: the codec's own reading. */
   error?: (status: number, body: unknown) => ProviderFailure | undefined;
 }

@@ -1,0 +1,9 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `providers:`. */
+export const providers: readonly Requirement[] = [
+  ...of('issue 6, dialects and providers', {
+    'providers:capabilities': 'What a target can do is declared by its Model, else known of its model, else unknown.',
+    'providers:retrieves': 'What a model that searches or browses by itself answers is untrusted.',
+  }),
+];
