@@ -14,7 +14,24 @@ export interface Usage {
   inputAudio?: number;
   /** The part of `output` that is audio. */
   outputAudio?: number;
+  /** The part of `input` that is pictures. */
+  inputImage?: number;
+  /** The part of `output` that is pictures. */
+  outputImage?: number;
+  /** Pictures made, where they are counted as such. */
+  images?: number;
+  /** Characters read aloud. */
+  characters?: number;
+  /** Seconds of sound listened to; may have a fraction. */
+  seconds?: number;
+  /** Searches that a reranker counts. */
+  searches?: number;
 }
+
+/** What is counted beside tokens. */
+export const UNITS = ['images', 'characters', 'seconds', 'searches'] as const;
+
+const PARTS = ['cacheWrite1h', 'inputAudio', 'outputAudio', 'inputImage', 'outputImage', ...UNITS] as const;
 
 /** Nothing used. */
 export const noUsage: Readonly<Usage> = Object.freeze({
@@ -39,7 +56,7 @@ export function addUsage(a: Usage, b: Usage): Usage {
     cacheWrite: a.cacheWrite + b.cacheWrite,
     reasoning: a.reasoning + b.reasoning,
   };
-  for (const part of ['cacheWrite1h', 'inputAudio', 'outputAudio'] as const) {
+  for (const part of PARTS) {
     if (a[part] !== undefined || b[part] !== undefined) sum[part] = (a[part] ?? 0) + (b[part] ?? 0);
   }
   return sum;

@@ -11,6 +11,7 @@ import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import { noUsage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
 import type { Gate } from './gate.ts';
+import type { Operation } from './operation.ts';
 import { createSpoken } from './spoken.ts';
 import type { Attribution, Turn } from './turn.ts';
 
@@ -28,6 +29,7 @@ export interface Arrival {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly answer: ClientAnswer;
   readonly signal: EndSignal;
+  readonly operation?: Operation | undefined;
   /** Told as soon as it is known who asks, so that a refusal can name them and a revocation end the turn. */
   readonly onPrincipal?: (principal: Principal) => void;
 }
@@ -101,6 +103,7 @@ export function beginTurn(
     access,
     attribution: attributionOf(principal, headers, arrival.body, facts),
     model,
+    operation: arrival.operation,
     claimed,
     trajectory: '',
     newTrajectory: false,

@@ -7,9 +7,10 @@ import type { StreamEvent } from '../chat/stream.ts';
 import type { Tool } from '../chat/tools.ts';
 import { noUsage } from '../chat/usage.ts';
 import { asGatewayFailure } from '../fronts/failure.ts';
-import { callProvider, ProviderError } from '../upstream/call-provider.ts';
+import { type CallHooks, callProvider, ProviderError } from '../upstream/call-provider.ts';
 import type { Segment } from '../wire/scan.ts';
 import type { Gate } from './gate.ts';
+import type { OperationContent } from './operation.ts';
 import { type Attempt, recordModelCall } from './record.ts';
 import { requestSpent, reserve } from './reserve.ts';
 import { fallbackCause } from './route.ts';
@@ -30,7 +31,8 @@ export interface ModelAnswer {
     | { readonly kind: 'whole'; readonly text: string; readonly response: ChatResponse; readonly verbatim: boolean }
     | { readonly kind: 'events'; readonly events: AsyncIterable<StreamEvent> }
     /** The provider's own frames, in the client's dialect, with what they say; a batch is what arrived at once. */
-    | { readonly kind: 'segments'; readonly segments: SegmentBatches };
+    | { readonly kind: 'segments'; readonly segments: SegmentBatches }
+    | OperationContent;
 }
 
 /** The provider's frames, a batch being what arrived at once. */
@@ -138,14 +140,17 @@ async function tryTarget(
     });
   };
   try {
-    const answered = await callProvider(gate, turn, target, tools, {
+    const hooks: CallHooks = {
       onCredential: (reference) => {
         credential = reference;
       },
       onBody: async (bytes) => {
         reservation = await reserve(gate, turn, target, bytes);
       },
-    });
+    };
+    const answered = turn.operation
+      ? await turn.operation.call(gate, turn, target, hooks)
+      : await callProvider(gate, turn, target, tools, hooks);
     note('ok', { status: answered.status });
     return {
       content: answered.content,

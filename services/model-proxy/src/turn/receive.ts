@@ -37,6 +37,7 @@ export async function receive(gate: Gate, turn: Turn, answer: ModelAnswer, relea
   const { content } = answer;
   if (content.kind === 'whole') return await receiveWhole(gate, turn, answer, content, release);
   if (content.kind === 'segments') return await receiveSegments(gate, turn, answer, content.segments, release);
+  if (content.kind === 'operation') throw new TypeError('the answer of an operation is sent by itself');
   return await receiveEvents(gate, turn, answer, content.events, release);
 }
 

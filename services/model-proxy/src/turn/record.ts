@@ -16,7 +16,7 @@ import type { Question } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ExtractResponse } from '@sallyport/proto/quarantine/v1/quarantine_pb';
 import type { Decision, StepCall, StepOutcome } from '@sallyport/turn';
-import type { Usage } from '../chat/usage.ts';
+import { UNITS, type Usage } from '../chat/usage.ts';
 import type { Decided } from './decide.ts';
 import type { Gate } from './gate.ts';
 import type { Turn, TurnTool } from './turn.ts';
@@ -104,7 +104,7 @@ export function recordModelCall(gate: Pick<Gate, 'recorder'>, turn: Turn, call: 
     labelSources: label.sources as string[],
     hiddenJson: turn.hidden.length > 0 ? JSON.stringify(turn.hidden) : '',
     limitsJson: call.limits.length > 0 ? JSON.stringify(call.limits) : '',
-    detailJson: turn.foreignTrajectory === '' ? '' : foreignDetail(turn),
+    detailJson: turn.foreignTrajectory === '' && turn.operation === undefined ? '' : callDetail(turn, usage),
   });
   if (call.outcome !== 'ok') turn.failureRecorded = true;
 }
@@ -151,6 +151,16 @@ function refusalFields(error: GatewayError, startedAtMs: number): RecordInit {
     httpStatus: error.status,
     reason: error.message,
   };
+}
+
+/** What is to be said of a call beside its fields: a run that is not the caller's, what was counted beside tokens. */
+function callDetail({ foreignTrajectory }: Turn, usage: Usage): string {
+  const units = Object.fromEntries(UNITS.flatMap((unit) => (usage[unit] ? [[unit, usage[unit]]] : [])));
+  const detail = {
+    ...(foreignTrajectory === '' ? {} : { foreignTrajectory }),
+    ...(Object.keys(units).length === 0 ? {} : { units }),
+  };
+  return Object.keys(detail).length > 0 ? JSON.stringify(detail) : '';
 }
 
 /** What is to be said of an error, and of a run that was named and is not the caller's; '' for nothing. */

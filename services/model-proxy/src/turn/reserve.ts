@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { LimitSubject, Reservation } from '@sallyport/peers/limits';
 import type { Target } from '../catalog.ts';
+import type { Usage } from '../chat/usage.ts';
 import { type PricedCall, priceOf } from '../pricing.ts';
 import type { Gate } from './gate.ts';
 import type { Turn } from './turn.ts';
@@ -19,15 +20,13 @@ export async function reserve(
   target: Target,
   bodyBytes: number,
 ): Promise<Reservation> {
-  const input = Math.ceil(bodyBytes / BYTES_PER_TOKEN);
-  // Dialects refuse what is no positive limit; below nothing would give room to others.
-  const output = Math.max(0, Math.min(turn.facts.maxTokens ?? EXPECTED_OUTPUT, EXPECTED_OUTPUT));
-  const price = priceOf(pricedCall(turn, target), { input, output, cacheRead: 0, cacheWrite: 0, reasoning: 0 });
+  const expected = turn.operation?.estimate(bodyBytes) ?? expectedOf(turn, bodyBytes);
+  const price = priceOf(pricedCall(turn, target), expected);
   const reservation = await gate.limits.reserve(subjectOf(turn), {
     requests: turn.requestCounted ? 0 : 1,
     steps: 1,
     concurrency: 1,
-    tokens: input + output,
+    tokens: expected.input + expected.output,
     // An unknown price is set aside as something, so that it shows whether money is limited here.
     nano_usd: price.nanoUsd ?? 1,
   });
@@ -36,6 +35,13 @@ export async function reserve(
     throw new GatewayError('budget_exceeded', 'The price of this model is not known, and its use is limited in money.');
   }
   return reservation;
+}
+
+function expectedOf({ facts }: Turn, bodyBytes: number): Usage {
+  const input = Math.ceil(bodyBytes / BYTES_PER_TOKEN);
+  // Dialects refuse what is no positive limit; below nothing would give room to others.
+  const output = Math.max(0, Math.min(facts.maxTokens ?? EXPECTED_OUTPUT, EXPECTED_OUTPUT));
+  return { input, output, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
 }
 
 /** A turn is one request, however many model calls it takes: what settling one of them says of it. */

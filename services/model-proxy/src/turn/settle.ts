@@ -14,6 +14,8 @@ const BYTES_PER_TOKEN = 4;
 export interface CallEnd {
   /** As the provider told it; undefined: it is estimated from what was sent and received. */
   readonly usage: Usage | undefined;
+  /** `usage` is a guess, too. */
+  readonly estimated?: boolean;
   readonly outputBytes: number;
   readonly finish: string;
   readonly outcome: 'ok' | 'error' | 'cancelled';
@@ -25,7 +27,7 @@ export interface CallEnd {
  * model call exactly once, also when the client is gone or the provider broke off.
  */
 export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd): void {
-  const estimated = end.usage === undefined;
+  const estimated = end.usage === undefined || end.estimated === true;
   const usage = end.usage ?? estimate(answer.requestBytes, end.outputBytes);
   const { provider, model } = answer.target;
   const price = priceOf(pricedCall(turn, answer.target), usage);

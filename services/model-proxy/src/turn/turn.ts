@@ -9,6 +9,7 @@ import type { FrontDialect, JsonObject, Message } from '../chat/message.ts';
 import type { ChatRequest } from '../chat/request.ts';
 import type { Usage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
+import type { Operation } from './operation.ts';
 import type { Spoken } from './spoken.ts';
 
 /** What a request may say for cost attribution, after the key's `mayAssert` was applied. */
@@ -66,6 +67,8 @@ export interface Turn {
   readonly access: Access;
   readonly attribution: Attribution;
   readonly model: Model;
+  /** What is asked of the model where that is no chat: then the stages from Label to Tools have nothing to do. */
+  readonly operation: Operation | undefined;
 
   /** The id that the client named, if it is one: nothing is done in its name before it is known to be the caller's. */
   readonly claimed: string;
