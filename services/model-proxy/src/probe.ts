@@ -132,11 +132,11 @@ async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise
   }
   try {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]);
-    const headers = callHeaders(provider.declaration, key);
     const answer = await gate.upstream.request(provider, {
       method: 'GET',
       path: provider.declaration.paths.models,
-      headers,
+      headers: callHeaders(provider.declaration),
+      key,
       signal,
     });
     await answer.discard();

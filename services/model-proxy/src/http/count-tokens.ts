@@ -50,7 +50,8 @@ export function countTokens(gate: Gate) {
     const answer = await gate.upstream.request(provider, {
       method: 'POST',
       path,
-      headers: callHeaders(provider.declaration, key?.value),
+      headers: callHeaders(provider.declaration),
+      key: key?.value,
       body: JSON.stringify({ ...body, model: target.model }),
       signal,
     });

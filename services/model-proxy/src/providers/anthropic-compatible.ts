@@ -4,7 +4,7 @@ import { defineProvider } from './define-provider.ts';
 export const anthropicCompatible = defineProvider({
   id: 'anthropic-compatible',
   wire: 'anthropic-messages',
-  auth: { header: 'x-api-key' },
+  auth: { kind: 'header', header: 'x-api-key' },
   headers: { 'anthropic-version': '2023-06-01' },
   passHeaders: ['anthropic-beta', 'anthropic-version'],
   paths: { chat: '/messages', models: '/models', countTokens: '/messages/count_tokens' },

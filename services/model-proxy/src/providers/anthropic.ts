@@ -5,7 +5,7 @@ export const anthropic = defineProvider({
   id: 'anthropic',
   wire: 'anthropic-messages',
   baseURL: 'https://api.anthropic.com/v1',
-  auth: { header: 'x-api-key' },
+  auth: { kind: 'header', header: 'x-api-key' },
   headers: { 'anthropic-version': '2023-06-01' },
   passHeaders: ['anthropic-beta', 'anthropic-version'],
   paths: { chat: '/messages', models: '/models', countTokens: '/messages/count_tokens' },

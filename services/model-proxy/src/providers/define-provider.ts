@@ -1,6 +1,7 @@
 import type { KnownCapabilities } from '../catalogue/capabilities.ts';
 import type { ProviderFailure } from '../chat/failure.ts';
 import type { Wire } from '../wire/codec.ts';
+import type { ProviderAuth } from './provider-auth.ts';
 
 /**
  * Paths of what a provider serves beside chat; absent: it does not. Bodies have OpenAI's shape (for `rerank` Cohere's), with
@@ -24,8 +25,8 @@ interface ProviderBase {
   id: string;
   /** URL before the paths, without a slash at its end; absent where the resource must say it. */
   baseURL?: string;
-  /** The header that carries the key, and the scheme before it, if one. */
-  auth: { header: string; scheme?: string };
+  /** Where the credential goes, or what is made of it. */
+  auth: ProviderAuth;
   /** Further headers of every call. */
   headers: Readonly<Record<string, string>>;
   /** Request headers of clients of the same dialect that are passed on; none of them may carry identity. */
@@ -54,7 +55,9 @@ export function defineProvider<T extends ProviderDeclaration>(declaration: T): R
   if (declaration.baseURL !== undefined && !/^https:\/\/[^\s]*[^/\s]$/.test(declaration.baseURL)) {
     fault('baseURL', 'must be https and end without a slash');
   }
-  for (const header of [declaration.auth.header, ...Object.keys(declaration.headers), ...declaration.passHeaders]) {
+  const { auth } = declaration;
+  const own = auth.kind === 'header' ? [auth.header] : [];
+  for (const header of [...own, ...Object.keys(declaration.headers), ...declaration.passHeaders]) {
     if (header !== header.toLowerCase()) fault('headers', 'must be lower case');
   }
   for (const path of Object.values(declaration.paths)) {
@@ -69,12 +72,7 @@ export function callPath({ paths }: ProviderDeclaration, model: string, stream: 
   return path.includes('{model}') ? path.replace('{model}', () => encodeURIComponent(model)) : path;
 }
 
-/** The headers of a call: the declared ones and the credential, if there is one. */
-export function callHeaders(provider: ProviderDeclaration, key: string | undefined): Record<string, string> {
-  const headers: Record<string, string> = { 'content-type': 'application/json', ...provider.headers };
-  if (key !== undefined) {
-    const { header, scheme } = provider.auth;
-    headers[header] = scheme === undefined ? key : `${scheme} ${key}`;
-  }
-  return headers;
+/** The declared headers of a call; `Upstream.request` adds the credential. */
+export function callHeaders(provider: ProviderDeclaration): Record<string, string> {
+  return { 'content-type': 'application/json', ...provider.headers };
 }

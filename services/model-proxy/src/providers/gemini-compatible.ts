@@ -4,7 +4,7 @@ import { defineProvider } from './define-provider.ts';
 export const geminiCompatible = defineProvider({
   id: 'gemini-compatible',
   wire: 'gemini',
-  auth: { header: 'x-goog-api-key' },
+  auth: { kind: 'header', header: 'x-goog-api-key' },
   headers: {},
   passHeaders: [],
   paths: {

@@ -5,7 +5,7 @@ export const gemini = defineProvider({
   id: 'gemini',
   wire: 'gemini',
   baseURL: 'https://generativelanguage.googleapis.com/v1beta',
-  auth: { header: 'x-goog-api-key' },
+  auth: { kind: 'header', header: 'x-goog-api-key' },
   headers: {},
   passHeaders: [],
   paths: {

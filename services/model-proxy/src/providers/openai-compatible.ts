@@ -1,10 +1,11 @@
 import { defineProvider } from './define-provider.ts';
+import { bearer } from './provider-auth.ts';
 
 /** Any server that speaks OpenAI's chat completions, such as vLLM, Ollama or OpenRouter. */
 export const openaiCompatible = defineProvider({
   id: 'openai-compatible',
   wire: 'openai-chat',
-  auth: { header: 'authorization', scheme: 'Bearer' },
+  auth: bearer,
   headers: {},
   passHeaders: [],
   paths: { chat: '/chat/completions', models: '/models' },

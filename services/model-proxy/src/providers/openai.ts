@@ -1,11 +1,12 @@
 import { defineProvider } from './define-provider.ts';
+import { bearer } from './provider-auth.ts';
 
 /** OpenAI's own API. */
 export const openai = defineProvider({
   id: 'openai',
   wire: 'openai-chat',
   baseURL: 'https://api.openai.com/v1',
-  auth: { header: 'authorization', scheme: 'Bearer' },
+  auth: bearer,
   headers: {},
   passHeaders: [],
   paths: { chat: '/chat/completions', models: '/models' },

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { FailureKind } from '../chat/failure.ts';
+import { authenticate } from '../upstream/authenticate.ts';
 import { callHeaders, defineProvider } from './define-provider.ts';
 import { parseRetryAfter, readFailure } from './failure.ts';
 import { findProvider, providers } from './index.ts';
@@ -17,12 +18,15 @@ describe('the provider list', () => {
   });
 
   it('puts the key where the provider reads it', () => {
-    expect(callHeaders(findProvider('openai')!, 'k')).toMatchObject({ authorization: 'Bearer k' });
-    expect(callHeaders(findProvider('anthropic')!, 'k')).toMatchObject({
-      'x-api-key': 'k',
-      'anthropic-version': '2023-06-01',
-    });
-    expect(callHeaders(findProvider('openai-compatible')!, undefined)).toEqual({ 'content-type': 'application/json' });
+    const headersFor = (id: string) => {
+      const provider = findProvider(id)!;
+      const headers = callHeaders(provider);
+      authenticate(provider.auth, 'k', { path: '/', headers });
+      return headers;
+    };
+    expect(headersFor('openai')).toMatchObject({ authorization: 'Bearer k' });
+    expect(headersFor('anthropic')).toMatchObject({ 'x-api-key': 'k', 'anthropic-version': '2023-06-01' });
+    expect(callHeaders(findProvider('openai-compatible')!)).toEqual({ 'content-type': 'application/json' });
   });
 
   it('refuses a declaration with a fault when it loads', () => {

@@ -63,7 +63,8 @@ export async function callProvider(
     const answer = await gate.upstream.request(provider, {
       method: 'POST',
       path: callPath(provider.declaration, target.model, turn.facts.stream),
-      headers: headersOf(turn, target, key?.value),
+      headers: headersOf(turn, target),
+      key: key?.value,
       body,
       signal: scope.signal,
     });
@@ -101,9 +102,9 @@ function tooLong(): GatewayError {
 }
 
 /** Those of a client of the same dialect go along that mean something to the provider; never identity, never ours. */
-function headersOf(turn: Turn, target: Target, key: string | undefined): Record<string, string> {
+function headersOf(turn: Turn, target: Target): Record<string, string> {
   const { declaration } = target.provider;
-  const headers = callHeaders(declaration, key);
+  const headers = callHeaders(declaration);
   if (declaration.wire !== turn.dialect) return headers;
   for (const name of declaration.passHeaders) {
     const value = headerOf(turn.headers, name);

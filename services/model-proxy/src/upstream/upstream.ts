@@ -2,6 +2,7 @@ import type { EndSignal } from '@sallyport/chassis/ending';
 import { type OutboundResponse, outbound } from '@sallyport/chassis/http/fetch';
 import { urlGuard } from '@sallyport/chassis/net/guard';
 import type { Provider } from '../catalog.ts';
+import { authenticate } from './authenticate.ts';
 
 /** Calls to providers, over connections kept per provider. */
 export interface Upstream {
@@ -15,7 +16,10 @@ export interface UpstreamCall {
   readonly method: 'GET' | 'POST';
   /** Begins with a slash; appended to the base URL. */
   readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Of this call alone: the credential is put into them. */
+  readonly headers: Record<string, string>;
+  /** The provider's credential as leased; absent: none. */
+  readonly key?: string | undefined;
   readonly body?: Buffer | string;
   readonly signal: EndSignal;
 }
@@ -50,8 +54,10 @@ export function createUpstream(): Upstream {
   return {
     name: 'upstream',
     request(provider, call) {
-      const { method, headers, body, signal } = call;
-      return of(provider).outbound.request(provider.baseUrl + call.path, { method, headers, signal, body });
+      const { method, headers, body, signal, key } = call;
+      const outgoing = { path: call.path, headers };
+      if (key !== undefined) authenticate(provider.declaration.auth, key, outgoing);
+      return of(provider).outbound.request(provider.baseUrl + outgoing.path, { method, headers, signal, body });
     },
     async stop() {
       await Promise.all([...byProvider.values()].map((one) => one.outbound.stop()));
