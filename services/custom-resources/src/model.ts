@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { decimalUsd, resourceName, setOf } from './fields.ts';
+import { cacheFields } from './model-cache.ts';
 import { catalogueFields } from './model-catalogue.ts';
+import { decorationFields } from './model-decoration.ts';
+import { unitPriceFields } from './model-unit-price.ts';
 
 const providerModel = z.string().min(1).max(256).regex(/^\S+$/);
 
@@ -22,6 +25,7 @@ const price = z.object({
   cacheWritePerMillionTokens: decimalUsd
     .optional()
     .describe('USD for a million input tokens written to the cache of the provider. Left out: the input price.'),
+  ...unitPriceFields,
 });
 
 const unique = (targets: readonly { provider: string; model: string }[]) =>
@@ -55,6 +59,8 @@ const spec = withRules(
       .max(10_000_000)
       .optional()
       .describe('Most output tokens of one answer; a request that asks for more is lowered to it.'),
+    ...cacheFields,
+    ...decorationFields,
   }),
   [
     {
