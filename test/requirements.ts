@@ -21,6 +21,7 @@ import { lint } from './requirements/lint.ts';
 import { mcp } from './requirements/mcp.ts';
 import { model } from './requirements/model.ts';
 import { oauth } from './requirements/oauth.ts';
+import { operations } from './requirements/operations.ts';
 import { operator } from './requirements/operator.ts';
 import { peers } from './requirements/peers.ts';
 import { policy } from './requirements/policy.ts';
@@ -65,6 +66,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   mcp,
   model,
   oauth,
+  operations,
   operator,
   peers,
   policy,

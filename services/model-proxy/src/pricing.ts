@@ -1,9 +1,10 @@
 import { calcPrice, type ModelPrice } from '@pydantic/genai-prices';
 import type { Usage } from './chat/usage.ts';
+import { countsUnits, listedUnitRates, type UnitPrices, type UnitRates, unitCost, unitRates } from './pricing-units.ts';
 import { findProvider } from './providers/index.ts';
 
 /** Prices that an operator wrote: USD for a million tokens, as decimal strings such as `0.15`. */
-export interface PriceOverride {
+export interface PriceOverride extends UnitPrices {
   inputPerMillionTokens: string;
   outputPerMillionTokens: string;
   /** Absent: the input price. */
@@ -35,7 +36,11 @@ export interface Price {
   cacheWrite1h: Rate;
   inputAudio: Rate;
   outputAudio: Rate;
+  inputImage: Rate;
+  outputImage: Rate;
   request: Rate;
+  /** Absent where tokens alone are priced. */
+  units?: UnitRates | undefined;
 }
 
 /** A price, or why there is none. */
@@ -73,7 +78,10 @@ export function overridePrice(override: PriceOverride): Price {
     cacheWrite1h: cacheWrite,
     inputAudio: input,
     outputAudio: output,
+    inputImage: input,
+    outputImage: output,
     request: free,
+    units: unitRates(override, input.base > 0n || output.base > 0n, perMillion),
   };
 }
 
@@ -129,6 +137,9 @@ function fromList(list: ModelPrice, source: string): Price {
     cacheWrite1h: rate('cache_write_1h_mtok', cacheWrite),
     inputAudio: rate('input_audio_mtok', input),
     outputAudio: rate('output_audio_mtok', output),
+    inputImage: rate('input_image_mtok', input),
+    outputImage: rate('output_image_mtok', output),
+    units: listedUnitRates(list, (value) => perMillion(plain(value))),
     request: typeof perThousand === 'number' ? flat(perMillion(plain(perThousand)) * 1000n) : free,
   };
 }
@@ -154,7 +165,9 @@ export function costOf(usage: Usage | undefined, lookup: PriceLookup): Cost {
   const audioIn = Math.min(usage.inputAudio ?? 0, Math.max(0, usage.input - usage.cacheRead - usage.cacheWrite));
   const audioOut = Math.min(usage.outputAudio ?? 0, usage.output);
   const uncached = Math.max(0, usage.input - usage.cacheRead - usage.cacheWrite - audioIn);
-  const quick = quickNano(price, { uncached, audioIn, audioOut, hour }, usage);
+  const beside = besideTokens(price, usage);
+  if (typeof beside === 'string') return { nanoUsd: null, reason: beside };
+  const quick = beside !== 0n ? undefined : quickNano(price, { uncached, audioIn, audioOut, hour }, usage);
   if (quick !== undefined) return { nanoUsd: quick };
   const at = (rate: Rate, count: number): bigint => (count === 0 ? 0n : rateFor(rate, usage.input) * BigInt(count));
   const total =
@@ -165,10 +178,27 @@ export function costOf(usage: Usage | undefined, lookup: PriceLookup): Cost {
     at(price.inputAudio, audioIn) +
     at(price.output, usage.output - audioOut) +
     at(price.outputAudio, audioOut) +
-    at(price.request, 1);
+    at(price.request, 1) +
+    beside;
   const nano = (total + 500_000n) / 1_000_000n;
   if (nano > BigInt(Number.MAX_SAFE_INTEGER)) return { nanoUsd: null, reason: 'the cost is out of range' };
   return { nanoUsd: Number(nano) };
+}
+
+/** What pictures cost more than other tokens, and what is counted beside tokens, in 1e-15 USD; or why it is unknown. */
+function besideTokens(price: Price, usage: Usage): bigint | string {
+  const { inputImage = 0, outputImage = 0 } = usage;
+  if (price.units === undefined && inputImage === 0 && outputImage === 0 && !countsUnits(usage)) return 0n;
+  if (!isCount(inputImage) || !isCount(outputImage)) return 'the usage is not a count of tokens';
+  const more = (own: Rate, base: Rate, count: number) =>
+    (rateFor(own, usage.input) - rateFor(base, usage.input)) * BigInt(count);
+  const units = unitCost(price.units, usage);
+  if (typeof units === 'string') return units;
+  return (
+    units +
+    more(price.inputImage, price.input, Math.min(inputImage, Math.max(0, usage.input - usage.cacheRead))) +
+    more(price.outputImage, price.output, Math.min(outputImage, usage.output))
+  );
 }
 
 function isCount(tokens: number): boolean {
