@@ -17,6 +17,8 @@ export const delegation: readonly Requirement[] = [
       'Sign-ins are kept where the resource of their provider says so, for its issuer, and no longer.',
     'delegation:listing':
       'Tools of a server that is called in the name of people are listed in the name of who came last.',
+    'delegation:budget':
+      'A tool server that refuses every token has us ask for new ones now and then, and not for each of its answers.',
     'delegation:sign-in-link': 'Who can help by signing in anew is told where.',
     'delegation:wire': 'From /mcp through vault to three kinds of servers, a person is called for by three ways.',
     'delegation:no-fallback': 'Where an exchange is refused no tool is called, over the whole way from /mcp on.',

@@ -22,9 +22,16 @@ export function scimGrantUid(uid: string): string {
   return `${uid}/scim`;
 }
 
+const SIGN_IN = '/sign-in';
+
 /** UID under which vault holds what sign-ins at an IdentityProvider may be kept for. */
 export function signInGrantUid(uid: string): string {
-  return `${uid}/sign-in`;
+  return `${uid}${SIGN_IN}`;
+}
+
+/** Whether a UID is one of `signInGrantUid`. */
+export function isSignInGrant(uid: string): boolean {
+  return uid.endsWith(SIGN_IN);
 }
 
 /** The values that a resource takes out of Secrets, each with its place in the resource. */

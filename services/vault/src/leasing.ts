@@ -15,6 +15,8 @@ export const KINDS_OF_CALLER: Readonly<Record<string, readonly string[]>> = {
   identity: ['IdentityProvider', 'Client'],
 };
 
+const MISSING_SECRET = 'The Secret that holds this credential is missing or has no such key.';
+
 /** A request for a lease. */
 export interface LeaseWanted {
   readonly tenant: string;
@@ -167,11 +169,14 @@ async function findValue(
   return { dataKey, place: secretPlace(ref), sealed: secret.sealed, reference, owner: 'organisation' };
 }
 
-/** The value of the Secret that a grant names; undefined where it names none or there is none. */
+/**
+ * The value of the Secret that a grant names; undefined where it names none. Throws `upstream_credentials` where it names one
+ * that is not there: who is to prove themselves by it must not come as a client without a secret.
+ */
 export async function secretValue(
   { store, envelope }: Pick<LeasingOptions, 'store' | 'envelope'>,
   tenant: string,
-  { ref }: GrantRecord,
+  { ref, resourceName }: GrantRecord,
 ): Promise<string | undefined> {
   if (ref === undefined) return undefined;
   const found = await store.inTenant(tenant, async (tx) => {
@@ -179,11 +184,22 @@ export async function secretValue(
     const dataKey = secret === undefined ? undefined : await tx.dataKey(secret.dataKeyId);
     return secret === undefined || dataKey === undefined ? undefined : { secret, dataKey };
   });
-  return found && (await envelope.open(tenant, found.dataKey, secretPlace(ref), found.secret.sealed));
+  if (found === undefined) throw missingSecret(resourceName);
+  return await envelope.open(tenant, found.dataKey, secretPlace(ref), found.secret.sealed);
+}
+
+/** The Secret of a resource is not there, or has no such key; `server` the name of the resource. */
+export function missingSecret(server: string): GatewayError {
+  return new GatewayError('upstream_credentials', MISSING_SECRET, { details: { missing: 'secret', server } });
+}
+
+/** Whether the broker itself asks, for tools to list, and no person. */
+export function isListing({ id, user }: LeasePrincipal): boolean {
+  return id === 'service:mcp-broker' && user === '';
 }
 
 function missingText({ owners, kind, resourceName }: GrantRecord): string {
-  if (owners.length === 0) return 'The Secret that holds this credential is missing or has no such key.';
+  if (owners.length === 0) return MISSING_SECRET;
   return `Nobody has put in a key for ${kind} ${resourceName} that this principal may use.`;
 }
 

@@ -97,12 +97,13 @@ run({
     const onNotice = () => feed.poke();
     const grants = createOAuth({ store: oauthStore, envelope, http, log, publicUrl, secretOf, onNotice });
     const { identity } = clients;
-    const { leaseGrant } = grants;
+    const { leaseGrant, discovery } = grants;
     const common = {
       store,
       oauthStore,
       envelope,
       http,
+      discovery,
       leaseGrant,
       secretOf,
       publicUrl,

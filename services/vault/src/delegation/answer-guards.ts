@@ -25,11 +25,15 @@ export const answerGuards: readonly Guard<AnswerCase>[] = [
   { reason: 'status', refuses: ({ status }) => status !== 200 },
   { reason: 'content type', refuses: ({ contentType }) => !/^application\/json\s*(;|$)/i.test(contentType) },
   // RFC 6750 §2.1: what is no such text would break out of the header that it is sent in.
-  { reason: 'token form', refuses: ({ body }) => !/^[\w.~+/-]+=*$/.test(String(body.access_token ?? '')) },
+  {
+    reason: 'token form',
+    refuses: ({ body: { access_token: token } }) => typeof token !== 'string' || !/^[\w.~+/-]+=*$/.test(token),
+  },
   { reason: 'token length', refuses: ({ body }) => String(body.access_token).length > MAX_TOKEN },
   {
     reason: 'token type',
-    refuses: ({ body, wanted }) => String(body.token_type ?? '').toLowerCase() !== wanted.tokenType,
+    refuses: ({ body: { token_type: type }, wanted }) =>
+      typeof type !== 'string' || type.toLowerCase() !== wanted.tokenType,
   },
   {
     reason: 'issued token type',

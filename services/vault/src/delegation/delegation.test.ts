@@ -5,6 +5,17 @@ import { REFUSED } from './refused-delegations.ts';
 import { delegationHouse, outcomeOf } from './testing.ts';
 
 const TYPES: readonly DelegationType[] = ['TokenExchange', 'EntraOnBehalfOf', 'IdentityAssertion'];
+const NOTICE = {
+  tenant: 'acme',
+  keyId: '',
+  principalId: '',
+  user: 'dana',
+  client: '',
+  sessionId: '',
+  reason: 'x',
+  by: '',
+  ends: true,
+};
 const rows = REFUSED.flatMap((row) => row.types.map((type) => ({ ...row, type, title: `${type}: ${row.name}` })));
 
 /** All guards but those of a name. */
@@ -168,17 +179,7 @@ describe('tokens in the name of people', () => {
       const first = await lease();
       const second = await lease({}, {}, first.reference);
       expect(second.value).not.toBe(first.value);
-      const notice = {
-        tenant: 'acme',
-        keyId: '',
-        principalId: '',
-        user: 'dana',
-        client: '',
-        sessionId: '',
-        reason: 'x',
-        by: '',
-        ends: true,
-      };
+      const notice = NOTICE;
       cache.revoked({ ...notice, tenant: 'globex' });
       cache.revoked({ ...notice, user: 'kim' });
       expect((await lease()).value).toBe(second.value);
@@ -209,7 +210,7 @@ describe('tokens in the name of people', () => {
   it.each(TYPES)('[delegation:cache] %s: forgets what was had by a sign-in that is gone', async (type) => {
     const { lease, now } = delegationHouse(type);
     const { value } = await lease();
-    now.signedIn = false;
+    now.signedOut.add('dana');
     expect((await lease()).value === value).toBe(type === 'TokenExchange');
   });
 
@@ -223,6 +224,37 @@ describe('tokens in the name of people', () => {
     expect(await outcomeOf(lease({ ...broker, id: 'client:ci' }))).toBe('upstream_credentials person');
     now.known = false;
     expect(await outcomeOf(lease(broker))).toBe('upstream_credentials person');
+  });
+
+  it.each(TYPES)(
+    '[delegation:listing] %s: lists nothing with the token of who has no sign-in any more',
+    async (type) => {
+      const { lease, now, cache } = delegationHouse(type);
+      const broker = { id: 'service:mcp-broker', user: '', keyId: '' };
+      const kims = await lease({ id: 'user:kim', user: 'kim' });
+      const danas = await lease();
+      expect((await lease(broker)).value).toBe(danas.value);
+      now.signedOut.add('dana');
+      // Token exchange stands on no sign-in.
+      expect((await lease(broker)).value).toBe(type === 'TokenExchange' ? danas.value : kims.value);
+      expect((await lease(broker, {}, danas.reference)).value).toBe(kims.value);
+      now.signedOut.add('kim');
+      cache.revoked({ ...NOTICE, user: type === 'TokenExchange' ? 'kim' : 'nobody' });
+      cache.revoked({ ...NOTICE, user: type === 'TokenExchange' ? 'dana' : 'nobody' });
+      expect(await outcomeOf(lease(broker))).toBe('upstream_credentials person');
+    },
+  );
+
+  it.each(TYPES)('[delegation:budget] %s: asks no more often for a server that refuses all tokens', async (type) => {
+    const { lease, asked } = delegationHouse(type);
+    let { reference } = await lease();
+    for (let n = 0; n < 20; n++) ({ reference } = await lease({}, {}, reference));
+    expect(asked).toHaveLength(2);
+    // Another person's are counted apart.
+    const kim = { id: 'user:kim', user: 'kim' };
+    const first = await lease(kim);
+    expect((await lease(kim, {}, first.reference)).reference).not.toBe(first.reference);
+    expect(asked).toHaveLength(4);
   });
 
   it('asks once for calls that come together', async () => {

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import { subjectsOf } from '@sallyport/peers/revoked';
-import { actorOf, type LeasePrincipal, type LeaseToken } from '../leasing.ts';
-import { authOf } from '../oauth/auth-spec.ts';
+import { actorOf, isListing, type LeasePrincipal, type LeaseToken } from '../leasing.ts';
+import { type AuthSpec, authOf } from '../oauth/auth-spec.ts';
+import { createHeeding } from '../oauth/heeding.ts';
 import { recordOf, type WaitingRecord } from '../outbox.ts';
 import { ownerText } from '../owner.ts';
 import type { GrantRecord } from '../vault-store.ts';
@@ -29,9 +30,6 @@ export interface DelegationOptions extends DelegationSources {
   readonly log: Logger;
 }
 
-/** In whose name the broker lists a server's tools. */
-const LISTING = 'service:mcp-broker';
-
 /** The adapters, by `auth.type`. */
 export const ADAPTERS: Readonly<Record<DelegationType, Delegate>> = {
   TokenExchange: byTokenExchange,
@@ -47,14 +45,44 @@ export const ADAPTERS: Readonly<Record<DelegationType, Delegate>> = {
 export function createDelegation(options: DelegationOptions): LeaseToken {
   const { cache, log } = options;
   const asking = new Map<string, Promise<KeptToken>>();
+  const heeds = createHeeding();
 
-  const ask = async (key: string, type: DelegationType, wanted: DelegationWanted): Promise<KeptToken> => {
-    const { tenant, server, person } = wanted;
+  /** Whether the sign-in that a token was had by is still there. */
+  const stands = async (type: DelegationType, tenant: string, person: LeasePrincipal, auth: AuthSpec) => {
+    if (type === 'TokenExchange') return true;
+    const issuer = type === 'EntraOnBehalfOf' ? auth.issuer : auth.identityIssuer;
+    return await options.subjects.stands(tenant, person, issuer ?? '');
+  };
+
+  /** Tools are listed with the token of whoever called last: definitions are the same for all, and pinned. */
+  const forListing = async (
+    type: DelegationType,
+    tenant: string,
+    server: GrantRecord,
+    auth: AuthSpec,
+    refused: string,
+  ) => {
+    if (!options.known()) return undefined;
+    for (const [key, token] of cache.latest(tenant, resourceOf(server))) {
+      if (token.reference === refused) continue;
+      if (await stands(type, tenant, token.person, auth)) return token;
+      cache.delete(key);
+    }
+    return undefined;
+  };
+
+  const ask = async (
+    key: string,
+    type: DelegationType,
+    asked: Omit<DelegationWanted, 'secret'>,
+  ): Promise<KeptToken> => {
+    const { tenant, server, person } = asked;
     let epoch = cache.epoch();
     const tell = async (outcome: string) => {
-      await options.record(tenant, recordOfExchange(type, wanted, outcome));
+      await options.record(tenant, recordOfExchange(type, asked, outcome));
     };
     try {
+      const wanted = { ...asked, secret: await options.secretOf(tenant, server) };
       let given = await ADAPTERS[type](wanted, options);
       // Something was revoked meanwhile: asked again, who has ended is refused.
       if (epoch !== cache.epoch()) {
@@ -66,7 +94,7 @@ export function createDelegation(options: DelegationOptions): LeaseToken {
         ...given,
         reference,
         tenant,
-        user: person.user,
+        person,
         resource: resourceOf(server),
         subjects: subjectsOf({ client: '', sessionId: '', actors: [], ...person }),
       };
@@ -90,27 +118,21 @@ export function createDelegation(options: DelegationOptions): LeaseToken {
     if (auth === undefined || type === undefined || type === 'OAuth' || type === 'SignIn') {
       throw new Error('this grant is no delegation');
     }
-    if (principal?.id === LISTING && principal.user === '') {
-      // Tools are listed with the token of whoever called last: definitions are the same for all, and pinned.
-      const last = options.known() ? cache.latest(tenant, resourceOf(server)) : undefined;
-      if (last !== undefined && last.reference !== refused) return leaseOf(last, auth.scopes);
+    if (principal !== undefined && isListing(principal)) {
+      const last = await forListing(type, tenant, server, auth, refused);
+      if (last !== undefined) return leaseOf(last, auth.scopes);
     }
     if (principal === undefined || principal.user === '') throw noPerson(server.resourceName);
     const key = keyOf(tenant, server, principal);
     const held = options.known() ? cache.get(key) : undefined;
     if (held !== undefined) {
-      const at = type === 'EntraOnBehalfOf' ? auth.issuer : auth.identityIssuer;
-      const stands = type === 'TokenExchange' || (await options.subjects.stands(tenant, principal, at ?? ''));
-      if (stands && held.reference !== refused) return leaseOf(held, auth.scopes);
+      const replaced = held.reference === refused && heeds(key);
+      if (!replaced && (await stands(type, tenant, principal, auth))) return leaseOf(held, auth.scopes);
       cache.delete(key);
     }
     let pending = asking.get(key);
     if (pending === undefined) {
-      const work = async () => {
-        const secret = await options.secretOf(tenant, server);
-        return await ask(key, type, { tenant, server, auth, person: principal, secret });
-      };
-      const mine = work().finally(() => asking.delete(key));
+      const mine = ask(key, type, { tenant, server, auth, person: principal }).finally(() => asking.delete(key));
       asking.set(key, mine);
       pending = mine;
     }
@@ -125,8 +147,9 @@ function withLink(error: GatewayError, linkTo: (provider: string) => string | un
   return link === undefined ? error : new GatewayError(code, message, { cause: error, details: { ...details, link } });
 }
 
-function leaseOf({ value, reference, expiresAtMs, scopes, user }: KeptToken, asked: readonly string[]) {
-  return { value, reference, expiresAtMs, scopes: scopes ?? asked, owner: ownerText({ kind: 'user', name: user }) };
+function leaseOf({ value, reference, expiresAtMs, scopes, person }: KeptToken, asked: readonly string[]) {
+  const owner = ownerText({ kind: 'user', name: person.user });
+  return { value, reference, expiresAtMs, scopes: scopes ?? asked, owner };
 }
 
 /** All that a token is of. `auth` is in it: what is asked for elsewhere, or for another audience, is another token. */
@@ -144,7 +167,11 @@ function actorsOf({ actors = [] }: LeasePrincipal): string[] {
   return actors.map(({ id }) => id);
 }
 
-function recordOfExchange(type: DelegationType, wanted: DelegationWanted, outcome: string): WaitingRecord {
+function recordOfExchange(
+  type: DelegationType,
+  wanted: Omit<DelegationWanted, 'secret'>,
+  outcome: string,
+): WaitingRecord {
   const { tenant, server, auth, person } = wanted;
   const { issuer, identityIssuer, audience, resource, scopes } = auth;
   return recordOf(tenant, {

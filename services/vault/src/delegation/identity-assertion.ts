@@ -1,7 +1,7 @@
+import { readJwt } from '../jwt.ts';
 import type { Delegate } from './adapter.ts';
 import { pass } from './guard.ts';
 import { GUARDS } from './guards.ts';
-import { readJwt } from './jwt.ts';
 import { noSignIn, refusedSignIn } from './refusals.ts';
 import { clientOf, required } from './settings.ts';
 import { JWT_BEARER, requestToken, TOKEN_EXCHANGE, TOKEN_TYPE } from './token-request.ts';

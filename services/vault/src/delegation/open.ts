@@ -8,18 +8,18 @@ import type { SignInService } from '@sallyport/proto/vault/v1/sign_ins_pb';
 import type { Envelope } from '../envelope.ts';
 import type { LeaseToken } from '../leasing.ts';
 import type { VaultMetrics } from '../metrics.ts';
-import { createDiscovery } from '../oauth/discovery.ts';
+import type { Discovery } from '../oauth/discovery.ts';
 import type { LeaseGrant } from '../oauth/grant-leases.ts';
 import type { OwnSignIns } from '../oauth/grant-server.ts';
 import type { OAuthHttp } from '../oauth/http.ts';
 import type { OAuthStore } from '../oauth/oauth-store.ts';
 import type { GrantRecord, VaultStore } from '../vault-store.ts';
-import type { DelegationType, Subjects } from './adapter.ts';
+import type { DelegationType } from './adapter.ts';
 import { createDelegation } from './delegation.ts';
-import { unvouched } from './refusals.ts';
 import { signInService } from './sign-in-server.ts';
 import { createSignIns } from './sign-ins.ts';
 import { followStanding } from './standing.ts';
+import { createSubjects } from './subjects.ts';
 import { createTokenCache } from './token-cache.ts';
 
 /** What delegation is opened with. */
@@ -32,6 +32,7 @@ export interface OpenDelegationOptions {
     readonly subjects: Pick<Client<typeof SubjectService>, 'assert'>;
     readonly authentication: Pick<Client<typeof AuthenticationService>, 'watchRevocations'>;
   };
+  readonly discovery: Discovery;
   readonly leaseGrant: LeaseGrant;
   readonly secretOf: (tenant: string, grant: GrantRecord) => Promise<string | undefined>;
   readonly publicUrl: string | undefined;
@@ -49,27 +50,16 @@ export interface OpenDelegation {
   readonly component: Component;
 }
 
-const TIMEOUT_MS = 2_000;
-
 /** Puts its parts together; the component follows what identity revokes. */
 export function openDelegation(options: OpenDelegationOptions): OpenDelegation {
-  const { http, identity, publicUrl, log, secretOf } = options;
+  const { http, discovery, identity, publicUrl, log, secretOf } = options;
   const cache = createTokenCache();
   const standing = followStanding({ client: identity.authentication, cache, log });
   const signIns = createSignIns({ ...options, store: options.oauthStore, lease: options.leaseGrant });
-  const subjects: Subjects = {
-    async assert({ tenant, person, server }, audience) {
-      const { id, user, client = '', sessionId = '', actors = [] } = person;
-      const principal = { tenant, id, user, client, sessionId, actors: actors.map((one) => ({ id: one.id })) };
-      const vouched = identity.subjects.assert({ principal, audience }, { timeoutMs: TIMEOUT_MS });
-      return (await vouched.catch(unvouched(server.resourceName))).token;
-    },
-    signIn: signIns.find,
-    stands: signIns.stands,
-  };
+  const subjects = createSubjects({ identity: identity.subjects, signIns });
   const lease = createDelegation({
     http,
-    discovery: createDiscovery(http),
+    discovery,
     subjects,
     cache,
     known: standing.known,

@@ -1,19 +1,17 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import { away, codeWord, saysAway } from '../oauth/answers.ts';
 
 /** Codes after which a new sign-in at the identity provider may help (RFC 6749 §5.2, OpenID Connect Core §3.1.2.6). */
 const BY_SIGN_IN = new Set(['invalid_grant', 'interaction_required', 'login_required', 'consent_required']);
-const AWAY = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
 
 /**
  * The error that stands for a refusal: `upstream_credentials` with `details.oauth` its code. Texts of the server stay behind:
  * they are a stranger's.
  */
 export function refusedBy(body: Readonly<Record<string, unknown>>): GatewayError {
-  const code = word(body.error) ?? 'unknown';
-  if (AWAY.has(code)) {
-    return new GatewayError('unavailable', 'The authorization server cannot be reached.', { retryAfterMs: 1_000 });
-  }
-  const suberror = word(body.suberror);
+  const code = codeWord(body.error) ?? 'unknown';
+  if (saysAway(code)) return away();
+  const suberror = codeWord(body.suberror);
   return new GatewayError('upstream_credentials', 'The authorization server refused to give a token for this person.', {
     details: {
       oauth: code,
@@ -61,8 +59,4 @@ export function noSignIn(server: string, provider: string, more: Readonly<Record
   return new GatewayError('upstream_credentials', message, {
     details: { ...more, missing: 'sign-in', server, provider },
   });
-}
-
-function word(value: unknown): string | undefined {
-  return typeof value === 'string' && /^[\w.:-]{1,64}$/.test(value) ? value : undefined;
 }

@@ -79,6 +79,16 @@ export const REFUSED: readonly RefusedDelegation[] = [
     body((good) => ({ ...good, access_token: 'a\r\nx-evil: 1' })),
   ),
   held(
+    'a list for a token',
+    'token form',
+    body((good) => ({ ...good, access_token: ['token'] })),
+  ),
+  held(
+    'a number for a token',
+    'token form',
+    body((good) => ({ ...good, access_token: 12_345 })),
+  ),
+  held(
     'a token of 17 KB',
     'token length',
     body((good) => ({ ...good, access_token: 'x'.repeat(17_000) })),
@@ -92,6 +102,11 @@ export const REFUSED: readonly RefusedDelegation[] = [
     'a token of no use',
     'token type',
     body((good) => ({ ...good, token_type: 'N_A' })),
+  ),
+  held(
+    'a list of token types',
+    'token type',
+    body((good) => ({ ...good, token_type: ['Bearer'] })),
   ),
   held(
     'no token type',
@@ -187,6 +202,7 @@ export const REFUSED: readonly RefusedDelegation[] = [
 
   // Whom it is about.
   { name: 'nobody', person: { id: 'client:ci', user: '' }, types: ALL, outcome: 'upstream_credentials person' },
+  { name: 'somebody who is not there any more', vouched: false, types: ALL, outcome: 'upstream_credentials vouching' },
   { name: 'no secret', secret: undefined, types: ALL, outcome: 'upstream_credentials secret' },
   { name: 'no sign-in', signIn: null, types: ['EntraOnBehalfOf', ...JAG], outcome: 'upstream_credentials sign-in' },
   {

@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import { missingSecret } from '../leasing.ts';
 import type { AuthSpec } from '../oauth/auth-spec.ts';
 import type { OAuthClient } from '../oauth/token-call.ts';
 import type { DelegationWanted } from './adapter.ts';
@@ -12,11 +13,7 @@ export function required(auth: AuthSpec, name: 'issuer' | 'clientId' | 'audience
 
 /** Our client at the server that gives the token, with the value of its Secret. Throws `upstream_credentials` without one. */
 export function clientOf({ auth, secret, server }: DelegationWanted): OAuthClient {
-  if (secret === undefined || secret === '') {
-    throw new GatewayError('upstream_credentials', 'The Secret of auth.secretRef is missing or has no such key.', {
-      details: { missing: 'secret', server: server.resourceName },
-    });
-  }
+  if (secret === undefined || secret === '') throw missingSecret(server.resourceName);
   const { clientAuthentication: method } = auth;
   return { clientId: required(auth, 'clientId'), secret, ...(method === undefined ? {} : { method }) };
 }

@@ -1,6 +1,7 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import { checkedTenant } from '../custody.ts';
 import type { Envelope } from '../envelope.ts';
+import { firstEnd, readJwt } from '../jwt.ts';
 import { authOf } from '../oauth/auth-spec.ts';
 import { recordGrant } from '../oauth/connections.ts';
 import type { LeaseGrant } from '../oauth/grant-leases.ts';
@@ -10,7 +11,6 @@ import { originOf } from '../origin.ts';
 import { isTheirs } from '../owner.ts';
 import type { GrantRecord } from '../vault-store.ts';
 import type { Subjects } from './adapter.ts';
-import { isAfter, readJwt } from './jwt.ts';
 import { noSignIn } from './refusals.ts';
 
 /** What a provider gave at a sign-in. */
@@ -92,7 +92,7 @@ export function createSignIns(options: SignInOptions): SignIns {
       if (originOf(tokenEndpoint) === undefined || !https || tokens.some(({ length }) => length > MAX_TOKEN)) {
         throw new GatewayError('invalid_request', 'This is no sign-in that could be kept.');
       }
-      const { uid, origin, resourceName, allowPrivate } = provider;
+      const { uid, origin, resourceName } = provider;
       const { alg } = readJwt(signIn.idToken).header;
       const as: KnownServer = {
         issuer,
@@ -108,14 +108,13 @@ export function createSignIns(options: SignInOptions): SignIns {
         accessToken,
         client,
         as,
-        allowPrivate,
         ...(refreshToken === '' ? {} : { refreshToken }),
         ...(idToken === '' ? {} : { idToken }),
       };
       const place = { uid, user, origin, issuer };
       const sealed = await rows.seal(tenant, grantPlace(place), content);
       const event = recordGrant(tenant, 'sign-ins.keep', { ...place, resourceName }, { scopes });
-      const expiresAtMs = endOf(signIn);
+      const expiresAtMs = firstEnd(signIn.expiresAtMs > 0 ? signIn.expiresAtMs : undefined, idToken);
       await store.connect(tenant, { ...place, resourceName, scopes, expiresAtMs, ...sealed }, event);
       options.onNotice();
     },
@@ -128,7 +127,7 @@ export function createSignIns(options: SignInOptions): SignIns {
       await store.remove(tenant, row.uid, user, recordGrant(tenant, 'sign-ins.forget', row, {}));
       // Leases of tool servers that stand on it are dropped at once.
       await store.inTenant(tenant, async (tx) => {
-        for (const uid of await tx.delegatedBy(row.issuer)) await tx.notifyResource('ToolServer', uid);
+        for (const uid of await tx.delegatedBy(row.issuer)) await tx.notifyResource('ToolServer', uid, user);
       });
       options.onNotice();
     },
@@ -157,15 +156,9 @@ export function createSignIns(options: SignInOptions): SignIns {
       if (now === undefined || now.ended || now.issuer !== issuer) throw noSignIn(server.resourceName, name);
       const content = await rows.open<GrantContent>(tenant, grantPlace(now), now);
       const secret = await secretOf(tenant, provider);
-      const { accessToken, idToken, as, client, allowPrivate } = content;
+      const { accessToken, idToken, as, client } = content;
+      const { allowPrivate } = provider;
       return { provider: name, accessToken, idToken, as, client: { ...client, secret }, allowPrivate };
     },
   };
-}
-
-/** When the first of the tokens ends: then both are had anew. */
-function endOf({ expiresAtMs, idToken }: NewSignIn): number | undefined {
-  const { exp } = readJwt(idToken).claims;
-  const ends = [...(expiresAtMs > 0 ? [expiresAtMs] : []), ...(isAfter(exp, 0) ? [Number(exp) * 1000] : [])];
-  return ends.length === 0 ? undefined : Math.min(...ends);
 }

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@sallyport/chassis/log';
 import { followStanding } from './standing.ts';
+import { DANA } from './testing.ts';
 import { createTokenCache } from './token-cache.ts';
 
 const log = createLogger({ service: 'vault', write: () => undefined });
-const token = { value: 't', reference: 'r', tenant: 'acme', user: 'dana', resource: 'crm', scopes: undefined };
+const token = { value: 't', reference: 'r', tenant: 'acme', person: DANA, resource: 'crm', scopes: undefined };
 const beat = {
   tenant: '',
   keyId: '',
@@ -55,7 +56,7 @@ describe('standing of people', () => {
         ['kim', 'key:k2'],
       ] as const) {
         const subjects = [id, `user:${user}`];
-        cache.put(user, { ...token, user, subjects, expiresAtMs: Date.now() + 3_600_000 }, cache.epoch());
+        cache.put(user, { ...token, subjects, expiresAtMs: Date.now() + 3_600_000 }, cache.epoch());
       }
     };
     const held = () => ['dana', 'kim'].filter((user) => cache.get(user) !== undefined).join();

@@ -1,7 +1,7 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
-import { type Revoked, revokedOf } from '@sallyport/peers/revoked';
+import { revokedOf } from '@sallyport/peers/revoked';
 import { watchStream } from '@sallyport/peers/stream-watch';
 import type { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import type { TokenCache } from './token-cache.ts';
@@ -21,7 +21,6 @@ const SILENCE_MS = 1_000;
 export function followStanding(options: {
   readonly client: Pick<Client<typeof AuthenticationService>, 'watchRevocations'>;
   readonly cache: Pick<TokenCache, 'revoked' | 'clear'>;
-  readonly onEnded?: (notice: Revoked) => void;
   readonly log: Logger;
 }): Standing {
   const { client, cache } = options;
@@ -40,7 +39,6 @@ export function followStanding(options: {
       sequence = Math.max(sequence, message.sequence);
       if (notice === undefined) return;
       cache.revoked(notice);
-      if (notice.ends) options.onEnded?.(notice);
     },
     onOpen: forget,
     onBreak: forget,

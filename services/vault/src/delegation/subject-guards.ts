@@ -1,5 +1,5 @@
+import { isAfter, isAudience, type Jwt } from '../jwt.ts';
 import type { Guard } from './guard.ts';
-import { isAfter, isAudience, type Jwt } from './jwt.ts';
 
 /** The person's access token at our own application, and what it is looked at for. */
 export interface AssertionCase extends Jwt {

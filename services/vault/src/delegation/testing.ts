@@ -8,6 +8,7 @@ import type { DelegationType, KeptSignIn } from './adapter.ts';
 import { createDelegation } from './delegation.ts';
 import type { DelegationGuards } from './guards.ts';
 import { noSignIn } from './refusals.ts';
+import { createSubjects } from './subjects.ts';
 import { createTokenCache } from './token-cache.ts';
 
 /** What a token endpoint answers. */
@@ -33,6 +34,8 @@ export interface Change {
   readonly at?: 'provider';
   /** Claims and header of the token that stands for the person; null: they have no sign-in. */
   readonly signIn?: Readonly<Record<string, unknown>> | null;
+  /** False: identity does not vouch for them. */
+  readonly vouched?: false;
   readonly grant?: { readonly header?: object; readonly claims?: object };
   readonly secret?: string | undefined;
 }
@@ -76,7 +79,7 @@ export function delegationHouse(type: DelegationType, change: Change = {}, guard
   const asked: string[] = [];
   const cache = createTokenCache();
   /** `well`: as if nothing were changed. */
-  const now = { known: true, well: false, signedIn: true };
+  const now = { known: true, well: false, signedOut: new Set<string>() };
   const changes = () => (now.well ? {} : change);
   let given = 0;
   const issuer = ISSUERS[type];
@@ -159,14 +162,22 @@ export function delegationHouse(type: DelegationType, change: Change = {}, guard
   const lease = createDelegation({
     http: { fetchFor },
     discovery: createDiscovery({ fetchFor }),
-    subjects: {
-      assert: async ({ person }, audience) => jwt({ typ: 'JWT', alg: 'ES256' }, { sub: person.user, aud: audience }),
-      async signIn({ server: of }, at) {
-        if (changes().signIn === null) throw noSignIn(of.resourceName, 'people');
-        return signInAt(at);
+    subjects: createSubjects({
+      identity: {
+        async assert({ principal, audience }) {
+          if (changes().vouched === false) throw new GatewayError('permission_denied', 'not vouched for');
+          const token = jwt({ typ: 'JWT', alg: 'ES256' }, { sub: principal.user, aud: audience });
+          return { token };
+        },
       },
-      stands: async () => now.signedIn,
-    },
+      signIns: {
+        async find({ server: of }, at) {
+          if (changes().signIn === null) throw noSignIn(of.resourceName, 'people');
+          return signInAt(at);
+        },
+        stands: async (_tenant, { user }) => !now.signedOut.has(user),
+      },
+    }),
     ...(guards === undefined ? {} : { guards }),
     now: () => NOW * 1000,
     cache,

@@ -1,5 +1,4 @@
-import { GatewayError } from '@sallyport/chassis/errors';
-import { parseJsonText } from '@sallyport/chassis/http/json';
+import { away, objectOf } from '../oauth/answers.ts';
 import { type AnswerCase, type AnswerWanted, answerGuards } from './answer-guards.ts';
 import { type Guard, pass } from './guard.ts';
 import { refusedBy } from './refusals.ts';
@@ -26,7 +25,8 @@ export async function readAnswer(
 ): Promise<GivenToken> {
   const { status } = response;
   if (status >= 500 || status === 429) throw away();
-  const body = objectOf(await response.text());
+  // Of a text that is no object the guards say what is missing.
+  const body = objectOf(await response.text()) ?? {};
   if (status >= 400) throw refusedBy(body);
   pass(guards, { status, contentType: response.headers.get('content-type') ?? '', body, wanted }, 'The answer');
   const { access_token: value, expires_in: seconds, scope } = body;
@@ -35,21 +35,4 @@ export async function readAnswer(
     expiresAtMs: Date.now() + Math.min(Number(seconds), MAX_SECONDS) * 1000,
     scopes: typeof scope === 'string' ? scope.split(' ').filter((one) => one !== '') : undefined,
   };
-}
-
-/** A token endpoint that cannot be asked now. */
-export function away(cause?: unknown): GatewayError {
-  const message = 'The authorization server cannot be reached.';
-  return new GatewayError('unavailable', message, { cause, retryAfterMs: 1_000 });
-}
-
-/** The members of a JSON object; none of a text that is not one: the guards say what is missing. */
-function objectOf(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value = parseJsonText(text, { maxDepth: 8 });
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch {
-    // Has no members that anything could be read from.
-  }
-  return {};
 }

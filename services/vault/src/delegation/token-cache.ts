@@ -1,4 +1,5 @@
 import { idsOf, type Revoked } from '@sallyport/peers/revoked';
+import type { LeasePrincipal } from '../leasing.ts';
 import type { GivenToken } from './token-answer.ts';
 
 /** A token in memory, and all who could end it. */
@@ -6,7 +7,8 @@ export interface KeptToken extends GivenToken {
   /** Names it in records and to who it is lent; says nothing of the value. */
   readonly reference: string;
   readonly tenant: string;
-  readonly user: string;
+  /** In whose name it is, through whom. */
+  readonly person: LeasePrincipal;
   /** What it is for, at the host that it is for. */
   readonly resource: string;
   /** Ids of the person and of who acts for them, as notices of revocation name them. */
@@ -17,8 +19,8 @@ export interface KeptToken extends GivenToken {
 export interface TokenCache {
   /** One that is good for a while yet. */
   get(key: string): KeptToken | undefined;
-  /** The one that was had last for a resource, whoever it is of. */
-  latest(tenant: string, resource: string): KeptToken | undefined;
+  /** Those that were had last for a resource, whoever they are of: newest first, a few, each with its key. */
+  latest(tenant: string, resource: string): readonly (readonly [key: string, token: KeptToken])[];
   /** Keeps a token, unless something was dropped since `epoch`: then what it stands on may be gone. */
   put(key: string, token: KeptToken, epoch: number): void;
   delete(key: string): void;
@@ -31,6 +33,8 @@ export interface TokenCache {
 /** A token that ends within this time is not given out. */
 const EARLY_MS = 30_000;
 const MAX_TOKENS = 20_000;
+/** So many are looked through for one that may be listed with. */
+const MAX_LATEST = 5;
 
 /** Makes it; when it is full the oldest goes. */
 export function createTokenCache(now: () => number = Date.now): TokenCache {
@@ -44,17 +48,18 @@ export function createTokenCache(now: () => number = Date.now): TokenCache {
       return undefined;
     },
     latest(tenant, resource) {
-      let found: KeptToken | undefined;
-      for (const token of tokens.values()) {
+      const found: [string, KeptToken][] = [];
+      for (const [key, token] of tokens) {
         const good = token.tenant === tenant && token.resource === resource && token.expiresAtMs - now() > EARLY_MS;
-        if (good) found = token;
+        if (good) found.push([key, token]);
       }
-      return found;
+      return found.slice(-MAX_LATEST).reverse();
     },
     put(key, token, asked) {
       if (asked !== epoch) return;
       const oldest = tokens.size >= MAX_TOKENS ? tokens.keys().next().value : undefined;
       if (oldest !== undefined) tokens.delete(oldest);
+      tokens.delete(key);
       tokens.set(key, token);
     },
     delete: (key) => void tokens.delete(key),

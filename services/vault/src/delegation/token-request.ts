@@ -1,11 +1,12 @@
 import { asGatewayError } from '@sallyport/chassis/errors';
 import * as oauth from 'oauth4webapi';
+import { away } from '../oauth/answers.ts';
 import type { KnownServer } from '../oauth/grant-seal.ts';
 import { authenticationOf, type OAuthClient, requestOptions } from '../oauth/token-call.ts';
 import type { DelegationSources } from './adapter.ts';
 import type { AnswerWanted } from './answer-guards.ts';
 import { GUARDS } from './guards.ts';
-import { away, type GivenToken, readAnswer } from './token-answer.ts';
+import { type GivenToken, readAnswer } from './token-answer.ts';
 
 /** Prefix of token types (RFC 8693 §3). */
 export const TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:';

@@ -1,5 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import * as oauth from 'oauth4webapi';
+import { codeWord } from './answers.ts';
 import type { OAuthClient } from './token-call.ts';
 
 /** What an authorization server said to a person's browser; empty for what it did not say. */
@@ -30,7 +31,7 @@ export function validated(as: oauth.AuthorizationServer, client: OAuthClient, an
     if (error instanceof oauth.AuthorizationResponseError) {
       const denied = error.error === 'access_denied' ? 'You did not allow it.' : 'The authorization server refused.';
       throw new GatewayError('permission_denied', denied, {
-        details: { oauth: /^[\w.:-]{1,64}$/.test(error.error) ? error.error : 'unknown' },
+        details: { oauth: codeWord(error.error) ?? 'unknown' },
       });
     }
     throw foreign(error);

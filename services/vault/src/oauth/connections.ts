@@ -171,7 +171,7 @@ export function createConnections(options: ConnectionOptions): Connections {
       });
       const { accessToken, refreshToken, expiresAtMs } = tokens;
       const scopes = tokens.scopes ?? flow.scopes;
-      const content: GrantContent = { accessToken, refreshToken, client, as, resource, allowPrivate };
+      const content: GrantContent = { accessToken, refreshToken, client, as, resource };
       const place = { uid, user, origin, issuer: as.issuer };
       const sealed = await rows.seal(tenant, grantPlace(place), content);
       const event = recordGrant(tenant, 'grants.connect', { ...place, resourceName }, { scopes });
@@ -201,7 +201,7 @@ export function createConnections(options: ConnectionOptions): Connections {
       if (grant === undefined) throw new GatewayError('not_found', 'There is no such connection.');
       options.onNotice();
       // Gone here whatever its issuer says; that it still may live there is told to the person.
-      const revokedUpstream = await revoke(tenant, grant).catch((error: unknown) => {
+      const revokedUpstream = await revoke(tenant, server, grant).catch((error: unknown) => {
         log.warn('a grant could not be revoked at its issuer', { reference: grantReference(grant), error });
         return false;
       });
@@ -210,9 +210,9 @@ export function createConnections(options: ConnectionOptions): Connections {
   };
 
   /** RFC 7009: the refresh token, with which its access tokens end; both where there is no refresh token. */
-  async function revoke(tenant: string, grant: GrantRow): Promise<boolean> {
+  async function revoke(tenant: string, { allowPrivate }: GrantRecord, grant: GrantRow): Promise<boolean> {
     const content = await rows.open<GrantContent>(tenant, grantPlace(grant), grant);
-    const { as, client, accessToken, refreshToken, allowPrivate } = content;
+    const { as, client, accessToken, refreshToken } = content;
     if (as.revocation_endpoint === undefined) return false;
     const call = requestOptions(http, allowPrivate);
     for (const token of [refreshToken, accessToken]) {

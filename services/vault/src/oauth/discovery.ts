@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { readChallenges, readScopes } from '@sallyport/chassis/http/challenge';
 import type * as oauth from 'oauth4webapi';
+import { bareIssuer, objectOf } from './answers.ts';
 import type { AuthSpec } from './auth-spec.ts';
 import type { OAuthHttp } from './http.ts';
 
@@ -119,7 +120,7 @@ async function metadataOf(issuer: string, fetch: Fetch, insecure: boolean): Prom
     if (answer.status !== 200) continue;
     const as = (await jsonOf(answer)) as unknown as oauth.AuthorizationServer;
     // By plain text, RFC 8414 §3.3; the one difference taken is a slash at the end of a bare origin.
-    if (as.issuer !== issuer && !(url.pathname === '/' && bare(as.issuer) === bare(issuer))) {
+    if (as.issuer !== issuer && !(url.pathname === '/' && bareIssuer(as.issuer) === bareIssuer(issuer))) {
       throw invalid('The authorization server names another issuer.');
     }
     for (const name of ['authorization_endpoint', 'token_endpoint', 'registration_endpoint', 'revocation_endpoint']) {
@@ -129,10 +130,6 @@ async function metadataOf(issuer: string, fetch: Fetch, insecure: boolean): Prom
     return as;
   }
   throw new GatewayError('upstream_error', 'The authorization server has no metadata.');
-}
-
-function bare(issuer: unknown): string {
-  return typeof issuer === 'string' ? issuer.replace(/\/$/, '') : '';
 }
 
 function isEndpoint(endpoint: unknown, insecure: boolean): boolean {
@@ -148,13 +145,9 @@ function canonical(url: string): string {
 }
 
 async function jsonOf(answer: Response): Promise<Record<string, unknown>> {
-  try {
-    const value: unknown = await answer.json();
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch {
-    // Said below.
-  }
-  throw invalid('Metadata is not JSON.');
+  const metadata = objectOf(await answer.text());
+  if (metadata === undefined) throw invalid('Metadata is not JSON.');
+  return metadata;
 }
 
 function invalid(message: string): GatewayError {

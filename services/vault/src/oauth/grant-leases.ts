@@ -2,11 +2,13 @@ import { sleep } from '@sallyport/chassis/deadline';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import { uuidv7 } from '@sallyport/chassis/uuid';
-import type { LeasePrincipal } from '../leasing.ts';
+import { isListing, type LeasePrincipal } from '../leasing.ts';
 import { isTheirs } from '../owner.ts';
 import type { GrantRecord } from '../vault-store.ts';
+import { bareIssuer } from './answers.ts';
 import { authOf } from './auth-spec.ts';
 import { type GrantContent, grantPlace, grantReference, rowSealer } from './grant-seal.ts';
+import { createHeeding } from './heeding.ts';
 import { REQUEST_MS } from './http.ts';
 import type { GrantRow } from './oauth-store.ts';
 import { CLAIM_MS, createRefresh, type RefreshOptions } from './refreshing.ts';
@@ -18,11 +20,6 @@ const STILL_GOOD_MS = 2_000;
 const POLL_MS = 50;
 /** When a grant was used last is kept to about this. */
 const USED_MS = 60_000;
-/** A server that refuses good tokens makes us refresh no more often than this, a grant and replica. */
-const REFUSED_MS = 3_000;
-const MAX_REFUSED = 5_000;
-/** In whose name the broker lists a server's tools. */
-const LISTING = 'service:mcp-broker';
 
 /** A token of a grant. */
 export interface GrantLease {
@@ -51,7 +48,7 @@ export function createGrantLeases(options: RefreshOptions & { readonly log: Logg
   const { store, log } = options;
   const rows = rowSealer(store, options.envelope);
   const refresh = createRefresh(options);
-  const refusals = new Map<string, number>();
+  const heeds = createHeeding();
 
   const missing = ({ resourceName }: GrantRecord, why: string) =>
     new GatewayError('upstream_credentials', `${resourceName} is not connected for this principal: ${why}.`, {
@@ -60,7 +57,7 @@ export function createGrantLeases(options: RefreshOptions & { readonly log: Logg
 
   const find = async (tenant: string, server: GrantRecord, principal: LeasePrincipal | undefined) => {
     // What is shown to who has connected nothing is listed with the token of whoever connected first: so it stays the same.
-    if (principal === undefined || (principal.id === LISTING && principal.user === '')) {
+    if (principal === undefined || isListing(principal)) {
       return await store.anyGrant(tenant, server.uid, server.origin);
     }
     if (principal.user === '') throw missing(server, 'no person stands behind it');
@@ -75,7 +72,8 @@ export function createGrantLeases(options: RefreshOptions & { readonly log: Logg
     if (grant === undefined) throw missing(server, 'nobody connected it');
     if (grant.ended) throw missing(server, 'its issuer ended the grant');
     if (grant.origin !== server.origin) throw missing(server, 'the server is at another host now');
-    if (issuer !== undefined && bare(issuer) !== bare(grant.issuer)) throw missing(server, 'it has another issuer now');
+    if (issuer !== undefined && bareIssuer(issuer) !== bareIssuer(grant.issuer))
+      throw missing(server, 'it has another issuer now');
     return grant;
   };
 
@@ -86,18 +84,6 @@ export function createGrantLeases(options: RefreshOptions & { readonly log: Logg
     return { value: accessToken, reference: grantReference(grant), owner: `user:${user}`, scopes, expiresAtMs };
   };
 
-  /** Whether a refused token is to be refreshed although it has not ended; counted. */
-  const heeds = (tenant: string, { uid, user }: GrantRow): boolean => {
-    const key = JSON.stringify([tenant, uid, user]);
-    const now = Date.now();
-    if (now - (refusals.get(key) ?? 0) < REFUSED_MS) return false;
-    refusals.delete(key);
-    const oldest = refusals.size >= MAX_REFUSED ? refusals.keys().next().value : undefined;
-    if (oldest !== undefined) refusals.delete(oldest);
-    refusals.set(key, now);
-    return true;
-  };
-
   return async (tenant, server, principal, refused) => {
     const until = Date.now() + CLAIM_MS + REQUEST_MS;
     let heeded: string | undefined;
@@ -105,7 +91,8 @@ export function createGrantLeases(options: RefreshOptions & { readonly log: Logg
       const grant = await usable(tenant, server, principal);
       const reference = grantReference(grant);
       const leftMs = (grant.expiresAtMs ?? Number.POSITIVE_INFINITY) - Date.now();
-      if (refused === reference && heeded === undefined && heeds(tenant, grant)) heeded = reference;
+      const refuses = refused === reference && heeded === undefined;
+      if (refuses && heeds(JSON.stringify([tenant, grant.uid, grant.user]))) heeded = reference;
       const wasRefused = heeded === reference;
       if (leftMs > EARLY_MS && !wasRefused) return await opened(tenant, grant);
       const by = uuidv7();
@@ -116,9 +103,8 @@ export function createGrantLeases(options: RefreshOptions & { readonly log: Logg
           continue;
         } catch (error) {
           log.warn('a grant could not be refreshed', { reference, error });
-          // Its server is away: what is still good may be used to its end.
-          if (leftMs > 0 && !wasRefused && asGatewayError(error).code === 'unavailable')
-            return await opened(tenant, grant);
+          // Its server is away, or our Secret for a while: what is still good may be used to its end.
+          if (leftMs > 0 && !wasRefused && isPassing(error)) return await opened(tenant, grant);
           throw error;
         }
       }
@@ -130,6 +116,7 @@ export function createGrantLeases(options: RefreshOptions & { readonly log: Logg
   };
 }
 
-function bare(issuer: string): string {
-  return issuer.replace(/\/$/, '');
+function isPassing(error: unknown): boolean {
+  const { code, details } = asGatewayError(error);
+  return code === 'unavailable' || details?.missing === 'secret';
 }

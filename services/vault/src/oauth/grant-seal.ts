@@ -26,7 +26,6 @@ export interface GrantContent {
   readonly resource?: string | undefined;
   /** Of a sign-in. */
   readonly idToken?: string | undefined;
-  readonly allowPrivate: boolean;
 }
 
 /** The part of the metadata that is kept. */

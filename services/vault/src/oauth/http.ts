@@ -1,8 +1,9 @@
 import { withTimeout } from '@sallyport/chassis/deadline';
-import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import { asGatewayError } from '@sallyport/chassis/errors';
 import { type Outbound, outbound } from '@sallyport/chassis/http/fetch';
 import { urlGuard } from '@sallyport/chassis/net/guard';
 import type { Component } from '@sallyport/chassis/process';
+import { away } from './answers.ts';
 
 /** How long one request to an authorization server may take, all in all. */
 export const REQUEST_MS = 6_000;
@@ -55,10 +56,4 @@ export function oauthHttp(requestMs: number = REQUEST_MS): OAuthHttp {
       await Promise.all([open.stop(), closed.stop()]);
     },
   };
-}
-
-/** The error that stands for an authorization server, or one that names it, which does not answer. */
-export function away(cause: unknown): GatewayError {
-  const message = 'The authorization server cannot be reached.';
-  return new GatewayError('unavailable', message, { cause, retryAfterMs: 1_000 });
 }

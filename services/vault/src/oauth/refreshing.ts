@@ -2,6 +2,7 @@ import { sleep } from '@sallyport/chassis/deadline';
 import { asGatewayError } from '@sallyport/chassis/errors';
 import * as oauth from 'oauth4webapi';
 import type { Envelope } from '../envelope.ts';
+import { firstEnd, readJwt } from '../jwt.ts';
 import type { GrantRecord } from '../vault-store.ts';
 import { authOf } from './auth-spec.ts';
 import type { Clients } from './clients.ts';
@@ -79,7 +80,13 @@ export function createRefresh(options: RefreshOptions): Refresh {
         }),
         (response) => oauth.processRefreshTokenResponse(as, who, response),
       );
-      const { accessToken, expiresAtMs, idToken = content.idToken, scopes = grant.scopes } = tokens;
+      const { accessToken, scopes = grant.scopes } = tokens;
+      const renewed = content.idToken === undefined ? undefined : tokens.idToken;
+      const idToken = renewed ?? content.idToken;
+      // OpenID Connect Core §12.2: tokens of another person must not be used in the name of this one.
+      if (subjectOf(idToken) !== subjectOf(content.idToken)) return await end(tenant, grant, 'other_subject');
+      // One that came now counts; by an old one that is never renewed we would refresh without end.
+      const expiresAtMs = firstEnd(tokens.expiresAtMs, renewed);
       const next = { ...content, client, accessToken, idToken, refreshToken: tokens.refreshToken ?? refreshToken };
       // Undefined: the person disconnected or connected anew meanwhile, so what was asked for is no longer theirs.
       return (await keep(tenant, grant, by, next, { expiresAtMs, scopes })) ?? 'ended';
@@ -96,6 +103,10 @@ export function createRefresh(options: RefreshOptions): Refresh {
       throw error;
     }
   };
+}
+
+function subjectOf(idToken: string | undefined): unknown {
+  return readJwt(idToken ?? '').claims.sub;
 }
 
 type KeptTogether = Pick<GrantRow, 'scopes' | 'expiresAtMs'>;

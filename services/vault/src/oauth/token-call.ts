@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import * as oauth from 'oauth4webapi';
-import { away, type OAuthHttp } from './http.ts';
+import { away, codeWord, saysAway } from './answers.ts';
+import type { OAuthHttp } from './http.ts';
 import { privateKeyJwt } from './private-key-jwt.ts';
 
 /** A client at an authorization server, as it is kept sealed. */
@@ -66,7 +67,7 @@ export async function readTokens(
   } catch (cause) {
     throw cause instanceof GatewayError ? cause : away(cause);
   }
-  if (response.status >= 500 || response.status === 429) throw away(undefined);
+  if (response.status >= 500 || response.status === 429) throw away();
   let said: oauth.TokenEndpointResponse;
   try {
     said = await process(response);
@@ -89,8 +90,8 @@ export async function readTokens(
 export function refusal(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   if (error instanceof oauth.ResponseBodyError) {
-    const code = /^[\w.:-]{1,64}$/.test(error.error) ? error.error : 'unknown';
-    if (code === 'temporarily_unavailable' || code === 'server_error') return away(error);
+    const code = codeWord(error.error) ?? 'unknown';
+    if (saysAway(code)) return away(error);
     return new GatewayError('upstream_credentials', 'The authorization server refused.', {
       cause: error,
       details: { oauth: code },

@@ -1,4 +1,5 @@
-import { parseJson } from '@sallyport/chassis/http/json';
+import { isUtf8 } from 'node:buffer';
+import { objectOf } from './oauth/answers.ts';
 
 /** Header and claims of a JWT; its signature is for who it is made for. */
 export interface Jwt {
@@ -8,6 +9,7 @@ export interface Jwt {
 
 const NONE: Jwt = { header: {}, claims: {} };
 const MAX_LENGTH = 16 * 1024;
+const MAX_DEPTH = 8;
 
 /**
  * Reads a JWT that came from its issuer itself over TLS, to see what it says before it is passed on. A text that is none has
@@ -16,14 +18,8 @@ const MAX_LENGTH = 16 * 1024;
 export function readJwt(token: string): Jwt {
   const parts = token.split('.');
   if (parts.length !== 3 || token.length > MAX_LENGTH) return NONE;
-  try {
-    const [header, claims] = parts
-      .slice(0, 2)
-      .map((part) => parseJson(Buffer.from(part, 'base64url'), { maxDepth: 8 }));
-    return isObject(header) && isObject(claims) ? { header, claims } : NONE;
-  } catch {
-    return NONE;
-  }
+  const [header, claims] = parts.slice(0, 2).map((part) => objectOf(utf8Of(part) ?? '', MAX_DEPTH));
+  return header === undefined || claims === undefined ? NONE : { header, claims };
 }
 
 /** Whether an `aud` claim names an audience and, with `only`, nobody beside it. */
@@ -37,6 +33,18 @@ export function isAfter(claim: unknown, nowSeconds: number, toleranceSeconds = 0
   return typeof claim === 'number' && claim > nowSeconds + toleranceSeconds;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/**
+ * When the first of two tokens that came together ends, epoch ms: then both are had anew. `expiresAtMs` is that of the access
+ * token; undefined: neither says.
+ */
+export function firstEnd(expiresAtMs: number | undefined, idToken: string | undefined): number | undefined {
+  const { exp } = readJwt(idToken ?? '').claims;
+  const ends = [...(expiresAtMs === undefined ? [] : [expiresAtMs]), ...(isAfter(exp, 0) ? [Number(exp) * 1000] : [])];
+  return ends.length === 0 ? undefined : Math.min(...ends);
+}
+
+/** Undefined for bytes that are no UTF-8: another reader could see something else in them. */
+function utf8Of(part: string): string | undefined {
+  const bytes = Buffer.from(part, 'base64url');
+  return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
 }
