@@ -7,6 +7,7 @@ import { catalog } from './requirements/catalog.ts';
 import { chart } from './requirements/chart.ts';
 import { chassis } from './requirements/chassis.ts';
 import { cli } from './requirements/cli.ts';
+import { clouds } from './requirements/clouds.ts';
 import { cluster } from './requirements/cluster.ts';
 import { console } from './requirements/console.ts';
 import { delegation } from './requirements/delegation.ts';
@@ -31,6 +32,7 @@ import { quarantine } from './requirements/quarantine.ts';
 import type { Requirement } from './requirements/requirement.ts';
 import { resources } from './requirements/resources.ts';
 import { revocation } from './requirements/revocation.ts';
+import { routing } from './requirements/routing.ts';
 import { rpc } from './requirements/rpc.ts';
 import { schema } from './requirements/schema.ts';
 import { scim } from './requirements/scim.ts';
@@ -52,6 +54,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   chart,
   chassis,
   cli,
+  clouds,
   cluster,
   console,
   delegation,
@@ -75,6 +78,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   quarantine,
   resources,
   revocation,
+  routing,
   rpc,
   schema,
   scim,

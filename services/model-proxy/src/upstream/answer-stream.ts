@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
-import { sseParser } from '@sallyport/chassis/http/sse';
+import { DecodeError, malformed } from '../chat/failure.ts';
 import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
+import { type Framing, payloadReader } from '../wire/framing.ts';
 import { createStreamScanner, type Segment } from '../wire/scan.ts';
 import type { CallScope } from './call-scope.ts';
 
@@ -23,14 +24,26 @@ export function verbatimReader(decoder: StreamDecoder): AnswerReader {
 }
 
 /** Reads the events of a stream that is told anew, in another dialect or with the gate's own rounds in it. */
-export function eventReader(decoder: StreamDecoder): AnswerReader {
-  const parser = sseParser({ maxEventBytes: MAX_EVENT_BYTES });
-  const read = (messages: readonly { readonly data: string }[]): StreamEvent[] =>
-    messages.flatMap((message) => decoder.push(message.data));
+export function eventReader(decoder: StreamDecoder, framing: Framing): AnswerReader {
+  const reader = payloadReader(framing, MAX_EVENT_BYTES);
+  let broken = false;
+  const read = (payloads: () => readonly string[]): Segment[] => {
+    if (broken) return [];
+    try {
+      return asSegments(payloads().flatMap((payload) => decoder.push(payload)));
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      broken = true;
+      return asSegments([{ type: 'error', failure: malformed(error) }]);
+    }
+  };
   return {
-    push: (chunk) => asSegments(read(parser.feed(chunk))),
-    end: () => asSegments([...read(parser.end()), ...decoder.end()]),
-    done: decoder.done,
+    push: (chunk) => read(() => reader.push(chunk)),
+    end() {
+      const last = read(() => reader.end());
+      return broken ? last : [...last, ...asSegments(decoder.end())];
+    },
+    done: () => broken || decoder.done(),
   };
 }
 

@@ -131,9 +131,10 @@ async function beginStream(
   scope: CallScope,
 ): Promise<ModelAnswer['content']> {
   const { wire } = target.provider.declaration;
-  const decoder = codecs[wire].streamDecoder();
+  const { framing, streamDecoder } = codecs[wire];
+  const decoder = streamDecoder();
   const verbatim = wire === turn.dialect && !turn.request;
-  const stream = new AnswerStream(body, verbatim ? verbatimReader(decoder) : eventReader(decoder), scope);
+  const stream = new AnswerStream(body, verbatim ? verbatimReader(decoder) : eventReader(decoder, framing), scope);
   try {
     await stream.readAhead((batch) => batch.some(hasContent));
   } catch (error) {

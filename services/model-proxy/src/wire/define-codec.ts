@@ -5,9 +5,12 @@ import type { ChatRequest, Encoded } from '../chat/request.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamDecoder } from '../chat/stream.ts';
 import type { RequestChanges } from './forward.ts';
+import type { Framing } from './framing.ts';
 
 /** How a provider is spoken to in one dialect, for callers that learn the dialect at run time. */
 export interface Codec<Quirks> {
+  /** How its streams are cut into the payloads that `streamDecoder` takes. */
+  framing: Framing;
   encodeRequest(request: ChatRequest, quirks?: Quirks): Encoded<JsonObject>;
   decodeResponse(body: unknown): ChatResponse;
   streamDecoder(): StreamDecoder;

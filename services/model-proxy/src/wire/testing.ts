@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import type { Dialect, JsonObject } from '../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
 import { dataOf } from './frames.ts';
@@ -21,4 +22,22 @@ export function eventsOf(decoder: StreamDecoder, text: string): StreamEvent[] {
     if (data !== undefined) events.push(...decoder.push(data));
   }
   return [...events, ...decoder.end()];
+}
+
+/** One message of Amazon's event stream with string headers; for tests. */
+export function eventMessage(headers: Readonly<Record<string, string>>, payload: string): Buffer {
+  const named = Object.entries(headers).map(([name, value]) => {
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(Buffer.byteLength(value));
+    return Buffer.concat([Buffer.from([name.length]), Buffer.from(name), Buffer.from([7]), length, Buffer.from(value)]);
+  });
+  const head = Buffer.concat(named);
+  const prelude = Buffer.alloc(12);
+  prelude.writeUInt32BE(16 + head.length + Buffer.byteLength(payload), 0);
+  prelude.writeUInt32BE(head.length, 4);
+  prelude.writeUInt32BE(crc32(prelude.subarray(0, 8)), 8);
+  const body = Buffer.concat([prelude, head, Buffer.from(payload)]);
+  const checksum = Buffer.alloc(4);
+  checksum.writeUInt32BE(crc32(body));
+  return Buffer.concat([body, checksum]);
 }

@@ -9,6 +9,7 @@ import { createStreamDecoder } from './stream-decode.ts';
 
 /** Anthropic's messages, whose streams carry usage always. */
 export const anthropicMessages: FrontCodec<AnthropicMessagesQuirks> = {
+  framing: 'sse',
   inspect: (body) => inspectRequest(body),
   decodeRequest,
   encodeRequest,

@@ -8,6 +8,7 @@ import { createStreamDecoder } from './stream-decode.ts';
 
 /** Gemini's generateContent, whose body names no model: its path does. */
 export const gemini: FrontCodec<GeminiQuirks> = {
+  framing: 'sse',
   inspect: inspectRequest,
   decodeRequest,
   encodeRequest,

@@ -9,6 +9,7 @@ import { createStreamDecoder } from './stream-decode.ts';
 
 /** OpenAI's chat completions. */
 export const openaiChat: FrontCodec<OpenAiChatQuirks> = {
+  framing: 'sse',
   inspect: inspectRequest,
   decodeRequest,
   encodeRequest,

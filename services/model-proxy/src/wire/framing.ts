@@ -1,0 +1,35 @@
+import { sseParser } from '@sallyport/chassis/http/sse';
+import { createEventStreamReader, eventText } from './event-stream.ts';
+import { createLineReader } from './json-lines.ts';
+
+/** How a dialect's streams are cut into events: server-sent events, Amazon's binary event stream, or JSON line by line. */
+export type Framing = 'sse' | 'event-stream' | 'json-lines';
+
+/** Reads the payloads of a stream, which are what its `StreamDecoder` takes. */
+export interface PayloadReader {
+  /** May throw DecodeError, or GatewayError where an event is over the bound. */
+  push(chunk: Buffer): string[];
+  end(): string[];
+}
+
+/** Makes the reader for one stream. */
+export function payloadReader(framing: Framing, maxEventBytes: number): PayloadReader {
+  switch (framing) {
+    case 'sse': {
+      const parser = sseParser({ maxEventBytes });
+      return {
+        push: (chunk) => parser.feed(chunk).map(({ data }) => data),
+        end: () => parser.end().map(({ data }) => data),
+      };
+    }
+    case 'event-stream': {
+      const reader = createEventStreamReader(maxEventBytes);
+      return {
+        push: (chunk) => reader.push(chunk).flatMap((message) => eventText(message) ?? []),
+        end: () => reader.end().flatMap((message) => eventText(message) ?? []),
+      };
+    }
+    case 'json-lines':
+      return createLineReader(maxEventBytes);
+  }
+}
