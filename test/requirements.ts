@@ -32,7 +32,6 @@ import { quarantine } from './requirements/quarantine.ts';
 import type { Requirement } from './requirements/requirement.ts';
 import { resources } from './requirements/resources.ts';
 import { revocation } from './requirements/revocation.ts';
-import { routing } from './requirements/routing.ts';
 import { rpc } from './requirements/rpc.ts';
 import { schema } from './requirements/schema.ts';
 import { scim } from './requirements/scim.ts';
@@ -78,7 +77,6 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   quarantine,
   resources,
   revocation,
-  routing,
   rpc,
   schema,
   scim,
