@@ -11,6 +11,7 @@ export const vault: readonly Requirement[] = [
     'vault:origin': 'A credential is leased for the bound origin only.',
     'vault:rebind': 'A changed origin voids the credential until it is granted anew.',
     'vault:access-counted': 'Leases are counted by grant.',
+    'vault:notice-person': 'What concerns one person has leases of that person dropped and no others.',
     'vault:invalidation-1s': 'Every replica tells of a dropped lease within a second.',
     'vault:ungranted': 'A value that nothing may lease is not kept.',
     'vault:callers': 'Only operator puts values in, only the two proxies take them out.',

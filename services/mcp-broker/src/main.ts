@@ -17,7 +17,6 @@ import { recorder } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { followCatalog } from './catalog/catalog.ts';
-import { listingFor } from './catalog/list-for.ts';
 import { ownListing } from './catalog/look-for.ts';
 import { refreshCatalog } from './catalog/refresh.ts';
 import { reportServers } from './catalog/report.ts';
@@ -69,8 +68,8 @@ run({
     life.readiness.add('snapshot', () => snapshot.seen() || 'no snapshot was received yet');
 
     const replica = podFacts().pod;
-    let relist: (uid: string) => void = () => undefined;
-    const onResource = (_kind: string, uid: string) => relist(uid);
+    let relist: (uid: string, user: string) => void = () => undefined;
+    const onResource = (_kind: string, uid: string, user: string) => relist(uid, user);
     const credentials = await life.use(credentialLeases({ client: clients.credentials, log, onResource }));
     const { maxResultBytes } = config.request;
     const upstream = await life.use(createUpstream({ credentials, maxResultBytes, log }));
@@ -94,9 +93,10 @@ run({
       listTimeoutMs: config.catalog.listTimeout,
       onListed: reporter.soon,
     });
-    const own = ownListing({ catalog, upstream, pins, sha256, log });
-    relist = (uid) => {
-      own.changed(uid);
+    const onFirst = (uid: string) => refresher.soon(uid);
+    const own = ownListing({ catalog, upstream, pins, sha256, log, onFirst });
+    relist = (uid, user) => {
+      own.changed(uid, user);
       refresher.soon(uid);
     };
     await life.use(refresher);
@@ -104,7 +104,6 @@ run({
     await life.use(snapshot);
 
     const runner = { upstream, metrics: counted, checks: schemaChecks() };
-    const listFor = listingFor({ catalog, upstream, refresher: () => refresher, own });
     await life.use(
       rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS }).add(
         ToolService,
@@ -114,7 +113,7 @@ run({
           runner,
           revision: () => snapshot.revision('ToolServer'),
           tried: (uids, signal) => refresher.tried(uids, signal),
-          listFor,
+          listFor: own.look,
         }),
       ),
     );
@@ -130,7 +129,7 @@ run({
       catalog,
       access,
       runner,
-      listFor,
+      listFor: own.look,
       clients,
       digest,
       waiting: waitingCalls(config.approvals),

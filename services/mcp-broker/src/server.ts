@@ -7,7 +7,7 @@ import type { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { parseStrict } from '@sallyport/turn';
 import type { BrokerTool, Catalog } from './catalog/catalog.ts';
 import type { JsonObject } from './catalog/definition.ts';
-import type { ListFor } from './catalog/list-for.ts';
+import type { ListFor } from './catalog/look-for.ts';
 import { mayUseServer, toolFilter, visibleTools } from './catalog/visibility.ts';
 import { runTool, type ToolRunner } from './execute/run-tool.ts';
 

@@ -1,9 +1,9 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type ErrorCode, GatewayError } from '@sallyport/chassis/errors';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
 import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
-import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
+import { CredentialService, type WatchInvalidationsResponseSchema } from '@sallyport/proto/vault/v1/vault_pb';
 import { type CredentialUse, credentialLeases } from './credentials.ts';
 import { feed, quiet, until } from './testing.ts';
 
@@ -24,7 +24,7 @@ const use: CredentialUse = {
 
 async function vault(leaseTtlMs = 10_000) {
   const state = { asked: [] as string[], value: 'one', fails: undefined as ErrorCode | undefined };
-  const invalidations = feed<{ tenant?: string; ref?: { name: string; key: string }; sequence?: number }>(
+  const invalidations = feed<MessageInitShape<typeof WatchInvalidationsResponseSchema>>(
     () => [{}],
     () => ({}),
   );
@@ -71,6 +71,24 @@ describe('credentialLeases', () => {
     await lease({ origin: 'https://elsewhere.example' });
     await lease({ uid: 'u2' });
     expect(state.asked).toEqual(['u1 https://elsewhere.example', 'u2 https://api.example.com']);
+  });
+
+  it("[peers:credential-invalidated] drops what a person has of a resource, and what is nobody's in particular", async () => {
+    const { state, invalidations, credentials, warm } = await vault();
+    await warm();
+    const of = (user: string) => create(PrincipalSchema, { tenant: 'default', id: `user:${user}`, user });
+    const own = { ...use, ref: undefined, perPrincipal: true };
+    const all = () => Promise.all(['dana', 'robin', ''].map((user) => credentials.lease(own, of(user))));
+    await all();
+    await all();
+    expect(state.asked).toHaveLength(3);
+    invalidations.push({ tenant: 'default', kind: 'ModelProvider', uid: 'u1', user: 'dana' });
+    await until('two are dropped', async () => {
+      await all();
+      return state.asked.length >= 5;
+    });
+    await all();
+    expect(state.asked).toHaveLength(5);
   });
 
   it('[peers:credential-invalidated] drops a lease when vault says so, of that Secret and tenant only', async () => {

@@ -55,10 +55,10 @@ export function credentialLeases(options: {
   readonly client: Pick<Client<typeof CredentialService>, 'resolve' | 'watchInvalidations'>;
   readonly log: Logger;
   readonly timeoutMs?: number;
-  /** Called when vault says that something changed for a whole resource. */
-  readonly onResource?: (kind: string, uid: string) => void;
+  /** Called when vault says that something changed for a whole resource, or for one person there (`user`, else empty). */
+  readonly onResource?: (kind: string, uid: string, user: string) => void;
 }): Credentials {
-  const leases = new Map<string, { lease: Lease; use: CredentialUse; until: number }>();
+  const leases = new Map<string, { lease: Lease; use: CredentialUse; user: string; until: number }>();
   const asking = new Map<string, Promise<Lease>>();
   /** References that an upstream refused, until another is had. */
   const refused = new Map<string, string>();
@@ -73,18 +73,18 @@ export function credentialLeases(options: {
       const missed = sequence >= 0 && message.sequence > sequence + (message.ref || message.uid !== '' ? 1 : 0);
       sequence = Math.max(sequence, message.sequence);
       if (missed) distrust();
-      const { ref, kind, uid, tenant } = message;
+      const { ref, kind, uid, tenant, user } = message;
       if (!ref && uid === '') return;
       epoch++;
       // Who asks from now on must not get an answer that was asked for before.
       asking.clear();
-      for (const [key, { use }] of leases) {
+      for (const [key, { use, user: of }] of leases) {
         const same = ref
           ? use.ref?.name === ref.name && (ref.key === '' || use.ref.key === ref.key)
-          : use.kind === kind && use.uid === uid;
+          : use.kind === kind && use.uid === uid && (user === '' || of === '' || of === user);
         if (use.tenant === tenant && same) leases.delete(key);
       }
-      if (uid !== '') options.onResource?.(kind, uid);
+      if (uid !== '') options.onResource?.(kind, uid, user);
     },
     // What was invalidated while no stream was open is unknown: ask again for each.
     onOpen: () => restart(),
@@ -114,7 +114,9 @@ export function credentialLeases(options: {
       refused.delete(key);
       if (asked === epoch) {
         if (leases.size >= MAX_ENTRIES) leases.delete(leases.keys().next().value as string);
-        leases.set(key, { lease, use, until: performance.now() + answer.leaseTtlMs });
+        // What is given to nobody in particular may be that of the very person whom a notice is about.
+        const user = use.perPrincipal === true ? principal.user : '';
+        leases.set(key, { lease, use, user, until: performance.now() + answer.leaseTtlMs });
       }
       return lease;
     } catch (error) {

@@ -100,6 +100,16 @@ describe('credentials of users, teams and the organisation', () => {
     expect(JSON.stringify(told)).not.toContain('sk-');
   });
 
+  it('[vault:notice-person] have leases of their person dropped, and of everybody only where more than one has them', async () => {
+    const { put, owned, store } = await lending();
+    const { head } = await store.invalidationsAfter(0, 100);
+    await put(dana, 'sk-dana');
+    await owned.remove('acme', dana, 'ModelProvider', 'openai');
+    await put(support, 'sk-support');
+    const { notices } = await store.invalidationsAfter(head, 100);
+    expect(notices.map(({ resource }) => resource?.user)).toEqual(['dana', 'dana', '']);
+  });
+
   it('tell a principal what they would use, by reference', async () => {
     const { put, owned } = await lending();
     await put(support, 'sk-support');

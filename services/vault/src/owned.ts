@@ -11,6 +11,7 @@ import {
   ownedReference,
   ownersOf,
   ownerText,
+  personOf,
 } from './owner.ts';
 import type { GrantRecord, VaultStore } from './vault-store.ts';
 
@@ -83,7 +84,7 @@ export function createOwnedCredentials({
         const [before] = await tx.owned(kind, uid, [owner]);
         const facts = { owner, kind, uid, resourceName, origin, dataKeyId: dataKey.id, sealed, changedBy: by };
         const after = await tx.putOwned(facts);
-        await tx.notifyResource(kind, uid);
+        await tx.notifyResource(kind, uid, personOf(owner));
         await tx.record(
           recordOf(tenant, {
             action: 'credentials.put',
@@ -119,7 +120,7 @@ export function createOwnedCredentials({
       const removed = await store.inTenant(checkedTenant(tenant), async (tx) => {
         const rows = await tx.removeOwned(checkedOwner(owner), kind, resource);
         for (const row of rows) {
-          await tx.notifyResource(kind, row.uid);
+          await tx.notifyResource(kind, row.uid, personOf(owner));
           await tx.record(
             recordOf(tenant, {
               action: 'credentials.remove',

@@ -92,6 +92,11 @@ export function ownerText({ kind, name }: Owner): string {
   return kind === 'organisation' ? kind : `${kind}:${name}`;
 }
 
+/** The person whom alone a change of an owner's credentials concerns; empty: more than one. */
+export function personOf({ kind, name }: Owner): string {
+  return kind === 'user' ? name : '';
+}
+
 /** How records name a credential; says nothing of the value. */
 export function ownedReference({ owner, resourceName, revision }: Omit<OwnedCredential, 'sealed'>): string {
   return `${ownerText(owner)}/${resourceName}#${revision}`;

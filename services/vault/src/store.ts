@@ -10,7 +10,7 @@ import type {
 } from './vault-store.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 const EVERY_TENANT = '*';
 const DATA_KEY = 'id, master_id, wrapped';
@@ -98,7 +98,7 @@ export function createVaultStore(postgres: Postgres): VaultStore {
       // Asked several times a second: one statement, which also sees head and notices of one moment.
       const rows = await postgres.readOnce(
         EVERY_TENANT,
-        `select h.sequence::float8 as head, i.tenant, i.secret_name, i.secret_key, i.kind, i.uid, i.sequence::float8 as sequence
+        `select h.sequence::float8 as head, i.tenant, i.secret_name, i.secret_key, i.kind, i.uid, i.user_name, i.sequence::float8 as sequence
            from invalidation_head h left join invalidations i on i.sequence > ${Number(sequence)}
           order by i.sequence limit ${Number(limit)}`,
       );
@@ -109,7 +109,7 @@ export function createVaultStore(postgres: Postgres): VaultStore {
             tenant: row.tenant as string,
             ...(row.uid === ''
               ? { ref: { name: row.secret_name as string, key: row.secret_key as string } }
-              : { resource: { kind: row.kind as string, uid: row.uid as string } }),
+              : { resource: { kind: row.kind as string, uid: row.uid as string, user: row.user_name as string } }),
             sequence: row.sequence as number,
           }),
         );
@@ -257,12 +257,12 @@ function transaction(client: TenantClient, tenant: string): VaultTransaction {
         [tenant, ref.name, ref.key],
       );
     },
-    async notifyResource(kind, uid) {
+    async notifyResource(kind, uid, user = '') {
       await client.query(
         `with head as (update invalidation_head set sequence = sequence + 1 returning sequence)
-         insert into invalidations (tenant, sequence, secret_name, secret_key, kind, uid)
-         select $1, sequence, '', '', $2, $3 from head`,
-        [tenant, kind, uid],
+         insert into invalidations (tenant, sequence, secret_name, secret_key, kind, uid, user_name)
+         select $1, sequence, '', '', $2, $3, $4 from head`,
+        [tenant, kind, uid, user],
       );
     },
     async record({ id, bytes }) {

@@ -54,7 +54,8 @@ export interface HeldGrant {
 export interface InvalidationNotice {
   readonly tenant: string;
   readonly ref?: SecretRef;
-  readonly resource?: { readonly kind: string; readonly uid: string };
+  /** `user` is empty where it is about everybody. */
+  readonly resource?: { readonly kind: string; readonly uid: string; readonly user: string };
   readonly sequence: number;
 }
 
@@ -87,8 +88,8 @@ export interface VaultTransaction extends OwnedRows {
   removeGrant(kind: string, uid: string): Promise<void>;
   /** Tells every replica that leases of this secret must be dropped. */
   notify(ref: SecretRef): Promise<void>;
-  /** Tells every replica that all leases of this resource must be dropped. */
-  notifyResource(kind: string, uid: string): Promise<void>;
+  /** Tells every replica that all leases of this resource must be dropped, or those of one person. */
+  notifyResource(kind: string, uid: string, user?: string): Promise<void>;
   /** The newest grant of a resource of this name. */
   grantNamed(kind: string, resourceName: string): Promise<GrantRecord | undefined>;
   /** Grants of these resources by UID. */

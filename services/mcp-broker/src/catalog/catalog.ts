@@ -40,7 +40,7 @@ export interface Catalog {
   /** Takes in what a server offers. Ignored for a server that is gone. */
   listed(uid: string, listing: Listing): void;
   /** What servers offer to single persons. */
-  readonly own: Pick<OwnLists, 'knows' | 'left' | 'doubt'>;
+  readonly own: Pick<OwnLists, 'knows' | 'left' | 'unread' | 'doubt'>;
   /** Takes in what a server offers to a person. Ignored for a server that is gone. */
   listedFor(uid: string, user: string, definitions: Listing['definitions'], pins: Listing['pins']): void;
   /** Whether a tool is there for a principal, where its server offers each person what is theirs. */
@@ -71,8 +71,9 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
   const listeners = new Set<() => void>();
 
   const follow = () => {
-    servers = new Map(snapshot.items('ToolServer').map((item) => [item.uid, sameOrNew(servers.get(item.uid), item)]));
-    for (const uid of new Set([...listings.keys(), ...ownPins.keys()])) {
+    const before = servers;
+    servers = new Map(snapshot.items('ToolServer').map((item) => [item.uid, sameOrNew(before.get(item.uid), item)]));
+    for (const uid of before.keys()) {
       if (servers.has(uid)) continue;
       listings.delete(uid);
       settled.delete(uid);
@@ -154,8 +155,9 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
     },
     offers({ user }, { server, definition }) {
       if (server.spec.auth === undefined) return true;
-      const known = user === '' ? undefined : own.offers(server.uid, user, definition);
-      return known ?? listings.get(server.uid)?.definitions.has(definition.name) === true;
+      const known = user === '' ? 'left' : own.offers(server.uid, user, definition);
+      // Who has not connected it is shown what anybody is, to be led to connect it by the first call.
+      return known === 'left' ? listings.get(server.uid)?.definitions.has(definition.name) === true : known;
     },
     onChange: (listener) => void listeners.add(listener),
   };

@@ -13,8 +13,8 @@ describe('what servers offer to single persons', () => {
     expect(own.offers('u', 'dana', definition('admin'))).toBe(true);
     expect(own.offers('u', 'robin', definition('admin'))).toBe(false);
     expect(own.offers('u', 'robin', definition('read'))).toBe(false);
-    expect(own.offers('u', 'kim', definition('read'))).toBeUndefined();
-    expect(own.offers('other', 'dana', definition('admin'))).toBeUndefined();
+    expect(own.offers('u', 'kim', definition('read'))).toBe(false);
+    expect(own.offers('other', 'dana', definition('admin'))).toBe(false);
     expect([...own.seen('u').values()].map(({ digest }) => digest)).toEqual(['another', 'digest of admin']);
   });
 
@@ -26,11 +26,38 @@ describe('what servers offer to single persons', () => {
     expect(own.knows('u', 'dana')).toBe('fresh');
     now = 1_000;
     expect(own.knows('u', 'dana')).toBe('stale');
-    own.doubt('u');
-    expect(own.knows('u', 'dana')).toBe('no');
+    own.listed('u', 'robin', listing(definition('read')));
+    own.doubt('u', 'dana');
+    expect([own.knows('u', 'dana'), own.knows('u', 'robin')]).toEqual(['no', 'fresh']);
     expect(own.offers('u', 'dana', definition('read'))).toBe(true);
+    own.doubt('u', '');
+    expect(own.knows('u', 'robin')).toBe('no');
     own.left('u', 'dana');
-    expect(own.offers('u', 'dana', definition('read'))).toBeUndefined();
+    expect(own.offers('u', 'dana', definition('read'))).toBe('left');
+    expect(own.knows('u', 'dana')).toBe('no');
+  });
+
+  it('[mcp:connect-own-list] holds on to what could be read last, and offers nothing where nothing could', () => {
+    const own = ownLists(1_000, () => 0);
+    own.listed('u', 'dana', listing(definition('read')));
+    own.left('u', 'robin');
+    for (const user of ['dana', 'robin', 'kim']) own.unread('u', user);
+    const offered = ['dana', 'robin', 'kim'].map((user) => own.offers('u', user, definition('read')));
+    expect(offered).toEqual([true, false, false]);
+  });
+
+  it('[mcp:connect-own-list] settles anew what is another thing, and only that', () => {
+    const own = ownLists(1_000, () => 0);
+    const digests = () => [...own.seen('u').values()].map(({ digest }) => digest);
+    own.listed('u', 'dana', listing(definition('read', 'one')));
+    own.listed('u', 'robin', listing(definition('read', 'two')));
+    expect(digests()).toEqual(['two']);
+    // Nothing new for her, and yet what is in force is hers again.
+    own.listed('u', 'dana', listing(definition('read', 'one')));
+    expect(digests()).toEqual(['one']);
+    const held = own.seen('u');
+    own.listed('u', 'kim', listing(definition('read', 'one')));
+    expect(own.seen('u')).toBe(held);
   });
 
   it('forgets tools that nobody was shown for a day, and servers that are gone', () => {
@@ -40,6 +67,9 @@ describe('what servers offer to single persons', () => {
     now = 25 * 3_600_000;
     own.listed('u', 'robin', listing(definition('new')));
     expect([...own.seen('u').keys()]).toEqual(['new']);
+    now = 50 * 3_600_000;
+    own.listed('u', 'robin', listing());
+    expect(own.seen('u').size).toBe(0);
     own.forget('u');
     expect(own.seen('u').size).toBe(0);
   });

@@ -6,20 +6,26 @@ export interface OwnLists {
   listed(uid: string, user: string, definitions: ReadonlyMap<string, Definition>): void;
   /** Whether it is known what a server offers to a person; `stale` where that was a while ago. */
   knows(uid: string, user: string): 'fresh' | 'stale' | 'no';
-  /** Whether a server offers exactly this definition to a person; undefined where that is not known. */
-  offers(uid: string, user: string, definition: Definition): boolean | undefined;
+  /**
+   * Whether a server offers exactly this definition to a person; `left` where they call it no longer, or have never done so.
+   * What is not known is not offered: it may be another person's.
+   */
+  offers(uid: string, user: string, definition: Definition): boolean | 'left';
   /** Definitions that persons were shown, the newest of each name. */
   seen(uid: string): ReadonlyMap<string, Definition>;
-  /** A person calls the server no longer. */
+  /** A person calls the server no longer, or does not call it yet. */
   left(uid: string, user: string): void;
-  /** Somebody may be offered another thing from now on. */
-  doubt(uid: string): void;
+  /** What a server offers to a person could not be read. What it did before holds on. */
+  unread(uid: string, user: string): void;
+  /** A person may be offered another thing from now on; an empty name: everybody. */
+  doubt(uid: string, user: string): void;
   /** Forgets a server. */
   forget(uid: string): void;
 }
 
 interface OwnList {
-  readonly digests: ReadonlyMap<string, string>;
+  /** Undefined: the person does not call the server. */
+  readonly digests: ReadonlyMap<string, string> | undefined;
   readonly atMs: number;
 }
 
@@ -34,25 +40,33 @@ export function ownLists(freshMs: number, now: () => number = Date.now): OwnList
   const lists = new Map<string, Map<string, OwnList>>();
   const shown = new Map<string, Map<string, { readonly definition: Definition; readonly atMs: number }>>();
   const seen = new Map<string, ReadonlyMap<string, Definition>>();
+  const keep = (uid: string, user: string, own: OwnList) => {
+    const persons = lists.get(uid) ?? new Map<string, OwnList>();
+    lists.set(uid, persons);
+    persons.delete(user);
+    const oldest = persons.size >= MAX_PERSONS ? persons.keys().next().value : undefined;
+    if (oldest !== undefined) persons.delete(oldest);
+    persons.set(user, own);
+  };
 
   return {
     listed(uid, user, definitions) {
       const atMs = now();
-      const persons = lists.get(uid) ?? new Map<string, OwnList>();
-      lists.set(uid, persons);
-      const known = persons.get(user);
-      const digests = new Map([...definitions].map(([name, { digest }]) => [name, digest]));
-      persons.delete(user);
-      const oldest = persons.size >= MAX_PERSONS ? persons.keys().next().value : undefined;
-      if (oldest !== undefined) persons.delete(oldest);
-      persons.set(user, { digests, atMs });
-      const all = shown.get(uid) ?? new Map();
+      keep(uid, user, { digests: new Map([...definitions].map(([name, { digest }]) => [name, digest])), atMs });
+      const all = shown.get(uid) ?? new Map<string, { readonly definition: Definition; readonly atMs: number }>();
       shown.set(uid, all);
-      for (const [name, { atMs: last }] of all) if (atMs - last > SEEN_MS) all.delete(name);
-      for (const [name, definition] of definitions) {
-        if (all.has(name) || all.size < MAX_TOOLS) all.set(name, { definition, atMs });
+      let same = true;
+      for (const [name, { atMs: last }] of all) {
+        if (atMs - last > SEEN_MS) same = !all.delete(name);
       }
-      if (known === undefined || !sameDigests(known.digests, digests)) seen.delete(uid);
+      for (const [name, definition] of definitions) {
+        const held = all.get(name);
+        if (held === undefined && all.size >= MAX_TOOLS) continue;
+        // What is in force is settled anew only where it is another thing than before.
+        if (held?.definition.digest !== definition.digest) same = false;
+        all.set(name, { definition, atMs });
+      }
+      if (!same) seen.delete(uid);
     },
     knows(uid, user) {
       const atMs = lists.get(uid)?.get(user)?.atMs ?? DOUBTED;
@@ -60,7 +74,8 @@ export function ownLists(freshMs: number, now: () => number = Date.now): OwnList
     },
     offers(uid, user, { name, digest }) {
       const own = lists.get(uid)?.get(user);
-      return own === undefined ? undefined : own.digests.get(name) === digest;
+      if (own === undefined) return false;
+      return own.digests === undefined ? 'left' : own.digests.get(name) === digest;
     },
     seen(uid) {
       const held = seen.get(uid);
@@ -69,17 +84,19 @@ export function ownLists(freshMs: number, now: () => number = Date.now): OwnList
       seen.set(uid, made);
       return made;
     },
-    left: (uid, user) => void lists.get(uid)?.delete(user),
-    doubt(uid) {
+    left: (uid, user) => keep(uid, user, { digests: undefined, atMs: DOUBTED }),
+    unread(uid, user) {
       const persons = lists.get(uid);
-      for (const [user, own] of persons ?? []) persons?.set(user, { ...own, atMs: DOUBTED });
+      if (persons?.get(user)?.digests === undefined) persons?.delete(user);
+    },
+    doubt(uid, user) {
+      const persons = lists.get(uid);
+      for (const [of, own] of persons ?? []) {
+        if (user === '' || of === user) persons?.set(of, { ...own, atMs: DOUBTED });
+      }
     },
     forget(uid) {
       for (const one of [lists, shown, seen]) one.delete(uid);
     },
   };
-}
-
-function sameDigests(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
-  return a.size === b.size && [...a].every(([name, digest]) => b.get(name) === digest);
 }

@@ -7,7 +7,7 @@ import type { Recorder } from '@sallyport/peers/records';
 import type { Snapshot } from '@sallyport/peers/snapshot';
 import type { Digest } from '@sallyport/turn';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { ListFor } from '../catalog/list-for.ts';
+import type { ListFor } from '../catalog/look-for.ts';
 import type { Clients } from '../clients.ts';
 import type { Config } from '../config.ts';
 import type { RequestStates } from '../downstream/request-state.ts';

@@ -28,7 +28,6 @@ import { type Observation, SnapshotService } from '@sallyport/proto/snapshot/v1/
 import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
 import { followCatalog } from '../catalog/catalog.ts';
-import { listingFor } from '../catalog/list-for.ts';
 import { ownListing } from '../catalog/look-for.ts';
 import { refreshCatalog } from '../catalog/refresh.ts';
 import { reportServers } from '../catalog/report.ts';
@@ -197,8 +196,8 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     log,
   });
   const accesses = accessCache({ client: access.client, snapshot });
-  const own = ownListing({ catalog, upstream, pins, sha256, log });
-  const listFor = listingFor({ catalog, upstream, refresher: () => refresher, own });
+  const onFirst = (uid: string) => refresher.soon(uid);
+  const { look: listFor } = ownListing({ catalog, upstream, pins, sha256, log, onFirst });
   const gate: Gate = {
     config,
     log,

@@ -81,8 +81,8 @@ const epoch = (column: string, name: string) => `(extract(epoch from ${column}) 
 const GRANT = `uid, user_name, resource_name, origin, issuer, scopes, data_key_id, sealed, ended, revision::float8 as revision,
   ${epoch('expires_at', 'expires_at_ms')}, ${epoch('connected_at', 'connected_at_ms')}, ${epoch('used_at', 'used_at_ms')}`;
 const NOTIFY = `with head as (update invalidation_head set sequence = sequence + 1 returning sequence)
-  insert into invalidations (tenant, sequence, secret_name, secret_key, kind, uid)
-  select $1, sequence, '', '', '${KIND}', $2 from head`;
+  insert into invalidations (tenant, sequence, secret_name, secret_key, kind, uid, user_name)
+  select $1, sequence, '', '', '${KIND}', $2, $3 from head`;
 const RECORD = 'insert into record_outbox (tenant, id, record) values ($1, $2, $3)';
 
 /** Keeps them in Postgres, in the tenant of the caller. */
@@ -194,7 +194,7 @@ export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'in
             timeOf(grant.expiresAtMs),
           ],
         );
-        await client.query(NOTIFY, [tenant, grant.uid]);
+        await client.query(NOTIFY, [tenant, grant.uid, grant.user]);
         await client.query(RECORD, [tenant, record.id, record.bytes]);
         return grantOf(rows[0] as Row);
       }),
@@ -235,7 +235,7 @@ export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'in
           [uid, user, revision],
         );
         if (rowCount !== 1) return;
-        await client.query(NOTIFY, [tenant, uid]);
+        await client.query(NOTIFY, [tenant, uid, user]);
         await client.query(RECORD, [tenant, record.id, record.bytes]);
       });
     },
@@ -246,7 +246,7 @@ export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'in
           [uid, user],
         );
         if (rows[0] === undefined) return undefined;
-        await client.query(NOTIFY, [tenant, uid]);
+        await client.query(NOTIFY, [tenant, uid, user]);
         await client.query(RECORD, [tenant, record.id, record.bytes]);
         return grantOf(rows[0]);
       }),

@@ -65,8 +65,8 @@ export function memoryVaultStore(): MemoryVaultStore {
         async notify(ref) {
           notices.push({ tenant, ref, sequence: notices.length + 1 });
         },
-        async notifyResource(kind, uid) {
-          notices.push({ tenant, resource: { kind, uid }, sequence: notices.length + 1 });
+        async notifyResource(kind, uid, user = '') {
+          notices.push({ tenant, resource: { kind, uid, user }, sequence: notices.length + 1 });
         },
         async record(record) {
           records.push(codecOf(RecordSchema).decode(record.bytes) as AuditRecord);
