@@ -32,6 +32,7 @@ import { quarantine } from './requirements/quarantine.ts';
 import type { Requirement } from './requirements/requirement.ts';
 import { resources } from './requirements/resources.ts';
 import { revocation } from './requirements/revocation.ts';
+import { routing } from './requirements/routing.ts';
 import { rpc } from './requirements/rpc.ts';
 import { schema } from './requirements/schema.ts';
 import { scim } from './requirements/scim.ts';
@@ -77,6 +78,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   quarantine,
   resources,
   revocation,
+  routing,
   rpc,
   schema,
   scim,

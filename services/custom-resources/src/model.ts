@@ -5,6 +5,7 @@ import { decimalUsd, resourceName, setOf } from './fields.ts';
 import { cacheFields } from './model-cache.ts';
 import { catalogueFields } from './model-catalogue.ts';
 import { decorationFields } from './model-decoration.ts';
+import { routingFields, routingRules, routingTargetFields } from './model-routing.ts';
 import { unitPriceFields } from './model-unit-price.ts';
 
 const providerModel = z.string().min(1).max(256).regex(/^\S+$/);
@@ -14,6 +15,7 @@ const target = z.object({
   model: providerModel.describe('Name of the model at the provider.'),
   priority: z.int().min(0).max(100).default(0).describe('Lower is tried first; equal ones in the order written.'),
   ...catalogueFields,
+  ...routingTargetFields,
 });
 
 const price = z.object({
@@ -40,18 +42,19 @@ const spec = withRules(
       .optional()
       .describe('Name that clients ask for. Default: metadata.name. Unique in the namespace; the oldest holds it.'),
     targets: z
-      .array(target)
+      .array(
+        target.extend({
+          price: price.optional().describe('What a call of this target costs, before `price` of the Model.'),
+        }),
+      )
       .min(1)
       .max(8)
       .meta({ 'x-kubernetes-list-type': 'atomic' })
       .describe('Where requests go: the first by priority that can serve; the others are its fallbacks.'),
-    fallbackOn: setOf(z.enum(['Error', 'RateLimit', 'ContextWindow']), 3)
+    fallbackOn: setOf(z.enum(['Error', 'RateLimit', 'ContextWindow', 'ContentPolicy', 'Budget']), 5)
       .default(['Error', 'RateLimit'])
       .describe('Failures of a target after which the next one is tried.'),
-    retry: z
-      .object({ attempts: z.int().min(0).max(5).default(1).describe('Further attempts at the same target.') })
-      .prefault({})
-      .describe('Attempts at a target before the next one is tried.'),
+    ...routingFields,
     price: price.optional().describe('What a call costs. Left out: the public price list.'),
     maxOutputTokens: z
       .int()
@@ -69,6 +72,7 @@ const spec = withRules(
       fieldPath: '.targets',
       holds: (s) => unique(s.targets),
     },
+    ...routingRules,
   ],
 );
 
