@@ -13,6 +13,7 @@ export const chassis: readonly Requirement[] = [
     'chassis:spool-bound': 'A full spool refuses.',
     'chassis:key-file': 'A key file that cannot be used is refused without showing a key.',
     'chassis:signing-keys': 'A file of signing keys that cannot be used is refused, and none shows its secret half.',
+    'chassis:client-host': 'What is said of where a client reached us is believed of trusted proxies only.',
     'chassis:client-address':
       'The address of a client is the last hop that no trusted proxy is; what others write in a header is not read.',
     'chassis:networks': 'An address is in a network as it is written in one way only, IPv4 within IPv6 included.',

@@ -3,6 +3,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Metrics } from '@sallyport/chassis/metrics';
 import { type AddressedRequest, clientAddress, type Forwarding } from '@sallyport/chassis/net/client-address';
+import { clientHost, type ReachedAt } from '@sallyport/chassis/net/client-host';
 import { createEdges, type EdgeConfig, type EdgeIdentity, type EdgeRequest } from './edges.ts';
 
 /** What of a request is looked at to find its credential. */
@@ -36,6 +37,8 @@ export interface Ingress {
   credentialOf(req: IngressRequest & AddressedRequest & EdgeRequest): Credential;
   /** Address of the client of a request that presents its credential in another way; '' where it is not known. */
   addressOf(req: AddressedRequest): string;
+  /** Where the client of a request reached us. */
+  reachedAt(req: AddressedRequest): ReachedAt;
 }
 
 /**
@@ -59,6 +62,7 @@ export function createIngress(
       return { secret: '', edge, address };
     },
     addressOf,
+    reachedAt: clientHost(config),
   };
 }
 

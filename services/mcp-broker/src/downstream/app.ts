@@ -190,7 +190,7 @@ function allowOrigin(gate: Gate, req: IncomingMessage, res: ServerResponse): voi
 }
 
 function baseOf(gate: Gate, req: IncomingMessage): string {
-  return publicBase(gate.config, req.headers, 'encrypted' in req.socket);
+  return publicBase(gate.config, gate.ingress.reachedAt(req));
 }
 
 function renderError(gate: Gate, error: GatewayError, req: Request, res: Response): void {

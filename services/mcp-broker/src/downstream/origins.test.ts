@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { checkedOrigin, publicBase } from './origins.ts';
 
-const none = {
+const none: Parameters<typeof publicBase>[0] = {
   publicUrl: undefined,
   allowedHosts: undefined,
   allowedOrigins: [],
@@ -53,13 +53,12 @@ describe('where requests come from', () => {
       publicUrl: 'https://gw.example/',
       oauth: { ...none.oauth, hosts: { 'acme.example': 'acme' } },
     };
-    expect(publicBase(known, { host: 'pod:80' }, false)).toBe('https://gw.example');
-    expect(publicBase(known, { host: 'Acme.example' }, false)).toBe('https://acme.example');
-    expect(publicBase(known, { host: 'constructor' }, false)).toBe('https://gw.example');
-    expect(publicBase(none, { host: '127.0.0.1:4180' }, false)).toBe('http://127.0.0.1:4180');
-    expect(
-      publicBase(none, { host: 'pod', 'x-forwarded-host': 'gw.example, pod', 'x-forwarded-proto': 'https' }, false),
-    ).toBe('https://gw.example');
-    expect(publicBase(none, { host: 'a b"><' }, false)).toBe('http://localhost');
+    const base = (settings: typeof none, host: string, encrypted = false) => publicBase(settings, { host, encrypted });
+    expect(base(known, 'pod:80')).toBe('https://gw.example');
+    expect(base(known, 'Acme.example')).toBe('https://acme.example');
+    expect(base(known, 'constructor')).toBe('https://gw.example');
+    expect(base(none, '127.0.0.1:4180')).toBe('http://127.0.0.1:4180');
+    expect(base(none, 'gw.example', true)).toBe('https://gw.example');
+    expect(base(none, 'a b"><')).toBe('http://localhost');
   });
 });

@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import type { ReachedAt } from '@sallyport/chassis/net/client-host';
 import type { Config } from '../config.ts';
 import { type Headers, single } from '../invoke/admit.ts';
 
@@ -7,17 +8,15 @@ type Settings = Pick<Config, 'publicUrl' | 'allowedHosts' | 'allowedOrigins' | '
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** Where the client reached us, without a slash at the end: a host of ours, else as the request says. */
-export function publicBase(settings: Settings, headers: Headers, encrypted: boolean): string {
-  const host = first(headers['x-forwarded-host']) || single(headers.host);
+export function publicBase(settings: Settings, { host, encrypted }: ReachedAt): string {
   if (settings.publicUrl !== undefined) {
     const own = Object.hasOwn(settings.oauth.hosts, host.toLowerCase());
     return own
       ? `${new URL(settings.publicUrl).protocol}//${host.toLowerCase()}`
       : settings.publicUrl.replace(/\/+$/, '');
   }
-  const scheme = first(headers['x-forwarded-proto']) || (encrypted ? 'https' : 'http');
   try {
-    return new URL(`${scheme === 'https' ? 'https' : 'http'}://${host}`).origin;
+    return new URL(`${encrypted ? 'https' : 'http'}://${host}`).origin;
   } catch {
     return 'http://localhost';
   }
@@ -51,8 +50,4 @@ function hostName(host: string): string {
   } catch {
     return '';
   }
-}
-
-function first(value: string | string[] | undefined): string {
-  return (single(value).split(',')[0] ?? '').trim();
 }
