@@ -13,6 +13,8 @@ export interface Load {
   readonly frames: number;
   /** What a whole answer holds; a finished chat completion where it is left out. */
   readonly holds?: string;
+  /** What a stream ends with; OpenAI's mark where it is left out. */
+  readonly ends?: string;
   readonly connections: number;
   /** Ends after so many requests or milliseconds, whichever comes first. */
   readonly requests: number;
@@ -73,7 +75,7 @@ function faultOf({ status, text }: Answer, load: Load): string {
   if (load.frames === 0)
     return text.includes(load.holds ?? '"finish_reason":"stop"') ? '' : `not whole: ${text.slice(0, 200)}`;
   const frames = text.split('\ndata: ').length - 1 + (text.startsWith('data: ') ? 1 : 0);
-  const done = text.includes('data: [DONE]\n\n');
+  const done = text.includes(load.ends ?? 'data: [DONE]\n\n');
   return done && frames === load.frames ? '' : `${frames} frames, ${done ? '' : 'not '}done: ${text.slice(-200)}`;
 }
 

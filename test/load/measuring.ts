@@ -6,6 +6,9 @@ import { cpuSeconds, type Driver } from './processes.ts';
 /** What is asked for. */
 export type Job = 'chat' | 'stream';
 
+/** Which front is asked, and in which dialect the provider behind it speaks. */
+export type Crossing = 'openai-anthropic' | 'anthropic-openai' | 'anthropic-anthropic';
+
 /** A tools/call by revision 2026-07-28, or by 2025-11-25. */
 export type ToolJob = 'tool' | 'tool-2025';
 
@@ -32,6 +35,9 @@ const BODIES: Readonly<Record<Job, string>> = {
 /** 22 chunks and [DONE]. */
 const FRAMES: Readonly<Record<Job, number>> = { chat: 0, stream: 23 };
 
+/** Events of a message of 20 words; what is told anew has as many. */
+const MESSAGE_FRAMES: Readonly<Record<Job, number>> = { chat: 0, stream: 25 };
+
 /** The load of a job on a contestant. */
 export function loadOf(
   contestant: Contestant,
@@ -45,6 +51,34 @@ export function loadOf(
     headers: contestant.headers,
     body: BODIES[job],
     frames: FRAMES[job],
+    ...bounds,
+  };
+}
+
+/** A job from a client of one dialect onto a provider of another one. */
+export function crossingLoad(
+  { origin, headers }: Contestant,
+  job: Job,
+  crossing: Crossing,
+  bounds: { readonly connections: number; readonly requests: number; readonly ms: number },
+): Load {
+  const [front, behind] = crossing.split('-');
+  const model = behind === 'anthropic' ? 'gpt-as-messages' : 'gpt-4o-mini';
+  const stream = job === 'stream' ? { stream: true } : {};
+  if (front === 'openai') {
+    const body = JSON.stringify({ model, ...stream, messages: MESSAGES });
+    return { origin, path: '/v1/chat/completions', headers, body, frames: FRAMES[job], ...bounds };
+  }
+  const [system, user] = MESSAGES;
+  const body = JSON.stringify({ model, max_tokens: 500, ...stream, system: system?.content, messages: [user] });
+  return {
+    origin,
+    path: '/v1/messages',
+    headers: { ...headers, 'anthropic-version': '2023-06-01' },
+    body,
+    frames: MESSAGE_FRAMES[job],
+    holds: '"stop_reason":"end_turn"',
+    ends: '"type":"message_stop"',
     ...bounds,
   };
 }
