@@ -52,6 +52,19 @@ describe('signing in at an identity provider', () => {
     },
   );
 
+  it('[console:person-sign-in] leads back to the scopes that a page to connect is for, by key and for another namespace too', async () => {
+    const page = '/me/connect/mail?scopes=mail%3Aread+mail%3Asend';
+    const asked = await browser.get(`${page}&arrived=yes`);
+    expect(asked.form('/approve/sign-in').fields.next).toBe(page);
+    expect(asked.form('/me/connect/mail').fields).toEqual({ scopes: 'mail:read mail:send', tenant: 'acme' });
+    await browser.get(`/approve/sign-in/people?${new URLSearchParams({ tenant: 'acme', next: page })}`);
+    expect(begun()).toEqual([{ tenant: 'acme', provider: 'people', page }]);
+    for (const odd of ['scopes=a&scopes=b', `scopes=${'a'.repeat(3_000)}`, 'scopes=']) {
+      const other = await browser.get(`/me/connect/mail?${odd}`);
+      expect(other.form('/approve/sign-in').fields.next).toBe('/me/connect/mail');
+    }
+  });
+
   it('[console:person-sign-in] shows the providers of another namespace to who names it', async () => {
     const asked = await browser.get('/approve/a1');
     expect(asked.form('/approve/a1').fields).toEqual({ tenant: 'acme' });

@@ -2,6 +2,7 @@ import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import { hostCookie, hostCookieLine, PERSON_COOKIE } from '@sallyport/chassis/pages/cookie';
 import { cookieOf, fieldOf, formOf, isSameSite, sameText } from '@sallyport/chassis/pages/form';
 import type { Ingress } from '@sallyport/peers/ingress';
+import { isOwnPage } from '@sallyport/peers/own-pages';
 import type { Express, Request, Response } from 'express';
 import type { Patience } from '../route.ts';
 import { arrivalPage, signInPage, type Viewer } from './layout.ts';
@@ -40,8 +41,6 @@ export interface Door {
   mount(app: Express, serve: (handler: Handler) => (req: Request, res: Response) => Promise<void>): void;
 }
 
-/** Pages that signing in may lead on to. */
-const NEXT = /^\/(approve|me)(\/[\w-][\w.-]{0,127}){0,3}$/;
 const START = '/approve';
 const TENANT = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const PROVIDER = /^[a-z0-9][-a-z0-9.]{0,252}$/;
@@ -114,7 +113,7 @@ export function door({ signIn, people, ingress, sessions, alwaysSecure, publicUr
   const enter: Handler = async (req, res, patience) => {
     const { form, visit } = await guarded(req, patience);
     const wanted = fieldOf(form, 'next');
-    const next = NEXT.test(wanted) ? wanted : START;
+    const next = isOwnPage(wanted) ? wanted : START;
     const again = (problem: string) => askToSignIn(req, res, patience, { next, status: 403, problem });
     try {
       const credential = { secret: fieldOf(form, 'key').trim(), address: () => ingress.addressOf(req) };
@@ -145,7 +144,7 @@ export function door({ signIn, people, ingress, sessions, alwaysSecure, publicUr
   /** Off to a provider. Only from the page of this very browser: its cookie is held back on the way from other sites. */
   const depart: Handler = async (req, res, patience) => {
     const wanted = String(req.query.next ?? '');
-    const page = NEXT.test(wanted) ? wanted : START;
+    const page = isOwnPage(wanted) ? wanted : START;
     const [tenant, provider] = [String(req.query.tenant ?? ''), String(req.params.provider)];
     const ours = isSameSite(req) && (await visitOf(req, patience)) !== undefined;
     if (!ours || !TENANT.test(tenant) || !PROVIDER.test(provider)) {
@@ -164,7 +163,7 @@ export function door({ signIn, people, ingress, sessions, alwaysSecure, publicUr
       if (visit === undefined && fromElsewhere) {
         return void res.type('text/html').send(arrivalPage(arrivedAt(req)));
       }
-      await askToSignIn(req, res, patience, { next: NEXT.test(req.path) ? req.path : START });
+      await askToSignIn(req, res, patience, { next: pageOf(req) });
     },
     async guardedForm(req, patience) {
       const { form, visit } = await guarded(req, patience);
@@ -177,6 +176,13 @@ export function door({ signIn, people, ingress, sessions, alwaysSecure, publicUr
       app.post('/approve/sign-out', serve(leave));
     },
   };
+}
+
+/** The page that was asked for, with the scopes that it is for; where it is none to come back to, the first one. */
+function pageOf({ path, query }: Request): string {
+  const scopes = typeof query.scopes === 'string' ? `${new URLSearchParams({ scopes: query.scopes })}` : '';
+  const page = [path, `${path}?${scopes}`].findLast(isOwnPage);
+  return page ?? START;
 }
 
 /** The same page again, asked for from here. */

@@ -50,7 +50,7 @@ export function noticePage(title: string, text: string, viewer?: Viewer): string
 /** What the page to sign in shows. */
 export interface SignInChoices {
   readonly csrf: string;
-  /** Path of the page to go on to. */
+  /** Path of the page to go on to, with its query. */
   readonly next: string;
   readonly problem?: string;
   readonly providers: Providers;
@@ -62,9 +62,11 @@ export interface SignInChoices {
 export function signInPage({ csrf, next, problem = '', providers, base }: SignInChoices): string {
   const told = problem !== '' && html`<p class="notice" role="alert" id="problem">${problem}</p>`;
   const described = problem === '' ? '' : html` aria-describedby="problem" aria-invalid="true"`;
+  // A form that asks for a page drops the query of its address.
+  const [path = '', query = ''] = next.split('?', 2);
   const links = providers.names.map((name) => {
-    const query = new URLSearchParams({ tenant: providers.tenant, next });
-    return html`<li><a href="${base}/approve/sign-in/${encodeURIComponent(name)}?${query.toString()}">Sign in with ${visible(name)}</a></li>`;
+    const asked = new URLSearchParams({ tenant: providers.tenant, next });
+    return html`<li><a href="${base}/approve/sign-in/${encodeURIComponent(name)}?${asked.toString()}">Sign in with ${visible(name)}</a></li>`;
   });
   return page(
     'Sign in',
@@ -88,7 +90,7 @@ ${
 <button class="main" type="submit">Sign in</button>
 </form>
 <h2>For another namespace</h2>
-<form method="get" action="${next}">
+<form method="get" action="${path}">${[...new URLSearchParams(query)].map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 <div class="field">
 <label for="tenant">Namespace</label>
 <input id="tenant" name="tenant" value="${providers.tenant}" autocomplete="off" autocapitalize="none" spellcheck="false" pattern="[a-z0-9]([\\-a-z0-9]*[a-z0-9])?" maxlength="63" required>

@@ -1,5 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import { isOwnPage } from '@sallyport/peers/own-pages';
 import type { SessionService } from '@sallyport/proto/identity/v1/sessions_pb';
 import { Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import { accountOf } from '../oauth/account.ts';
@@ -24,8 +25,6 @@ export interface SessionServiceOptions {
   readonly onNotice: () => void;
 }
 
-/** Pages that a sign-in may lead on to, without anything that a browser would read as another host. */
-const PAGE = /^\/(approve|me)(\/[\w-][\w.-]{0,127}){0,3}$/;
 const FORM_TOKEN = 'browser session form';
 
 /** SessionService over the store and the sign-in upstream. */
@@ -38,7 +37,7 @@ export function sessionService(options: SessionServiceOptions): ServiceImpl<type
       return { tenant: meant, providers: upstream.providersOf(meant) };
     },
     async beginSignIn({ tenant, provider, page }) {
-      if (!PAGE.test(page)) throw new GatewayError('invalid_request', 'A sign-in cannot lead there.');
+      if (!isOwnPage(page)) throw new GatewayError('invalid_request', 'A sign-in cannot lead there.');
       return upstream.begin(tenant, provider, { page });
     },
     async look({ cookie }) {
