@@ -14,6 +14,8 @@ export const grants: readonly Requirement[] = [
     'grants:durable': 'Refreshed tokens are written down before they are used.',
     'grants:away': 'An issuer that is away ends no grant.',
     'grants:ended': 'A grant ends with its issuer and when the person says so, on all replicas, and is recorded.',
+    'grants:revoked-there':
+      'A grant is taken back at its issuer by the addresses that the resource lets its server lead to now.',
     'grants:killed': 'Vault killed at any moment loses no grant and uses no code twice.',
     'grants:journey':
       'A person connects a tool server on the pages, and its tools are called for them until the grant ends.',

@@ -19,6 +19,8 @@ export const vault: readonly Requirement[] = [
   ...of('issue 5', {
     'vault:transit': 'Data keys may be wrapped by a transit engine; what it opened goes on while it is away.',
     'vault:rotation-replicas': 'A new master key is used once every replica has it; all older ones open meanwhile.',
+    'vault:missing-secret':
+      'Who is to prove themselves by a Secret that is not there is refused, and comes as nobody without one.',
     'vault:lost-key': 'A replica that was started without a master key that is needed does not become ready.',
     'vault:access-recorded': 'Who had which credential, by reference and for what, is recorded in batches.',
     'vault:owner-order':

@@ -1,5 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import { isSignInGrant } from '@sallyport/custom-resources/secret-refs';
 import { type Envelope, secretPlace } from './envelope.ts';
+import { authOf } from './oauth/auth-spec.ts';
 import { originOf } from './origin.ts';
 import { recordOf, type WaitingRecord } from './outbox.ts';
 import type { GrantRecord, HeldGrant, SecretRef, VaultStore, VaultTransaction, WrappedKey } from './vault-store.ts';
@@ -92,7 +94,11 @@ export function createCustody({ store, envelope, onNotice }: CustodyOptions): Cu
         if (held === undefined) return;
         await tx.removeGrant(kind, uid);
         // Sign-ins that are not to be kept any more are not kept a while longer.
-        if (kind === 'IdentityProvider') await tx.removeSignIns(uid);
+        if (isSignInGrant(uid)) {
+          await tx.removeSignIns(uid);
+          for (const server of await tx.delegatedBy(authOf(held)?.issuer ?? ''))
+            await tx.notifyResource('ToolServer', server);
+        }
         await tell(tx, held, undefined);
         await tx.record(bindRecord(tenant, held, undefined));
       });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { secretValue } from './leasing.ts';
 import { NEW_MASTER, OLD_MASTER, testVault } from './testing/vault.ts';
 
 const ref = { name: 'openai', key: 'apiKey' };
@@ -91,6 +92,18 @@ describe('leasing', () => {
     const { lease, custody } = await granted();
     await custody.remove('acme', ref);
     await expect(lease('model-proxy', wanted)).rejects.toMatchObject({ code: 'upstream_credentials' });
+  });
+
+  it('[vault:missing-secret] says that the Secret is missing, where a client is to prove itself by it', async () => {
+    const { custody, store, envelope } = await granted();
+    const row = { ...grant, owners: [], auth: {}, url: '', allowPrivate: false };
+    await expect(secretValue({ store, envelope }, 'acme', row)).resolves.toBe(VALUE);
+    await expect(secretValue({ store, envelope }, 'acme', { ...row, ref: undefined })).resolves.toBeUndefined();
+    await custody.remove('acme', ref);
+    await expect(secretValue({ store, envelope }, 'acme', row)).rejects.toMatchObject({
+      code: 'upstream_credentials',
+      details: { missing: 'secret', server: 'openai' },
+    });
   });
 
   it('goes on under a new master key', async () => {

@@ -24,7 +24,7 @@ type Row = Record<string, unknown>;
 /** Keeps sealed secrets in Postgres; row-level security bounds each transaction to its tenant. */
 export function createVaultStore(postgres: Postgres): VaultStore {
   return {
-    inTenant: (tenant, work) => postgres.withTenant(tenant, (client) => work(transaction(client, tenant))),
+    inTenant: (tenant, work) => postgres.withTenant(tenant, (client) => work(vaultTransaction(client, tenant))),
     async grantsAfter(after, limit) {
       const { rows } = await postgres.withTenant(EVERY_TENANT, (client) =>
         client.query(
@@ -123,7 +123,8 @@ export function createVaultStore(postgres: Postgres): VaultStore {
   };
 }
 
-function transaction(client: TenantClient, tenant: string): VaultTransaction {
+/** Secrets and grants of a tenant over a transaction that is open. */
+export function vaultTransaction(client: TenantClient, tenant: string): VaultTransaction {
   const first = async (sql: string, values: unknown[]): Promise<Row | undefined> =>
     (await client.query(sql, values)).rows[0];
   const newestDataKey = async () => {

@@ -94,6 +94,14 @@ describe('identity providers', () => {
     await says('IdentityProvider', 'okta', 'Ready', 'True Ready');
     await write('a.yaml', okta('https://a.example'));
     await held(undefined);
+    // Nor is one kept longer because a Secret is away when it is taken back.
+    await write('a.yaml', keeping('https://a.example'));
+    await held('https://a.example:443');
+    await write('s.yaml', '');
+    await says('IdentityProvider', 'okta', 'Ready', 'False SecretNotFound');
+    await held('https://a.example:443');
+    await write('a.yaml', okta('https://a.example'));
+    await held(undefined);
   });
 
   it('without an issuer are not ready where there is no cluster, and get its keys where there is one', async () => {

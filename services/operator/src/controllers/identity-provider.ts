@@ -18,7 +18,8 @@ export const identityProviderController: Controller<'IdentityProvider'> = {
     const scim = await reconcileCredential(entry, token, context);
     const { status, reason } = signIn.finding;
     // Bound to where the secret itself is: while that goes to no other host, neither do sign-ins.
-    const lending = status === 'True' ? keptSignIns(spec) : undefined;
+    const kept = keptSignIns(spec);
+    const lending = status === 'True' ? kept : undefined;
     const keeping = {
       ...(lending === undefined ? { ref: undefined } : { ref, lending }),
       url: spec.issuer ?? inboundOrigin,
@@ -26,8 +27,8 @@ export const identityProviderController: Controller<'IdentityProvider'> = {
       grantUid: signInGrantUid(entry.uid),
     };
     // What is taken away is forgotten: not so where a Secret is missing for a while, or vault is away.
-    const decided = status === 'True' || reason === 'OriginChanged';
-    const kept = decided ? await reconcileCredential(entry, keeping, context) : undefined;
+    const decided = status === 'True' || reason === 'OriginChanged' || kept === undefined;
+    const keeps = decided ? await reconcileCredential(entry, keeping, context) : undefined;
     const references = signIn.finding.status === 'True' ? scim.finding : signIn.finding;
     const observed = context.observations.get(entry.uid);
     const issuer = spec.issuer ?? context.source.cluster()?.issuer;
@@ -42,7 +43,7 @@ export const identityProviderController: Controller<'IdentityProvider'> = {
     return {
       findings: [...findings, ready],
       fields: { grantedOrigin: signIn.grantedOrigin, issuer, ...observed?.fields },
-      failure: signIn.failure ?? scim.failure ?? kept?.failure,
+      failure: signIn.failure ?? scim.failure ?? keeps?.failure,
     };
   },
   async removed(departed, context) {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
-import type { GrantRow, OAuthStore } from '../oauth/oauth-store.ts';
+import { signInGrantUid } from '@sallyport/custom-resources/secret-refs';
+import { secretValue } from '../leasing.ts';
+import { memoryOAuthStore } from '../testing/memory-oauth-store.ts';
 import { testVault } from '../testing/vault.ts';
 import type { DelegationWanted } from './adapter.ts';
 import { createSignIns, type NewSignIn } from './sign-ins.ts';
@@ -28,30 +30,11 @@ const wanted = { tenant: 'acme', person: DANA, server: { resourceName: 'crm' } }
 async function house(auth: object = { type: 'SignIn', issuer: ISSUER, clientId: 'gateway' }, tenant = 'acme') {
   const vault = testVault();
   const { store, envelope, custody } = vault;
-  const held = new Map<string, GrantRow>();
-  const oauthStore = {
-    inTenant: store.inTenant,
-    dataKey: (of: string, make: Parameters<OAuthStore['dataKey']>[1]) =>
-      store.inTenant(of, async (tx) => (await tx.newestDataKey()) ?? (await tx.addDataKey(await make()))),
-    openingKey: (of: string, id: string) => store.inTenant(of, (tx) => tx.dataKey(id)),
-    grantsOf: async (of: string, user: string) =>
-      [...held].filter(([id, row]) => id.startsWith(`${of}/`) && row.user === user).map(([, row]) => row),
-    async remove(of: string, uid: string, user: string) {
-      const id = `${of}/${uid}/${user}`;
-      const row = held.get(id);
-      held.delete(id);
-      return row;
-    },
-    grant: async (of: string, uid: string, user: string) => held.get(`${of}/${uid}/${user}`),
-    async connect(of: string, grant: Parameters<OAuthStore['connect']>[1]) {
-      const row = { ...grant, ended: false, revision: 1, connectedAtMs: 1_000, usedAtMs: 0 };
-      held.set(`${of}/${grant.uid}/${grant.user}`, row);
-      return row;
-    },
-  } as unknown as OAuthStore;
+  const oauthStore = memoryOAuthStore(store);
   await custody.put(tenant, ref, 'secret-at-provider', 'v1');
-  const grant = { kind: 'IdentityProvider', uid: `${UID}/sign-in`, resourceName: 'people', ref, origin: ISSUER };
-  await custody.grant(tenant, { ...grant, auth });
+  const uid = signInGrantUid(UID);
+  const grant = { kind: 'IdentityProvider', uid, resourceName: 'people', ref, origin: ISSUER, auth };
+  await custody.grant(tenant, grant);
   let missing = false;
   const signIns = createSignIns({
     store: oauthStore,
@@ -60,10 +43,11 @@ async function house(auth: object = { type: 'SignIn', issuer: ISSUER, clientId: 
       if (missing) throw new GatewayError('upstream_credentials', 'ended', { details: { missing: 'grant' } });
       return { value: '', reference: '', owner: '', scopes: [], expiresAtMs: undefined };
     },
-    secretOf: async () => 'secret-at-provider',
+    secretOf: (of, row) => secretValue(vault, of, row),
     onNotice: () => undefined,
   });
-  return { signIns, held, custody, notices: store.notices, end: () => (missing = true) };
+  const { held, told } = oauthStore;
+  return { signIns, held, told, custody, grant, notices: store.notices, end: () => (missing = true) };
 }
 
 describe('kept sign-ins', () => {
@@ -125,7 +109,7 @@ describe('kept sign-ins', () => {
   });
 
   it('[delegation:forget] forgets a sign-in of a person for them, and tells who stands on it', async () => {
-    const { signIns, held, custody, notices } = await house();
+    const { signIns, held, told, custody, notices } = await house();
     const server = (uid: string, auth: object) =>
       custody.grant('acme', { kind: 'ToolServer', uid, resourceName: uid, ref, origin: 'https://a.example', auth });
     await server('behalf', { type: 'EntraOnBehalfOf', issuer: ISSUER });
@@ -137,7 +121,39 @@ describe('kept sign-ins', () => {
     const before = notices.length;
     await signIns.forget('acme', 'dana', 'people');
     expect(notices.slice(before).map(({ resource }) => resource?.uid)).toEqual(['behalf']);
+    expect(told.map(({ action }) => action)).toEqual(['sign-ins.keep', 'sign-ins.forget']);
     expect([held.size, await signIns.list('acme', 'dana')]).toEqual([0, []]);
+  });
+
+  it('[delegation:keep-sign-in] goes to private addresses as the provider’s resource says now, and not as it said at the sign-in', async () => {
+    const { signIns, custody, grant } = await house();
+    await custody.grant('acme', { ...grant, allowPrivate: true });
+    await signIns.keep('acme', signIn);
+    await expect(signIns.find(wanted, ISSUER)).resolves.toMatchObject({ allowPrivate: true });
+    await custody.grant('acme', { ...grant, allowPrivate: false });
+    await expect(signIns.find(wanted, ISSUER)).resolves.toMatchObject({ allowPrivate: false });
+  });
+
+  it('[delegation:keep-sign-in] is no client without a secret where its Secret is away', async () => {
+    const { signIns, custody } = await house();
+    await signIns.keep('acme', signIn);
+    await custody.remove('acme', ref);
+    await expect(signIns.find(wanted, ISSUER)).rejects.toMatchObject({
+      code: 'upstream_credentials',
+      details: { missing: 'secret' },
+    });
+  });
+
+  it('[delegation:unkept] forgets the sign-ins of a provider that keeps none any more, and tells who stands on them', async () => {
+    const { signIns, custody, notices } = await house();
+    await custody.grant('acme', {
+      ...{ kind: 'ToolServer', uid: 'behalf', resourceName: 'behalf', ref, origin: 'https://a.example' },
+      auth: { type: 'EntraOnBehalfOf', issuer: ISSUER },
+    });
+    await signIns.keep('acme', signIn);
+    const before = notices.length;
+    await custody.revokeGrant('acme', 'IdentityProvider', signInGrantUid(UID));
+    expect(notices.slice(before).map(({ resource }) => resource?.uid)).toContain('behalf');
   });
 
   it('[delegation:keep-sign-in] finds none that its provider ended', async () => {

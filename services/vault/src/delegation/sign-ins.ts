@@ -1,4 +1,5 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import { isSignInGrant, signInGrantUid } from '@sallyport/custom-resources/secret-refs';
 import { checkedTenant } from '../custody.ts';
 import type { Envelope } from '../envelope.ts';
 import { firstEnd, readJwt } from '../jwt.ts';
@@ -54,11 +55,6 @@ export interface SignInOptions {
 const MAX_TOKEN = 16 * 1024;
 const KIND = 'IdentityProvider';
 
-/** UID under which operator grants what a provider's sign-ins may be kept for; beside the one of its secret. */
-const uidOf = (uid: string) => `${uid}/sign-in`;
-
-const baseOf = (uid: string) => uid.split('/')[0] ?? '';
-
 /** Keeps them and finds them. Tokens of a sign-in go to the issuer that gave them and to nobody else. */
 export function createSignIns(options: SignInOptions): SignIns {
   const { store, envelope, lease, secretOf } = options;
@@ -75,14 +71,12 @@ export function createSignIns(options: SignInOptions): SignIns {
   };
 
   const live = async (tenant: string, user: string) =>
-    (await store.grantsOf(checkedTenant(tenant), user)).filter(
-      ({ uid, ended }) => !ended && uid === uidOf(baseOf(uid)),
-    );
+    (await store.grantsOf(checkedTenant(tenant), user)).filter(({ uid, ended }) => !ended && isSignInGrant(uid));
 
   return {
     async keep(tenant, signIn) {
       const { user, issuer, tokenEndpoint } = signIn;
-      const provider = await store.inTenant(checkedTenant(tenant), (tx) => tx.grant(KIND, uidOf(signIn.uid)));
+      const provider = await store.inTenant(checkedTenant(tenant), (tx) => tx.grant(KIND, signInGrantUid(signIn.uid)));
       const auth = provider === undefined ? undefined : authOf(provider);
       if (provider === undefined || auth?.type !== 'SignIn' || auth.issuer !== issuer || user === '') {
         throw new GatewayError('permission_denied', 'Sign-ins at this provider are not kept.');
@@ -125,10 +119,6 @@ export function createSignIns(options: SignInOptions): SignIns {
       const row = (await live(tenant, user)).find(({ resourceName }) => resourceName === provider);
       if (row === undefined) throw new GatewayError('not_found', 'There is no such sign-in.');
       await store.remove(tenant, row.uid, user, recordGrant(tenant, 'sign-ins.forget', row, {}));
-      // Leases of tool servers that stand on it are dropped at once.
-      await store.inTenant(tenant, async (tx) => {
-        for (const uid of await tx.delegatedBy(row.issuer)) await tx.notifyResource('ToolServer', uid, user);
-      });
       options.onNotice();
     },
 

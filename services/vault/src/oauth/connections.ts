@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { readScopes } from '@sallyport/chassis/http/challenge';
 import type { Logger } from '@sallyport/chassis/log';
+import { isSignInGrant } from '@sallyport/custom-resources/secret-refs';
 import * as oauth from 'oauth4webapi';
 import { checkedTenant } from '../custody.ts';
 import type { Envelope, Place } from '../envelope.ts';
@@ -235,7 +236,7 @@ export function recordGrant(
   const { uid, user, resourceName: name } = grant;
   return recordOf(tenant, {
     action,
-    target: { kind: uid.endsWith('/sign-in') ? 'IdentityProvider' : 'ToolServer', name, uid, user },
+    target: { kind: isSignInGrant(uid) ? 'IdentityProvider' : 'ToolServer', name, uid, user },
     change,
     actor: { principalKind: 'user', principalId: `user:${user}`, user },
   });

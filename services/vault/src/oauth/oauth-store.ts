@@ -1,6 +1,8 @@
 import type { Postgres } from '@sallyport/chassis/postgres';
 import type { WaitingRecord } from '../outbox.ts';
+import { vaultTransaction } from '../store.ts';
 import type { VaultStore, VaultTransaction, WrappedKey } from '../vault-store.ts';
+import { tellLeases } from './lease-notices.ts';
 
 /** A sealed row and the data key that opens it. */
 export interface SealedRow {
@@ -76,14 +78,9 @@ export interface OAuthStore {
 type Row = Record<string, unknown>;
 type Client = Parameters<Parameters<Postgres['withTenant']>[1]>[0];
 
-const KIND = 'ToolServer';
 const epoch = (column: string, name: string) => `(extract(epoch from ${column}) * 1000)::float8 as ${name}`;
 const GRANT = `uid, user_name, resource_name, origin, issuer, scopes, data_key_id, sealed, ended, revision::float8 as revision,
   ${epoch('expires_at', 'expires_at_ms')}, ${epoch('connected_at', 'connected_at_ms')}, ${epoch('used_at', 'used_at_ms')}`;
-const NOTIFY = `with head as (update invalidation_head set sequence = sequence + 1 returning sequence)
-  insert into invalidations (tenant, sequence, secret_name, secret_key, kind, uid, user_name)
-  select $1, sequence, '', '', '${KIND}', $2, $3 from head`;
-const RECORD = 'insert into record_outbox (tenant, id, record) values ($1, $2, $3)';
 
 /** Keeps them in Postgres, in the tenant of the caller. */
 export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'inTenant'>): OAuthStore {
@@ -194,8 +191,7 @@ export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'in
             timeOf(grant.expiresAtMs),
           ],
         );
-        await client.query(NOTIFY, [tenant, grant.uid, grant.user]);
-        await client.query(RECORD, [tenant, record.id, record.bytes]);
+        await told(client, tenant, grant, record);
         return grantOf(rows[0] as Row);
       }),
     async claim(tenant, { uid, user, revision }, by, forMs) {
@@ -227,7 +223,7 @@ export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'in
           where uid = $1 and user_name = $2 and revision = $3 and refresh_by = $4 returning ${GRANT}`,
         [uid, user, revision, by, next.dataKeyId, next.sealed, next.scopes, timeOf(next.expiresAtMs)],
       ),
-    async end(tenant, { uid, user, revision }, record) {
+    async end(tenant, { uid, user, issuer, revision }, record) {
       await within(tenant, async (client) => {
         const { rowCount } = await client.query(
           `update oauth_grants set ended = true, refresh_by = null, refresh_until = null
@@ -235,8 +231,7 @@ export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'in
           [uid, user, revision],
         );
         if (rowCount !== 1) return;
-        await client.query(NOTIFY, [tenant, uid, user]);
-        await client.query(RECORD, [tenant, record.id, record.bytes]);
+        await told(client, tenant, { uid, user, issuer }, record);
       });
     },
     remove: (tenant, uid, user, record) =>
@@ -246,9 +241,9 @@ export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'in
           [uid, user],
         );
         if (rows[0] === undefined) return undefined;
-        await client.query(NOTIFY, [tenant, uid, user]);
-        await client.query(RECORD, [tenant, record.id, record.bytes]);
-        return grantOf(rows[0]);
+        const gone = grantOf(rows[0]);
+        await told(client, tenant, gone, record);
+        return gone;
       }),
     async used(tenant, { uid, user }) {
       await within(tenant, (client) =>
@@ -259,6 +254,18 @@ export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'in
       await within('*', (client) => client.query('delete from oauth_flows where expires_at < now()'));
     },
   };
+}
+
+/** Writes down what happened to a grant and has leases dropped that stand on it, all in the transaction that changes it. */
+async function told(
+  client: Client,
+  tenant: string,
+  grant: Pick<GrantRow, 'uid' | 'user' | 'issuer'>,
+  record: WaitingRecord,
+): Promise<void> {
+  const tx = vaultTransaction(client, tenant);
+  await tellLeases(tx, grant);
+  await tx.record(record);
 }
 
 function timeOf(ms: number | undefined): Date | null {
