@@ -31,6 +31,7 @@ export const peers: readonly Requirement[] = [
     'peers:limit-reported-later': 'Reports what was spent while policy was away once it is back.',
     'peers:networks':
       'A cached principal whose credential is bound to networks serves requests from those alone, and never fewer.',
+    'peers:commit-bounded': 'Records wait a bounded time to be committed, in commits of bounded size.',
     'peers:no-hop-when-warm': 'Asks policy once for a principal, also for requests at the same time.',
     'peers:records-poison': 'Loses one record that audit refuses, and none behind it.',
     'peers:records-survive': 'Hands on after a restart what was spooled before it.',

@@ -1,7 +1,15 @@
+import { GatewayError } from '@sallyport/chassis/errors';
 import { gathering } from '@sallyport/chassis/gathering';
+import { portionsOf } from './portion.ts';
 
 /** Encoded records of one caller, durable all or none. */
 type Records = readonly Uint8Array[];
+
+interface Waiting {
+  readonly records: Records;
+  /** As `performance.now()`. */
+  readonly sinceMs: number;
+}
 
 /** How commits are made together. */
 export interface CommitsTogether {
@@ -11,6 +19,8 @@ export interface CommitsTogether {
   readonly refuses: (error: unknown) => boolean;
   /** A commit takes no more callers once it has this many bytes. */
   readonly maxBytes: number;
+  /** What has waited longer before its commit began is refused: whoever asked has given up. */
+  readonly maxWaitMs: number;
 }
 
 const MOST = 64;
@@ -20,9 +30,10 @@ const PARALLEL = 2;
  * Makes the records of calls durable, those of calls that come at once, or while others are under way, in one commit: a
  * call of its own to audit costs both sides more than all else that is done for an intent. Each caller's promise is settled
  * by the commit that took its records; where audit refuses a commit, each caller's are tried by themselves, so that
- * nobody's call is refused for another's.
+ * nobody's call is refused for another's. What waited too long for its commit to begin is refused with `deadline_exceeded`.
  */
-export function commitTogether({ place, refuses, maxBytes }: CommitsTogether): (records: Records) => Promise<void> {
+export function commitTogether(options: CommitsTogether): (records: Records) => Promise<void> {
+  const { place, refuses, maxBytes, maxWaitMs } = options;
   const alone = (records: Records): Promise<unknown> =>
     place(records).then(
       () => undefined,
@@ -35,29 +46,28 @@ export function commitTogether({ place, refuses, maxBytes }: CommitsTogether): (
     if (error !== undefined && refuses(error)) return await Promise.all(group.map(alone));
     return group.map(() => error);
   };
-  const ask = gathering<Records, unknown>({
+  const ask = gathering<Waiting, unknown>({
     most: MOST,
     parallel: PARALLEL,
-    answer: async (group) => (await Promise.all(portions(group, maxBytes).map(placed))).flat(),
+    async answer(group) {
+      const now = performance.now();
+      const late = group.map(({ sinceMs }) => now - sinceMs > maxWaitMs);
+      const timely = group.flatMap(({ records }, index) => (late[index] === true ? [] : [records]));
+      const errors = (await Promise.all(portionsOf(timely, bytesOf, maxBytes).map(placed))).flat();
+      let next = 0;
+      return late.map((isLate) => (isLate ? tooLate(maxWaitMs) : errors[next++]));
+    },
   });
   return async (records) => {
-    const error = await ask(records);
+    const error = await ask({ records, sinceMs: performance.now() });
     if (error !== undefined) throw error;
   };
 }
 
-/** Takes callers apart into portions of at most so many bytes; one that has more is a portion by itself. */
-function portions(group: readonly Records[], maxBytes: number): Records[][] {
-  const found: Records[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const records of group) {
-    const own = records.reduce((sum, record) => sum + record.length, 0);
-    bytes += own;
-    if (bytes > maxBytes) {
-      found.push([]);
-      bytes = own;
-    }
-    found.at(-1)?.push(records);
-  }
-  return found;
+function bytesOf(records: Records): number {
+  return records.reduce((sum, record) => sum + record.length, 0);
+}
+
+function tooLate(ms: number): GatewayError {
+  return new GatewayError('deadline_exceeded', `Records waited more than ${ms} ms to be committed.`);
 }

@@ -8,6 +8,7 @@ import type { Spool } from '@sallyport/chassis/spool';
 import { RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { gatherMs } from './batch-time.ts';
 import { commitTogether } from './commit-together.ts';
+import { portionLength } from './portion.ts';
 
 /** A record to be kept; fields left out are empty. */
 export type RecordInit = MessageInitShape<typeof RecordSchema>;
@@ -106,7 +107,7 @@ export function recorder(options: {
   };
 
   const refused = (error: unknown) => (error instanceof AggregateError ? error.errors.some(refuses) : refuses(error));
-  const commit = commitTogether({ place, refuses: refused, maxBytes: BATCH_BYTES });
+  const commit = commitTogether({ place, refuses: refused, maxBytes: BATCH_BYTES, maxWaitMs: 2 * COMMIT_MS });
 
   const send = async () => {
     // What comes while a batch is under way waits for its own time: sent at once, batches would be as small as the
@@ -228,15 +229,7 @@ export function recorder(options: {
 
 /** How many of the first records make a batch; at least one. */
 function batchOf(records: readonly Uint8Array[]): number {
-  let bytes = 0;
-  let count = 0;
-  for (const record of records) {
-    bytes += record.length;
-    if (count > 0 && bytes > BATCH_BYTES) break;
-    count++;
-    if (count === BATCH) break;
-  }
-  return count;
+  return portionLength(records, (record) => record.length, { most: BATCH, total: BATCH_BYTES });
 }
 
 // Audit looked at the records and will never take them; anything else passes.
