@@ -1,5 +1,5 @@
 import type { KnownCapabilities } from '../catalogue/capabilities.ts';
-import type { ProviderFailure } from '../chat/failure.ts';
+import type { FailureKind, ProviderFailure } from '../chat/failure.ts';
 import type { Wire } from '../wire/codec.ts';
 import type { ProviderAuth } from './provider-auth.ts';
 
@@ -25,6 +25,8 @@ interface ProviderBase {
   id: string;
   /** URL before the paths, without a slash at its end; absent where the resource must say it. */
   baseURL?: string;
+  /** A URL as it may be, where the resource must say it. */
+  baseURLExample?: string;
   /** Where the credential goes, or what is made of it. */
   auth: ProviderAuth;
   /** Further headers of every call. */
@@ -39,6 +41,8 @@ interface ProviderBase {
   capabilities?: KnownCapabilities;
   /** Tells by its name, in lower case, that a model searches or browses by itself. */
   retrieves?: (model: string) => boolean;
+  /** Its own words for failures, beside those that the codec knows. */
+  failureCodes?: Readonly<Record<string, FailureKind>>;
   /** Overrides how the codec reads an error; undefined: the codec's own reading. */
   error?: (status: number, body: unknown) => ProviderFailure | undefined;
 }

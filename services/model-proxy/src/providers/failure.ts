@@ -1,5 +1,6 @@
 import { DecodeError, type FailureKind, malformed, type ProviderFailure } from '../chat/failure.ts';
 import { parseBody } from '../chat/json.ts';
+import type { JsonObject } from '../chat/message.ts';
 import { codecs } from '../wire/codec.ts';
 import { failureOfStatus, retryable } from '../wire/failure-class.ts';
 import type { ProviderDeclaration } from './define-provider.ts';
@@ -33,7 +34,13 @@ function readBody(provider: ProviderDeclaration, status: number, text: string): 
     const kind: FailureKind = failureOfStatus(status);
     return { kind, retryable: retryable(kind), message: '', status };
   }
-  return provider.error?.(status, body) ?? codecs[provider.wire].decodeFailure(status, body);
+  return provider.error?.(status, body) ?? codecs[provider.wire].decodeFailure(status, body, provider.failureCodes);
+}
+
+/** Reads a body that came with status 200 and says that the call failed; undefined where it is an answer. */
+export function failureInAnswer(provider: ProviderDeclaration, body: JsonObject): ProviderFailure | undefined {
+  const codec = codecs[provider.wire];
+  return codec.isFailure?.(body) ? codec.decodeFailure(undefined, body, provider.failureCodes) : undefined;
 }
 
 /** Reads an answer that could not be decoded as a failure; anything but a DecodeError is thrown on. */

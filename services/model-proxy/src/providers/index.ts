@@ -1,16 +1,80 @@
+import { ai21 } from './ai21.ts';
 import { anthropic } from './anthropic.ts';
 import { anthropicCompatible } from './anthropic-compatible.ts';
+import { apisix } from './apisix.ts';
+import { cerebras } from './cerebras.ts';
+import { cloudflare } from './cloudflare.ts';
+import { databricks } from './databricks.ts';
+import { deepinfra } from './deepinfra.ts';
+import { deepseek } from './deepseek.ts';
 import type { ProviderDeclaration } from './define-provider.ts';
+import { fireworks } from './fireworks.ts';
 import { gemini } from './gemini.ts';
 import { geminiCompatible } from './gemini-compatible.ts';
+import { githubModels } from './github-models.ts';
+import { groq } from './groq.ts';
+import { huggingface } from './huggingface.ts';
+import { litellm } from './litellm.ts';
+import { llamaCpp } from './llama-cpp.ts';
+import { lmStudio } from './lm-studio.ts';
+import { minimax } from './minimax.ts';
+import { mistral } from './mistral.ts';
+import { moonshot } from './moonshot.ts';
+import { nebius } from './nebius.ts';
+import { novita } from './novita.ts';
+import { nvidiaNim } from './nvidia-nim.ts';
 import { openai } from './openai.ts';
 import { openaiCompatible } from './openai-compatible.ts';
+import { openrouter } from './openrouter.ts';
+import { perplexity } from './perplexity.ts';
+import { portkey } from './portkey.ts';
+import { qwen } from './qwen.ts';
+import { sallyport } from './sallyport.ts';
+import { sambanova } from './sambanova.ts';
+import { sglang } from './sglang.ts';
+import { tgi } from './tgi.ts';
+import { together } from './together.ts';
+import { vllm } from './vllm.ts';
+import { xai } from './xai.ts';
+import { zhipu } from './zhipu.ts';
 
 /** Every provider that a ModelProvider may name, one line each. */
 export const providers: readonly ProviderDeclaration[] = [
   openai,
   anthropic,
   gemini,
+  groq,
+  mistral,
+  cerebras,
+  openrouter,
+  vllm,
+  xai,
+  deepseek,
+  together,
+  fireworks,
+  perplexity,
+  deepinfra,
+  sambanova,
+  nvidiaNim,
+  huggingface,
+  cloudflare,
+  githubModels,
+  databricks,
+  moonshot,
+  qwen,
+  zhipu,
+  minimax,
+  ai21,
+  nebius,
+  novita,
+  lmStudio,
+  llamaCpp,
+  tgi,
+  sglang,
+  litellm,
+  portkey,
+  apisix,
+  sallyport,
   openaiCompatible,
   anthropicCompatible,
   geminiCompatible,

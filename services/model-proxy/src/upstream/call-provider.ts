@@ -5,7 +5,7 @@ import { parseBody } from '../chat/json.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 import type { Tool } from '../chat/tools.ts';
 import { callHeaders, callPath } from '../providers/define-provider.ts';
-import { failureOfDecode, readFailure } from '../providers/failure.ts';
+import { failureInAnswer, failureOfDecode, readFailure } from '../providers/failure.ts';
 import type { ModelAnswer } from '../turn/call.ts';
 import type { Gate } from '../turn/gate.ts';
 import type { Turn } from '../turn/turn.ts';
@@ -114,9 +114,13 @@ function headersOf(turn: Turn, target: Target): Record<string, string> {
 }
 
 function readWhole(turn: Turn, target: Target, text: string): ModelAnswer['content'] {
-  const { wire } = target.provider.declaration;
+  const { declaration } = target.provider;
+  const { wire } = declaration;
   try {
-    const response = codecs[wire].decodeResponse(parseBody(text));
+    const body = parseBody(text);
+    const failure = failureInAnswer(declaration, body);
+    if (failure) throw new ProviderError(failure);
+    const response = codecs[wire].decodeResponse(body);
     return { kind: 'whole', text, response, verbatim: wire === turn.dialect };
   } catch (error) {
     throw new ProviderError(failureOfDecode(error), { cause: error });

@@ -4,7 +4,7 @@ import type { FunctionTool, Tool, ToolChoice } from '../chat/tools.ts';
 import { asUnsupported } from '../fronts/failure.ts';
 import { frontOf } from '../fronts/index.ts';
 import type { Turn } from '../turn/turn.ts';
-import { encodeRequestFor, forwardBytes, isSpokenBy } from '../wire/codec.ts';
+import { encodeRequestFor, forwardBytes, isSpokenBy, unsupportedOf } from '../wire/codec.ts';
 import type { RequestChanges } from '../wire/forward.ts';
 
 /**
@@ -19,6 +19,8 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
   const most = turn.model.spec.maxOutputTokens;
   const maxTokens = most !== undefined && (turn.facts.maxTokens ?? Number.POSITIVE_INFINITY) > most ? most : undefined;
   if (isSpokenBy(turn.dialect, declaration)) {
+    const refused = unsupportedOf(declaration, turn.body);
+    if (refused.length > 0) throw asUnsupported(refused);
     const changes = changesOf(turn, target, visible, maxTokens);
     if (stubs.length === 0) return forwardBytes(declaration, turn.bytes, afterRounds(turn), changes);
     changes.addTools = stubs;

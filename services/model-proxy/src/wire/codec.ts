@@ -1,5 +1,5 @@
 import type { Dialect, FrontDialect, JsonObject } from '../chat/message.ts';
-import type { ChatRequest, Encoded } from '../chat/request.ts';
+import type { ChatRequest, Encoded, Unsupported } from '../chat/request.ts';
 import { anthropicMessages } from './anthropic-messages/codec.ts';
 import type { AnthropicMessagesQuirks } from './anthropic-messages/request.ts';
 import type { Codec, FrontCodec } from './define-codec.ts';
@@ -45,6 +45,12 @@ export function forwardBytes<D extends FrontDialect>(
 ): Buffer {
   const codec: FrontCodec<QuirksOf[D]> = frontCodecs[provider.wire];
   return codec.forwardBytes(bytes, body, changes, provider.quirks);
+}
+
+/** What a provider of the client's own dialect cannot take of its request; empty for most. */
+export function unsupportedOf<D extends FrontDialect>(provider: Wire<D>, body: JsonObject): readonly Unsupported[] {
+  const codec: FrontCodec<QuirksOf[D]> = frontCodecs[provider.wire];
+  return codec.unsupportedOf?.(body, provider.quirks) ?? [];
 }
 
 /** Writes a request in a provider's wire. */

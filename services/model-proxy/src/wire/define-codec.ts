@@ -1,7 +1,7 @@
 import type { RequestFacts } from '../chat/facts.ts';
-import type { ProviderFailure } from '../chat/failure.ts';
+import type { FailureKind, ProviderFailure } from '../chat/failure.ts';
 import type { JsonObject } from '../chat/message.ts';
-import type { ChatRequest, Encoded } from '../chat/request.ts';
+import type { ChatRequest, Encoded, Unsupported } from '../chat/request.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamDecoder } from '../chat/stream.ts';
 import type { RequestChanges } from './forward.ts';
@@ -14,7 +14,14 @@ export interface Codec<Quirks> {
   encodeRequest(request: ChatRequest, quirks?: Quirks): Encoded<JsonObject>;
   decodeResponse(body: unknown): ChatResponse;
   streamDecoder(): StreamDecoder;
-  decodeFailure(status: number | undefined, body: unknown): ProviderFailure;
+  /** `own` are a provider's words for failures beside those of the dialect; a dialect with one vendor has none. */
+  decodeFailure(
+    status: number | undefined,
+    body: unknown,
+    own?: Readonly<Record<string, FailureKind>>,
+  ): ProviderFailure;
+  /** True for a body that came with status 200 and is a failure; absent: there are none in this dialect. */
+  isFailure?(body: JsonObject): boolean;
 }
 
 /** One dialect that clients speak as well: their requests are read, and forwarded where the provider speaks it too. */
@@ -27,4 +34,6 @@ export interface FrontCodec<Quirks> extends Codec<Quirks> {
    * for usage changes, the client's own bytes are kept around them.
    */
   forwardBytes(bytes: Buffer, body: JsonObject, changes: RequestChanges, quirks: Quirks): Buffer;
+  /** What a provider cannot take of a request that stays in its dialect; absent: a provider of it takes all. */
+  unsupportedOf?(body: JsonObject, quirks: Quirks): readonly Unsupported[];
 }

@@ -1,6 +1,9 @@
+import type { JsonObject } from '../../chat/message.ts';
 import type { FrontCodec } from '../define-codec.ts';
+import type { RequestChanges } from '../forward.ts';
 import { spliceOr } from '../splice.ts';
-import { decodeFailure } from './failure.ts';
+import { adaptBody } from './differences.ts';
+import { decodeFailure, isFailure } from './failure.ts';
 import { forwardRequest } from './forward.ts';
 import { inspectRequest } from './inspect.ts';
 import { decodeRequest, encodeRequest, type OpenAiChatQuirks } from './request.ts';
@@ -14,9 +17,25 @@ export const openaiChat: FrontCodec<OpenAiChatQuirks> = {
   decodeRequest,
   encodeRequest,
   forwardRequest,
-  forwardBytes: (bytes, body, changes, quirks) =>
-    spliceOr(bytes, body, changes, () => forwardRequest(body, changes, quirks)),
+  forwardBytes,
+  unsupportedOf: (body, { differs }) => (differs === undefined ? [] : adaptBody(body, differs).unsupported),
   decodeResponse,
   streamDecoder: createStreamDecoder,
   decodeFailure,
+  isFailure,
 };
+
+function forwardBytes(bytes: Buffer, body: JsonObject, changes: RequestChanges, quirks: OpenAiChatQuirks): Buffer {
+  const { differs } = quirks;
+  if (differs === undefined) return spliceOr(bytes, body, changes, () => forwardRequest(body, changes, quirks));
+  const { streamUsage, ...others } = changes;
+  const wanted = differs.drops?.includes('stream_options') || streamUsage === undefined ? others : changes;
+  const adapted = adaptBody(body, differs).body;
+  if (adapted === body) return spliceOr(bytes, body, wanted, () => adaptedForward(body, wanted, quirks));
+  return Buffer.from(JSON.stringify(adaptedForward(adapted, wanted, quirks)));
+}
+
+/** What the gateway adds, tools and rounds of its own, is adapted with the rest. */
+function adaptedForward(body: JsonObject, changes: RequestChanges, quirks: OpenAiChatQuirks): JsonObject {
+  return adaptBody(forwardRequest(body, changes, quirks), quirks.differs ?? {}).body;
+}

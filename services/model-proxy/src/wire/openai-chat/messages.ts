@@ -32,6 +32,8 @@ const callFields = new Set(['id', 'type', 'function', 'custom', 'index']);
 export interface MessageQuirks {
   /** The field that carries reasoning back to the provider; absent: reasoning of earlier turns is left out. */
   reasoningField?: 'reasoning_content' | 'reasoning';
+  /** Reasoning goes back as `reasoning_details`, with its proofs. */
+  reasoningDetails?: boolean;
   /** The provider reads `cache_control` on content parts. */
   cacheMarks?: boolean;
   /** The provider knows the role `developer`; else it is written as `system`. */
@@ -112,7 +114,7 @@ function decodeToolResult(message: JsonObject, path: string): ToolResultBlock {
 /** Reads an assistant message, of a request or of an answer. */
 export function decodeAssistant(message: JsonObject, path: string): AssistantMessage {
   const content: AssistantContent[] = [...decodeReasoning(message)];
-  for (const block of decodeContent(message.content, `${path}.content`)) {
+  for (const block of decodeContent(withoutThoughts(message.content, content), `${path}.content`)) {
     if (block.type === 'image' || block.type === 'file') {
       throw new DecodeError('wrong_shape', `${path}.content`, 'must be text or refusal');
     }
@@ -163,6 +165,33 @@ function decodeReasoning(message: JsonObject): ReasoningBlock[] {
   if (blocks.length > 0) return blocks;
   const text = asString(message.reasoning_content) ?? asString(message.reasoning);
   return text ? [{ type: 'reasoning', text }] : [];
+}
+
+/** Moves the parts that hold reasoning (Mistral's and Databricks') to `content`; returns the others. */
+function withoutThoughts(parts: unknown, content: AssistantContent[]): unknown {
+  if (!Array.isArray(parts)) return parts;
+  return parts.filter((part: unknown) => {
+    const thought = thoughtOf(part);
+    if (thought !== undefined) content.push(thought);
+    return thought === undefined;
+  });
+}
+
+/** The reasoning in a part of type `thinking` (Mistral) or `reasoning` (Databricks); undefined for any other part. */
+export function thoughtOf(part: unknown): ReasoningBlock | undefined {
+  const object = asObject(part);
+  if (object?.type !== 'thinking' && object?.type !== 'reasoning') return undefined;
+  const said = object.type === 'thinking' ? object.thinking : object.summary;
+  const pieces = asArray(said).map(asObject);
+  const text = asString(said) ?? pieces.map((piece) => asString(piece?.text) ?? '').join('');
+  const signature = pieces.map((piece) => asString(piece?.signature)).find(Boolean) ?? asString(object.signature);
+  return { type: 'reasoning', text, ...(signature ? { signature } : {}) };
+}
+
+/** Writes one reasoning block in the shape of OpenRouter's `reasoning_details`, which clients send back unread. */
+export function encodeReasoningDetail(block: ReasoningBlock): JsonObject {
+  if (block.redacted !== undefined) return { type: 'reasoning.encrypted', data: block.redacted };
+  return { type: 'reasoning.text', text: block.text, ...(block.signature ? { signature: block.signature } : {}) };
 }
 
 /** Writes leading system text and messages. */
@@ -238,6 +267,12 @@ function encodeAssistant(
   if (quirks.reasoningField) {
     const text = message.content.map((block) => (block.type === 'reasoning' ? block.text : '')).join('');
     if (text) encoded[quirks.reasoningField] = text;
+  }
+  if (quirks.reasoningDetails) {
+    const details = message.content.flatMap((block) =>
+      block.type === 'reasoning' ? [encodeReasoningDetail(block)] : [],
+    );
+    if (details.length > 0) encoded.reasoning_details = details;
   }
   if (message.name !== undefined) encoded.name = message.name;
   return Object.assign(encoded, message.extra?.['openai-chat']);

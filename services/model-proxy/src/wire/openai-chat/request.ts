@@ -2,7 +2,9 @@ import { DecodeError } from '../../chat/failure.ts';
 import { asNumber, asObject, asString, isObject, otherFields } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { ChatRequest, Encoded, ResponseFormat, Sampling, Unsupported } from '../../chat/request.ts';
+import { adaptBody, type Differences } from './differences.ts';
 import { decodeMessages, encodeMessages, type MessageQuirks } from './messages.ts';
+import { reasoningFields } from './reasoning.ts';
 import { decodeToolChoice, decodeTools, encodeToolChoice, encodeTools } from './tools.ts';
 
 /** How a provider of this dialect differs from OpenAI; absent flags are OpenAI's own behaviour. */
@@ -11,6 +13,8 @@ export interface OpenAiChatQuirks extends MessageQuirks {
   maxTokensField?: 'max_tokens' | 'max_completion_tokens';
   /** The provider takes `top_k`. */
   topK?: boolean;
+  /** What it takes otherwise than OpenAI; absent: nothing. */
+  differs?: Differences;
 }
 
 const numbers = {
@@ -179,16 +183,22 @@ export function encodeRequest(request: ChatRequest, quirks: OpenAiChatQuirks = {
   if (sampling.logitBias) body.logit_bias = sampling.logitBias;
   if (request.stop) body.stop = request.stop;
   if (request.responseFormat) body.response_format = encodeFormat(request.responseFormat);
-  const effort = encodeEffort(request, adjusted);
-  if (effort !== undefined) body.reasoning_effort = effort;
+  const reasoning = quirks.differs?.reasoning;
+  if (reasoning === undefined) {
+    const effort = encodeEffort(request, adjusted);
+    if (effort !== undefined) body.reasoning_effort = effort;
+  } else if (request.reasoning) Object.assign(body, reasoningFields(reasoning, request.reasoning));
   if (request.user !== undefined) body.user = request.user;
   if (request.metadata) body.metadata = request.metadata;
   Object.assign(body, request.extra?.['openai-chat']);
   if (request.stream) body.stream = true;
-  if (request.streamUsage !== undefined) {
+  // Without a stream the options of one are refused.
+  if (request.stream && request.streamUsage !== undefined) {
     body.stream_options = { ...asObject(body.stream_options), include_usage: request.streamUsage };
   }
-  return { body, unsupported, adjusted };
+  if (quirks.differs === undefined) return { body, unsupported, adjusted };
+  const adapted = adaptBody(body, quirks.differs);
+  return { body: adapted.body, unsupported: [...unsupported, ...adapted.unsupported], adjusted };
 }
 
 /** Anthropic counts tokens where OpenAI names an effort: the thresholds are the budgets the other way round. */

@@ -1,9 +1,9 @@
 import { DecodeError } from '../../chat/failure.ts';
 import type { FinishReason } from '../../chat/finish.ts';
 import { asArray, asNumber, asObject, asString, isObject, otherFields } from '../../chat/json.ts';
-import type { AssistantContent, JsonObject, ReasoningBlock } from '../../chat/message.ts';
+import type { AssistantContent, JsonObject } from '../../chat/message.ts';
 import type { Alternative, ChatResponse } from '../../chat/response.ts';
-import { decodeAssistant, encodeAssistantContent } from './messages.ts';
+import { decodeAssistant, encodeAssistantContent, encodeReasoningDetail } from './messages.ts';
 import { decodeFinish, decodeUsage, encodeFinish, encodeUsage } from './usage.ts';
 
 const known = new Set(['id', 'object', 'created', 'model', 'choices', 'usage']);
@@ -87,10 +87,4 @@ function encodeChoice(index: number, content: readonly AssistantContent[], finis
     message.reasoning_details = reasoning.map(encodeReasoningDetail);
   }
   return { index, message, logprobs: null, finish_reason: encodeFinish(finish) };
-}
-
-/** Writes one reasoning block in the shape of OpenRouter's `reasoning_details`, which clients send back unread. */
-export function encodeReasoningDetail(block: ReasoningBlock): JsonObject {
-  if (block.redacted !== undefined) return { type: 'reasoning.encrypted', data: block.redacted };
-  return { type: 'reasoning.text', text: block.text, ...(block.signature ? { signature: block.signature } : {}) };
 }

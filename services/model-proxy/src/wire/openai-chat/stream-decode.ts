@@ -2,7 +2,8 @@ import { DecodeError, malformed } from '../../chat/failure.ts';
 import { asArray, asNumber, asObject, asString, isObject, parseBody } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
-import { decodeFailure } from './failure.ts';
+import { decodeFailure, isFailure } from './failure.ts';
+import { thoughtOf } from './messages.ts';
 import { decodeFinish, decodeUsage } from './usage.ts';
 
 interface OpenCall {
@@ -19,6 +20,8 @@ interface OpenCall {
 interface OpenChoice {
   calls: OpenCall[];
   finished: boolean;
+  /** A delta was read: the whole message that some providers put into their last chunk would say all of it again. */
+  begun: boolean;
 }
 
 /** Decodes the chunks of one streamed chat completion. */
@@ -41,7 +44,7 @@ export function createStreamDecoder(): StreamDecoder {
   };
 
   const read = (chunk: JsonObject, events: StreamEvent[]): void => {
-    if (chunk.error !== undefined && chunk.error !== null) {
+    if ((chunk.error !== undefined && chunk.error !== null) || isFailure(chunk)) {
       done = true;
       events.push({ type: 'error', failure: decodeFailure(undefined, chunk) });
       return;
@@ -54,8 +57,12 @@ export function createStreamDecoder(): StreamDecoder {
       const model = asString(chunk.model) ?? '';
       events.push({ type: 'start', id, model, ...(created === undefined ? {} : { created }) });
     }
-    const usage = decodeUsage(chunk.usage) ?? decodeUsage(asObject(chunk.x_groq)?.usage);
     const list = chunk.choices;
+    const usage =
+      decodeUsage(chunk.usage) ??
+      decodeUsage(asObject(chunk.x_groq)?.usage) ??
+      // Moonshot tells it inside of the answer.
+      decodeUsage(asObject(asArray(list)[0])?.usage);
     if (!Array.isArray(list) && !usage && id === undefined) {
       throw new DecodeError('wrong_shape', 'choices', 'must be an array');
     }
@@ -65,7 +72,7 @@ export function createStreamDecoder(): StreamDecoder {
       let choice = choices.get(index);
       if (!choice) {
         if (choices.size >= 128) throw new DecodeError('too_large', 'choices', 'are too many');
-        choice = { calls: [], finished: false };
+        choice = { calls: [], finished: false, begun: false };
         choices.set(index, choice);
       }
       if (!choice.finished) readChoice(choice, index, entry, chunkId, events);
@@ -109,7 +116,8 @@ function readChoice(
   chunkId: string,
   events: StreamEvent[],
 ): void {
-  const delta = asObject(entry.delta) ?? asObject(entry.message);
+  const delta = asObject(entry.delta) ?? (choice.begun ? undefined : asObject(entry.message));
+  if (delta) choice.begun = true;
   const at = index === 0 ? {} : { choice: index };
   if (delta) {
     const reasoning = asString(delta.reasoning_content) ?? asString(delta.reasoning);
@@ -145,6 +153,12 @@ function readChoice(
 function readParts(content: unknown, at: { choice?: number }, events: StreamEvent[]): void {
   if (!Array.isArray(content)) throw new DecodeError('wrong_shape', 'choices[].delta.content', 'must be text');
   for (const part of content) {
+    const thought = thoughtOf(part);
+    if (thought !== undefined) {
+      if (thought.text) events.push({ type: 'reasoning', delta: thought.text, ...at });
+      if (thought.signature) events.push({ type: 'signature', signature: thought.signature, ...at });
+      continue;
+    }
     const text = asString(asObject(part)?.text);
     if (text) events.push({ type: 'text', delta: text, ...at });
   }

@@ -2,7 +2,8 @@ import type { ProviderFailure } from '../../chat/failure.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamEncoder } from '../../chat/stream.ts';
 import type { Usage } from '../../chat/usage.ts';
-import { encodeReasoningDetail, type ResponseNames } from './response.ts';
+import { encodeReasoningDetail } from './messages.ts';
+import type { ResponseNames } from './response.ts';
 import { encodeFinish, encodeUsage } from './usage.ts';
 
 /** What a stream is written with; `errorFrame` writes a failure as one SSE frame in the caller's dialect. */

@@ -15,21 +15,32 @@ export function decodeUsage(value: unknown): Usage | undefined {
   if (input === undefined && output === undefined) return undefined;
   const prompt = asObject(usage.prompt_tokens_details);
   const completion = asObject(usage.completion_tokens_details);
-  // DeepSeek tells cache hits beside the prompt's count, not in its details.
-  const cached = tokenCount(prompt?.cached_tokens) ?? tokenCount(usage.prompt_cache_hit_tokens) ?? 0;
+  // DeepSeek and Moonshot tell cache hits beside the prompt's count, not in its details.
+  const cached =
+    tokenCount(prompt?.cached_tokens) ??
+    tokenCount(usage.prompt_cache_hit_tokens) ??
+    tokenCount(usage.cached_tokens) ??
+    0;
   const cacheRead = Math.min(cached, input ?? 0);
+  const reasoning = tokenCount(completion?.reasoning_tokens) ?? tokenCount(usage.reasoning_tokens) ?? 0;
+  const whole = (output ?? 0) + besides(usage.total_tokens, input ?? 0, output ?? 0, reasoning);
   const decoded: Usage = {
     input: input ?? 0,
-    output: output ?? 0,
+    output: whole,
     cacheRead,
     cacheWrite: Math.min(tokenCount(prompt?.cache_write_tokens) ?? 0, (input ?? 0) - cacheRead),
-    reasoning: Math.min(tokenCount(completion?.reasoning_tokens) ?? 0, output ?? 0),
+    reasoning: Math.min(reasoning, whole),
   };
   const inputAudio = tokenCount(prompt?.audio_tokens);
   if (inputAudio) decoded.inputAudio = Math.min(inputAudio, decoded.input);
   const outputAudio = tokenCount(completion?.audio_tokens);
   if (outputAudio) decoded.outputAudio = Math.min(outputAudio, decoded.output);
   return decoded;
+}
+
+/** xAI counts reasoning in the total but not in `completion_tokens`; it is paid for like the rest of the answer. */
+function besides(total: unknown, input: number, output: number, reasoning: number): number {
+  return reasoning > 0 && tokenCount(total) === input + output + reasoning ? reasoning : 0;
 }
 
 /** Writes a `usage` object. */
@@ -53,6 +64,12 @@ const finishes: Readonly<Record<string, UnifiedFinish>> = {
   tool_calls: 'tool_calls',
   function_call: 'tool_calls',
   content_filter: 'content_filter',
+  // Words of Mistral, Text Generation Inference, Together and Zhipu.
+  model_length: 'length',
+  eos: 'stop',
+  eos_token: 'stop',
+  stop_sequence: 'stop',
+  sensitive: 'content_filter',
 };
 
 /**

@@ -1,0 +1,25 @@
+import { defineProvider } from './define-provider.ts';
+import { bearer } from './provider-auth.ts';
+
+/** A LiteLLM proxy (docs.litellm.ai), which takes OpenAI's words and knows those of its providers. */
+export const litellm = defineProvider({
+  id: 'litellm',
+  wire: 'openai-chat',
+  baseURLExample: 'https://litellm.example.com/v1',
+  auth: bearer,
+  headers: {},
+  passHeaders: [],
+  paths: {
+    chat: '/chat/completions',
+    models: '/models',
+    completions: '/completions',
+    embeddings: '/embeddings',
+    moderations: '/moderations',
+    rerank: '/rerank',
+    imageGenerations: '/images/generations',
+    imageEdits: '/images/edits',
+    transcriptions: '/audio/transcriptions',
+    speech: '/audio/speech',
+  },
+  quirks: { maxTokensField: 'max_tokens', topK: true, cacheMarks: true },
+});

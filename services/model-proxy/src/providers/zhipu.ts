@@ -1,0 +1,47 @@
+import { defineProvider } from './define-provider.ts';
+import { bearer } from './provider-auth.ts';
+
+/** Z.ai, Zhipu's GLM (docs.z.ai); in China by `baseURL: https://open.bigmodel.cn/api/paas/v4`. */
+export const zhipu = defineProvider({
+  id: 'zhipu',
+  wire: 'openai-chat',
+  baseURL: 'https://api.z.ai/api/paas/v4',
+  auth: bearer,
+  headers: {},
+  passHeaders: [],
+  paths: {
+    chat: '/chat/completions',
+    models: '/models',
+    embeddings: '/embeddings',
+    imageGenerations: '/images/generations',
+  },
+  priceList: 'zai',
+  capabilities: { toolChoice: false, jsonSchema: false, logprobs: false, seed: false, n: false, streaming: true },
+  failureCodes: {
+    '1000': 'auth',
+    '1001': 'auth',
+    '1002': 'auth',
+    '1003': 'auth',
+    '1113': 'billing',
+    '1211': 'not_found',
+    '1261': 'context_length',
+    '1301': 'content_policy',
+    '1302': 'rate_limited',
+    '1303': 'rate_limited',
+    '1305': 'overloaded',
+    '1308': 'rate_limited',
+  },
+  quirks: {
+    maxTokensField: 'max_tokens',
+    reasoningField: 'reasoning_content',
+    differs: {
+      lacks: ['logprobs', 'top_logprobs', 'logit_bias', 'n', 'seed', 'frequency_penalty', 'presence_penalty'],
+      drops: ['parallel_tool_calls', 'store', 'service_tier', 'metadata', 'user'],
+      renames: { max_completion_tokens: 'max_tokens' },
+      maxStops: 1,
+      toolChoices: ['auto'],
+      lacksJsonSchema: true,
+      reasoning: 'thinking',
+    },
+  },
+});
