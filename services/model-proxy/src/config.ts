@@ -42,6 +42,16 @@ export const configSchema = z.strictObject({
         .int()
         .min(1_000)
         .default(20 * 1024 * 1024),
+      /** Longest body of an upload: sound, pictures, files. */
+      maxUploadBytes: z
+        .int()
+        .min(1_000)
+        .default(32 * 1024 * 1024),
+      /** Bytes of uploads held at once, each until a provider has taken it. */
+      maxUploadsHeld: z
+        .int()
+        .min(1_000)
+        .default(96 * 1024 * 1024),
       maxDepth: z.int().min(8).max(512).default(64),
       maxMessages: z.int().min(1).default(10_000),
       timeout: durationMs.prefault('15m'),

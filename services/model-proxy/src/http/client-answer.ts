@@ -25,14 +25,24 @@ export interface ClientAnswer {
   end(last?: string): void;
 }
 
+/** An answer that may be something else than JSON and a stream of events. */
+export interface AnyAnswer extends ClientAnswer {
+  /** Sends a whole body of a type and ends. */
+  whole(contentType: string, body: string | Buffer): void;
+  /** Sends bytes of a type as they come, and ends; waits where the client reads slowly. */
+  relay(contentType: string, pieces: AsyncIterable<string | Buffer>): Promise<void>;
+  /** True once a stream of events was opened: from here on errors are told in it. */
+  streamsEvents(): boolean;
+}
+
 const KEEP_ALIVE_MS = 15_000;
 
 /** Wraps a response; `head` are headers that go out in any case, names and values in turn: it is kept and added to. */
-export function clientAnswer(res: ServerResponse, head: string[] = []): ClientAnswer {
+export function clientAnswer(res: ServerResponse, head: string[] = []): AnyAnswer {
   return new Answer(res, head);
 }
 
-class Answer implements ClientAnswer {
+class Answer implements AnyAnswer {
   readonly #res: ServerResponse;
   /**
    * Kept here until the head is written: each `setHeader` costs what writing it costs once more. A list, since an object
@@ -79,9 +89,35 @@ class Answer implements ClientAnswer {
   }
 
   json(status: number, body: string): void {
+    this.#send(status, 'application/json', body);
+  }
+
+  whole(contentType: string, body: string | Buffer): void {
+    this.header('x-content-type-options', 'nosniff');
+    this.#send(200, contentType, body);
+  }
+
+  async relay(contentType: string, pieces: AsyncIterable<string | Buffer>): Promise<void> {
+    const res = this.#res;
+    for await (const piece of pieces) {
+      if (res.destroyed) return;
+      if (!res.headersSent) {
+        this.#head.push('content-type', contentType, 'x-content-type-options', 'nosniff');
+        res.writeHead(200, this.#head);
+      }
+      if (!res.write(piece)) await drained(res);
+    }
+    if (!res.destroyed) res.end();
+  }
+
+  streamsEvents(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  #send(status: number, contentType: string, body: string | Buffer): void {
     if (this.#res.destroyed) return;
     const head = this.#head;
-    head.push('content-type', 'application/json', 'content-length', String(Buffer.byteLength(body)));
+    head.push('content-type', contentType, 'content-length', String(Buffer.byteLength(body)));
     this.#res.writeHead(status, head);
     // A string goes out in one write with the head; bytes would be a second.
     this.#res.end(body);
@@ -115,4 +151,16 @@ class Answer implements ClientAnswer {
     }
     return this.#stream;
   }
+}
+
+/** Resolves when more can be written, or nobody reads any more. */
+function drained(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      res.off('drain', done);
+      res.off('close', done);
+      resolve();
+    };
+    res.on('drain', done).on('close', done);
+  });
 }

@@ -22,15 +22,30 @@ export interface Answered {
   readonly status: number;
 }
 
-/** The answer of an operation; `send` gives it to the client and tells what it took. */
-export interface OperationContent {
-  readonly kind: 'operation';
-  send(): Promise<OperationEnd>;
-}
-
 /** What an operation took. */
 export interface OperationEnd {
   readonly usage: Usage;
   /** The provider did not tell it: it is guessed from what was sent and received. */
   readonly estimated: boolean;
+}
+
+/** The answer of an operation in the form of the client's front. */
+export type OperationContent = WholeAnswer | StreamedAnswer;
+
+/** An answer that is read to its end. */
+export interface WholeAnswer {
+  readonly kind: 'operation';
+  readonly contentType: string;
+  readonly body: string | Buffer;
+  readonly end: OperationEnd;
+}
+
+/** An answer that has begun; read `pieces` to their end or call `return`, which closes the call. */
+export interface StreamedAnswer {
+  readonly kind: 'operation';
+  readonly contentType: string;
+  /** Frames of an event stream, or bytes. */
+  readonly pieces: AsyncIterableIterator<string | Buffer>;
+  /** What it took so far. */
+  taken(): OperationEnd;
 }

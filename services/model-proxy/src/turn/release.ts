@@ -252,7 +252,8 @@ export function closeStream(turn: Turn, last = ''): void {
   turn.answer.end(`${last}: sallyport-cache=${cacheLookup()} cost-usd=${cost}${approvals}\n\n`);
 }
 
-function writeHeaders(turn: Turn): void {
+/** Sets the headers that tell of the turn, once. */
+export function writeHeaders(turn: Turn): void {
   const { answer } = turn;
   if (answer.started()) return;
   answer.header('sallyport-trajectory', turn.trajectory);
