@@ -48,6 +48,7 @@ export const console: readonly Requirement[] = [
       'The session of a person is asked for at each request, and stands for what they may do at that moment.',
     'console:session-fixation': 'A form counts only with the token of the session that began at the sign-in.',
     'console:sign-out': 'Signing out, or in with a key, ends the session of a person in identity and in the browser.',
+    'console:own-servers': 'A person is named the tool servers that they may use, and those that they have connected.',
     'console:own-page': 'People see what acts for them on a page of their own, and nothing of others.',
     'console:own-forms':
       'What people end or put in on their own page is theirs alone, by their own form, and recorded.',

@@ -7,6 +7,7 @@ import { QueryService, RecordService } from '@sallyport/proto/audit/v1/audit_pb'
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
 import { ConsentService, SessionService } from '@sallyport/proto/identity/v1/sessions_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
+import { AccessService } from '@sallyport/proto/policy/v1/policy_pb';
 import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
 import { GrantService } from '@sallyport/proto/vault/v1/grants_pb';
 import { OwnedCredentialService } from '@sallyport/proto/vault/v1/owned_pb';
@@ -14,6 +15,7 @@ import type { Config } from './config.ts';
 
 /** Everything that console asks; it keeps nothing itself. */
 export interface Clients {
+  readonly access: Client<typeof AccessService>;
   readonly approvals: Pick<
     Client<typeof ApprovalService>,
     'listApprovals' | 'getApproval' | 'decideApproval' | 'listEndorsements' | 'revokeEndorsement'
@@ -47,6 +49,7 @@ export function connect(
   const vault = channel('vault');
   return {
     clients: {
+      access: rpcClient(AccessService, policy),
       approvals: rpcClient(ApprovalService, policy),
       authentication: rpcClient(AuthenticationService, identity),
       keys: rpcClient(KeyService, identity),

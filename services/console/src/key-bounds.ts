@@ -1,8 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { GatewayError } from '@sallyport/chassis/errors';
-import type { KeySpec, KeySpecSchema } from '@sallyport/proto/identity/v1/identity_pb';
+import type { Key, KeySpec, KeySpecSchema } from '@sallyport/proto/identity/v1/identity_pb';
 import { Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Caller } from './caller.ts';
+import type { Clients } from './clients.ts';
+import type { Patience } from './route.ts';
 
 /** Keys that a caller may see, as identity filters them: of an owner, and of teams; both empty: all of the tenant. */
 export interface VisibleKeys {
@@ -29,6 +31,24 @@ export function maySee(caller: Caller, spec: Spec): boolean {
   if (visible === undefined) return false;
   if (caller.role !== 'Member') return true;
   return isOwn(caller, spec) || isOfOwnedTeams(caller, spec);
+}
+
+/** Tells whether a key is a caller's own. */
+export function isOwn({ principal }: Caller, spec: Spec): boolean {
+  return principal.user !== '' && spec.owner === principal.user;
+}
+
+/** A key that a caller may look at. Throws `not_found` for all others. */
+export async function lookAtKey(
+  { keys }: Pick<Clients, 'keys'>,
+  caller: Caller,
+  id: string,
+  may: (caller: Caller, spec: Spec) => boolean,
+  patience: Patience,
+): Promise<Key & { readonly spec: KeySpec }> {
+  const { key } = await keys.get({ tenant: caller.principal.tenant, id }, patience);
+  if (key?.spec === undefined || !may(caller, key.spec)) throw new GatewayError('not_found', 'There is no such key.');
+  return { ...key, spec: key.spec };
 }
 
 /** Tells whether a caller may end a key or change its secret: who may manage it, and its owner. */
@@ -71,10 +91,6 @@ export function checkMayMake(caller: Caller, spec: Spec, earlier?: KeySpec): voi
 
 function isManaged(caller: Caller, spec: Spec): boolean {
   return caller.role === 'Admin' || (caller.role === 'Member' && isOfOwnedTeams(caller, spec) && isMember(spec));
-}
-
-function isOwn({ principal }: Caller, spec: Spec): boolean {
-  return principal.user !== '' && spec.owner === principal.user;
 }
 
 function isOfOwnedTeams({ principal }: Caller, spec: Spec): boolean {

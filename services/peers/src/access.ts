@@ -125,8 +125,17 @@ function sideOf(grants: readonly AccessGrant[]): Side {
   };
 }
 
+/** Tells whether a principal may know of a tool server of its tenant: some tool of it might be theirs. */
+export function mayKnowServer(
+  { tools }: Pick<Principal, 'tools'>,
+  access: Pick<Access, 'allowsServer'>,
+  server: string,
+) {
+  return (tools.length === 0 || serverMatcher(tools)(server)) && access.allowsServer(server);
+}
+
 /** Compiles globs over `<server>/<tool>` into a test of the server alone. */
-export function serverMatcher(globs: readonly string[]): (server: string) => boolean {
+function serverMatcher(globs: readonly string[]): (server: string) => boolean {
   return matcher(globs.map((glob) => (glob.includes('/') ? glob.slice(0, glob.indexOf('/')) : glob)));
 }
 

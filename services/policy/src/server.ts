@@ -23,7 +23,7 @@ import type { Written } from './untrusted/written.ts';
 
 /** Who may call what, by the service's name in its certificate. */
 export const CALLERS = {
-  'sallyport.policy.v1.AccessService': ['model-proxy', 'mcp-broker'],
+  'sallyport.policy.v1.AccessService': ['model-proxy', 'mcp-broker', 'console'],
   'sallyport.policy.v1.DecisionService': ['model-proxy', 'mcp-broker'],
   'sallyport.policy.v1.TrajectoryService': ['model-proxy', 'mcp-broker'],
   'sallyport.policy.v1.LimitService': ['model-proxy', 'mcp-broker'],

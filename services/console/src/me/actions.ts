@@ -3,6 +3,7 @@ import { fieldOf } from '@sallyport/chassis/pages/form';
 import type { Recorded } from '../admin-record.ts';
 import type { Caller } from '../caller.ts';
 import type { Clients } from '../clients.ts';
+import { isOwn, lookAtKey } from '../key-bounds.ts';
 import type { Patience } from '../route.ts';
 
 /** What a form of a person's own page does; gives the word for what was done. */
@@ -24,11 +25,10 @@ export function ownActions(clients: Peers, recorded: Recorded): Readonly<Record<
       });
     },
     'keys/revoke': (caller, form, patience) => {
-      const { tenant, user, id: by } = caller.principal;
+      const { tenant, id: by } = caller.principal;
       const id = needed(form, 'id');
       return recorded(caller, { action: 'keys.revoke', target: { kind: 'key', id } }, patience, async () => {
-        const { key } = await keys.get({ tenant, id }, patience);
-        if (key?.spec?.owner !== user) throw new GatewayError('not_found', 'There is no such key of yours.');
+        await lookAtKey({ keys }, caller, id, isOwn, patience);
         await keys.revoke({ tenant, id, reason: 'revoked by its owner', by }, patience);
         return 'revoked';
       });

@@ -13,6 +13,8 @@ beforeEach(() => {
   suite.calls.length = 0;
   suite.committed.length = 0;
   suite.people.held.clear();
+  suite.state.tools = ['*/*'];
+  suite.state.failing = undefined;
   browser = openBrowser(suite.url);
   browser.cookies.set('sallyport-person', suite.people.signIn('alice'));
 });
@@ -53,6 +55,28 @@ describe("a person's own page", () => {
     const page = await browser.get('/me');
     expect(page.text).toContain('This cannot be shown now.');
     expect(page.text).toContain('desk');
+  });
+
+  it('[console:own-servers] names tool servers that they may use, and those that they have connected', async () => {
+    suite.state.tools = ['other/*'];
+    const page = await browser.get('/me');
+    expect(page.text).toContain('mail');
+    expect(page.text).not.toContain('desk');
+    expect((await browser.get('/me/connect/desk')).status).toBe(404);
+    const csrf = await browser.csrf();
+    expect((await browser.post('/me/connect/desk', { csrf })).status).toBe(404);
+    expect(asked('begin')).toEqual([]);
+    suite.state.tools = ['desk/read'];
+    expect((await browser.get('/me')).text).toContain('Connect desk');
+  });
+
+  it('[console:own-servers] says that it cannot tell while policy is away, and lets what is connected be disconnected', async () => {
+    const { resolveAccess } = suite.clients.access;
+    suite.clients.access.resolveAccess = () => Promise.reject(new Error('away'));
+    const page = await browser.get('/me');
+    expect(page.text).not.toContain('desk');
+    expect(page.form('/me/connections/disconnect').fields.server).toBe('mail');
+    suite.clients.access.resolveAccess = resolveAccess;
   });
 
   it('[console:own-page] is for people: others sign in first, and a key of nobody sees nothing', async () => {

@@ -13,11 +13,11 @@ import { clientDocument } from './client-document.ts';
 import { connectPage, departurePage } from './connect-page.ts';
 import { credentialPage } from './credentials-part.ts';
 import { homePage, nobodyPage } from './home-page.ts';
-import { ownThings } from './own-things.ts';
+import { ownConnections, ownThings } from './own-things.ts';
 
 /** What a person's own pages are made of. */
 export interface OwnPagesOptions {
-  readonly clients: Pick<Clients, 'consents' | 'connections' | 'owned' | 'keys' | 'sessions'>;
+  readonly clients: Pick<Clients, 'access' | 'consents' | 'connections' | 'owned' | 'keys' | 'sessions'>;
   readonly desk: Pick<ApprovalDesk, 'list'>;
   readonly door: Door;
   readonly recorded: Recorded;
@@ -41,9 +41,10 @@ export function ownPages(options: OwnPagesOptions): Pages {
   const { connections } = clients;
 
   const connectionOf = async ({ caller }: Viewer, server: string, patience: Patience) => {
-    const { tenant, user } = caller.principal;
-    const { connections: all } = await connections.listConnections({ tenant, user: person(user) }, patience);
-    const found = all.find((one) => one.server === server);
+    person(caller.principal.user);
+    const { connections: all } = await ownConnections(caller, clients, patience);
+    const found = all?.find((one) => one.server === server);
+    if (all === undefined) throw new GatewayError('unavailable', 'Who may use what cannot be told now.');
     if (found === undefined) throw new GatewayError('not_found', 'There is no tool server of this name to connect.');
     return found;
   };

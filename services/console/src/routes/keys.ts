@@ -5,7 +5,7 @@ import type { Recorded } from '../admin-record.ts';
 import type { Caller } from '../caller.ts';
 import type { Clients } from '../clients.ts';
 import { pageOf, pageQuery } from '../fields.ts';
-import { checkMayMake, mayEnd, maySee, visibleKeys } from '../key-bounds.ts';
+import { checkMayMake, lookAtKey, mayEnd, maySee, visibleKeys } from '../key-bounds.ts';
 import { keyPatchSchema, keySchema, keyView, newKeySchema, specOf } from '../key-view.ts';
 import { defineRoute, type Patience, type Route } from '../route.ts';
 
@@ -22,16 +22,12 @@ const ATTEMPTS = 4;
  * may end them; owners of teams manage the keys of those teams; a key out of a caller's sight is as if absent.
  */
 export function keyRoutes({ keys }: Pick<Clients, 'keys'>, recorded: Recorded): Route[] {
-  const seen = async (caller: Caller, id: string, patience: Patience): Promise<Key> => {
-    const key = present(await keys.get({ tenant: caller.principal.tenant, id }, patience));
-    if (key.spec === undefined || !maySee(caller, key.spec)) throw absent();
-    return key;
-  };
+  const seen = (caller: Caller, id: string, patience: Patience) => lookAtKey({ keys }, caller, id, maySee, patience);
   const endable = async (caller: Caller, id: string, patience: Patience): Promise<void> => {
     // An Admin may end all, so nothing has to be looked at; identity says which keys there are.
     if (caller.role === 'Admin') return;
     const { spec } = await seen(caller, id, patience);
-    if (spec === undefined || !mayEnd(caller, spec)) throw denied();
+    if (!mayEnd(caller, spec)) throw denied();
   };
   return [
     defineRoute({
@@ -177,10 +173,6 @@ export function keyRoutes({ keys }: Pick<Clients, 'keys'>, recorded: Recorded): 
       },
     }),
   ];
-}
-
-function absent(): GatewayError {
-  return new GatewayError('not_found', 'There is no such key.');
 }
 
 function denied(): GatewayError {

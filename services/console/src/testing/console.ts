@@ -20,6 +20,7 @@ import {
   KeySpecSchema,
   ListResponseSchema,
 } from '@sallyport/proto/identity/v1/identity_pb';
+import { ResolveAccessResponseSchema } from '@sallyport/proto/policy/v1/policy_pb';
 import { Principal_Kind, Principal_Role, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import { ListResponseSchema as ResourceListSchema } from '@sallyport/proto/resources/v1/resources_pb';
 import { recordedBy } from '../admin-record.ts';
@@ -66,6 +67,8 @@ export async function testConsole() {
   const committed: AuditRecord[] = [];
   const state = {
     identityDown: false,
+    /** Tools that an AccessPolicy lets everybody use. */
+    tools: ['*/*'],
     auditDown: false,
     /** Where identity was last told that a client is. */
     lastAddress: '',
@@ -154,6 +157,12 @@ export async function testConsole() {
       },
       list: (request) =>
         answer('list', request, () => create(ListResponseSchema, { keys: [...keys.values()], nextPageToken: 'more' })),
+    },
+    access: {
+      resolveAccess: (request) =>
+        answer('resolveAccess', request, () =>
+          create(ResolveAccessResponseSchema, { grants: [{ policy: 'all', tools: state.tools }] }),
+        ),
     },
     ...people.clients,
     owned: fakeOwned(answer),

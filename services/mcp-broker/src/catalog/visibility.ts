@@ -1,4 +1,4 @@
-import { type Access, matcher, serverMatcher } from '@sallyport/peers/access';
+import { type Access, matcher, mayKnowServer } from '@sallyport/peers/access';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { BrokerTool, Catalog, Server } from './catalog.ts';
 
@@ -26,6 +26,5 @@ export function toolFilter(principal: Principal, access: Access): (tool: BrokerT
 
 /** Tells whether a principal may know of a server, listed or not: some tool of it might be theirs. */
 export function mayUseServer(principal: Principal, access: Access, server: Server): boolean {
-  const scoped = principal.tools.length === 0 || serverMatcher(principal.tools)(server.name);
-  return server.tenant === principal.tenant && scoped && access.allowsServer(server.name);
+  return server.tenant === principal.tenant && mayKnowServer(principal, access, server.name);
 }
