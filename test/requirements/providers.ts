@@ -4,6 +4,8 @@ import { of, type Requirement } from './requirement.ts';
 export const providers: readonly Requirement[] = [
   ...of('issue 6, dialects and providers', {
     'providers:capabilities': 'What a target can do is declared by its Model, else known of its model, else unknown.',
+    'providers:fixtures':
+      'Each provider is declared once, with recorded answers: text, tools, stream and failure, read in pieces of any size.',
     'providers:retrieves': 'What a model that searches or browses by itself answers is untrusted.',
   }),
 ];

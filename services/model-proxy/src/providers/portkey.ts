@@ -20,5 +20,6 @@ export const portkey = defineProvider({
     translations: '/audio/translations',
     speech: '/audio/speech',
   },
+  failureCodes: { hooks_failed: 'content_policy' },
   quirks: { maxTokensField: 'max_tokens', topK: true, cacheMarks: true },
 });

@@ -11,8 +11,8 @@ const none = () => undefined;
 describe('the provider list', () => {
   it('has every declaration of its folder', () => {
     const folder = new URL('.', import.meta.url);
-    const declared = readdirSync(folder).filter((file) =>
-      /= defineProvider\(/.test(readFileSync(new URL(file, folder), 'utf8')),
+    const declared = readdirSync(folder).filter(
+      (file) => file.endsWith('.ts') && /= defineProvider\(/.test(readFileSync(new URL(file, folder), 'utf8')),
     );
     expect(declared.map((file) => file.replace('.ts', '')).sort()).toEqual(providers.map(({ id }) => id).sort());
   });

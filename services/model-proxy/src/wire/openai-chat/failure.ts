@@ -11,6 +11,7 @@ const codes: Readonly<Record<string, FailureKind>> = {
   requests: 'rate_limited',
   insufficient_quota: 'billing',
   billing_hard_limit_reached: 'billing',
+  budget_exceeded: 'billing',
   context_length_exceeded: 'context_length',
   exceed_context_size_error: 'context_length',
   string_above_max_length: 'context_length',
@@ -45,7 +46,9 @@ export function decodeFailure(
   const outer = asObject(body);
   const error = asObject(outer?.error) ?? asObject(asArray(outer?.errors)[0]) ?? asObject(outer?.base_resp) ?? outer;
   const message = messageOf(error) ?? asString(outer?.error) ?? '';
-  const words = [error?.code, error?.error_code, error?.status_code, error?.type, error?.error_type].map(word);
+  const words = [error?.code, error?.error_code, error?.status_code, error?.reason, error?.type, error?.error_type].map(
+    word,
+  );
   // A number beside the status is a word of the provider's own; one that looks like a status is the status.
   const inner = status ?? statusOf(error?.code) ?? statusOf(error?.status);
   const known = words.map((one) => kindOf(one, own)).find(Boolean);
