@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'upstream_timeout'
   | 'upstream_invalid'
   | 'upstream_credentials'
+  | 'upstream_credentials_exhausted'
   | 'policy_denied'
   | 'unavailable'
   | 'deadline_exceeded'
@@ -41,6 +42,7 @@ const WIRE: Readonly<Record<ErrorCode, { readonly http: number; readonly grpc: n
   upstream_timeout: { http: 504, grpc: 9 },
   upstream_invalid: { http: 502, grpc: 9 },
   upstream_credentials: { http: 502, grpc: 9 },
+  upstream_credentials_exhausted: { http: 502, grpc: 9 },
   policy_denied: { http: 403, grpc: 7 },
   unavailable: { http: 503, grpc: 14 },
   deadline_exceeded: { http: 504, grpc: 4 },

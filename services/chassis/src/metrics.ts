@@ -12,8 +12,19 @@ export interface Metrics {
     labels?: readonly L[],
     buckets?: readonly number[],
   ): Histogram<L>;
-  /** With `collect` the value is asked for at each scrape. */
-  gauge<L extends string>(name: string, help: string, labels?: readonly L[], collect?: () => number): Gauge<L>;
+  /** With `collect` the value is asked for at each scrape; with labels, all values that there are then. */
+  gauge<L extends string>(
+    name: string,
+    help: string,
+    labels?: readonly L[],
+    collect?: () => number | readonly GaugeValue<L>[],
+  ): Gauge<L>;
+}
+
+/** One value of a gauge with labels. */
+export interface GaugeValue<L extends string> {
+  readonly labels: Readonly<Record<L, string>>;
+  readonly value: number;
 }
 
 /** A counter with its labels bound, for what is counted at every request. */
@@ -170,7 +181,12 @@ export function createMetrics(service: string, options: { readonly defaults?: bo
         timings.set(histogram, { bounds: buckets, kept: [] });
         return histogram;
       }),
-    gauge: <L extends string>(name: string, help: string, labels: readonly L[] = [], collect?: () => number) =>
+    gauge: <L extends string>(
+      name: string,
+      help: string,
+      labels: readonly L[] = [],
+      collect?: () => number | readonly GaugeValue<L>[],
+    ) =>
       once(
         name,
         (full) =>
@@ -183,7 +199,10 @@ export function createMetrics(service: string, options: { readonly defaults?: bo
               ? {}
               : {
                   collect(this: Gauge<L>) {
-                    this.set(collect());
+                    const given = collect();
+                    if (typeof given === 'number') return this.set(given);
+                    this.reset();
+                    for (const { labels: of, value } of given) this.set(of, value);
                   },
                 }),
           }),
