@@ -8,6 +8,7 @@ export const turn: readonly Requirement[] = [
     'turn:label-unknown': 'An unreadable label is untrusted and for nobody.',
     'turn:canonical-json': 'The RFC 8785 form round trips, whatever the order of keys.',
     'turn:strict-json': 'Duplicate keys, lone surrogates, non-finite numbers and depth are refused.',
+    'turn:value-at': 'A JSON pointer names what stands there and nothing else.',
     'turn:digest-rewrap': 'Results that frameworks wrap anew keep their digest.',
     'turn:digest-scope': 'Digests differ by tenant, user, trajectory and call.',
     'turn:tool-names': 'Different tools get different names of 1 to 64 characters.',

@@ -16,6 +16,7 @@ import {
   type ResolvedHandle,
   sameLabel,
   type ValueOrigin,
+  valueAt,
 } from '@sallyport/turn';
 import { wireLabel } from './decision-wire.ts';
 import { askedFingerprints } from './value-fingerprints.ts';
@@ -105,14 +106,4 @@ export function wireOrigins(
     const told = { pointer, origin: kind, from, path, handle, fingerprints, looksLike, name: name === true };
     return LOOKED_UP.has(kind) && sameLabel(label, inPlay) ? told : { ...told, label: wireLabel(label) };
   });
-}
-
-/** The value at a JSON pointer; undefined where there is none. */
-export function valueAt(value: JsonValue, pointer: string): JsonValue | undefined {
-  let at: JsonValue | undefined = value;
-  for (const token of pointerTokens(pointer)) {
-    if (at === null || typeof at !== 'object') return undefined;
-    at = Array.isArray(at) ? at[Number(token)] : Object.hasOwn(at, token) ? at[token] : undefined;
-  }
-  return at;
 }

@@ -84,7 +84,7 @@ export {
 } from './handle-fill.ts';
 export { type PositionKind, positionKind, type TextPosition, textPosition } from './handle-position.ts';
 export { createInertText, type InertSettings, type InertText } from './inert-text.ts';
-export { childPointer, pointerMatches, pointerTokens } from './json-pointer.ts';
+export { childPointer, pointerMatches, pointerTokens, valueAt } from './json-pointer.ts';
 export {
   type Audience,
   type Endorsement,

@@ -1,3 +1,5 @@
+import type { JsonValue } from './canonical-json.ts';
+
 /** Appends one key or index to a JSON pointer (RFC 6901 §3: `~` and `/` are escaped). */
 export function childPointer(parent: string, key: string | number): string {
   if (typeof key === 'number') return `${parent}/${key}`;
@@ -11,6 +13,19 @@ export function pointerTokens(pointer: string): string[] {
     .slice(1)
     .split('/')
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+const INDEX = /^(0|[1-9]\d{0,8})$/;
+
+/** The value at a JSON pointer; undefined where there is none, or where a member is inherited. */
+export function valueAt(value: JsonValue, pointer: string): JsonValue | undefined {
+  let at: JsonValue | undefined = value;
+  for (const token of pointerTokens(pointer)) {
+    if (typeof at !== 'object' || at === null) return undefined;
+    if (Array.isArray(at)) at = INDEX.test(token) ? at[Number(token)] : undefined;
+    else at = Object.hasOwn(at, token) ? at[token] : undefined;
+  }
+  return at;
 }
 
 /**

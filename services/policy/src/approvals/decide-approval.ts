@@ -1,7 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
-import { type JsonValue, parseStrict } from '@sallyport/turn/canonical-json';
-import { pointerTokens } from '@sallyport/turn/json-pointer';
+import { parseStrict } from '@sallyport/turn/canonical-json';
+import { valueAt } from '@sallyport/turn/json-pointer';
 import { type StoredApproval, stateAt } from './approval.ts';
 import { argumentOf, type Digests, endorsementDigests } from './digests.ts';
 import type { EndorsementToKeep } from './endorsement-store.ts';
@@ -81,14 +81,4 @@ function endorsementsOf(digests: Digests, approval: StoredApproval, spoken: Spok
   if (trajectory !== '') for (const pointer of asked) keep(pointer, trajectory, spoken.expiresAtMs);
   for (const pointer of pointers) keep(pointer, '', untilMs);
   return kept;
-}
-
-function valueAt(args: JsonValue, pointer: string): JsonValue | undefined {
-  let value: JsonValue | undefined = args;
-  for (const token of pointerTokens(pointer)) {
-    if (value === null || typeof value !== 'object') return undefined;
-    if (Array.isArray(value)) value = value[Number(token)];
-    else value = Object.hasOwn(value, token) ? value[token] : undefined;
-  }
-  return value;
 }

@@ -1,5 +1,5 @@
 import type { JsonValue } from '@sallyport/turn/canonical-json';
-import { pointerTokens } from '@sallyport/turn/json-pointer';
+import { valueAt } from '@sallyport/turn/json-pointer';
 
 /** More values than this nobody looks at one by one, so a yes would say nothing of them. */
 export const MAX_JUDGED = 1_000;
@@ -17,13 +17,4 @@ export function isBeyondJudging(args: JsonValue, asked: readonly string[]): bool
   };
   const places = asked.length === 0 ? [''] : asked;
   return places.length > MAX_JUDGED || !places.every((pointer) => count(valueAt(args, pointer)));
-}
-
-function valueAt(args: JsonValue, pointer: string): JsonValue | undefined {
-  let at: JsonValue | undefined = args;
-  for (const token of pointerTokens(pointer)) {
-    if (typeof at !== 'object' || at === null) return undefined;
-    at = Array.isArray(at) ? at[Number(token)] : Object.hasOwn(at, token) ? at[token] : undefined;
-  }
-  return at;
 }
