@@ -6,6 +6,7 @@ export const providers: readonly Requirement[] = [
     'providers:capabilities': 'What a target can do is declared by its Model, else known of its model, else unknown.',
     'providers:fixtures':
       'Each provider is declared once, with recorded answers: text, tools, stream and failure, read in pieces of any size.',
+    'providers:generated': 'The types of a ModelProvider and their base URLs are made of the declarations.',
     'providers:retrieves': 'What a model that searches or browses by itself answers is untrusted.',
   }),
 ];

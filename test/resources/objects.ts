@@ -36,7 +36,7 @@ export const cases: readonly Case[] = [
     spec: { type: 'openai', baseURL: 'https://me:pw@llm.example' },
     errors: ['spec.baseURL'],
   },
-  { name: 'an unknown type', kind: 'ModelProvider', spec: { type: 'bedrock' }, errors: ['spec.type'] },
+  { name: 'an unknown type', kind: 'ModelProvider', spec: { type: 'nobody' }, errors: ['spec.type'] },
   {
     name: 'timeouts in order',
     kind: 'ModelProvider',

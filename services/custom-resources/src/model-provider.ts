@@ -3,7 +3,9 @@ import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { providerCredentials } from './credential-order.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { grantedOriginSchema, httpUrl } from './fields.ts';
+import { baseUrlExamples, providerTypes, vendorBaseUrls } from './provider-types.ts';
 
+const needBaseUrl: readonly string[] = Object.keys(baseUrlExamples);
 const seconds = z.int().min(1).max(3600);
 
 const timeouts = withRules(
@@ -25,14 +27,12 @@ const timeouts = withRules(
 
 const spec = withRules(
   z.object({
-    type: z
-      .enum(['openai', 'anthropic', 'gemini', 'openai-compatible', 'anthropic-compatible', 'gemini-compatible'])
-      .describe('Which API the provider speaks, and whose.'),
+    type: z.enum(providerTypes).describe('Which API the provider speaks, and whose.'),
     baseURL: httpUrl
       .optional()
       .describe(
-        'URL before the paths of the API, for example https://api.example.com/v1. Required for the compatible types. ' +
-          'The credential is bound to its scheme, host and port.',
+        'URL before the paths of the API, for example https://api.example.com/v1. Required where no vendor has one for all: ' +
+          `for ${needBaseUrl.join(', ')}. The credential is bound to its scheme, host and port.`,
       ),
     credentials: providerCredentials
       .optional()
@@ -45,9 +45,9 @@ const spec = withRules(
   }),
   [
     {
-      cel: "!self.type.endsWith('-compatible') || has(self.baseURL)",
-      message: 'baseURL is required for the types that end with -compatible',
-      holds: (s) => !s.type.endsWith('-compatible') || s.baseURL !== undefined,
+      cel: `has(self.baseURL) || !(self.type in [${needBaseUrl.map((type) => `'${type}'`).join(', ')}])`,
+      message: 'baseURL is required for this type',
+      holds: (s) => s.baseURL !== undefined || !needBaseUrl.includes(s.type),
     },
     {
       cel: "!has(self.baseURL) || self.baseURL.startsWith('https://') || self.allowPrivateNetwork",
@@ -84,11 +84,5 @@ export type ModelProviderStatus = z.output<typeof modelProvider.status>;
 
 /** Base URL of a provider: as written, else the vendor's own. Ends without a slash. */
 export function providerBaseUrl(provider: Pick<ModelProviderSpec, 'type' | 'baseURL'>): string {
-  return (provider.baseURL ?? VENDORS[provider.type] ?? '').replace(/\/+$/, '');
+  return (provider.baseURL ?? vendorBaseUrls[provider.type] ?? '').replace(/\/+$/, '');
 }
-
-const VENDORS: Readonly<Record<string, string>> = {
-  openai: 'https://api.openai.com/v1',
-  anthropic: 'https://api.anthropic.com/v1',
-  gemini: 'https://generativelanguage.googleapis.com/v1beta',
-};

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { modelProvider } from './model-provider.ts';
 import { parseResource, parseYaml } from './parse.ts';
 import { parseSecret } from './secret.ts';
 
@@ -54,14 +55,14 @@ describe('parseResource', () => {
     [
       'a value outside an enum',
       'ModelProvider',
-      '{type: bedrock}',
-      'spec.type: must be one of openai, anthropic, gemini, openai-compatible, anthropic-compatible, gemini-compatible',
+      '{type: nobody}',
+      `spec.type: must be one of ${modelProvider.spec.shape.type.options.join(', ')}`,
     ],
     [
       'a type that needs a URL',
       'ModelProvider',
       '{type: openai-compatible}',
-      'spec: baseURL is required for the types that end with -compatible',
+      'spec: baseURL is required for this type',
     ],
     [
       'a URL with a password',

@@ -4,6 +4,7 @@ import { defineProvider } from './define-provider.ts';
 export const geminiCompatible = defineProvider({
   id: 'gemini-compatible',
   wire: 'gemini',
+  baseURLExample: 'https://api.example.com/v1beta',
   auth: { kind: 'header', header: 'x-goog-api-key' },
   headers: {},
   passHeaders: [],

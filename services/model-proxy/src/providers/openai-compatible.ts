@@ -5,6 +5,7 @@ import { bearer } from './provider-auth.ts';
 export const openaiCompatible = defineProvider({
   id: 'openai-compatible',
   wire: 'openai-chat',
+  baseURLExample: 'https://api.example.com/v1',
   auth: bearer,
   headers: {},
   passHeaders: [],
