@@ -3,6 +3,7 @@ import { audit } from './requirements/audit.ts';
 import { bad } from './requirements/bad.ts';
 import { bootstrap } from './requirements/bootstrap.ts';
 import { broker } from './requirements/broker.ts';
+import { cache } from './requirements/cache.ts';
 import { catalog } from './requirements/catalog.ts';
 import { chart } from './requirements/chart.ts';
 import { chassis } from './requirements/chassis.ts';
@@ -50,6 +51,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   bad,
   bootstrap,
   broker,
+  cache,
   catalog,
   chart,
   chassis,

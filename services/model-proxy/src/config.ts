@@ -36,6 +36,26 @@ export const configSchema = z.strictObject({
   digestKeyFile: z.string().min(1),
   /** Refuses tool calls with side effects whose intent cannot be made durable (DESIGN section 7). */
   auditRequired: z.boolean().default(true),
+  /** Where answers are kept that Models let be given again; absent: in this process. Limits are better kept in another one. */
+  redis: blocks.redis,
+  cache: z
+    .strictObject({
+      /** Largest answer that is kept. */
+      maxEntryBytes: z
+        .int()
+        .min(1_000)
+        .default(256 * 1024),
+      /** Most that is kept in this process, where there is no Redis. */
+      maxBytes: z
+        .int()
+        .min(0)
+        .default(32 * 1024 * 1024),
+      /** Longest wait for Redis; then the provider is called. */
+      timeout: durationMs.prefault('100ms'),
+      /** Longest wait for another request that asked for the same. */
+      wait: durationMs.prefault('10s'),
+    })
+    .prefault({}),
   request: z
     .strictObject({
       maxBytes: z

@@ -17,6 +17,7 @@ import { principalCache } from '@sallyport/peers/principals';
 import { recorder } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { CompletionService } from '@sallyport/proto/models/v1/models_pb';
+import { openAnswerCache } from './cache/open.ts';
 import { followCatalog } from './catalog.ts';
 import { connect } from './clients.ts';
 import { completionService } from './completion.ts';
@@ -58,7 +59,8 @@ run({
 
     const replica = podFacts().pod;
     const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, fsync: true });
-    const digest = keyedDigest(readSecretFile(config.digestKeyFile));
+    const secret = readSecretFile(config.digestKeyFile);
+    const digest = keyedDigest(secret);
     const own = proxyMetrics(metrics);
     const records = await life.use(recorder({ client: clients.records, spool, log, metrics }));
     const gate: Gate = {
@@ -76,6 +78,7 @@ run({
       memory: await life.use(
         trajectoryMemory({ client: clients.trajectories, log, recorder: records, lost: own.lostReleases }),
       ),
+      cache: await openAnswerCache(life, config, { secret, log, away: own.cacheAway }),
       upstream: await life.use(createUpstream()),
       clients,
       digest: (key, text) => digest(`${key}\n${text}`),

@@ -29,6 +29,16 @@ export function proxyMetrics(metrics: Metrics) {
       'enforced',
     ]),
     lostReleases: metrics.counter('releases_lost_total', 'What was released and policy never heard of.', []),
+    cacheLookups: metrics.counter('cache_lookups_total', 'Answers looked for, by model and outcome.', [
+      'model',
+      'outcome',
+    ]),
+    cacheAway: metrics.counter('cache_away_total', 'Failures of the store that keeps answers.', []),
+    savedUsd: metrics.counter(
+      'saved_usd_total',
+      'USD not paid because of an answer that was kept here, or of a prompt that the provider kept.',
+      ['model', 'by'],
+    ),
     fallbacks: metrics.counter('fallbacks_total', 'Requests that went on to a further target.', ['model', 'cause']),
   };
 }

@@ -132,6 +132,9 @@ export function beginTurn(
     priced: true,
     provider: '',
     upstreamModel: '',
+    cache: undefined,
+    bodyControls: undefined,
+    decoration: undefined,
     spoken: createSpoken(arrival.dialect),
   };
 }

@@ -27,6 +27,8 @@ export interface ModelAnswer {
   readonly attempts: readonly Attempt[];
   readonly reservation: Reservation;
   readonly requestBytes: number;
+  /** Present where the answer comes out of the cache: no provider was called for it. */
+  readonly kept?: true;
   readonly content:
     | { readonly kind: 'whole'; readonly text: string; readonly response: ChatResponse; readonly verbatim: boolean }
     | { readonly kind: 'events'; readonly events: AsyncIterable<StreamEvent> }

@@ -7,6 +7,7 @@ import type { Principals } from '@sallyport/peers/principals';
 import type { Recorder } from '@sallyport/peers/records';
 import type { Snapshot } from '@sallyport/peers/snapshot';
 import type { Digest, Sha256 } from '@sallyport/turn';
+import type { AnswerCache } from '../cache/answer-cache.ts';
 import type { Catalog } from '../catalog.ts';
 import type { Clients } from '../clients.ts';
 import type { Config } from '../config.ts';
@@ -29,6 +30,7 @@ export interface Gate {
   readonly recorder: Recorder;
   readonly upstream: Upstream;
   readonly memory: Memory;
+  readonly cache: AnswerCache;
   readonly clients: Pick<Clients, 'decisions' | 'approvals' | 'trajectories' | 'quarantine' | 'tools'>;
   /** Keyed digest of content, and plain SHA-256. */
   readonly digest: Digest;

@@ -20,6 +20,10 @@ export interface Said {
   readonly finish: FinishReason;
   /** True where the whole answer already went to the client as the provider wrote it. */
   readonly delivered: boolean;
+  /** The whole answer as the provider gave it, where it may have to be kept. */
+  readonly response?: ChatResponse;
+  /** The provider's own body, where the client gets it as it is. */
+  readonly text?: string;
   /** Frames of it that are still to be sent, with the end of the stream. */
   readonly last?: string;
 }
@@ -66,7 +70,7 @@ async function receiveWhole(
     else await release.event(guardDuring(event));
   }
   if (delivered) release.whole(whole.text);
-  return { content, finish, delivered };
+  return { content, finish, delivered, response, ...(delivered ? { text: whole.text } : {}) };
 }
 
 async function receiveSegments(
@@ -77,8 +81,10 @@ async function receiveSegments(
   release: Release,
 ): Promise<Said> {
   const watch = watching(gate, turn, answer);
+  const heardSoFar = turn.cache === undefined ? undefined : createAccumulator();
   const hear = (segment: Segment): string => {
     if (segment.kind === 'text') {
+      heardSoFar?.add({ type: 'text', delta: segment.text });
       watch.text(segment.text.length);
       turn.spoken.add({ type: 'text', delta: segment.text });
       return segment.bytes;
@@ -86,6 +92,7 @@ async function receiveSegments(
     for (const event of segment.events) {
       watch.see(guardDuring(event));
       if (event.type === 'toolCallStart') throw notOffered();
+      heardSoFar?.add(event);
       turn.spoken.add(event);
     }
     // The gate asked for usage, the client did not.
@@ -110,7 +117,8 @@ async function receiveSegments(
     if (last !== '') await release.frames(last);
     throw watch.failed(error);
   }
-  return { content: [], finish: watch.finish(), delivered: true, last };
+  const response = heardSoFar?.response();
+  return { content: [], finish: watch.finish(), delivered: true, last, ...(response ? { response } : {}) };
 }
 
 async function receiveEvents(
@@ -144,7 +152,7 @@ async function receiveEvents(
     const response = accumulator.response();
     const content = heldCalls(gate, turn, response.content);
     watch.end();
-    return { content, finish: response.finish, delivered: false };
+    return { content, finish: response.finish, delivered: false, response };
   } catch (error) {
     throw watch.failed(error);
   }

@@ -50,6 +50,15 @@ export interface ModelCallFacts {
   readonly limits: readonly { readonly limit: string; readonly dimension: string }[];
   readonly outcome: 'ok' | 'error' | 'cancelled';
   readonly error?: GatewayError;
+  /** What a cache saved, here or at the provider; absent where none was in play. */
+  readonly saved?: Saved;
+}
+
+/** What was not paid because of a cache: nano-USD, below zero where writing cost more than reading saved; and tokens. */
+export interface Saved {
+  readonly by: 'answer' | 'prompt';
+  readonly nanoUsd: number;
+  readonly tokens: number;
 }
 
 /**
@@ -87,7 +96,7 @@ export function recordModelCall(gate: Pick<Gate, 'recorder'>, turn: Turn, call: 
     cacheWriteTokens: usage.cacheWrite,
     reasoningTokens: usage.reasoning,
     costNanoUsd: call.costNanoUsd ?? -1,
-    cache: 'off',
+    cache: turn.cache?.status ?? 'off',
     firstTokenMs: call.firstTokenMs,
     finishReason: call.finish,
     attemptsJson: JSON.stringify(call.attempts),
@@ -104,7 +113,7 @@ export function recordModelCall(gate: Pick<Gate, 'recorder'>, turn: Turn, call: 
     labelSources: label.sources as string[],
     hiddenJson: turn.hidden.length > 0 ? JSON.stringify(turn.hidden) : '',
     limitsJson: call.limits.length > 0 ? JSON.stringify(call.limits) : '',
-    detailJson: turn.foreignTrajectory === '' && turn.operation === undefined ? '' : callDetail(turn, usage),
+    detailJson: hasDetail(turn, call) ? callDetail(turn, call) : '',
   });
   if (call.outcome !== 'ok') turn.failureRecorded = true;
 }
@@ -153,12 +162,29 @@ function refusalFields(error: GatewayError, startedAtMs: number): RecordInit {
   };
 }
 
-/** What is to be said of a call beside its fields: a run that is not the caller's, what was counted beside tokens. */
-function callDetail({ foreignTrajectory }: Turn, usage: Usage): string {
+/** Whether anything is to be said beside the fields: of most calls nothing is. */
+function hasDetail({ foreignTrajectory, operation, decoration, cache }: Turn, { saved }: ModelCallFacts): boolean {
+  return (
+    foreignTrajectory !== '' ||
+    operation !== undefined ||
+    decoration !== undefined ||
+    cache !== undefined ||
+    saved !== undefined
+  );
+}
+
+/**
+ * What is to be said of a call beside its fields: a run that is not the caller's, what was counted beside tokens, what was put
+ * into the request, what a cache saved.
+ */
+function callDetail({ foreignTrajectory, decoration, cache }: Turn, { usage, saved }: ModelCallFacts): string {
   const units = Object.fromEntries(UNITS.flatMap((unit) => (usage[unit] ? [[unit, usage[unit]]] : [])));
   const detail = {
     ...(foreignTrajectory === '' ? {} : { foreignTrajectory }),
     ...(Object.keys(units).length === 0 ? {} : { units }),
+    ...(decoration === undefined ? {} : { decoration: decoration.digest }),
+    ...(cache?.status === 'hit' ? { cacheAgeSeconds: cache.ageSeconds } : {}),
+    ...(saved === undefined ? {} : { saved }),
   };
   return Object.keys(detail).length > 0 ? JSON.stringify(detail) : '';
 }

@@ -13,7 +13,7 @@ import type { AssistantContent, ToolCallBlock } from '../chat/message.ts';
 import type { StreamEncoder, StreamEvent } from '../chat/stream.ts';
 import { frontOf } from '../fronts/index.ts';
 import { formatUsd } from '../pricing.ts';
-import { cacheLookup } from './cache-lookup.ts';
+import { cacheWord } from './cache-lookup.ts';
 import { guardOut } from './guard-out.ts';
 import type { Turn } from './turn.ts';
 
@@ -249,7 +249,8 @@ export function closeStream(turn: Turn, last = ''): void {
   writeHeaders(turn);
   const approvals = turn.approvals.length > 0 ? ` approval=${turn.approvals.join(',')}` : '';
   const cost = turn.priced ? formatUsd(turn.costNanoUsd) : 'unknown';
-  turn.answer.end(`${last}: sallyport-cache=${cacheLookup()} cost-usd=${cost}${approvals}\n\n`);
+  const age = turn.cache?.overall === 'hit' ? ` age=${turn.cache.ageSeconds}` : '';
+  turn.answer.end(`${last}: sallyport-cache=${cacheWord(turn)}${age} cost-usd=${cost}${approvals}\n\n`);
 }
 
 /** Sets the headers that tell of the turn, once. */
@@ -261,8 +262,13 @@ export function writeHeaders(turn: Turn): void {
   answer.header('sallyport-provider', turn.provider);
   answer.header('sallyport-model', turn.upstreamModel);
   if (turn.approvals.length > 0) answer.header('sallyport-approval', turn.approvals.join(', '));
+  if (turn.cache !== undefined) {
+    // Known before the first word, so that a stream can be told as well.
+    answer.header('sallyport-cache', cacheWord(turn));
+    if (turn.cache.overall === 'hit') answer.header('age', String(turn.cache.ageSeconds));
+  }
   if (turn.facts.stream) return;
-  answer.header('sallyport-cache', cacheLookup());
+  if (turn.cache === undefined) answer.header('sallyport-cache', 'off');
   if (turn.priced) answer.header('sallyport-cost-usd', formatUsd(turn.costNanoUsd));
 }
 

@@ -51,6 +51,11 @@ export function requestSpent(turn: Turn): { requests: number } {
   return { requests };
 }
 
+/** Sets aside what an answer out of the cache takes: a request and a step, and neither tokens nor money. */
+export function reserveKept(gate: Pick<Gate, 'limits'>, turn: Turn): Promise<Reservation> {
+  return gate.limits.reserve(subjectOf(turn), { requests: turn.requestCounted ? 0 : 1, steps: 1 });
+}
+
 /** Sets a step aside for each of some tool calls. Throws step_limit. */
 export function reserveSteps(gate: Pick<Gate, 'limits'>, turn: Turn, calls: number): Promise<Reservation> {
   return gate.limits.reserve(subjectOf(turn), { steps: calls });

@@ -3,8 +3,9 @@ import type { RequestFacts } from '../chat/facts.ts';
 import type { AssistantContent, JsonObject } from '../chat/message.ts';
 import type { Tool } from '../chat/tools.ts';
 import { frontOf } from '../fronts/index.ts';
-import { cacheLookup } from './cache-lookup.ts';
+import { cacheLookup, give, letGo, toKeep } from './cache-lookup.ts';
 import { boundModelCalls, call } from './call.ts';
+import { takeControls } from './controls.ts';
 import { callsOf, handleValues } from './decide.ts';
 import { decorate } from './decorate.ts';
 import { execute } from './execute.ts';
@@ -29,27 +30,41 @@ import type { Turn } from './turn.ts';
  * Throws GatewayError; what was streamed before stands.
  */
 export async function runTurn(gate: Gate, turn: Turn): Promise<void> {
+  try {
+    await runStages(gate, turn);
+  } finally {
+    letGo(turn);
+  }
+}
+
+async function runStages(gate: Gate, turn: Turn): Promise<void> {
+  takeControls(turn);
   if (needsLook(turn)) turn.request = frontOf(turn.dialect).neutralRequest(turn);
   if (turn.request) await offerTools(gate, turn);
   const attested = await label(gate, turn);
   if (turn.facts.toolResults.length > 0) await quarantine(gate, turn, attested);
-  decorate(turn);
+  if (turn.model.spec.decoration !== undefined) decorate(gate, turn);
   guardIn(turn);
   const release = createRelease(turn);
   for (;;) {
     if (turn.request) await latch(gate, turn);
     const tools = turn.request ? await hideTools(gate, turn) : NO_TOOLS;
-    cacheLookup();
+    const kept = turn.model.spec.cache === undefined ? undefined : await cacheLookup(gate, turn, tools);
     const values = turn.handles.size > 0 ? await handleValues(gate, turn, turn.handles) : NO_VALUES;
     release.know(values, knownHosts(gate, turn));
     boundModelCalls(gate, turn);
     // Nothing may come between these two: what was reserved is given back by the second.
-    const answer = await call(gate, turn, route(turn), tools);
+    const answer = kept === undefined ? await call(gate, turn, route(turn), tools) : await give(gate, turn, kept);
     const said = await receive(gate, turn, answer, release);
     turn.label = join(turn.label, labelOfProviderRuns(turn, tools, said.content));
-    if (said.delivered) return await delivered(gate, turn, said.last);
+    const keep = turn.cache === undefined ? undefined : toKeep(gate, turn, said);
+    if (said.delivered) {
+      keep?.();
+      return await delivered(gate, turn, said.last);
+    }
     const calls = callsOf(turn, said.content);
     if (calls.length === 0) {
+      keep?.();
       await release.settled();
       await rememberWords(gate, turn, release.filledLabel());
       return await release.finish(said.finish);
@@ -58,6 +73,7 @@ export async function runTurn(gate: Gate, turn: Turn): Promise<void> {
     const outcome = clientOwned
       ? await handOver(gate, turn, release, said, calls)
       : await execute(gate, turn, release, calls, said.content);
+    if (outcome === 'ran' || (outcome === 'over' && turn.approvals.length === 0)) keep?.();
     if (outcome === 'over') return;
     // Messages of which nothing was run are answered with refusals, within bounds: a model may insist for ever.
     if (outcome !== 'ran' && ++turn.reasks > gate.config.turn.maxReasks) {

@@ -1,10 +1,10 @@
 import type { GatewayError } from '@sallyport/chassis/errors';
 import { tally, timing } from '@sallyport/chassis/metrics';
-import { addUsage, type Usage } from '../chat/usage.ts';
+import { addUsage, noUsage, type Usage } from '../chat/usage.ts';
 import { priceOf } from '../pricing.ts';
 import type { ModelAnswer } from './call.ts';
 import type { Gate } from './gate.ts';
-import { recordModelCall } from './record.ts';
+import { recordModelCall, type Saved } from './record.ts';
 import { pricedCall, requestSpent } from './reserve.ts';
 import type { Turn } from './turn.ts';
 
@@ -27,6 +27,7 @@ export interface CallEnd {
  * model call exactly once, also when the client is gone or the provider broke off.
  */
 export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd): void {
+  if (answer.kept) return void settleKept(gate, turn, answer, end);
   const estimated = end.usage === undefined || end.estimated === true;
   const usage = end.usage ?? estimate(answer.requestBytes, end.outputBytes);
   const { provider, model } = answer.target;
@@ -50,6 +51,9 @@ export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd
   if (answer.firstTokenMs > 0) of.firstToken.observe(answer.firstTokenMs / 1000);
   of.input.inc(usage.input);
   of.output.inc(usage.output);
+  const saved =
+    usage.cacheRead + usage.cacheWrite > 0 ? savedAtProvider(turn, answer, usage, price.nanoUsd) : undefined;
+  if (saved !== undefined) countSaved(gate, turn, saved);
 
   recordModelCall(gate, turn, {
     step: answer.step,
@@ -67,7 +71,52 @@ export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd
     limits: answer.reservation.touched,
     outcome: end.outcome,
     ...(end.error ? { error: end.error } : {}),
+    ...(saved === undefined ? {} : { saved }),
   });
+}
+
+/** An answer out of the cache: the client is told the usage that it once took; now it took none, and cost nothing. */
+function settleKept(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd): void {
+  const { target, reservation } = answer;
+  const usage = end.usage ?? noUsage;
+  const { nanoUsd } = priceOf(pricedCall(turn, target), usage);
+  const saved: Saved = { by: 'answer', nanoUsd: nanoUsd ?? 0, tokens: usage.input + usage.output };
+  reservation.settle({ ...requestSpent(turn), steps: 1 });
+  turn.usage = addUsage(turn.usage, usage);
+  turn.provider = target.provider.name;
+  turn.upstreamModel = target.model;
+  countSaved(gate, turn, saved);
+  recordModelCall(gate, turn, {
+    step: answer.step,
+    startedAtMs: answer.startedAtMs,
+    durationMs: performance.now() - answer.startedAt,
+    firstTokenMs: 0,
+    provider: target.provider.name,
+    upstreamModel: target.model,
+    stream: turn.facts.stream,
+    usage: noUsage,
+    usageEstimated: false,
+    costNanoUsd: 0,
+    finish: end.finish,
+    attempts: answer.attempts,
+    limits: reservation.touched,
+    outcome: end.outcome,
+    ...(end.error ? { error: end.error } : {}),
+    saved,
+  });
+}
+
+/** What the provider's own cache of prompts saved: the price without it, less the price with it. */
+function savedAtProvider(turn: Turn, { target }: ModelAnswer, usage: Usage, paid: number | null): Saved | undefined {
+  const { cacheWrite1h: _longer, ...rest } = usage;
+  const { nanoUsd } = priceOf(pricedCall(turn, target), { ...rest, cacheRead: 0, cacheWrite: 0 });
+  if (nanoUsd === null || paid === null) return undefined;
+  return { by: 'prompt', nanoUsd: nanoUsd - paid, tokens: usage.cacheRead };
+}
+
+function countSaved({ metrics }: Gate, turn: Turn, { by, nanoUsd }: Saved): void {
+  // A counter only rises: what a first write cost more stands in the cost.
+  if (nanoUsd > 0) metrics.savedUsd.inc({ model: turn.model.publicName, by }, nanoUsd / 1e9);
 }
 
 /** Metrics with their labels bound, since finding them by labels is dearer than counting. */

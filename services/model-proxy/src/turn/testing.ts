@@ -1,10 +1,13 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { sealer } from '@sallyport/chassis/seal';
 import { readAccess } from '@sallyport/peers/access';
 import type { Amounts, Reservation } from '@sallyport/peers/limits';
 import type { RecordInit } from '@sallyport/peers/records';
 import { quiet } from '@sallyport/peers/testing';
 import { AccessGrant_ClientTools, ResolveAccessResponseSchema } from '@sallyport/proto/policy/v1/policy_pb';
 import { Principal_Kind, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
+import { createAnswerCache } from '../cache/answer-cache.ts';
+import { memoryAnswerStore } from '../cache/store-memory.ts';
 import type { Model, Provider } from '../catalog.ts';
 import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import { configSchema } from '../config.ts';
@@ -195,6 +198,14 @@ export function gateOf(ports: { [part in keyof Gate]?: unknown } = {}, touched: 
       caughtUp: async () => {},
       forgets: () => false,
     },
+    cache: createAnswerCache({
+      store: memoryAnswerStore(1_000_000),
+      sealer: sealer([{ id: 'test', key: Buffer.alloc(32) }]),
+      log: quiet,
+      maxEntryBytes: 100_000,
+      timeoutMs: 1_000,
+      waitMs: 1_000,
+    }),
     digest: (key: string, text: string) => `${key}|${text}`,
     sha256: (text: string) => `sha:${text.length}`,
     ...ports,

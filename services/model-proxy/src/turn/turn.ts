@@ -9,6 +9,8 @@ import type { FrontDialect, JsonObject, Message } from '../chat/message.ts';
 import type { ChatRequest } from '../chat/request.ts';
 import type { Usage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
+import type { TurnCache } from './cache-lookup.ts';
+import type { Decoration } from './decorate.ts';
 import type { Operation } from './operation.ts';
 import type { Spoken } from './spoken.ts';
 
@@ -54,9 +56,10 @@ export interface Turn {
   readonly startedAtMs: number;
   readonly dialect: FrontDialect;
   readonly endpoint: string;
-  readonly body: JsonObject;
-  /** `body` as the client wrote it. */
-  readonly bytes: Buffer;
+  /** As the client sent it, with what its Model puts into it. */
+  body: JsonObject;
+  /** `body` in bytes: the client's own where nothing was put into it. */
+  bytes: Buffer;
   readonly facts: RequestFacts;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly answer: ClientAnswer;
@@ -124,6 +127,12 @@ export interface Turn {
   priced: boolean;
   provider: string;
   upstreamModel: string;
+  /** Undefined where the Model keeps no answers, and before the cache was asked. */
+  cache: TurnCache | undefined;
+  /** LiteLLM's `cache` of the body, which was taken out of it. */
+  bodyControls: JsonObject | undefined;
+  /** What was put into the request; undefined where the Model says nothing. */
+  decoration: Decoration | undefined;
   /** What the client was shown of the assistant's words, to be known when it comes back. */
   readonly spoken: Spoken;
 }

@@ -1,9 +1,13 @@
 import type { Target } from '../catalog.ts';
 import type { JsonObject } from '../chat/message.ts';
+import type { Unsupported } from '../chat/request.ts';
 import type { FunctionTool, Tool, ToolChoice } from '../chat/tools.ts';
 import { asUnsupported } from '../fronts/failure.ts';
 import { frontOf } from '../fronts/index.ts';
+import type { Decoration } from '../turn/decorate.ts';
+import { withParameters } from '../turn/parameters.ts';
 import type { Turn } from '../turn/turn.ts';
+import { withCacheMarks } from '../wire/anthropic-messages/cache-marks.ts';
 import { encodeRequestFor, forwardBytes, isSpokenBy, unsupportedOf } from '../wire/codec.ts';
 import type { RequestChanges } from '../wire/forward.ts';
 
@@ -14,7 +18,8 @@ import type { RequestChanges } from '../wire/forward.ts';
 export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[]): Buffer {
   const { declaration } = target.provider;
   const visible = offered.filter((tool) => runsAt(turn, target, tool));
-  const stubs = visible.length === 0 && declaration.wire === 'anthropic-messages' ? stubsOfHistory(turn) : [];
+  const isAnthropic = declaration.wire === 'anthropic-messages';
+  const stubs = visible.length === 0 && isAnthropic ? stubsOfHistory(turn) : [];
   const tools = [...visible, ...stubs];
   const most = turn.model.spec.maxOutputTokens;
   const maxTokens = most !== undefined && (turn.facts.maxTokens ?? Number.POSITIVE_INFINITY) > most ? most : undefined;
@@ -26,9 +31,11 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
     changes.addTools = stubs;
     return forwardBytes(declaration, turn.bytes, { ...turn.body, tool_choice: { type: 'none' } }, changes);
   }
-  const request = turn.request ?? frontOf(turn.dialect).neutralRequest(turn);
-  const { toolChoice: asked, ...rest } = request;
-  const wanted: ToolChoice | undefined = turn.appended.length > 0 && forces(asked) ? { type: 'auto' } : asked;
+  const { decoration } = turn;
+  const asked = turn.request ?? frontOf(turn.dialect).neutralRequest(turn);
+  const request = decoration === undefined ? asked : withParameters(asked, decoration.parameters);
+  const { toolChoice: choice, ...rest } = request;
+  const wanted: ToolChoice | undefined = turn.appended.length > 0 && forces(choice) ? { type: 'auto' } : choice;
   const encoded = encodeRequestFor(declaration, {
     ...rest,
     model: target.model,
@@ -38,8 +45,18 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
     streamUsage: true,
     ...(maxTokens === undefined ? {} : { sampling: { ...request.sampling, maxTokens } }),
   });
-  if (encoded.unsupported.length > 0) throw asUnsupported(encoded.unsupported);
-  return Buffer.from(JSON.stringify(encoded.body));
+  const unsupported = decoration === undefined ? encoded.unsupported : unasked(encoded.unsupported, decoration);
+  if (unsupported.length > 0) throw asUnsupported(unsupported);
+  const { promptCache } = turn.model.spec;
+  const marked = promptCache !== undefined && isAnthropic ? withCacheMarks(encoded.body, promptCache) : encoded.body;
+  return Buffer.from(JSON.stringify(marked));
+}
+
+/** What the client asked for and the target cannot say, without what its Model put in: that is left out there. */
+function unasked(unsupported: readonly Unsupported[], { parameters }: Decoration): readonly Unsupported[] {
+  const { sampling, ...others } = parameters;
+  const put = new Set([...Object.keys(sampling).map((name) => `sampling.${name}`), ...Object.keys(others)]);
+  return unsupported.filter(({ field }) => !put.has(field));
 }
 
 /** A tool that a provider runs was decided for that provider: a fallback to another one goes without it. */
@@ -96,6 +113,8 @@ function changesOf(turn: Turn, target: Target, tools: readonly Tool[], maxTokens
   const changes: RequestChanges = { model: target.model };
   if (turn.facts.stream && !turn.facts.streamUsage) changes.streamUsage = true;
   if (maxTokens !== undefined) changes.maxTokens = maxTokens;
+  const { promptCache } = turn.model.spec;
+  if (promptCache !== undefined && turn.dialect === 'anthropic-messages') changes.cacheMarks = promptCache;
   if (turn.request) {
     const kept = new Set(tools.map((tool) => (tool.type === 'mcp' ? '' : toolName(tool))));
     changes.keepTool = (tool) => tool.type !== 'mcp' && kept.has(toolName(tool));

@@ -1,3 +1,4 @@
+import { isObject } from '../chat/json.ts';
 import type { JsonObject, Message } from '../chat/message.ts';
 import type { FunctionTool, Tool } from '../chat/tools.ts';
 
@@ -17,6 +18,12 @@ export interface RequestChanges {
   addTools?: readonly FunctionTool[];
   /** Instruction text put before all other. */
   prependSystem?: readonly string[];
+  /** Instruction text put behind the client's own. */
+  appendSystem?: readonly string[];
+  /** Parameters of this dialect laid over the body's. */
+  fields?: JsonObject;
+  /** Where Anthropic's prompts are marked to be kept at the provider. */
+  cacheMarks?: { readonly ttl: '5m' | '1h' };
   /** New texts of tool results by call id; their other blocks go. */
   toolResults?: ReadonlyMap<string, string>;
   /** Messages put at the end: the gateway's own rounds with the model. */
@@ -26,6 +33,14 @@ export interface RequestChanges {
 /** True where nothing but top-level scalars changes, so that `spliceBody` can do it. */
 export function isScalarChange(changes: RequestChanges): boolean {
   return Object.keys(changes).every((change) => change === 'model' || change === 'streamUsage');
+}
+
+/** Lays fields over a body; of those named in `merged` only what they say, of the others the whole value. */
+export function layFields(forwarded: JsonObject, fields: JsonObject | undefined, merged: readonly string[] = []): void {
+  for (const [name, value] of Object.entries(fields ?? {})) {
+    const own = forwarded[name];
+    forwarded[name] = merged.includes(name) && isObject(own) && isObject(value) ? { ...own, ...value } : value;
+  }
 }
 
 /** A copy of an object without some fields. */

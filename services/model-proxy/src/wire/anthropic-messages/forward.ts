@@ -1,6 +1,7 @@
 import { asArray, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
-import { type RequestChanges, without } from '../forward.ts';
+import { layFields, type RequestChanges, without } from '../forward.ts';
+import { withCacheMarks } from './cache-marks.ts';
 import { encodeMessages } from './messages.ts';
 import type { AnthropicMessagesQuirks } from './request.ts';
 import { decodeTool, decodeToolChoice, decodeTools, encodeFunctionTool } from './tools.ts';
@@ -17,13 +18,15 @@ export function forwardRequest(
   const forwarded: JsonObject = { ...body };
   if (changes.model !== undefined) forwarded.model = changes.model;
   if (changes.stream !== undefined) forwarded.stream = changes.stream;
+  layFields(forwarded, changes.fields, ['output_config']);
   if (changes.maxTokens !== undefined) forwarded.max_tokens = changes.maxTokens;
   if (changes.keepTool || changes.addTools?.length) changeTools(forwarded, changes);
-  if (changes.prependSystem?.length) {
-    const own = changes.prependSystem.map((text) => ({ type: 'text', text }));
+  if (changes.prependSystem?.length || changes.appendSystem?.length) {
+    const block = (text: string) => ({ type: 'text', text });
+    const own = (changes.prependSystem ?? []).map(block);
     const { system } = body;
     const given = typeof system === 'string' ? [{ type: 'text', text: system }] : asArray(system);
-    forwarded.system = [...own, ...given];
+    forwarded.system = [...own, ...given, ...(changes.appendSystem ?? []).map(block)];
   }
   if (changes.toolResults?.size) forwarded.messages = replaceResults(asArray(body.messages), changes.toolResults);
   if (changes.appendMessages?.length) {
@@ -31,7 +34,7 @@ export function forwardRequest(
     const { messages } = encodeMessages(changes.appendMessages, quirks.systemInMessages === true, notes);
     forwarded.messages = [...asArray(forwarded.messages), ...messages];
   }
-  return forwarded;
+  return changes.cacheMarks ? withCacheMarks(forwarded, changes.cacheMarks) : forwarded;
 }
 
 function changeTools(forwarded: JsonObject, changes: RequestChanges): void {

@@ -16,17 +16,24 @@ const declarations = spellings('functionDeclarations');
  */
 export function forwardRequest(body: JsonObject, changes: RequestChanges, quirks: GeminiQuirks = {}): JsonObject {
   let forwarded = withoutFields(body, ...PATH_FIELDS);
-  if (changes.maxTokens !== undefined) {
-    const config = withoutFields(objectField(body, 'generationConfig') ?? {}, 'maxOutputTokens');
+  const laid = objectField(changes.fields, 'generationConfig');
+  if (changes.maxTokens !== undefined || laid !== undefined) {
+    const config = withoutFields(objectField(body, 'generationConfig') ?? {}, ...Object.keys(laid ?? {}));
+    Object.assign(config, laid);
     forwarded = { ...withoutFields(forwarded, 'generationConfig'), generationConfig: config };
-    config.maxOutputTokens = changes.maxTokens;
+    if (changes.maxTokens !== undefined) {
+      delete config.max_output_tokens;
+      config.maxOutputTokens = changes.maxTokens;
+    }
   }
   if (changes.keepTool || changes.addTools?.length) forwarded = withTools(forwarded, changes);
-  if (changes.prependSystem?.length) {
+  if (changes.prependSystem?.length || changes.appendSystem?.length) {
     const given = field(body, 'systemInstruction');
     const parts = typeof given === 'string' ? [{ text: given }] : asArray(isObject(given) ? given.parts : undefined);
-    const own = changes.prependSystem.map((text) => ({ text }));
-    forwarded = { ...withoutFields(forwarded, 'systemInstruction'), systemInstruction: { parts: [...own, ...parts] } };
+    const own = (changes.prependSystem ?? []).map((text) => ({ text }));
+    const behind = (changes.appendSystem ?? []).map((text) => ({ text }));
+    const systemInstruction = { parts: [...own, ...parts, ...behind] };
+    forwarded = { ...withoutFields(forwarded, 'systemInstruction'), systemInstruction };
   }
   if (changes.toolResults?.size) forwarded.contents = replaceResults(asArray(body.contents), changes.toolResults);
   if (changes.appendMessages?.length) {

@@ -1,7 +1,7 @@
 import { asArray, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { Unsupported } from '../../chat/request.ts';
-import type { RequestChanges } from '../forward.ts';
+import { layFields, type RequestChanges } from '../forward.ts';
 import { encodeMessages } from './messages.ts';
 import type { OpenAiChatQuirks } from './request.ts';
 import { decodeTool, decodeToolChoice, decodeTools, encodeFunctionTool } from './tools.ts';
@@ -17,9 +17,11 @@ export function forwardRequest(body: JsonObject, changes: RequestChanges, quirks
   if (changes.streamUsage !== undefined && forwarded.stream === true) {
     forwarded.stream_options = { ...asObject(body.stream_options), include_usage: changes.streamUsage };
   }
+  layFields(forwarded, changes.fields);
   if (changes.maxTokens !== undefined) setMaxTokens(forwarded, changes, quirks);
   if (changes.keepTool || changes.addTools?.length) changeTools(forwarded, changes);
-  if (changes.prependSystem?.length || changes.toolResults?.size || changes.appendMessages?.length) {
+  const { prependSystem, appendSystem, toolResults, appendMessages } = changes;
+  if (prependSystem?.length || appendSystem?.length || toolResults?.size || appendMessages?.length) {
     forwarded.messages = changeMessages(asArray(body.messages), changes, quirks);
   }
   return forwarded;
@@ -74,5 +76,14 @@ function changeMessages(messages: readonly unknown[], changes: RequestChanges, q
       });
   // What the gateway appends is text and calls, which this dialect can always say.
   const ignored: Unsupported[] = [];
-  return [...system, ...changed, ...encodeMessages([], changes.appendMessages ?? [], quirks, ignored)];
+  const leading = changes.appendSystem?.length ? countLeading(changed) : 0;
+  const behind = (changes.appendSystem ?? []).map((content) => ({ role: 'system', content }));
+  const own = [...changed.slice(0, leading), ...behind, ...changed.slice(leading)];
+  return [...system, ...own, ...encodeMessages([], changes.appendMessages ?? [], quirks, ignored)];
+}
+
+/** How many messages of instruction a conversation begins with. */
+function countLeading(messages: readonly unknown[]): number {
+  const first = messages.findIndex((one) => !isObject(one) || (one.role !== 'system' && one.role !== 'developer'));
+  return first < 0 ? messages.length : first;
 }
