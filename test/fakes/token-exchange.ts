@@ -122,8 +122,17 @@ export interface FakeWorkforce extends FakeIdentityProvider, Pick<FakeExchange, 
   readonly clients: Map<string, string>;
   /** Seconds that access and ID tokens live. */
   lifetimeS: number;
+  /** From now on nothing is given on behalf of who has not signed in with this `claims` parameter; undefined: no more. */
+  challenge(claims: string | undefined): void;
   /** Ends all sessions, so that none is refreshed any more. */
   endSessions(): void;
+}
+
+/** A sign-in as it was asked for. */
+interface Session {
+  readonly login: string;
+  readonly nonce: string;
+  readonly claims: string;
 }
 
 /**
@@ -136,11 +145,12 @@ export async function startWorkforce(
 ): Promise<FakeWorkforce> {
   const known = new Map(Object.entries(people));
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const codes = new Map<string, { readonly login: string; readonly nonce: string; readonly challenge: string }>();
-  const sessions = new Map<string, { readonly login: string; readonly nonce: string }>();
+  const codes = new Map<string, Session & { readonly challenge: string }>();
+  const sessions = new Map<string, Session>();
   const given = new Map<string, TokenFacts>();
   const requests: RecordedRequest[] = [];
   let refusal: string | undefined;
+  let demanded: string | undefined;
 
   const signed = (claims: object, audience: string, typ = 'JWT', seconds = self.lifetimeS) =>
     new SignJWT({ jti: secret(), ...claims })
@@ -155,7 +165,7 @@ export async function startWorkforce(
     return (await jwtVerify(token, publicKey, options).catch(() => undefined))?.payload;
   };
 
-  const tokensOf = async (session: { readonly login: string; readonly nonce: string }) => {
+  const tokensOf = async (session: Session) => {
     const { sub, email, emailVerified = true, groups = [] } = known.get(session.login) as FakePerson;
     const refresh = `refresh-${secret()}`;
     sessions.set(refresh, session);
@@ -164,7 +174,10 @@ export async function startWorkforce(
       token_type: 'Bearer',
       expires_in: self.lifetimeS,
       scope: 'openid profile email offline_access',
-      access_token: await signed({ sub, scp: 'access_as_user', azp: self.clientId }, self.clientId),
+      access_token: await signed(
+        { sub, scp: 'access_as_user', azp: self.clientId, met: session.claims },
+        self.clientId,
+      ),
       id_token: await signed({ ...person, nonce: session.nonce }, self.clientId),
       refresh_token: refresh,
     };
@@ -187,6 +200,7 @@ export async function startWorkforce(
     const person = await verified(form.get('assertion') ?? '', 'JWT', self.clientId);
     const resource = self.resources.get(form.get('scope') ?? '');
     if (person?.scp === undefined) return 'invalid_grant';
+    if (demanded !== undefined && person.met !== demanded) return 'interaction_required';
     if (resource === undefined) return 'invalid_scope';
     const token = await signed({ sub: person.sub, azp: self.clientId, scp: 'use' }, resource);
     const expiresAtMs = Date.now() + self.lifetimeS * 1_000;
@@ -245,7 +259,7 @@ export async function startWorkforce(
     const refused = grant === BEARER || grant === EXCHANGE ? refusal : undefined;
     const answer = refused ?? (await wanted?.(form)) ?? 'unsupported_grant_type';
     if (typeof answer !== 'string') return send(res, 200, answer);
-    const challenge = answer === 'interaction_required' ? { claims: '{"access_token":{}}' } : {};
+    const challenge = answer === 'interaction_required' ? { claims: demanded ?? '{"access_token":{}}' } : {};
     send(res, 400, {
       error: answer,
       error_description: 'AADSTS50079: a stranger says',
@@ -266,6 +280,9 @@ export async function startWorkforce(
     verified,
     holder: (token) => given.get(token),
     endSessions: () => sessions.clear(),
+    challenge(claims) {
+      demanded = claims;
+    },
     refuse(error) {
       refusal = error;
     },
@@ -274,7 +291,8 @@ export async function startWorkforce(
       const back = new URL(asked.get('redirect_uri') ?? '');
       if (!redirectUris.includes(back.href)) throw new Error(`not registered: ${back.href}`);
       const code = `code-${secret()}`;
-      codes.set(code, { login, nonce: asked.get('nonce') ?? '', challenge: asked.get('code_challenge') ?? '' });
+      const [nonce, challenge] = [asked.get('nonce') ?? '', asked.get('code_challenge') ?? ''];
+      codes.set(code, { login, nonce, challenge, claims: asked.get('claims') ?? '' });
       back.searchParams.set('code', code);
       back.searchParams.set('state', asked.get('state') ?? '');
       return back.href;

@@ -173,6 +173,30 @@ describe('tool servers that are called in the name of people', () => {
     expect((await call(await signedIn('robin'), 'behalf')).text).toBe('looked');
   }, 40_000);
 
+  it('[delegation:challenge] hands on what the provider wants of a person to their next sign-in there, and to nobody else’s', async () => {
+    const claims = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}';
+    const kim = await signedIn('kim');
+    work.challenge(claims);
+    const { text, isError } = await call(kim, 'behalf');
+    expect([isError, text]).toEqual([true, expect.stringContaining('/approve/sign-in/people')]);
+    expect(text).not.toContain('acrs');
+    const asked: string[] = [];
+    const signIn = work.signIn;
+    work.signIn = (url, login) => {
+      asked.push(new URL(url).searchParams.get('claims') ?? '');
+      return signIn(url, login);
+    };
+    await signedIn('robin');
+    expect(asked.splice(0)).toEqual(['']);
+    const again = await signedIn('kim');
+    expect(asked.splice(0)).toEqual(['', claims]);
+    expect((await call(again, 'behalf')).text).toBe('looked');
+    await signedIn('kim');
+    expect(asked).toEqual(['']);
+    work.signIn = signIn;
+    work.challenge(undefined);
+  }, 30_000);
+
   it('[delegation:no-passthrough] sent nothing that a caller presented anywhere, and every other token only where it belongs', async () => {
     const requests = outbound();
     expect(requests.length).toBeGreaterThan(10);

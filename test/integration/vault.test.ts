@@ -102,6 +102,61 @@ describe('vault on Postgres', () => {
     expect(await names()).toEqual(['openai']);
   });
 
+  it('[vault:forgotten] deletes what people brought for a resource that is gone, after a while and with a record, and nothing else', async () => {
+    const uids = ['u-gone', 'u-back', 'u-here', 'u-gone/sign-in'];
+    const grant = (uid: string) =>
+      operator.grant(
+        { tenant: 'hooli', kind: 'ToolServer', uid, name: `name-of-${uid}`, origin: use.origin, ref },
+        { timeoutMs },
+      );
+    await grant('u-here');
+    for (const uid of uids) {
+      const of = `'hooli', '${uid}'`;
+      const sealed = `(select id from data_keys limit 1), 'sealed'`;
+      for (const sql of [
+        `insert into oauth_grants (tenant, uid, user_name, resource_name, origin, issuer, scopes, data_key_id, sealed)
+         values (${of}, 'dana', 'name-of-${uid}', 'o', 'i', '{}', ${sealed})`,
+        `insert into oauth_clients (tenant, uid, issuer, redirect_uri, data_key_id, sealed) values (${of}, 'i', 'r', ${sealed})`,
+        `insert into owned_credentials (tenant, uid, kind, owner_kind, owner, resource_name, origin, data_key_id, sealed, changed_by)
+         values (${of}, 'ToolServer', 'user', 'dana', 'name-of-${uid}', 'o', ${sealed}, 'user:dana')`,
+      ]) {
+        await suite.asRole('hooli', sql);
+      }
+    }
+    const tables = ['oauth_grants', 'oauth_clients', 'owned_credentials'];
+    const held = async (where: string) => {
+      const found = await Promise.all(
+        tables.map((table) => suite.asRole('hooli', `select uid from ${table} where ${where} order by uid`)),
+      );
+      return found.map(({ rows }) => rows.map((row) => row.uid).join());
+    };
+    const until = async (where: string, wanted: string) => {
+      const end = Date.now() + 5_000;
+      while ((await held(where)).some((one) => one !== wanted) && Date.now() < end) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      expect(await held(where)).toEqual(tables.map(() => wanted));
+    };
+    await until('ungranted_at is not null', 'u-back,u-gone,u-gone/sign-in');
+    await grant('u-back');
+    await until('ungranted_at is not null', 'u-gone,u-gone/sign-in');
+    // However old what was brought is: the time counts from when its resource went.
+    for (const table of tables) {
+      const column = { oauth_grants: 'connected_at', oauth_clients: 'registered_at' }[table] ?? 'changed_at';
+      await suite.asRole('hooli', `update ${table} set ${column} = now() - interval '90 days'`);
+      await suite.asRole(
+        'hooli',
+        `update ${table} set ungranted_at = ungranted_at - interval '31 days' where uid = 'u-gone'`,
+      );
+    }
+    await until('true', 'u-back,u-gone/sign-in,u-here');
+    const { rows } = await suite.asRole('hooli', "select encode(record, 'escape') as record from record_outbox");
+    const told = rows.map((row) => String(row.record)).filter((record) => record.includes('resource_gone'));
+    expect(told).toHaveLength(2);
+    expect(told.filter((one) => one.includes('"grants.forget"') && one.includes('name-of-u-gone'))).toHaveLength(1);
+    expect(told.filter((one) => one.includes('"credentials.forget"') && one.includes('dana'))).toHaveLength(1);
+  });
+
   it('[vault:callers] takes values from operator only and gives them to the two proxies only', async () => {
     const denied = { code: 'permission_denied' };
     const console = one.client(SecretService, 'console');

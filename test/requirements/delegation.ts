@@ -32,6 +32,8 @@ export const delegation: readonly Requirement[] = [
       'A sign-in is kept sealed for its person at its issuer, and found for nobody and nothing else.',
     'delegation:renewed':
       'What a provider renews is of the same person, and is renewed again when the first of its tokens ends.',
+    'delegation:challenge':
+      'What a provider wants a person to be asked for before it gives a token goes into their next sign-in there.',
     'delegation:forget': 'People see which sign-ins of theirs are kept, and have them forgotten.',
     'delegation:bounds':
       'Token endpoints are asked within bounds of size and address, and redirects are followed nowhere.',

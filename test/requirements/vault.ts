@@ -19,6 +19,7 @@ export const vault: readonly Requirement[] = [
   ...of('issue 5', {
     'vault:transit': 'Data keys may be wrapped by a transit engine; what it opened goes on while it is away.',
     'vault:rotation-replicas': 'A new master key is used once every replica has it; all older ones open meanwhile.',
+    'vault:forgotten': 'What people brought for a resource that is gone is deleted after a while, with a record of it.',
     'vault:missing-secret':
       'Who is to prove themselves by a Secret that is not there is refused, and comes as nobody without one.',
     'vault:lost-key': 'A replica that was started without a master key that is needed does not become ready.',

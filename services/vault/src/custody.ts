@@ -2,7 +2,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { isSignInGrant } from '@sallyport/custom-resources/secret-refs';
 import { type Envelope, secretPlace } from './envelope.ts';
 import { authOf } from './oauth/auth-spec.ts';
-import { originOf } from './origin.ts';
+import { originsOf } from './origin.ts';
 import { recordOf, type WaitingRecord } from './outbox.ts';
 import type { GrantRecord, HeldGrant, SecretRef, VaultStore, VaultTransaction, WrappedKey } from './vault-store.ts';
 
@@ -76,7 +76,7 @@ export function createCustody({ store, envelope, onNotice }: CustodyOptions): Cu
       checkText('kind', wanted.kind);
       checkText('uid', wanted.uid);
       checkText('name', wanted.resourceName);
-      const origin = originOf(wanted.origin);
+      const origin = originsOf(wanted.origin);
       if (origin === undefined) throw fault('origin', 'must be an http or https URL');
       const next: GrantRecord = { ...wanted, ref, origin, owners, auth, url, allowPrivate };
       await store.inTenant(checkedTenant(tenant), async (tx) => {

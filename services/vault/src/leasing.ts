@@ -3,7 +3,7 @@ import type { Logger } from '@sallyport/chassis/log';
 import type { Access } from './access-log.ts';
 import { checkedRef, checkedTenant, sameRef } from './custody.ts';
 import { type Envelope, type Place, secretPlace } from './envelope.ts';
-import { originOf } from './origin.ts';
+import { originsOf } from './origin.ts';
 import type { RecordedActor } from './outbox.ts';
 import { chosenCredential, ownedPlace, ownedReference, ownersOf, ownerText } from './owner.ts';
 import type { GrantRecord, SecretRef, VaultStore, VaultTransaction, WrappedKey } from './vault-store.ts';
@@ -97,7 +97,7 @@ export function createLeasing(options: LeasingOptions): LeaseCredential {
       refuse('kind of another caller');
     }
     if (principal !== undefined && principal.tenant !== tenant) refuse('principal of another tenant');
-    const origin = originOf(wanted.origin);
+    const origin = originsOf(wanted.origin);
 
     const { grant, found } = await store.inTenant(tenant, async (tx) => {
       const grant = (await tx.grant(kind, uid)) ?? refuse('no grant');

@@ -18,6 +18,7 @@ import { configSchema } from './config.ts';
 import { createCustody } from './custody.ts';
 import { openDelegation } from './delegation/open.ts';
 import { createEnvelope } from './envelope.ts';
+import { createForgetting } from './forgetting.ts';
 import { configuredMasters } from './keys.ts';
 import { createLeaseCounts } from './lease-counts.ts';
 import { createLeasing, secretValue } from './leasing.ts';
@@ -87,7 +88,8 @@ run({
       accessLog({ write: store.addRecords, log, intervalMs: config.accessInterval, onLost: counted.accessLost }),
     );
     const oauthStore = createOAuthStore(database, store);
-    await life.use(upkeep({ store, flows: oauthStore, log, intervalMs: config.upkeepInterval }));
+    const forget = createForgetting(database);
+    await life.use(upkeep({ store, flows: oauthStore, forget, log, intervalMs: config.upkeepInterval }));
 
     const custody = createCustody({ store, envelope, onNotice: () => feed.poke() });
     const owned = createOwnedCredentials({ store, envelope, onNotice: () => feed.poke() });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { originOf } from './origin.ts';
+import { originOf, originsOf } from './origin.ts';
 
 describe('originOf', () => {
   it.each([
@@ -20,4 +20,16 @@ describe('originOf', () => {
       expect(originOf(url)).toBeUndefined();
     },
   );
+});
+
+describe('originsOf', () => {
+  it.each<[string, string | undefined]>([
+    ['https://a.example/v1', 'https://a.example:443'],
+    ['https://a.example https://login.example/token', 'https://a.example:443 https://login.example:443'],
+    ['https://a.example nothing', undefined],
+    ['https://a.example ', undefined],
+    ['', undefined],
+  ])('[clouds:bound-to-both] %j is %s', (urls, origins) => {
+    expect(originsOf(urls)).toBe(origins);
+  });
 });

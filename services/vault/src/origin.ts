@@ -9,3 +9,12 @@ export function originOf(text: string): string | undefined {
   const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
   return `${url.protocol}//${url.hostname}:${port}`;
 }
+
+/**
+ * The same of URLs separated by a blank: a credential that is sent to one host and proven to another is bound to both.
+ * Undefined where one of them is none.
+ */
+export function originsOf(text: string): string | undefined {
+  const origins = text.split(' ').map(originOf);
+  return origins.includes(undefined) ? undefined : origins.join(' ');
+}

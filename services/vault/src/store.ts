@@ -10,14 +10,11 @@ import type {
 } from './vault-store.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 const EVERY_TENANT = '*';
 const DATA_KEY = 'id, master_id, wrapped';
 const GRANT = 'kind, uid, resource_name, secret_name, secret_key, origin, owners, auth, url, allow_private';
-
-/** What people put in outlives its resource for so long: a grant may be away for a while. */
-const FORGOTTEN_MS = 30 * 24 * 3600 * 1000;
 
 type Row = Record<string, unknown>;
 
@@ -46,13 +43,6 @@ export function createVaultStore(postgres: Postgres): VaultStore {
           `delete from secrets s where s.updated_at < $1 and not exists (
              select from grants g where g.tenant = s.tenant and g.secret_name = s.name and g.secret_key = s.key)`,
           [new Date(beforeMs)],
-        ),
-      );
-      await postgres.withTenant(EVERY_TENANT, (client) =>
-        client.query(
-          `delete from owned_credentials o where o.changed_at < $1 and not exists (
-             select from grants g where g.tenant = o.tenant and g.kind = o.kind and g.uid = o.uid)`,
-          [new Date(beforeMs - FORGOTTEN_MS)],
         ),
       );
       return rowCount ?? 0;

@@ -184,7 +184,12 @@ export function mountInteractions(app: Express, options: InteractionOptions): vo
     res.set(PAGE_HEADERS);
     const tenant = String(req.params.tenant);
     const provider = issuers.of(tenant);
-    const { purpose, provider: by, person, endCookie } = await upstream.complete(tenant, req);
+    const completed = await upstream.complete(tenant, req);
+    if ('again' in completed) {
+      res.setHeader('set-cookie', completed.again.cookie);
+      return res.redirect(303, completed.again.url);
+    }
+    const { purpose, provider: by, person, endCookie } = completed;
     res.setHeader('set-cookie', endCookie);
     if (purpose.page !== undefined) {
       res.appendHeader('set-cookie', await options.beginSession(person, by, req.headers.cookie));

@@ -4,13 +4,16 @@ import type { SignInService } from '@sallyport/proto/vault/v1/sign_ins_pb';
 import type * as oidc from 'openid-client';
 import type { TrustedIssuer } from '../tokens/trusted-issuers.ts';
 
-/** Hands what a provider gave at a sign-in to vault, where the provider's resource says so. Nothing of it stays here. */
+/**
+ * Hands what a provider gave at a sign-in to vault, where the provider's resource says so. Nothing of it stays here. Gives the
+ * `claims` that the provider wants this person to be asked for beside; undefined: none.
+ */
 export type KeepSignIn = (
   issuer: TrustedIssuer,
   user: string,
   config: oidc.Configuration,
   tokens: oidc.TokenEndpointResponse,
-) => Promise<void>;
+) => Promise<string | undefined>;
 
 const TIMEOUT_MS = 2_000;
 
@@ -20,7 +23,7 @@ export function keepingSignIns(
   log: Logger,
 ): KeepSignIn {
   return async ({ tenant, uid, provider, spec }, user, config, tokens) => {
-    if (client === undefined || spec.client?.keepGrant !== true) return;
+    if (client === undefined || spec.client?.keepGrant !== true) return undefined;
     const {
       issuer,
       token_endpoint: tokenEndpoint = '',
@@ -29,7 +32,7 @@ export function keepingSignIns(
     const { access_token: accessToken, refresh_token: refreshToken = '', id_token: idToken = '' } = tokens;
     const { expires_in: seconds, scope = spec.client.scopes.join(' ') } = tokens;
     try {
-      await client.keep(
+      const { claims } = await client.keep(
         {
           tenant,
           user,
@@ -45,8 +48,10 @@ export function keepingSignIns(
         },
         { timeoutMs: TIMEOUT_MS },
       );
+      return claims === '' ? undefined : claims;
     } catch (error) {
       log.warn('a sign-in could not be kept', { tenant, provider, error });
+      return undefined;
     }
   };
 }

@@ -13,6 +13,8 @@ export type PendingSignIn = SignInPurpose & {
   readonly verifier: string;
   /** What the browser holds in its cookie. */
   readonly browser: string;
+  /** Set where the provider has been asked for what it wants of the person. */
+  readonly challenged?: true | undefined;
 };
 
 /** Sign-ins under way, by their state. */

@@ -26,7 +26,7 @@ export interface UpstreamSignIn {
    * The person that came back, and what they left for it. Passes once. Throws `permission_denied` where the answer is not
    * for this browser, or not of who was asked, or of somebody who is not let in.
    */
-  complete(tenant: string, req: Request): Promise<CompletedSignIn>;
+  complete(tenant: string, req: Request): Promise<CompletedSignIn | SignInAgain>;
 }
 
 /** Somebody who signed in. */
@@ -35,6 +35,11 @@ export interface CompletedSignIn {
   readonly provider: string;
   readonly person: Person;
   readonly endCookie: string;
+}
+
+/** The provider wants more of the person before it gives tokens in their name: they are sent there again, once. */
+export interface SignInAgain {
+  readonly again: { readonly url: string; readonly cookie: string };
 }
 
 /** What signing in upstream needs. */
@@ -91,28 +96,36 @@ export function createUpstreamSignIn(options: UpstreamOptions): UpstreamSignIn {
     return config;
   };
 
+  const begin = async (tenant: string, provider: string, purpose: SignInPurpose, claims?: string) => {
+    const issuer = find(tenant, provider);
+    const config = await configOf(issuer).catch((error: unknown) => {
+      log.warn('an identity provider cannot be reached for sign-in', { tenant, provider, error });
+      throw new GatewayError('unavailable', 'The identity provider cannot be reached now.', { cause: error });
+    });
+    const [state, nonce, verifier] = [oidc.randomState(), oidc.randomNonce(), oidc.randomPKCECodeVerifier()];
+    const browser = randomBytes(32).toString('base64url');
+    await store.begin(
+      tenant,
+      state,
+      { ...purpose, provider, nonce, verifier, browser, ...(claims === undefined ? {} : { challenged: true }) },
+      PENDING_SECONDS,
+    );
+    const url = oidc.buildAuthorizationUrl(config, {
+      redirect_uri: redirectOf(tenant),
+      scope: (issuer.spec.client?.scopes ?? ['openid']).join(' '),
+      response_type: 'code',
+      code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+      state,
+      nonce,
+      ...(claims === undefined ? {} : { claims }),
+    });
+    return { url: url.href, cookie: cookie(tenant, browser, PENDING_SECONDS) };
+  };
+
   return {
     providersOf: (tenant) => usable(tenant).map(({ provider }) => provider),
-    async begin(tenant, provider, purpose) {
-      const issuer = find(tenant, provider);
-      const config = await configOf(issuer).catch((error: unknown) => {
-        log.warn('an identity provider cannot be reached for sign-in', { tenant, provider, error });
-        throw new GatewayError('unavailable', 'The identity provider cannot be reached now.', { cause: error });
-      });
-      const [state, nonce, verifier] = [oidc.randomState(), oidc.randomNonce(), oidc.randomPKCECodeVerifier()];
-      const browser = randomBytes(32).toString('base64url');
-      await store.begin(tenant, state, { ...purpose, provider, nonce, verifier, browser }, PENDING_SECONDS);
-      const url = oidc.buildAuthorizationUrl(config, {
-        redirect_uri: redirectOf(tenant),
-        scope: (issuer.spec.client?.scopes ?? ['openid']).join(' '),
-        response_type: 'code',
-        code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
-        code_challenge_method: 'S256',
-        state,
-        nonce,
-      });
-      return { url: url.href, cookie: cookie(tenant, browser, PENDING_SECONDS) };
-    },
+    begin: (tenant, provider, purpose) => begin(tenant, provider, purpose),
     async complete(tenant, req) {
       const query = new URL(req.originalUrl, publicUrl).searchParams;
       const pending = await store.take(tenant, query.get('state') ?? '');
@@ -157,8 +170,11 @@ export function createUpstreamSignIn(options: UpstreamOptions): UpstreamSignIn {
           });
         });
       await said.remember(person, pending.provider, saidBy(issuer, claims));
-      await options.keep(issuer, person.name, config, tokens);
+      const wants = await options.keep(issuer, person.name, config, tokens);
       const purpose: SignInPurpose = pending.page === undefined ? { uid: pending.uid ?? '' } : { page: pending.page };
+      if (wants !== undefined && pending.challenged === undefined) {
+        return { again: await begin(tenant, pending.provider, purpose, wants) };
+      }
       return { purpose, provider: pending.provider, person, endCookie: cookie(tenant, '', 0) };
     },
   };

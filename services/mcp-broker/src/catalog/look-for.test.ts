@@ -119,7 +119,10 @@ describe('looking for what servers offer to a person', () => {
     fails = new GatewayError('upstream_credentials', 'No.', { details: { missing: 'grant', server: 'mail' } });
     await look('kim');
     await until('it is told', () => catalog.offers({ user: 'kim' }, tool));
-    const offered = ['dana', 'robin', 'kim'].map((user) => catalog.offers({ user }, tool));
-    expect(offered).toEqual([true, false, true]);
+    // Nor is somebody who is refused a token told that there is no such tool.
+    fails = new GatewayError('upstream_credentials', 'No.', { details: { oauth: 'invalid_grant' } });
+    await look('lou');
+    const offered = ['dana', 'robin', 'kim', 'lou'].map((user) => catalog.offers({ user }, tool));
+    expect(offered).toEqual([true, false, true, true]);
   });
 });

@@ -2,7 +2,6 @@ import { sleep, within, withTimeout } from '@sallyport/chassis/deadline';
 import { asGatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Access } from '@sallyport/peers/access';
-import { lackingOf } from '@sallyport/peers/connecting';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Sha256 } from '@sallyport/turn';
 import type { PinStore } from '../store.ts';
@@ -64,7 +63,7 @@ export function ownListing(options: {
     try {
       await within(read(server, principal), LIST_MS, 'A listing for a person');
     } catch (error) {
-      if (lackingOf(error) !== undefined) return catalog.own.left(server.uid, principal.user);
+      if (hadNoToken(error)) return catalog.own.left(server.uid, principal.user);
       catalog.own.unread(server.uid, principal.user);
       log.debug('A tool server could not be listed for a person', {
         server: server.name,
@@ -110,6 +109,12 @@ export function ownListing(options: {
       }
     },
   };
+}
+
+/** Whether there is no token for a person at all: not connected, or refused to them. The call that they make tells them why. */
+function hadNoToken(error: unknown): boolean {
+  const { code, details } = asGatewayError(error);
+  return code === 'upstream_credentials' && (details?.missing !== undefined || details?.oauth !== undefined);
 }
 
 /** Waits for something, but no longer than so many milliseconds, nor for who has gone. */

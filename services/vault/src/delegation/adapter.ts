@@ -39,6 +39,8 @@ export interface Subjects {
   assert(wanted: DelegationWanted, audience: string): Promise<string>;
   /** The person's sign-in at `issuer`. Throws `upstream_credentials` with `details.missing: 'sign-in'`. */
   signIn(wanted: DelegationWanted, issuer: string): Promise<KeptSignIn>;
+  /** Remembers what the provider at `issuer` wants the person to be asked for at their next sign-in. */
+  challenged(wanted: DelegationWanted, issuer: string, claims: string): Promise<void>;
   /** Whether a person still has a sign-in at `issuer`: what was had by it goes with it. */
   stands(tenant: string, person: LeasePrincipal, issuer: string): Promise<boolean>;
 }

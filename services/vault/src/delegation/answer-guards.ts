@@ -8,6 +8,8 @@ export interface AnswerWanted {
   readonly tokenType: 'bearer' | 'n_a';
   /** What the request carried: an issuer that hands one of these back would have it sent on to the tool server. */
   readonly presented: readonly string[];
+  /** Told what the person is to be asked for beside, where the server refuses for the lack of it (`challengeOf`). */
+  readonly challenged?: (claims: string) => void;
 }
 
 /** An answer with what is wanted of it. */

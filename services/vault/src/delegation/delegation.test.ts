@@ -207,6 +207,37 @@ describe('tokens in the name of people', () => {
     });
   });
 
+  it.each([
+    ['a challenge', '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}', true],
+    ['no JSON', 'c1', false],
+    ['no object', '["c1"]', false],
+    ['an object with other members', '{"access_token":{},"redirect_uri":{}}', false],
+    ['members that are none', '{"access_token":"all"}', false],
+    ['nothing', '{}', false],
+    ['what nests too deep', `{"access_token":${'{"a":'.repeat(9)}1${'}'.repeat(10)}`, false],
+    ['what is too long', JSON.stringify({ access_token: { a: 'x'.repeat(3_000) } }), false],
+    ['what is no text', { access_token: {} }, false],
+  ])(
+    '[delegation:challenge] hands on to the next sign-in what the provider asks for: %s',
+    async (_name, claims, kept) => {
+      const refusing = (body: object) => () => ({ status: 400, type: 'application/json', body });
+      const answer = refusing({ error: 'interaction_required', claims });
+      const outcome = 'upstream_credentials sign-in interaction_required';
+      const entra = delegationHouse('EntraOnBehalfOf', { answer });
+      expect(await outcomeOf(entra.lease())).toBe(outcome);
+      expect(entra.challenges).toEqual(kept ? [`dana https://login.example/tid ${claims}`] : []);
+      const asserted = delegationHouse('IdentityAssertion', { answer, at: 'provider' });
+      expect(await outcomeOf(asserted.lease())).toBe(outcome);
+      expect(asserted.challenges).toEqual(kept ? [`dana https://idp.example ${claims}`] : []);
+      // What others than the provider of the sign-in want is nothing that a sign-in there could answer.
+      const others = [delegationHouse('TokenExchange', { answer }), delegationHouse('IdentityAssertion', { answer })];
+      for (const { lease, challenges } of others) {
+        expect(await outcomeOf(lease())).toBe('upstream_credentials interaction_required');
+        expect(challenges).toEqual([]);
+      }
+    },
+  );
+
   it.each(TYPES)('[delegation:cache] %s: forgets what was had by a sign-in that is gone', async (type) => {
     const { lease, now } = delegationHouse(type);
     const { value } = await lease();

@@ -1,8 +1,9 @@
 import { readJwt } from '../jwt.ts';
 import type { Delegate } from './adapter.ts';
+import { requestAtProvider } from './at-provider.ts';
 import { pass } from './guard.ts';
 import { GUARDS } from './guards.ts';
-import { noSignIn, refusedSignIn } from './refusals.ts';
+import { noSignIn } from './refusals.ts';
 import { clientOf, required } from './settings.ts';
 import { JWT_BEARER, requestToken, TOKEN_EXCHANGE, TOKEN_TYPE } from './token-request.ts';
 
@@ -28,11 +29,11 @@ export const byIdentityAssertion: Delegate = async (wanted, sources) => {
   }
   const { as, resource } = await sources.discovery({ url: server.url, allowPrivate: server.allowPrivate, auth });
   const scope = auth.scopes.join(' ');
-  const { value: grant } = await requestToken(
-    sources,
-    { as: signIn.as, client: signIn.client, allowPrivate: signIn.allowPrivate },
-    TOKEN_EXCHANGE,
-    {
+  const { value: grant } = await requestAtProvider(wanted, sources, {
+    signIn,
+    client: signIn.client,
+    grantType: TOKEN_EXCHANGE,
+    parameters: {
       requested_token_type: `${TOKEN_TYPE}id-jag`,
       audience: issuer,
       resource,
@@ -40,8 +41,8 @@ export const byIdentityAssertion: Delegate = async (wanted, sources) => {
       subject_token: idToken,
       subject_token_type: `${TOKEN_TYPE}id_token`,
     },
-    { issuedTokenType: `${TOKEN_TYPE}id-jag`, tokenType: 'n_a', presented: [idToken, signIn.accessToken] },
-  ).catch(refusedSignIn(server.resourceName, signIn.provider));
+    answer: { issuedTokenType: `${TOKEN_TYPE}id-jag`, tokenType: 'n_a', presented: [idToken, signIn.accessToken] },
+  });
   const { clientId } = client;
   const subject = person.claims.sub;
   pass(

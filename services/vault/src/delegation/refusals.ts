@@ -23,12 +23,9 @@ export function refusedBy(body: Readonly<Record<string, unknown>>): GatewayError
 }
 
 /** A refusal by the provider where somebody signed in: says so where the person can help by signing in anew. */
-export function refusedSignIn(server: string, provider: string): (error: unknown) => never {
-  return (error) => {
-    const { details } = error as Partial<GatewayError>;
-    if (BY_SIGN_IN.has(String(details?.oauth))) throw noSignIn(server, provider, details);
-    throw error;
-  };
+export function refusedSignIn(server: string, provider: string, error: unknown): unknown {
+  const { details } = error as Partial<GatewayError>;
+  return BY_SIGN_IN.has(String(details?.oauth)) ? noSignIn(server, provider, details) : error;
 }
 
 /** Nobody is there in whose name a token could be asked for; a token of the service itself is never the answer. */

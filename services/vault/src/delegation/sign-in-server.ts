@@ -10,9 +10,9 @@ export function signInService(
 ): ServiceImpl<typeof SignInService> {
   return {
     async keep({ tenant, ...signIn }) {
-      await signIns.keep(tenant, signIn);
+      const claims = await signIns.keep(tenant, signIn);
       metrics.changed('keep-sign-in');
-      return {};
+      return { claims: claims ?? '' };
     },
   };
 }

@@ -125,6 +125,19 @@ describe('kept sign-ins', () => {
     expect([held.size, await signIns.list('acme', 'dana')]).toEqual([0, []]);
   });
 
+  it('[delegation:challenge] hands what the provider wants to the next sign-in of that person there, once', async () => {
+    const { signIns } = await house();
+    await signIns.challenged(wanted, ISSUER, 'of nobody who signed in');
+    expect(await signIns.keep('acme', signIn)).toBeUndefined();
+    expect(await signIns.keep('acme', { ...signIn, user: 'kim' })).toBeUndefined();
+    await signIns.challenged(wanted, ISSUER, 'first');
+    await signIns.challenged(wanted, ISSUER, 'second');
+    await signIns.challenged(wanted, 'https://other.example', 'third');
+    expect(await signIns.keep('acme', { ...signIn, user: 'kim' })).toBeUndefined();
+    expect(await signIns.keep('acme', signIn)).toBe('second');
+    expect(await signIns.keep('acme', signIn)).toBeUndefined();
+  });
+
   it('[delegation:keep-sign-in] goes to private addresses as the provider’s resource says now, and not as it said at the sign-in', async () => {
     const { signIns, custody, grant } = await house();
     await custody.grant('acme', { ...grant, allowPrivate: true });

@@ -32,14 +32,19 @@ export interface NewSignIn {
 
 /** Sign-ins of people at identity providers, sealed as grants are. */
 export interface SignIns {
-  /** Throws `permission_denied` where the provider's resource does not let it be kept, `invalid_request` for what is none. */
-  keep(tenant: string, signIn: NewSignIn): Promise<void>;
+  /**
+   * Gives what the provider wanted this person to be asked for meanwhile (`challengeOf`), once: who signed in without it is to be
+   * sent there again. Throws `permission_denied` where the provider's resource does not let it be kept, `invalid_request` for
+   * what is none.
+   */
+  keep(tenant: string, signIn: NewSignIn): Promise<string | undefined>;
   /** Those of a person that their providers have not ended. */
   list(tenant: string, user: string): Promise<GrantRow[]>;
   /** Forgets one, and what was had by it. Throws `not_found`. */
   forget(tenant: string, user: string, provider: string): Promise<void>;
   readonly find: Subjects['signIn'];
   readonly stands: Subjects['stands'];
+  readonly challenged: Subjects['challenged'];
 }
 
 /** What sign-ins are kept with. */
@@ -111,6 +116,7 @@ export function createSignIns(options: SignInOptions): SignIns {
       const expiresAtMs = firstEnd(signIn.expiresAtMs > 0 ? signIn.expiresAtMs : undefined, idToken);
       await store.connect(tenant, { ...place, resourceName, scopes, expiresAtMs, ...sealed }, event);
       options.onNotice();
+      return await store.takeChallenge(tenant, uid, user);
     },
 
     list: (tenant, user) => live(tenant, user),
@@ -125,6 +131,11 @@ export function createSignIns(options: SignInOptions): SignIns {
     async stands(tenant, person, issuer) {
       const { row } = await rowAt(tenant, person.user, issuer);
       return row !== undefined && !row.ended && isTheirs(person, row.connectedAtMs);
+    },
+
+    async challenged({ tenant, person }, issuer, claims) {
+      const { row } = await rowAt(tenant, person.user, issuer);
+      if (row !== undefined) await store.addChallenge(tenant, row.uid, row.user, claims);
     },
 
     async find({ tenant, person, server }, issuer) {

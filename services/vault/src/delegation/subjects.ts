@@ -21,7 +21,7 @@ export interface SubjectOptions {
       options: { readonly timeoutMs: number },
     ): Promise<{ readonly token: string }>;
   };
-  readonly signIns: Pick<SignIns, 'find' | 'stands'>;
+  readonly signIns: Pick<SignIns, 'find' | 'stands' | 'challenged'>;
 }
 
 const TIMEOUT_MS = 2_000;
@@ -44,5 +44,6 @@ export function createSubjects({ identity, signIns }: SubjectOptions): Subjects 
       return await signIns.find(wanted, issuer);
     },
     stands: signIns.stands,
+    challenged: signIns.challenged,
   };
 }

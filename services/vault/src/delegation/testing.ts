@@ -77,6 +77,7 @@ export function delegationHouse(type: DelegationType, change: Change = {}, guard
   const requests: WireRequest[] = [];
   const records: string[] = [];
   const asked: string[] = [];
+  const challenges: string[] = [];
   const cache = createTokenCache();
   /** `well`: as if nothing were changed. */
   const now = { known: true, well: false, signedOut: new Set<string>() };
@@ -176,6 +177,7 @@ export function delegationHouse(type: DelegationType, change: Change = {}, guard
           return signInAt(at);
         },
         stands: async (_tenant, { user }) => !now.signedOut.has(user),
+        challenged: async ({ person }, at, claims) => void challenges.push(`${person.user} ${at} ${claims}`),
       },
     }),
     ...(guards === undefined ? {} : { guards }),
@@ -192,6 +194,7 @@ export function delegationHouse(type: DelegationType, change: Change = {}, guard
     requests,
     records,
     asked,
+    challenges,
     cache,
     now,
     /** Leases as the broker asks for it; gives the token, or throws. */

@@ -1,5 +1,6 @@
 import { away, objectOf } from '../oauth/answers.ts';
 import { type AnswerCase, type AnswerWanted, answerGuards } from './answer-guards.ts';
+import { challengeOf } from './claims-challenge.ts';
 import { type Guard, pass } from './guard.ts';
 import { refusedBy } from './refusals.ts';
 
@@ -27,6 +28,8 @@ export async function readAnswer(
   if (status >= 500 || status === 429) throw away();
   // Of a text that is no object the guards say what is missing.
   const body = objectOf(await response.text()) ?? {};
+  const challenge = status >= 400 ? challengeOf(body.claims) : undefined;
+  if (challenge !== undefined) wanted.challenged?.(challenge);
   if (status >= 400) throw refusedBy(body);
   pass(guards, { status, contentType: response.headers.get('content-type') ?? '', body, wanted }, 'The answer');
   const { access_token: value, expires_in: seconds, scope } = body;

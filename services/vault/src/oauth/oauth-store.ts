@@ -71,7 +71,10 @@ export interface OAuthStore {
   end(tenant: string, grant: GrantRow, record: WaitingRecord): Promise<void>;
   remove(tenant: string, uid: string, user: string, record: WaitingRecord): Promise<GrantRow | undefined>;
   used(tenant: string, grant: GrantRow): Promise<void>;
-  /** Deletes flows that are over. */
+  /** Remembers what a provider wants a person to be asked for, in the place of what it wanted before. */
+  addChallenge(tenant: string, uid: string, user: string, claims: string): Promise<void>;
+  takeChallenge(tenant: string, uid: string, user: string): Promise<string | undefined>;
+  /** Deletes flows that are over, and challenges that nobody came for. */
   prune(): Promise<void>;
 }
 
@@ -250,8 +253,25 @@ export function createOAuthStore(postgres: Postgres, vault: Pick<VaultStore, 'in
         client.query('update oauth_grants set used_at = now() where uid = $1 and user_name = $2', [uid, user]),
       );
     },
+    async addChallenge(tenant, uid, user, claims) {
+      await within(tenant, (client) =>
+        client.query(
+          `insert into sign_in_challenges (tenant, uid, user_name, claims) values ($1, $2, $3, $4)
+           on conflict (tenant, uid, user_name) do update set claims = excluded.claims, at = now()`,
+          [tenant, uid, user, claims],
+        ),
+      );
+    },
+    takeChallenge: (tenant, uid, user) =>
+      one(
+        tenant,
+        (row) => row.claims as string,
+        'delete from sign_in_challenges where uid = $1 and user_name = $2 returning claims',
+        [uid, user],
+      ),
     async prune() {
       await within('*', (client) => client.query('delete from oauth_flows where expires_at < now()'));
+      await within('*', (client) => client.query("delete from sign_in_challenges where at < now() - interval '1 day'"));
     },
   };
 }

@@ -17,6 +17,7 @@ export interface MemoryOAuthStore extends OAuthStore {
 export function memoryOAuthStore(store: MemoryVaultStore): MemoryOAuthStore {
   const held = new Map<string, GrantRow>();
   const claims = new Map<string, string>();
+  const challenges = new Map<string, string>();
   const told: MemoryOAuthStore['told'] = [];
   const at = (tenant: string, { uid, user }: Pick<GrantRow, 'uid' | 'user'>) => `${tenant}/${uid}/${user}`;
   const tell = async (tenant: string, row: GrantRow, { bytes }: WaitingRecord) => {
@@ -39,6 +40,14 @@ export function memoryOAuthStore(store: MemoryVaultStore): MemoryOAuthStore {
     takeFlow: none,
     prune: async () => undefined,
     used: async () => undefined,
+    async addChallenge(tenant, uid, user, claims) {
+      challenges.set(at(tenant, { uid, user }), claims);
+    },
+    async takeChallenge(tenant, uid, user) {
+      const claims = challenges.get(at(tenant, { uid, user }));
+      challenges.delete(at(tenant, { uid, user }));
+      return claims;
+    },
     grant: async (tenant, uid, user) => held.get(at(tenant, { uid, user })),
     anyGrant: async (tenant, uid, origin) =>
       [...held]

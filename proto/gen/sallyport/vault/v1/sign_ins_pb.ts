@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/vault/v1/sign_ins.proto.
  */
 export const file_sallyport_vault_v1_sign_ins: GenFile = /*@__PURE__*/
-  fileDesc("CiFzYWxseXBvcnQvdmF1bHQvdjEvc2lnbl9pbnMucHJvdG8SEnNhbGx5cG9ydC52YXVsdC52MSLrAQoLS2VlcFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBHVzZXIYAiABKAkSCwoDdWlkGAMgASgJEg4KBmlzc3VlchgEIAEoCRIWCg50b2tlbl9lbmRwb2ludBgFIAEoCRIjCht0b2tlbl9lbmRwb2ludF9hdXRoX21ldGhvZHMYBiADKAkSFAoMYWNjZXNzX3Rva2VuGAcgASgJEhUKDXJlZnJlc2hfdG9rZW4YCCABKAkSEAoIaWRfdG9rZW4YCSABKAkSFQoNZXhwaXJlc19hdF9tcxgKIAEoARIOCgZzY29wZXMYCyADKAkiDgoMS2VlcFJlc3BvbnNlMloKDVNpZ25JblNlcnZpY2USSQoES2VlcBIfLnNhbGx5cG9ydC52YXVsdC52MS5LZWVwUmVxdWVzdBogLnNhbGx5cG9ydC52YXVsdC52MS5LZWVwUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("CiFzYWxseXBvcnQvdmF1bHQvdjEvc2lnbl9pbnMucHJvdG8SEnNhbGx5cG9ydC52YXVsdC52MSLrAQoLS2VlcFJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBHVzZXIYAiABKAkSCwoDdWlkGAMgASgJEg4KBmlzc3VlchgEIAEoCRIWCg50b2tlbl9lbmRwb2ludBgFIAEoCRIjCht0b2tlbl9lbmRwb2ludF9hdXRoX21ldGhvZHMYBiADKAkSFAoMYWNjZXNzX3Rva2VuGAcgASgJEhUKDXJlZnJlc2hfdG9rZW4YCCABKAkSEAoIaWRfdG9rZW4YCSABKAkSFQoNZXhwaXJlc19hdF9tcxgKIAEoARIOCgZzY29wZXMYCyADKAkiHgoMS2VlcFJlc3BvbnNlEg4KBmNsYWltcxgBIAEoCTJaCg1TaWduSW5TZXJ2aWNlEkkKBEtlZXASHy5zYWxseXBvcnQudmF1bHQudjEuS2VlcFJlcXVlc3QaIC5zYWxseXBvcnQudmF1bHQudjEuS2VlcFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message sallyport.vault.v1.KeepRequest
@@ -93,6 +93,13 @@ export const KeepRequestSchema: GenMessage<KeepRequest> = /*@__PURE__*/
  * @generated from message sallyport.vault.v1.KeepResponse
  */
 export type KeepResponse = Message<"sallyport.vault.v1.KeepResponse"> & {
+  /**
+   * What the provider wants this person to be asked for beside, before it gives tokens in their name: the `claims` parameter of
+   * another authorization request (OpenID Connect Core, section 5.5). Told once; empty: nothing.
+   *
+   * @generated from field: string claims = 1;
+   */
+  claims: string;
 };
 
 /**
