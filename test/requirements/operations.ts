@@ -3,7 +3,26 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `operations:`. */
 export const operations: readonly Requirement[] = [
   ...of('DESIGN §4; issue 6 (endpoints that are no chat)', {
-    'operations:priced': 'Images, characters, seconds of sound and searches are priced exactly, beside tokens.',
+    'operations:access':
+      'An operation needs a key, an endpoint that is allowed and a model that is; else nothing is read.',
+    'operations:completions':
+      'Legacy completions are forwarded, and become a chat of one message where there are none.',
+    'operations:completions-stream': 'Legacy completions stream, natively and out of a chat, with usage as asked for.',
+    'operations:embeddings': 'Embeddings come packed or plain as asked, whatever the provider knows, in one record.',
+    'operations:embeddings-gemini': 'Clients of OpenAI and Gemini embed by providers of either.',
+    'operations:fallback': 'An operation goes to the targets that serve it, in order; where none does it is refused.',
+    'operations:forms': 'Forms are read once, without doubt, and written anew with the name of the target.',
+    'operations:images': 'Pictures are counted, made or streamed, and priced by tokens where those are told.',
+    'operations:moderations': 'Moderations ask the model named, else the name that OpenAI gives its own.',
+    'operations:no-tools': 'A body that carries tools or messages is refused where nothing is decided about tools.',
+    'operations:no-urls': 'A URL that the provider would fetch is refused unless its host is allowed.',
     'operations:price-unknown': 'Where what is counted has no price, the cost is unknown and says so.',
+    'operations:priced': 'Images, characters, seconds of sound and searches are priced exactly, beside tokens.',
+    'operations:provider-hidden': 'Failures of a provider tell nothing of the accounts and keys of the gateway.',
+    'operations:read-once': 'What cannot be read in one way alone is refused before any call.',
+    'operations:rerank': 'Reranking counts searches or tokens, whichever the provider tells.',
+    'operations:speech': 'Speech is streamed through as bytes, is never a page, and is cut where it breaks.',
+    'operations:stream-broken': 'A stream that fails falls back before its first byte and says so after it.',
+    'operations:transcriptions': 'Recordings are priced by what is told, else by their length, and marked so.',
   }),
 ];

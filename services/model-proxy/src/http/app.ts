@@ -14,6 +14,7 @@ import { withCall } from '../fronts/gemini/parse.ts';
 import { frontOf } from '../fronts/index.ts';
 import { admit, newTrajectory } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
+import { mountOperations } from '../operations/index.ts';
 import { recordEndedTurn, recordRefusedAdmission } from '../turn/record.ts';
 import { runTurn } from '../turn/run.ts';
 import type { Turn } from '../turn/turn.ts';
@@ -34,9 +35,13 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
     app.post(path, countTokens(gate));
   const generate = turnHandler(gate, open, 'gemini', 'generateContent', (req, body) => withCall(body, callOf(req)));
   const estimate = estimateGemini(gate);
+  const { embed } = mountOperations(app, gate, open, callOf);
   app.post(`${GEMINI_MODELS}/*call`, async (req, res) => {
-    if (callOf(req).method === 'countTokens') await estimate(req, res);
-    else await generate(req, res, res.locals.requestId);
+    const { method } = callOf(req);
+    if (method === 'countTokens') await estimate(req, res);
+    else if (method.endsWith('GenerateContent') || method === 'generateContent')
+      await generate(req, res, res.locals.requestId);
+    else await embed(req, res, res.locals.requestId);
   });
   for (const path of ['/v1/models', '/anthropic/v1/models', GEMINI_MODELS]) {
     app.get(path, listModels(gate));

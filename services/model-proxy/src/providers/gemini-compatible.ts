@@ -12,6 +12,7 @@ export const geminiCompatible = defineProvider({
     chat: '/models/{model}:generateContent',
     stream: '/models/{model}:streamGenerateContent?alt=sse',
     models: '/models',
+    embeddings: '/models/{model}:batchEmbedContents',
   },
   quirks: {},
 });

@@ -9,7 +9,20 @@ export const openaiCompatible = defineProvider({
   auth: bearer,
   headers: {},
   passHeaders: [],
-  paths: { chat: '/chat/completions', models: '/models' },
+  paths: {
+    chat: '/chat/completions',
+    models: '/models',
+    completions: '/completions',
+    embeddings: '/embeddings',
+    moderations: '/moderations',
+    rerank: '/rerank',
+    imageGenerations: '/images/generations',
+    imageEdits: '/images/edits',
+    imageVariations: '/images/variations',
+    transcriptions: '/audio/transcriptions',
+    translations: '/audio/translations',
+    speech: '/audio/speech',
+  },
   // Most of them know the older name only, take top_k, and reject or ignore the role developer.
   quirks: { maxTokensField: 'max_tokens', topK: true },
 });

@@ -9,10 +9,16 @@ import { asClientFault, type ParsedRequest, parseWith } from '../body.ts';
 /** What a path of this dialect asks for. */
 export interface GeminiCall {
   readonly model: string;
-  readonly method: 'generateContent' | 'streamGenerateContent' | 'countTokens';
+  readonly method: (typeof METHODS)[number];
 }
 
-const METHODS = ['generateContent', 'streamGenerateContent', 'countTokens'] as const;
+const METHODS = [
+  'generateContent',
+  'streamGenerateContent',
+  'countTokens',
+  'embedContent',
+  'batchEmbedContents',
+] as const;
 const MAX_NAME = 256;
 
 /**

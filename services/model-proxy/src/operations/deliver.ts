@@ -1,0 +1,59 @@
+import { asGatewayError } from '@sallyport/chassis/errors';
+import { DecodeError, malformed } from '../chat/failure.ts';
+import { asGatewayFailure } from '../fronts/failure.ts';
+import type { AnyAnswer } from '../http/client-answer.ts';
+import type { ModelAnswer } from '../turn/call.ts';
+import type { Gate } from '../turn/gate.ts';
+import type { OperationEnd, StreamedAnswer } from '../turn/operation.ts';
+import { closeStream, writeHeaders } from '../turn/release.ts';
+import { settle } from '../turn/settle.ts';
+import type { Turn } from '../turn/turn.ts';
+import { ProviderError } from '../upstream/call-provider.ts';
+
+/** Gives the answer of an operation to the client and settles it exactly once, however it ends. Throws what broke it. */
+export async function deliver(gate: Gate, turn: Turn, answered: ModelAnswer, answer: AnyAnswer): Promise<void> {
+  const { content, target } = answered;
+  if (content.kind !== 'operation') throw new TypeError('an operation was answered with a chat');
+  turn.provider = target.provider.name;
+  turn.upstreamModel = target.model;
+  if ('pieces' in content) return await stream(gate, turn, answered, content, answer);
+  settle(gate, turn, answered, { ...ended(content.end), outcome: 'ok' });
+  writeHeaders(turn);
+  if (!turn.priced) answer.header('sallyport-cost-usd', 'unknown');
+  answer.whole(content.contentType, content.body);
+}
+
+async function stream(
+  gate: Gate,
+  turn: Turn,
+  answered: ModelAnswer,
+  { pieces, contentType, taken }: StreamedAnswer,
+  answer: AnyAnswer,
+): Promise<void> {
+  const isEvents = contentType === 'text/event-stream';
+  writeHeaders(turn);
+  answered.firstTokenMs = performance.now() - answered.startedAt;
+  let fault: unknown;
+  try {
+    if (isEvents) for await (const piece of pieces) await answer.frames(piece);
+    else await answer.relay(contentType, pieces);
+    turn.signal.throwIfAborted();
+  } catch (caught) {
+    fault = told(caught);
+  }
+  const error = fault === undefined ? undefined : asGatewayError(fault);
+  const outcome = error === undefined ? 'ok' : turn.signal.aborted ? 'cancelled' : 'error';
+  settle(gate, turn, answered, { ...ended(taken()), outcome, ...(error ? { error } : {}) });
+  if (error) throw error;
+  if (isEvents) closeStream(turn, undefined);
+}
+
+/** What broke a stream, in words for the client. */
+function told(caught: unknown): unknown {
+  if (caught instanceof DecodeError) return asGatewayFailure(malformed(caught));
+  return caught instanceof ProviderError ? asGatewayFailure(caught.failure) : caught;
+}
+
+function ended({ usage, estimated }: OperationEnd) {
+  return { usage, estimated, outputBytes: 0, finish: '' };
+}
