@@ -1,4 +1,6 @@
 import { finalText, join, type Label, type Refusal, type ResolvedHandle, TRUSTED, untrusted } from '@sallyport/turn';
+import type { Target } from '../catalog.ts';
+import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import type { RequestFacts } from '../chat/facts.ts';
 import type { AssistantContent, JsonObject } from '../chat/message.ts';
 import type { Tool } from '../chat/tools.ts';
@@ -55,6 +57,7 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
     boundModelCalls(gate, turn);
     // Nothing may come between these two: what was reserved is given back by the second.
     const answer = kept === undefined ? await call(gate, turn, route(turn), tools) : await give(gate, turn, kept);
+    if (capabilitiesOf(answer.target).retrieves) turn.label = join(turn.label, untrusted(retrievedBy(answer.target)));
     const said = await receive(gate, turn, answer, release);
     turn.label = join(turn.label, labelOfProviderRuns(turn, tools, said.content));
     const keep = turn.cache === undefined ? undefined : toKeep(gate, turn, said);
@@ -116,6 +119,11 @@ function labelOfProviderRuns(turn: Turn, tools: readonly Tool[], content: readon
   }
   for (const block of content) if (block.type === 'opaque') of = join(of, untrusted('provider:block'));
   return of;
+}
+
+/** Names what a model found by itself: what it answers is of nobody that is known (DESIGN section 5). */
+function retrievedBy({ provider, model }: Target): string {
+  return `model:${provider.name}/${model}`;
 }
 
 /** The provider's own bytes were the answer. */

@@ -1,5 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Target } from '../catalog.ts';
+import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import type { ProviderFailure } from '../chat/failure.ts';
 import { parseBody } from '../chat/json.ts';
 import type { StreamEvent } from '../chat/stream.ts';
@@ -14,6 +15,7 @@ import type { Segment } from '../wire/scan.ts';
 import { AnswerStream, eventReader, verbatimReader } from './answer-stream.ts';
 import { type CallScope, callScope } from './call-scope.ts';
 import { providerKey } from './provider-key.ts';
+import { spokenTarget } from './spoken-target.ts';
 import { upstreamBody } from './upstream-body.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -44,12 +46,13 @@ export interface CallHooks {
 export async function callProvider(
   gate: Pick<Gate, 'credentials' | 'upstream'>,
   turn: Turn,
-  target: Target,
+  wanted: Target,
   tools: readonly Tool[],
   hooks: CallHooks,
 ): Promise<{ content: ModelAnswer['content']; requestBytes: number; status: number }> {
+  const key = await providerKey(gate, turn, wanted);
+  const target = spokenTarget(wanted, turn.dialect);
   const { provider } = target;
-  const key = await providerKey(gate, turn, target);
   if (key) hooks.onCredential(key.reference);
   const body = upstreamBody(turn, target, tools);
   await hooks.onBody(body.length);
@@ -121,10 +124,15 @@ function readWhole(turn: Turn, target: Target, text: string): ModelAnswer['conte
     const failure = failureInAnswer(declaration, body);
     if (failure) throw new ProviderError(failure);
     const response = codecs[wire].decodeResponse(body);
-    return { kind: 'whole', text, response, verbatim: wire === turn.dialect };
+    return { kind: 'whole', text, response, verbatim: goesAsItIs(turn, target) };
   } catch (error) {
     throw new ProviderError(failureOfDecode(error), { cause: error });
   }
+}
+
+/** What a model found by itself is looked at before it is shown: its links are an outsider's. */
+function goesAsItIs(turn: Turn, target: Target): boolean {
+  return target.provider.declaration.wire === turn.dialect && !capabilitiesOf(target).retrieves;
 }
 
 /** Reads a stream up to its first piece of content, so that a provider that fails before it can be replaced by another. */
@@ -137,8 +145,9 @@ async function beginStream(
   const { wire } = target.provider.declaration;
   const { framing, streamDecoder } = codecs[wire];
   const decoder = streamDecoder();
-  const verbatim = wire === turn.dialect && !turn.request;
-  const stream = new AnswerStream(body, verbatim ? verbatimReader(decoder) : eventReader(decoder, framing), scope);
+  const verbatim = goesAsItIs(turn, target) && !turn.request;
+  const reader = verbatim ? verbatimReader(decoder, turn.exchange) : eventReader(decoder, framing);
+  const stream = new AnswerStream(body, reader, scope);
   try {
     await stream.readAhead((batch) => batch.some(hasContent));
   } catch (error) {

@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import { runTurn } from './run.ts';
+import { gateOf, listener, modelOf, providerOf, turnOf } from './testing.ts';
+
+const LINK = 'See [the page](https://evil.example/x?q=1).';
+const answer = (body: string) => ({
+  status: 200,
+  headers: {},
+  text: async () => body,
+  body: (async function* () {
+    yield Buffer.from(body);
+  })(),
+});
+const whole = {
+  id: 'x',
+  model: 'sonar',
+  citations: ['https://evil.example/x'],
+  choices: [{ index: 0, message: { role: 'assistant', content: LINK }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
+};
+const chunk = (delta: object, finish: string | null) =>
+  `data: ${JSON.stringify({ id: 'x', model: 'sonar', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+const streamed = `${chunk({ content: LINK }, null)}${chunk({}, 'stop')}data: [DONE]\n\n`;
+
+async function answered(type: string, body: string, stream: boolean) {
+  const kept = gateOf({ upstream: { request: async () => answer(body) } });
+  const heard = listener();
+  const turn = turnOf({ model: modelOf([providerOf(type, 'web')]), body: { stream } }, heard);
+  await runTurn(kept.gate, turn);
+  return { turn, text: heard.text(), remembered: kept.remembered };
+}
+
+describe('the answer of a model that retrieves by itself', () => {
+  it.each([
+    ['whole', JSON.stringify(whole), false],
+    ['streamed', streamed, true],
+  ])('[providers:retrieves] is untrusted, %s, and its links are inert', async (_how, body, stream) => {
+    const { turn, text, remembered } = await answered('perplexity', body, stream);
+    expect(turn.label).toMatchObject({ integrity: 'untrusted', sources: ['model:web/web-model'] });
+    expect(JSON.stringify(remembered)).toContain('model:web/web-model');
+    expect(text).toContain('evil.example');
+    expect(text).not.toContain('](https://evil.example');
+  });
+
+  it.each([
+    ['whole', JSON.stringify(whole), false],
+    ['streamed', streamed, true],
+  ])(
+    '[providers:retrieves] differs from that of another model, which goes through as it is, %s',
+    async (_how, body, stream) => {
+      const { turn, text } = await answered('openai-compatible', body, stream);
+      expect(turn.label.integrity).toBe('trusted');
+      expect(text).toContain('](https://evil.example');
+    },
+  );
+});
