@@ -7,4 +7,19 @@ export const clouds: readonly Requirement[] = [
     'clouds:event-stream':
       "Amazon's event stream is read by its published form; what does not fit its checksums is not believed.",
   }),
+  ...of('issue 6 (auth as each needs); DESIGN §3, §8', {
+    'clouds:plain-key': 'A plain key goes as it is where the provider reads it: in a header, or in the query.',
+    'clouds:sigv4': 'Calls to AWS are signed by Signature Version 4; the secret key is not sent.',
+    'clouds:google-account':
+      'A service account signs an assertion, for which a token is had at the endpoint of Google.',
+    'clouds:azure-client': 'An application at Entra ID has a token at its own tenant.',
+    'clouds:declared-endpoint':
+      'No credential says where it goes: another token endpoint is for the resource to declare.',
+    'clouds:bound-to-both': 'A credential is bound to the host of the provider and to that of its token endpoint.',
+    'clouds:unusable': 'A credential that cannot be used is said so before any call, and nothing of it is told.',
+    'clouds:token-refusals':
+      'What a token endpoint refuses, fails at or answers wrongly is told apart, without its words.',
+    'clouds:tokens':
+      'A token is asked for once for all who wait, ends before its time, and is found only by who has leased the credential.',
+  }),
 ];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { withRules } from './define-resource.ts';
-import { secretKeyRef, setOf } from './fields.ts';
+import { httpUrl, secretKeyRef, setOf } from './fields.ts';
 
 const secretRef = (what: string) => secretKeyRef.optional().describe(what);
 
@@ -19,7 +19,18 @@ const ORDER =
 /** `credentials` of a ModelProvider. */
 export const providerCredentials = withRules(
   z.object({
-    secretRef: secretRef('Secret that holds the API key.'),
+    secretRef: secretRef(
+      'Secret that holds the API key. Types bedrock, vertex and azure-*: or a JSON object, of which nothing is sent but what ' +
+        'is made of it. bedrock: AccessKeyId, SecretAccessKey and SessionToken, as a credential_process prints them, which ' +
+        'sign each call. vertex: the key file of a service account. azure-*: tenantId, clientId and clientSecret of an ' +
+        'application at Microsoft Entra ID.',
+    ),
+    tokenURL: httpUrl
+      .optional()
+      .describe(
+        "Where tokens are had for a service account or an application. Left out: at the vendor's own endpoint. The " +
+          'credential is bound to its scheme, host and port as well.',
+      ),
     perPrincipal: withRules(
       z.object({
         order: setOf(z.enum(['Request', 'User', 'Team', 'Organisation']), 4)

@@ -34,9 +34,11 @@ export const httpUrl = z
 /** `status.grantedOrigin` of what has a URL and a credential. */
 export const grantedOriginSchema = z
   .string()
-  .max(300)
+  .max(600)
   .optional()
-  .describe('Scheme, host and port to which the credential was granted. Another origin needs a new grant.');
+  .describe(
+    'Scheme, host and port to which the credential was granted, of several separated by a blank. Another origin needs a new grant.',
+  );
 
 /** A network as IPv4 or IPv6 CIDR; what is not one is refused by `isNetwork`. */
 export const cidr = z

@@ -14,7 +14,13 @@ export {
 export { isKind, type Kind, kindNames, kinds, type SpecOf, type StatusOf } from './kinds.ts';
 export { type LimitSpec, type LimitStatus, limit } from './limit.ts';
 export { type ModelSpec, type ModelStatus, model, orderedTargets } from './model.ts';
-export { type ModelProviderSpec, type ModelProviderStatus, modelProvider, providerBaseUrl } from './model-provider.ts';
+export {
+  type ModelProviderSpec,
+  type ModelProviderStatus,
+  modelProvider,
+  providerBaseUrl,
+  providerUrls,
+} from './model-provider.ts';
 export {
   type Fault,
   isOurs,

@@ -3,6 +3,7 @@ import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { providerCredentials } from './credential-order.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { grantedOriginSchema, httpUrl } from './fields.ts';
+import { awsFields, azureFields, cloudBaseUrl, cloudRules, googleFields } from './model-provider-cloud.ts';
 import { baseUrlExamples, providerTypes, vendorBaseUrls } from './provider-types.ts';
 
 const needBaseUrl: readonly string[] = Object.keys(baseUrlExamples);
@@ -34,6 +35,11 @@ const spec = withRules(
         'URL before the paths of the API, for example https://api.example.com/v1. Required where no vendor has one for all: ' +
           `for ${needBaseUrl.join(', ')}. The credential is bound to its scheme, host and port.`,
       ),
+    aws: awsFields.optional().describe('Type bedrock: where its models are.'),
+    google: googleFields.optional().describe('Type vertex: where its models are, and who pays.'),
+    azure: azureFields
+      .optional()
+      .describe('Type azure-openai: how it is called. Left out: with API version 2024-10-21.'),
     credentials: providerCredentials
       .optional()
       .describe('How Sallyport authenticates to the provider. Left out: without credentials.'),
@@ -55,6 +61,7 @@ const spec = withRules(
       fieldPath: '.baseURL',
       holds: (s) => s.baseURL === undefined || s.baseURL.startsWith('https://') || s.allowPrivateNetwork,
     },
+    ...cloudRules,
   ],
 );
 
@@ -83,6 +90,14 @@ export type ModelProviderSpec = z.output<typeof spec>;
 export type ModelProviderStatus = z.output<typeof modelProvider.status>;
 
 /** Base URL of a provider: as written, else the vendor's own. Ends without a slash. */
-export function providerBaseUrl(provider: Pick<ModelProviderSpec, 'type' | 'baseURL'>): string {
-  return (provider.baseURL ?? vendorBaseUrls[provider.type] ?? '').replace(/\/+$/, '');
+export function providerBaseUrl(provider: Pick<ModelProviderSpec, 'type' | 'baseURL' | 'aws' | 'google'>): string {
+  return (provider.baseURL ?? cloudBaseUrl(provider) ?? vendorBaseUrls[provider.type] ?? '').replace(/\/+$/, '');
+}
+
+/** All URLs that its credential may be sent to: the base URL, and where tokens are had if that is declared. */
+export function providerUrls(
+  provider: Parameters<typeof providerBaseUrl>[0] & Pick<ModelProviderSpec, 'credentials'>,
+): string[] {
+  const { tokenURL } = provider.credentials ?? {};
+  return [providerBaseUrl(provider), ...(tokenURL === undefined ? [] : [tokenURL])];
 }

@@ -5,6 +5,9 @@ export const providerTypes = [
   'openai',
   'anthropic',
   'gemini',
+  'vertex',
+  'azure-openai',
+  'azure-foundry',
   'groq',
   'mistral',
   'cerebras',
@@ -77,6 +80,8 @@ export const vendorBaseUrls: Readonly<Partial<Record<ProviderType, string>>> = {
 /** Types whose base URL the resource must say, each with a URL as it may be. */
 export const baseUrlExamples: Readonly<Partial<Record<ProviderType, string>>> = {
   vllm: 'http://vllm.models.svc:8000/v1',
+  'azure-openai': 'https://RESOURCE.openai.azure.com',
+  'azure-foundry': 'https://RESOURCE.services.ai.azure.com',
   cloudflare: 'https://api.cloudflare.com/client/v4/accounts/ACCOUNT/ai',
   databricks: 'https://WORKSPACE.cloud.databricks.com',
   'lm-studio': 'http://workstation.example:1234/v1',

@@ -1,8 +1,9 @@
 import { type ModelSpec, orderedTargets } from '@sallyport/custom-resources/model';
-import { type ModelProviderSpec, providerBaseUrl } from '@sallyport/custom-resources/model-provider';
+import { type ModelProviderSpec, providerBaseUrl, providerUrls } from '@sallyport/custom-resources/model-provider';
 import type { Snapshot, SnapshotItem } from '@sallyport/peers/snapshot';
 import type { ProviderDeclaration } from './providers/define-provider.ts';
 import { findProvider } from './providers/index.ts';
+import { placed } from './providers/placed.ts';
 
 /** A ModelProvider ready to be called. */
 export interface Provider {
@@ -13,7 +14,7 @@ export interface Provider {
   readonly spec: ModelProviderSpec;
   readonly declaration: ProviderDeclaration;
   readonly baseUrl: string;
-  /** Scheme, host and port: what its credential is bound to. */
+  /** Scheme, host and port, of several separated by a blank: what its credential is bound to. */
   readonly origin: string;
 }
 
@@ -60,13 +61,26 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>): C
   };
 }
 
+const variants = new WeakMap<Provider, Map<ProviderDeclaration, Provider>>();
+
+/** The provider as it serves a model: as a variant of its declaration, where one is for that model. */
+export function serving(provider: Provider, model: string): Provider {
+  const found = provider.declaration.variants?.find(({ models }) => models.test(model));
+  if (found === undefined) return provider;
+  const made = variants.get(provider) ?? new Map<ProviderDeclaration, Provider>();
+  variants.set(provider, made);
+  const known = made.get(found.declaration) ?? { ...provider, declaration: found.declaration };
+  made.set(found.declaration, known);
+  return known;
+}
+
 /** Compiles accepted Models and ModelProviders. The oldest Model holds a contested public name. */
 export function compileCatalog(models: readonly SnapshotItem[], providers: readonly SnapshotItem[]) {
   const byName = new Map<string, Provider>();
   for (const item of providers) {
     const spec = item.spec as ModelProviderSpec;
-    const declaration = findProvider(spec.type);
-    if (!declaration) continue;
+    const declared = findProvider(spec.type);
+    if (!declared) continue;
     const baseUrl = providerBaseUrl(spec);
     byName.set(`${item.tenant}/${item.name}`, {
       tenant: item.tenant,
@@ -74,9 +88,11 @@ export function compileCatalog(models: readonly SnapshotItem[], providers: reado
       uid: item.uid,
       generation: item.generation,
       spec,
-      declaration,
+      declaration: placed(declared, spec),
       baseUrl,
-      origin: new URL(baseUrl).origin,
+      origin: providerUrls(spec)
+        .map((url) => new URL(url).origin)
+        .join(' '),
     });
   }
   const compiled = new Map<string, Map<string, Model>>();
@@ -88,7 +104,7 @@ export function compileCatalog(models: readonly SnapshotItem[], providers: reado
     if (ofTenant.has(publicName)) continue;
     const targets = orderedTargets(spec).flatMap((target): Target[] => {
       const provider = byName.get(`${item.tenant}/${target.provider}`);
-      return provider ? [{ provider, model: target.model, spec: target }] : [];
+      return provider ? [{ provider: serving(provider, target.model), model: target.model, spec: target }] : [];
     });
     const { tenant, name, uid, createdAtMs } = item;
     ofTenant.set(publicName, { tenant, name, publicName, uid, createdAtMs, spec, targets });

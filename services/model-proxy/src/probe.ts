@@ -132,15 +132,18 @@ async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise
   }
   try {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]);
+    const { models } = provider.declaration.paths;
     const answer = await gate.upstream.request(provider, {
       method: 'GET',
-      path: provider.declaration.paths.models,
+      path: models ?? '/',
       headers: callHeaders(provider.declaration),
       key,
       signal,
     });
     await answer.discard();
     const reachable = condition('Reachable', 'True', 'Answered', `The provider answered with status ${answer.status}.`);
+    // Where there is nothing to list, a refusal says nothing of the credential.
+    if (models === undefined) return [reachable];
     const refused = answer.status === 401 || answer.status === 403;
     if (key === undefined && provider.spec.credentials?.perPrincipal) {
       return [reachable, condition('CredentialsValid', 'True', 'PerPrincipal', 'Each principal brings a key.')];
@@ -161,8 +164,11 @@ async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise
             use ? 'The provider took the credential.' : 'No credential is declared.',
           ),
     ];
-  } catch (error) {
-    return [condition('Reachable', 'False', 'NoAnswer', asGatewayError(error).message)];
+  } catch (caught) {
+    const error = asGatewayError(caught);
+    if (error.code === 'upstream_credentials')
+      return [condition('CredentialsValid', 'False', 'Refused', error.message)];
+    return [condition('Reachable', 'False', 'NoAnswer', error.message)];
   }
 }
 

@@ -19,7 +19,7 @@ export interface CredentialUse {
   readonly kind: 'ModelProvider' | 'ToolServer';
   readonly name: string;
   readonly uid: string;
-  /** Scheme, host and port, as `new URL(…).origin`. */
+  /** Scheme, host and port, as `new URL(…).origin`; of several, separated by a blank. */
   readonly origin: string;
 }
 

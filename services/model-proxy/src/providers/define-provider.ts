@@ -33,8 +33,11 @@ interface ProviderBase {
   headers: Readonly<Record<string, string>>;
   /** Request headers of clients of the same dialect that are passed on; none of them may carry identity. */
   passHeaders: readonly string[];
-  /** Paths after the base URL. Where the path of a call names the model, `{model}` stands for it; `stream` is that of streams. */
-  paths: { chat: string; stream?: string; models: string; countTokens?: string } & OperationPaths;
+  /**
+   * Paths after the base URL; `stream` is that of streams, `models` absent where there is no list. `{model}` stands for the
+   * model's name, `{project}`, `{location}` and `{apiVersion}` for what the resource says.
+   */
+  paths: { chat: string; stream?: string; models?: string; countTokens?: string } & OperationPaths;
   /** The provider in the price list; absent: found by base URL. */
   priceList?: string;
   /** What its API can or cannot do, whatever the model. */
@@ -43,6 +46,8 @@ interface ProviderBase {
   retrieves?: (model: string) => boolean;
   /** Its own words for failures, beside those that the codec knows. */
   failureCodes?: Readonly<Record<string, FailureKind>>;
+  /** Models that it serves otherwise: the first of these counts that fits the model's name there. */
+  variants?: readonly { readonly models: RegExp; readonly declaration: ProviderDeclaration }[];
   /** Overrides how the codec reads an error; undefined: the codec's own reading. */
   error?: (status: number, body: unknown) => ProviderFailure | undefined;
 }
@@ -60,7 +65,8 @@ export function defineProvider<T extends ProviderDeclaration>(declaration: T): R
     fault('baseURL', 'must be https and end without a slash');
   }
   const { auth } = declaration;
-  const own = auth.kind === 'header' ? [auth.header] : [];
+  const keyed = 'key' in auth ? auth.key : auth;
+  const own = keyed.kind === 'header' ? [keyed.header] : [];
   for (const header of [...own, ...Object.keys(declaration.headers), ...declaration.passHeaders]) {
     if (header !== header.toLowerCase()) fault('headers', 'must be lower case');
   }
@@ -69,6 +75,7 @@ export function defineProvider<T extends ProviderDeclaration>(declaration: T): R
   }
   return Object.freeze(declaration);
 }
+  for (const variant of declaration.variants ?? []) defineProvider(variant.declaration);
 
 /** The path of a call. A model's name cannot lead out of its place in it. */
 export function callPath({ paths }: ProviderDeclaration, model: string, stream: boolean): string {

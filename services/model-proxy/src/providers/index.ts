@@ -2,6 +2,8 @@ import { ai21 } from './ai21.ts';
 import { anthropic } from './anthropic.ts';
 import { anthropicCompatible } from './anthropic-compatible.ts';
 import { apisix } from './apisix.ts';
+import { azureFoundry } from './azure-foundry.ts';
+import { azureOpenai } from './azure-openai.ts';
 import { cerebras } from './cerebras.ts';
 import { cloudflare } from './cloudflare.ts';
 import { databricks } from './databricks.ts';
@@ -35,6 +37,7 @@ import { sglang } from './sglang.ts';
 import { tgi } from './tgi.ts';
 import { together } from './together.ts';
 import { vllm } from './vllm.ts';
+import { vertex } from './vertex.ts';
 import { xai } from './xai.ts';
 import { zhipu } from './zhipu.ts';
 
@@ -44,6 +47,9 @@ export const providers: readonly ProviderDeclaration[] = [
   anthropic,
   gemini,
   groq,
+  vertex,
+  azureOpenai,
+  azureFoundry,
   mistral,
   cerebras,
   openrouter,

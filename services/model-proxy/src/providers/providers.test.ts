@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { FailureKind } from '../chat/failure.ts';
-import { authenticate } from '../upstream/authenticate.ts';
+import { putKey } from '../upstream/authenticate.ts';
 import { callHeaders, defineProvider } from './define-provider.ts';
 import { parseRetryAfter, readFailure } from './failure.ts';
 import { findProvider, providers } from './index.ts';
@@ -21,7 +21,7 @@ describe('the provider list', () => {
     const headersFor = (id: string) => {
       const provider = findProvider(id)!;
       const headers = callHeaders(provider);
-      authenticate(provider.auth, 'k', { path: '/', headers });
+      if (provider.auth.kind === 'header') putKey(provider.auth, 'k', { path: '/', headers });
       return headers;
     };
     expect(headersFor('openai')).toMatchObject({ authorization: 'Bearer k' });

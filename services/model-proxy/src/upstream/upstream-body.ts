@@ -8,7 +8,7 @@ import type { Decoration } from '../turn/decorate.ts';
 import { withParameters } from '../turn/parameters.ts';
 import type { Turn } from '../turn/turn.ts';
 import { withCacheMarks } from '../wire/anthropic-messages/cache-marks.ts';
-import { encodeRequestFor, forwardBytes, isSpokenBy, unsupportedOf } from '../wire/codec.ts';
+import { encodeRequestFor, forwardBytes, ownWire, unsupportedOf } from '../wire/codec.ts';
 import type { RequestChanges } from '../wire/forward.ts';
 
 /**
@@ -23,13 +23,14 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
   const tools = [...visible, ...stubs];
   const most = turn.model.spec.maxOutputTokens;
   const maxTokens = most !== undefined && (turn.facts.maxTokens ?? Number.POSITIVE_INFINITY) > most ? most : undefined;
-  if (isSpokenBy(turn.dialect, declaration)) {
-    const refused = unsupportedOf(declaration, turn.body);
+  const own = ownWire(turn.dialect, declaration);
+  if (own !== undefined) {
+    const refused = unsupportedOf(own, turn.body);
     if (refused.length > 0) throw asUnsupported(refused);
     const changes = changesOf(turn, target, visible, maxTokens);
-    if (stubs.length === 0) return forwardBytes(declaration, turn.bytes, afterRounds(turn), changes);
+    if (stubs.length === 0) return forwardBytes(own, turn.bytes, afterRounds(turn), changes);
     changes.addTools = stubs;
-    return forwardBytes(declaration, turn.bytes, { ...turn.body, tool_choice: { type: 'none' } }, changes);
+    return forwardBytes(own, turn.bytes, { ...turn.body, tool_choice: { type: 'none' } }, changes);
   }
   const { decoration } = turn;
   const asked = turn.request ?? frontOf(turn.dialect).neutralRequest(turn);

@@ -1,8 +1,9 @@
 import type { EndSignal } from '@sallyport/chassis/ending';
-import { type OutboundResponse, outbound } from '@sallyport/chassis/http/fetch';
+import { type Outbound, type OutboundResponse, outbound } from '@sallyport/chassis/http/fetch';
 import { urlGuard } from '@sallyport/chassis/net/guard';
 import type { Provider } from '../catalog.ts';
-import { authenticate } from './authenticate.ts';
+import { createAccessTokens } from './access-tokens.ts';
+import { authenticate, type CarriedToken, type Outgoing, type TokenPorts } from './authenticate.ts';
 
 /** Calls to providers, over connections kept per provider. */
 export interface Upstream {
@@ -26,42 +27,81 @@ export interface UpstreamCall {
 
 interface Connections {
   readonly generation: number;
-  readonly outbound: ReturnType<typeof outbound>;
+  readonly outbound: Outbound;
+  readonly ports: TokenPorts;
 }
+
+/** Longest wait for a token endpoint. */
+const TOKEN_MS = 10_000;
 
 /** Opens connections as providers are called; a provider that was changed gets new ones. */
 export function createUpstream(): Upstream {
   const byProvider = new Map<string, Connections>();
+  const tokens = createAccessTokens();
   const of = (provider: Provider): Connections => {
     const held = byProvider.get(provider.uid);
     if (held?.generation === provider.generation) return held;
     void held?.outbound.stop();
     const { timeouts, allowPrivateNetwork } = provider.spec;
-    const made: Connections = {
-      generation: provider.generation,
-      outbound: outbound({
-        guard: urlGuard({ allowPrivate: allowPrivateNetwork, allowHttp: allowPrivateNetwork }),
-        timeouts: {
-          connectMs: timeouts.connectSeconds * 1000,
-          headersMs: timeouts.firstByteSeconds * 1000,
-          bodyIdleMs: timeouts.idleSeconds * 1000,
-        },
-      }),
-    };
+    const calls = outbound({
+      guard: urlGuard({ allowPrivate: allowPrivateNetwork, allowHttp: allowPrivateNetwork }),
+      timeouts: {
+        connectMs: timeouts.connectSeconds * 1000,
+        headersMs: timeouts.firstByteSeconds * 1000,
+        bodyIdleMs: timeouts.idleSeconds * 1000,
+      },
+    });
+    const ports: TokenPorts = { tokens, now: () => new Date(), post: (url, form) => postForm(calls, url, form) };
+    const made: Connections = { generation: provider.generation, outbound: calls, ports };
     byProvider.set(provider.uid, made);
     return made;
   };
   return {
     name: 'upstream',
     request(provider, call) {
-      const { method, headers, body, signal, key } = call;
-      const outgoing = { path: call.path, headers };
-      if (key !== undefined) authenticate(provider.declaration.auth, key, outgoing);
-      return of(provider).outbound.request(provider.baseUrl + outgoing.path, { method, headers, signal, body });
+      const connections = of(provider);
+      const { method, path, headers, body, signal, key } = call;
+      const outgoing: Outgoing = { method, path, headers, body, signal };
+      if (key === undefined) return send(connections, provider, outgoing);
+      try {
+        const carried = authenticate(provider, key, outgoing, connections.ports);
+        if (carried === undefined) return send(connections, provider, outgoing);
+        return sendWithToken(connections, provider, outgoing, carried, key);
+      } catch (error) {
+        return Promise.reject(error);
+      }
     },
     async stop() {
       await Promise.all([...byProvider.values()].map((one) => one.outbound.stop()));
       byProvider.clear();
     },
   };
+}
+
+function send({ outbound }: Connections, { baseUrl }: Provider, outgoing: Outgoing): Promise<OutboundResponse> {
+  const { method, path, headers, signal, body } = outgoing;
+  return outbound.request(baseUrl + path, { method, headers, signal, body });
+}
+
+/** A token that was held may have been revoked: then one that is asked for anew is tried, once. */
+async function sendWithToken(
+  connections: Connections,
+  provider: Provider,
+  outgoing: Outgoing,
+  carried: Promise<CarriedToken>,
+  key: string,
+): Promise<OutboundResponse> {
+  const token = await carried;
+  const answer = await send(connections, provider, outgoing);
+  if (answer.status !== 401) return answer;
+  token.refused();
+  if (token.fresh) return answer;
+  await answer.discard();
+  await authenticate(provider, key, outgoing, connections.ports);
+  return await send(connections, provider, outgoing);
+}
+
+function postForm(to: Outbound, url: string, form: string): Promise<OutboundResponse> {
+  const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' };
+  return to.request(url, { method: 'POST', headers, body: form, signal: AbortSignal.timeout(TOKEN_MS) });
 }

@@ -31,9 +31,9 @@ export const codecs: { readonly [D in Dialect]: Codec<QuirksOf[D]> } = {
 /** A provider's wire and its quirks, which belong together. */
 export type Wire<D extends Dialect = Dialect> = { [W in D]: { wire: W; quirks: QuirksOf[W] } }[D];
 
-/** True for a wire in which a client's own request can be forwarded. */
-export function isSpokenBy(dialect: Dialect, provider: Wire): provider is Wire<FrontDialect> {
-  return provider.wire === dialect;
+/** The provider's wire where it is the client's own, so that its request can be forwarded. */
+export function ownWire(dialect: FrontDialect, provider: Wire): Wire<FrontDialect> | undefined {
+  return provider.wire === dialect ? (provider as Wire<FrontDialect>) : undefined;
 }
 
 /** The bytes of a request that stays in its dialect, `body` being `bytes` parsed. */

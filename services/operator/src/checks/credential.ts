@@ -15,6 +15,12 @@ export function originOf(text: string): string | undefined {
   return `${url.protocol}//${url.hostname}:${url.port || (url.protocol === 'https:' ? '443' : '80')}`;
 }
 
+/** The same of URLs separated by a blank: all the hosts that a credential is sent to. Undefined where one is none. */
+export function originsOf(text: string): string | undefined {
+  const origins = text.split(' ').map(originOf);
+  return origins.includes(undefined) ? undefined : origins.join(' ');
+}
+
 /** What is asked of vault for a credential. */
 export type CredentialDecision =
   | { readonly grant: true; readonly value: string; readonly origin: string }
@@ -22,7 +28,7 @@ export type CredentialDecision =
 
 /** What is asked of vault for a resource whose credentials others put in. */
 export function decideValueless(url: string): CredentialDecision {
-  const origin = originOf(url);
+  const origin = originsOf(url);
   if (origin !== undefined) return { grant: true, value: '', origin };
   const message = 'the URL has no origin to which a credential could be bound';
   return { grant: false, finding: fails('CredentialsValid', 'InvalidURL', message), gone: false };
@@ -54,13 +60,13 @@ export function decideCredential(wanted: CredentialCase): CredentialDecision {
   const value = secret.data.get(ref.key)?.trim();
   if (value === undefined) return refuse('SecretKeyNotFound', `Secret ${ref.name} has no key ${ref.key}`, true);
   if (value === '') return refuse('SecretEmpty', `key ${ref.key} of Secret ${ref.name} is empty`, true);
-  const origin = originOf(wanted.url);
+  const origin = originsOf(wanted.url);
   if (origin === undefined) return refuse('InvalidURL', 'the URL has no origin to which a credential could be bound');
   const agreed = annotations[grantAnnotation];
   if (
     grantedOrigin !== undefined &&
     grantedOrigin !== origin &&
-    (agreed === undefined || originOf(agreed) !== origin)
+    (agreed === undefined || originsOf(agreed) !== origin)
   ) {
     return refuse(
       'OriginChanged',

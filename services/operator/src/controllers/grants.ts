@@ -1,5 +1,5 @@
 import { type Finding, inboundOrigin, type SecretKeyRef } from '@sallyport/custom-resources';
-import { decideCredential, decideValueless, originOf } from '../checks/credential.ts';
+import { decideCredential, decideValueless, originsOf } from '../checks/credential.ts';
 import { holds, unknown } from '../checks/findings.ts';
 import type { Entry } from '../entry.ts';
 import type { Departed } from '../source/source.ts';
@@ -40,6 +40,7 @@ export async function reconcileCredential(
   entry: Entry,
   wanted: {
     readonly ref: SecretKeyRef | undefined;
+    /** Where it goes: URLs separated by a blank. */
     readonly url: string;
     /** Where the Secret is sent instead, and what it is bound to; what people bring is sent to `url`. */
     readonly secretTo?: string | undefined;
@@ -65,7 +66,7 @@ export async function reconcileCredential(
     const { annotations } = entry;
     // What people bring is bound to its origin one by one, so there is nothing here that another URL could draw out.
     const decision =
-      ref === undefined || originOf(url) === undefined
+      ref === undefined || originsOf(url) === undefined
         ? decideValueless(url)
         : decideCredential({ ref, url: secretTo, secret, grantedOrigin: before, annotations });
     if (!decision.grant) {
@@ -74,7 +75,7 @@ export async function reconcileCredential(
       return { finding: { ...decision.finding, type }, grantedOrigin: before };
     }
     const { value, origin: bound } = decision;
-    const origin = originOf(url) ?? bound;
+    const origin = originsOf(url) ?? bound;
     const version = secret?.version ?? '';
     const what = JSON.stringify([ref, version, bound, lending, url]);
     const told = context.granted.get(uid);

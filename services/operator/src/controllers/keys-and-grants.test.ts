@@ -39,6 +39,20 @@ describe('keys and grants', () => {
     await eventually(granted, 'https://moved.example:443');
   });
 
+  it('[clouds:bound-to-both] binds a credential that tokens are had with to where they are had, too', async () => {
+    const vertex = (token: string) =>
+      `${head('ModelProvider', 'vertex')}spec: {type: vertex, google: {project: p}, credentials: {secretRef: {name: openai, key: key}, tokenURL: "${token}"}}\n`;
+    const { peers, write, reason } = await suite({
+      'secret.yaml': secret,
+      'provider.yaml': vertex('https://tokens.example/token'),
+    });
+    await eventually(() => reason('ModelProvider', 'vertex', 'CredentialsValid'), 'True Granted');
+    expect([...peers.grants.values()]).toEqual(['https://aiplatform.googleapis.com:443 https://tokens.example:443']);
+    await write('provider.yaml', vertex('https://evil.example/token'));
+    await eventually(() => reason('ModelProvider', 'vertex', 'CredentialsValid'), 'False OriginChanged');
+    expect(peers.grants.size).toBe(0);
+  });
+
   it('takes keys and grants away with their resources, and tries again while a peer is down', async () => {
     const key = `${head('VirtualKey', 'demo')}spec: {secretRef: {name: openai, key: key}}\n`;
     const { peers, write, remove, reason } = await suite({

@@ -16,6 +16,8 @@ export interface AnthropicMessagesQuirks {
   systemInMessages?: boolean;
   /** How a wish for reasoning effort is said to this model; `adaptive` where absent. */
   reasoning?: ReasoningStyle;
+  /** Stands in the body as `anthropic_version`, and the path names the model; else a header says the version. */
+  versionInBody?: string;
 }
 
 const known = new Set([

@@ -1,0 +1,26 @@
+import { defineProvider } from './define-provider.ts';
+
+/**
+ * Azure OpenAI by deployment (learn.microsoft.com/azure/ai-foundry/openai/reference): a Model's target names the deployment. The
+ * base URL is the endpoint of the resource.
+ */
+export const azureOpenai = defineProvider({
+  id: 'azure-openai',
+  wire: 'openai-chat',
+  baseURLExample: 'https://RESOURCE.openai.azure.com',
+  auth: {
+    kind: 'azure-client-credentials',
+    scope: 'https://cognitiveservices.azure.com/.default',
+    tokenURL: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token',
+    key: { kind: 'header', header: 'api-key' },
+  },
+  headers: {},
+  passHeaders: [],
+  paths: {
+    chat: '/openai/deployments/{model}/chat/completions?api-version={apiVersion}',
+    models: '/openai/models?api-version={apiVersion}',
+  },
+  priceList: 'azure',
+  failureCodes: { DeploymentNotFound: 'not_found' },
+  quirks: { maxTokensField: 'max_completion_tokens', developerRole: true },
+});
