@@ -4,6 +4,8 @@ import { of, type Requirement } from './requirement.ts';
 export const providers: readonly Requirement[] = [
   ...of('issue 6, dialects and providers', {
     'providers:capabilities': 'What a target can do is declared by its Model, else known of its model, else unknown.',
+    'providers:differences':
+      'What a provider lacks is refused before the call, what it names otherwise is renamed; by no field does a client choose for the gateway.',
     'providers:fixtures':
       'Each provider is declared once, with recorded answers: text, tools, stream and failure, read in pieces of any size.',
     'providers:generated': 'The types of a ModelProvider and their base URLs are made of the declarations.',

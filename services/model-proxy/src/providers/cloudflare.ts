@@ -24,8 +24,8 @@ export const cloudflare = defineProvider({
     maxTokensField: 'max_tokens',
     topK: true,
     differs: {
-      lacks: ['logprobs', 'top_logprobs', 'logit_bias', 'n'],
-      drops: ['store', 'service_tier', 'metadata', 'user', 'parallel_tool_calls'],
+      lacks: ['parallel_tool_calls', 'logprobs', 'top_logprobs', 'logit_bias', 'n'],
+      drops: ['store', 'service_tier', 'metadata', 'user'],
       renames: { max_completion_tokens: 'max_tokens' },
       lacksNullContent: true,
     },

@@ -32,8 +32,8 @@ export const databricks = defineProvider({
     maxTokensField: 'max_tokens',
     topK: true,
     differs: {
-      lacks: ['logit_bias'],
-      drops: ['parallel_tool_calls', 'store', 'service_tier', 'metadata', 'user'],
+      lacks: ['parallel_tool_calls', 'logit_bias'],
+      drops: ['store', 'service_tier', 'metadata', 'user'],
       renames: { max_completion_tokens: 'max_tokens' },
       lacksStrict: true,
       lacksNames: true,

@@ -15,7 +15,8 @@ export const deepinfra = defineProvider({
     maxTokensField: 'max_tokens',
     topK: true,
     differs: {
-      drops: ['store', 'service_tier', 'metadata', 'parallel_tool_calls'],
+      lacks: ['parallel_tool_calls'],
+      drops: ['store', 'service_tier', 'metadata'],
       renames: { max_completion_tokens: 'max_tokens' },
       toolChoices: ['auto', 'none'],
       plainText: 'results',

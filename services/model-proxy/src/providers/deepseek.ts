@@ -16,8 +16,8 @@ export const deepseek = defineProvider({
     maxTokensField: 'max_tokens',
     reasoningField: 'reasoning_content',
     differs: {
-      lacks: ['logit_bias', 'n', 'seed'],
-      drops: ['parallel_tool_calls', 'store', 'service_tier', 'metadata', 'user'],
+      lacks: ['parallel_tool_calls', 'logit_bias', 'n', 'seed'],
+      drops: ['store', 'service_tier', 'metadata', 'user'],
       renames: { max_completion_tokens: 'max_tokens' },
       maxStops: 16,
       lacksJsonSchema: true,

@@ -21,5 +21,24 @@ export const litellm = defineProvider({
     transcriptions: '/audio/transcriptions',
     speech: '/audio/speech',
   },
-  quirks: { maxTokensField: 'max_tokens', topK: true, cacheMarks: true },
+  quirks: {
+    maxTokensField: 'max_tokens',
+    topK: true,
+    cacheMarks: true,
+    differs: {
+      withheld: [
+        'fallbacks',
+        'context_window_fallbacks',
+        'content_policy_fallbacks',
+        'api_base',
+        'base_url',
+        'api_key',
+        'api_version',
+        'custom_llm_provider',
+        'user_config',
+        'router_settings_override',
+        'mock_response',
+      ],
+    },
+  },
 });

@@ -15,8 +15,8 @@ export const lmStudio = defineProvider({
     maxTokensField: 'max_tokens',
     topK: true,
     differs: {
-      lacks: ['logprobs', 'top_logprobs', 'n'],
-      drops: ['store', 'service_tier', 'metadata', 'user', 'parallel_tool_calls'],
+      lacks: ['parallel_tool_calls', 'logprobs', 'top_logprobs', 'n'],
+      drops: ['store', 'service_tier', 'metadata', 'user'],
       renames: { max_completion_tokens: 'max_tokens' },
       toolChoices: ['auto', 'none', 'required'],
     },

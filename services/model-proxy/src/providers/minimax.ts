@@ -32,8 +32,8 @@ export const minimax = defineProvider({
     cacheMarks: true,
     reasoningDetails: true,
     differs: {
-      lacks: ['logprobs', 'top_logprobs', 'logit_bias', 'n', 'seed'],
-      drops: ['parallel_tool_calls', 'store', 'service_tier', 'metadata', 'user'],
+      lacks: ['parallel_tool_calls', 'logprobs', 'top_logprobs', 'logit_bias', 'n', 'seed'],
+      drops: ['store', 'service_tier', 'metadata', 'user'],
       toolChoices: ['auto', 'none'],
       lacksJsonSchema: true,
       reasoning: 'adaptiveThinking',

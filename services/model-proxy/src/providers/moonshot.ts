@@ -25,8 +25,8 @@ export const moonshot = defineProvider({
     maxTokensField: 'max_tokens',
     reasoningField: 'reasoning_content',
     differs: {
-      lacks: ['logprobs', 'top_logprobs', 'logit_bias', 'seed'],
-      drops: ['parallel_tool_calls', 'store', 'service_tier', 'metadata', 'user'],
+      lacks: ['parallel_tool_calls', 'logprobs', 'top_logprobs', 'logit_bias', 'seed'],
+      drops: ['store', 'service_tier', 'metadata', 'user'],
       renames: { max_completion_tokens: 'max_tokens' },
       toolChoices: ['auto', 'none', 'tool'],
       maxStops: 5,

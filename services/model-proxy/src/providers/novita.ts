@@ -23,7 +23,8 @@ export const novita = defineProvider({
     maxTokensField: 'max_tokens',
     topK: true,
     differs: {
-      drops: ['store', 'service_tier', 'metadata', 'user', 'parallel_tool_calls'],
+      lacks: ['parallel_tool_calls'],
+      drops: ['store', 'service_tier', 'metadata', 'user'],
       renames: { max_completion_tokens: 'max_tokens' },
     },
   },

@@ -20,6 +20,6 @@ export const openrouter = defineProvider({
     topK: true,
     cacheMarks: true,
     reasoningDetails: true,
-    differs: { reasoning: 'reasoning' },
+    differs: { withheld: ['models', 'route'], reasoning: 'reasoning' },
   },
 });

@@ -9,6 +9,8 @@ export interface Differences {
   lacks?: readonly string[];
   /** Fields that it does not have, and that say nothing of the answer: they are left out. */
   drops?: readonly string[];
+  /** Fields by which a client would choose for the gateway, another model, URL or key: they never go there. */
+  withheld?: readonly string[];
   /** Fields that it knows by another name. */
   renames?: Readonly<Record<string, string>>;
   /** Most stop sequences. */
@@ -45,6 +47,7 @@ export function adaptBody(body: JsonObject, differences: Differences): Adapted {
   };
   const cannot = (field: string, reason: string): void => void unsupported.push({ field, reason });
   for (const field of differences.drops ?? []) if (body[field] !== undefined) delete changed()[field];
+  for (const field of differences.withheld ?? []) if (body[field] !== undefined) delete changed()[field];
   for (const field of differences.lacks ?? []) {
     if (body[field] === undefined) continue;
     if (!saysNothing(field, body[field])) cannot(field, 'the provider does not have it');
@@ -80,9 +83,10 @@ export function adaptBody(body: JsonObject, differences: Differences): Adapted {
 
 /** Values with which a field asks for what happens without it. */
 function saysNothing(field: string, value: unknown): boolean {
+  // At most one call at a time is a demand.
+  if (field === 'parallel_tool_calls') return value === true || value === null;
   if (value === null || value === false || value === 0) return true;
   if (field === 'n' || field === 'repetition_penalty') return value === 1;
-  if (field === 'parallel_tool_calls') return value === true;
   if (field === 'response_format') return asObject(value)?.type === 'text';
   if (field === 'tool_choice') return value === 'auto' || value === 'none';
   if (Array.isArray(value)) return value.length === 0;

@@ -4,7 +4,7 @@ import type { Unsupported } from '../../chat/request.ts';
 import { layFields, type RequestChanges } from '../forward.ts';
 import { encodeMessages } from './messages.ts';
 import type { OpenAiChatQuirks } from './request.ts';
-import { decodeTool, decodeToolChoice, decodeTools, encodeFunctionTool } from './tools.ts';
+import { decodeTool, decodeToolChoice, decodeTools, encodeFunctionTool, TOOL_FIELDS } from './tools.ts';
 
 /**
  * Applies changes to a chat completion request and keeps every other field, known or not. The body itself is not
@@ -37,7 +37,7 @@ function changeTools(forwarded: JsonObject, changes: RequestChanges): void {
   const keep = changes.keepTool ?? (() => true);
   const tools: unknown[] = asArray(forwarded.tools).filter((tool, index) => keep(decodeTool(tool, `tools[${index}]`)));
   for (const tool of changes.addTools ?? []) tools.push(encodeFunctionTool(tool));
-  for (const field of ['web_search_options', 'plugins']) {
+  for (const field of TOOL_FIELDS.slice(1)) {
     if (forwarded[field] === undefined) continue;
     const declared = decodeTools({ [field]: forwarded[field] });
     const kept = declared.filter(keep);

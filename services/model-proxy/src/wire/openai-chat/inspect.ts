@@ -2,7 +2,7 @@ import type { AssistantFact, AttachmentFact, RequestFacts } from '../../chat/fac
 import { DecodeError } from '../../chat/failure.ts';
 import { asArray, asNumber, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
-import { decodeToolChoice, decodeTools } from './tools.ts';
+import { decodeToolChoice, decodeTools, TOOL_FIELDS } from './tools.ts';
 
 /**
  * Reads what the turn needs to know of a chat completion request, in one pass, and checks its shape. DecodeError names
@@ -25,10 +25,7 @@ export function inspectRequest(body: JsonObject): RequestFacts {
     streamUsage: asObject(body.stream_options)?.include_usage === true,
     n: positive(body.n, 'n') ?? 1,
     messageCount: messages.length,
-    tools:
-      body.tools === undefined && body.web_search_options === undefined && body.plugins === undefined
-        ? []
-        : decodeTools(body),
+    tools: TOOL_FIELDS.every((field) => body[field] === undefined) ? [] : decodeTools(body),
     texts: [],
     attachments: [],
     toolResults: [],

@@ -5,7 +5,7 @@ import type { ChatRequest, Encoded, ResponseFormat, Sampling, Unsupported } from
 import { adaptBody, type Differences } from './differences.ts';
 import { decodeMessages, encodeMessages, type MessageQuirks } from './messages.ts';
 import { reasoningFields } from './reasoning.ts';
-import { decodeToolChoice, decodeTools, encodeToolChoice, encodeTools } from './tools.ts';
+import { decodeToolChoice, decodeTools, encodeToolChoice, encodeTools, TOOL_FIELDS } from './tools.ts';
 
 /** How a provider of this dialect differs from OpenAI; absent flags are OpenAI's own behaviour. */
 export interface OpenAiChatQuirks extends MessageQuirks {
@@ -31,9 +31,9 @@ const numberEntries = Object.entries(numbers) as [keyof typeof numbers, string][
 
 const known = new Set([
   ...Object.values(numbers),
+  ...TOOL_FIELDS,
   'model',
   'messages',
-  'tools',
   'tool_choice',
   'parallel_tool_calls',
   'max_tokens',
@@ -47,8 +47,6 @@ const known = new Set([
   'stream_options',
   'user',
   'metadata',
-  'web_search_options',
-  'plugins',
 ]);
 
 /** Fields of this dialect that do not change the answer's content and may be left out for another dialect. */

@@ -8,6 +8,15 @@ import { decodeMcpTool } from '../mcp-tool.ts';
 const functionFields = new Set(['name', 'description', 'parameters', 'strict']);
 const customFields = new Set(['name', 'description', 'format']);
 
+/** Fields of a request that declare tools, those included that a provider runs. */
+export const TOOL_FIELDS: readonly string[] = [
+  'tools',
+  'web_search_options',
+  'enable_search',
+  'search_parameters',
+  'plugins',
+];
+
 /** Reads `tools`, and the fields that switch on a provider-run tool by another name. DecodeError names the path. */
 export function decodeTools(body: JsonObject): Tool[] {
   const tools: Tool[] = [];
@@ -16,8 +25,16 @@ export function decodeTools(body: JsonObject): Tool[] {
     if (!Array.isArray(declared)) throw new DecodeError('wrong_shape', 'tools', 'must be an array');
     for (let index = 0; index < declared.length; index += 1) tools.push(decodeTool(declared[index], `tools[${index}]`));
   }
-  const search = body.web_search_options;
-  if (isObject(search)) tools.push(providerTool('web_search', search, 'web_search_options'));
+  const options = body.web_search_options;
+  if (isObject(options)) tools.push(providerTool('web_search', options, 'web_search_options'));
+  // Qwen's and xAI's searches are switched on by fields as well.
+  const search = body.enable_search;
+  // Whatever a provider may take for yes.
+  if (search !== undefined && search !== null && search !== false) {
+    tools.push(providerTool('web_search', { enable_search: search }, 'enable_search'));
+  }
+  const live = body.search_parameters;
+  if (isObject(live) && live.mode !== 'off') tools.push(providerTool('live_search', live, 'search_parameters'));
   // OpenRouter's plugins (web search, file parsing) run at the provider.
   const plugins = body.plugins;
   if (Array.isArray(plugins)) {
@@ -103,7 +120,8 @@ export function encodeTools(
           unsupported.push({ field, reason: `the provider-run tool ${tool.kind} exists in ${tool.dialect} only` });
         } else if (tool.field === 'plugins') {
           fields.plugins = [...asArray(fields.plugins), tool.definition];
-        } else if (tool.field) fields[tool.field] = tool.definition;
+        } else if (tool.field === 'enable_search') Object.assign(fields, tool.definition);
+        else if (tool.field) fields[tool.field] = tool.definition;
         else encoded.push(tool.definition);
     }
   }
