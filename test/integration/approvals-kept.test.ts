@@ -162,4 +162,38 @@ describe('approvals, what is kept of them and who is told', () => {
     for (let i = 0; i < 80 && around.reports.get('watched') !== wanted; i++) await pause(50);
     expect(around.reports.get('watched')).toBe(wanted);
   });
+
+  it('[approval:endorse-void] holds for nobody of the same name later, nor once user or tool server is gone, and is listed so', async () => {
+    const console = two.client(ApprovalService, 'console');
+    const listed = async (user: string) =>
+      (await console.listEndorsements({ tenant: 'acme', user }, { timeoutMs })).endorsements.map(
+        (each) => each.voidReason,
+      );
+    const endorse = async (who: object) => {
+      await say(await ask({ tool: 'send', run: fresh(), who }), {
+        endorse: ['/to'],
+        endorseUntilMs: Date.now() + 60_000,
+      });
+    };
+    const [eve, fred] = [agent({ user: 'eve' }), agent({ user: 'fred' })];
+    for (const who of [eve, fred]) await endorse(who);
+    const enforced = async (who: object) => (await decide({ tool: 'send', run: fresh(), who }))?.enforced;
+    expect(await enforced(eve)).toBe(Action.ALLOW);
+    expect(await enforced({ ...eve, userSinceMs: Date.now() + 1 })).toBe(Action.ASK);
+    around.end({ user: 'eve', reason: 'left team core', by: 'key:scim' });
+    around.end({ user: 'eve', reason: 'deleted', by: 'key:scim' });
+    for (let i = 0; i < 100 && !(await listed('eve')).includes('deleted'); i++) await pause(50);
+    expect(await listed('eve')).toEqual(['deleted', 'deleted']);
+    expect(await enforced(eve)).toBe(Action.ASK);
+    expect(await enforced(fred)).toBe(Action.ALLOW);
+    around.removeServer('mail');
+    for (let i = 0; i < 100 && (await listed('fred')).includes(''); i++) await pause(50);
+    expect(await listed('fred')).toEqual(['The tool server is gone.', 'The tool server is gone.']);
+    expect(await listed('eve')).toContain('deleted');
+    const told = () => around.records.filter(({ detailJson }) => detailJson.includes('"state":"void"'));
+    for (let i = 0; i < 100 && told().length < 2; i++) await pause(50);
+    expect(told().map(({ detailJson }) => JSON.parse(detailJson))).toContainEqual(
+      expect.objectContaining({ argument: '/to', by: 'key:scim', reason: 'deleted' }),
+    );
+  });
 });

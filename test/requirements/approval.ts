@@ -13,6 +13,8 @@ export const approval: readonly Requirement[] = [
       'Only approvers decide; breaking the glass takes an administrator, a note and a call of others.',
     'approval:absence': 'Administrators decide after the reminder only where policy says so.',
     'approval:expiry': 'A question and a yes are over after their time.',
+    'approval:endorse-void':
+      'What is endorsed ends with the tool server and the name that it is for, and is listed as void.',
     'approval:endorse': 'A person endorses a value for an argument of a tool, for a run or for at most 90 days.',
     'approval:await': 'Who waits hears how its own approvals stand, and nothing else.',
     'approval:durable': 'Approvals outlive the replica that opened them.',

@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { GatewayError } from '@sallyport/chassis/errors';
 import { createLogger } from '@sallyport/chassis/log';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { type Record as AuditRecord, RecordSchema, RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
 import { DecisionService, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
@@ -91,7 +94,7 @@ async function surroundings() {
           watchers.add(resolve);
           context.signal.addEventListener('abort', () => resolve());
         });
-        if (!context.signal.aborted) yield message('ToolPolicy');
+        for (const kind of ['ToolPolicy', 'ToolServer']) if (!context.signal.aborted) yield message(kind);
       }
     },
     async report({ observations }) {
@@ -112,7 +115,27 @@ async function surroundings() {
       return {};
     },
   });
-  await Promise.all([operator.start(), audit.start()]);
+  // What identity says has ended, to whoever listens.
+  const notices: object[] = [];
+  const identity = rpcServer({
+    listen,
+    tls: undefined,
+    log,
+    callers: { 'sallyport.identity.v1.AuthenticationService': ['policy'] },
+  });
+  identity.add(AuthenticationService, {
+    authenticate: () => Promise.reject(new GatewayError('unauthenticated', 'Nobody is known.')),
+    async *watchRevocations({ after }, context) {
+      let told = after ?? notices.length;
+      yield { sequence: told };
+      while (!context.signal.aborted) {
+        for (; told < notices.length; told++) yield { tenant: 'acme', sequence: told + 1, ...notices[told] };
+        yield { sequence: told };
+        await pause(50);
+      }
+    },
+  });
+  await Promise.all([operator.start(), audit.start(), identity.start()]);
   /** Puts another policy in the place of one. */
   const change = (name: string, spec: object) => {
     held.ToolPolicy = { ...held.ToolPolicy, [name]: spec };
@@ -120,7 +143,14 @@ async function surroundings() {
     for (const wake of watchers) wake();
     watchers.clear();
   };
-  return { operator, audit, records, reports, change };
+  const removeServer = (name: string) => {
+    delete held.ToolServer?.[name];
+    revision++;
+    for (const wake of watchers) wake();
+    watchers.clear();
+  };
+  const end = (notice: object) => void notices.push(notice);
+  return { operator, audit, identity, records, reports, change, removeServer, end };
 }
 
 /** Receives webhooks. */
@@ -157,6 +187,7 @@ export async function approvalReplicas() {
     peers: {
       operator: `ipv4:127.0.0.1:${around.operator.port()}`,
       audit: `ipv4:127.0.0.1:${around.audit.port()}`,
+      identity: `ipv4:127.0.0.1:${around.identity.port()}`,
     },
     sealKeysFile: suite.file('seal-keys.json', keyFile('k1')),
     enforce: true,
@@ -209,7 +240,8 @@ export async function approvalReplicas() {
   const close = async () => {
     await suite.close();
     hook.server.close();
-    await Promise.all([around.operator.stop(Date.now() + 1000), around.audit.stop(Date.now() + 1000)]);
+    const { operator, audit, identity } = around;
+    await Promise.all([operator, audit, identity].map((one) => one.stop(Date.now() + 1000)));
   };
   return { suite, around, hook, config, one, two, fresh, requestOf, decide, ask, say, stateOf, close };
 }

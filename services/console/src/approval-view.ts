@@ -98,6 +98,10 @@ export const endorsementSchema = z
     approval: z.string(),
     createdAt: fields.time,
     expiresAt: fields.time,
+    void: z
+      .object({ since: fields.time, reason: z.string() })
+      .nullable()
+      .describe('Set where it counts for nothing: its tool server or user is gone.'),
   })
   .meta({ id: 'Endorsement', description: 'A value that a person vouched for.' });
 
@@ -135,6 +139,7 @@ export function approvalView(approval: Approval): z.output<typeof approvalSchema
 /** Shows an endorsement. */
 export function endorsementView(endorsement: Endorsement): z.output<typeof endorsementSchema> {
   const { id, user, argument, valueJson, trajectory, endorsedBy, approvalId, createdAtMs, expiresAtMs } = endorsement;
+  const { voidAtMs, voidReason } = endorsement;
   return {
     id,
     user,
@@ -146,6 +151,7 @@ export function endorsementView(endorsement: Endorsement): z.output<typeof endor
     approval: approvalId,
     createdAt: timeOf(createdAtMs),
     expiresAt: timeOf(expiresAtMs),
+    void: voidAtMs > 0 ? { since: timeOf(voidAtMs), reason: voidReason } : null,
   };
 }
 

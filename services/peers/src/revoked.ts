@@ -28,6 +28,21 @@ export const MISSED: Revoked = {
 /** Reason of a notice after which the same credential still works; one that was rotated without grace does not. */
 const CHANGED = 'changed';
 
+/** Reason of a notice that a person is not known under this name any more. */
+export const DELETED = 'deleted';
+
+/** The same of somebody who is known under another name now. */
+export function renamedReason(name: string): string {
+  return `${RENAMED}${name}`;
+}
+
+const RENAMED = 'renamed to ';
+
+/** The name of a person that a notice says nobody has any more; undefined where it says no such thing. */
+export function goneName({ user, reason }: Pick<Revoked, 'user' | 'reason'>): string | undefined {
+  return user !== '' && (reason === DELETED || reason.startsWith(RENAMED)) ? user : undefined;
+}
+
 /** The notice in a message of the watch; undefined for a heartbeat. */
 export function revokedOf(message: WatchRevocationsResponse): Revoked | undefined {
   const { tenant, keyId, principalId, user, client, sessionId, reason, by } = message;

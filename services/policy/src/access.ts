@@ -6,7 +6,9 @@ import type { AccessIndex, TenantRules } from './snapshot/tenant.ts';
 import type { AccessPolicyUnit } from './snapshot/units.ts';
 
 /** What one AccessPolicy grants to a principal. */
-export type Grant = Pick<AccessGrant, 'policy' | 'models' | 'tools' | 'endpoints' | 'clientTools'>;
+export type Grant = Pick<AccessGrant, 'policy' | 'models' | 'tools' | 'endpoints' | 'clientTools'> & {
+  readonly passthrough?: { provider: string; methods: string[]; paths: string[] }[];
+};
 
 /** What somebody else in whose name a principal acts may use themselves: the most that it may use. */
 export interface Bound {
@@ -137,6 +139,7 @@ function grantOf({ name, spec }: AccessPolicyUnit): Grant {
     tools: [...spec.tools],
     endpoints: [...spec.endpoints],
     clientTools: spec.clientTools === 'Deny' ? AccessGrant_ClientTools.DENY : AccessGrant_ClientTools.DECIDE,
+    ...(spec.passthrough.length === 0 ? {} : { passthrough: spec.passthrough }),
   };
 }
 

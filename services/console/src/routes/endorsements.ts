@@ -13,7 +13,7 @@ export function endorsementRoutes({ approvals }: Pick<Clients, 'approvals'>, rec
       method: 'get',
       path: '/endorsements',
       operationId: 'listEndorsements',
-      summary: 'Endorsed values that are in force, newest first.',
+      summary: 'Endorsed values, newest first; those whose tool server or user is gone are void.',
       roles: ['Member', 'Auditor', 'Admin'],
       query: z.strictObject({
         ...pageQuery,

@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
 import { personName } from '@sallyport/custom-resources/person-name';
+import { DELETED, renamedReason } from '@sallyport/peers/revoked';
 import { noticesOf, settleMembership } from '../directory/membership.ts';
 import {
   buryPerson,
@@ -70,7 +71,7 @@ export function scimUsers(postgres: Postgres, onNotice: () => void): Resources {
     const names = renamed ? [before.name, person.name] : [person.name];
     const changes = await settleMembership(client, tenant, names);
     const notices: Revocation[] = [];
-    if (renamed) notices.push({ user: before.name, reason: `renamed to ${person.name}`, by });
+    if (renamed) notices.push({ user: before.name, reason: renamedReason(person.name), by });
     if (before.active && !person.active) notices.push({ user: person.name, reason: INACTIVE, by });
     for (const { user = '', reason } of notices) {
       await endSignIns(client, tenant, user, { reason, by, forget: user !== person.name });
@@ -133,8 +134,8 @@ export function scimUsers(postgres: Postgres, onNotice: () => void): Resources {
         const { name } = await matching(client, caller, id, ifMatch);
         await buryPerson(client, tenant, id);
         await settleMembership(client, tenant, [name]);
-        await endSignIns(client, tenant, name, { reason: 'deleted', by, forget: true });
-        await tellRevoked(client, tenant, [{ user: name, reason: 'deleted', by }]);
+        await endSignIns(client, tenant, name, { reason: DELETED, by, forget: true });
+        await tellRevoked(client, tenant, [{ user: name, reason: DELETED, by }]);
       }),
   };
 }

@@ -237,7 +237,8 @@ async function lookUpEndorsements(
   const wanted = [...new Set(asked.flat().flatMap((one) => one.digests))];
   const unchanged = { vouching: judged.map((one) => one.vouching), ids: judged.map(() => []) };
   if (wanted.length === 0) return unchanged;
-  const found = await store.find(batch.principal.tenant, batch.trajectory, wanted);
+  const { tenant, userSinceMs } = batch.principal;
+  const found = await store.find(tenant, batch.trajectory, wanted, userSinceMs);
   if (found.size === 0) return unchanged;
   const ids: string[][] = [];
   const vouching = judged.map((one, index) => {

@@ -66,6 +66,13 @@ export async function openApprovals(life: Lifecycle, options: OpenApprovals): Pr
       postgres: database,
       sealing,
       sweep: () => untrusted.sweep(),
+      async voidGone() {
+        const { snapshot } = setting();
+        // What is not known yet is no reason to take something for gone.
+        if (snapshot?.caughtUp !== true) return 0;
+        const uids = (tenant: string) => snapshot.tenants.get(tenant)?.servers.values() ?? [];
+        return await endorsements.voidGone((tenant, uid) => [...uids(tenant)].some((server) => server.uid === uid));
+      },
       onReminder: (reminder) => webhook?.tell(reminder, true),
       intervalMs: upkeepInterval,
       retentionMs: retention,

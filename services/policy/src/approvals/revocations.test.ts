@@ -77,6 +77,21 @@ describe('approvals of what ended', () => {
     await end();
   });
 
+  it('[approval:endorse-void] tells which name nobody has any more', async () => {
+    const { state, end } = await house({
+      heard: 3,
+      kept: [
+        { ...LEFT, reason: 'deleted', sequence: 4 },
+        { ...LEFT, reason: 'renamed to anna', sequence: 5 },
+        { ...LEFT, user: '', keyId: 'k', reason: 'deleted', sequence: 6 },
+      ],
+    });
+    await until('all was heard', () => state.heard === 6);
+    const gone = state.voided.map((one) => (one === 'all' ? one : one.goneName));
+    expect(gone).toEqual(['ann', 'ann', undefined]);
+    await end();
+  });
+
   it('[policy:void-revoked] begins from now on, and where nobody knows what ended meanwhile voids all', async () => {
     const fresh = await house({ kept: [{ ...LEFT, sequence: 4 }] });
     await until('it is up to date', () => fresh.state.heard === 4);

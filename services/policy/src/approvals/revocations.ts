@@ -2,7 +2,7 @@ import { asGatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
-import { idsOf, revokedOf } from '@sallyport/peers/revoked';
+import { goneName, idsOf, revokedOf } from '@sallyport/peers/revoked';
 import { watchStream } from '@sallyport/peers/stream-watch';
 import type { AuthenticationService, WatchRevocationsResponse } from '@sallyport/proto/identity/v1/identity_pb';
 import type { Ended, VoidStore } from './void.ts';
@@ -46,7 +46,7 @@ export function voidingApprovals(options: {
     const revoked = revokedOf(message);
     if (revoked?.ends !== true) return;
     const { tenant, by, reason } = revoked;
-    const ended = { tenant, subjects: idsOf(revoked), by, reason };
+    const ended = { tenant, subjects: idsOf(revoked), by, reason, goneName: goneName(revoked) };
     await end(ended, Date.now());
     endAgain(ended);
   };

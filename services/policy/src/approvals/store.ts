@@ -10,7 +10,7 @@ import type { Sealing } from './sealing.ts';
 import type { Spoken } from './speak.ts';
 
 /** The schema version that approvals need: the number of their newest migration. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /** A question to be put before people. */
 export interface NewApproval {

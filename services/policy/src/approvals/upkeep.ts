@@ -24,6 +24,8 @@ export function approvalUpkeep(options: {
   readonly sealing: Sealing;
   readonly onReminder: (reminder: Reminder) => void;
   readonly sweep: () => Promise<number>;
+  /** Voids what is endorsed for what is gone. */
+  readonly voidGone: () => Promise<number>;
   readonly intervalMs: number;
   /** How long approvals that are over stay listed. */
   readonly retentionMs: number;
@@ -77,7 +79,7 @@ export function approvalUpkeep(options: {
       }
     });
   const tend = async () => {
-    for (const work of [remind, expire, forget, options.sweep]) {
+    for (const work of [remind, expire, forget, options.voidGone, options.sweep]) {
       if (stopped) return;
       try {
         await work();

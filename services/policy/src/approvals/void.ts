@@ -1,4 +1,5 @@
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import { voidEndorsementsOf } from './endorsement-store.ts';
 import { keepRecords } from './outbox.ts';
 import { recordOf } from './record.ts';
 import type { Sealing } from './sealing.ts';
@@ -10,6 +11,8 @@ export interface Ended {
   readonly subjects: readonly string[];
   readonly by: string;
   readonly reason: string;
+  /** Name that nobody has any more: what was endorsed for it is void. */
+  readonly goneName?: string | undefined;
 }
 
 /** Where it is kept how far revocations were heard, and where what they end is ended. */
@@ -48,15 +51,19 @@ export function createVoidStore(postgres: Postgres, sealing: Sealing): VoidStore
   };
   return {
     voidOf: (ended, beforeMs) =>
-      postgres.withTenant(ended.tenant, (client) =>
-        voidWhere(
+      postgres.withTenant(ended.tenant, async (client) => {
+        const { tenant, subjects, by, reason, goneName } = ended;
+        if (goneName !== undefined) {
+          await voidEndorsementsOf(client, tenant, goneName, { by, reason, beforeMs }, sealing);
+        }
+        return await voidWhere(
           client,
           `tenant = $1 and created_at <= to_timestamp($3::float8 / 1000)
              and (subjects && $2::text[] or principal_id = any($2) or 'user:' || user_id = any($2))`,
-          [ended.tenant, ended.subjects, beforeMs],
+          [tenant, subjects, beforeMs],
           ended,
-        ),
-      ),
+        );
+      }),
     voidAll: (reason) => postgres.withTenant('*', (client) => voidWhere(client, 'true', [], { by: '', reason })),
     async heard() {
       const { rows } = await postgres.withTenant('*', (client) =>

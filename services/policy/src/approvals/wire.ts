@@ -48,6 +48,7 @@ export function writeApproval(approval: StoredApproval, nowMs: number) {
 /** Writes an endorsement for the wire. */
 export function writeEndorsement(tenant: string, endorsement: StoredEndorsement) {
   const { id, user, principalId, trajectory, approvalId, endorsedBy, createdAtMs, expiresAtMs, content } = endorsement;
+  const { voidAtMs, voidReason } = endorsement;
   return {
     id,
     tenant,
@@ -60,5 +61,7 @@ export function writeEndorsement(tenant: string, endorsement: StoredEndorsement)
     createdAtMs,
     expiresAtMs,
     approvalId,
+    voidAtMs,
+    voidReason,
   };
 }
