@@ -19,6 +19,7 @@ const types: Readonly<Record<ErrorCode, string>> = {
   upstream_timeout: 'timeout_error',
   upstream_invalid: 'api_error',
   upstream_credentials: 'api_error',
+  upstream_credentials_exhausted: 'api_error',
   policy_denied: 'permission_error',
   unavailable: 'overloaded_error',
   deadline_exceeded: 'timeout_error',

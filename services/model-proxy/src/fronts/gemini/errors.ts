@@ -19,6 +19,7 @@ const statuses: Readonly<Record<ErrorCode, string>> = {
   upstream_timeout: 'DEADLINE_EXCEEDED',
   upstream_invalid: 'INTERNAL',
   upstream_credentials: 'INTERNAL',
+  upstream_credentials_exhausted: 'INTERNAL',
   policy_denied: 'PERMISSION_DENIED',
   unavailable: 'UNAVAILABLE',
   deadline_exceeded: 'DEADLINE_EXCEEDED',

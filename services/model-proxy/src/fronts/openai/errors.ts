@@ -19,6 +19,7 @@ const types: Readonly<Record<ErrorCode, string>> = {
   upstream_timeout: 'server_error',
   upstream_invalid: 'server_error',
   upstream_credentials: 'server_error',
+  upstream_credentials_exhausted: 'server_error',
   policy_denied: 'permission_error',
   unavailable: 'server_error',
   deadline_exceeded: 'server_error',
