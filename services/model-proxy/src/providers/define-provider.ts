@@ -73,9 +73,9 @@ export function defineProvider<T extends ProviderDeclaration>(declaration: T): R
   for (const path of Object.values(declaration.paths)) {
     if (!path.startsWith('/')) fault('paths', 'must begin with a slash');
   }
+  for (const variant of declaration.variants ?? []) defineProvider(variant.declaration);
   return Object.freeze(declaration);
 }
-  for (const variant of declaration.variants ?? []) defineProvider(variant.declaration);
 
 /** The path of a call. A model's name cannot lead out of its place in it. */
 export function callPath({ paths }: ProviderDeclaration, model: string, stream: boolean): string {
