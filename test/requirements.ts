@@ -15,6 +15,7 @@ import { delegation } from './requirements/delegation.ts';
 import { demo } from './requirements/demo.ts';
 import { directory } from './requirements/directory.ts';
 import { fault } from './requirements/fault.ts';
+import { fragments } from './requirements/fragments.ts';
 import { grants } from './requirements/grants.ts';
 import { house } from './requirements/house.ts';
 import { identity } from './requirements/identity.ts';
@@ -63,6 +64,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   demo,
   directory,
   fault,
+  fragments,
   grants,
   house,
   identity,

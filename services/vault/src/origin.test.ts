@@ -29,7 +29,7 @@ describe('originsOf', () => {
     ['https://a.example nothing', undefined],
     ['https://a.example ', undefined],
     ['', undefined],
-  ])('%j is %s', (urls, origins) => {
+  ])('[clouds:bound-to-both] %j is %s', (urls, origins) => {
     expect(originsOf(urls)).toBe(origins);
   });
 });

@@ -107,3 +107,38 @@ export function dataOf(frame: string): string | undefined {
   }
   return data;
 }
+
+/**
+ * The payloads in the data of one event: most times one. Some servers leave out the blank line between events, so that the
+ * data of several are read as lines of one, which is then no JSON but each of its lines is.
+ */
+export function payloadsOf(data: string): string[] {
+  if (!data.includes('\n') || isJson(data)) return [data];
+  const lines = data.split('\n').filter((line) => line.trim() !== '');
+  return lines.every((line) => line.trim() === '[DONE]' || isJson(line)) ? lines : [data];
+}
+
+/** The frames in a frame, see `payloadsOf`: each with the lines that stand before its data, and a blank line of its own. */
+export function framesOf(frame: string): string[] {
+  if (frame.indexOf('\ndata:', frame.indexOf('data:')) < 0) return [frame];
+  if (payloadsOf(dataOf(frame) ?? '').length === 1) return [frame];
+  const frames: string[] = [];
+  let lines = '';
+  for (const line of frame.split('\n')) {
+    if (line === '') continue;
+    lines += `${line}\n`;
+    if (!line.startsWith('data:')) continue;
+    frames.push(`${lines}\n`);
+    lines = '';
+  }
+  return lines === '' ? frames : [...frames, `${lines}\n`];
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

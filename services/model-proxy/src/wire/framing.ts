@@ -1,5 +1,6 @@
 import { sseParser } from '@sallyport/chassis/http/sse';
 import { createEventStreamReader, eventText } from './event-stream.ts';
+import { payloadsOf } from './frames.ts';
 import { createLineReader } from './json-lines.ts';
 
 /** How a dialect's streams are cut into events: server-sent events, Amazon's binary event stream, or JSON line by line. */
@@ -18,8 +19,8 @@ export function payloadReader(framing: Framing, maxEventBytes: number): PayloadR
     case 'sse': {
       const parser = sseParser({ maxEventBytes });
       return {
-        push: (chunk) => parser.feed(chunk).map(({ data }) => data),
-        end: () => parser.end().map(({ data }) => data),
+        push: (chunk) => parser.feed(chunk).flatMap(({ data }) => payloadsOf(data)),
+        end: () => parser.end().flatMap(({ data }) => payloadsOf(data)),
       };
     }
     case 'event-stream': {

@@ -1,6 +1,6 @@
 import { DecodeError, malformed } from '../chat/failure.ts';
 import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
-import { createFrameSplitter, dataOf } from './frames.ts';
+import { createFrameSplitter, dataOf, framesOf } from './frames.ts';
 
 /**
  * A piece of a stream that may be sent on as it is. `text` pieces are runs of plain text deltas of the first answer,
@@ -37,6 +37,11 @@ export function createStreamScanner(decoder: StreamDecoder, maxFrameBytes?: numb
     const text = template === undefined ? undefined : textBetween(frame, template);
     if (text !== undefined) {
       addText(segments, frame, text);
+      return;
+    }
+    const apart = framesOf(frame);
+    if (apart.length > 1) {
+      for (const one of apart) if (!decoder.done()) scan(one, segments);
       return;
     }
     const data = dataOf(frame);

@@ -1,0 +1,10 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `fragments:`. */
+export const fragments: readonly Requirement[] = [
+  ...of('issue 6: streams as other gateways and providers send them', {
+    'fragments:nothing-lost':
+      'A stream cut anywhere, with any line ends, comments, missing blank lines, nulls and a double finish loses no tool argument and no usage.',
+    'fragments:error-inside': 'An error inside a stream ends it once, and what was said before stands.',
+  }),
+];
