@@ -26,6 +26,7 @@ import { model } from './requirements/model.ts';
 import { oauth } from './requirements/oauth.ts';
 import { operations } from './requirements/operations.ts';
 import { operator } from './requirements/operator.ts';
+import { passthrough } from './requirements/passthrough.ts';
 import { peers } from './requirements/peers.ts';
 import { policy } from './requirements/policy.ts';
 import { provenance } from './requirements/provenance.ts';
@@ -75,6 +76,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   oauth,
   operations,
   operator,
+  passthrough,
   peers,
   policy,
   provenance,

@@ -320,8 +320,10 @@ describe('over all of them', () => {
       '/mcp',
       '/me',
       '/oauth',
+      '/passthrough',
       '/scim/v2',
       '/v1',
+      '/v2/rerank',
     ]);
   });
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { claimsExpression } from './claims-expression.ts';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
-import { externalName, glob, setOf, toolGlob } from './fields.ts';
+import { externalName, glob, resourceName, setOf, toolGlob } from './fields.ts';
 import { inForceSchema } from './in-force.ts';
 
 const subjects = withRules(
@@ -29,6 +29,27 @@ const subjects = withRules(
   ],
 );
 
+const passthrough = z.object({
+  provider: resourceName.describe('ModelProvider of this namespace.'),
+  methods: z
+    .array(z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']))
+    .min(1)
+    .max(6)
+    .meta({ 'x-kubernetes-list-type': 'set' })
+    .describe('Methods that they may use.'),
+  paths: z
+    .array(
+      z
+        .string()
+        .max(512)
+        .regex(/^\/[A-Za-z0-9._~!$&'()*+,;=:@/-]*$/, 'must begin with / and be a path without escapes; * is a wildcard'),
+    )
+    .min(1)
+    .max(64)
+    .meta({ 'x-kubernetes-list-type': 'set' })
+    .describe('Paths below the base URL of the provider, for example "/vector_stores/*"; * stands for any characters.'),
+});
+
 const spec = z.object({
   subjects: subjects.describe('Whom the policy speaks of; any one that fits is enough.'),
   models: setOf(glob, 256)
@@ -44,6 +65,15 @@ const spec = z.object({
     .enum(['Decide', 'Deny'])
     .default('Decide')
     .describe('Functions that a client declares itself: Decide follows ToolPolicies and the state of the run.'),
+  passthrough: z
+    .array(passthrough)
+    .max(32)
+    .default([])
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .describe(
+      'What they may send to providers as it is, at /passthrough/<provider>/<path>. What is stored at the provider belongs ' +
+        'to its account: whoever may list it sees that of everybody. Bodies with tools are refused.',
+    ),
 });
 
 /** AccessPolicy: who may use which models, tools and endpoints. Without one, nobody may use anything. */

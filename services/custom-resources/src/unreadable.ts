@@ -32,6 +32,7 @@ export function unreadableAccess(written: unknown): AccessPolicySpec | undefined
     tools: [],
     endpoints: ['*'],
     clientTools: 'Deny',
+    passthrough: [],
   };
 }
 

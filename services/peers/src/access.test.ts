@@ -3,8 +3,8 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
 import {
-  type AccessGrant,
   AccessGrant_ClientTools,
+  type AccessGrantSchema,
   AccessService,
   ResolveAccessResponseSchema,
 } from '@sallyport/proto/policy/v1/policy_pb';
@@ -12,7 +12,7 @@ import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import fc from 'fast-check';
 import { accessCache, matcher, readAccess } from './access.ts';
 
-const grant = (fields: Partial<AccessGrant>) => ({
+const grant = (fields: Omit<MessageInitShape<typeof AccessGrantSchema>, '$typeName'>) => ({
   policy: 'p',
   models: [],
   tools: [],
@@ -23,6 +23,32 @@ const grant = (fields: Partial<AccessGrant>) => ({
 const read = (...grants: ReturnType<typeof grant>[]) => readAccess(create(ResolveAccessResponseSchema, { grants }));
 const principal = (fields: MessageInitShape<typeof PrincipalSchema> = {}) =>
   create(PrincipalSchema, { tenant: 'default', id: 'key:1', revision: '1', ...fields });
+
+describe('passthrough', () => {
+  const door = { provider: 'openai', methods: ['GET', 'POST'], paths: ['/vector_stores/*', '/models'] };
+
+  it.each([
+    ['openai', 'GET', '/models', true],
+    ['openai', 'POST', '/vector_stores/vs_1/search', true],
+    ['openai', 'DELETE', '/models', false],
+    ['openai', 'GET', '/models/x', false],
+    ['openai', 'GET', '/vector_stores', false],
+    ['other', 'GET', '/models', false],
+  ])('[passthrough:explicit] to %s by %s %s is %s', (provider, method, path, allowed) => {
+    expect(read(grant({ passthrough: [door] })).allowsPassthrough(provider, method, path)).toBe(allowed);
+    expect(read(grant({})).allowsPassthrough(provider, method, path)).toBe(false);
+  });
+
+  it('[passthrough:explicit] needs the endpoint in the same grant, and every bound', () => {
+    const opened = grant({ passthrough: [door], endpoints: ['messages'] });
+    expect(read(opened, grant({})).allowsPassthrough('openai', 'GET', '/models')).toBe(false);
+    const grants = [grant({ passthrough: [door] })];
+    const bounded = (bound: ReturnType<typeof grant>) =>
+      readAccess(create(ResolveAccessResponseSchema, { grants, bounds: [{ of: 'user:ann', grants: [bound] }] }));
+    expect(bounded(grant({})).allowsPassthrough('openai', 'GET', '/models')).toBe(false);
+    expect(bounded(grant({ passthrough: [door] })).allowsPassthrough('openai', 'GET', '/models')).toBe(true);
+  });
+});
 
 describe('matcher', () => {
   it.each([

@@ -20,6 +20,8 @@ export interface Access {
   /** Whether some tool of a server might be allowed, whatever its name. */
   allowsServer(server: string): boolean;
   allowsEndpoint(endpoint: string): boolean;
+  /** Whether a request may go to a provider as it is; `path` is that below its base URL, without escapes. */
+  allowsPassthrough(provider: string, method: string, path: string): boolean;
   /** False where a policy that selects the principal denies client-declared tools; one is enough. */
   readonly clientTools: boolean;
 }
@@ -102,6 +104,7 @@ export function readAccess(answer: Pick<ResolveAccessResponse, 'grants' | 'bound
     allowsTool: (server, tool) => all((side) => side.tools(`${server}/${tool}`)),
     allowsServer: (server) => all((side) => side.servers(server)),
     allowsEndpoint: (endpoint) => all((side) => side.endpoints(endpoint)),
+    allowsPassthrough: (provider, method, path) => all((side) => side.passthrough(provider, method, path)),
     clientTools: all((side) => side.clientTools),
   };
 }
@@ -111,6 +114,7 @@ type Side = {
   readonly tools: (name: string) => boolean;
   readonly servers: (name: string) => boolean;
   readonly endpoints: (name: string) => boolean;
+  readonly passthrough: Access['allowsPassthrough'];
   readonly clientTools: boolean;
 };
 
@@ -121,6 +125,7 @@ function sideOf(grants: readonly AccessGrant[]): Side {
     tools: matcher(tools),
     servers: serverMatcher(tools),
     endpoints: matcher(grants.flatMap((grant) => grant.endpoints)),
+    passthrough: passthroughMatcher(grants),
     clientTools: grants.length > 0 && grants.every((grant) => grant.clientTools === AccessGrant_ClientTools.DECIDE),
   };
 }
@@ -132,6 +137,16 @@ export function mayKnowServer(
   server: string,
 ) {
   return (tools.length === 0 || serverMatcher(tools)(server)) && access.allowsServer(server);
+}
+
+function passthroughMatcher(grants: readonly AccessGrant[]): Access['allowsPassthrough'] {
+  const doors = grants.flatMap(({ passthrough, endpoints }) => {
+    // Within a grant it is an endpoint like the others.
+    const open = matcher(endpoints)('passthrough');
+    return open ? passthrough.map(({ paths, ...door }) => ({ ...door, fits: matcher(paths) })) : [];
+  });
+  return (provider, method, path) =>
+    doors.some((door) => door.provider === provider && door.methods.includes(method) && door.fits(path));
 }
 
 /** Compiles globs over `<server>/<tool>` into a test of the server alone. */
