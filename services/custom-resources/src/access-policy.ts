@@ -42,7 +42,10 @@ const passthrough = z.object({
       z
         .string()
         .max(512)
-        .regex(/^\/[A-Za-z0-9._~!$&'()*+,;=:@/-]*$/, 'must begin with / and be a path without escapes; * is a wildcard'),
+        .regex(
+          /^\/[A-Za-z0-9._~!$&'()*+,;=:@/-]*$/,
+          'must begin with / and be a path without escapes; * is a wildcard',
+        ),
     )
     .min(1)
     .max(64)
