@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { sleep } from './deadline.ts';
 import { createLogger } from './log.ts';
 import type { Component } from './process.ts';
-import { extract, inContext, inject, rootSpan, startTracing, traceFields, withSpan } from './tracing.ts';
+import { beginRoot, extract, inContext, inject, rootSpan, startTracing, traceFields, withSpan } from './tracing.ts';
 
 const log = createLogger({ service: 'test', write: () => undefined });
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
@@ -84,6 +84,11 @@ describe('with an endpoint', () => {
     expect(seen.traceparent).toMatch(new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`));
     expect(seen.traceparent).not.toBe(traceparent);
     expect(seen.baggage).toBe('k=v');
+    const baggageAlone = await rootSpan('sampled', { baggage: 'k=v' }, {}, async () => injected());
+    expect(baggageAlone).toEqual({ traceparent: expect.stringMatching(/-01$/), baggage: 'k=v' });
+    const begun = beginRoot('sampled', { baggage: 'k=v' });
+    begun?.run(() => expect(injected()).toEqual({ traceparent: expect.stringMatching(/-01$/), baggage: 'k=v' }));
+    begun?.end();
     await expect(
       rootSpan('failing', {}, {}, () => Promise.reject(Object.assign(new Error('secret text'), { code: 'conflict' }))),
     ).rejects.toThrow('secret text');

@@ -111,11 +111,16 @@ export interface RootSpan {
   end(): void;
 }
 
+/** Whoever names a trace is followed in it; who names none, with or without baggage, is sampled. */
+function isTraced(parent: Context | undefined): boolean {
+  if (ratio === 0) return false;
+  return (parent !== undefined && trace.getSpanContext(parent) !== undefined) || Math.random() < ratio;
+}
+
 /** As `rootSpan`, but ended by hand; undefined where the request has neither span nor context: then run it as it is. */
 export function beginRoot(name: string, headers: TraceHeaders): RootSpan | undefined {
   const parent = extract(headers);
-  const traced = parent === undefined ? ratio > 0 && Math.random() < ratio : trace.getSpanContext(parent) !== undefined;
-  if (ratio === 0 || !traced) {
+  if (!isTraced(parent)) {
     return parent === undefined ? undefined : { run: (fn) => context.with(parent, fn), end: () => undefined };
   }
   const around = parent ?? context.active();
@@ -134,12 +139,8 @@ export function rootSpan<T>(
   fn: () => Promise<T>,
 ): Promise<T> {
   const parent = extract(headers);
-  if (parent === undefined) {
-    if (ratio === 0 || Math.random() >= ratio) return fn();
-    return spanned(context.active(), name, attributes, fn);
-  }
-  if (ratio === 0 || trace.getSpanContext(parent) === undefined) return context.with(parent, fn);
-  return spanned(parent, name, attributes, fn);
+  if (isTraced(parent)) return spanned(parent ?? context.active(), name, attributes, fn);
+  return parent === undefined ? fn() : context.with(parent, fn);
 }
 
 /** Runs `fn` as a span under the current one; without a recording span around it, it is only a call of `fn`. */

@@ -1,7 +1,8 @@
 import { DecodeError, malformed } from '../../chat/failure.ts';
-import { asNumber, asObject, asString, parseBody, parseObject } from '../../chat/json.ts';
+import { asNumber, asObject, asString, parseObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
+import { readEvent } from '../read-event.ts';
 import { decodeFailure } from './failure.ts';
 import { decodeFinish, decodeUsage } from './usage.ts';
 
@@ -96,16 +97,10 @@ export function createStreamDecoder(): StreamDecoder {
 
   return {
     push(data) {
-      const events: StreamEvent[] = [];
-      if (done) return events;
-      try {
-        read(parseBody(data), events);
-      } catch (error) {
-        if (!(error instanceof DecodeError)) throw error;
+      if (done) return [];
+      return readEvent(data, read, () => {
         done = true;
-        events.push({ type: 'error', failure: malformed(error) });
-      }
-      return events;
+      });
     },
     end() {
       if (done) return [];

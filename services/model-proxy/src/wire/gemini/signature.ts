@@ -18,7 +18,7 @@ export function decodeSignature(thoughtSignature: string): { signature: string }
 
 /** The `thoughtSignature` of a signature that Gemini made; undefined for that of another provider. */
 export function ownSignature(signature: string): string | undefined {
-  return signature.startsWith(MARK) ? signature.slice(MARK.length) : undefined;
+  return isGeminiSignature(signature) ? signature.slice(MARK.length) : undefined;
 }
 
 /** Stands for the signature of another provider with a client of this dialect, who sends it back unread. */

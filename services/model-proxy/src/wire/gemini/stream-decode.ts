@@ -1,7 +1,8 @@
 import { DecodeError, malformed } from '../../chat/failure.ts';
-import { asArray, asObject, isObject, parseBody } from '../../chat/json.ts';
+import { asArray, asObject, isObject } from '../../chat/json.ts';
 import type { AssistantContent, JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
+import { readEvent } from '../read-event.ts';
 import { decodeFailure } from './failure.ts';
 import { arrayField, field, objectField, stringField } from './field.ts';
 import { decodeModelParts } from './parts.ts';
@@ -77,16 +78,10 @@ export function createStreamDecoder(): StreamDecoder {
 
   return {
     push(data) {
-      const events: StreamEvent[] = [];
-      if (done) return events;
-      try {
-        read(parseBody(data), events);
-      } catch (error) {
-        if (!(error instanceof DecodeError)) throw error;
+      if (done) return [];
+      return readEvent(data, read, () => {
         done = true;
-        events.push({ type: 'error', failure: malformed(error) });
-      }
-      return events;
+      });
     },
     end() {
       if (done) return [];
