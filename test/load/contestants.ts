@@ -41,16 +41,20 @@ export interface SallyportUnderLoad extends Contestant {
 
 /**
  * Starts the whole suite with the resources of this folder: authentication, access, limits, credentials, records, metrics
- * and mTLS are on, and tracing of one request in a hundred. Requests go to model-proxy's own port.
+ * and mTLS are on, and tracing of one request in a hundred. Requests go to model-proxy's own port. `further` are files of
+ * resources beside them, by name.
  */
-export async function startSallyport(mock: string): Promise<SallyportUnderLoad> {
+export async function startSallyport(
+  mock: string,
+  further: Readonly<Record<string, string>> = {},
+): Promise<SallyportUnderLoad> {
   const data = mkdtempSync(join(tmpdir(), 'sallyport-load-'));
   const resources = join(data, 'bench-resources');
   const from = fileURLToPath(new URL('./resources/', import.meta.url));
   mkdirSync(resources);
-  for (const file of readdirSync(from)) {
-    const text = expanded(readFileSync(join(from, file), 'utf8'), { 'mock.url': mock });
-    writeFileSync(join(resources, file), text, { mode: 0o600 });
+  const files = Object.fromEntries(readdirSync(from).map((file) => [file, readFileSync(join(from, file), 'utf8')]));
+  for (const [file, text] of Object.entries({ ...files, ...further })) {
+    writeFileSync(join(resources, file), expanded(text, { 'mock.url': mock }), { mode: 0o600 });
   }
   const tracing = { tracing: { endpoint: `${mock}/v1/traces`, ratio: 0.01 } };
   const names = [

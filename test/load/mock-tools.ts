@@ -1,4 +1,5 @@
-// A mock tool server for the benchmark: MCP over HTTP without state, revisions 2025-11-25 and 2026-07-28, one tool.
+// A mock tool server for the benchmark: MCP over HTTP without state, revisions 2025-11-25 and 2026-07-28, one tool,
+// or, where the URL asks for `tools=N`, N of them.
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 
 const INFO = { name: 'mock-tools', version: '1.0.0' };
@@ -22,7 +23,12 @@ interface Message {
   readonly method: string;
 }
 
-function resultOf(method: string, modern: boolean): object | undefined {
+function toolsOf(url: string): object[] {
+  const many = Number(/[?&]tools=(\d+)/.exec(url)?.[1] ?? 0);
+  return many === 0 ? [TOOL] : Array.from({ length: many }, (_, index) => ({ ...TOOL, name: `tool-${index}` }));
+}
+
+function resultOf(method: string, modern: boolean, url: string): object | undefined {
   switch (method) {
     case 'server/discover':
       return modern
@@ -31,7 +37,7 @@ function resultOf(method: string, modern: boolean): object | undefined {
     case 'initialize':
       return { protocolVersion: '2025-11-25', capabilities: CAPABILITIES, serverInfo: INFO };
     case 'tools/list':
-      return { tools: [TOOL], ...(modern ? { ttlMs: 60_000, cacheScope: 'public' } : {}) };
+      return { tools: toolsOf(url), ...(modern ? { ttlMs: 60_000, cacheScope: 'public' } : {}) };
     case 'tools/call':
       return result();
     default:
@@ -40,11 +46,11 @@ function resultOf(method: string, modern: boolean): object | undefined {
 }
 
 /** Answers one MCP request, given its body. */
-export function answerMcp(headers: IncomingHttpHeaders, body: string, response: ServerResponse): void {
+export function answerMcp(url: string, headers: IncomingHttpHeaders, body: string, response: ServerResponse): void {
   const { id, method } = JSON.parse(body) as Message;
   if (id === undefined) return void response.writeHead(202).end();
   const modern = headers['mcp-protocol-version'] === '2026-07-28';
-  const result = resultOf(method, modern);
+  const result = resultOf(method, modern, url);
   const complete = modern
     ? { ...result, resultType: 'complete', _meta: { 'io.modelcontextprotocol/serverInfo': INFO } }
     : result;

@@ -47,7 +47,7 @@ const server = http.createServer((request, response) => {
   });
   request.on('end', () => {
     if (request.url === '/v1/traces') return response.writeHead(200).end();
-    if (request.url === '/mcp') return answerMcp(request.headers, body, response);
+    if (request.url?.startsWith('/mcp')) return answerMcp(request.url, request.headers, body, response);
     const isMessages = request.url === '/v1/messages';
     if (body.includes('"stream":true')) {
       response.writeHead(200, { 'content-type': 'text/event-stream' });

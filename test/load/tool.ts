@@ -129,7 +129,7 @@ async function clientOf(url: string, headers: Record<string, string>): Promise<C
 }
 
 /** The broker lists tool servers on its own time. */
-async function listed(broker: Contestant): Promise<void> {
+export async function listed(broker: Contestant): Promise<void> {
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
   const headers = { ...broker.headers, 'mcp-protocol-version': '2025-11-25' };
   for (let attempt = 0; attempt < 100; attempt++) {

@@ -25,6 +25,9 @@ export interface UpstreamCall {
   readonly signal: EndSignal;
 }
 
+/** A stream holds its connection for as long as it lasts: more than this at one provider wait for each other. */
+const MAX_CONNECTIONS = 4_096;
+
 interface Connections {
   readonly generation: number;
   readonly outbound: Outbound;
@@ -50,6 +53,7 @@ export function createUpstream(): Upstream {
         headersMs: timeouts.firstByteSeconds * 1000,
         bodyIdleMs: timeouts.idleSeconds * 1000,
       },
+      maxConnections: MAX_CONNECTIONS,
     });
     const ports: TokenPorts = { tokens, now: () => new Date(), post: (url, form) => postForm(calls, url, form) };
     const made: Connections = { generation: provider.generation, outbound: calls, ports };
