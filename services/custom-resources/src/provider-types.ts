@@ -41,6 +41,7 @@ export const providerTypes = [
   'apisix',
   'sallyport',
   'openai-compatible',
+  'openai-responses-compatible',
   'anthropic-compatible',
   'gemini-compatible',
 ] as const;
@@ -92,6 +93,7 @@ export const baseUrlExamples: Readonly<Partial<Record<ProviderType, string>>> = 
   apisix: 'https://apisix.example.com/v1',
   sallyport: 'https://sallyport.example.com/v1',
   'openai-compatible': 'https://api.example.com/v1',
+  'openai-responses-compatible': 'https://api.example.com/v1',
   'anthropic-compatible': 'https://api.example.com/v1',
   'gemini-compatible': 'https://api.example.com/v1beta',
 };

@@ -1,5 +1,5 @@
 /** A protocol in which clients speak to the gateway, a line each; providers speak it, too. */
-export type FrontDialect = 'openai-chat' | 'anthropic-messages' | 'gemini';
+export type FrontDialect = 'openai-chat' | 'openai-responses' | 'anthropic-messages' | 'gemini';
 
 /** Every protocol that a chat turn can be written in: those, and a line for each that providers alone speak. */
 export type Dialect = FrontDialect;

@@ -12,7 +12,8 @@ export type StreamEvent =
   | { type: 'start'; id: string; model: string; created?: number }
   | { type: 'text'; delta: string; choice?: number }
   | { type: 'refusal'; delta: string; choice?: number }
-  | { type: 'reasoning'; delta: string; choice?: number }
+  /** `id` on the first delta of a block: its name at the provider, which the proof of it is bound to. */
+  | { type: 'reasoning'; delta: string; id?: string; choice?: number }
   /** Closes the open reasoning block with its proof. */
   | { type: 'signature'; signature: string; choice?: number }
   /** A whole encrypted reasoning block. */

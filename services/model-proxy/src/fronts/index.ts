@@ -3,6 +3,7 @@ import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import type { ChatRequest } from '../chat/request.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEncoder } from '../chat/stream.ts';
+import type { Exchange } from '../responses/exchange.ts';
 import * as anthropicErrors from './anthropic/errors.ts';
 import * as anthropicParse from './anthropic/parse.ts';
 import * as anthropicRender from './anthropic/render.ts';
@@ -13,6 +14,9 @@ import * as geminiRender from './gemini/render.ts';
 import * as openAiErrors from './openai/errors.ts';
 import * as openAiParse from './openai/parse.ts';
 import * as openAiRender from './openai/render.ts';
+import * as responsesErrors from './openai-responses/errors.ts';
+import * as responsesParse from './openai-responses/parse.ts';
+import * as responsesRender from './openai-responses/render.ts';
 
 /** What an answer is rendered with; `model` is the public name that the client asked for. */
 export interface FrontOptions {
@@ -20,6 +24,8 @@ export interface FrontOptions {
   readonly trajectory: string;
   readonly created: number;
   readonly includeUsage: boolean;
+  /** Of the Responses API: the answer's own id, and what it repeats. */
+  readonly exchange?: Exchange | undefined;
 }
 
 /** How one dialect is spoken with clients. */
@@ -35,6 +41,12 @@ export interface Front {
 }
 
 const openAiChat: Front = { dialect: 'openai-chat', ...openAiParse, ...openAiRender, ...openAiErrors };
+const openAiResponses: Front = {
+  dialect: 'openai-responses',
+  ...responsesParse,
+  ...responsesRender,
+  ...responsesErrors,
+};
 const anthropicMessages: Front = {
   dialect: 'anthropic-messages',
   ...anthropicParse,
@@ -45,6 +57,7 @@ const gemini: Front = { dialect: 'gemini', ...geminiParse, ...geminiRender, ...g
 
 const fronts: Readonly<Record<FrontDialect, Front>> = {
   'openai-chat': openAiChat,
+  'openai-responses': openAiResponses,
   'anthropic-messages': anthropicMessages,
   gemini,
 };

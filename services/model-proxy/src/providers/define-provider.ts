@@ -48,6 +48,8 @@ interface ProviderBase {
   failureCodes?: Readonly<Record<string, FailureKind>>;
   /** Models that it serves otherwise: the first of these counts that fits the model's name there. */
   variants?: readonly { readonly models: RegExp; readonly declaration: ProviderDeclaration }[];
+  /** The same API in further wires, each taken where it is that of the client. */
+  also?: readonly ProviderDeclaration[];
   /** Overrides how the codec reads an error; undefined: the codec's own reading. */
   error?: (status: number, body: unknown) => ProviderFailure | undefined;
 }
@@ -74,6 +76,7 @@ export function defineProvider<T extends ProviderDeclaration>(declaration: T): R
     if (!path.startsWith('/')) fault('paths', 'must begin with a slash');
   }
   for (const variant of declaration.variants ?? []) defineProvider(variant.declaration);
+  for (const one of declaration.also ?? []) defineProvider(one);
   return Object.freeze(declaration);
 }
 

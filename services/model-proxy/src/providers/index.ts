@@ -27,6 +27,7 @@ import { novita } from './novita.ts';
 import { nvidiaNim } from './nvidia-nim.ts';
 import { openai } from './openai.ts';
 import { openaiCompatible } from './openai-compatible.ts';
+import { openaiResponsesCompatible } from './openai-responses-compatible.ts';
 import { openrouter } from './openrouter.ts';
 import { perplexity } from './perplexity.ts';
 import { portkey } from './portkey.ts';
@@ -36,8 +37,8 @@ import { sambanova } from './sambanova.ts';
 import { sglang } from './sglang.ts';
 import { tgi } from './tgi.ts';
 import { together } from './together.ts';
-import { vllm } from './vllm.ts';
 import { vertex } from './vertex.ts';
+import { vllm } from './vllm.ts';
 import { xai } from './xai.ts';
 import { zhipu } from './zhipu.ts';
 
@@ -46,10 +47,10 @@ export const providers: readonly ProviderDeclaration[] = [
   openai,
   anthropic,
   gemini,
-  groq,
   vertex,
   azureOpenai,
   azureFoundry,
+  groq,
   mistral,
   cerebras,
   openrouter,
@@ -82,6 +83,7 @@ export const providers: readonly ProviderDeclaration[] = [
   apisix,
   sallyport,
   openaiCompatible,
+  openaiResponsesCompatible,
   anthropicCompatible,
   geminiCompatible,
 ];

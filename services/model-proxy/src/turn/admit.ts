@@ -10,6 +10,7 @@ import { type AttachmentFact, pointerOf, type RequestFacts } from '../chat/facts
 import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import { noUsage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
+import type { Exchange } from '../responses/exchange.ts';
 import type { Gate } from './gate.ts';
 import type { Operation } from './operation.ts';
 import { createSpoken } from './spoken.ts';
@@ -30,6 +31,10 @@ export interface Arrival {
   readonly answer: ClientAnswer;
   readonly signal: EndSignal;
   readonly operation?: Operation | undefined;
+  /** Of the Responses API alone. */
+  readonly exchange?: Exchange | undefined;
+  /** The run that the request goes on from, by what was kept of it; a header stands above it. */
+  readonly goesOn?: string | undefined;
   /** Told as soon as it is known who asks, so that a refusal can name them and a revocation end the turn. */
   readonly onPrincipal?: (principal: Principal) => void;
 }
@@ -87,7 +92,7 @@ export function beginTurn(
 ): Turn {
   const { facts, headers } = arrival;
   const named = single(headers['sallyport-trajectory']).toLowerCase();
-  const claimed = UUID.test(named) ? named : '';
+  const claimed = UUID.test(named) ? named : (arrival.goesOn ?? '');
   return {
     id: arrival.id,
     startedAtMs: arrival.startedAtMs,
@@ -107,7 +112,7 @@ export function beginTurn(
     claimed,
     trajectory: '',
     newTrajectory: false,
-    foreignTrajectory: claimed === '' ? named.slice(0, 64) : '',
+    foreignTrajectory: UUID.test(named) ? '' : named.slice(0, 64),
     label: TRUSTED,
     latched: TRUSTED,
     request: undefined,
@@ -135,6 +140,7 @@ export function beginTurn(
     cache: undefined,
     bodyControls: undefined,
     decoration: undefined,
+    exchange: arrival.exchange,
     spoken: createSpoken(arrival.dialect),
   };
 }

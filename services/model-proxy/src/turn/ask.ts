@@ -37,11 +37,17 @@ export function asks(decided: readonly Decided[]): boolean {
  * batch held, the client's connection kept open. What was approved is decided again, which uses the approval up; what was
  * rejected or ran out of time is refused. A client that leaves ends the wait; the approval stays open until it expires.
  */
-export async function ask(gate: Gate, turn: Turn, release: Release, decided: readonly Decided[]): Promise<AskOutcome> {
+export async function ask(
+  gate: Gate,
+  turn: Turn,
+  release: Release,
+  decided: readonly Decided[],
+  waitMs = gate.config.turn.approvalWait,
+): Promise<AskOutcome> {
   const asked = await request(gate, turn, decided);
   if (!asked) return { outcome: 'decided', decided: decided.map((one) => undecided(turn, one)) };
   try {
-    await wait(gate, turn, release, asked);
+    await wait(gate, turn, release, asked, waitMs);
   } finally {
     for (const one of asked) recordApproval(gate, turn, one);
   }
@@ -94,8 +100,8 @@ async function request(gate: Gate, turn: Turn, decided: readonly Decided[]): Pro
   }
 }
 
-async function wait(gate: Gate, turn: Turn, release: Release, asked: readonly Asked[]): Promise<void> {
-  const until = Date.now() + gate.config.turn.approvalWait;
+async function wait(gate: Gate, turn: Turn, release: Release, asked: readonly Asked[], waitMs: number): Promise<void> {
+  const until = Date.now() + waitMs;
   const ids = asked.map(({ id }) => id);
   for (;;) {
     const open = asked.some(({ state }) => state === ApprovalState.PENDING);

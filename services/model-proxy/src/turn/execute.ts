@@ -28,6 +28,7 @@ import {
 import type { AssistantContent, ToolResultBlock } from '../chat/message.ts';
 import { ask, asks } from './ask.ts';
 import { type Decided, decide } from './decide.ts';
+import { executeShown } from './execute-shown.ts';
 import { noteUntrusted } from './fingerprint.ts';
 import type { Gate } from './gate.ts';
 import { type BatchOutcome, endWaiting, recordRefusedCall } from './hand-over.ts';
@@ -43,7 +44,7 @@ const RESULT_TIMEOUT_MS = 2_000;
 const EXECUTE_TIMEOUT_MS = 600_000;
 
 /** What a tool gave back, as text for a model and as structured JSON where there is some. */
-interface Shown {
+export interface Shown {
   readonly text: string;
   readonly structuredJson: string;
 }
@@ -72,7 +73,8 @@ export async function execute(
   calls: readonly TurnCall[],
   content: readonly AssistantContent[],
 ): Promise<BatchOutcome> {
-  const mine = calls.filter((call) => call.tool === undefined || call.tool.runBy === 'gateway');
+  if (turn.exchange) return await executeShown(gate, turn, turn.exchange, release, { calls, content });
+  const mine = calls.filter(isRunHere);
   let decided = await decidedOrFault(gate, turn, mine);
   if (Array.isArray(decided) && asks(decided)) {
     const asked = await ask(gate, turn, release, decided);
@@ -97,10 +99,16 @@ export async function execute(
   return ran ? 'ran' : { refusals: results.results.flatMap((result) => result.refusal ?? []) };
 }
 
-/** What policy decided, or why it could not be asked: then each call is refused and says so. */
-type DecidedOrFault = readonly Decided[] | { readonly fault: unknown };
+/** Whether a call is the gateway's to run; what is unknown is refused by it. */
+export function isRunHere({ tool }: TurnCall): boolean {
+  return tool === undefined || tool.runBy === 'gateway';
+}
 
-async function decidedOrFault(gate: Gate, turn: Turn, calls: readonly TurnCall[]): Promise<DecidedOrFault> {
+/** What policy decided, or why it could not be asked: then each call is refused and says so. */
+export type DecidedOrFault = readonly Decided[] | { readonly fault: unknown };
+
+/** Decides calls; a fault is given back, so that each call is refused and says so. */
+export async function decidedOrFault(gate: Gate, turn: Turn, calls: readonly TurnCall[]): Promise<DecidedOrFault> {
   if (calls.length === 0) return [];
   try {
     return await decide(gate, turn, calls);
@@ -110,7 +118,8 @@ async function decidedOrFault(gate: Gate, turn: Turn, calls: readonly TurnCall[]
   }
 }
 
-async function runHere(
+/** Runs decided calls, in the order of DESIGN section 4: intents, calls, results, records. */
+export async function runHere(
   gate: Gate,
   turn: Turn,
   calls: readonly TurnCall[],
@@ -145,7 +154,8 @@ async function runHere(
   }
 }
 
-function addToCorpus(gate: Gate, turn: Turn, call: TurnCall, shown: Shown, label: Label): void {
+/** Lets the turn know what a result brought. */
+export function addToCorpus(gate: Gate, turn: Turn, call: TurnCall, shown: Shown, label: Label): void {
   const { text, structuredJson } = shown;
   if (label.integrity === 'untrusted') {
     noteUntrusted(gate, turn, shown, { source: sourceOf(call.tool ?? call.name), said: call.written });
@@ -156,8 +166,8 @@ function addToCorpus(gate: Gate, turn: Turn, call: TurnCall, shown: Shown, label
   if (structuredJson !== '') addResult(turn.corpus, tool, JSON.parse(structuredJson) as JsonValue, label);
 }
 
-// Nothing decided on it: it stood in a message with calls that the gateway runs.
-function recordLeftOut(gate: Gate, turn: Turn, call: TurnCall): void {
+/** Records a call that nothing decided on: it stood in a message with calls that the gateway runs. */
+export function recordLeftOut(gate: Gate, turn: Turn, call: TurnCall): void {
   const decision = deny('builtin/mixed-batch', 'The call was made together with calls of another owner.', '');
   const inputsJson = JSON.stringify({ arguments: call.written });
   recordRefusedCall(gate, turn, { call, decision, label: turn.label, inputsJson }, notRun());

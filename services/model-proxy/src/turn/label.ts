@@ -45,7 +45,8 @@ export type Attested = ReadonlyMap<string, Label>;
  */
 export async function label(gate: Gate, turn: Turn): Promise<Attested> {
   const { facts } = turn;
-  const carriesHistory = facts.assistant.length > 0 || facts.toolResults.length > 0;
+  const carriesHistory =
+    facts.assistant.length > 0 || facts.toolResults.length > 0 || (turn.exchange?.answered.length ?? 0) > 0;
   labelRoles(turn);
   if (gate.memory.forgets(turn.principal)) turn.label = join(turn.label, untrusted(LOST));
   if (!carriesHistory && turn.claimed === '') {
@@ -147,12 +148,15 @@ function broughtResult(gate: Gate, turn: Turn, { callId, texts, attachments }: T
 /** Digests of all that the assistant is said to have said, done and thought. */
 function historyOf(gate: Gate, turn: Turn): { digest: string }[] {
   const scope = digestScope(turn);
-  return turn.facts.assistant.flatMap((message) => [
+  // Calls that were asked about, as the client says.
+  const asked = (turn.exchange?.answered ?? []).map((call) => ({ digest: callDigest(gate, turn, call) }));
+  const said = turn.facts.assistant.flatMap((message) => [
     ...[...message.texts, ...message.reasoning]
       .filter((text) => text.trim() !== '')
       .map((text) => ({ digest: digestOf(gate.digest, scope, text) })),
     ...message.toolCalls.map((call) => ({ digest: callDigest(gate, turn, call) })),
   ]);
+  return [...said, ...asked];
 }
 
 /** Asks policy which run this is. While policy is away a request without tools goes on as a run of its own, untrusted. */
@@ -162,6 +166,7 @@ async function ask(gate: Gate, turn: Turn, content: readonly { digest: string }[
   const callIds = new Set([
     ...facts.toolResults.map((result) => result.callId),
     ...facts.assistant.flatMap((message) => message.toolCalls.map((call) => call.id)),
+    ...(turn.exchange?.answered ?? []).map((call) => call.id),
   ]);
   try {
     const answer = await gate.clients.trajectories.join(

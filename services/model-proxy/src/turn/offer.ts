@@ -3,9 +3,10 @@ import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { definitionDigest, JsonFault, type JsonValue } from '@sallyport/turn';
 import type { JsonObject } from '../chat/message.ts';
-import type { FunctionTool, McpTool, Tool } from '../chat/tools.ts';
+import type { FunctionTool, McpTool, RequireApproval, Tool, ToolNameFilter } from '../chat/tools.ts';
 import { clientOf } from './admit.ts';
 import type { Gate } from './gate.ts';
+import { type BrokeredTool, listItem } from './mcp-items.ts';
 import type { Turn, TurnTool } from './turn.ts';
 
 const LIST_TIMEOUT_MS = 5_000;
@@ -81,7 +82,8 @@ async function offerServer(gate: Gate, turn: Turn, tool: McpTool): Promise<Funct
       },
     );
   }
-  if (tool.requireApproval !== undefined && tool.requireApproval !== 'never') {
+  const { exchange } = turn;
+  if (exchange === undefined && tool.requireApproval !== undefined && tool.requireApproval !== 'never') {
     // Running what the client wants to be asked about would be worse than saying no.
     throw new GatewayError('unsupported', 'Calls of tools of type mcp are not put before the client: policy decides.', {
       status: 400,
@@ -92,13 +94,8 @@ async function offerServer(gate: Gate, turn: Turn, tool: McpTool): Promise<Funct
     { principal: turn.principal, servers: [tool.serverLabel] },
     { timeoutMs: LIST_TIMEOUT_MS, signal: turn.signal },
   );
-  const wanted = tool.allowedTools?.toolNames ? new Set(tool.allowedTools.toolNames) : undefined;
-  const readOnly = tool.allowedTools?.readOnly === true;
-  const tools = answer.tools.filter(
-    (one) =>
-      (!wanted || wanted.has(one.ref?.name ?? '') || wanted.has(one.exposedName)) &&
-      (!readOnly || one.toolClass === 'read'),
-  );
+  const { allowedTools } = tool;
+  const tools = answer.tools.filter((one) => allowedTools === undefined || fits(one, allowedTools));
   if (answer.tools.length === 0) {
     if (answer.unavailable.length > 0) {
       throw new GatewayError('unavailable', `The tools of ${tool.serverLabel} cannot be listed right now.`, {
@@ -109,15 +106,34 @@ async function offerServer(gate: Gate, turn: Turn, tool: McpTool): Promise<Funct
       details: { param: 'tools' },
     });
   }
+  const label = tool.serverLabel;
+  if (exchange !== undefined && !exchange.listed.has(label)) exchange.opening.push(listItem(label, tools));
   return tools.flatMap((one): FunctionTool[] => {
     if (!one.ref) return [];
     const { ref, exposedName: name, description, toolClass } = one;
     const inputSchema = JSON.parse(one.inputSchemaJson || '{"type":"object"}') as JsonObject;
     take(turn, name);
     const outputSchemaJson = one.outputSchemaJson;
-    turn.tools.set(name, { name, ref, runBy: 'gateway', toolClass, inputSchema, outputSchemaJson });
+    const listed = exchange === undefined ? {} : { listed: { label, asks: asks(one, tool.requireApproval) } };
+    turn.tools.set(name, { name, ref, runBy: 'gateway', toolClass, inputSchema, outputSchemaJson, ...listed });
     return [{ type: 'function', name, description, parameters: inputSchema }];
   });
+}
+
+function fits(tool: BrokeredTool, { toolNames, readOnly }: ToolNameFilter): boolean {
+  const isNamed =
+    toolNames === undefined || toolNames.some((name) => name === tool.ref?.name || name === tool.exposedName);
+  return isNamed && (readOnly === undefined || readOnly === (tool.toolClass === 'read'));
+}
+
+/** Whether the client wants to be asked about calls of a tool: as in OpenAI's API, where it does not say that it does not. */
+function asks(tool: BrokeredTool, approval: RequireApproval | undefined): boolean {
+  if (approval === undefined || typeof approval === 'string') return approval !== 'never';
+  return (
+    approval.never === undefined ||
+    !fits(tool, approval.never) ||
+    (approval.always !== undefined && fits(tool, approval.always))
+  );
 }
 
 // Two tools of one name could be told apart by nobody: neither the model nor policy.

@@ -1,15 +1,19 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
+import { join, untrusted } from '@sallyport/turn';
 import { createAccumulator } from '../chat/accumulate.ts';
 import type { FinishReason } from '../chat/finish.ts';
 import type { AssistantContent } from '../chat/message.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 import type { Usage } from '../chat/usage.ts';
+import type { Exchange } from '../responses/exchange.ts';
 import { wireCallId } from '../wire/anthropic-messages/content-encode.ts';
 import type { Segment } from '../wire/scan.ts';
 import type { ModelAnswer, SegmentBatches } from './call.ts';
 import type { Gate } from './gate.ts';
 import { guardDuring } from './guard-during.ts';
+import { tellOpening } from './mcp-items.ts';
 import type { Release } from './release.ts';
 import { settle } from './settle.ts';
 import type { Turn } from './turn.ts';
@@ -38,6 +42,7 @@ const MAX_ANSWER = 64 * 1024 * 1024;
 export async function receive(gate: Gate, turn: Turn, answer: ModelAnswer, release: Release): Promise<Said> {
   turn.provider = answer.target.provider.name;
   turn.upstreamModel = answer.target.model;
+  if (turn.exchange !== undefined) await tellOpening(turn.exchange, release);
   const { content } = answer;
   if (content.kind === 'whole') return await receiveWhole(gate, turn, answer, content, release);
   if (content.kind === 'segments') return await receiveSegments(gate, turn, answer, content.segments, release);
@@ -59,6 +64,7 @@ async function receiveWhole(
   try {
     content = heldCalls(gate, turn, response.content);
     for (const one of alternatives) refuseCalls(one.content);
+    for (const block of content) if (block.type === 'opaque') heardOpaque(turn, block.kind);
   } catch (error) {
     settle(gate, turn, answer, { ...end, outcome: 'error', error: error as GatewayError });
     throw error;
@@ -69,7 +75,7 @@ async function receiveWhole(
     if (delivered) turn.spoken.add(event);
     else await release.event(guardDuring(event));
   }
-  if (delivered) release.whole(whole.text);
+  if (delivered) release.whole(turn.exchange === undefined ? whole.text : await retold(turn.exchange, whole.text));
   return { content, finish, delivered, response, ...(delivered ? { text: whole.text } : {}) };
 }
 
@@ -92,6 +98,7 @@ async function receiveSegments(
     for (const event of segment.events) {
       watch.see(guardDuring(event));
       if (event.type === 'toolCallStart') throw notOffered();
+      if (event.type === 'opaque') heardOpaque(turn, event.kind);
       heardSoFar?.add(event);
       turn.spoken.add(event);
     }
@@ -143,6 +150,7 @@ async function receiveEvents(
         held += event.id.length + event.name.length;
         if (++calls > gate.config.turn.maxCallsPerMessage) throw tooManyCalls();
       }
+      if (event.type === 'opaque') heardOpaque(turn, event.kind);
       if (event.type === 'toolCallDelta') held += event.delta.length;
       if (held > gate.config.turn.maxHeldBytes) {
         throw new GatewayError('upstream_invalid', 'The tool calls of the answer are too large.');
@@ -181,6 +189,25 @@ function refuseCalls(content: readonly AssistantContent[]): void {
 // The request had no tools: a call would be one that nobody declared and nobody decided.
 function notOffered(): GatewayError {
   return new GatewayError('upstream_invalid', 'The provider called a tool that was not offered.');
+}
+
+/**
+ * A block that only the dialect knows is a provider's tool at work, or a call that the client is to make for it: without such a
+ * tool nobody decided on it.
+ */
+function heardOpaque(turn: Turn, kind: string): void {
+  turn.label = join(turn.label, untrusted('provider:block'));
+  if (!kind.endsWith('_call')) return;
+  const hidden = new Set(turn.hidden.filter((one) => one.enforced).map((one) => one.tool));
+  const isOffered = [...turn.tools.values()].some(
+    ({ name, ref }) => ref.kind === ToolRef_Kind.PROVIDER && !hidden.has(name),
+  );
+  if (!isOffered) throw notOffered();
+}
+
+/** A provider's own response, as the client gets it. */
+async function retold(exchange: Exchange, text: string): Promise<string> {
+  return await exchange.end(exchange.retoldBody(text));
 }
 
 function tooManyCalls(): GatewayError {

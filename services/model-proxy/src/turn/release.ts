@@ -150,13 +150,14 @@ class ClientRelease implements Release {
     if (turn.facts.stream) {
       await this.#write({ type: 'usage', usage: turn.usage });
       await this.#write({ type: 'finish', finish });
-      closeStream(turn, this.#rendering().end());
+      const last = this.#rendering().end();
+      closeStream(turn, turn.exchange === undefined ? last : await turn.exchange.end(last));
       return;
     }
     writeHeaders(turn);
     const response = { id: turn.id, model: turn.model.publicName, content: this.#kept(), finish, usage: turn.usage };
-    const body = frontOf(turn.dialect).renderResponse(response, frontOptions(turn));
-    turn.answer.json(200, JSON.stringify(body));
+    const body = JSON.stringify(frontOf(turn.dialect).renderResponse(response, frontOptions(turn)));
+    turn.answer.json(200, turn.exchange === undefined ? body : await turn.exchange.end(body));
   }
 
   frames(bytes: string): Promise<void> {
@@ -202,8 +203,11 @@ class ClientRelease implements Release {
 
   async #words(written: string): Promise<void> {
     if (written === '') return;
-    const shown = guardOut(this.#apart && this.#said ? `\n\n${written}` : written);
+    const isApart = this.#apart && this.#said;
     this.#apart = false;
+    // Responses have parts, which stand apart by themselves.
+    if (isApart && this.#turn.exchange !== undefined) await this.#show({ type: 'blockStop' });
+    const shown = guardOut(isApart && this.#turn.exchange === undefined ? `\n\n${written}` : written);
     this.#said = true;
     await this.#show({ type: 'text', delta: shown });
   }
@@ -241,6 +245,7 @@ function frontOptions(turn: Turn) {
     trajectory: turn.trajectory,
     created: Math.floor(turn.startedAtMs / 1000),
     includeUsage: turn.facts.streamUsage,
+    exchange: turn.exchange,
   };
 }
 

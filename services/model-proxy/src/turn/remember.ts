@@ -2,6 +2,7 @@ import { wireLabel } from '@sallyport/peers/decision-wire';
 import type { Releases } from '@sallyport/peers/release-batch';
 import { digestOf, join, type Label, sameLabel } from '@sallyport/turn';
 import type { ToolCallBlock } from '../chat/message.ts';
+import type { ShownCall } from '../responses/exchange.ts';
 import { fingerprintsOf } from './fingerprint.ts';
 import type { Gate } from './gate.ts';
 import { callDigest, digestScope, messageDigest } from './label.ts';
@@ -68,16 +69,27 @@ export function releasedBy(
   for (const text of [...texts, ...spoken.reasoning()]) {
     digests.push({ digest: digestOf(gate.digest, digestScope(turn), text), label: words, kind: 'assistant', tool: '' });
   }
+  const shown = turn.exchange?.shown ?? [];
+  for (const one of shown) digests.push(...shownDigests(gate, turn, one));
   return {
     ...ownerOf(turn),
     digests,
-    callIds: blocks.map((call) => call.id),
+    callIds: [...blocks, ...shown].map((call) => call.id),
     // The same as `messageDigest` would give, without making it twice.
     assistantDigest:
       texts.length === 1 && blocks.length === 0
         ? (digests[0]?.digest ?? '')
-        : messageDigest(gate, turn, { texts, toolCalls: blocks }),
+        : messageDigest(gate, turn, { texts: spoken.last(), toolCalls: blocks }),
   };
+}
+
+/** What comes back of a call that the gateway ran or asked about: the call, and its result. */
+function shownDigests(gate: Pick<Gate, 'digest'>, turn: Turn, { id, name, arguments: written, result }: ShownCall) {
+  const call = { digest: callDigest(gate, turn, { id, name, arguments: written }), kind: 'call', tool: name };
+  const made = { ...call, label: wireLabel(turn.label) };
+  if (result === undefined) return [made];
+  const digest = digestOf(gate.digest, digestScope(turn), result.text);
+  return [made, { digest, label: wireLabel(result.label), kind: 'result', tool: name }];
 }
 
 function ownerOf(turn: Turn) {

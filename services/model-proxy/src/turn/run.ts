@@ -21,6 +21,7 @@ import { quarantine } from './quarantine.ts';
 import { receive } from './receive.ts';
 import { closeStream, createRelease, type Release } from './release.ts';
 import { latch, rememberWords } from './remember.ts';
+import { resume } from './resume.ts';
 import { route } from './route.ts';
 import { sourceOf } from './source.ts';
 import { hideTools } from './tools.ts';
@@ -48,6 +49,9 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
   if (turn.model.spec.decoration !== undefined) decorate(gate, turn);
   guardIn(turn);
   const release = createRelease(turn);
+  if (turn.exchange && turn.exchange.answered.length > 0) {
+    if ((await resume(gate, turn, turn.exchange, release)) === 'over') return;
+  }
   for (;;) {
     if (turn.request) await latch(gate, turn);
     const tools = turn.request ? await hideTools(gate, turn) : NO_TOOLS;
@@ -128,7 +132,7 @@ function retrievedBy({ provider, model }: Target): string {
 
 /** The provider's own bytes were the answer. */
 async function delivered(gate: Gate, turn: Turn, last: string | undefined): Promise<void> {
-  if (turn.facts.stream) closeStream(turn, last);
+  if (turn.facts.stream) closeStream(turn, turn.exchange ? await turn.exchange.end(last ?? '') : last);
   await rememberWords(gate, turn, TRUSTED);
 }
 

@@ -7,12 +7,14 @@ export interface Spoken {
   add(event: StreamEvent): void;
   /** Texts, as `RequestFacts.assistant` will list them. */
   texts(): string[];
+  /** Those since the last result that was shown among them. */
+  last(): string[];
   /** Reasoning in plain and encrypted form, likewise. */
   reasoning(): string[];
 }
 
 interface Part {
-  readonly kind: 'text' | 'refusal' | 'reasoning' | 'redacted';
+  readonly kind: 'text' | 'refusal' | 'reasoning' | 'redacted' | 'cut';
   text: string;
 }
 
@@ -28,6 +30,7 @@ class SpokenParts implements Spoken {
   readonly #dialect: FrontDialect;
   readonly #parts: Part[] = [];
   #open = false;
+  #isCut = false;
 
   constructor(dialect: FrontDialect) {
     this.#dialect = dialect;
@@ -40,12 +43,22 @@ class SpokenParts implements Spoken {
         return void this.#say('text', event.delta);
       case 'refusal':
         // The others have no refusals: they are written as text, in the block that is open.
-        return void this.#say(this.#dialect === 'openai-chat' ? 'refusal' : 'text', event.delta);
+        return void this.#say(this.#dialect.startsWith('openai-') ? 'refusal' : 'text', event.delta);
       case 'reasoning':
         return void this.#say('reasoning', event.delta);
       case 'redacted':
         this.#say('redacted', event.data);
         this.#open = false;
+        return;
+      case 'signature':
+        // OpenAI's holds the reasoning itself.
+        if (this.#dialect === 'openai-responses') this.#say('redacted', event.signature);
+        this.#open = false;
+        return;
+      case 'opaque':
+        this.#open = false;
+        // What comes after a result comes back as another message.
+        if (event.kind === 'mcp_call') this.#cut();
         return;
       case 'start':
       case 'usage':
@@ -58,8 +71,22 @@ class SpokenParts implements Spoken {
   }
 
   texts(): string[] {
-    if (this.#isWhole()) return nonEmpty([this.#joined('text'), this.#joined('refusal')]);
-    return nonEmpty(this.#each('text'));
+    if (!this.#isWhole()) return nonEmpty(this.#each('text'));
+    if (!this.#isCut) return nonEmpty([this.#joined('text'), this.#joined('refusal')]);
+    const texts: string[] = [];
+    for (let from = 0; ; ) {
+      const cut = this.#parts.findIndex(({ kind }, at) => at >= from && kind === 'cut');
+      const to = cut === -1 ? this.#parts.length : cut;
+      texts.push(this.#joined('text', from, to), this.#joined('refusal', from, to));
+      if (cut === -1) return nonEmpty(texts);
+      from = cut + 1;
+    }
+  }
+
+  last(): string[] {
+    if (!this.#isCut) return this.texts();
+    const from = this.#parts.findLastIndex(({ kind }) => kind === 'cut') + 1;
+    return nonEmpty([this.#joined('text', from), this.#joined('refusal', from)]);
   }
 
   reasoning(): string[] {
@@ -71,6 +98,11 @@ class SpokenParts implements Spoken {
     return this.#dialect !== 'anthropic-messages';
   }
 
+  #cut(): void {
+    this.#isCut = true;
+    this.#parts.push({ kind: 'cut', text: '' });
+  }
+
   #say(kind: Part['kind'], text: string): void {
     if (text === '') return;
     const last = this.#parts.at(-1);
@@ -79,9 +111,12 @@ class SpokenParts implements Spoken {
     this.#open = true;
   }
 
-  #joined(kind: Part['kind']): string {
+  #joined(kind: Part['kind'], from = 0, to = this.#parts.length): string {
     let text = '';
-    for (const part of this.#parts) if (part.kind === kind) text += part.text;
+    for (let at = from; at < to; at += 1) {
+      const part = this.#parts[at];
+      if (part?.kind === kind) text += part.text;
+    }
     return text;
   }
 

@@ -9,6 +9,7 @@ import type { FrontDialect, JsonObject, Message } from '../chat/message.ts';
 import type { ChatRequest } from '../chat/request.ts';
 import type { Usage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
+import type { Exchange } from '../responses/exchange.ts';
 import type { TurnCache } from './cache-lookup.ts';
 import type { Decoration } from './decorate.ts';
 import type { Operation } from './operation.ts';
@@ -37,6 +38,8 @@ export interface TurnTool {
   readonly inputSchema?: JsonObject;
   /** JSON Schema of the structured result, of the reviewed definition, as JSON text. */
   readonly outputSchemaJson?: string;
+  /** Of a brokered tool: the label under which the client named its server, and whether the client wants to be asked. */
+  readonly listed?: { readonly label: string; readonly asks: boolean };
   /** JSON pointers (`*` for any token) of arguments that name a host or identifier and that policy lets a handle fill. */
   readonly handlePositions?: readonly string[];
 }
@@ -133,6 +136,8 @@ export interface Turn {
   bodyControls: JsonObject | undefined;
   /** What was put into the request; undefined where the Model says nothing. */
   decoration: Decoration | undefined;
+  /** Of the Responses API alone. */
+  readonly exchange: Exchange | undefined;
   /** What the client was shown of the assistant's words, to be known when it comes back. */
   readonly spoken: Spoken;
 }

@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { DecodeError, malformed } from '../chat/failure.ts';
 import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
+import type { Exchange } from '../responses/exchange.ts';
 import { type Framing, payloadReader } from '../wire/framing.ts';
 import { createStreamScanner, type Segment } from '../wire/scan.ts';
 import type { CallScope } from './call-scope.ts';
@@ -18,9 +19,15 @@ export interface AnswerReader {
   done(): boolean;
 }
 
-/** Reads the provider's own frames, byte for byte, beside what they say. */
-export function verbatimReader(decoder: StreamDecoder): AnswerReader {
-  return createStreamScanner(decoder, MAX_EVENT_BYTES);
+/** Reads the provider's own frames, byte for byte, beside what they say; `exchange` retells those that hold a response. */
+export function verbatimReader(decoder: StreamDecoder, exchange?: Pick<Exchange, 'retoldFrame'>): AnswerReader {
+  const scanner = createStreamScanner(decoder, MAX_EVENT_BYTES);
+  if (exchange === undefined) return scanner;
+  const retold = (segments: Segment[]): Segment[] => {
+    for (const one of segments) if (one.kind === 'events') one.bytes = exchange.retoldFrame(one.bytes);
+    return segments;
+  };
+  return { push: (chunk) => retold(scanner.push(chunk)), end: () => retold(scanner.end()), done: () => scanner.done() };
 }
 
 /** Reads the events of a stream that is told anew, in another dialect or with the gate's own rounds in it. */

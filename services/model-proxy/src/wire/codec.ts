@@ -8,10 +8,13 @@ import { gemini } from './gemini/codec.ts';
 import type { GeminiQuirks } from './gemini/request.ts';
 import { openaiChat } from './openai-chat/codec.ts';
 import type { OpenAiChatQuirks } from './openai-chat/request.ts';
+import { openaiResponses } from './openai-responses/codec.ts';
+import type { OpenAiResponsesQuirks } from './openai-responses/request.ts';
 
 /** What providers of a dialect may do otherwise, a line a dialect. */
 interface QuirksOf {
   'openai-chat': OpenAiChatQuirks;
+  'openai-responses': OpenAiResponsesQuirks;
   'anthropic-messages': AnthropicMessagesQuirks;
   gemini: GeminiQuirks;
 }
@@ -19,6 +22,7 @@ interface QuirksOf {
 /** The codecs of the dialects that clients speak as well, a line a dialect. */
 export const frontCodecs: { readonly [D in FrontDialect]: FrontCodec<QuirksOf[D]> } = {
   'openai-chat': openaiChat,
+  'openai-responses': openaiResponses,
   'anthropic-messages': anthropicMessages,
   gemini,
 };

@@ -11,13 +11,21 @@ import { encodeResponse as encodeGemini } from './gemini/response.ts';
 import { createStreamEncoder as geminiEncoder } from './gemini/stream-encode.ts';
 import { encodeResponse as encodeOpenAi } from './openai-chat/response.ts';
 import { createStreamEncoder as openaiEncoder } from './openai-chat/stream-encode.ts';
+import { encodeResponse as encodeResponses } from './openai-responses/response.ts';
+import { createStreamEncoder as responsesEncoder } from './openai-responses/stream-encode.ts';
 import { eventsOf, fixtureBody, fixtureText } from './testing.ts';
 
-const dialects: FrontDialect[] = ['openai-chat', 'anthropic-messages', 'gemini'];
-const encoders = { 'openai-chat': encodeOpenAi, 'anthropic-messages': encodeAnthropic, gemini: encodeGemini };
+const dialects: FrontDialect[] = ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini'];
+const encoders = {
+  'openai-chat': encodeOpenAi,
+  'openai-responses': encodeResponses,
+  'anthropic-messages': encodeAnthropic,
+  gemini: encodeGemini,
+};
 const noError = () => '';
 const streamEncoders = {
   'openai-chat': () => openaiEncoder({ includeUsage: true, errorFrame: noError }),
+  'openai-responses': () => responsesEncoder({ errorFrame: noError }),
   'anthropic-messages': () => anthropicEncoder({ errorFrame: noError }),
   gemini: () => geminiEncoder({ errorFrame: noError }),
 };

@@ -10,6 +10,9 @@ import { eventsOf, fixtureText } from './testing.ts';
 const recorded: [FrontDialect, string][] = [
   ['openai-chat', 'text'],
   ['openai-chat', 'tools'],
+  ['openai-responses', 'text'],
+  ['openai-responses', 'tools'],
+  ['openai-responses', 'search'],
   ['anthropic-messages', 'text'],
   ['anthropic-messages', 'tools'],
   ['gemini', 'text'],
@@ -92,36 +95,39 @@ describe.each(recorded)('a %s stream of %s', (dialect, name) => {
   });
 });
 
-describe.each<FrontDialect>(['openai-chat', 'anthropic-messages', 'gemini'])('the %s stream decoder', (dialect) => {
-  it('[model:stream-lies] answers any JSON with events, never with an exception', () => {
-    fc.assert(
-      fc.property(fc.array(fc.oneof(fc.json(), fc.string(), liar()), { maxLength: 6 }), (payloads) => {
-        const decoder = codecs[dialect].streamDecoder();
-        const events = [...payloads.flatMap((payload) => decoder.push(payload)), ...decoder.end()];
-        expect(events.length).toBeGreaterThan(0);
-        expect(decoder.done()).toBe(true);
-      }),
-    );
-  });
+describe.each<FrontDialect>(['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini'])(
+  'the %s stream decoder',
+  (dialect) => {
+    it('[model:stream-lies] answers any JSON with events, never with an exception', () => {
+      fc.assert(
+        fc.property(fc.array(fc.oneof(fc.json(), fc.string(), liar()), { maxLength: 6 }), (payloads) => {
+          const decoder = codecs[dialect].streamDecoder();
+          const events = [...payloads.flatMap((payload) => decoder.push(payload)), ...decoder.end()];
+          expect(events.length).toBeGreaterThan(0);
+          expect(decoder.done()).toBe(true);
+        }),
+      );
+    });
 
-  it('[model:body-lies] answers any body with an answer or a DecodeError', () => {
-    fc.assert(
-      fc.property(
-        fc.oneof(
-          fc.jsonValue(),
-          liar().map((text) => JSON.parse(text) as unknown),
+    it('[model:body-lies] answers any body with an answer or a DecodeError', () => {
+      fc.assert(
+        fc.property(
+          fc.oneof(
+            fc.jsonValue(),
+            liar().map((text) => JSON.parse(text) as unknown),
+          ),
+          (body) => {
+            try {
+              expect(codecs[dialect].decodeResponse(body).content).toBeDefined();
+            } catch (error) {
+              expect((error as Error).name).toBe('DecodeError');
+            }
+          },
         ),
-        (body) => {
-          try {
-            expect(codecs[dialect].decodeResponse(body).content).toBeDefined();
-          } catch (error) {
-            expect((error as Error).name).toBe('DecodeError');
-          }
-        },
-      ),
-    );
-  });
-});
+      );
+    });
+  },
+);
 
 /** JSON that has the right keys and anything as values. */
 function liar(): fc.Arbitrary<string> {
@@ -149,6 +155,11 @@ function liar(): fc.Arbitrary<string> {
     'stop_reason',
     'prompt_tokens',
     'input',
+    'response',
+    'output',
+    'output_index',
+    'item',
+    'call_id',
   ];
   const words = [
     'message_start',
@@ -157,6 +168,13 @@ function liar(): fc.Arbitrary<string> {
     'tool_use',
     'text_delta',
     'message_stop',
+    'response.output_item.added',
+    'response.output_item.done',
+    'response.completed',
+    'response.output_text.delta',
+    'function_call',
+    'message',
+    'reasoning',
   ];
   const { tree } = fc.letrec((tie) => ({
     leaf: fc.oneof(fc.constantFrom<unknown>(null, 0, -1, 1.5, true, '', ...words), fc.string()),

@@ -10,6 +10,7 @@ import type {
   UserContent,
 } from '../../chat/message.ts';
 import { isGeminiSignature } from '../gemini/signature.ts';
+import { isOpenAiSignature } from '../openai-responses/reasoning.ts';
 import { decodeAssistantContent, decodeContent } from './content.ts';
 import { encodeContent, type Notes } from './content-encode.ts';
 
@@ -110,7 +111,7 @@ export function encodeMessages(
     }
     if (message.role === 'assistant' && message.content.some(isForeign)) {
       content = message.content.filter((block) => !isForeign(block));
-      notes.adjusted.push({ field: `${field}.content`, reason: 'reasoning that Gemini signed is left out' });
+      notes.adjusted.push({ field: `${field}.content`, reason: 'reasoning that another provider signed is left out' });
     }
     if ('name' in message && message.name !== undefined) {
       notes.adjusted.push({ field: `${field}.name`, reason: 'Anthropic has no names of participants' });
@@ -123,5 +124,7 @@ export function encodeMessages(
 
 /** Anthropic would refuse a signature that it did not make. */
 function isForeign(block: ContentBlock): boolean {
-  return block.type === 'reasoning' && block.signature !== undefined && isGeminiSignature(block.signature);
+  if (block.type !== 'reasoning') return false;
+  const proof = block.signature ?? block.redacted;
+  return proof !== undefined && (isGeminiSignature(proof) || isOpenAiSignature(proof));
 }

@@ -170,7 +170,7 @@ function noteLosses(request: ChatRequest, notes: Notes): void {
     notes.unsupported.push({ field: 'responseFormat', reason: 'Anthropic needs a schema for JSON answers' });
   }
   if (request.metadata) notes.adjusted.push({ field: 'metadata', reason: 'Anthropic keeps a user id only' });
-  for (const dialect of ['openai-chat', 'gemini'] as const) {
+  for (const dialect of ['openai-chat', 'openai-responses', 'gemini'] as const) {
     for (const field of Object.keys(request.extra?.[dialect] ?? {})) {
       const note = { field, reason: `exists in ${dialect} only` };
       (ignorableFields.has(field) ? notes.adjusted : notes.unsupported).push(note);

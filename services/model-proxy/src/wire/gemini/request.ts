@@ -86,7 +86,7 @@ function noteLosses(request: ChatRequest, notes: Notes): void {
   for (const at of ['user', 'metadata'] as const) {
     if (request[at] !== undefined) notes.adjusted.push({ field: at, reason: 'Gemini keeps none' });
   }
-  for (const dialect of ['openai-chat', 'anthropic-messages'] as const) {
+  for (const dialect of ['openai-chat', 'openai-responses', 'anthropic-messages'] as const) {
     for (const at of Object.keys(request.extra?.[dialect] ?? {})) {
       const isIgnorable = ignorableFields.has(at) || at === 'context_management' || at === 'cache_control';
       (isIgnorable ? notes.adjusted : notes.unsupported).push({ field: at, reason: `exists in ${dialect} only` });

@@ -27,6 +27,15 @@ const numbers = {
   n: 'n',
   topLogprobs: 'top_logprobs',
 } as const satisfies Partial<Record<keyof Sampling, string>>;
+/** The fields of this dialect, by their names in the neutral model. */
+const neutralNames: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(numbers).map(([neutral, field]) => [field, `sampling.${neutral}`])),
+  logprobs: 'sampling.logprobs',
+  logit_bias: 'sampling.logitBias',
+  tool_choice: 'toolChoice',
+  parallel_tool_calls: 'parallelToolCalls',
+  response_format: 'responseFormat',
+};
 const numberEntries = Object.entries(numbers) as [keyof typeof numbers, string][];
 
 const known = new Set([
@@ -196,11 +205,12 @@ export function encodeRequest(request: ChatRequest, quirks: OpenAiChatQuirks = {
   }
   if (quirks.differs === undefined) return { body, unsupported, adjusted };
   const adapted = adaptBody(body, quirks.differs);
-  return { body: adapted.body, unsupported: [...unsupported, ...adapted.unsupported], adjusted };
+  const lacking = adapted.unsupported.map(({ field, reason }) => ({ field: neutralNames[field] ?? field, reason }));
+  return { body: adapted.body, unsupported: [...unsupported, ...lacking], adjusted };
 }
 
-/** Anthropic counts tokens where OpenAI names an effort: the thresholds are the budgets the other way round. */
-function encodeEffort(request: ChatRequest, adjusted: Unsupported[]): string | undefined {
+/** Says a wish for reasoning as an effort. Anthropic counts tokens: the thresholds are its budgets the other way round. */
+export function encodeEffort(request: ChatRequest, adjusted: Unsupported[]): string | undefined {
   const wish = request.reasoning;
   if (!wish) return undefined;
   if (wish.mode === 'disabled') return 'none';
@@ -235,7 +245,7 @@ function noteLosses(
       adjusted.push({ field: `messages[${index}].content`, reason: 'OpenAI chat does not mark failed tool results' });
     }
   }
-  for (const dialect of ['anthropic-messages', 'gemini'] as const) {
+  for (const dialect of ['openai-responses', 'anthropic-messages', 'gemini'] as const) {
     for (const field of Object.keys(request.extra?.[dialect] ?? {})) {
       const note = { field, reason: `exists in ${dialect} only` };
       (ignorableForeign.has(field) ? adjusted : unsupported).push(note);

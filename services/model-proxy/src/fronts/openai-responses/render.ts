@@ -1,0 +1,41 @@
+import type { JsonObject } from '../../chat/message.ts';
+import type { ChatResponse } from '../../chat/response.ts';
+import type { StreamEncoder } from '../../chat/stream.ts';
+import type { Exchange } from '../../responses/exchange.ts';
+import type { ResponseNames } from '../../wire/openai-chat/response.ts';
+import { encodeResponse } from '../../wire/openai-responses/response.ts';
+import { createStreamEncoder } from '../../wire/openai-responses/stream-encode.ts';
+import { asGatewayFailure } from '../failure.ts';
+import { withOwnId } from '../own-id.ts';
+import { errorFrame } from './errors.ts';
+
+/** What an answer is rendered with; `model` is the public name that the client asked for. */
+export interface RenderOptions extends ResponseNames {
+  trajectory?: string;
+  exchange?: Exchange | undefined;
+}
+
+/** Writes a whole response, under the id that the gateway gave it. */
+export function renderResponse(response: ChatResponse, options: RenderOptions = {}): JsonObject {
+  const { exchange } = options;
+  const id = exchange?.id ?? options.id ?? ownId(response.id);
+  const rendered = encodeResponse(response, { ...options, id, ...(exchange ? { fields: exchange.fields } : {}) });
+  exchange?.tell(rendered);
+  return rendered;
+}
+
+/** Writes a streamed response; a failure becomes its last event. */
+export function renderStream(options: RenderOptions = {}): StreamEncoder {
+  const { trajectory, exchange, ...names } = options;
+  const encoder = createStreamEncoder({
+    ...names,
+    ...(exchange ? { id: exchange.id, fields: exchange.fields } : {}),
+    errorFrame: (failure, sequence) => errorFrame(asGatewayFailure(failure), trajectory, sequence),
+    onEnd: (response) => exchange?.tell(response),
+  });
+  return withOwnId(encoder, ownId);
+}
+
+function ownId(id: string): string {
+  return id.startsWith('resp_') ? id : `resp_${id.replace(/^(msg_|chatcmpl-)/, '')}`;
+}
