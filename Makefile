@@ -53,15 +53,16 @@ chart: setup ## render and check the Helm chart
 cluster-test: setup ## Helm install, kubectl apply and SDK calls on a real cluster
 	@CLUSTER=$(CLUSTER) test/cluster/run.sh
 
-generate: setup ## proto code, types of providers, CRDs, chart schema and chart README
+generate: setup ## proto code, types of providers, CRDs, chart schema and chart README, the table of features
 	@pnpm exec buf format -w proto
 	@cd proto && ../node_modules/.bin/buf generate
 	@node services/model-proxy/src/providers/render-types.ts
 	@node services/custom-resources/src/render-crds.ts
 	@node test/chart/render-values-schema.ts
+	@node services/model-proxy/src/features/render-features.ts
 
 verify: generate ## regenerate everything generated and fail if anything differs
-	@git diff --exit-code -- proto charts deploy services/custom-resources/src/provider-types.ts || (echo "generated files differ: commit the result of make generate" >&2; exit 1)
+	@git diff --exit-code -- proto charts deploy services/custom-resources/src/provider-types.ts README.md || (echo "generated files differ: commit the result of make generate" >&2; exit 1)
 	@test -z "$$(git ls-files --others --exclude-standard proto charts deploy)" || (echo "generated files are not checked in" >&2; exit 1)
 
 lint: setup ## Biome, buf

@@ -53,6 +53,8 @@ export const model: readonly Requirement[] = [
     'model:bad-arguments': 'Unparsable arguments never become an empty object.',
   }),
   ...of('what users of LLM gateways ask for', {
+    'model:features-proved':
+      'What a client asks for reaches a target of every dialect, is left out with a note or refused by name: nothing is lost.',
     'model:wire-round-trip': 'What both dialects can say reads back the same.',
     'model:unsupported-reported': 'What a target cannot say is reported before the call.',
     'model:stream-equals-body': 'A stream spells the same answer as a whole body.',
