@@ -124,6 +124,10 @@ export interface FakeWorkforce extends FakeIdentityProvider, Pick<FakeExchange, 
   lifetimeS: number;
   /** From now on nothing is given on behalf of who has not signed in with this `claims` parameter; undefined: no more. */
   challenge(claims: string | undefined): void;
+  /** Whether a refresh token is good until the next one was shown: answers may get lost. */
+  refreshGrace: boolean;
+  /** What was shown although it had been used up. */
+  readonly replays: { codes: number; refreshTokens: number };
   /** Ends all sessions, so that none is refreshed any more. */
   endSessions(): void;
 }
@@ -133,6 +137,8 @@ interface Session {
   readonly login: string;
   readonly nonce: string;
   readonly claims: string;
+  /** Refresh token in the place of which it was given. */
+  readonly before?: string | undefined;
 }
 
 /**
@@ -148,6 +154,7 @@ export async function startWorkforce(
   const codes = new Map<string, Session & { readonly challenge: string }>();
   const sessions = new Map<string, Session>();
   const given = new Map<string, TokenFacts>();
+  const spent = new Set<string>();
   const requests: RecordedRequest[] = [];
   let refusal: string | undefined;
   let demanded: string | undefined;
@@ -183,17 +190,25 @@ export async function startWorkforce(
     };
   };
   const redeem = async (form: URLSearchParams) => {
-    const code = codes.get(form.get('code') ?? '');
-    codes.delete(form.get('code') ?? '');
+    const shown = form.get('code') ?? '';
+    const code = codes.get(shown);
+    codes.delete(shown);
+    if (spent.has(shown)) self.replays.codes += 1;
+    spent.add(shown);
     const challenge = createHash('sha256')
       .update(form.get('code_verifier') ?? '')
       .digest('base64url');
     return code === undefined || code.challenge !== challenge ? 'invalid_grant' : await tokensOf(code);
   };
   const refresh = async (form: URLSearchParams) => {
-    const session = sessions.get(form.get('refresh_token') ?? '');
-    sessions.delete(form.get('refresh_token') ?? '');
-    return session === undefined ? 'invalid_grant' : await tokensOf(session);
+    const shown = form.get('refresh_token') ?? '';
+    const session = sessions.get(shown);
+    if (spent.has(shown)) self.replays.refreshTokens += 1;
+    if (session === undefined) return 'invalid_grant';
+    for (const gone of [session.before, self.refreshGrace ? undefined : shown]) {
+      if (gone !== undefined && sessions.delete(gone)) spent.add(gone);
+    }
+    return await tokensOf({ ...session, before: shown });
   };
   const onBehalfOf = async (form: URLSearchParams) => {
     if (form.get('requested_token_use') !== 'on_behalf_of') return 'invalid_request';
@@ -277,6 +292,8 @@ export async function startWorkforce(
     resources: new Map(),
     clients: new Map(),
     lifetimeS: 3_600,
+    refreshGrace: false,
+    replays: { codes: 0, refreshTokens: 0 },
     verified,
     holder: (token) => given.get(token),
     endSessions: () => sessions.clear(),

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { findSecret, type RecordedRequest } from '../fakes/listening.ts';
@@ -12,12 +13,18 @@ import {
   startTokenService,
   startWorkforce,
 } from '../fakes/token-exchange.ts';
+import { keepingPeople, signingIn } from '../support/killed-flows.ts';
 import { type OAuthHouse, oauthHouse } from '../support/oauth-house.ts';
+import { asSuperuser } from '../support/processes.ts';
+import { seededNumbers } from '../support/seeded.ts';
 import { eventually, type ResourceInit } from '../support/suite.ts';
 
 const KEY = 'sk-of-robin-canary-0123456789abcdef';
 const NOBODY = 'sk-of-nobody-canary-0123456789abcdef';
 const STRANGER = 'sk-of-stranger-canary-0123456789abcdef';
+const ROSTER = 'token-of-the-roster-canary-0123456789abcdef';
+/** So often vault and identity are killed; the more the longer. */
+const KILLS = Number(process.env.KILLS ?? 2);
 const SERVERS = ['asserted', 'behalf', 'exchanged'] as const;
 type Server = (typeof SERVERS)[number];
 
@@ -40,10 +47,6 @@ describe('tool servers that are called in the name of people', () => {
       behalf: await serving('https://nobody.example', (token) => work.holder(token)),
       asserted: await serving(as.issuer, as.holder),
     };
-    const key = (name: string, secret: string, owner?: string): ResourceInit[] => [
-      { kind: 'Secret', name, stringData: { key: secret } },
-      { kind: 'VirtualKey', name, spec: { ...(owner ? { owner } : {}), secretRef: { name, key: 'key' } } },
-    ];
     house = await oauthHouse({
       startProvider: async (callbacks, people) => {
         work = await startWorkforce(callbacks, people);
@@ -57,6 +60,17 @@ describe('tool servers that are called in the name of people', () => {
         ...key('robins', KEY, 'robin@example.com'),
         ...key('nobodys', NOBODY),
         ...key('strangers', STRANGER, 'stranger'),
+        { kind: 'Secret', name: 'roster', stringData: { token: ROSTER } },
+        {
+          kind: 'IdentityProvider',
+          name: 'roster',
+          spec: {
+            type: 'OIDC',
+            issuer: 'https://roster.example',
+            audiences: ['roster'],
+            scim: { secretRef: { name: 'roster', key: 'token' } },
+          },
+        },
       ],
     });
     work.resources.set('api://behalf/.default', tools.behalf.url);
@@ -197,6 +211,70 @@ describe('tool servers that are called in the name of people', () => {
     work.challenge(undefined);
   }, 30_000);
 
+  it(
+    '[delegation:killed] gives nobody another’s token, loses nothing and half-does nothing where vault and identity are killed at any moment',
+    async () => {
+      const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+      const next = seededNumbers(seed);
+      const people = { robin: 'u-1', kim: 'u-2' };
+      const logins = Object.keys(people) as (keyof typeof people)[];
+      // Each call has its tokens anew; answers may get lost, as issuers allow for that rotate.
+      Object.assign(work, { lifetimeS: 20, refreshGrace: true });
+      const held = new Map<string, string>();
+      for (const login of logins) held.set(login, await signedIn(login));
+      const sent = () => [sts, as, work].reduce((sum, { requests }) => sum + requests.length, 0);
+      const asks = (bearer: string, server: Server) =>
+        call(bearer, server).catch((error: Error) => ({ text: error.message }));
+      const roster = keepingPeople(house.suite.endpoint, ROSTER);
+      await roster.ready();
+
+      for (let round = 0; round < KILLS; round++) {
+        const victims = (['vault', 'identity'] as const).filter((_, n) => (seed + round) % 3 !== n);
+        const at = sent() + 1 + Math.floor(12 * next());
+        let over = false;
+        const secret = `sk-of-round-${round}-canary-0123456789abcdef`;
+        inbound.push(secret);
+        house.suite.apply(`round-${round}`, key(`round-${round}`, secret, 'robin@example.com'));
+        const about = { seed, round, victims };
+        const checks = [signingIn(house, logins), roster].map((flow) => flow.begin(`${seed}-${round}`));
+        const calling = logins.flatMap((login) =>
+          SERVERS.map(async (server) => {
+            while (!over) if ((await asks(held.get(login) ?? '', server)).text !== 'looked') await pause(20);
+          }),
+        );
+        for (const end = Date.now() + 5_000; sent() < at && Date.now() < end; ) await pause(2);
+        await Promise.all(victims.map((name) => house.suite.kill(name)));
+        over = true;
+        await Promise.all(victims.map((name) => house.suite.restart(name)));
+        await Promise.all(calling);
+        // The time that a dead replica holds others up for has passed.
+        await asSuperuser(house.suite, (database) =>
+          database.query(
+            'update sallyport_vault.oauth_grants set refresh_until = now() where refresh_until is not null',
+          ),
+        );
+        for (const check of checks) await check();
+        for (const login of logins) {
+          for (const server of SERVERS) {
+            const looked = () => asks(held.get(login) ?? '', server);
+            await eventually(looked, ({ text }) => text === 'looked', 15_000);
+            const whose = tools[server].callers.at(-1)?.user;
+            const theirs = server === 'exchanged' ? `user:${login}@example.com` : people[login];
+            expect({ ...about, login, server, whose }).toEqual({ ...about, login, server, whose: theirs });
+          }
+        }
+        await eventually(
+          () => asks(secret, 'exchanged'),
+          ({ text }) => text === 'looked',
+        );
+        expect(tools.exchanged.callers.at(-1)).toMatchObject({ user: 'user:robin@example.com' });
+      }
+      expect(work.replays).toEqual({ codes: 0, refreshTokens: 0 });
+      Object.assign(work, { lifetimeS: 3_600, refreshGrace: false });
+    },
+    60_000 + KILLS * 30_000,
+  );
+
   it('[delegation:no-passthrough] sent nothing that a caller presented anywhere, and every other token only where it belongs', async () => {
     const requests = outbound();
     expect(requests.length).toBeGreaterThan(10);
@@ -230,6 +308,14 @@ describe('tool servers that are called in the name of people', () => {
     }
   });
 });
+
+/** A key of a person, by a Secret. */
+function key(name: string, secret: string, owner?: string): ResourceInit[] {
+  return [
+    { kind: 'Secret', name, stringData: { key: secret } },
+    { kind: 'VirtualKey', name, spec: { ...(owner ? { owner } : {}), secretRef: { name, key: 'key' } } },
+  ];
+}
 
 function bearerOf({ headers }: RecordedRequest): string[] {
   const token = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];

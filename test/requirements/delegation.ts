@@ -22,6 +22,8 @@ export const delegation: readonly Requirement[] = [
     'delegation:sign-in-link': 'Who can help by signing in anew is told where.',
     'delegation:wire': 'From /mcp through vault to three kinds of servers, a person is called for by three ways.',
     'delegation:no-fallback': 'Where an exchange is refused no tool is called, over the whole way from /mcp on.',
+    'delegation:killed':
+      'Vault and identity killed at any moment lose no sign-in, person or key, and give nobody the token of another.',
     'delegation:no-passthrough':
       'No byte of what a caller presented goes out; other tokens go where they belong alone.',
     'delegation:revoked':
