@@ -43,3 +43,30 @@ export const catalogueFields = {
 
 /** What a target declares of itself. */
 export type TargetCapabilities = z.output<typeof targetCapabilities>;
+
+/** A time as Kubernetes writes it, in UTC. */
+const since = z
+  .string()
+  .max(20)
+  .regex(
+    /^[0-9]{4}-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$/,
+    'must be a time such as 2026-12-01T00:00:00Z',
+  )
+  .refine((text) => !Number.isNaN(Date.parse(text)), { message: 'is no time' });
+
+/** The prices of a Model that change at a time, made of the schema of its price. */
+export function datedPrices<Price extends z.ZodObject>(price: Price) {
+  return z
+    .array(
+      z.object({
+        effectiveFrom: since.describe('When it begins to count, in UTC.'),
+        price: price.describe('What a call costs from then on.'),
+      }),
+    )
+    .max(32)
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['effectiveFrom'] })
+    .optional()
+    .describe(
+      'Prices by the time from which they count. Before the first of them `price` counts, else the price list.',
+    );
+}

@@ -3,6 +3,7 @@ import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { providerCredentials } from './credential-order.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { grantedOriginSchema, httpUrl } from './fields.ts';
+import { listedModels, providerCatalogueFields, providerCatalogueRules } from './model-provider-catalogue.ts';
 import { awsFields, azureFields, cloudBaseUrl, cloudRules, googleFields } from './model-provider-cloud.ts';
 import { baseUrlExamples, providerTypes, vendorBaseUrls } from './provider-types.ts';
 
@@ -43,6 +44,7 @@ const spec = withRules(
     credentials: providerCredentials
       .optional()
       .describe('How Sallyport authenticates to the provider. Left out: without credentials.'),
+    ...providerCatalogueFields,
     timeouts: timeouts.prefault({}).describe('Limits on waiting for the provider.'),
     allowPrivateNetwork: z
       .boolean()
@@ -62,6 +64,7 @@ const spec = withRules(
       holds: (s) => s.baseURL === undefined || s.baseURL.startsWith('https://') || s.allowPrivateNetwork,
     },
     ...cloudRules,
+    ...providerCatalogueRules,
   ],
 );
 
@@ -77,6 +80,7 @@ export const modelProvider = defineResource({
       conditions: conditionsSchema,
       observedGeneration: observedGenerationSchema,
       grantedOrigin: grantedOriginSchema,
+      ...listedModels,
     })
     .describe('What is known; written by Sallyport.'),
   columns: [{ name: 'Type', type: 'string', jsonPath: '.spec.type' }, ...readyColumns],

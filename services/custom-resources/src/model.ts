@@ -3,7 +3,7 @@ import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { decimalUsd, resourceName, setOf } from './fields.ts';
 import { cacheFields } from './model-cache.ts';
-import { catalogueFields } from './model-catalogue.ts';
+import { catalogueFields, datedPrices } from './model-catalogue.ts';
 import { decorationFields } from './model-decoration.ts';
 import { routingFields, routingRules, routingTargetFields } from './model-routing.ts';
 import { unitPriceFields } from './model-unit-price.ts';
@@ -56,6 +56,7 @@ const spec = withRules(
       .describe('Failures of a target after which the next one is tried.'),
     ...routingFields,
     price: price.optional().describe('What a call costs. Left out: the public price list.'),
+    prices: datedPrices(price),
     maxOutputTokens: z
       .int()
       .min(1)

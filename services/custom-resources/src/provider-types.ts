@@ -80,9 +80,9 @@ export const vendorBaseUrls: Readonly<Partial<Record<ProviderType, string>>> = {
 
 /** Types whose base URL the resource must say, each with a URL as it may be. */
 export const baseUrlExamples: Readonly<Partial<Record<ProviderType, string>>> = {
-  vllm: 'http://vllm.models.svc:8000/v1',
   'azure-openai': 'https://RESOURCE.openai.azure.com',
   'azure-foundry': 'https://RESOURCE.services.ai.azure.com',
+  vllm: 'http://vllm.models.svc:8000/v1',
   cloudflare: 'https://api.cloudflare.com/client/v4/accounts/ACCOUNT/ai',
   databricks: 'https://WORKSPACE.cloud.databricks.com',
   'lm-studio': 'http://workstation.example:1234/v1',
@@ -97,3 +97,6 @@ export const baseUrlExamples: Readonly<Partial<Record<ProviderType, string>>> = 
   'anthropic-compatible': 'https://api.example.com/v1',
   'gemini-compatible': 'https://api.example.com/v1beta',
 };
+
+/** Types that can be told of who asks, in fields of their own. */
+export const attributingTypes = ['openrouter', 'litellm', 'portkey', 'apisix', 'sallyport'] as const;

@@ -27,6 +27,25 @@ describe('the cost of a call', () => {
     expect(costOf(used, { price })).toEqual({ nanoUsd: 26_750 });
   });
 
+  it('[providers:dated-prices] is that of its time: the latest dated price, else the plain one, else the list', () => {
+    const price = (usd: string) => ({ inputPerMillionTokens: usd, outputPerMillionTokens: '0' });
+    const call = {
+      provider: 'openai',
+      model: 'gpt-4o-mini',
+      override: price('1'),
+      dated: [
+        { effectiveFrom: '2026-06-01T00:00:00Z', price: price('2') },
+        { effectiveFrom: '2026-07-01T00:00:00Z', price: price('3') },
+      ],
+    };
+    const costAt = (time: string, of: object = call) =>
+      priceOf(of as typeof call, usage({ input: 1000 }), Date.parse(time)).nanoUsd;
+    expect(costAt('2026-05-31T23:59:59Z')).toBe(1_000_000);
+    expect(costAt('2026-06-01T00:00:00Z')).toBe(2_000_000);
+    expect(costAt('2027-01-01T00:00:00Z')).toBe(3_000_000);
+    expect(costAt('2026-05-01T00:00:00Z', { ...call, override: undefined })).toBe(150_000);
+  });
+
   it('rounds a half up, once for the whole call', () => {
     const price = overridePrice({ inputPerMillionTokens: '0.0005', outputPerMillionTokens: '0' });
     expect(costOf(usage({ input: 1 }), { price })).toEqual({ nanoUsd: 1 });

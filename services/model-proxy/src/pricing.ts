@@ -246,23 +246,52 @@ export interface PricedCall {
   model: string;
   baseURL?: string | undefined;
   override?: PriceOverride | undefined;
+  /** Prices that count from a time on, before `override`. */
+  dated?: readonly DatedPrice[] | undefined;
+}
+
+/** A price that an operator wrote, and the time from which it counts (RFC 3339, UTC). */
+export interface DatedPrice {
+  effectiveFrom: string;
+  price: PriceOverride;
+}
+
+/** Dated prices, the latest first. */
+const dated = new WeakMap<readonly DatedPrice[], { fromMs: number; price: PriceOverride }[]>();
+
+function overrideAt(call: PricedCall, nowMs: number): PriceOverride | undefined {
+  if (call.dated === undefined) return call.override;
+  let sorted = dated.get(call.dated);
+  if (sorted === undefined) {
+    sorted = call.dated
+      .map(({ effectiveFrom, price }) => ({ fromMs: Date.parse(effectiveFrom), price }))
+      .sort((a, b) => b.fromMs - a.fromMs);
+    dated.set(call.dated, sorted);
+  }
+  return sorted.find(({ fromMs }) => fromMs <= nowMs)?.price ?? call.override;
 }
 
 /** How long a rate of the list is kept: some providers change theirs by the time of day. */
 const keepMs = 60_000;
 const mostKept = 1000;
 const kept = new Map<string, { lookup: PriceLookup; untilMs: number }>();
-const overrides = new WeakMap<PriceOverride, Price>();
+const overrides = new WeakMap<PriceOverride, { price: Price }>();
 
 /** The cost of one call; looks a price up at most once a minute for each model. */
 export function priceOf(call: PricedCall, usage: Usage | undefined, nowMs: number = Date.now()): Cost {
-  if (call.override) {
-    let price = overrides.get(call.override);
-    if (!price) {
-      price = overridePrice(call.override);
-      overrides.set(call.override, price);
+  return costOf(usage, lookUp(call, nowMs));
+}
+
+/** The rates that count for a call: those that an operator wrote for this time, else those of the list. */
+export function lookUp(call: PricedCall, nowMs: number = Date.now()): PriceLookup {
+  const override = overrideAt(call, nowMs);
+  if (override) {
+    let found = overrides.get(override);
+    if (!found) {
+      found = { price: overridePrice(override) };
+      overrides.set(override, found);
     }
-    return costOf(usage, { price });
+    return found;
   }
   const key = `${call.provider}\n${call.model}\n${call.baseURL ?? ''}`;
   let entry = kept.get(key);
@@ -273,7 +302,7 @@ export function priceOf(call: PricedCall, usage: Usage | undefined, nowMs: numbe
     entry = { lookup, untilMs: nowMs + keepMs };
     kept.set(key, entry);
   }
-  return costOf(usage, entry.lookup);
+  return entry.lookup;
 }
 
 /** Writes nano-USD as a decimal string of USD without trailing zeros: 1,500,000 is `0.0015`. */

@@ -9,6 +9,7 @@ import { readFailure } from '../providers/failure.ts';
 import type { Gate } from '../turn/gate.ts';
 import type { Answered, OperationEnd, StreamedAnswer, WholeAnswer } from '../turn/operation.ts';
 import type { Turn } from '../turn/turn.ts';
+import { attributionOf } from '../upstream/attribution.ts';
 import { type CallHooks, ProviderError } from '../upstream/call-provider.ts';
 import { type CallScope, callScope } from '../upstream/call-scope.ts';
 import { providerKey } from '../upstream/provider-key.ts';
@@ -47,7 +48,11 @@ export async function callOperation(
     const answer = await gate.upstream.request(provider, {
       method: 'POST',
       path: exchange.path,
-      headers: { ...callHeaders(provider.declaration), 'content-type': exchange.contentType },
+      headers: {
+        ...callHeaders(provider.declaration),
+        ...attributionOf(turn, provider)?.headers,
+        'content-type': exchange.contentType,
+      },
       key: key?.value,
       body: exchange.body,
       signal: scope.signal,

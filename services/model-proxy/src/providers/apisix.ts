@@ -9,5 +9,9 @@ export const apisix = defineProvider({
   headers: {},
   passHeaders: [],
   paths: { chat: '/chat/completions', models: '/models', embeddings: '/embeddings' },
+  // Its rules and logs read any header, as `$http_x_team`.
+  attribution: {
+    headers: { user: 'x-user', customer: 'x-customer', teams: 'x-team', key: 'x-key', tags: 'x-tags' },
+  },
   quirks: { maxTokensField: 'max_tokens', topK: true },
 });

@@ -1,6 +1,7 @@
 import type { KnownCapabilities } from '../catalogue/capabilities.ts';
 import type { FailureKind, ProviderFailure } from '../chat/failure.ts';
 import type { Wire } from '../wire/codec.ts';
+import type { AttributionFields } from './attribution.ts';
 import type { ProviderAuth } from './provider-auth.ts';
 
 /**
@@ -46,6 +47,8 @@ interface ProviderBase {
   retrieves?: (model: string) => boolean;
   /** Its own words for failures, beside those that the codec knows. */
   failureCodes?: Readonly<Record<string, FailureKind>>;
+  /** Where it takes who is to bear the cost; absent: nowhere. */
+  attribution?: AttributionFields;
   /** Models that it serves otherwise: the first of these counts that fits the model's name there. */
   variants?: readonly { readonly models: RegExp; readonly declaration: ProviderDeclaration }[];
   /** The same API in further wires, each taken where it is that of the client. */

@@ -21,6 +21,10 @@ export const litellm = defineProvider({
     transcriptions: '/audio/transcriptions',
     speech: '/audio/speech',
   },
+  attribution: {
+    headers: { customer: 'x-litellm-customer-id', tags: 'x-litellm-tags' },
+    json: { header: 'x-litellm-spend-logs-metadata', members: { user: 'user', teams: 'team', key: 'key' } },
+  },
   quirks: {
     maxTokensField: 'max_tokens',
     topK: true,

@@ -15,6 +15,9 @@ export const openrouter = defineProvider({
   priceList: 'openrouter',
   capabilities: { streaming: true },
   retrieves: (model) => model.endsWith(':online') || /^perplexity\/|deep-research/.test(model),
+  attribution: {
+    body: { user: 'user', customer: 'trace.customer', teams: 'trace.team', key: 'trace.key', tags: 'trace.tags' },
+  },
   quirks: {
     maxTokensField: 'max_tokens',
     topK: true,

@@ -21,5 +21,11 @@ export const portkey = defineProvider({
     speech: '/audio/speech',
   },
   failureCodes: { hooks_failed: 'content_policy' },
+  attribution: {
+    json: {
+      header: 'x-portkey-metadata',
+      members: { user: '_user', customer: 'customer', teams: 'team', key: 'key', tags: 'tags' },
+    },
+  },
   quirks: { maxTokensField: 'max_tokens', topK: true, cacheMarks: true },
 });

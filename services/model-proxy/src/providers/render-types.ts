@@ -32,6 +32,12 @@ ${entries('baseURL')}
 export const baseUrlExamples: Readonly<Partial<Record<ProviderType, string>>> = {
 ${entries('baseURLExample')}
 };
+
+/** Types that can be told of who asks, in fields of their own. */
+export const attributingTypes = [${all
+    .filter(({ attribution }) => attribution !== undefined)
+    .map(({ id }) => quoted(id))
+    .join(', ')}] as const;
 `;
 }
 

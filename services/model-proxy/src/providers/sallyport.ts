@@ -23,5 +23,9 @@ export const sallyport = defineProvider({
     translations: '/audio/translations',
     imageVariations: '/images/variations',
   },
+  attribution: {
+    headers: { user: 'sallyport-user', customer: 'sallyport-customer', tags: 'sallyport-tags' },
+    tagged: ['teams', 'key'],
+  },
   quirks: { maxTokensField: 'max_completion_tokens', cacheMarks: true, developerRole: true, reasoningDetails: true },
 });

@@ -76,12 +76,13 @@ export function pricedCall(turn: Turn, target: Target): PricedCall {
   const known = pricedCalls.get(target);
   if (known !== undefined) return known;
   const { provider, model } = target;
-  const { price } = turn.model.spec;
+  const { price, prices } = turn.model.spec;
   const made = {
     provider: provider.spec.type,
     baseURL: provider.baseUrl,
     model,
     ...(price ? { override: price } : {}),
+    ...(prices ? { dated: prices } : {}),
   };
   pricedCalls.set(target, made);
   return made;

@@ -13,6 +13,7 @@ import type { Turn } from '../turn/turn.ts';
 import { codecs } from '../wire/codec.ts';
 import type { Segment } from '../wire/scan.ts';
 import { AnswerStream, eventReader, verbatimReader } from './answer-stream.ts';
+import { attributionOf } from './attribution.ts';
 import { type CallScope, callScope } from './call-scope.ts';
 import { providerKey } from './provider-key.ts';
 import { spokenTarget } from './spoken-target.ts';
@@ -108,6 +109,8 @@ function tooLong(): GatewayError {
 function headersOf(turn: Turn, target: Target): Record<string, string> {
   const { declaration } = target.provider;
   const headers = callHeaders(declaration);
+  const told = attributionOf(turn, target.provider);
+  if (told !== undefined) Object.assign(headers, told.headers);
   if (declaration.wire !== turn.dialect) return headers;
   for (const name of declaration.passHeaders) {
     const value = headerOf(turn.headers, name);

@@ -10,6 +10,7 @@ import type { Turn } from '../turn/turn.ts';
 import { withCacheMarks } from '../wire/anthropic-messages/cache-marks.ts';
 import { encodeRequestFor, forwardBytes, ownWire, unsupportedOf } from '../wire/codec.ts';
 import type { RequestChanges } from '../wire/forward.ts';
+import { attributionOf } from './attribution.ts';
 
 /**
  * The bytes of the request to a target. In the client's own dialect its body is forwarded with the least change; into
@@ -28,6 +29,8 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
     const refused = unsupportedOf(own, turn.body);
     if (refused.length > 0) throw asUnsupported(refused);
     const changes = changesOf(turn, target, visible, maxTokens);
+    const told = attributionOf(turn, target.provider)?.fields;
+    if (told !== undefined) changes.fields = { ...changes.fields, ...told };
     if (stubs.length === 0) return forwardBytes(own, turn.bytes, afterRounds(turn), changes);
     changes.addTools = stubs;
     return forwardBytes(own, turn.bytes, { ...turn.body, tool_choice: { type: 'none' } }, changes);
@@ -50,7 +53,8 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
   if (unsupported.length > 0) throw asUnsupported(unsupported);
   const { promptCache } = turn.model.spec;
   const marked = promptCache !== undefined && isAnthropic ? withCacheMarks(encoded.body, promptCache) : encoded.body;
-  return Buffer.from(JSON.stringify(marked));
+  const told = attributionOf(turn, target.provider);
+  return Buffer.from(JSON.stringify(told === undefined ? marked : { ...marked, ...told.fields }));
 }
 
 /** What the client asked for and the target cannot say, without what its Model put in: that is left out there. */
