@@ -11,6 +11,7 @@ import { cli } from './requirements/cli.ts';
 import { clouds } from './requirements/clouds.ts';
 import { cluster } from './requirements/cluster.ts';
 import { console } from './requirements/console.ts';
+import { decoration } from './requirements/decoration.ts';
 import { delegation } from './requirements/delegation.ts';
 import { demo } from './requirements/demo.ts';
 import { directory } from './requirements/directory.ts';
@@ -61,6 +62,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   clouds,
   cluster,
   console,
+  decoration,
   delegation,
   demo,
   directory,
