@@ -31,6 +31,16 @@ export const providerCredentials = withRules(
         "Where tokens are had for a service account or an application. Left out: at the vendor's own endpoint. The " +
           'credential is bound to its scheme, host and port as well.',
       ),
+    furtherSecretRefs: z
+      .array(secretKeyRef)
+      .min(1)
+      .max(7)
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .optional()
+      .describe(
+        'Further keys. Runs are spread over all keys; one that is limited rests, one that is refused is left alone, and the ' +
+          'next one is used. Where all are refused, calls fail with upstream_credentials_exhausted.',
+      ),
     perPrincipal: withRules(
       z.object({
         order: setOf(z.enum(['Request', 'User', 'Team', 'Organisation']), 4)
@@ -52,7 +62,24 @@ export const providerCredentials = withRules(
       .optional()
       .describe('Lets users, teams and the caller bring keys of their own.'),
   }),
-  [somewhere],
+  [
+    somewhere,
+    {
+      cel: '!has(self.furtherSecretRefs) || (has(self.secretRef) && !has(self.perPrincipal))',
+      message: 'furtherSecretRefs stand beside a secretRef, and not beside perPrincipal',
+      fieldPath: '.furtherSecretRefs',
+      holds: (c) => c.furtherSecretRefs === undefined || (c.secretRef !== undefined && c.perPrincipal === undefined),
+    },
+    {
+      cel: '!has(self.furtherSecretRefs) || (has(self.secretRef) && self.furtherSecretRefs.all(r, (r.name != self.secretRef.name || r.key != self.secretRef.key) && self.furtherSecretRefs.exists_one(s, s.name == r.name && s.key == r.key)))',
+      message: 'each key may stand in secretRef and furtherSecretRefs once',
+      fieldPath: '.furtherSecretRefs',
+      holds: (c) => {
+        const all = [c.secretRef, ...(c.furtherSecretRefs ?? [])].map((ref) => `${ref?.name}/${ref?.key}`);
+        return new Set(all).size === all.length;
+      },
+    },
+  ],
 );
 
 /** `credentials` of a ToolServer. */

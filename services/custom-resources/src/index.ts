@@ -35,7 +35,14 @@ export {
 } from './parse.ts';
 export { faultOfPersonName, personName } from './person-name.ts';
 export { isSecret, parseSecret, type Secret } from './secret.ts';
-export { inboundOrigin, scimGrantUid, secretKinds, secretRefs, signInGrantUid } from './secret-refs.ts';
+export {
+  furtherGrantUid,
+  inboundOrigin,
+  scimGrantUid,
+  secretKinds,
+  secretRefs,
+  signInGrantUid,
+} from './secret-refs.ts';
 export type { ServerAuth } from './server-auth.ts';
 export { type TeamSpec, type TeamStatus, team } from './team.ts';
 export {

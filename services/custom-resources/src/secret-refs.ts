@@ -34,6 +34,11 @@ export function isSignInGrant(uid: string): boolean {
   return uid.endsWith(SIGN_IN);
 }
 
+/** UID under which vault holds the grant of a further key of a ModelProvider. */
+export function furtherGrantUid(uid: string, { name, key }: SecretKeyRef): string {
+  return `${uid}/key/${name}/${key}`;
+}
+
 /** The values that a resource takes out of Secrets, each with its place in the resource. */
 export function secretRefs(resource: Resource): [path: string, ref: SecretKeyRef][] {
   const found: [string, SecretKeyRef | undefined][] = [];
@@ -44,6 +49,9 @@ export function secretRefs(resource: Resource): [path: string, ref: SecretKeyRef
       break;
     case 'ModelProvider':
       found.push(['spec.credentials.secretRef', resource.spec.credentials?.secretRef]);
+      for (const [index, ref] of (resource.spec.credentials?.furtherSecretRefs ?? []).entries()) {
+        found.push([`spec.credentials.furtherSecretRefs[${index}]`, ref]);
+      }
       break;
     case 'IdentityProvider':
       found.push(['spec.client.secretRef', resource.spec.client?.secretRef]);

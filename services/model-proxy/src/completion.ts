@@ -3,13 +3,13 @@ import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { CompletionService } from '@sallyport/proto/models/v1/models_pb';
 import { parseRequest } from './fronts/openai/parse.ts';
-import type { ClientAnswer } from './http/client-answer.ts';
 import { beginTurn } from './turn/admit.ts';
 import { call } from './turn/call.ts';
 import type { Gate } from './turn/gate.ts';
 import { receive } from './turn/receive.ts';
 import { createRelease } from './turn/release.ts';
 import { route } from './turn/route.ts';
+import { unheard } from './turn/unheard.ts';
 
 const MAX_AT_ONCE = 64;
 
@@ -87,19 +87,5 @@ function bodyOf(request: {
     ...(schema === undefined
       ? {}
       : { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } } }),
-  };
-}
-
-/** Quarantine hears the answer by gRPC, so nothing is written to a client. */
-function unheard(): ClientAnswer {
-  return {
-    gone: () => false,
-    onGone() {},
-    started: () => false,
-    header() {},
-    json() {},
-    frames: () => Promise.resolve(),
-    comment: () => Promise.resolve(),
-    end() {},
   };
 }

@@ -25,6 +25,7 @@ import { configSchema } from './config.ts';
 import { createModelApp } from './http/app.ts';
 import { proxyMetrics } from './metrics.ts';
 import { probeProviders } from './probe.ts';
+import { RoutingState } from './routing/state.ts';
 import type { Gate } from './turn/gate.ts';
 import { trajectoryMemory } from './turn/memory.ts';
 import { createUpstream } from './upstream/upstream.ts';
@@ -61,7 +62,8 @@ run({
     const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, fsync: true });
     const secret = readSecretFile(config.digestKeyFile);
     const digest = keyedDigest(secret);
-    const own = proxyMetrics(metrics);
+    const routing = new RoutingState();
+    const own = proxyMetrics(metrics, routing);
     const records = await life.use(recorder({ client: clients.records, spool, log, metrics }));
     const gate: Gate = {
       config,
@@ -80,6 +82,7 @@ run({
       ),
       cache: await openAnswerCache(life, config, { secret, log, away: own.cacheAway }),
       upstream: await life.use(createUpstream()),
+      routing,
       clients,
       digest: (key, text) => digest(`${key}\n${text}`),
       sha256: (text) => hash('sha256', text, 'hex'),

@@ -1,9 +1,11 @@
 import type { Metrics } from '@sallyport/chassis/metrics';
+import { routingMetrics } from './routing/metrics.ts';
+import type { RoutingState } from './routing/state.ts';
 
 const LATENCY_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 /** Metrics of model-proxy. Labels are bounded: endpoint, provider name, public model, outcome. */
-export function proxyMetrics(metrics: Metrics) {
+export function proxyMetrics(metrics: Metrics, routing: RoutingState) {
   return {
     turns: metrics.counter('turns_total', 'Turns by endpoint and outcome.', ['endpoint', 'outcome']),
     modelCalls: metrics.counter('model_calls_total', 'Model calls by provider, model and outcome.', [
@@ -39,7 +41,7 @@ export function proxyMetrics(metrics: Metrics) {
       'USD not paid because of an answer that was kept here, or of a prompt that the provider kept.',
       ['model', 'by'],
     ),
-    fallbacks: metrics.counter('fallbacks_total', 'Requests that went on to a further target.', ['model', 'cause']),
+    ...routingMetrics(metrics, routing),
   };
 }
 

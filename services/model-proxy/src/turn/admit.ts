@@ -11,6 +11,7 @@ import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import { noUsage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
 import type { Exchange } from '../responses/exchange.ts';
+import { bareModel, withoutWish, wishOf } from '../routing/wish.ts';
 import type { Gate } from './gate.ts';
 import type { Operation } from './operation.ts';
 import { createSpoken } from './spoken.ts';
@@ -52,7 +53,7 @@ export async function admit(gate: Gate, arrival: Arrival): Promise<Turn> {
   if (facts.messageCount > gate.config.request.maxMessages) {
     throw new GatewayError('invalid_request', `There are more than ${gate.config.request.maxMessages} messages.`);
   }
-  const model = gate.catalog.find(principal.tenant, facts.model);
+  const model = modelOf(gate, principal.tenant, facts.model);
   if (!model || !mayUseModel(principal, access, model.publicName)) {
     throw new GatewayError('not_found', 'The model does not exist, or you have no access to it.', {
       details: { param: 'model' },
@@ -83,6 +84,13 @@ export function rejectProviderIds(facts: RequestFacts): void {
   }
 }
 
+/** The model of a name; `:nitro` and `:floor` at its end ask for a way to choose, where no Model has that name itself. */
+function modelOf({ catalog }: Pick<Gate, 'catalog'>, tenant: string, name: string): Model | undefined {
+  const found = catalog.find(tenant, name);
+  const bare = found === undefined ? bareModel(name) : undefined;
+  return bare === undefined ? found : catalog.find(tenant, bare.name);
+}
+
 /** Begins the turn of an admitted request; nothing of it is labelled yet. */
 export function beginTurn(
   arrival: Omit<Arrival, 'credential'>,
@@ -91,6 +99,8 @@ export function beginTurn(
   model: Model,
 ): Turn {
   const { facts, headers } = arrival;
+  const wish = arrival.endpoint === 'chat.completions' ? wishOf(arrival.body, model.publicName) : undefined;
+  const body = wish === undefined ? arrival.body : withoutWish(arrival.body);
   const named = single(headers['sallyport-trajectory']).toLowerCase();
   const claimed = UUID.test(named) ? named : (arrival.goesOn ?? '');
   return {
@@ -98,8 +108,8 @@ export function beginTurn(
     startedAtMs: arrival.startedAtMs,
     dialect: arrival.dialect,
     endpoint: arrival.endpoint,
-    body: arrival.body,
-    bytes: arrival.bytes,
+    body,
+    bytes: wish === undefined ? arrival.bytes : Buffer.from(JSON.stringify(body)),
     facts,
     headers,
     answer: arrival.answer,
@@ -108,6 +118,7 @@ export function beginTurn(
     access,
     attribution: attributionOf(principal, headers, arrival.body, facts),
     model,
+    wish,
     operation: arrival.operation,
     claimed,
     trajectory: '',
@@ -137,6 +148,8 @@ export function beginTurn(
     priced: true,
     provider: '',
     upstreamModel: '',
+    routed: undefined,
+    keyUse: undefined,
     cache: undefined,
     bodyControls: undefined,
     decoration: undefined,

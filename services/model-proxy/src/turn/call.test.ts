@@ -3,8 +3,9 @@ import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Provider } from '../catalog.ts';
 import type { FailureKind } from '../chat/failure.ts';
+import { meaningOf } from '../routing/cause.ts';
 import { call } from './call.ts';
-import { fallbackCause, route } from './route.ts';
+import { route } from './route.ts';
 import { gateOf, modelOf, providerOf, type TurnInit, turnOf } from './testing.ts';
 
 const answerOf = (status: number, body: unknown) => ({
@@ -56,10 +57,10 @@ describe('going on to the next target', () => {
     ['auth', 'Error'],
     ['not_found', 'Error'],
     ['invalid_request', undefined],
-    ['content_policy', undefined],
+    ['content_policy', 'ContentPolicy'],
     ['too_large', undefined],
   ])('[model:fallback-cause] %s is a cause of %s', (kind, cause) => {
-    expect(fallbackCause(kind)).toBe(cause);
+    expect(meaningOf(kind).cause).toBe(cause);
   });
 
   it('[model:fallback-cause] a model without a live target is unavailable', () => {

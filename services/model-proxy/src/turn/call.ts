@@ -1,4 +1,3 @@
-import type { EndSignal } from '@sallyport/chassis/ending';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Reservation } from '@sallyport/peers/limits';
 import type { Target } from '../catalog.ts';
@@ -6,14 +5,15 @@ import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 import type { Tool } from '../chat/tools.ts';
 import { noUsage } from '../chat/usage.ts';
-import { asGatewayFailure } from '../fronts/failure.ts';
-import { type CallHooks, callProvider, ProviderError } from '../upstream/call-provider.ts';
+import type { Passage } from '../routing/passage.ts';
+import type { Plan } from '../routing/plan.ts';
+import { shadow } from '../routing/shadow.ts';
 import type { Segment } from '../wire/scan.ts';
+import { tryStep } from './attempt.ts';
 import type { Gate } from './gate.ts';
+import { KeepAlive } from './keep-alive.ts';
 import type { OperationContent } from './operation.ts';
 import { type Attempt, recordModelCall } from './record.ts';
-import { requestSpent, reserve } from './reserve.ts';
-import { fallbackCause } from './route.ts';
 import type { Turn } from './turn.ts';
 
 /** What a provider answered, before anything of it went to the client. */
@@ -27,6 +27,8 @@ export interface ModelAnswer {
   readonly attempts: readonly Attempt[];
   readonly reservation: Reservation;
   readonly requestBytes: number;
+  /** The place in the target, given up when the answer is over; absent where none was called. */
+  readonly passage?: Passage;
   /** Present where the answer comes out of the cache: no provider was called for it. */
   readonly kept?: true;
   readonly content:
@@ -43,44 +45,36 @@ export interface SegmentBatches extends AsyncIterable<readonly Segment[]> {
   over?(): boolean;
 }
 
-const LONGEST_WAIT_MS = 2_000;
-const FIRST_WAIT_MS = 100;
-
 /**
- * Stage 10. Calls the targets in order, each as often as the Model says, until one begins to answer. A stream counts as
+ * Stage 10. Tries the targets of a plan, each as often as its Model says, until one begins to answer. A stream counts as
  * begun with its first piece of content: before it the next target is tried, after it nothing is tried any more.
  * Limits are reserved again at each target, since each has its own price. A call that no target answered is recorded here
- * like one that was. Throws GatewayError.
+ * like one that was; one that no target may serve is not begun. Throws GatewayError.
  */
-export async function call(
-  gate: Gate,
-  turn: Turn,
-  targets: readonly Target[],
-  tools: readonly Tool[],
-): Promise<ModelAnswer> {
+export async function call(gate: Gate, turn: Turn, plan: Plan, tools: readonly Tool[]): Promise<ModelAnswer> {
+  let next = plan.next(gate);
   const startedAtMs = Date.now();
   const startedAt = performance.now();
   const step = ++turn.step;
   turn.modelCalls++;
   const attempts: Attempt[] = [];
   let failure: GatewayError | undefined;
-  for (const [index, target] of targets.entries()) {
-    for (let attempt = 0; attempt <= turn.model.spec.retry.attempts && !turn.signal.aborted; attempt++) {
-      const tried = await tryTarget(gate, turn, target, tools, attempts);
+  const waiting = turn.facts.stream ? new KeepAlive(turn) : undefined;
+  try {
+    while (next !== undefined && !turn.signal.aborted) {
+      const tried = await tryStep(gate, turn, plan, next, tools, attempts);
       if ('content' in tried) {
-        return { target, step, startedAtMs, startedAt, attempts, firstTokenMs: 0, ...tried };
+        if (next.model.spec.shadow !== undefined) shadow(gate, turn, next);
+        return { target: next.target, step, startedAtMs, startedAt, attempts, firstTokenMs: 0, ...tried };
       }
       failure = tried.error;
-      if (turn.signal.aborted) break;
-      const wait = tried.retryable ? waitBefore(attempt + 1, tried.retryAfterMs) : undefined;
-      if (wait === undefined || attempt === turn.model.spec.retry.attempts) break;
-      await pause(wait, turn.signal);
+      const { cause } = tried;
+      if (cause === undefined || turn.signal.aborted) break;
+      next = plan.next(gate, cause);
+      if (next !== undefined) gate.metrics.fallbacks.inc({ model: turn.model.publicName, cause });
     }
-    if (turn.signal.aborted) break;
-    const cause = failure && causes.get(failure);
-    const last = index === targets.length - 1;
-    if (last || !cause || !turn.model.spec.fallbackOn.includes(cause)) break;
-    gate.metrics.fallbacks.inc({ model: turn.model.publicName, cause });
+  } finally {
+    waiting?.end();
   }
   const error = turn.signal.aborted
     ? asGatewayError(turn.signal.reason)
@@ -111,97 +105,4 @@ export function boundModelCalls(gate: Pick<Gate, 'config'>, turn: Turn): void {
   const { maxModelCalls } = gate.config.turn;
   if (turn.modelCalls < maxModelCalls) return;
   throw new GatewayError('step_limit', `A turn makes at most ${maxModelCalls} model calls.`);
-}
-
-type Tried =
-  | Pick<ModelAnswer, 'content' | 'reservation' | 'requestBytes'>
-  | { readonly error: GatewayError; readonly retryable: boolean; readonly retryAfterMs?: number };
-
-/** Why a failed target lets the next one be tried; kept beside the error so that the client never sees it. */
-const causes = new WeakMap<GatewayError, 'Error' | 'RateLimit' | 'ContextWindow'>();
-
-async function tryTarget(
-  gate: Gate,
-  turn: Turn,
-  target: Target,
-  tools: readonly Tool[],
-  attempts: Attempt[],
-): Promise<Tried> {
-  const began = performance.now();
-  let reservation: Reservation | undefined;
-  let credential: string | undefined;
-  const note = (outcome: string, facts: { status?: number | undefined; error?: string } = {}) => {
-    attempts.push({
-      provider: target.provider.name,
-      model: target.model,
-      outcome,
-      ms: Math.round(performance.now() - began),
-      ...(facts.status === undefined ? {} : { status: facts.status }),
-      ...(facts.error === undefined ? {} : { error: facts.error }),
-      ...(credential === undefined ? {} : { credential }),
-    });
-  };
-  try {
-    const hooks: CallHooks = {
-      onCredential: (reference) => {
-        credential = reference;
-      },
-      onBody: async (bytes) => {
-        reservation = await reserve(gate, turn, target, bytes);
-      },
-    };
-    const answered = turn.operation
-      ? await turn.operation.call(gate, turn, target, hooks)
-      : await callProvider(gate, turn, target, tools, hooks);
-    note('ok', { status: answered.status });
-    return {
-      content: answered.content,
-      requestBytes: answered.requestBytes,
-      reservation: reservation as unknown as Reservation,
-    };
-  } catch (caught) {
-    // What was sent counts as a request, whatever became of it; tokens and money of a failed call are not known to be spent.
-    reservation?.settle(requestSpent(turn));
-    if (caught instanceof ProviderError) {
-      const { failure } = caught;
-      note('error', { status: failure.status, error: failure.kind });
-      const error = asGatewayFailure(failure);
-      const cause = fallbackCause(failure.kind);
-      if (cause) causes.set(error, cause);
-      return {
-        error,
-        retryable: failure.retryable,
-        ...(failure.retryAfterMs === undefined ? {} : { retryAfterMs: failure.retryAfterMs }),
-      };
-    }
-    const error = asGatewayError(caught);
-    note('error', { error: error.code });
-    if (
-      error.code === 'upstream_timeout' ||
-      error.code === 'upstream_error' ||
-      error.code === 'upstream_credentials' ||
-      error.code === 'unsupported'
-    ) {
-      causes.set(error, 'Error');
-    }
-    return { error, retryable: error.code === 'upstream_error' };
-  }
-}
-
-/** How long to wait before a retry: as the provider says, else doubling from 100 ms with jitter; undefined: too long. */
-function waitBefore(attempt: number, retryAfterMs: number | undefined): number | undefined {
-  if (retryAfterMs !== undefined) return retryAfterMs <= LONGEST_WAIT_MS ? retryAfterMs : undefined;
-  return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
-}
-
-function pause(ms: number, signal: EndSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

@@ -12,6 +12,7 @@ import type { Catalog } from '../catalog.ts';
 import type { Clients } from '../clients.ts';
 import type { Config } from '../config.ts';
 import type { ProxyMetrics } from '../metrics.ts';
+import type { RoutingState } from '../routing/state.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Memory } from './memory.ts';
 
@@ -29,6 +30,7 @@ export interface Gate {
   readonly limits: Limits;
   readonly recorder: Recorder;
   readonly upstream: Upstream;
+  readonly routing: RoutingState;
   readonly memory: Memory;
   readonly cache: AnswerCache;
   readonly clients: Pick<Clients, 'decisions' | 'approvals' | 'trajectories' | 'quarantine' | 'tools'>;

@@ -29,7 +29,14 @@ export interface Attempt {
   readonly status?: number;
   readonly error?: string;
   readonly ms: number;
+  /** Which key, by reference; never its value. */
   readonly credential?: string;
+  /** Why this target, in a few words. */
+  readonly why?: string;
+  /** How long the call waited for a place in the target. */
+  readonly waitMs?: number;
+  /** The Model that was fallen back to. */
+  readonly via?: string;
 }
 
 /** What is known of a model call when it is over. */
@@ -101,7 +108,7 @@ export function recordModelCall(gate: Pick<Gate, 'recorder'>, turn: Turn, call: 
     finishReason: call.finish,
     attemptsJson: JSON.stringify(call.attempts),
     promptVersion: attribution.promptVersion,
-    variant: attribution.variant,
+    variant: attribution.variant || (turn.routed?.target.spec?.variant ?? ''),
     feature: attribution.feature,
     project: attribution.project,
     usageEstimated: call.usageEstimated,

@@ -3,6 +3,7 @@ import type { LimitSubject, Reservation } from '@sallyport/peers/limits';
 import type { Target } from '../catalog.ts';
 import type { Usage } from '../chat/usage.ts';
 import { type PricedCall, priceOf } from '../pricing.ts';
+import { mostTokens, type Served, servingModel } from '../routing/serving.ts';
 import type { Gate } from './gate.ts';
 import type { Turn } from './turn.ts';
 
@@ -37,10 +38,11 @@ export async function reserve(
   return reservation;
 }
 
-function expectedOf({ facts }: Turn, bodyBytes: number): Usage {
+function expectedOf(turn: Turn, bodyBytes: number): Usage {
   const input = Math.ceil(bodyBytes / BYTES_PER_TOKEN);
   // Dialects refuse what is no positive limit; below nothing would give room to others.
-  const output = Math.max(0, Math.min(facts.maxTokens ?? EXPECTED_OUTPUT, EXPECTED_OUTPUT));
+  const most = Math.min(mostTokens(turn) ?? EXPECTED_OUTPUT, EXPECTED_OUTPUT);
+  const output = Math.max(0, Math.min(turn.facts.maxTokens ?? most, most));
   return { input, output, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
 }
 
@@ -64,19 +66,21 @@ export function reserveSteps(gate: Pick<Gate, 'limits'>, turn: Turn, calls: numb
 function subjectOf(turn: Turn): LimitSubject {
   return {
     principal: turn.principal,
-    model: turn.model.publicName,
+    model: servingModel(turn).publicName,
     trajectory: turn.trajectory,
     customer: turn.attribution.customer,
     newTrajectory: turn.newTrajectory,
   };
 }
 
-/** What the price list is asked of a target; the Model's own price stands above it. A target is of one Model alone. */
-export function pricedCall(turn: Turn, target: Target): PricedCall {
+/** What the price list is asked of a target; its own price stands above it, and its Model's. A target is of one Model alone. */
+export function pricedCall(turn: Served, target: Target): PricedCall {
   const known = pricedCalls.get(target);
   if (known !== undefined) return known;
   const { provider, model } = target;
-  const { price, prices } = turn.model.spec;
+  const own = target.spec?.price;
+  const { price, prices } =
+    own === undefined ? servingModel(turn).spec : { price: own, prices: undefined };
   const made = {
     provider: provider.spec.type,
     baseURL: provider.baseUrl,

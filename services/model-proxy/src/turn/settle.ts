@@ -45,6 +45,7 @@ export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd
   turn.upstreamModel = model;
 
   const durationMs = performance.now() - answer.startedAt;
+  leaveTarget(turn, answer, end, durationMs, usage.output);
   const of = childrenOf(gate, provider.name, turn.model.publicName);
   of[end.outcome].inc();
   of.seconds.observe(durationMs / 1000);
@@ -117,6 +118,20 @@ function savedAtProvider(turn: Turn, { target }: ModelAnswer, usage: Usage, paid
 function countSaved({ metrics }: Gate, turn: Turn, { by, nanoUsd }: Saved): void {
   // A counter only rises: what a first write cost more stands in the cost.
   if (nanoUsd > 0) metrics.savedUsd.inc({ model: turn.model.publicName, by }, nanoUsd / 1e9);
+}
+
+/** Gives up the place in the target, and tells what the call took there: its own part, without what was tried before. */
+function leaveTarget(turn: Turn, answer: ModelAnswer, end: CallEnd, durationMs: number, outputTokens: number): void {
+  const { passage, startedAt, firstTokenMs } = answer;
+  if (passage === undefined) return;
+  const before = Math.max(0, passage.startedAt - startedAt);
+  const atFault = end.outcome === 'error' && end.error?.code.startsWith('upstream_') === true;
+  passage.end(end.outcome === 'ok' ? 'ok' : atFault ? 'failed' : 'neither', {
+    firstTokenMs: Math.max(0, firstTokenMs - before),
+    totalMs: durationMs - before,
+    outputTokens,
+    stream: turn.facts.stream,
+  });
 }
 
 /** Metrics with their labels bound, since finding them by labels is dearer than counting. */

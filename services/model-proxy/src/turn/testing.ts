@@ -14,6 +14,7 @@ import { configSchema } from '../config.ts';
 import { frontOf } from '../fronts/index.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
 import { findProvider } from '../providers/index.ts';
+import { RoutingState } from '../routing/state.ts';
 import { beginTurn } from './admit.ts';
 import type { Gate } from './gate.ts';
 import type { Turn } from './turn.ts';
@@ -206,6 +207,7 @@ export function gateOf(ports: { [part in keyof Gate]?: unknown } = {}, touched: 
       timeoutMs: 1_000,
       waitMs: 1_000,
     }),
+    routing: new RoutingState(),
     digest: (key: string, text: string) => `${key}|${text}`,
     sha256: (text: string) => `sha:${text.length}`,
     ...ports,

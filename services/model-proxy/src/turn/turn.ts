@@ -1,5 +1,6 @@
 import type { EndSignal } from '@sallyport/chassis/ending';
 import type { Access } from '@sallyport/peers/access';
+import type { CredentialUse } from '@sallyport/peers/credentials';
 import type { ToolRef } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Corpus, Label } from '@sallyport/turn';
@@ -10,6 +11,8 @@ import type { ChatRequest } from '../chat/request.ts';
 import type { Usage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
 import type { Exchange } from '../responses/exchange.ts';
+import type { Step } from '../routing/plan.ts';
+import type { RouteWish } from '../routing/wish.ts';
 import type { TurnCache } from './cache-lookup.ts';
 import type { Decoration } from './decorate.ts';
 import type { Operation } from './operation.ts';
@@ -73,6 +76,8 @@ export interface Turn {
   readonly access: Access;
   readonly attribution: Attribution;
   readonly model: Model;
+  /** What the client asks of routing; undefined: nothing. */
+  readonly wish: RouteWish | undefined;
   /** What is asked of the model where that is no chat: then the stages from Label to Tools have nothing to do. */
   readonly operation: Operation | undefined;
 
@@ -130,6 +135,10 @@ export interface Turn {
   priced: boolean;
   provider: string;
   upstreamModel: string;
+  /** The target of the present or last model call, and why it was chosen; undefined before the first. */
+  routed: Step | undefined;
+  /** The key of the present call, where its provider has several. */
+  keyUse: CredentialUse | undefined;
   /** Undefined where the Model keeps no answers, and before the cache was asked. */
   cache: TurnCache | undefined;
   /** LiteLLM's `cache` of the body, which was taken out of it. */

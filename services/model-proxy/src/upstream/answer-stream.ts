@@ -69,6 +69,7 @@ export class AnswerStream implements AsyncIterableIterator<readonly Segment[]> {
   /** Batches that were read before and are told first. */
   #head: (readonly Segment[])[] = [];
   #over = false;
+  #taken = 0;
 
   constructor(body: AsyncIterable<Buffer>, reader: AnswerReader, scope: CallScope) {
     this.#chunks = body[Symbol.asyncIterator]();
@@ -97,6 +98,11 @@ export class AnswerStream implements AsyncIterableIterator<readonly Segment[]> {
     return value === undefined ? { done: true, value } : { done: false, value };
   }
 
+  /** Bytes that were read so far. */
+  taken(): number {
+    return this.#taken;
+  }
+
   /** True where nothing follows the batch that was given last. */
   over(): boolean {
     return this.#head.length === 0 && (this.#over || this.#reader.done());
@@ -123,6 +129,7 @@ export class AnswerStream implements AsyncIterableIterator<readonly Segment[]> {
         }
         const step = await this.#chunks.next();
         if (step.done) this.#close();
+        else this.#taken += step.value.length;
         const segments = step.done ? this.#reader.end() : this.#reader.push(step.value);
         if (segments.length > 0) return segments;
       }

@@ -21,6 +21,9 @@ import { upstreamBody } from './upstream-body.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
+/** Most that is held back of a stream before its first content, so that another target can still take its place. */
+const MOST_HEAD_EVENTS = 64;
+const MOST_HEAD_BYTES = 256 * 1024;
 
 /** A provider's failure, classed. */
 export class ProviderError extends Error {
@@ -152,12 +155,19 @@ async function beginStream(
   const reader = verbatim ? verbatimReader(decoder, turn.exchange) : eventReader(decoder, framing);
   const stream = new AnswerStream(body, reader, scope);
   try {
-    await stream.readAhead((batch) => batch.some(hasContent));
+    const head = { events: 0 };
+    await stream.readAhead((batch) => batch.some(hasContent) || isLong(head, batch, stream));
   } catch (error) {
     await stream.return();
     throw error;
   }
   return verbatim ? { kind: 'segments', segments: stream } : { kind: 'events', events: flattened(stream) };
+}
+
+/** A provider that says much and nothing is taken as it is: what is held back is bounded, and the client waits. */
+function isLong(head: { events: number }, batch: readonly Segment[], stream: AnswerStream): boolean {
+  for (const segment of batch) head.events += segment.kind === 'events' ? segment.events.length : 1;
+  return head.events >= MOST_HEAD_EVENTS || stream.taken() >= MOST_HEAD_BYTES;
 }
 
 /** Throws ProviderError for a failure that stands before any content. */

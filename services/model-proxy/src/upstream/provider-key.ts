@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import { furtherGrantUid } from '@sallyport/custom-resources';
 import type { CredentialUse } from '@sallyport/peers/credentials';
 import type { Provider, Target } from '../catalog.ts';
 import type { Gate } from '../turn/gate.ts';
@@ -35,6 +36,21 @@ export function providerUse(provider: Provider): CredentialUse | undefined {
   return use;
 }
 
+/** All keys of a provider that has several, the first first; undefined for the others. */
+export function providerUses(provider: Provider): readonly CredentialUse[] | undefined {
+  const further = provider.spec.credentials?.furtherSecretRefs;
+  if (further === undefined || further.length === 0) return undefined;
+  const known = severalUses.get(provider);
+  if (known !== undefined) return known;
+  const first = providerUse(provider);
+  if (first === undefined) return undefined;
+  const made = [first, ...further.map((ref) => ({ ...first, ref, uid: furtherGrantUid(provider.uid, ref) }))];
+  severalUses.set(provider, made);
+  return made;
+}
+
+const severalUses = new WeakMap<Provider, readonly CredentialUse[]>();
+
 /**
  * The key for a call: the caller's own where the provider lets them bring one, else what vault gives. Undefined where the
  * provider takes none. What a caller brings is for the first target alone: it never goes to a provider that the call falls
@@ -42,12 +58,12 @@ export function providerUse(provider: Provider): CredentialUse | undefined {
  */
 export async function providerKey(
   gate: Pick<Gate, 'credentials'>,
-  turn: Pick<Turn, 'headers' | 'principal' | 'model'>,
+  turn: Pick<Turn, 'headers' | 'principal' | 'model'> & { readonly keyUse?: CredentialUse | undefined },
   { provider }: Target,
 ): Promise<ProviderKey | undefined> {
   const brought = turn.headers[PROVIDER_KEY_HEADER];
   if (brought !== undefined && provider.uid === turn.model.targets[0]?.provider.uid) return broughtKey(brought, provider);
-  const use = providerUse(provider);
+  const use = turn.keyUse ?? providerUse(provider);
   if (use === undefined) return undefined;
   const { value, reference } = await gate.credentials.lease(use, turn.principal);
   return { value, reference, refused: () => gate.credentials.drop(use, turn.principal) };

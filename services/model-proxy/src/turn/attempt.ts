@@ -1,0 +1,238 @@
+import type { EndSignal } from '@sallyport/chassis/ending';
+import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import type { Reservation } from '@sallyport/peers/limits';
+import type { Tool } from '../chat/tools.ts';
+import { asGatewayFailure } from '../fronts/failure.ts';
+import { type FailureMeaning, meaningOf, meaningOfError, type RetryCause } from '../routing/cause.ts';
+import type { Cause, RetryRules } from '../routing/compiled.ts';
+import { type KeyRing, keyRing } from '../routing/key-ring.ts';
+import { enter, type Passage } from '../routing/passage.ts';
+import type { Plan, Step } from '../routing/plan.ts';
+import { type CallHooks, callProvider, ProviderError } from '../upstream/call-provider.ts';
+import type { ModelAnswer } from './call.ts';
+import type { Gate } from './gate.ts';
+import type { Attempt } from './record.ts';
+import { requestSpent, reserve } from './reserve.ts';
+import type { Turn } from './turn.ts';
+
+/** What a target answered, or why it did not and what that is a cause of; no cause: no other target could help. */
+export type Tried =
+  | Pick<ModelAnswer, 'content' | 'reservation' | 'requestBytes' | 'passage'>
+  | { readonly error: GatewayError; readonly cause: Cause | undefined };
+
+interface Failed {
+  readonly error: GatewayError;
+  readonly meaning: FailureMeaning;
+  readonly retryAfterMs?: number | undefined;
+}
+
+const FIRST_WAIT_MS = 100;
+
+/**
+ * Tries one target: waits for a place in it, calls it, and calls it again as often as its Model says and its budget of
+ * retries allows. What was tried is added to `attempts`. Never throws.
+ */
+export async function tryStep(
+  gate: Gate,
+  turn: Turn,
+  plan: Plan,
+  step: Step,
+  tools: readonly Tool[],
+  attempts: Attempt[],
+): Promise<Tried> {
+  const { retry } = step.routing;
+  const { retries } = gate.routing.of(step.target);
+  retries.earn(retry.budgetPercent);
+  turn.routed = step;
+  for (let attempt = 0; ; attempt++) {
+    const began = performance.now();
+    const why = attempt === 0 ? step.why : 'retry';
+    const entered = await placeIn(gate, turn, step);
+    if (entered instanceof GatewayError) {
+      attempts.push({ ...of(turn, step), outcome: 'error', error: entered.code, ms: 0, why, ...waited(began) });
+      return { error: entered, cause: entered.code === 'unavailable' ? 'Capacity' : meaningOfError(entered).cause };
+    }
+    const tried = await tryKeys(gate, turn, step, entered, tools, attempts, why);
+    if ('content' in tried) return tried;
+    const { error, meaning, retryAfterMs } = tried;
+    const given = { error, cause: meaning.cause };
+    if (turn.signal.aborted || attempt >= retry.attempts) return given;
+    if (!mayRetry(retry, meaning.retry, performance.now() - began)) return given;
+    if (meaning.cause !== undefined && meaning.retry === 'RateLimit' && plan.goesOn(gate, meaning.cause)) return given;
+    const wait = waitBefore(attempt + 1, retryAfterMs, retry.longestWaitMs);
+    if (wait === undefined || !retries.take()) return given;
+    gate.metrics.retries.inc({ provider: step.target.provider.name, cause: meaning.retry ?? '' });
+    await pause(wait, turn.signal);
+    if (turn.signal.aborted) return given;
+  }
+}
+
+/** A place in the target; the error that kept it from being had. */
+async function placeIn(gate: Gate, turn: Turn, step: Step): Promise<Passage | GatewayError> {
+  try {
+    const entered = enter(gate.routing, step, turn.principal.id, turn.signal);
+    return entered instanceof Promise ? await entered : entered;
+  } catch (error) {
+    return asGatewayError(error);
+  }
+}
+
+/** Tries a target with each key that its provider has, until one is neither limited nor refused. */
+async function tryKeys(
+  gate: Gate,
+  turn: Turn,
+  step: Step,
+  passage: Passage,
+  tools: readonly Tool[],
+  attempts: Attempt[],
+  why: string,
+): Promise<Failed | Extract<Tried, { content: unknown }>> {
+  const ring = keyRing(gate.routing, turn, step.target.provider);
+  if (ring === undefined) {
+    turn.keyUse = undefined;
+    return await tryTarget(gate, turn, step, passage, tools, attempts, why, undefined);
+  }
+  for (let said = why; ; said = 'next key') {
+    let tried: Awaited<ReturnType<typeof tryTarget>>;
+    try {
+      turn.keyUse = ring.take();
+    } catch (caught) {
+      passage.end('neither');
+      const error = asGatewayError(caught);
+      return { error, meaning: meaningOfError(error), retryAfterMs: error.retryAfterMs };
+    }
+    tried = await tryTarget(gate, turn, step, passage, tools, attempts, said, ring);
+    if ('content' in tried || tried.key === undefined || turn.signal.aborted) return tried;
+    gate.metrics.keyRotations.inc({ provider: step.target.provider.name, cause: tried.key });
+    // Refused by all: that is not the caller's key, and not one of ours alone.
+    if (!ring.more() && tried.key === 'limited') {
+      passage.end('neither');
+      return tried;
+    }
+  }
+}
+
+async function tryTarget(
+  gate: Gate,
+  turn: Turn,
+  step: Step,
+  passage: Passage,
+  tools: readonly Tool[],
+  attempts: Attempt[],
+  why: string,
+  ring: KeyRing | undefined,
+): Promise<(Failed & { readonly key?: 'limited' | 'refused' }) | Extract<Tried, { content: unknown }>> {
+  const { target } = step;
+  const began = performance.now();
+  let reservation: Reservation | undefined;
+  let credential: string | undefined;
+  const note = (outcome: string, facts: { status?: number | undefined; error?: string } = {}) => {
+    attempts.push({
+      ...of(turn, step),
+      outcome,
+      ms: Math.round(performance.now() - began),
+      why,
+      ...(passage.waitedMs < 1 ? {} : { waitMs: Math.round(passage.waitedMs) }),
+      ...(facts.status === undefined ? {} : { status: facts.status }),
+      ...(facts.error === undefined ? {} : { error: facts.error }),
+      ...(credential === undefined ? {} : { credential }),
+    });
+  };
+  try {
+    const hooks: CallHooks = {
+      onCredential: (reference) => {
+        credential = reference;
+      },
+      onBody: async (bytes) => {
+        reservation = await reserve(gate, turn, target, bytes);
+      },
+    };
+    const answered = turn.operation
+      ? await turn.operation.call(gate, turn, target, hooks)
+      : await callProvider(gate, turn, target, tools, hooks);
+    note('ok', { status: answered.status });
+    ring?.took();
+    return {
+      content: answered.content,
+      requestBytes: answered.requestBytes,
+      reservation: reservation as unknown as Reservation,
+      passage,
+    };
+  } catch (caught) {
+    // What was sent counts as a request, whatever became of it; tokens and money of a failed call are not known to be spent.
+    reservation?.settle(requestSpent(turn));
+    const failed = failureOf(caught);
+    note('error', { status: failed.status, error: failed.kind });
+    const key = ring && keyFault(ring, failed, credential);
+    if (key !== undefined) return { ...failed, key };
+    end(passage, failed, target.provider.spec.credentials?.perPrincipal === undefined && credential !== 'request');
+    return failed;
+  }
+}
+
+interface Classed extends Failed {
+  /** The provider's class of failure, or our code. */
+  readonly kind: string;
+  readonly status?: number | undefined;
+}
+
+function failureOf(caught: unknown): Classed {
+  if (caught instanceof ProviderError) {
+    const { kind, status, retryable, retryAfterMs } = caught.failure;
+    const known = meaningOf(kind);
+    const meaning = retryable ? known : { ...known, retry: undefined };
+    return { error: asGatewayFailure(caught.failure), meaning, kind, status, retryAfterMs };
+  }
+  const error = asGatewayError(caught);
+  return { error, meaning: meaningOfError(error), kind: error.code };
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(['auth', 'permission', 'billing', 'upstream_credentials']);
+
+/** Whether the key is at fault, so that another one may help; undefined: it is not. */
+function keyFault(ring: KeyRing, failed: Classed, reference: string | undefined): 'limited' | 'refused' | undefined {
+  if (failed.kind === 'rate_limited' && failed.meaning.retry === 'RateLimit') {
+    ring.limited(failed.retryAfterMs);
+    return 'limited';
+  }
+  if (!REFUSALS.has(failed.kind)) return undefined;
+  ring.refused(reference ?? '');
+  return 'refused';
+}
+
+function end(passage: Passage, { kind, meaning, retryAfterMs }: Classed, shared: boolean): void {
+  if (kind === 'rate_limited' && meaning.cause === 'RateLimit') passage.limited(retryAfterMs, shared);
+  else passage.end(meaning.counts ? 'failed' : 'neither');
+}
+
+function mayRetry(retry: RetryRules, cause: RetryCause | undefined, tookMs: number): boolean {
+  return cause !== undefined && retry.on.includes(cause) && tookMs <= retry.failedWithinMs;
+}
+
+/** How long to wait before a retry: as the provider says, else doubling from 100 ms with jitter; undefined: too long. */
+function waitBefore(attempt: number, retryAfterMs: number | undefined, longestMs: number): number | undefined {
+  if (retryAfterMs !== undefined) return retryAfterMs <= longestMs ? retryAfterMs : undefined;
+  return Math.min(longestMs, FIRST_WAIT_MS * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
+}
+
+function of(turn: Turn, { target, model }: Step): Pick<Attempt, 'provider' | 'model' | 'via'> {
+  const { provider, model: name } = target;
+  return { provider: provider.name, model: name, ...(model === turn.model ? {} : { via: model.publicName }) };
+}
+
+function waited(began: number): { waitMs?: number } {
+  const ms = Math.round(performance.now() - began);
+  return ms < 1 ? {} : { waitMs: ms };
+}
+
+function pause(ms: number, signal: EndSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,15 @@
+import type { ClientAnswer } from '../http/client-answer.ts';
+
+/** The answer of a turn that no client hears: of quarantine, which gets it by gRPC, and of copies. */
+export function unheard(): ClientAnswer {
+  return {
+    gone: () => false,
+    onGone() {},
+    started: () => false,
+    header() {},
+    json() {},
+    frames: () => Promise.resolve(),
+    comment: () => Promise.resolve(),
+    end() {},
+  };
+}
