@@ -7,6 +7,16 @@ export const clouds: readonly Requirement[] = [
     'clouds:event-stream':
       "Amazon's event stream is read by its published form; what does not fit its checksums is not believed.",
   }),
+  ...of('issue 6 (bedrock-converse); docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html', {
+    'clouds:converse-requests':
+      'What clients of every front say is said to Bedrock: text, files, reasoning with its proof, marks for the cache.',
+    'clouds:converse-tools':
+      'Tools and every choice among them are said to Bedrock, also where the history alone has calls.',
+    'clouds:converse-streams':
+      'Streams and answers of Converse keep text, reasoning, arguments of parallel calls and the reason to stop; a cut one is an error.',
+    'clouds:converse-usage': 'What Bedrock read from its cache and wrote to it is counted.',
+    'clouds:converse-failures': 'Exceptions of Bedrock are classed, whether they are a status or come inside a stream.',
+  }),
   ...of('issue 6 (auth as each needs); DESIGN §3, §8', {
     'clouds:plain-key': 'A plain key goes as it is where the provider reads it: in a header, or in the query.',
     'clouds:sigv4': 'Calls to AWS are signed by Signature Version 4; the secret key is not sent.',

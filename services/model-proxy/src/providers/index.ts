@@ -4,6 +4,7 @@ import { anthropicCompatible } from './anthropic-compatible.ts';
 import { apisix } from './apisix.ts';
 import { azureFoundry } from './azure-foundry.ts';
 import { azureOpenai } from './azure-openai.ts';
+import { bedrock } from './bedrock.ts';
 import { cerebras } from './cerebras.ts';
 import { cloudflare } from './cloudflare.ts';
 import { databricks } from './databricks.ts';
@@ -47,6 +48,7 @@ export const providers: readonly ProviderDeclaration[] = [
   openai,
   anthropic,
   gemini,
+  bedrock,
   vertex,
   azureOpenai,
   azureFoundry,

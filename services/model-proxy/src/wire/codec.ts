@@ -2,6 +2,8 @@ import type { Dialect, FrontDialect, JsonObject } from '../chat/message.ts';
 import type { ChatRequest, Encoded, Unsupported } from '../chat/request.ts';
 import { anthropicMessages } from './anthropic-messages/codec.ts';
 import type { AnthropicMessagesQuirks } from './anthropic-messages/request.ts';
+import { bedrockConverse } from './bedrock-converse/codec.ts';
+import type { BedrockConverseQuirks } from './bedrock-converse/request.ts';
 import type { Codec, FrontCodec } from './define-codec.ts';
 import type { RequestChanges } from './forward.ts';
 import { gemini } from './gemini/codec.ts';
@@ -17,6 +19,7 @@ interface QuirksOf {
   'openai-responses': OpenAiResponsesQuirks;
   'anthropic-messages': AnthropicMessagesQuirks;
   gemini: GeminiQuirks;
+  'bedrock-converse': BedrockConverseQuirks;
 }
 
 /** The codecs of the dialects that clients speak as well, a line a dialect. */
@@ -30,6 +33,7 @@ export const frontCodecs: { readonly [D in FrontDialect]: FrontCodec<QuirksOf[D]
 /** All codecs: those, and a line for each dialect that providers alone speak. */
 export const codecs: { readonly [D in Dialect]: Codec<QuirksOf[D]> } = {
   ...frontCodecs,
+  'bedrock-converse': bedrockConverse,
 };
 
 /** A provider's wire and its quirks, which belong together. */
