@@ -142,6 +142,46 @@ describe('SCIM', () => {
     expect((await okta('DELETE', `/Users/${blue}`)).status).toBe(404);
   });
 
+  it('[scim:caller-network] takes keys that are bound to a network from there, as a trusted proxy says, at the host of a tenant', async () => {
+    const asked = async (headers: Record<string, string>) =>
+      (await httpClient(house.base, 'key-of-red').send('GET', '/scim/v2/Users', undefined, { headers })).status;
+    expect(await asked({ 'x-forwarded-for': '192.0.2.7' })).toBe(200);
+    expect(await asked({ 'x-forwarded-for': '192.0.2.8' })).toBe(401);
+    expect(await asked({})).toBe(401);
+    const blue = httpClient(house.base, 'blue/okta');
+    const at = async (host: string) =>
+      (await blue.send('GET', '/scim/v2/Users', undefined, { headers: { 'x-forwarded-host': host } })).status;
+    expect([await at('Blue.example.com'), await at('red.example.com')]).toEqual([200, 401]);
+  });
+
+  it('[scim:group-records] records what becomes of groups where nobody tells it of their members', async () => {
+    const before = (await house.acts()).length;
+    const id = await group('recorded', []);
+    await patch(`/Groups/${id}`, { op: 'replace', path: 'displayName', value: 'recorded anew' });
+    await okta('PUT', `/Groups/${id}`, { displayName: 'recorded anew', externalId: 'x' });
+    const member = await person('recorded@example.com');
+    await patch(`/Groups/${id}`, { op: 'add', path: 'members', value: [{ value: member }] });
+    await patch(`/Groups/${id}`, { op: 'remove', path: 'members', value: [{ value: member }] });
+    await patch(`/Groups/${id}`, { op: 'remove', path: 'members', value: [{ value: member }] });
+    await okta('DELETE', `/Groups/${id}`);
+    const acts = (await house.acts()).slice(before);
+    expect(acts.map(({ action, by }) => `${action} by ${by}`)).toEqual([
+      'groups.create by provider:okta',
+      'groups.change by provider:okta',
+      'groups.change by provider:okta',
+      'groups.change by provider:okta',
+      'groups.remove by provider:okta',
+    ]);
+    expect(acts[1]?.target).toEqual({
+      kind: 'Group',
+      id,
+      name: 'recorded anew',
+      externalId: null,
+      before: { name: 'recorded', externalId: null },
+    });
+    expect(acts[4]?.target).toEqual({ kind: 'Group', id, name: 'recorded anew' });
+  });
+
   it('[scim:service] says what it serves, and that bulk is not served', async () => {
     expect((await okta('GET', '/ServiceProviderConfig')).json()).toMatchObject({
       patch: { supported: true },

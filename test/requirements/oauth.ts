@@ -4,6 +4,10 @@ import { of, type Requirement } from './requirement.ts';
 export const oauth: readonly Requirement[] = [
   ...of('issue 5, RFC 8414, RFC 9728', {
     'oauth:resource-metadata': "The metadata of /mcp name the issuer of the host's tenant.",
+    'oauth:key-sign-in':
+      'A key signs its owner in from where it may be used, and only a key that is as wide as its owner.',
+    'oauth:one-look': 'A token is of its person as they stand now, by one look at the directory.',
+    'oauth:host-tenant': 'A host that is for a tenant is told in one way wherever it matters, and none is inherited.',
     'oauth:metadata': 'An issuer says what it is at both well-known places; a tenant without one is not found.',
   }),
   ...of('issue 5, RFC 9700, OAuth 2.1', {

@@ -7,6 +7,8 @@ export const scim: readonly Requirement[] = [
     'scim:pages': 'Lists come in pages with the attributes that were asked for.',
     'scim:conditions': 'A change made of an older version of a resource is refused.',
     'scim:unique': 'A name or external id is that of one resource, and names that look like another are refused.',
+    'scim:caller-network': 'A key that is bound to networks is taken from there, and the tenant of a host is found.',
+    'scim:group-records': 'Every change of a group leaves a record: of those whose teams it moved, else of the group.',
     'scim:service': 'The service says what it serves, and what it does not serve is refused as SCIM has it.',
     'scim:filter': 'Filters find what the RFC says, and others are refused.',
     'scim:patch': 'Changes do what the RFC says, and others are refused with its reason.',

@@ -2,18 +2,22 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { blocks } from '@sallyport/chassis/config';
-import { GatewayError } from '@sallyport/chassis/errors';
 import { httpServer } from '@sallyport/chassis/http/server';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { migrateAll } from '@sallyport/chassis/migrate';
 import { postgres } from '@sallyport/chassis/postgres';
+import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { startPostgres } from '@sallyport/cli/dev/postgres';
+import { RecordSchema } from '@sallyport/proto/audit/v1/audit_pb';
+import { Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
+import { refused } from '../../services/identity/src/authentication.ts';
 import { createDirectory } from '../../services/identity/src/directory/directory.ts';
 import { identityApp } from '../../services/identity/src/http.ts';
 import { type RevocationNotice, revocationsAfter } from '../../services/identity/src/revocations.ts';
 import { createFindCaller } from '../../services/identity/src/scim/caller.ts';
 import { scimFront } from '../../services/identity/src/scim/front.ts';
+import { createIngress } from '../../services/peers/src/ingress.ts';
 import { type HttpAnswer, httpClient } from './http-client.ts';
 
 /** A provider that keeps people of a tenant by SCIM. */
@@ -52,11 +56,19 @@ export async function scimHouse(keepers: readonly Keeper[]) {
     findCaller: createFindCaller({
       snapshot: { items: () => providers } as never,
       secretOf: async ({ tenant, name }) => `${tenant}/${name}`,
-      authenticate: () => Promise.reject(new GatewayError('unauthenticated', 'This is no key.')),
+      // A key of an Admin that is bound to a network.
+      async authenticate(secret, _endpoint, address) {
+        if (secret !== 'key-of-red' || address !== '192.0.2.7') throw refused();
+        return { principal: { tenant: 'red', id: 'key:1', role: Principal_Role.ADMIN }, cacheTtlMs: 0 };
+      },
     }),
     publicUrl: 'https://gateway.example.com',
+    ingress: createIngress(
+      { trustedProxies: ['127.0.0.1/32'], forwardedHeader: 'x-forwarded-for' },
+      { log, metrics: createMetrics('ingress') },
+    ),
     defaultTenant: 'red',
-    hosts: {},
+    hosts: { 'blue.example.com': 'blue' },
     onNotice: () => undefined,
   });
   const app = identityApp({ fronts: [front], log, metrics: createMetrics('test') });
@@ -80,6 +92,13 @@ export async function scimHouse(keepers: readonly Keeper[]) {
       const { head, notices } = await revocationsAfter(store, heard, 1_000);
       heard = head;
       return notices.map(({ tenant, user, reason, by }) => ({ tenant, user, reason, by }));
+    },
+    /** What the log will be told of acts on groups, oldest first. */
+    async acts(): Promise<{ action: string; target: Record<string, unknown>; by: string }[]> {
+      const { rows } = await store.withTenant('*', (client) =>
+        client.query('select record from record_outbox order by id'),
+      );
+      return rows.map((row) => JSON.parse(codecOf(RecordSchema).decode(row.record as Buffer).detailJson));
     },
     /** What the log will be told, oldest first. */
     async said(): Promise<string[]> {

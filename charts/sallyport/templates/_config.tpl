@@ -9,9 +9,11 @@
 {{- $listen := $v.listenHost -}}
 {{- $config := dict "log" (dict "level" $v.log.level) "drain" $v.drain "admin" (dict "host" $listen "port" 9090) -}}
 {{- if .http }}{{- $_ := set $config "http" (dict "host" $listen "port" 8080) -}}{{- end -}}
-{{- if .clients }}
+{{- if or .clients (eq .component "identity") -}}
 {{- $_ := set $config "trustedProxies" $v.trustedProxies -}}
 {{- $_ := set $config "forwardedHeader" $v.forwardedHeader -}}
+{{- end -}}
+{{- if .clients }}
 {{- if $v.edge.declared -}}
 {{- $files := dict "certFile" "/etc/sallyport/edge/tls.crt" "keyFile" "/etc/sallyport/edge/tls.key" "caFile" "/etc/sallyport/edge/ca.crt" -}}
 {{- $declared := list -}}

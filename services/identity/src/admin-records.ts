@@ -1,5 +1,5 @@
 import type { Logger } from '@sallyport/chassis/log';
-import type { Postgres } from '@sallyport/chassis/postgres';
+import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
 import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
@@ -31,30 +31,32 @@ const codec = codecOf(RecordSchema);
 /** Writes acts into Postgres: once it resolves they are not lost. */
 export function createAdminRecords(postgres: Postgres): AdminRecords {
   return {
-    async add(tenant, { action, by, user = '', client = '', target }) {
-      const id = uuidv7();
-      const record = codec.encode({
-        id,
-        kind: Record_Kind.ADMIN,
-        tenant,
-        step: 1,
-        startedAtMs: Date.now(),
-        principalKind: by.slice(0, by.indexOf(':')),
-        principalId: by,
-        user,
-        client,
-        outcome: 'ok',
-        detailJson: JSON.stringify({ action, target, by }),
-      });
-      await postgres.withTenant(tenant, (connection) =>
-        connection.query('insert into record_outbox (tenant, id, record) values ($1, $2, $3)', [
-          tenant,
-          id,
-          Buffer.from(record),
-        ]),
-      );
-    },
+    add: (tenant, act) => postgres.withTenant(tenant, (connection) => keepAdminRecord(connection, tenant, act)),
   };
+}
+
+/** Writes an act down within the transaction that does it. */
+export async function keepAdminRecord(connection: TenantClient, tenant: string, act: AdminAct): Promise<void> {
+  const { action, by, user = '', client = '', target } = act;
+  const id = uuidv7();
+  const record = codec.encode({
+    id,
+    kind: Record_Kind.ADMIN,
+    tenant,
+    step: 1,
+    startedAtMs: Date.now(),
+    principalKind: by.slice(0, by.indexOf(':')),
+    principalId: by,
+    user,
+    client,
+    outcome: 'ok',
+    detailJson: JSON.stringify({ action, target, by }),
+  });
+  await connection.query('insert into record_outbox (tenant, id, record) values ($1, $2, $3)', [
+    tenant,
+    id,
+    Buffer.from(record),
+  ]);
 }
 
 /** Sends what was written down to audit, oldest first, and forgets it then. Any number of replicas may do so. */

@@ -1,4 +1,5 @@
 import { blocks, durationMs } from '@sallyport/chassis/config';
+import { forwardingConfig } from '@sallyport/chassis/net/client-address';
 import { z } from 'zod';
 
 const tenant = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be the name of a namespace');
@@ -11,6 +12,7 @@ export const configSchema = z.strictObject({
   grpc: blocks.listen,
   /** Listener of `/oauth`, `/scim` and server metadata; absent: none of them is served. */
   http: blocks.listen.optional(),
+  ...forwardingConfig,
   /** Where clients reach the gateway. Issuers and audiences are made of it, so without it there is no OAuth server. */
   publicUrl: z
     .url({ protocol: /^https?$/ })

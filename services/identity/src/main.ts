@@ -9,6 +9,7 @@ import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { sequenceFeed } from '@sallyport/chassis/sequence-feed';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
+import { createIngress } from '@sallyport/peers/ingress';
 import { type Snapshot, watchSnapshot } from '@sallyport/peers/snapshot';
 import { DirectoryService } from '@sallyport/proto/identity/v1/directory_pb';
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
@@ -67,6 +68,10 @@ run({
     await life.use(pruning(store, log));
 
     const counted = identityMetrics(metrics);
+    const ingress = createIngress(
+      { trustedProxies: config.trustedProxies, forwardedHeader: config.forwardedHeader },
+      { log, metrics },
+    );
     const directory = createDirectory(database);
     const authenticateKey = await openKeyAuthentication(life, { config, store, peppers, directory, log });
     const onNotice = () => feed.poke();
@@ -115,6 +120,7 @@ run({
         directory,
         trusted: tokens.issuers,
         authenticate: authenticateKey,
+        ingress,
         authenticateToken: tokens.authenticate,
         onNotice,
         onSeen: (principal) => bootstrap?.seen(principal),
@@ -164,6 +170,7 @@ run({
       postgres: database,
       findCaller: createFindCaller({ snapshot, secretOf: createSecrets(credentials), authenticate: authenticateKey }),
       publicUrl: config.publicUrl,
+      ingress,
       defaultTenant: config.oauth?.defaultTenant ?? 'default',
       hosts: config.oauth?.hosts ?? {},
       onNotice,

@@ -64,6 +64,7 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
     snapshotCacheFile: cache(facts, instance),
     pepperFile: facts.secrets.keys('identity-peppers.json'),
     publicUrl: facts.endpoint,
+    trustedProxies: FRONT,
     oauth: { keysFile: facts.secrets.signingKeys('identity-signing-keys.json'), keySignIn: true },
   }),
   operator: (facts) => ({

@@ -1,4 +1,4 @@
-import type { Directory } from '../directory/directory.ts';
+import type { Directory, Standing } from '../directory/directory.ts';
 import { TokenFault } from '../tokens/token-fault.ts';
 import { userOf } from './account.ts';
 import type { Issuers } from './issuers.ts';
@@ -23,6 +23,13 @@ export function chainOf(act: unknown): readonly string[] | undefined {
   return chain;
 }
 
+/** Tells whether a person is still who somebody let act for them at a time (epoch ms). */
+export type IsThere = (
+  tenant: string,
+  standing: { readonly state: Standing['state']; readonly heirSinceMs?: number | undefined },
+  sinceMs?: number,
+) => boolean;
+
 /** An actor with what bounds it now. */
 export interface ActorFields {
   readonly id: string;
@@ -38,7 +45,7 @@ export async function actorsOf(
   options: {
     readonly issuers: Pick<Issuers, 'clients'>;
     readonly directory: Pick<Directory, 'standingOf'>;
-    readonly isActive: (tenant: string, user: string) => Promise<boolean>;
+    readonly isThere: IsThere;
   },
 ): Promise<ActorFields[]> {
   const chain = chainOf(act);
@@ -47,9 +54,9 @@ export async function actorsOf(
     chain.map(async (sub): Promise<ActorFields> => {
       const user = userOf(sub);
       if (user !== undefined) {
-        if (!(await options.isActive(tenant, user))) throw new TokenFault('delegated');
-        const { teams } = await options.directory.standingOf(tenant, user, []);
-        return { id: sub, kind: 'user', teams: [...teams], client: '' };
+        const standing = await options.directory.standingOf(tenant, user, []);
+        if (!options.isThere(tenant, standing)) throw new TokenFault('delegated');
+        return { id: sub, kind: 'user', teams: [...standing.teams], client: '' };
       }
       const declared = sub.startsWith('client:')
         ? options.issuers.clients.declared(tenant, sub.slice('client:'.length))

@@ -3,6 +3,7 @@ import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import { clientGone } from '@sallyport/chassis/http/server';
 import { fieldOf, formOf, isSameSite, sameText } from '@sallyport/chassis/pages/form';
 import { PAGE_HEADERS } from '@sallyport/chassis/pages/page';
+import type { Ingress } from '@sallyport/peers/ingress';
 import type { Express, Request, Response } from 'express';
 import type Provider from 'oidc-provider';
 import type { AdminRecords } from '../admin-records.ts';
@@ -11,6 +12,7 @@ import { accountOf, userOf } from './account.ts';
 import type { ConsentStore } from './consent-store.ts';
 import { scopesOfClient } from './issuer.ts';
 import type { Issuers } from './issuers.ts';
+import type { SignInWithKey } from './key-sign-in.ts';
 import type { OAuthKeys } from './keys.ts';
 import { arrivedPage, consentPage, type ShownClient, signInPage } from './pages.ts';
 import type { UpstreamSignIn } from './upstream.ts';
@@ -24,7 +26,8 @@ export interface InteractionOptions {
   readonly records: AdminRecords;
   readonly upstream: UpstreamSignIn;
   /** Who a Sallyport key signs in, by name; undefined where keys sign nobody in. Throws `unauthenticated`. */
-  readonly signInWithKey: (tenant: string) => ((key: string) => Promise<string>) | undefined;
+  readonly signInWithKey: (tenant: string) => SignInWithKey | undefined;
+  readonly ingress: Pick<Ingress, 'addressOf'>;
   /** Begins a session of somebody who signed in for a page of console, in place of the one in a `Cookie` header; gives its cookie. */
   readonly beginSession: (person: Person, provider: string, cookie: string | undefined) => Promise<string>;
   /** What a tool can do, by its scope, in words; '' when unknown. */
@@ -127,7 +130,7 @@ export function mountInteractions(app: Express, options: InteractionOptions): vo
     if (signIn === undefined || context.details.prompt.name !== 'login') throw ended();
     const form = await guardedForm(context);
     try {
-      const user = await signIn(fieldOf(form, 'key').trim());
+      const user = await signIn(fieldOf(form, 'key').trim(), options.ingress.addressOf(context.req));
       await finish(context, { login: { accountId: accountOf(user) } });
     } catch (error) {
       const { code } = asGatewayError(error);

@@ -3,6 +3,7 @@ import type { Postgres } from '@sallyport/chassis/postgres';
 import type { Lifecycle } from '@sallyport/chassis/process';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { readSigningKeys } from '@sallyport/chassis/signing-keys';
+import type { Ingress } from '@sallyport/peers/ingress';
 import type { Snapshot } from '@sallyport/peers/snapshot';
 import type { ConsentService, SessionService } from '@sallyport/proto/identity/v1/sessions_pb';
 import type { SubjectService } from '@sallyport/proto/identity/v1/subjects_pb';
@@ -21,7 +22,7 @@ import { createSessionStore } from '../sessions/session-store.ts';
 import type { AuthenticateToken } from '../tokens/authenticate-token.ts';
 import type { TokenPrincipal } from '../tokens/token-principal.ts';
 import type { TrustedIssuers } from '../tokens/trusted-issuers.ts';
-import type { Act } from './actors.ts';
+import type { Act, IsThere } from './actors.ts';
 import { createArtefactStore } from './artefact-store.ts';
 import { createClients } from './clients.ts';
 import { consentService } from './consent-service.ts';
@@ -57,6 +58,7 @@ export interface OAuthOptions {
   readonly directory: Directory;
   readonly trusted: TrustedIssuers;
   readonly authenticate: Authenticate;
+  readonly ingress: Pick<Ingress, 'addressOf'>;
   /** Verifies tokens of IdentityProviders. */
   readonly authenticateToken: AuthenticateToken;
   /** Told that notices of revocation were written. */
@@ -109,13 +111,14 @@ export async function openOAuth(life: Lifecycle, options: OAuthOptions): Promise
   const byProvider = (tenant: string) =>
     trusted.all().some((one) => one.tenant === tenant && one.spec.client !== undefined);
   const keysSignIn = (tenant: string) => oauth.keySignIn && !byProvider(tenant);
-  const isActive = async (tenant: string, user: string, sinceMs?: number) => {
-    const { state, heirSinceMs } = await directory.standingOf(tenant, user, []);
+  const isThere: IsThere = (tenant, { state, heirSinceMs }, sinceMs) => {
     // Another person had the name then.
     if (heirSinceMs !== undefined && sinceMs !== undefined && sinceMs < heirSinceMs) return false;
     // Whom nobody vouches for is there only where keys sign people in.
     return state === 'active' || (state === 'unknown' && keysSignIn(tenant));
   };
+  const isActive = async (tenant: string, user: string, sinceMs?: number) =>
+    isThere(tenant, await directory.standingOf(tenant, user, []), sinceMs);
   const issuers = createIssuers({
     publicUrl,
     defaultTenant: oauth.defaultTenant,
@@ -177,13 +180,14 @@ export async function openOAuth(life: Lifecycle, options: OAuthOptions): Promise
     upstream,
     beginSession: beginningSessions({ sessions, records, secure: publicUrl.startsWith('https:') }),
     signInWithKey: keySignIn(options.authenticate, keysSignIn),
+    ingress: options.ingress,
     remark: toolRemarks(snapshot),
     requestTimeoutMs: REQUEST_MS,
   });
   return {
     front,
     grants,
-    issuers: ownIssuers({ publicUrl, issuers, signing, grants, directory, look, isActive }),
+    issuers: ownIssuers({ publicUrl, issuers, signing, grants, directory, look, isThere }),
     sessions: sessionService({
       sessions,
       upstream,

@@ -1,14 +1,14 @@
 import type { SigningKeys } from '@sallyport/chassis/signing-keys';
 import { Principal_Kind, Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Directory } from '../directory/directory.ts';
-import type { LookAtPerson } from '../sessions/person-now.ts';
+import type { LookAtPerson, PersonNow } from '../sessions/person-now.ts';
 import type { TokenIssuer } from '../tokens/authenticate-token.ts';
 import type { KeySet } from '../tokens/key-sets.ts';
 import type { Token } from '../tokens/token.ts';
 import { TokenFault } from '../tokens/token-fault.ts';
 import type { TokenPrincipal } from '../tokens/token-principal.ts';
 import { userOf } from './account.ts';
-import { actorsOf } from './actors.ts';
+import { actorsOf, type IsThere } from './actors.ts';
 import type { DeclaredClient } from './clients.ts';
 import type { GrantFacts, GrantStore } from './grant-store.ts';
 import type { Issuers } from './issuers.ts';
@@ -21,7 +21,7 @@ export interface OwnIssuersOptions {
   readonly grants: Pick<GrantStore, 'alive'>;
   readonly directory: Pick<Directory, 'standingOf'>;
   readonly look: LookAtPerson;
-  readonly isActive: (tenant: string, user: string, sinceMs?: number) => Promise<boolean>;
+  readonly isThere: IsThere;
 }
 
 /** Our issuers with an `iss`, under the rules that they have at an endpoint. */
@@ -85,8 +85,11 @@ async function principalOfOwn(
   };
   const user = userOf(String(sub));
   if (user === undefined) return ofClient(common, String(sub), declared);
-  if (grant.user !== user || !(await options.isActive(tenant, user, grant.createdAtMs))) throw new TokenFault('ended');
-  return ofPerson(common, tenant, grant, options.look);
+  if (grant.user !== user) throw new TokenFault('ended');
+  const now = await options.look(tenant, user);
+  if (!options.isThere(tenant, { ...now, heirSinceMs: now.userSinceMs }, grant.createdAtMs))
+    throw new TokenFault('ended');
+  return ofPerson(common, grant, now);
 }
 
 function ofClient(common: TokenPrincipal, sub: string, declared: DeclaredClient | undefined): TokenPrincipal {
@@ -102,13 +105,8 @@ function ofClient(common: TokenPrincipal, sub: string, declared: DeclaredClient 
   };
 }
 
-async function ofPerson(
-  common: TokenPrincipal,
-  tenant: string,
-  { user }: GrantFacts,
-  look: LookAtPerson,
-): Promise<TokenPrincipal> {
-  const { teams, ownedTeams, role, claimsJson, userSinceMs } = await look(tenant, user);
+function ofPerson(common: TokenPrincipal, { user }: GrantFacts, now: PersonNow): TokenPrincipal {
+  const { teams, ownedTeams, role, claimsJson, userSinceMs } = now;
   return {
     ...common,
     kind: Principal_Kind.USER,

@@ -22,8 +22,8 @@ function callers(...providers: readonly ReturnType<typeof provider>[]) {
       if (ref.name === away) throw new GatewayError('unavailable', 'away');
       return SECRETS[ref.name] as string;
     },
-    async authenticate(secret, endpoint) {
-      expect(endpoint).toBe('scim');
+    async authenticate(secret, endpoint, address) {
+      expect([endpoint, address]).toEqual(['scim', '192.0.2.7']);
       const [kind, role, ...endpoints] = secret.split(' ');
       if (kind === 'down') throw new GatewayError('unavailable', 'away');
       if (kind !== 'key') throw new GatewayError('unauthenticated', 'no');
@@ -32,7 +32,7 @@ function callers(...providers: readonly ReturnType<typeof provider>[]) {
     },
   });
   const ask = (token: string, tenant?: string) =>
-    find({ token, tenant, defaultTenant: 'red' }).then(
+    find({ token, tenant, defaultTenant: 'red', address: '192.0.2.7' }).then(
       ({ tenant: of, scope, by }) => `${of} ${scope ?? 'all'} ${by}`,
       (error: GatewayError) => error.code,
     );

@@ -5,7 +5,7 @@ import { inboundOrigin, scimGrantUid } from '@sallyport/custom-resources';
 import { matcher } from '@sallyport/peers/access';
 import type { Snapshot } from '@sallyport/peers/snapshot';
 import { Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
-import type { Authenticate } from '../authentication.ts';
+import { type Authenticate, refused } from '../authentication.ts';
 import type { SecretValue } from '../oauth/secrets.ts';
 
 /** Who keeps people and groups by SCIM. */
@@ -31,6 +31,8 @@ export type FindCaller = (request: {
   readonly tenant: string | undefined;
   /** The tenant whose providers are meant where the path names none. */
   readonly defaultTenant: string;
+  /** Of who asks; '' where it is not known. */
+  readonly address: string;
 }) => Promise<Omit<ScimCaller, 'base'>>;
 
 /**
@@ -69,8 +71,8 @@ export function createFindCaller(options: {
     return found[0];
   };
 
-  return async ({ token, tenant, defaultTenant }) => {
-    const key = await authenticate(token, ENDPOINT).catch((error: unknown) => {
+  return async ({ token, tenant, defaultTenant, address }) => {
+    const key = await authenticate(token, ENDPOINT, address).catch((error: unknown) => {
       if (error instanceof GatewayError && error.code === 'unauthenticated') return undefined;
       throw error;
     });
@@ -96,8 +98,4 @@ function scimRefOf(spec: unknown): { name: string; key: string } | undefined {
 function isSame(a: string, b: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return a !== '' && timingSafeEqual(digest(a), digest(b));
-}
-
-function refused(): GatewayError {
-  return new GatewayError('unauthenticated', 'The credential is not valid.');
 }

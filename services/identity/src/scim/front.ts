@@ -4,7 +4,8 @@ import { readBody } from '@sallyport/chassis/http/body';
 import { parseJson } from '@sallyport/chassis/http/json';
 import { clientGone } from '@sallyport/chassis/http/server';
 import type { Postgres } from '@sallyport/chassis/postgres';
-import { secretOf } from '@sallyport/peers/ingress';
+import { type HostTenants, tenantOfHost } from '@sallyport/peers/host-tenant';
+import type { Ingress } from '@sallyport/peers/ingress';
 import type { Request, Response } from 'express';
 import type { Front } from '../http.ts';
 import type { FindCaller, ScimCaller } from './caller.ts';
@@ -17,14 +18,12 @@ import { readPatch } from './patch.ts';
 import { type Resources, scimUsers } from './users.ts';
 
 /** What SCIM is served with. */
-export interface ScimOptions {
+export interface ScimOptions extends HostTenants {
   readonly postgres: Postgres;
   readonly findCaller: FindCaller;
-  /** Where clients reach the gateway; undefined: as the request says. */
+  /** Where clients reach the gateway; undefined: as the request, or a trusted proxy, says. */
   readonly publicUrl: string | undefined;
-  /** The tenant of paths that name none, and those of further hosts. */
-  readonly defaultTenant: string;
-  readonly hosts: Readonly<Record<string, string>>;
+  readonly ingress: Pick<Ingress, 'credentialOf' | 'reachedAt'>;
   readonly onNotice: () => void;
 }
 
@@ -46,11 +45,11 @@ export function scimFront(options: ScimOptions): Front {
   ]);
   const answer = async (req: Request, res: Response) => {
     const { tenant, rest } = splitPath(req.path);
-    const host = String(req.headers['x-forwarded-host'] ?? req.headers.host ?? '');
-    const defaultTenant =
-      (Object.hasOwn(options.hosts, host) ? options.hosts[host] : undefined) ?? options.defaultTenant;
-    const found = await options.findCaller({ token: secretOf(req), tenant, defaultTenant });
-    const origin = options.publicUrl ?? `${req.protocol}://${req.headers.host ?? ''}`;
+    const { host, encrypted } = options.ingress.reachedAt(req);
+    const { secret: token, address } = options.ingress.credentialOf(req);
+    const defaultTenant = tenantOfHost(options, host);
+    const found = await options.findCaller({ token, tenant, defaultTenant, address: address() });
+    const origin = options.publicUrl ?? `${encrypted ? 'https' : 'http'}://${host}`;
     const caller = { ...found, base: `${origin}${ROOT}${tenant === undefined ? '' : `/${tenant}`}` };
     const [type = '', id, ...more] = rest;
     const resources = types.get(type.toLowerCase());

@@ -1,5 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import { type AdminAct, keepAdminRecord } from '../admin-records.ts';
 import {
   addMembers,
   changeGroup,
@@ -25,6 +26,7 @@ import { CORE_GROUP } from './schema-names.ts';
 import { metaOf } from './user-resource.ts';
 import { checkVersion, type Resources } from './users.ts';
 
+type Named = Pick<Group, 'name' | 'externalId'>;
 type Members = Awaited<ReturnType<typeof membersOf>> extends Map<string, infer List> ? List : never;
 
 const COLUMNS: Readonly<Record<string, Lookup['column']>> = {
@@ -57,13 +59,23 @@ export function scimGroups(postgres: Postgres, onNotice: () => void): Resources 
     const unknown = await addMembers(client, tenant, scope, id, ids);
     if (unknown.length > 0) throw bad('invalidValue', `There is no User ${unknown[0]?.slice(0, 64)}.`);
   };
-  /** Works out the teams of people anew and tells of those who lost some. */
-  const settle = async (client: TenantClient, { tenant, by }: ScimCaller, names: ReadonlySet<string>) => {
+  /**
+   * Works out the teams of people anew and tells of those who lost some. What is told of them is recorded with them; where
+   * nobody's teams changed, or the group itself did, the act is recorded.
+   */
+  const settle = async (
+    client: TenantClient,
+    { tenant, by }: ScimCaller,
+    names: ReadonlySet<string>,
+    act: { readonly action: string; readonly target: AdminAct['target']; readonly isOfGroup: boolean },
+  ) => {
     const all = [...names].sort();
     const changes: TeamChange[] = [];
     for (let at = 0; at < all.length; at += PAGE) {
       changes.push(...(await settleMembership(client, tenant, all.slice(at, at + PAGE))));
     }
+    const { action, target, isOfGroup } = act;
+    if (isOfGroup || changes.length === 0) await keepAdminRecord(client, tenant, { action, target, by });
     await tellRevoked(client, tenant, noticesOf(changes, by));
   };
   const namesOf = async (client: TenantClient, tenant: string, ids: readonly string[]): Promise<string[]> => {
@@ -119,7 +131,8 @@ export function scimGroups(postgres: Postgres, onNotice: () => void): Resources 
         const id = await insertGroup(client, tenant, provider, group);
         await add(client, caller, id, members);
         const made = await resourceOf(client, caller, id);
-        await settle(client, caller, new Set(await namesOf(client, tenant, members)));
+        const act = { action: 'groups.create', target: { kind: 'Group', id, name: group.name }, isOfGroup: true };
+        await settle(client, caller, new Set(await namesOf(client, tenant, members)), act);
         return made;
       });
     },
@@ -127,7 +140,8 @@ export function scimGroups(postgres: Postgres, onNotice: () => void): Resources 
       const { members, ...group } = readGroup(body);
       const { tenant } = caller;
       return change(caller, async (client) => {
-        checkVersion((await present(client, caller, id)).revision, ifMatch);
+        const was = await present(client, caller, id);
+        checkVersion(was.revision, ifMatch);
         const before = await membersIn(client, tenant, id);
         await changeGroup(client, tenant, id, group);
         const kept = new Set(members);
@@ -136,7 +150,7 @@ export function scimGroups(postgres: Postgres, onNotice: () => void): Resources 
         await add(client, caller, id, members);
         const changed = await resourceOf(client, caller, id);
         const after = await namesOf(client, tenant, members);
-        await settle(client, caller, new Set([...before.map((one) => one.name), ...after]));
+        await settle(client, caller, new Set([...before.map((one) => one.name), ...after]), changeOf(id, was, group));
         return changed;
       });
     },
@@ -150,23 +164,34 @@ export function scimGroups(postgres: Postgres, onNotice: () => void): Resources 
         const renamed = name !== undefined && name !== before.name;
         if (renamed) for (const one of await membersIn(client, tenant, id)) concerned.add(one.name);
         for (const one of members) for (const person of await step(client, caller, id, one)) concerned.add(person);
-        await changeGroup(client, tenant, id, {
+        const now = {
           name: name ?? before.name,
           externalId: externalId === undefined ? before.externalId : externalId || undefined,
-        });
+        };
+        await changeGroup(client, tenant, id, now);
         const changed = await resourceOf(client, caller, id, whole);
-        await settle(client, caller, concerned);
+        await settle(client, caller, concerned, changeOf(id, before, now));
         return changed;
       });
     },
     remove: (caller, id, ifMatch) =>
       change(caller, async (client) => {
-        checkVersion((await present(client, caller, id)).revision, ifMatch);
+        const { name, revision } = await present(client, caller, id);
+        checkVersion(revision, ifMatch);
         const before = await membersIn(client, caller.tenant, id);
         await removeGroup(client, caller.tenant, id);
-        await settle(client, caller, new Set(before.map(({ name }) => name)));
+        const act = { action: 'groups.remove', target: { kind: 'Group', id, name }, isOfGroup: true };
+        await settle(client, caller, new Set(before.map((one) => one.name)), act);
       }),
   };
+}
+
+/** A change of a group as records tell of it. */
+function changeOf(id: string, before: Named, after: Named) {
+  const named = ({ name, externalId }: Named) => ({ name, externalId: externalId ?? null });
+  const isOfGroup = JSON.stringify(named(before)) !== JSON.stringify(named(after));
+  const target = { kind: 'Group', id, ...named(after), ...(isOfGroup ? { before: named(before) } : {}) };
+  return { action: 'groups.change', target, isOfGroup };
 }
 
 function groupResource(group: Group, members: Members | undefined, base: string): Json {

@@ -60,6 +60,7 @@ describe('what a person may now', () => {
 
   it('[identity:said] is what the provider said at the last sign-in: teams, role, claims that are kept', async () => {
     expect(await look({ said: said() })).toEqual({
+      state: 'active',
       displayName: 'Robin',
       teams: ['base', 'desk'],
       ownedTeams: [],

@@ -1,5 +1,5 @@
 import { Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
-import type { Directory } from '../directory/directory.ts';
+import type { Directory, Standing } from '../directory/directory.ts';
 import { hasGroupsElsewhere, keptClaims, teamNames } from '../tokens/claim-shapes.ts';
 import { roleOfPerson } from '../tokens/token-principal.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../tokens/trusted-issuers.ts';
@@ -7,6 +7,7 @@ import type { Said, SaidStore } from './said-store.ts';
 
 /** What a person may now, whatever acts for them. */
 export interface PersonNow {
+  readonly state: Standing['state'];
   readonly displayName: string;
   readonly teams: readonly string[];
   readonly ownedTeams: readonly string[];
@@ -64,9 +65,8 @@ export function lookingAtPeople(options: {
   return async (tenant, user) => {
     const found = await said.about(tenant, user);
     if (found === undefined) {
-      const { teams, ownedTeams, heirSinceMs } = await directory.standingOf(tenant, user, []);
-      const userSinceMs = heirSinceMs;
-      return { displayName: '', teams, ownedTeams, role: Principal_Role.MEMBER, claimsJson: '', userSinceMs };
+      const { state, teams, ownedTeams, heirSinceMs: userSinceMs } = await directory.standingOf(tenant, user, []);
+      return { state, displayName: '', teams, ownedTeams, role: Principal_Role.MEMBER, claimsJson: '', userSinceMs };
     }
     const { person } = found;
     const issuer = trusted.all().find((one) => one.tenant === tenant && one.provider === person.provider);
@@ -79,6 +79,7 @@ export function lookingAtPeople(options: {
     const claimed = person.provisioned ? [] : (words?.teams ?? []);
     const { teams, ownedTeams } = await directory.standingByClaims(person, words?.claims ?? {}, claimed);
     return {
+      state: 'active',
       displayName: person.displayName,
       userSinceMs: person.heirSinceMs,
       teams,

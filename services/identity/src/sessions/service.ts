@@ -1,5 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import { type HostTenants, tenantOfHost } from '@sallyport/peers/host-tenant';
 import { isOwnPage } from '@sallyport/peers/own-pages';
 import type { SessionService } from '@sallyport/proto/identity/v1/sessions_pb';
 import { Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
@@ -11,14 +12,11 @@ import type { LookAtPerson } from './person-now.ts';
 import type { BrowserSession, SessionStore } from './session-store.ts';
 
 /** What SessionService works with. */
-export interface SessionServiceOptions {
+export interface SessionServiceOptions extends HostTenants {
   readonly sessions: SessionStore;
   readonly upstream: Pick<UpstreamSignIn, 'providersOf' | 'begin'>;
   readonly look: LookAtPerson;
   readonly keys: Pick<OAuthKeys, 'token'>;
-  readonly defaultTenant: string;
-  /** Further hosts, each with its tenant. */
-  readonly hosts: Readonly<Record<string, string>>;
   /** Told who looks at a page: the first admin by a provider ends the bootstrap key. */
   readonly onSeen: (principal: TokenPrincipal) => void;
   /** Told that notices were written. */
@@ -32,8 +30,7 @@ export function sessionService(options: SessionServiceOptions): ServiceImpl<type
   const { sessions, upstream, look, keys, onNotice } = options;
   return {
     async listProviders({ tenant, host }) {
-      const named = Object.hasOwn(options.hosts, host.toLowerCase()) ? options.hosts[host.toLowerCase()] : undefined;
-      const meant = tenant || (named ?? options.defaultTenant);
+      const meant = tenant || tenantOfHost(options, host);
       return { tenant: meant, providers: upstream.providersOf(meant) };
     },
     async beginSignIn({ tenant, provider, page }) {

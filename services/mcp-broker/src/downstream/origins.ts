@@ -1,5 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { ReachedAt } from '@sallyport/chassis/net/client-host';
+import { ownTenantOf } from '@sallyport/peers/host-tenant';
 import type { Config } from '../config.ts';
 import { type Headers, single } from '../invoke/admit.ts';
 
@@ -10,7 +11,7 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 /** Where the client reached us, without a slash at the end: a host of ours, else as the request says. */
 export function publicBase(settings: Settings, { host, encrypted }: ReachedAt): string {
   if (settings.publicUrl !== undefined) {
-    const own = Object.hasOwn(settings.oauth.hosts, host.toLowerCase());
+    const own = ownTenantOf(settings.oauth.hosts, host) !== undefined;
     return own
       ? `${new URL(settings.publicUrl).protocol}//${host.toLowerCase()}`
       : settings.publicUrl.replace(/\/+$/, '');

@@ -1,3 +1,4 @@
+import { tenantOfHost } from '@sallyport/peers/host-tenant';
 import type { Config } from '../config.ts';
 import { ENDPOINT } from '../invoke/admit.ts';
 
@@ -18,6 +19,6 @@ export function resourceMetadata(
 /** The issuer of the tenant that the host is for. Issuers stand under the public URL, whichever host asks. */
 function ownIssuers({ oauth, publicUrl }: Pick<Config, 'oauth' | 'publicUrl'>, resource: string): string[] {
   if (publicUrl === undefined) return [];
-  const tenant = oauth.hosts[new URL(resource).host] ?? oauth.defaultTenant;
+  const tenant = tenantOfHost(oauth, new URL(resource).host);
   return [`${publicUrl.replace(/\/+$/, '')}/oauth/${tenant}`];
 }
