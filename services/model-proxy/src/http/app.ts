@@ -12,9 +12,12 @@ import type { Express, Request, Response } from 'express';
 import type { FrontDialect } from '../chat/message.ts';
 import { withCall } from '../fronts/gemini/parse.ts';
 import { frontOf } from '../fronts/index.ts';
+import { mountOperations } from '../operations/index.ts';
+import { uploadRoom } from '../operations/uploads.ts';
+import { PASSTHROUGH } from '../passthrough/request-path.ts';
+import { passthroughHandler } from '../passthrough/serve.ts';
 import { admit, newTrajectory } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
-import { mountOperations } from '../operations/index.ts';
 import { recordEndedTurn, recordRefusedAdmission } from '../turn/record.ts';
 import { runTurn } from '../turn/run.ts';
 import type { Turn } from '../turn/turn.ts';
@@ -35,7 +38,9 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
     app.post(path, countTokens(gate));
   const generate = turnHandler(gate, open, 'gemini', 'generateContent', (req, body) => withCall(body, callOf(req)));
   const estimate = estimateGemini(gate);
-  const { embed } = mountOperations(app, gate, open, callOf);
+  const uploads = uploadRoom(gate.config.request);
+  const { embed } = mountOperations(app, gate, open, uploads, callOf);
+  app.all(`${PASSTHROUGH}*path`, passthroughHandler(gate, open, uploads));
   app.post(`${GEMINI_MODELS}/*call`, async (req, res) => {
     const { method } = callOf(req);
     if (method === 'countTokens') await estimate(req, res);

@@ -154,7 +154,7 @@ class Answer implements AnyAnswer {
 }
 
 /** Resolves when more can be written, or nobody reads any more. */
-function drained(res: ServerResponse): Promise<void> {
+export function drained(res: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       res.off('drain', done);

@@ -37,7 +37,8 @@ export const speech: OperationKind = {
     const spoken = usageOf({ characters: [...input].length });
     return {
       model: modelIn(body),
-      stream: true,
+      // Bytes are no stream of events, into which words could be put while somebody waits.
+      stream: format === 'sse',
       estimate: () => spoken,
       exchange: (target) => ({
         path: operationPath(target, 'speech'),

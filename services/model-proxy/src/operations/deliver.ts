@@ -2,10 +2,12 @@ import { asGatewayError } from '@sallyport/chassis/errors';
 import { DecodeError, malformed } from '../chat/failure.ts';
 import { asGatewayFailure } from '../fronts/failure.ts';
 import type { AnyAnswer } from '../http/client-answer.ts';
+import { formatUsd, priceOf } from '../pricing.ts';
 import type { ModelAnswer } from '../turn/call.ts';
 import type { Gate } from '../turn/gate.ts';
 import type { OperationEnd, StreamedAnswer } from '../turn/operation.ts';
 import { closeStream, writeHeaders } from '../turn/release.ts';
+import { pricedCall } from '../turn/reserve.ts';
 import { settle } from '../turn/settle.ts';
 import type { Turn } from '../turn/turn.ts';
 import { ProviderError } from '../upstream/call-provider.ts';
@@ -32,6 +34,11 @@ async function stream(
 ): Promise<void> {
   const isEvents = contentType === 'text/event-stream';
   writeHeaders(turn);
+  if (!isEvents) {
+    // What bytes take is known before them; there is no word after them.
+    const { nanoUsd } = priceOf(pricedCall(turn, answered.target), taken().usage);
+    answer.header('sallyport-cost-usd', nanoUsd === null ? 'unknown' : formatUsd(nanoUsd));
+  }
   answered.firstTokenMs = performance.now() - answered.startedAt;
   let fault: unknown;
   try {

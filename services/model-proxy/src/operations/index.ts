@@ -16,7 +16,7 @@ import { moderations } from './moderations.ts';
 import type { OperationKind } from './operation-kind.ts';
 import { rerank } from './rerank.ts';
 import { operationHandler } from './serve.ts';
-import { uploadRoom } from './uploads.ts';
+import type { Uploads } from './uploads.ts';
 
 /** Every endpoint that is no agent turn, a line each. */
 export const operations: readonly OperationKind[] = [
@@ -44,9 +44,9 @@ export function mountOperations(
   app: Express,
   gate: Gate,
   open: OpenWorks,
+  uploads: Uploads,
   callOf: (req: IncomingMessage) => GeminiCall,
 ): OperationRoutes {
-  const uploads = uploadRoom(gate.config.request);
   for (const kind of operations) {
     for (const route of kind.routes) postPlainly(app, route, operationHandler(gate, open, uploads, kind));
   }

@@ -482,6 +482,7 @@ describe('pictures and sound', () => {
     desk.script(() => ({ type: 'audio/mpeg', body: [Buffer.from([1, 2]), Buffer.from([3, 255])] }));
     const answer = await desk.post('/v1/audio/speech', { model: 'm', voice: 'alloy', input: 'héllo 🎈' });
     expect(answer.headers.get('content-type')).toBe('audio/mpeg');
+    expect(answer.headers.get('sallyport-cost-usd')).toBe('0.000105');
     expect([...new Uint8Array(await answer.arrayBuffer())]).toEqual([1, 2, 3, 255]);
     expect(desk.kept.records[0]).toMatchObject({ costNanoUsd: 105_000, detailJson: '{"units":{"characters":7}}' });
     desk.script(() => ({ type: 'text/html', body: '<script>' }));

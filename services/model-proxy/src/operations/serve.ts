@@ -7,9 +7,8 @@ import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { OpenWorks } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Model } from '../catalog.ts';
-import type { RequestFacts } from '../chat/facts.ts';
 import { isObject } from '../chat/json.ts';
-import type { FrontDialect, JsonObject } from '../chat/message.ts';
+import type { JsonObject } from '../chat/message.ts';
 import { frontOf } from '../fronts/index.ts';
 import { clientAnswer } from '../http/client-answer.ts';
 import { admit, authorise, newTrajectory } from '../turn/admit.ts';
@@ -21,6 +20,7 @@ import { route } from '../turn/route.ts';
 import type { Turn } from '../turn/turn.ts';
 import { callOperation } from './call-operation.ts';
 import { deliver } from './deliver.ts';
+import { operationFacts } from './facts.ts';
 import { refuseUrls } from './fetched-urls.ts';
 import { type Form, readForm } from './form.ts';
 import type { Asked, OperationKind, OperationRequest } from './operation-kind.ts';
@@ -70,7 +70,7 @@ export function operationHandler(
         credential,
         body: request.body,
         bytes: request.bytes,
-        facts: factsOf(dialect, wanted),
+        facts: operationFacts(dialect, wanted),
         headers: req.headers,
         answer,
         signal: entry.ended,
@@ -172,23 +172,4 @@ function servedBy(model: Model, kind: OperationKind): Model {
     status: 400,
     details: { param: 'model' },
   });
-}
-
-function factsOf(dialect: FrontDialect, { model, stream, user, maxTokens }: Asked): RequestFacts {
-  return {
-    dialect,
-    model,
-    stream,
-    streamUsage: true,
-    n: 1,
-    messageCount: 0,
-    tools: [],
-    texts: [],
-    attachments: [],
-    toolResults: [],
-    assistant: [],
-    providerIds: [],
-    ...(user === undefined ? {} : { user }),
-    ...(maxTokens === undefined ? {} : { maxTokens }),
-  };
 }

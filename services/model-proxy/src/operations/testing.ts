@@ -17,6 +17,7 @@ import type { UpstreamCall } from '../upstream/upstream.ts';
 export interface Scripted {
   readonly status?: number;
   readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   /** Text, bytes, or pieces that come one by one; an Error among them breaks the answer there. */
   readonly body: string | Buffer | readonly (string | Buffer | Error)[];
 }
@@ -44,15 +45,28 @@ export interface Desk {
 export interface DeskInit {
   readonly models: readonly Model[];
   readonly endpoints?: readonly string[];
+  /** Models that may be used, as globs; default: all. */
+  readonly modelGlobs?: readonly string[];
+  readonly passthrough?: readonly { provider: string; methods: string[]; paths: string[] }[];
   readonly ports?: { [part in keyof Gate]?: unknown };
 }
 
 /** Opens a desk: key `good` is ann of tenant `acme`, who may use what `endpoints` say (default: all) and all models. */
-export async function openDesk({ models, endpoints = ['*'], ports = {} }: DeskInit): Promise<Desk> {
+export async function openDesk({
+  models,
+  endpoints = ['*'],
+  passthrough = [],
+  modelGlobs = ['*'],
+  ports = {},
+}: DeskInit): Promise<Desk> {
   const calls: Called[] = [];
   let script: (call: Called) => Scripted = () => ({ status: 500, body: '{}' });
-  const grant = { policy: 'all', models: ['*'], tools: [], clientTools: AccessGrant_ClientTools.DECIDE };
-  const access = readAccess(create(ResolveAccessResponseSchema, { grants: [{ ...grant, endpoints: [...endpoints] }] }));
+  const grant = { policy: 'all', models: [...modelGlobs], tools: [], clientTools: AccessGrant_ClientTools.DECIDE };
+  const access = readAccess(
+    create(ResolveAccessResponseSchema, {
+      grants: [{ ...grant, endpoints: [...endpoints], passthrough: [...passthrough] }],
+    }),
+  );
   const byName = new Map(models.map((model) => [model.publicName, model]));
   const metrics = createMetrics('model-proxy');
   const kept = gateOf({
@@ -106,7 +120,7 @@ export async function openDesk({ models, endpoints = ['*'], ports = {} }: DeskIn
   };
 }
 
-function answerOf({ status = 200, type = 'application/json', body }: Scripted) {
+function answerOf({ status = 200, type = 'application/json', headers = {}, body }: Scripted) {
   const pieces = typeof body === 'string' || Buffer.isBuffer(body) ? [body] : body;
   const stream = Readable.from(
     (async function* () {
@@ -119,7 +133,7 @@ function answerOf({ status = 200, type = 'application/json', body }: Scripted) {
   const bytes = async () => Buffer.concat(await stream.toArray());
   return {
     status,
-    headers: { 'content-type': type },
+    headers: { 'content-type': type, ...headers },
     body: stream,
     bytes,
     text: async () => (await bytes()).toString(),

@@ -21,7 +21,8 @@ export function uploadRoom({
   let held = 0;
   return {
     take({ headers }) {
-      const declared = Number(headers['content-length'] ?? Number.NaN);
+      const none = headers['transfer-encoding'] === undefined ? 0 : maxUploadBytes;
+      const declared = Number(headers['content-length'] ?? none);
       const size = Number.isFinite(declared) ? declared : maxUploadBytes;
       if (size > maxUploadBytes) {
         throw new GatewayError('body_too_large', `The body is larger than ${maxUploadBytes} bytes.`);

@@ -11,6 +11,8 @@ import type { Turn } from './turn.ts';
 export interface Operation {
   /** What to set aside before a call whose body has so many bytes. */
   estimate(bodyBytes: number): Usage;
+  /** What records say of it beside its fields; no content. */
+  readonly detail?: Readonly<Record<string, unknown>>;
   /** Makes the call to a target. Throws as `callProvider` does. */
   call(gate: Pick<Gate, 'credentials' | 'upstream'>, turn: Turn, target: Target, hooks: CallHooks): Promise<Answered>;
 }

@@ -14,7 +14,7 @@ export interface Upstream {
 
 /** One HTTP call below a provider's base URL. */
 export interface UpstreamCall {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Begins with a slash; appended to the base URL. */
   readonly path: string;
   /** Of this call alone: the credential is put into them. */
