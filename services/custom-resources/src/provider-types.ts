@@ -5,6 +5,7 @@ export const providerTypes = [
   'openai',
   'anthropic',
   'gemini',
+  'bedrock',
   'vertex',
   'azure-openai',
   'azure-foundry',
