@@ -164,6 +164,17 @@ describe('requests of generateContent', () => {
     ]);
   });
 
+  it('[model:gemini-requests] take one tool that must be called for a form that is filled in once', () => {
+    const one = { ...base, tools: [weather], parallelToolCalls: false };
+    expect(encodeRequest({ ...one, toolChoice: { type: 'required' } })).toMatchObject({
+      unsupported: [],
+      adjusted: [{ field: 'parallelToolCalls' }],
+    });
+    expect(encodeRequest({ ...one, toolChoice: { type: 'auto' } }).unsupported).toMatchObject([
+      { field: 'parallelToolCalls' },
+    ]);
+  });
+
   it('[model:gemini-signatures] carry Gemini’s own signature on the part after the thoughts, and no other', () => {
     const own = { type: 'reasoning' as const, text: 'hm', signature: 'gemini:c2ln' };
     const foreign = { type: 'reasoning' as const, text: 'hm', signature: 'from-elsewhere' };

@@ -76,11 +76,15 @@ export function encodeRequest(request: ChatRequest, quirks: GeminiQuirks = {}): 
 
 function noteLosses(request: ChatRequest, notes: Notes): void {
   const { sampling } = request;
+  const isSingle = request.parallelToolCalls === false;
+  // One tool that must be called is how SDKs ask for an object of a schema: a second call would fill in the same form.
+  const isForm = request.tools.length === 1 && /^(required|tool)$/.test(request.toolChoice?.type ?? '');
+  if (isSingle && isForm) notes.adjusted.push({ field: 'parallelToolCalls', reason: 'one tool is filled in once' });
   const lost: [string, boolean, string][] = [
     ['sampling.logprobs', sampling.logprobs === true, 'log probabilities of Gemini are not translated'],
     ['sampling.topLogprobs', (sampling.topLogprobs ?? 0) !== 0, 'log probabilities of Gemini are not translated'],
     ['sampling.logitBias', Object.keys(sampling.logitBias ?? {}).length > 0, 'Gemini has no such parameter'],
-    ['parallelToolCalls', request.parallelToolCalls === false, 'Gemini decides itself how many calls it makes at once'],
+    ['parallelToolCalls', isSingle && !isForm, 'Gemini decides itself how many calls it makes at once'],
   ];
   for (const [at, isLost, reason] of lost) if (isLost) notes.unsupported.push({ field: at, reason });
   for (const at of ['user', 'metadata'] as const) {
