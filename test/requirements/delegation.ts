@@ -36,6 +36,7 @@ export const delegation: readonly Requirement[] = [
       'What a provider renews is of the same person, and is renewed again when the first of its tokens ends.',
     'delegation:challenge':
       'What a provider wants a person to be asked for before it gives a token goes into their next sign-in there.',
+    'delegation:vouched': 'A kept sign-in stands for nobody whom identity does not vouch for at that moment.',
     'delegation:forget': 'People see which sign-ins of theirs are kept, and have them forgotten.',
     'delegation:bounds':
       'Token endpoints are asked within bounds of size and address, and redirects are followed nowhere.',
