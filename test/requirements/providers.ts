@@ -6,12 +6,15 @@ export const providers: readonly Requirement[] = [
     'providers:capabilities': 'What a target can do is declared by its Model, else known of its model, else unknown.',
     'providers:differences':
       'What a provider lacks is refused before the call, what it names otherwise is renamed; by no field does a client choose for the gateway.',
+    'providers:discovery':
+      'Where a ModelProvider says so, models that it lists are called as provider:model or by bare name; a Model of the name wins.',
     'providers:fixtures':
       'Each provider is declared once, with recorded answers: text, tools, stream and failure, read in pieces of any size.',
     'providers:attribution':
       'A gateway at the provider is told who asks in its own fields, where its ModelProvider says so, and never the run.',
     'providers:dated-prices': 'A call is priced by the price of its time.',
     'providers:generated': 'The types of a ModelProvider and their base URLs are made of the declarations.',
+    'providers:models': 'The list of models tells what each can do and costs, to those who may use it.',
     'providers:retrieves': 'What a model that searches or browses by itself answers is untrusted.',
   }),
 ];

@@ -1,6 +1,7 @@
 import { type ModelSpec, orderedTargets } from '@sallyport/custom-resources/model';
 import { type ModelProviderSpec, providerBaseUrl, providerUrls } from '@sallyport/custom-resources/model-provider';
 import type { Snapshot, SnapshotItem } from '@sallyport/peers/snapshot';
+import { createDiscovery } from './catalogue/discovery.ts';
 import type { ProviderDeclaration } from './providers/define-provider.ts';
 import { findProvider } from './providers/index.ts';
 import { placed } from './providers/placed.ts';
@@ -43,20 +44,28 @@ export interface Catalog {
   find(tenant: string, publicName: string): Model | undefined;
   /** All models of a tenant by public name. */
   list(tenant: string): readonly Model[];
+  /** Models of a tenant that no Model declares, by `<provider>:<model>`. */
+  discovered(tenant: string): readonly Model[];
+  /** Takes what a provider listed; models of it may then be found. */
+  learn(provider: Provider, listed: readonly string[]): void;
   providers(): readonly Provider[];
 }
 
 /** Keeps a catalog that follows the snapshot; unchanged resources keep their compiled form. */
 export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>): Catalog {
   let compiled = compileCatalog(snapshot.items('Model'), snapshot.items('ModelProvider'));
+  const discovery = createDiscovery(() => compiled.providers, serving);
   snapshot.onChange((kind) => {
     if (kind === 'Model' || kind === 'ModelProvider') {
       compiled = compileCatalog(snapshot.items('Model'), snapshot.items('ModelProvider'));
+      discovery.changed();
     }
   });
   return {
-    find: (tenant, publicName) => compiled.models.get(tenant)?.get(publicName),
+    find: (tenant, publicName) => compiled.models.get(tenant)?.get(publicName) ?? discovery.find(tenant, publicName),
     list: (tenant) => [...(compiled.models.get(tenant)?.values() ?? [])],
+    discovered: discovery.list,
+    learn: discovery.learn,
     providers: () => compiled.providers,
   };
 }

@@ -1,10 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
 import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import { MOST_LISTED } from '@sallyport/custom-resources/model-provider-catalogue';
 import { Principal_Kind, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { Provider } from './catalog.ts';
+import { listedNames, offered } from './catalogue/discovery.ts';
 import { callHeaders } from './providers/define-provider.ts';
 import type { Gate } from './turn/gate.ts';
 import { providerUse } from './upstream/provider-key.ts';
@@ -15,11 +18,14 @@ const TIMEOUT_MS = 5_000;
 const AT_ONCE = 4;
 /** A provider that answered well is not asked again for so long; its list of models costs it nothing, but is not ours to hammer. */
 const KEEP_MS = 60_000;
+const MAX_LIST_BYTES = 8 * 1024 * 1024;
 
 interface Seen {
   readonly generation: number;
   readonly until: number;
   readonly conditions: Condition[];
+  /** Further fields of the status, as JSON; '' for none. */
+  readonly statusJson: string;
 }
 
 interface Condition {
@@ -31,7 +37,8 @@ interface Condition {
 
 /**
  * Asks each provider for its list of models, on a budget, and reports to the operator whether it is reachable and takes the
- * credential. Status only: what is routed is decided by calls, never by probes.
+ * credential. Where a ModelProvider has its models discovered, those listed can be called; where they are routed is decided by
+ * calls, never by probes.
  */
 export function probeProviders(
   gate: Gate,
@@ -53,12 +60,15 @@ export function probeProviders(
         const provider = providers[next++] as Provider;
         const held = seen.get(provider.uid);
         if (held && held.generation === provider.generation && held.until > Date.now()) continue;
-        const conditions = await probe(gate, provider, stopping.signal);
+        const { conditions, listed } = await probe(gate, provider, stopping.signal);
         const well = conditions.every((one) => one.status === 'True');
+        if (listed !== undefined) gate.catalog.learn(provider, listed);
+        const before = held?.statusJson ?? '';
         seen.set(provider.uid, {
           generation: provider.generation,
           until: Date.now() + (well ? KEEP_MS : 0),
           conditions,
+          statusJson: statusOf(provider, listed, before),
         });
       }
     };
@@ -75,7 +85,7 @@ export function probeProviders(
           uid,
           generation: held.generation,
           conditions: held.conditions,
-          statusJson: '',
+          statusJson: held.statusJson,
         },
       ];
     });
@@ -111,7 +121,23 @@ export function probeProviders(
   };
 }
 
-async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise<Condition[]> {
+/** What a provider's list says of the models that may be called without a Model; as before where it was not had. */
+function statusOf(provider: Provider, listed: readonly string[] | undefined, before: string): string {
+  const { discovery } = provider.spec;
+  // What was reported once has to be taken back.
+  if (discovery === undefined && before === '') return '';
+  if (discovery?.mode === 'On' && listed === undefined) return before;
+  const names = offered(provider, listed ?? []);
+  return JSON.stringify({ models: names.slice(0, MOST_LISTED), modelCount: names.length });
+}
+
+interface Probed {
+  readonly conditions: Condition[];
+  /** The names that the provider listed, where they were asked for and could be read. */
+  readonly listed?: readonly string[] | undefined;
+}
+
+async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise<Probed> {
   const use = providerUse(provider);
   let key: string | undefined;
   if (use) {
@@ -126,7 +152,7 @@ async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise
     } catch (error) {
       // Nobody's key for all: whether those of users are good only they find out.
       if (!isOfPrincipals(provider, error)) {
-        return [condition('CredentialsValid', 'False', 'NotLeased', asGatewayError(error).message)];
+        return { conditions: [condition('CredentialsValid', 'False', 'NotLeased', asGatewayError(error).message)] };
       }
     }
   }
@@ -140,35 +166,48 @@ async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise
       key,
       signal,
     });
-    await answer.discard();
+    const listed = await listOf(provider, answer);
     const reachable = condition('Reachable', 'True', 'Answered', `The provider answered with status ${answer.status}.`);
     // Where there is nothing to list, a refusal says nothing of the credential.
-    if (models === undefined) return [reachable];
+    if (models === undefined) return { conditions: [reachable] };
     const refused = answer.status === 401 || answer.status === 403;
     if (key === undefined && provider.spec.credentials?.perPrincipal) {
-      return [reachable, condition('CredentialsValid', 'True', 'PerPrincipal', 'Each principal brings a key.')];
+      const bring = condition('CredentialsValid', 'True', 'PerPrincipal', 'Each principal brings a key.');
+      return { conditions: [reachable, bring], listed };
     }
-    return [
-      reachable,
-      refused
-        ? condition(
-            'CredentialsValid',
-            'False',
-            'Refused',
-            `The provider refused the credential with status ${answer.status}.`,
-          )
-        : condition(
-            'CredentialsValid',
-            'True',
-            use ? 'Accepted' : 'NotNeeded',
-            use ? 'The provider took the credential.' : 'No credential is declared.',
-          ),
-    ];
+    const credential = refused
+      ? condition(
+          'CredentialsValid',
+          'False',
+          'Refused',
+          `The provider refused the credential with status ${answer.status}.`,
+        )
+      : condition(
+          'CredentialsValid',
+          'True',
+          use ? 'Accepted' : 'NotNeeded',
+          use ? 'The provider took the credential.' : 'No credential is declared.',
+        );
+    return { conditions: [reachable, credential], listed };
   } catch (caught) {
     const error = asGatewayError(caught);
     if (error.code === 'upstream_credentials')
-      return [condition('CredentialsValid', 'False', 'Refused', error.message)];
-    return [condition('Reachable', 'False', 'NoAnswer', error.message)];
+      return { conditions: [condition('CredentialsValid', 'False', 'Refused', error.message)] };
+    return { conditions: [condition('Reachable', 'False', 'NoAnswer', error.message)] };
+  }
+}
+
+/** Reads the list of models where the provider's are to be found by it; an unreadable one counts as none. */
+async function listOf({ spec }: Provider, answer: OutboundResponse): Promise<readonly string[] | undefined> {
+  if (spec.discovery?.mode !== 'On' || answer.status !== 200) {
+    await answer.discard();
+    return undefined;
+  }
+  const text = await answer.text(MAX_LIST_BYTES);
+  try {
+    return listedNames(JSON.parse(text));
+  } catch {
+    return undefined;
   }
 }
 

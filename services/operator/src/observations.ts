@@ -12,7 +12,7 @@ export type Observed = {
 /** What services may say of a kind; all else is the operator's own to say. */
 export const observable: Readonly<Partial<Record<Kind, { conditions: readonly string[]; fields: readonly string[] }>>> =
   {
-    ModelProvider: { conditions: ['Reachable', 'CredentialsValid'], fields: [] },
+    ModelProvider: { conditions: ['Reachable', 'CredentialsValid'], fields: ['models', 'modelCount'] },
     IdentityProvider: { conditions: ['Reachable'], fields: ['keys'] },
     Team: { conditions: [], fields: ['memberCount'] },
     ToolPolicy: { conditions: [], fields: ['observed'] },

@@ -2,6 +2,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { clientGone } from '@sallyport/chassis/http/server';
 import type { Request, Response } from 'express';
 import type { Model } from '../catalog.ts';
+import { describeModel } from '../catalogue/describe.ts';
 import { authorise, mayUseModel } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 
@@ -28,8 +29,9 @@ export function retrieveModel(gate: Gate) {
   return async (req: Request, res: Response): Promise<void> => {
     const parts = req.params.name as unknown;
     const name = Array.isArray(parts) ? parts.join('/') : String(parts);
-    const model = (await visible(gate, req, res)).find((one) => one.publicName === name);
-    if (!model)
+    const { principal, access } = await authorise(gate, gate.ingress.credentialOf(req), 'models', clientGone(res));
+    const model = gate.catalog.find(principal.tenant, name);
+    if (!model || !mayUseModel(principal, access, model.publicName))
       throw new GatewayError('not_found', 'The model does not exist, or you have no access to it.', {
         details: { param: 'model' },
       });
@@ -40,7 +42,11 @@ export function retrieveModel(gate: Gate) {
 
 async function visible(gate: Gate, req: Request, res: Response): Promise<Model[]> {
   const { principal, access } = await authorise(gate, gate.ingress.credentialOf(req), 'models', clientGone(res));
-  return gate.catalog.list(principal.tenant).filter((model) => mayUseModel(principal, access, model.publicName));
+  const { tenant } = principal;
+  const declared = gate.catalog.list(tenant);
+  const names = new Set(declared.map(({ publicName }) => publicName));
+  const discovered = gate.catalog.discovered(tenant).filter(({ publicName }) => !names.has(publicName));
+  return [...declared, ...discovered].filter((model) => mayUseModel(principal, access, model.publicName));
 }
 
 function speaksGemini(req: Request): boolean {
@@ -57,6 +63,7 @@ function openAiModel(model: Model) {
     object: 'model',
     created: Math.floor(model.createdAtMs / 1000),
     owned_by: 'sallyport',
+    ...describeModel(model),
   };
 }
 
@@ -70,7 +77,11 @@ function anthropicModel(model: Model) {
 }
 
 function geminiModel(model: Model) {
+  const { context_length: inputTokenLimit, top_provider: { max_completion_tokens: outputTokenLimit } = {} } =
+    describeModel(model);
   return {
+    ...(inputTokenLimit === undefined ? {} : { inputTokenLimit }),
+    ...(outputTokenLimit === undefined ? {} : { outputTokenLimit }),
     name: `models/${model.publicName}`,
     displayName: model.publicName,
     supportedGenerationMethods: ['generateContent', 'streamGenerateContent', 'countTokens'],

@@ -12,7 +12,8 @@ export const modelProviderController: Controller<'ModelProvider'> = {
     const lending = lendingOf(credentials?.perPrincipal?.order, allowPrivateNetwork);
     const wanted = { ref: credentials?.secretRef, url: providerUrls(spec).join(' '), lending };
     const credential = await reconcileCredential(entry, wanted, context);
-    const findings = observedFindings(entry, context.observations.get(entry.uid), [credential.finding], ['Reachable']);
+    const observed = context.observations.get(entry.uid);
+    const findings = observedFindings(entry, observed, [credential.finding], ['Reachable']);
     // Nobody has called it yet is no reason to say that it is not ready.
     const ready = readyBy(findings, [
       ['CredentialsValid', 'True'],
@@ -20,7 +21,7 @@ export const modelProviderController: Controller<'ModelProvider'> = {
     ]);
     return {
       findings: [...findings, ready],
-      fields: { grantedOrigin: credential.grantedOrigin },
+      fields: { grantedOrigin: credential.grantedOrigin, ...observed?.fields },
       failure: credential.failure,
     };
   },
