@@ -60,6 +60,7 @@ generate: setup ## proto code, types of providers, CRDs, chart schema and chart 
 	@node services/custom-resources/src/render-crds.ts
 	@node test/chart/render-values-schema.ts
 	@node services/model-proxy/src/features/render-features.ts
+	@node services/model-proxy/src/features/render-providers.ts
 
 verify: generate ## regenerate everything generated and fail if anything differs
 	@git diff --exit-code -- proto charts deploy services/custom-resources/src/provider-types.ts README.md || (echo "generated files differ: commit the result of make generate" >&2; exit 1)

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { betweenMarks } from './marks.ts';
 import { dialects, type Fate, fronts, type Proof, prove } from './prove.ts';
 
 const SIGNS: Readonly<Record<Fate, string>> = { carried: '●', 'left-out': '◌', refused: '○', unsaid: '·', lost: '✗' };
@@ -27,10 +28,7 @@ export function featuresTable(proof: Proof): string {
 
 /** A README with the table between its marks. Throws where it has none. */
 export function withFeatures(readme: string, table: string): string {
-  const begin = readme.indexOf(BEGIN);
-  const end = readme.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error('The README has no marks for the table of features.');
-  return `${readme.slice(0, begin + BEGIN.length)}\n${table}\n${readme.slice(end)}`;
+  return betweenMarks(readme, BEGIN, END, table);
 }
 
 if (import.meta.main) {
