@@ -1,4 +1,4 @@
-import { admitsClient, admitsKey } from './caller-coverage.ts';
+import { admitsClient, admitsKey, type Callers } from './caller-coverage.ts';
 import type { Coverage, Gap, Of, SeenTools } from './coverage.ts';
 import { matchesGlob } from './glob.ts';
 import type { Resource } from './parse.ts';
@@ -18,25 +18,21 @@ export function gapsUnder(
   seen: SeenTools = new Map(),
 ): Gap[] {
   const { spec } = policy;
-  const of = <K extends Resource['kind']>(kind: K) => resources.filter((one): one is Of<K> => one.kind === kind);
-  const callers = { keys: of('VirtualKey'), clients: of('Client') };
-  const keys = new Map(callers.keys.map((key) => [key.metadata.name, key]));
-  const policies = new Map(of('ToolPolicy').map((one) => [one.metadata.name, one]));
+  const { callers, keys, policies, servers } = sortedOut(resources);
   const mayUse = (tool: string) => spec.tools.some((pattern) => matchesGlob(pattern, tool));
-  const tools = of('ToolServer').flatMap(({ metadata, spec: { tools: declared } }) =>
+  const tools = servers.flatMap(({ metadata, spec: { tools: declared } }) =>
     [...new Set([...declared.map(({ name }) => name), ...(seen.get(metadata.name) ?? [])])]
       .filter((tool) => mayUse(`${metadata.name}/${tool}`))
       .map((tool) => ({ server: metadata.name, tool })),
   );
-  return gaps.filter(({ about, name, gap }) => {
+  const opens = ({ about, name }: Subject): boolean => {
     switch (about) {
       case 'key': {
         const key = keys.get(name);
         return key !== undefined && admitsKey(spec, key);
       }
       case 'client':
-        // Functions of clients are not for a policy to open that denies them.
-        return admitsClient(spec, name, callers) && (spec.clientTools === 'Decide' || !gap.startsWith('may declare'));
+        return admitsClient(spec, name, callers);
       case 'model':
         return spec.models.some((pattern) => matchesGlob(pattern, name));
       case 'tool':
@@ -49,7 +45,61 @@ export function gapsUnder(
       default:
         return false;
     }
-  });
+  };
+  const found = bySubject(gaps)
+    .filter(opens)
+    .flatMap((subject) => subject.gaps);
+  // Functions of clients are not for a policy to open that denies them.
+  return spec.clientTools === 'Decide' ? found : found.filter((one) => !isOfFunctions(one));
+}
+
+function isOfFunctions({ about, gap }: Gap): boolean {
+  return about === 'client' && gap.startsWith('may declare');
+}
+
+type Subject = Pick<Gap, 'about' | 'name'> & { readonly gaps: readonly Gap[] };
+
+// Each of ten thousand keys has several gaps; whether a policy admits it is asked once.
+const grouped = new WeakMap<readonly Gap[], readonly Subject[]>();
+
+function bySubject(gaps: readonly Gap[]): readonly Subject[] {
+  const known = grouped.get(gaps);
+  if (known !== undefined) return known;
+  const subjects = new Map<string, Subject & { gaps: Gap[] }>();
+  for (const gap of gaps) {
+    const { about, name } = gap;
+    const subject = subjects.get(`${about} ${name}`) ?? { about, name, gaps: [] };
+    subject.gaps.push(gap);
+    subjects.set(`${about} ${name}`, subject);
+  }
+  const made = [...subjects.values()];
+  grouped.set(gaps, made);
+  return made;
+}
+
+interface SortedOut {
+  readonly callers: Callers;
+  readonly keys: ReadonlyMap<string, Of<'VirtualKey'>>;
+  readonly policies: ReadonlyMap<string, Of<'ToolPolicy'>>;
+  readonly servers: readonly Of<'ToolServer'>[];
+}
+
+// The policies of a namespace are asked about one after the other, over the same resources.
+const sorted = new WeakMap<readonly Resource[], SortedOut>();
+
+function sortedOut(resources: readonly Resource[]): SortedOut {
+  const known = sorted.get(resources);
+  if (known !== undefined) return known;
+  const of = <K extends Resource['kind']>(kind: K) => resources.filter((one): one is Of<K> => one.kind === kind);
+  const callers = { keys: of('VirtualKey'), clients: of('Client') };
+  const made = {
+    callers,
+    keys: new Map(callers.keys.map((key) => [key.metadata.name, key])),
+    policies: new Map(of('ToolPolicy').map((one) => [one.metadata.name, one])),
+    servers: of('ToolServer'),
+  };
+  sorted.set(resources, made);
+  return made;
 }
 
 /** Gaps in one line, those of one sort together: at most six sorts with three names each, and how many more there are. */

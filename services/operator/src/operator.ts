@@ -2,7 +2,8 @@ import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
 import { type Kind, secretKinds } from '@sallyport/custom-resources';
 import type { Clients } from './clients.ts';
-import { createRunner, type Runner, secretNames } from './controllers/runner.ts';
+import { createRunner, type Runner } from './controllers/runner.ts';
+import { secretNames } from './controllers/secret-users.ts';
 import { type Entry, keyOf } from './entry.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { type Observations, observations } from './observations.ts';
@@ -44,6 +45,8 @@ export function createOperator(options: OperatorOptions): Operator {
   let runner: Runner | undefined;
   let wanted = false;
   let timer: NodeJS.Timeout | undefined;
+  // Whether other Secrets may be referred to than when it was last looked.
+  let refersAnew = true;
 
   // Before all is read, what is missing would look as if it were gone: keys would be taken away, names given away.
   const beginWhenRead = async () => {
@@ -65,10 +68,21 @@ export function createOperator(options: OperatorOptions): Operator {
       if (publisher.publish(kind, compiler.compile(kind, source, source.cluster()))) metrics.published(kind);
     }
     dirty.clear();
+    if (!refersAnew) return;
+    refersAnew = false;
     const names = secretKinds.flatMap((kind) =>
       source.list(kind).flatMap((entry) => secretNames(entry).map((name) => keyOf({ tenant: entry.tenant, name }))),
     );
     source.retainSecrets(new Set(names));
+  };
+  const specs = new Map<string, Entry['parsed']>();
+  const isNews = ({ kind, tenant, name }: { readonly kind: Kind; readonly tenant: string; readonly name: string }) => {
+    const key = `${kind}/${keyOf({ tenant, name })}`;
+    const spec = source.get(kind, tenant, name)?.parsed;
+    const same = spec !== undefined && specs.get(key) === spec;
+    if (spec === undefined) specs.delete(key);
+    else specs.set(key, spec);
+    return !same;
   };
   const publishSoon = () => {
     timer ??= setTimeout(publish, gatherMs);
@@ -76,7 +90,8 @@ export function createOperator(options: OperatorOptions): Operator {
   const onChange = (change: Change) => {
     if (change.of === 'resource') {
       if (snapshotKinds.includes(change.kind)) dirty.add(change.kind);
-      publishSoon();
+      if (isNews(change)) refersAnew = true;
+      if (dirty.size > 0 || refersAnew) publishSoon();
     }
     runner?.changed(change);
     void beginWhenRead();

@@ -72,3 +72,6 @@ export const dependents: Readonly<Record<Kind, readonly Kind[]>> = {
   Team: [],
   VirtualKey: ['AccessPolicy'],
 };
+
+/** The kinds whose status too is looked at by others: whether a provider answers, which tools a server has. */
+export const statusDependents: ReadonlySet<Kind> = new Set(['ModelProvider', 'ToolServer']);

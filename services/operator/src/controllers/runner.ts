@@ -1,6 +1,6 @@
 import { asGatewayError } from '@sallyport/chassis/errors';
-import { type Finding, type Kind, secretKinds, secretRefs } from '@sallyport/custom-resources';
-import { acceptance, dependents } from '../checks/acceptance.ts';
+import type { Finding, Kind } from '@sallyport/custom-resources';
+import { acceptance, dependents, statusDependents } from '../checks/acceptance.ts';
 import { type Entry, keyOf } from '../entry.ts';
 import { type WorkQueue, workQueue } from '../kube/work-queue.ts';
 import type { OperatorMetrics } from '../metrics.ts';
@@ -14,6 +14,7 @@ import { limitController } from './limit.ts';
 import { modelController } from './model.ts';
 import { modelProviderController } from './model-provider.ts';
 import { orphanedGrants, orphanedKeys } from './orphans.ts';
+import { secretUsers } from './secret-users.ts';
 import { nextStatus, occurrences } from './status.ts';
 import { teamController } from './team.ts';
 import { toolPolicyController } from './tool-policy.ts';
@@ -57,7 +58,18 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
   const queues = new Map<Kind, WorkQueue>();
   // What each key meant when it was last looked at, so that its end can be undone.
   const seen = new Map<string, Departed>();
+  const users = secretUsers();
+  const lastSpec = new Map<string, Entry['parsed']>();
   let begun = false;
+
+  // A status that was written is no news to those who look at specs: with 10,000 keys nothing else would be done.
+  const matters = ({ kind, tenant, name }: Omit<Departed, 'uid'>, entry: Entry | undefined): boolean => {
+    const key = `${kind}/${keyOf({ tenant, name })}`;
+    const same = entry !== undefined && lastSpec.get(key) === entry.parsed;
+    if (entry === undefined) lastSpec.delete(key);
+    else lastSpec.set(key, entry.parsed);
+    return !same || statusDependents.has(kind);
+  };
 
   const undo = async (controller: Controller, departed: Departed, held: ControllerContext) => {
     await controller.removed?.(departed, held);
@@ -143,12 +155,19 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
         queues.get(departed.kind)?.add(keyOf(departed));
       }
       for (const kind of queues.keys())
-        for (const entry of source.list(kind)) runner.look(kind, entry.tenant, entry.name);
+        for (const entry of source.list(kind)) {
+          users.changed(entry, entry);
+          matters(entry, entry);
+          runner.look(kind, entry.tenant, entry.name);
+        }
     },
     changed(change) {
       if (!begun) return;
       if (change.of === 'resource') {
         runner.look(change.kind, change.tenant, change.name);
+        const entry = source.get(change.kind, change.tenant, change.name);
+        users.changed(change, entry);
+        if (!matters(change, entry)) return;
         for (const kind of dependents[change.kind]) {
           for (const entry of source.list(kind, change.tenant)) {
             if (kind === 'AccessPolicy') queues.get(kind)?.addAfter(keyOf(entry), coverageGatherMs);
@@ -157,11 +176,7 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
         }
         return;
       }
-      for (const kind of secretKinds) {
-        for (const entry of source.list(kind, change.tenant)) {
-          if (secretNames(entry).includes(change.name)) runner.look(kind, entry.tenant, entry.name);
-        }
-      }
+      for (const { kind, tenant, name } of users.of(change.tenant, change.name)) runner.look(kind, tenant, name);
     },
     look: (kind, tenant, name) => {
       if (begun) queues.get(kind)?.add(`${tenant}/${name}`);
@@ -173,12 +188,4 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
     },
   };
   return runner;
-}
-
-/** Names of the Secrets that an entry refers to. */
-export function secretNames(entry: Entry): string[] {
-  if (!entry.parsed.ok) return [];
-  const resource = entry.parsed.value;
-  const target = resource.kind === 'VirtualKey' ? resource.spec.targetSecret : undefined;
-  return [...secretRefs(resource).map(([, ref]) => ref.name), ...(target === undefined ? [] : [target.name])];
 }

@@ -60,7 +60,8 @@ export function workQueue(options: WorkQueueOptions): WorkQueue {
         for (const resolve of idle) resolve();
         idle = [];
       }
-      next();
+      // Behind what else is to do: ten thousand keys whose work waits for nothing would let nobody in.
+      setImmediate(next);
     }
   };
 

@@ -22,6 +22,10 @@ export type FolderOptions = {
   readonly rescanMs?: number;
 };
 
+/** How soon a change is stored, and how many times longer than it takes to store all that is waited with many resources. */
+const STORE_MS = 50;
+const STORE_SHARE = 20;
+
 type Loaded = { readonly stamp: string; readonly content: FileContent };
 
 /** Resources, Secrets included, from the YAML files of a folder, watched. One process only; status is kept beside it. */
@@ -32,6 +36,8 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
   const listeners: ((change: Change) => void)[] = [];
   let files = new Map<string, Loaded>();
   let entries = new Map<string, Entry>();
+  // By kind, made when it is asked for: there may be ten thousand of one kind, and lists are asked for at each change.
+  const lists = new Map<Kind, Entry[]>();
   let secrets = new Map<string, Secret>();
   const memory = new Map<string, Remembered>();
   let synced = false;
@@ -41,6 +47,7 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
   let scanning: Promise<void> = Promise.resolve();
   let storing: Promise<void> = Promise.resolve();
   let storeTimer: NodeJS.Timeout | undefined;
+  let storeMs = STORE_MS;
 
   const id = (of: { kind: Kind; tenant: string; name: string }) => `${of.kind}/${keyOf(of)}`;
   const tell = (change: Change) => {
@@ -50,12 +57,16 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
   const store = () => {
     storeTimer = undefined;
     storing = storing
-      .then(() => storeState(stateFile, [...memory.values()]))
+      .then(async () => {
+        const began = performance.now();
+        await storeState(stateFile, [...memory.values()]);
+        storeMs = Math.max(STORE_MS, STORE_SHARE * (performance.now() - began));
+      })
       .catch((error: unknown) => log.error('the state of the folder could not be stored', { error }));
     return storing;
   };
   const storeSoon = () => {
-    storeTimer ??= setTimeout(() => void store(), 50);
+    storeTimer ??= setTimeout(() => void store(), storeMs);
   };
 
   const entryOf = (file: FileResource): Entry => {
@@ -136,6 +147,7 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
       changes.push({ of: 'secret', tenant, name });
     }
     entries = next;
+    lists.clear();
     secrets = nextSecrets;
     if (changes.length > 0) storeSoon();
     synced = true;
@@ -195,9 +207,9 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
     },
     onChange: (listener) => void listeners.push(listener),
     list<K extends Kind>(kind: K, tenant?: string) {
-      const found = [...entries.values()].filter(
-        (e) => e.kind === kind && (tenant === undefined || e.tenant === tenant),
-      );
+      const all = lists.get(kind) ?? [...entries.values()].filter((entry) => entry.kind === kind);
+      lists.set(kind, all);
+      const found = tenant === undefined ? [...all] : all.filter((entry) => entry.tenant === tenant);
       return found as unknown as Entry<K>[];
     },
     get<K extends Kind>(kind: K, tenant: string, name: string) {
@@ -211,6 +223,7 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
       if (held === undefined || current?.uid !== entry.uid) return;
       memory.set(id(entry), { ...held, status });
       entries.set(id(entry), { ...current, status } as Entry);
+      lists.delete(entry.kind);
       storeSoon();
       tell({ of: 'resource', kind: entry.kind, tenant: entry.tenant, name: entry.name });
     },
