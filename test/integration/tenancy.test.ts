@@ -179,6 +179,20 @@ describe.each(directions)('what %s can see and use of %s', (ownName, otherName) 
     expect(own().provider.requests.at(-1)?.headers.authorization).toBe(`Bearer ${providerKey(ownName)}`);
   });
 
+  it('[tenancy:operations] what is no chat, and what is passed through, is of its own models and providers', async () => {
+    other().provider.clear();
+    for (const path of ['/v1/embeddings', '/v2/rerank']) {
+      const ask = (model: string) =>
+        own().agent.send('POST', path, { model, input: 'x', query: 'x', documents: ['x'] });
+      const [foreign, absent] = [await ask(`${otherName}-only`), await ask('none-such')];
+      expect([foreign.status, foreign.code, absent.status]).toEqual([404, 'not_found', 404]);
+    }
+    const through = await own().agent.get('/passthrough/main/models');
+    expect(through.status).toBe(200);
+    expect(own().provider.requests.at(-1)?.headers.authorization).toBe(`Bearer ${providerKey(ownName)}`);
+    expect(other().provider.requests).toEqual([]);
+  });
+
   it('[tenancy:tools] tools of type mcp are those of its own tool servers', async () => {
     other().tools.calls.length = 0;
     own().provider.script('looks', ({ json }) => {

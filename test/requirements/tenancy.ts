@@ -12,6 +12,7 @@ export const tenancy: readonly Requirement[] = [
     'tenancy:models': 'Only its own models are listed, found and called, by names that both have too.',
     'tenancy:one-secret':
       'Of two tenants that choose the same secret for a key the first keeps it, the other has none.',
+    'tenancy:operations': 'Operations and what is passed through reach its own models and providers only.',
     'tenancy:policies': 'Rules of the one are no rules of the other.',
     'tenancy:providers': 'A call goes to its own provider with its own credential, whatever the names.',
     'tenancy:secrets': 'No credential and no key of one ever reached what belongs to the other.',

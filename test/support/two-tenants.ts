@@ -208,7 +208,16 @@ function house(tenant: Name, providerUrl: string, toolsUrl: string): ResourceIni
     model(`${tenant}-only`, 'echo'),
     toolServer('notes', [read, { name: 'write_note', class: 'Write' }]),
     own,
-    { kind: 'AccessPolicy', name: 'all', spec: { subjects: { everyone: true }, models: ['*'], tools: ['*/*'] } },
+    {
+      kind: 'AccessPolicy',
+      name: 'all',
+      spec: {
+        subjects: { everyone: true },
+        models: ['*'],
+        tools: ['*/*'],
+        passthrough: [{ provider: 'main', methods: ['GET'], paths: ['/models'] }],
+      },
+    },
     {
       kind: 'ToolPolicy',
       name: 'telling',

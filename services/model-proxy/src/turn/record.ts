@@ -184,7 +184,10 @@ function hasDetail({ foreignTrajectory, operation, decoration, cache }: Turn, { 
  * What is to be said of a call beside its fields: a run that is not the caller's, what was counted beside tokens, what was put
  * into the request, what a cache saved.
  */
-function callDetail({ foreignTrajectory, decoration, cache, operation }: Turn, { usage, saved }: ModelCallFacts): string {
+function callDetail(
+  { foreignTrajectory, decoration, cache, operation }: Turn,
+  { usage, saved }: ModelCallFacts,
+): string {
   const units = Object.fromEntries(UNITS.flatMap((unit) => (usage[unit] ? [[unit, usage[unit]]] : [])));
   const detail = {
     ...(foreignTrajectory === '' ? {} : { foreignTrajectory }),
