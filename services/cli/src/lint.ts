@@ -10,6 +10,7 @@ import {
   parseSecret,
   parseYaml,
   type Resource,
+  routingReferences,
   secretRefs,
   type ToolPolicySpec,
   toolPolicyFaults,
@@ -115,6 +116,9 @@ function together(all: readonly Placed<Resource>[], secrets: ReadonlyMap<string,
           error(`spec.targets[${index}].provider`, `there is no ModelProvider ${provider} in ${namespace}`);
         }
       });
+      for (const { kind, path, name } of routingReferences(value.spec)) {
+        if (!has(kind, namespace, name)) error(path, `there is no ${kind} ${name} in ${namespace}`);
+      }
     }
     if (value.kind === 'ToolPolicy') {
       for (const fault of toolPolicyFaults(value.spec)) error(fault.path, fault.message);

@@ -21,6 +21,7 @@ export {
   providerBaseUrl,
   providerUrls,
 } from './model-provider.ts';
+export { routingReferences } from './model-routing.ts';
 export {
   type Fault,
   isOurs,

@@ -11,7 +11,7 @@ import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import { noUsage } from '../chat/usage.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
 import type { Exchange } from '../responses/exchange.ts';
-import { bareModel, withoutWish, wishOf } from '../routing/wish.ts';
+import { bareModel, wishOf, withoutWish } from '../routing/wish.ts';
 import type { Gate } from './gate.ts';
 import type { Operation } from './operation.ts';
 import { createSpoken } from './spoken.ts';
@@ -149,6 +149,7 @@ export function beginTurn(
     provider: '',
     upstreamModel: '',
     routed: undefined,
+    dropped: [],
     keyUse: undefined,
     cache: undefined,
     bodyControls: undefined,

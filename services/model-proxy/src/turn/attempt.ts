@@ -136,6 +136,7 @@ async function tryTarget(
       ...(facts.status === undefined ? {} : { status: facts.status }),
       ...(facts.error === undefined ? {} : { error: facts.error }),
       ...(credential === undefined ? {} : { credential }),
+      ...(turn.dropped.length === 0 ? {} : { dropped: turn.dropped }),
     });
   };
   try {
@@ -151,6 +152,7 @@ async function tryTarget(
       ? await turn.operation.call(gate, turn, target, hooks)
       : await callProvider(gate, turn, target, tools, hooks);
     note('ok', { status: answered.status });
+    if (turn.dropped.length > 0) turn.answer.header('sallyport-dropped', turn.dropped.join(', '));
     ring?.took();
     return {
       content: answered.content,

@@ -35,6 +35,8 @@ export interface Attempt {
   readonly why?: string;
   /** How long the call waited for a place in the target. */
   readonly waitMs?: number;
+  /** What the target was not told. */
+  readonly dropped?: readonly string[];
   /** The Model that was fallen back to. */
   readonly via?: string;
 }

@@ -137,6 +137,8 @@ export interface Turn {
   upstreamModel: string;
   /** The target of the present or last model call, and why it was chosen; undefined before the first. */
   routed: Step | undefined;
+  /** Fields of the request that the target of the present call is not told, since it could not be. */
+  dropped: readonly string[];
   /** The key of the present call, where its provider has several. */
   keyUse: CredentialUse | undefined;
   /** Undefined where the Model keeps no answers, and before the cache was asked. */

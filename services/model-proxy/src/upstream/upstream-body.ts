@@ -2,8 +2,8 @@ import type { Target } from '../catalog.ts';
 import type { JsonObject } from '../chat/message.ts';
 import type { Unsupported } from '../chat/request.ts';
 import type { FunctionTool, Tool, ToolChoice } from '../chat/tools.ts';
-import { asUnsupported } from '../fronts/failure.ts';
 import { frontOf } from '../fronts/index.ts';
+import { mostTokens } from '../routing/serving.ts';
 import type { Decoration } from '../turn/decorate.ts';
 import { withParameters } from '../turn/parameters.ts';
 import type { Turn } from '../turn/turn.ts';
@@ -11,6 +11,7 @@ import { withCacheMarks } from '../wire/anthropic-messages/cache-marks.ts';
 import { encodeRequestFor, forwardBytes, ownWire, unsupportedOf } from '../wire/codec.ts';
 import type { RequestChanges } from '../wire/forward.ts';
 import { attributionOf } from './attribution.ts';
+import { leaveOut } from './leave-out.ts';
 
 /**
  * The bytes of the request to a target. In the client's own dialect its body is forwarded with the least change; into
@@ -22,15 +23,17 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
   const isAnthropic = declaration.wire === 'anthropic-messages';
   const stubs = visible.length === 0 && isAnthropic ? stubsOfHistory(turn) : [];
   const tools = [...visible, ...stubs];
-  const most = turn.model.spec.maxOutputTokens;
+  const most = mostTokens(turn);
   const maxTokens = most !== undefined && (turn.facts.maxTokens ?? Number.POSITIVE_INFINITY) > most ? most : undefined;
   const own = ownWire(turn.dialect, declaration);
   if (own !== undefined) {
-    const refused = unsupportedOf(own, turn.body);
-    if (refused.length > 0) throw asUnsupported(refused);
+    leaveOut(turn, unsupportedOf(own, turn.body));
     const changes = changesOf(turn, target, visible, maxTokens);
     const told = attributionOf(turn, target.provider)?.fields;
     if (told !== undefined) changes.fields = { ...changes.fields, ...told };
+    // OpenRouter knows what is asked of it; which models may serve is said here.
+    const asked = declaration.id === 'openrouter' ? turn.wish?.fields.provider : undefined;
+    if (asked !== undefined) changes.fields = { ...changes.fields, provider: asked };
     if (stubs.length === 0) return forwardBytes(own, turn.bytes, afterRounds(turn), changes);
     changes.addTools = stubs;
     return forwardBytes(own, turn.bytes, { ...turn.body, tool_choice: { type: 'none' } }, changes);
@@ -49,8 +52,7 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
     streamUsage: true,
     ...(maxTokens === undefined ? {} : { sampling: { ...request.sampling, maxTokens } }),
   });
-  const unsupported = decoration === undefined ? encoded.unsupported : unasked(encoded.unsupported, decoration);
-  if (unsupported.length > 0) throw asUnsupported(unsupported);
+  leaveOut(turn, decoration === undefined ? encoded.unsupported : unasked(encoded.unsupported, decoration));
   const { promptCache } = turn.model.spec;
   const marked = promptCache !== undefined && isAnthropic ? withCacheMarks(encoded.body, promptCache) : encoded.body;
   const told = attributionOf(turn, target.provider);

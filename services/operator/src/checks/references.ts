@@ -3,6 +3,7 @@ import {
   findCondition,
   type ModelSpec,
   orderedTargets,
+  routingReferences,
   type ToolPolicySpec,
 } from '@sallyport/custom-resources';
 import type { View } from '../source/source.ts';
@@ -29,14 +30,19 @@ export function targetStates(spec: ModelSpec, tenant: string, view: View): Targe
   });
 }
 
-/** `ResolvedRefs` and `Ready` of a model. */
-export function modelFindings(targets: readonly TargetState[]): Finding[] {
+/** What a model names beside its targets and is not there, such as `spec.fallbacks.errors[0]: no Model small`. */
+export function missingReferences(spec: ModelSpec, tenant: string, view: View): string[] {
+  return routingReferences(spec)
+    .filter(({ kind, name }) => view.get(kind, tenant, name) === undefined)
+    .map(({ kind, path, name }) => `${path}: no ${kind} ${name}`);
+}
+
+/** `ResolvedRefs` and `Ready` of a model; what is missing beside its targets keeps it from nothing but that. */
+export function modelFindings(targets: readonly TargetState[], others: readonly string[] = []): Finding[] {
   const missing = targets.filter(({ reason }) => reason === 'ProviderNotFound').map(({ provider }) => provider);
   const live = targets.filter((target) => target.live).length;
   return [
-    missing.length === 0
-      ? holds('ResolvedRefs', 'Resolved')
-      : fails('ResolvedRefs', 'ProviderNotFound', `no ModelProvider ${[...new Set(missing)].join(', ')}`),
+    resolved(missing, others),
     live > 0
       ? holds('Ready', 'Ready', live === targets.length ? '' : `${live} of ${targets.length} targets can serve`)
       : fails(
@@ -45,6 +51,13 @@ export function modelFindings(targets: readonly TargetState[]): Finding[] {
           targets.map(({ provider, model, reason }) => `${provider}/${model}: ${reason}`).join('; '),
         ),
   ];
+}
+
+function resolved(missing: readonly string[], others: readonly string[]): Finding {
+  if (missing.length > 0) {
+    return fails('ResolvedRefs', 'ProviderNotFound', `no ModelProvider ${[...new Set(missing)].join(', ')}`);
+  }
+  return others.length === 0 ? holds('ResolvedRefs', 'Resolved') : fails('ResolvedRefs', 'NotFound', others.join('; '));
 }
 
 /** `ResolvedRefs` of a tool policy: servers, their tools where they are known, providers, models for quarantine. */

@@ -1,4 +1,4 @@
-import { modelFindings, targetStates } from '../checks/references.ts';
+import { missingReferences, modelFindings, targetStates } from '../checks/references.ts';
 import type { Controller } from './controller.ts';
 
 /** Tells which targets of a model can serve. */
@@ -7,7 +7,7 @@ export const modelController: Controller<'Model'> = {
   async reconcile(entry, spec, { source }) {
     const targets = targetStates(spec, entry.tenant, source);
     return {
-      findings: modelFindings(targets),
+      findings: modelFindings(targets, missingReferences(spec, entry.tenant, source)),
       fields: { targets, liveTargets: targets.filter((target) => target.live).length },
     };
   },

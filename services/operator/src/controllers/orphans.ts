@@ -1,4 +1,4 @@
-import { secretKinds, signInGrantUid } from '@sallyport/custom-resources';
+import { furtherGrantUid, secretKinds, signInGrantUid } from '@sallyport/custom-resources';
 import type { Entry } from '../entry.ts';
 import type { Departed } from '../source/source.ts';
 import { type ControllerContext, peerTimeoutMs } from './controller.ts';
@@ -43,8 +43,12 @@ export async function orphanedGrants({ source, clients }: Context, signal: Abort
   return found;
 }
 
-/** Sign-ins that are not to be kept any more, whatever was asked for while nobody looked. */
+/** Sign-ins and further keys that are not to be kept any more, whatever was asked for while nobody looked. */
 function isUnwanted({ kind, uid, parsed }: Entry, grantUid: string): boolean {
+  if (kind === 'ModelProvider' && grantUid !== uid && parsed.ok) {
+    const further = parsed.value.spec.credentials?.furtherSecretRefs ?? [];
+    return !further.some((ref) => furtherGrantUid(uid, ref) === grantUid);
+  }
   if (kind !== 'IdentityProvider' || grantUid !== signInGrantUid(uid) || !parsed.ok) return false;
   return parsed.value.spec.client?.keepGrant !== true;
 }
