@@ -21,6 +21,7 @@ export const scim: readonly Requirement[] = [
     'scim:caller-key': 'A key keeps people only where its role is Admin and its scope lets it.',
     'scim:caller-away': 'Nobody is refused for a secret that cannot be had now.',
     'scim:scope': 'A provider sees and changes its own people and groups alone.',
+    'scim:bounds': 'Whatever is sent is bounded in length, depth and number, and refused as SCIM has it.',
     'scim:filter-bounds': 'No filter takes long, nests deep or fails otherwise than as a filter.',
     'scim:patch-bounds': 'No change takes long, grows without bound or fails otherwise than as a change.',
     'scim:fuzz': 'Whatever is sent is answered soon, without a fault of ours or a row of another tenant.',

@@ -137,6 +137,24 @@ describe("a person's own page", () => {
     },
   );
 
+  it.each([
+    ['/me/credentials', { kind: 'Secret', resource: 'openai', value: 'sk' }],
+    ['/me/credentials', { kind: 'ModelProvider', resource: 'openai', value: '' }],
+    ['/me/credentials', { kind: 'ModelProvider', resource: 'openai', value: 'x'.repeat(16_385) }],
+    ['/me/credentials/remove', { kind: 'Secret', resource: 'openai' }],
+    ['/me/connections/disconnect', {}],
+  ])('[console:own-forms] %s refuses what names nothing, or another kind of thing', async (path, fields) => {
+    const csrf = await browser.csrf();
+    suite.calls.length = 0;
+    expect((await browser.post(path, { ...fields, csrf } as never)).status).toBe(400);
+    for (const method of ['putOwned', 'removeOwned', 'disconnect']) expect(asked(method)).toEqual([]);
+  });
+
+  it('[console:own-forms] shows a form for kinds of resources that take a key of a person, and no other', async () => {
+    expect((await browser.get('/me/credentials/ModelProvider/openai')).form('/me/credentials')).toBeDefined();
+    expect((await browser.get('/me/credentials/Secret/openai')).status).toBe(404);
+  });
+
   it('[console:own-forms] ends no key of somebody else', async () => {
     const csrf = await browser.csrf();
     expect((await browser.post('/me/keys/revoke', { csrf, id: 'second' })).status).toBe(404);
@@ -183,6 +201,33 @@ describe('connecting a tool server', () => {
     expect(asked('complete').at(-1)).toMatchObject({ state: 's1', callback: 'of-one' });
     expect((await browser.get('/me/callback?state=a&state=b')).status).toBe(400);
     expect(JSON.stringify(suite.committed)).not.toContain('c/1');
+  });
+
+  it('[console:connect] leads nowhere but to the web, whatever a tool server names', async () => {
+    const { fields } = (await browser.get('/me/connect/desk')).form('/me/connect/desk');
+    const { begin } = suite.clients.connections;
+    suite.clients.connections.begin = async () =>
+      ({ authorizationUrl: 'javascript:alert(1)//https://as.example', issuer: 'https://as.example' }) as never;
+    const left = await browser.post('/me/connect/desk', fields);
+    suite.clients.connections.begin = begin;
+    expect([left.status, left.markup.includes('javascript:')]).toEqual([502, false]);
+  });
+
+  it('[console:connect] says that it cannot tell, and not that there is none, while policy is away', async () => {
+    const { resolveAccess } = suite.clients.access;
+    const { listConnections } = suite.clients.connections;
+    suite.clients.access.resolveAccess = () => Promise.reject(new Error('away'));
+    suite.clients.connections.listConnections = async () => ({ connections: [], signIns: [] }) as never;
+    const status = (await browser.get('/me/connect/desk')).status;
+    Object.assign(suite.clients.access, { resolveAccess });
+    Object.assign(suite.clients.connections, { listConnections });
+    expect(status).toBe(503);
+  });
+
+  it('[console:connect] ends nothing for an answer that names no sign-in', async () => {
+    const back = await browser.get('/me/callback?code=c');
+    expect([back.status, back.headers.get('location')]).toEqual([303, '/me']);
+    expect(asked('complete')).toEqual([]);
   });
 
   it('[console:connect] says who it is as a client, at the URL that is its id', async () => {
