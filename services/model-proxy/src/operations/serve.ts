@@ -11,15 +11,15 @@ import { isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { frontOf } from '../fronts/index.ts';
 import { clientAnswer } from '../http/client-answer.ts';
-import { admit, authorise, newTrajectory } from '../turn/admit.ts';
+import { admit, authorise } from '../turn/admit.ts';
 import { call } from '../turn/call.ts';
 import type { Gate } from '../turn/gate.ts';
 import { label } from '../turn/label.ts';
-import { recordEndedTurn, recordRefusedAdmission } from '../turn/record.ts';
 import { route } from '../turn/route.ts';
 import type { Turn } from '../turn/turn.ts';
 import { callOperation } from './call-operation.ts';
 import { deliver } from './deliver.ts';
+import { recordEnd } from './ended.ts';
 import { operationFacts } from './facts.ts';
 import { refuseUrls } from './fetched-urls.ts';
 import { type Form, readForm } from './form.ts';
@@ -91,14 +91,8 @@ export function operationHandler(
       gate.metrics.turns.inc({ endpoint, outcome: 'ok' });
     } catch (caught) {
       const error = asGatewayError(entry.ended.aborted ? (entry.ended.reason ?? caught) : caught);
-      gate.metrics.turns.inc({ endpoint, outcome: error.code });
-      if (turn && turn.trajectory === '') newTrajectory(turn);
-      const trajectory = turn?.trajectory ?? (principal ? uuidv7() : undefined);
-      if (turn && !turn.failureRecorded) recordEndedTurn(gate, turn, error);
-      else if (!turn && principal && trajectory) {
-        const model = asked?.model ?? '';
-        recordRefusedAdmission(gate, principal, { trajectory, turn: id, endpoint, model, startedAtMs }, error);
-      }
+      const begun = { id, endpoint, startedAtMs, model: asked?.model ?? '', principal, turn };
+      const trajectory = recordEnd(gate, begun, error);
       if (answer.gone()) return;
       if (!answer.started()) {
         if (trajectory) {

@@ -12,15 +12,16 @@ import type { Model, Provider, Target } from '../catalog.ts';
 import type { Usage } from '../chat/usage.ts';
 import { asGatewayFailure } from '../fronts/failure.ts';
 import { clientAnswer, drained } from '../http/client-answer.ts';
+import { recordEnd } from '../operations/ended.ts';
 import { operationFacts } from '../operations/facts.ts';
 import { tokensOf, usageOf } from '../operations/fields.ts';
 import type { Uploads } from '../operations/uploads.ts';
 import { readFailure } from '../providers/failure.ts';
-import { authorise, beginTurn, mayUseModel, newTrajectory } from '../turn/admit.ts';
+import { authorise, beginTurn, mayUseModel } from '../turn/admit.ts';
 import type { ModelAnswer } from '../turn/call.ts';
 import type { Gate } from '../turn/gate.ts';
 import { label } from '../turn/label.ts';
-import { recordEndedTurn, recordModelCall, recordRefusedAdmission } from '../turn/record.ts';
+import { recordModelCall } from '../turn/record.ts';
 import { requestSpent, reserve } from '../turn/reserve.ts';
 import { settle } from '../turn/settle.ts';
 import type { Turn } from '../turn/turn.ts';
@@ -113,14 +114,8 @@ export function passthroughHandler(gate: Gate, open: OpenWorks, uploads: Uploads
       gate.metrics.turns.inc({ endpoint: ENDPOINT, outcome: 'ok' });
     } catch (caught) {
       const error = asGatewayError(entry.ended.aborted ? (entry.ended.reason ?? caught) : caught);
-      gate.metrics.turns.inc({ endpoint: ENDPOINT, outcome: error.code });
-      if (turn && turn.trajectory === '') newTrajectory(turn);
-      const trajectory = turn?.trajectory ?? (principal ? uuidv7() : undefined);
-      if (turn && !turn.failureRecorded) recordEndedTurn(gate, turn, error);
-      else if (!turn && principal && trajectory) {
-        const asked = { trajectory, turn: id, endpoint: ENDPOINT, model: provider, startedAtMs };
-        recordRefusedAdmission(gate, principal, asked, error);
-      }
+      const begun = { id, endpoint: ENDPOINT, startedAtMs, model: provider, principal, turn };
+      const trajectory = recordEnd(gate, begun, error);
       if (answer.gone()) return;
       if (trajectory && !res.headersSent) {
         res.setHeader('sallyport-trajectory', trajectory);

@@ -49,6 +49,7 @@ const KINDS =
   /^(?:tool|function|(?:server_|mcp_)?tool_(?:use|result|call|calls)|function_call(?:_output)?|custom_tool_call(?:_output)?|mcp_[a-z_]+|[a-z]+(?:_[a-z]+)*_call(?:_output)?|[a-z_]+_tool_result|item_reference)$/;
 /** Fields whose value a provider would fetch. */
 const FETCHED = /^(?:image_?|file_?|video_?|audio_?|document_?|input_)?(?:url|uri)s?$/i;
+const MAX_KIND = 100;
 const BOM = '\uFEFF';
 
 /**
@@ -112,7 +113,13 @@ function look(value: unknown, limits: LookLimits): void {
   if (typeof value !== 'object' || value === null) return;
   for (const [name, inner] of Object.entries(value)) {
     if (isToolField(name) && inner !== null && inner !== undefined && inner !== false) throw tools(name);
-    if ((name === 'type' || name === 'role') && typeof inner === 'string' && KINDS.test(inner)) throw tools(name);
+    if (
+      (name === 'type' || name === 'role') &&
+      typeof inner === 'string' &&
+      inner.length <= MAX_KIND &&
+      KINDS.test(inner)
+    )
+      throw tools(name);
     if (FETCHED.test(name)) refuseUrls({ [name]: inner }, [], limits.allowedHosts);
     if (typeof inner === 'object') look(inner, limits);
   }
