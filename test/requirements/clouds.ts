@@ -32,4 +32,10 @@ export const clouds: readonly Requirement[] = [
     'clouds:tokens':
       'A token is asked for once for all who wait, ends before its time, and is found only by who has leased the credential.',
   }),
+  ...of('issue 6 (every front × every dialect); DESIGN §8', {
+    'clouds:every-front':
+      'Bedrock, Vertex AI, Azure OpenAI and Foundry answer the OpenAI, Anthropic and Gemini SDKs: texts, streams, parallel calls and their results.',
+    'clouds:secrets-kept': 'No secret is sent but to its token endpoint, and the key of the client is sent nowhere.',
+    'clouds:recorded': 'A call of a cloud leaves a record with all tokens, those of its cache included.',
+  }),
 ];
