@@ -15,6 +15,8 @@ export const providers: readonly Requirement[] = [
     'providers:dated-prices': 'A call is priced by the price of its time.',
     'providers:generated': 'The types of a ModelProvider and their base URLs are made of the declarations.',
     'providers:models': 'The list of models tells what each can do and costs, to those who may use it.',
+    'providers:probe':
+      'A probe learns what a provider lists where it is to be discovered, bounded, and reports it in the status.',
     'providers:retrieves': 'What a model that searches or browses by itself answers is untrusted.',
   }),
 ];

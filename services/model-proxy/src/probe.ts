@@ -158,10 +158,10 @@ async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise
   }
   try {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]);
-    const { models } = provider.declaration.paths;
+    const { models, allModels } = provider.declaration.paths;
     const answer = await gate.upstream.request(provider, {
       method: 'GET',
-      path: models ?? '/',
+      path: (provider.spec.discovery?.mode === 'On' ? allModels : undefined) ?? models ?? '/',
       headers: callHeaders(provider.declaration),
       key,
       signal,

@@ -12,6 +12,7 @@ export const gemini = defineProvider({
     chat: '/models/{model}:generateContent',
     stream: '/models/{model}:streamGenerateContent?alt=sse',
     models: '/models',
+    allModels: '/models?pageSize=1000',
     embeddings: '/models/{model}:batchEmbedContents',
   },
   priceList: 'google',
