@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { parseFilter } from './filter.ts';
 import { memberIds, readGroup } from './group-changes.ts';
+import { scimGroups } from './groups.ts';
 import { listed, readQuery } from './list.ts';
 import { readUser } from './user-resource.ts';
 
@@ -39,6 +40,8 @@ describe('bounds of what SCIM clients send', () => {
     ],
     ['a page that is no number', () => readQuery({ startIndex: '1e3' }), 'invalidValue: startIndex must be'],
     ['two filters', () => readQuery({ filter: ['id pr', 'id pr'] }), 'invalidValue: filter may be given once'],
+    ['a deep filter', () => parseFilter(`${'('.repeat(60)}id pr${')'.repeat(60)}`), 'invalidFilter: A filter nests'],
+    ['many terms', () => parseFilter(many(120, 'id pr').join(' or ')), 'invalidFilter: A filter has at most'],
     ['a long filter', () => parseFilter(`title eq "${'x'.repeat(10_000)}"`), 'invalidFilter: A filter has at most'],
   ])('[scim:bounds] refuse %s', (_what, work, words) => expect(refusal(work)).toContain(words));
 
@@ -65,5 +68,36 @@ describe('filters that look at each resource', () => {
       return now;
     });
     expect(said(await listed(query, undefined, page(2)).catch((error: unknown) => error))).toContain('tooMany');
+  });
+});
+
+describe('lists of groups', () => {
+  it('[scim:bounds] are not made with more members than one answer bears, and say how to ask', async () => {
+    const group = {
+      id: 'g',
+      name: 'desk',
+      provider: 'okta',
+      external_id: null,
+      revision: 1,
+      created_ms: 1,
+      changed_ms: 1,
+    };
+    let members = 50_000;
+    const query = async (sql: string) => {
+      if (sql.includes('count(*)')) return { rows: [{ total: sql.includes('from memberships') ? members : 1 }] };
+      return { rows: sql.includes('from groups') ? [group] : [] };
+    };
+    const groups = scimGroups(
+      { withTenant: async (_tenant: string, work: (client: object) => unknown) => work({ query }) } as never,
+      () => undefined,
+    );
+    const caller = { tenant: 'red', provider: 'okta', scope: 'okta', by: 'provider:okta', base: 'https://gw' };
+    const asked = (of: Record<string, unknown>) =>
+      groups.list(caller, readQuery(of)).then(({ totalResults }) => totalResults, said);
+    expect(await asked({})).toBe(1);
+    members++;
+    expect(await asked({})).toContain('tooMany: Ask for fewer groups');
+    expect(await asked({ excludedAttributes: 'members' })).toBe(1);
+    expect(await asked({ attributes: 'displayName' })).toBe(1);
   });
 });
