@@ -17,7 +17,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 /** The release that is tested against. */
 export const KEYCLOAK_VERSION = '26.7.3';
 
-const READY_MS = 180_000;
+const READY_MS = 300_000;
 const STOP_MS = 20_000;
 const ADMIN = { user: 'warden', password: 'warden-for-one-test' } as const;
 
@@ -28,6 +28,8 @@ export interface Keycloak {
   readonly issuer: string;
   /** Posts a form to the realm's token endpoint. */
   token(form: Readonly<Record<string, string>>): Promise<{ status: number; body: Record<string, unknown> }>;
+  /** Fills in the page of an authorization request; gives where the browser is sent back to. */
+  signIn(url: string, username: string, password: string): Promise<string>;
   /** Calls the admin API under the realm; the parsed answer, undefined where it is empty. */
   admin<T>(method: string, path: string, body?: unknown): Promise<T>;
   close(): Promise<void>;
@@ -104,6 +106,22 @@ export async function startKeycloak(
     origin,
     issuer,
     token: (fields) => form(`${issuer}/protocol/openid-connect/token`, fields),
+    async signIn(url, username, password) {
+      const page = await fetch(url, { redirect: 'manual' });
+      const markup = await page.text();
+      const action = /<form[^>]*\baction="([^"]+)"/.exec(markup)?.[1]?.replaceAll('&amp;', '&');
+      if (action === undefined) throw new Error(`no form at ${url}: ${page.status} ${markup.slice(0, 1_000)}`);
+      const cookie = page.headers.getSetCookie().map((line) => line.split(';')[0]);
+      const answer = await fetch(action, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: { cookie: cookie.join('; ') },
+        body: new URLSearchParams({ username, password }),
+      });
+      const back = answer.headers.get('location');
+      if (back === null) throw new Error(`not signed in: ${answer.status} ${(await answer.text()).slice(0, 1_000)}`);
+      return back;
+    },
     async admin<T>(method: string, path: string, body?: unknown) {
       const answer = await fetch(`${origin}/admin/realms/${realm.realm}/${path}`, {
         method,

@@ -3,6 +3,9 @@ export const PASSWORD = 'only-for-this-test';
 /** The application that people get tokens through. */
 export const APP = { clientId: 'app', secret: 'app-secret-for-this-test' } as const;
 
+/** The gateway itself, at which people sign in. */
+export const GATEWAY = { clientId: 'gateway', secret: 'gateway-secret-for-this-test' } as const;
+
 /** A realm in the form of Keycloak's exports: people in groups, an application whose tokens are for the gateway, and one whose are not. */
 export function houseRealm(more: Readonly<Record<string, unknown>> = {}) {
   return {
@@ -20,6 +23,16 @@ export function houseRealm(more: Readonly<Record<string, unknown>> = {}) {
         protocolMappers: [
           mapper('groups', 'oidc-group-membership-mapper', { 'claim.name': 'groups', 'full.path': 'true' }),
           mapper('gateway', 'oidc-audience-mapper', { 'included.custom.audience': 'sallyport' }),
+        ],
+      },
+      {
+        clientId: GATEWAY.clientId,
+        secret: GATEWAY.secret,
+        standardFlowEnabled: true,
+        redirectUris: ['http://127.0.0.1:*'],
+        attributes: { 'pkce.code.challenge.method': 'S256' },
+        protocolMappers: [
+          mapper('groups', 'oidc-group-membership-mapper', { 'claim.name': 'groups', 'full.path': 'true' }),
         ],
       },
       { clientId: 'stranger', secret: APP.secret, serviceAccountsEnabled: true },

@@ -1,9 +1,13 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startFakeProvider } from '../fakes/provider.ts';
+import { browser } from '../support/browser.ts';
+import { asSuperuser } from '../support/processes.ts';
 import { eventually, openHouse, suiteWith, type TestSuite } from '../support/suite.ts';
 import { type Keycloak, keycloakMissing, startKeycloak } from './keycloak.ts';
-import { APP, houseRealm, PASSWORD } from './realm.ts';
+import { APP, GATEWAY, houseRealm, PASSWORD } from './realm.ts';
 
+const CALLBACK = 'https://editor.example.com/callback';
 const missing = keycloakMissing();
 const described = missing === undefined ? describe : describe.skip;
 if (missing !== undefined) console.log(`skipped: ${missing}`);
@@ -19,6 +23,12 @@ described('a real Keycloak as IdentityProvider', () => {
     keycloak = await startKeycloak(houseRealm());
     suite = await suiteWith([
       ...openHouse(provider, ['echo', 'large']).filter(({ kind }) => kind !== 'AccessPolicy'),
+      { kind: 'Secret', name: 'gateway', stringData: { secret: GATEWAY.secret } },
+      {
+        kind: 'Client',
+        name: 'editor',
+        spec: { displayName: 'The editor', redirectURIs: [CALLBACK], grants: ['AuthorizationCode', 'RefreshToken'] },
+      },
       {
         kind: 'IdentityProvider',
         name: 'house',
@@ -33,6 +43,7 @@ described('a real Keycloak as IdentityProvider', () => {
             claims: ['department'],
           },
           adminGroups: ['wardens'],
+          client: { clientId: GATEWAY.clientId, secretRef: { name: 'gateway', key: 'secret' }, keepGrant: true },
         },
       },
       {
@@ -47,7 +58,7 @@ described('a real Keycloak as IdentityProvider', () => {
       (status) => status === 200,
       30_000,
     );
-  }, 300_000);
+  }, 480_000);
   afterAll(async () => {
     await suite?.end();
     await keycloak?.close();
@@ -116,6 +127,46 @@ described('a real Keycloak as IdentityProvider', () => {
     expect(await who('wanda')).toMatchObject({ id: 'user:wanda', role: 'Admin' });
     expect(await who('dana')).toMatchObject({ id: 'user:dana', role: 'Member' });
   });
+
+  it('[oauth:keycloak] signs people in by its page, keeps the sign-in sealed, and gives tokens of ours for it', async () => {
+    const [verifier, state] = ['v'.repeat(64), 's'.repeat(32)];
+    const query = new URLSearchParams({
+      client_id: 'editor',
+      response_type: 'code',
+      redirect_uri: CALLBACK,
+      scope: 'mcp models',
+      state,
+      code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+      code_challenge_method: 'S256',
+    });
+    for (const path of ['mcp', 'v1']) query.append('resource', `${suite.endpoint}/${path}`);
+    const issuer = `${suite.endpoint}/oauth/default`;
+    const window = browser(suite.endpoint);
+    const asked = await window.open(`${issuer}/authorize?${query}`);
+    expect(asked.away ?? asked.markup).toContain(keycloak.issuer);
+    await expect(keycloak.signIn(asked.away ?? '', 'dana', 'wrong')).rejects.toThrow('not signed in');
+    const consent = await window.open(await keycloak.signIn(asked.away ?? '', 'dana', PASSWORD));
+    const { away = '' } = await window.submit(consent, '/consent', { decision: 'allow' });
+    const fields = {
+      grant_type: 'authorization_code',
+      client_id: 'editor',
+      code: new URL(away).searchParams.get('code') ?? '',
+      redirect_uri: CALLBACK,
+      code_verifier: verifier,
+      resource: `${suite.endpoint}/v1`,
+    };
+    const answer = await fetch(`${issuer}/token`, { method: 'POST', body: new URLSearchParams(fields) });
+    const { access_token: token } = (await answer.json()) as { access_token: string };
+    // What its groups say of them counts for what is called with our token as well.
+    expect((await ask(token, 'echo')).status).toBe(200);
+    expect((await ask(token, 'large')).status).toBe(404);
+    const { rows } = await asSuperuser(suite, (database) =>
+      database.query(
+        "select user_name, issuer, position(convert_to('eyJhbGciOi', 'UTF8') in sealed) as jwt from sallyport_vault.oauth_grants",
+      ),
+    );
+    expect(rows).toEqual([{ user_name: 'dana', issuer: keycloak.issuer, jwt: 0 }]);
+  }, 60_000);
 
   it('[tokens:keycloak] goes on when Keycloak rotates its keys', async () => {
     const before = await tokenOf('dana');

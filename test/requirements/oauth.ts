@@ -15,6 +15,8 @@ export const oauth: readonly Requirement[] = [
     'oauth:mcp-client':
       'An MCP client that knows nothing but the URL of /mcp gets in: discovery, registration, consent, token.',
     'oauth:killed': 'Wherever identity is killed, no code passes twice and no grant is lost.',
+    'oauth:keycloak':
+      'A real Keycloak signs people in by its page; what it gives is kept sealed, and our tokens stand on it.',
     'oauth:pkce': 'No code without a challenge by S256, and no token without its verifier.',
     'oauth:redirect': 'Nobody is sent back to a URI that a client does not have, compared exactly.',
     'oauth:code-once': 'A code passes once, whoever asks at once; a second use ends what the first gave.',
