@@ -2,6 +2,12 @@ import { of, type Requirement } from './requirement.ts';
 
 /** What is promised under `fault:`. */
 export const fault: readonly Requirement[] = [
+  ...of('issue 6, faults of the model plane', {
+    'fault:bomb': 'A body that unpacks without end is stopped at the limit, from a client as from a provider.',
+    'fault:drip': 'A stream that comes byte by byte is told whole.',
+    'fault:large': 'A prompt of ten megabytes arrives whole, and one beyond the limit is refused.',
+    'fault:streams': 'A thousand open streams take bounded memory, and all come to their end.',
+  }),
   ...of('issue 3, bad input', {
     'fault:provider': 'A provider that misbehaves ends in a clean error, and the process lives.',
     'fault:recorded': 'What a provider did wrong is in the record.',
