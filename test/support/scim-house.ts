@@ -9,7 +9,7 @@ import { migrateAll } from '@sallyport/chassis/migrate';
 import { postgres } from '@sallyport/chassis/postgres';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { startPostgres } from '@sallyport/cli/dev/postgres';
-import { RecordSchema } from '@sallyport/proto/audit/v1/audit_pb';
+import { type Record as AuditRecord, RecordSchema } from '@sallyport/proto/audit/v1/audit_pb';
 import { Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
 import { refused } from '../../services/identity/src/authentication.ts';
 import { createDirectory } from '../../services/identity/src/directory/directory.ts';
@@ -98,7 +98,9 @@ export async function scimHouse(keepers: readonly Keeper[]) {
       const { rows } = await store.withTenant('*', (client) =>
         client.query('select record from record_outbox order by id'),
       );
-      return rows.map((row) => JSON.parse(codecOf(RecordSchema).decode(row.record as Buffer).detailJson));
+      return rows.map((row) =>
+        JSON.parse((codecOf(RecordSchema).decode(row.record as Buffer) as AuditRecord).detailJson),
+      );
     },
     /** What the log will be told, oldest first. */
     async said(): Promise<string[]> {

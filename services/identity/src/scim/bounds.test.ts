@@ -23,6 +23,7 @@ const nested = (depth: number): object => (depth === 0 ? { end: 'x' } : { more: 
 describe('bounds of what SCIM clients send', () => {
   it.each<[string, () => unknown, string]>([
     ['no User', () => readUser(['x'], true), 'invalidSyntax: Send a User'],
+    ['a Group without a name', () => readGroup({ displayName: ' ' }), 'invalidValue: displayName is required'],
     ['no Group', () => readGroup('x'), 'invalidSyntax: Send a Group'],
     ['a name of two kinds', user({ name: 'Ann' }), 'invalidValue: name must be an object'],
     ['many values', user({ emails: many(257, { value: 'a' }) }), 'invalidValue: emails has at most 256'],
