@@ -8,7 +8,12 @@ export const anthropic = defineProvider({
   auth: { kind: 'header', header: 'x-api-key' },
   headers: { 'anthropic-version': '2023-06-01' },
   passHeaders: ['anthropic-beta', 'anthropic-version'],
-  paths: { chat: '/messages', models: '/models', allModels: '/models?limit=1000', countTokens: '/messages/count_tokens' },
+  paths: {
+    chat: '/messages',
+    models: '/models',
+    allModels: '/models?limit=1000',
+    countTokens: '/messages/count_tokens',
+  },
   priceList: 'anthropic',
   quirks: { systemInMessages: true },
 });

@@ -1,15 +1,10 @@
-import { defineProvider } from './define-provider.ts';
-import { bearer } from './provider-auth.ts';
+import { openAiAlike } from './openai-alike.ts';
 
 /** Cerebras Inference (inference-docs.cerebras.ai). */
-export const cerebras = defineProvider({
+export const cerebras = openAiAlike({
   id: 'cerebras',
-  wire: 'openai-chat',
   baseURL: 'https://api.cerebras.ai/v1',
-  auth: bearer,
-  headers: {},
-  passHeaders: [],
-  paths: { chat: '/chat/completions', models: '/models', completions: '/completions' },
+  serves: ['completions'],
   priceList: 'cerebras',
   capabilities: { seed: true, n: false, streaming: true },
   failureCodes: {
@@ -18,8 +13,6 @@ export const cerebras = defineProvider({
     queue_exceeded: 'overloaded',
     wrong_api_key: 'auth',
   },
-  quirks: {
-    maxTokensField: 'max_completion_tokens',
-    differs: { lacks: ['frequency_penalty', 'presence_penalty', 'logit_bias', 'n'], drops: ['store', 'metadata'] },
-  },
+  takes: ['service_tier'],
+  differs: { lacks: ['frequency_penalty', 'presence_penalty', 'logit_bias', 'n'] },
 });

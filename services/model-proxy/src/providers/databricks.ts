@@ -1,16 +1,11 @@
-import { defineProvider } from './define-provider.ts';
-import { bearer } from './provider-auth.ts';
+import { openAiAlike } from './openai-alike.ts';
 
 /**
  * Databricks Model Serving (docs.databricks.com), in one workspace. Empty texts are refused, parallel results are not.
  */
-export const databricks = defineProvider({
+export const databricks = openAiAlike({
   id: 'databricks',
-  wire: 'openai-chat',
   baseURLExample: 'https://WORKSPACE.cloud.databricks.com',
-  auth: bearer,
-  headers: {},
-  passHeaders: [],
   paths: {
     chat: '/serving-endpoints/chat/completions',
     models: '/api/2.0/serving-endpoints',
@@ -28,15 +23,7 @@ export const databricks = defineProvider({
     BAD_REQUEST: 'invalid_request',
     INVALID_PARAMETER_VALUE: 'invalid_request',
   },
-  quirks: {
-    maxTokensField: 'max_tokens',
-    topK: true,
-    differs: {
-      lacks: ['parallel_tool_calls', 'logit_bias'],
-      drops: ['store', 'service_tier', 'metadata', 'user'],
-      renames: { max_completion_tokens: 'max_tokens' },
-      lacksStrict: true,
-      lacksNames: true,
-    },
-  },
+  oldTokenLimit: true,
+  topK: true,
+  differs: { lacks: ['parallel_tool_calls', 'logit_bias'], lacksStrict: true, lacksNames: true, drops: ['user'] },
 });

@@ -1,14 +1,10 @@
-import { defineProvider } from './define-provider.ts';
-import { bearer } from './provider-auth.ts';
+import { openAiAlike } from './openai-alike.ts';
 
 /** GitHub Models (docs.github.com/github-models). */
-export const githubModels = defineProvider({
+export const githubModels = openAiAlike({
   id: 'github-models',
-  wire: 'openai-chat',
   baseURL: 'https://models.github.ai',
-  auth: bearer,
   headers: { accept: 'application/vnd.github+json', 'x-github-api-version': '2026-03-10' },
-  passHeaders: [],
   paths: { chat: '/inference/chat/completions', models: '/catalog/models', embeddings: '/inference/embeddings' },
   capabilities: { streaming: true },
   failureCodes: {
@@ -19,8 +15,6 @@ export const githubModels = defineProvider({
     unknown_model: 'not_found',
     unavailable_model: 'not_found',
   },
-  quirks: {
-    maxTokensField: 'max_tokens',
-    differs: { drops: ['store', 'service_tier', 'metadata', 'user'], renames: { max_completion_tokens: 'max_tokens' } },
-  },
+  oldTokenLimit: true,
+  differs: { drops: ['user'] },
 });

@@ -1,17 +1,11 @@
-import { defineProvider } from './define-provider.ts';
-import { bearer } from './provider-auth.ts';
+import { openAiAlike } from './openai-alike.ts';
 
 /**
  * Moonshot AI's Kimi (platform.moonshot.ai). It cannot be made to call some tool, and tells usage inside of the answer.
  */
-export const moonshot = defineProvider({
+export const moonshot = openAiAlike({
   id: 'moonshot',
-  wire: 'openai-chat',
   baseURL: 'https://api.moonshot.ai/v1',
-  auth: bearer,
-  headers: {},
-  passHeaders: [],
-  paths: { chat: '/chat/completions', models: '/models' },
   priceList: 'moonshotai',
   capabilities: { logprobs: false, seed: false, n: true, promptCache: true, streaming: true },
   failureCodes: {
@@ -21,15 +15,12 @@ export const moonshot = defineProvider({
     invalid_authentication_error: 'auth',
     resource_not_found_error: 'not_found',
   },
-  quirks: {
-    maxTokensField: 'max_tokens',
-    reasoningField: 'reasoning_content',
-    differs: {
-      lacks: ['parallel_tool_calls', 'logprobs', 'top_logprobs', 'logit_bias', 'seed'],
-      drops: ['store', 'service_tier', 'metadata', 'user'],
-      renames: { max_completion_tokens: 'max_tokens' },
-      toolChoices: ['auto', 'none', 'tool'],
-      maxStops: 5,
-    },
+  oldTokenLimit: true,
+  reasoningField: 'reasoning_content',
+  differs: {
+    lacks: ['parallel_tool_calls', 'logprobs', 'top_logprobs', 'logit_bias', 'seed'],
+    toolChoices: ['auto', 'none', 'tool'],
+    maxStops: 5,
+    drops: ['user'],
   },
 });

@@ -1,25 +1,11 @@
-import { defineProvider } from './define-provider.ts';
-import { bearer } from './provider-auth.ts';
+import { openAiAlike } from './openai-alike.ts';
 
 /** Nebius Token Factory (docs.tokenfactory.nebius.com). */
-export const nebius = defineProvider({
+export const nebius = openAiAlike({
   id: 'nebius',
-  wire: 'openai-chat',
   baseURL: 'https://api.tokenfactory.nebius.com/v1',
-  auth: bearer,
-  headers: {},
-  passHeaders: [],
-  paths: {
-    chat: '/chat/completions',
-    models: '/models',
-    completions: '/completions',
-    embeddings: '/embeddings',
-    imageGenerations: '/images/generations',
-  },
+  serves: ['completions', 'embeddings', 'imageGenerations'],
   capabilities: { logprobs: true, seed: true, n: true, streaming: true },
-  quirks: {
-    maxTokensField: 'max_tokens',
-    topK: true,
-    differs: { drops: ['store', 'service_tier', 'metadata'], renames: { max_completion_tokens: 'max_tokens' } },
-  },
+  oldTokenLimit: true,
+  topK: true,
 });

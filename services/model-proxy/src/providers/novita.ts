@@ -1,15 +1,10 @@
-import { defineProvider } from './define-provider.ts';
-import { bearer } from './provider-auth.ts';
+import { openAiAlike } from './openai-alike.ts';
 
 /** Novita AI (novita.ai/docs). */
-export const novita = defineProvider({
+export const novita = openAiAlike({
   id: 'novita',
-  wire: 'openai-chat',
   baseURL: 'https://api.novita.ai/openai/v1',
-  auth: bearer,
-  headers: {},
-  passHeaders: [],
-  paths: { chat: '/chat/completions', models: '/models', completions: '/completions', embeddings: '/embeddings' },
+  serves: ['completions', 'embeddings'],
   priceList: 'novita',
   capabilities: { logprobs: true, seed: true, n: true, streaming: true },
   failureCodes: {
@@ -19,13 +14,7 @@ export const novita = defineProvider({
     INVALID_API_KEY: 'auth',
     FAILED_TO_AUTH: 'auth',
   },
-  quirks: {
-    maxTokensField: 'max_tokens',
-    topK: true,
-    differs: {
-      lacks: ['parallel_tool_calls'],
-      drops: ['store', 'service_tier', 'metadata', 'user'],
-      renames: { max_completion_tokens: 'max_tokens' },
-    },
-  },
+  oldTokenLimit: true,
+  topK: true,
+  differs: { lacks: ['parallel_tool_calls'], drops: ['user'] },
 });

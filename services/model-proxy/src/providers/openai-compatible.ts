@@ -1,28 +1,12 @@
-import { defineProvider } from './define-provider.ts';
-import { bearer } from './provider-auth.ts';
+import { EVERY_OPERATION, openAiAlike } from './openai-alike.ts';
 
-/** Any server that speaks OpenAI's chat completions, such as vLLM, Ollama or OpenRouter. */
-export const openaiCompatible = defineProvider({
+/** Any server that speaks OpenAI's chat completions, such as Ollama or another gateway. */
+export const openaiCompatible = openAiAlike({
   id: 'openai-compatible',
-  wire: 'openai-chat',
   baseURLExample: 'https://api.example.com/v1',
-  auth: bearer,
-  headers: {},
-  passHeaders: [],
-  paths: {
-    chat: '/chat/completions',
-    models: '/models',
-    completions: '/completions',
-    embeddings: '/embeddings',
-    moderations: '/moderations',
-    rerank: '/rerank',
-    imageGenerations: '/images/generations',
-    imageEdits: '/images/edits',
-    imageVariations: '/images/variations',
-    transcriptions: '/audio/transcriptions',
-    translations: '/audio/translations',
-    speech: '/audio/speech',
-  },
+  serves: EVERY_OPERATION,
   // Most of them know the older name only, take top_k, and reject or ignore the role developer.
-  quirks: { maxTokensField: 'max_tokens', topK: true },
+  maxTokensField: 'max_tokens',
+  takes: 'all',
+  topK: true,
 });

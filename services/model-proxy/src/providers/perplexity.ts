@@ -1,15 +1,9 @@
-import { defineProvider } from './define-provider.ts';
-import { bearer } from './provider-auth.ts';
+import { openAiAlike } from './openai-alike.ts';
 
 /** Perplexity (docs.perplexity.ai): each of its models searches the web, unless told otherwise. */
-export const perplexity = defineProvider({
+export const perplexity = openAiAlike({
   id: 'perplexity',
-  wire: 'openai-chat',
   baseURL: 'https://api.perplexity.ai',
-  auth: bearer,
-  headers: {},
-  passHeaders: [],
-  paths: { chat: '/chat/completions', models: '/models' },
   priceList: 'perplexity',
   capabilities: {
     tools: false,
@@ -21,13 +15,10 @@ export const perplexity = defineProvider({
     streaming: true,
   },
   retrieves: () => true,
-  quirks: {
-    maxTokensField: 'max_tokens',
-    topK: true,
-    differs: {
-      lacks: ['tools', 'tool_choice', 'parallel_tool_calls', 'logprobs', 'top_logprobs', 'logit_bias', 'n', 'seed'],
-      drops: ['stream_options', 'user', 'store', 'service_tier', 'metadata'],
-      renames: { max_completion_tokens: 'max_tokens' },
-    },
+  oldTokenLimit: true,
+  topK: true,
+  differs: {
+    lacks: ['tools', 'tool_choice', 'parallel_tool_calls', 'logprobs', 'top_logprobs', 'logit_bias', 'n', 'seed'],
+    drops: ['stream_options', 'user'],
   },
 });

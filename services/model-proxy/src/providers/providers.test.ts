@@ -12,7 +12,8 @@ describe('the provider list', () => {
   it('has every declaration of its folder', () => {
     const folder = new URL('.', import.meta.url);
     const declared = readdirSync(folder).filter(
-      (file) => file.endsWith('.ts') && /= defineProvider\(/.test(readFileSync(new URL(file, folder), 'utf8')),
+      (file) =>
+        file.endsWith('.ts') && /= (defineProvider|openAiAlike)\(/.test(readFileSync(new URL(file, folder), 'utf8')),
     );
     expect(declared.map((file) => file.replace('.ts', '')).sort()).toEqual(providers.map(({ id }) => id).sort());
   });

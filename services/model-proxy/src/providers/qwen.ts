@@ -1,17 +1,12 @@
-import { defineProvider } from './define-provider.ts';
-import { bearer } from './provider-auth.ts';
+import { openAiAlike } from './openai-alike.ts';
 
 /**
  * Alibaba's Model Studio in its OpenAI-compatible mode (help.aliyun.com/zh/model-studio); elsewhere than Singapore by `baseURL`.
  */
-export const qwen = defineProvider({
+export const qwen = openAiAlike({
   id: 'qwen',
-  wire: 'openai-chat',
   baseURL: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
-  auth: bearer,
-  headers: {},
-  passHeaders: [],
-  paths: { chat: '/chat/completions', models: '/models', embeddings: '/embeddings' },
+  serves: ['embeddings'],
   capabilities: { seed: true, n: true, streaming: true },
   failureCodes: {
     Throttling: 'rate_limited',
@@ -23,15 +18,8 @@ export const qwen = defineProvider({
     data_inspection_failed: 'content_policy',
     DataInspectionFailed: 'content_policy',
   },
-  quirks: {
-    maxTokensField: 'max_tokens',
-    topK: true,
-    cacheMarks: true,
-    differs: {
-      lacks: ['logit_bias'],
-      drops: ['store', 'service_tier', 'metadata', 'user'],
-      renames: { max_completion_tokens: 'max_tokens' },
-      reasoning: 'enable_thinking',
-    },
-  },
+  oldTokenLimit: true,
+  topK: true,
+  cacheMarks: true,
+  differs: { lacks: ['logit_bias'], reasoning: 'enable_thinking', drops: ['user'] },
 });

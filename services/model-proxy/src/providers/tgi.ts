@@ -1,17 +1,12 @@
-import { defineProvider } from './define-provider.ts';
-import { bearer } from './provider-auth.ts';
+import { openAiAlike } from './openai-alike.ts';
 
 /**
  * Hugging Face's Text Generation Inference (huggingface.co/docs/text-generation-inference). One answer, one string of text a message.
  */
-export const tgi = defineProvider({
+export const tgi = openAiAlike({
   id: 'tgi',
-  wire: 'openai-chat',
   baseURLExample: 'http://tgi.models.svc:8080/v1',
-  auth: bearer,
-  headers: {},
-  passHeaders: [],
-  paths: { chat: '/chat/completions', models: '/models', completions: '/completions' },
+  serves: ['completions'],
   capabilities: { n: false, logprobs: true, seed: true, streaming: true },
   failureCodes: {
     validation: 'invalid_request',
@@ -20,13 +15,6 @@ export const tgi = defineProvider({
     generation: 'server_error',
     incomplete_generation: 'server_error',
   },
-  quirks: {
-    maxTokensField: 'max_tokens',
-    differs: {
-      lacks: ['n', 'parallel_tool_calls'],
-      drops: ['store', 'service_tier', 'metadata', 'user'],
-      renames: { max_completion_tokens: 'max_tokens' },
-      maxStops: 4,
-    },
-  },
+  oldTokenLimit: true,
+  differs: { lacks: ['n', 'parallel_tool_calls'], maxStops: 4, drops: ['user'] },
 });

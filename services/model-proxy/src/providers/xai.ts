@@ -1,19 +1,11 @@
-import { defineProvider } from './define-provider.ts';
-import { bearer } from './provider-auth.ts';
+import { openAiAlike } from './openai-alike.ts';
 
 /** xAI (docs.x.ai). Counts of reasoning stand beside those of the answer. */
-export const xai = defineProvider({
+export const xai = openAiAlike({
   id: 'xai',
-  wire: 'openai-chat',
   baseURL: 'https://api.x.ai/v1',
-  auth: bearer,
-  headers: {},
-  passHeaders: [],
-  paths: { chat: '/chat/completions', models: '/models', imageGenerations: '/images/generations' },
+  serves: ['imageGenerations'],
   priceList: 'x-ai',
   capabilities: { logprobs: true, seed: true, n: true, streaming: true },
-  quirks: {
-    maxTokensField: 'max_completion_tokens',
-    differs: { drops: ['store', 'service_tier', 'metadata'], lacksStrict: true, lacksNames: true },
-  },
+  differs: { lacksStrict: true, lacksNames: true },
 });

@@ -1,20 +1,10 @@
-import { defineProvider } from './define-provider.ts';
-import { bearer } from './provider-auth.ts';
+import { openAiAlike } from './openai-alike.ts';
 
 /** Z.ai, Zhipu's GLM (docs.z.ai); in China by `baseURL: https://open.bigmodel.cn/api/paas/v4`. */
-export const zhipu = defineProvider({
+export const zhipu = openAiAlike({
   id: 'zhipu',
-  wire: 'openai-chat',
   baseURL: 'https://api.z.ai/api/paas/v4',
-  auth: bearer,
-  headers: {},
-  passHeaders: [],
-  paths: {
-    chat: '/chat/completions',
-    models: '/models',
-    embeddings: '/embeddings',
-    imageGenerations: '/images/generations',
-  },
+  serves: ['embeddings', 'imageGenerations'],
   priceList: 'zai',
   capabilities: { toolChoice: false, jsonSchema: false, logprobs: false, seed: false, n: false, streaming: true },
   failureCodes: {
@@ -31,26 +21,23 @@ export const zhipu = defineProvider({
     '1305': 'overloaded',
     '1308': 'rate_limited',
   },
-  quirks: {
-    maxTokensField: 'max_tokens',
-    reasoningField: 'reasoning_content',
-    differs: {
-      lacks: [
-        'parallel_tool_calls',
-        'logprobs',
-        'top_logprobs',
-        'logit_bias',
-        'n',
-        'seed',
-        'frequency_penalty',
-        'presence_penalty',
-      ],
-      drops: ['store', 'service_tier', 'metadata', 'user'],
-      renames: { max_completion_tokens: 'max_tokens' },
-      maxStops: 1,
-      toolChoices: ['auto'],
-      lacksJsonSchema: true,
-      reasoning: 'thinking',
-    },
+  oldTokenLimit: true,
+  reasoningField: 'reasoning_content',
+  differs: {
+    lacks: [
+      'parallel_tool_calls',
+      'logprobs',
+      'top_logprobs',
+      'logit_bias',
+      'n',
+      'seed',
+      'frequency_penalty',
+      'presence_penalty',
+    ],
+    maxStops: 1,
+    toolChoices: ['auto'],
+    lacksJsonSchema: true,
+    reasoning: 'thinking',
+    drops: ['user'],
   },
 });
