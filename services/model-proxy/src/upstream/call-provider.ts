@@ -166,7 +166,7 @@ async function beginStream(
 
 /** A provider that says much and nothing is taken as it is: what is held back is bounded, and the client waits. */
 function isLong(head: { events: number }, batch: readonly Segment[], stream: AnswerStream): boolean {
-  for (const segment of batch) head.events += segment.kind === 'events' ? segment.events.length : 1;
+  for (const segment of batch) head.events += segment.kind === 'events' ? Math.max(1, segment.events.length) : 1;
   return head.events >= MOST_HEAD_EVENTS || stream.taken() >= MOST_HEAD_BYTES;
 }
 

@@ -1,0 +1,96 @@
+import { describe, expect, it } from '@jest/globals';
+import { turnOf } from '../turn/testing.ts';
+import { complexityOf, tierOf } from './complexity.ts';
+import { isWithin, mayServe } from './residency.ts';
+import { bareModel, wishOf, withoutWish } from './wish.ts';
+
+describe("OpenRouter's fields", () => {
+  it('[routing:openrouter] are read as OpenRouter means them', () => {
+    const provider = {
+      order: ['azure', 'openai'],
+      only: ['openai'],
+      ignore: ['groq'],
+      allow_fallbacks: false,
+      require_parameters: true,
+      data_collection: 'deny',
+      zdr: true,
+      sort: { by: 'latency', partition: 'none' },
+      max_price: { prompt: 1, completion: '2.5' },
+      preferred_max_latency: 3,
+    };
+    expect(wishOf({ model: 'm', models: ['m', 'b'], provider }, 'm')).toEqual({
+      fields: { models: ['m', 'b'], provider },
+      models: ['b'],
+      order: ['azure', 'openai'],
+      only: ['openai'],
+      ignore: ['groq'],
+      allowFallbacks: false,
+      requireParameters: true,
+      denyCollection: true,
+      zeroRetention: true,
+      sort: 'latency',
+      maxPrice: { prompt: 1, completion: 2.5 },
+    });
+    expect(wishOf({ model: 'm', messages: [] }, 'm')).toBeUndefined();
+    expect(withoutWish({ model: 'm', models: [], provider: {}, user: 'u' })).toEqual({ model: 'm', user: 'u' });
+  });
+
+  it('[routing:openrouter] :nitro asks for throughput and :floor for price; other names stand for themselves', () => {
+    expect(wishOf({ model: 'm:nitro' }, 'm')).toMatchObject({ sort: 'throughput', models: [] });
+    expect(wishOf({ model: 'm:floor' }, 'm')).toMatchObject({ sort: 'price' });
+    // A Model that has this very name.
+    expect(wishOf({ model: 'm:nitro' }, 'm:nitro')).toBeUndefined();
+    expect([bareModel('m:free'), bareModel(':nitro')]).toEqual([undefined, undefined]);
+  });
+
+  it.each<[unknown, string, string]>([
+    ['openai', 'invalid_request', 'provider'],
+    [{ order: 'openai' }, 'invalid_request', 'provider.order'],
+    [{ only: [1] }, 'invalid_request', 'provider.only[0]'],
+    [{ zdr: 'yes' }, 'invalid_request', 'provider.zdr'],
+    [{ data_collection: 'maybe' }, 'invalid_request', 'provider.data_collection'],
+    [{ sort: 'luck' }, 'invalid_request', 'provider.sort'],
+    [{ max_price: { image: 1 } }, 'invalid_request', 'provider.max_price.image'],
+    [{ max_price: { prompt: 'much' } }, 'invalid_request', 'provider.max_price.prompt'],
+    [{ quantizations: ['fp8'] }, 'unsupported', 'provider.quantizations'],
+  ])('[routing:openrouter] %j is refused as %s with its field', (provider, code, param) => {
+    expect(() => wishOf({ model: 'm', provider }, 'm')).toThrow(expect.objectContaining({ code, details: { param } }));
+  });
+});
+
+describe('regions', () => {
+  it.each([
+    ['eu-west-1', 'eu', true],
+    ['eu', 'eu', true],
+    ['europe', 'eu', false],
+    [undefined, 'eu', false],
+  ])('[routing:residency] %s is in %s: %s', (region, named, within) => {
+    expect(isWithin(region, named)).toBe(within);
+  });
+
+  it('[routing:residency] all rules that hold for a request must allow a target; rules for other tags do not hold', () => {
+    const rules = [{ regions: ['eu', 'us'] }, { regions: ['eu'], forTags: ['gdpr'] }];
+    expect(mayServe('us-east-1', rules, [])).toBe(true);
+    expect(mayServe('us-east-1', rules, ['gdpr'])).toBe(false);
+    expect(mayServe('eu-west-1', rules, ['gdpr'])).toBe(true);
+    expect(mayServe(undefined, rules, [])).toBe(false);
+  });
+});
+
+describe('the complexity of a request', () => {
+  const scored = (content: string, more: object = {}) => {
+    const { facts, bytes } = turnOf({ body: { messages: [{ role: 'user', content }], ...more } });
+    return complexityOf(facts, bytes.length);
+  };
+  it('[routing:auto] grows with size, tools and hard words', () => {
+    const bounds = { mediumFrom: 25, largeFrom: 55 };
+    const tools = Array.from({ length: 12 }, (_, at) => ({ type: 'function', function: { name: `f${at}` } }));
+    const short = scored('hi');
+    const long = scored('word '.repeat(30_000));
+    const agent = scored('Please debug this step by step and refactor:\n```ts\n```', { tools });
+    expect([short, long, agent].map((score) => tierOf(score, bounds))).toEqual(['Small', 'Medium', 'Medium']);
+    const all = scored(`${'word '.repeat(30_000)} prove it step by step, design the architecture`, { tools });
+    expect(tierOf(all, bounds)).toBe('Large');
+    expect(all).toBeLessThanOrEqual(100);
+  });
+});

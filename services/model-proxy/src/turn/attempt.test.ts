@@ -1,0 +1,308 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, it } from '@jest/globals';
+import type { CredentialUse } from '@sallyport/peers/credentials';
+import type { Model, Provider } from '../catalog.ts';
+import { RoutingState } from '../routing/state.ts';
+import { routedModel } from '../routing/testing.ts';
+import { call } from './call.ts';
+import { route } from './route.ts';
+import { settle } from './settle.ts';
+import { gateOf, listener, providerOf, type TurnInit, turnOf } from './testing.ts';
+
+const answerOf = (status: number, body: unknown, headers: Record<string, string> = {}) => ({
+  status,
+  headers,
+  body: (async function* () {})(),
+  text: async () => JSON.stringify(body),
+});
+const good = answerOf(200, {
+  id: 'x',
+  choices: [{ message: { role: 'assistant', content: 'Hi.' }, finish_reason: 'stop' }],
+});
+const failing = (status: number, headers = {}, message = 'CANARY') =>
+  answerOf(status, { error: { message, type: 'x' } }, headers);
+
+interface Asked {
+  readonly provider: string;
+  readonly key: string | undefined;
+  readonly body: Record<string, unknown>;
+}
+
+/** A gate whose providers answer as a function says, and one of several turns on it. */
+function house(answer: (asked: Asked, times: number) => unknown, providers: readonly Provider[] = []) {
+  const asked: Asked[] = [];
+  const kept = gateOf({
+    routing: new RoutingState({ random: () => 0 }),
+    catalog: { providers: () => providers, list: () => [], find: () => undefined },
+    credentials: {
+      lease: async ({ ref, uid }: CredentialUse) => ({ value: `value-${ref?.name}`, reference: `${ref?.name}#1`, uid }),
+      drop() {},
+    },
+    upstream: {
+      request: async (provider: Provider, request: { key?: string; body: Buffer }) => {
+        const one = { provider: provider.name, key: request.key, body: JSON.parse(request.body.toString()) };
+        asked.push(one);
+        return await answer(one, asked.length);
+      },
+    },
+  });
+  const make = async (model: Model, init: TurnInit = {}, heard = listener()) => {
+    const turn = turnOf({ model, ...init }, heard);
+    const answered = await call(kept.gate, turn, route(turn), []).catch((error: Error) => error);
+    return { turn, answered, heard };
+  };
+  return { ...kept, asked, make };
+}
+
+const severalKeys = {
+  a: {
+    ...providerOf('openai-compatible', 'a'),
+    spec: {
+      ...providerOf().spec,
+      credentials: { secretRef: { name: 'k1', key: 'key' }, furtherSecretRefs: [{ name: 'k2', key: 'key' }] },
+    } as Provider['spec'],
+  },
+};
+
+describe('several keys at a provider', () => {
+  const model = routedModel({ a: {} }, {}, { providers: severalKeys });
+
+  it('[routing:keys] the next key is used where one is limited, and the limited one rests', async () => {
+    const first: (string | undefined)[] = [];
+    const { make, asked } = house(({ key }) => {
+      first.push(key);
+      return key === first[0] ? failing(429, { 'retry-after': '30' }) : good;
+    });
+    const { answered } = await make(model);
+    expect(answered).toMatchObject({
+      attempts: [
+        { error: 'rate_limited', status: 429 },
+        { outcome: 'ok', why: 'next key' },
+      ],
+    });
+    expect(asked.map(({ key }) => key).sort()).toEqual(['value-k1', 'value-k2']);
+    await make(model);
+    expect(asked).toHaveLength(3);
+    expect(asked[2]?.key).toBe(asked[1]?.key);
+  });
+
+  it.each([401, 402, 403])(
+    '[routing:keys] a key that is refused with %s is left alone; refused all, it is told apart',
+    async (status) => {
+      const { make, asked } = house(() => failing(status));
+      const { answered } = await make(model);
+      expect(answered).toMatchObject({ code: 'upstream_credentials_exhausted', status: 502 });
+      expect(answered).toHaveProperty('message', expect.not.stringContaining('CANARY'));
+      expect(asked).toHaveLength(2);
+      // Dead keys are not tried again at once.
+      expect((await make(model)).answered).toMatchObject({ code: 'upstream_credentials_exhausted' });
+      expect(asked).toHaveLength(2);
+    },
+  );
+
+  it('[routing:keys] which key was used stands in the record by reference, never by value', async () => {
+    const { make, gate, records } = house(() => good);
+    const { turn, answered } = await make(model);
+    if (answered instanceof Error) throw answered;
+    settle(gate, turn, answered, { usage: undefined, outputBytes: 3, finish: 'stop', outcome: 'ok' });
+    expect(records[0]?.attemptsJson).toMatch(/"credential":"k[12]#1"/);
+    expect(JSON.stringify(records)).not.toContain('value-k');
+  });
+
+  it('[routing:keys] where all are limited, the request goes on to another target', async () => {
+    const both = routedModel({ a: {}, b: {} }, {}, { providers: severalKeys });
+    const { make } = house(({ provider }) => (provider === 'a' ? failing(429) : good));
+    expect((await make(both)).answered).toMatchObject({ target: { provider: { name: 'b' } } });
+  });
+});
+
+describe('trying a target', () => {
+  it('[routing:reason] each attempt says which target, why, what came of it and how long it waited', async () => {
+    const { make } = house(({ provider }) => (provider === 'a' ? failing(500) : good));
+    const { answered } = await make(routedModel({ a: {}, b: { variant: 'arm-b' } }));
+    expect(answered).toMatchObject({
+      attempts: [
+        { provider: 'a', model: 'a-model', outcome: 'error', error: 'server_error', status: 500, why: 'priority 0' },
+        { provider: 'b', model: 'b-model', outcome: 'ok', status: 200, why: 'priority 1' },
+      ],
+    });
+  });
+
+  it('[routing:retry-classes] retries what its Model names, within its time, and not where another target can serve', async () => {
+    const sole = (retry: object) => routedModel({ a: {} }, { retry });
+    const times = async (status: number, retry: object, headers = {}) => {
+      const { make, asked } = house(() => failing(status, headers));
+      await make(sole(retry));
+      return asked.length;
+    };
+    expect(await times(500, { attempts: 1 })).toBe(2);
+    expect(await times(500, { attempts: 1, on: ['RateLimit'] })).toBe(1);
+    expect(await times(429, { attempts: 1 }, { 'retry-after-ms': '1' })).toBe(2);
+    expect(await times(429, { attempts: 1 }, { 'retry-after': '30' })).toBe(1);
+    const { make, asked } = house(({ provider }) =>
+      provider === 'a' ? failing(429, { 'retry-after-ms': '1' }) : good,
+    );
+    await make(routedModel({ a: {}, b: {} }, { retry: { attempts: 3 } }));
+    expect(asked.map(({ provider }) => provider)).toEqual(['a', 'b']);
+  });
+
+  it('[routing:retry-budget] a target that is down is not called twice as often for it', async () => {
+    const { make, asked } = house(() => failing(500, { 'retry-after-ms': '0' }));
+    for (let request = 0; request < 60; request++) await make(routedModel({ a: {} }, { retry: { attempts: 1 } }));
+    // Ten at first, and one for each five calls.
+    expect(asked.length).toBeGreaterThanOrEqual(60 + 15);
+    expect(asked.length).toBeLessThanOrEqual(60 + 25);
+  });
+
+  it('[routing:queue] waits for a place in its turn, and says 429 where no place comes', async () => {
+    const capacity = { maxConcurrent: 1, adaptive: true, queue: { size: 1, waitSeconds: 1 } };
+    const model = routedModel({ a: { capacity } });
+    const { make, gate } = house(() => good);
+    const first = await make(model);
+    if (first.answered instanceof Error) throw first.answered;
+    const second = make(model);
+    const third = await make(model);
+    expect(third.answered).toMatchObject({ code: 'rate_limited', status: 429, retryAfterMs: 1_000 });
+    await pause(5);
+    settle(gate, first.turn, first.answered, { usage: undefined, outputBytes: 3, finish: 'stop', outcome: 'ok' });
+    const { answered } = await second;
+    expect(answered).toMatchObject({ attempts: [{ outcome: 'ok', waitMs: expect.any(Number) }] });
+    const { inFlight, queue } = gate.routing.of(model.targets[0] as Model['targets'][number]);
+    expect([inFlight, queue.size()]).toEqual([1, 0]);
+  });
+
+  it('[routing:places] gives its place up however a call ends', async () => {
+    const model = routedModel({ a: {} });
+    const { make, gate } = house((_asked, times) => (times % 2 === 0 ? good : failing(500)));
+    for (let request = 0; request < 4; request++) {
+      const { answered, turn } = await make(model);
+      if (answered instanceof Error) continue;
+      const outcome = request === 1 ? 'cancelled' : 'error';
+      settle(gate, turn, answered, { usage: undefined, outputBytes: 0, finish: '', outcome });
+    }
+    expect(gate.routing.of(model.targets[0] as Model['targets'][number]).inFlight).toBe(0);
+  });
+
+  it('[routing:openrouter] takes the fields out of what is sent, but for OpenRouter', async () => {
+    const { make, asked } = house(() => good);
+    const provider = { sort: 'price' };
+    await make(routedModel({ a: {} }), { body: { provider, models: ['other'], user: 'u' } });
+    expect(asked[0]?.body).toMatchObject({ user: 'u' });
+    expect(Object.keys(asked[0]?.body ?? {})).toEqual(expect.not.arrayContaining(['provider', 'models']));
+    const at = { a: providerOf('openrouter', 'a') };
+    await make(routedModel({ a: {} }, {}, { providers: at }), { body: { provider, models: ['other'] } });
+    expect(asked[1]?.body).toMatchObject({ provider });
+    expect(asked[1]?.body).not.toHaveProperty('models');
+  });
+
+  it('[routing:drop] leaves out what a target cannot be told where its Model says so, and names it', async () => {
+    const at = { a: providerOf('anthropic-compatible', 'a') };
+    const said = answerOf(200, {
+      id: 'x',
+      type: 'message',
+      role: 'assistant',
+      model: 'c',
+      content: [{ type: 'text', text: 'Hi.' }],
+      stop_reason: 'end_turn',
+      usage: { input_tokens: 1, output_tokens: 1 },
+    });
+    const { make, asked } = house(() => said);
+    const body = { seed: 7, logit_bias: { '1': 2 } };
+    const refused = await make(routedModel({ a: {} }, {}, { providers: at }), { body });
+    expect(refused.answered).toMatchObject({ code: 'unsupported', status: 400 });
+    expect(asked).toHaveLength(0);
+    const { heard } = await make(routedModel({ a: {} }, { unsupported: 'Drop' }, { providers: at }), { body });
+    expect(heard.headers['sallyport-dropped']).toMatch(/seed/);
+    expect(asked[0]?.body).not.toHaveProperty('seed');
+    const demanding = { ...body, provider: { require_parameters: true } };
+    const strict = await make(routedModel({ a: {} }, { unsupported: 'Drop' }, { providers: at }), { body: demanding });
+    expect(strict.answered).toMatchObject({ code: 'unsupported' });
+  });
+
+  it('[routing:degrade] asks for fewer tokens where less is given', async () => {
+    const model = routedModel({ a: {} }, { degrade: { on: ['Budget'], maxOutputTokens: 16 } });
+    const { make, asked, gate } = house(() => good);
+    const { limits } = gate;
+    let refused = false;
+    const short = {
+      ...limits,
+      reserve: async (...args: Parameters<typeof limits.reserve>) => {
+        if (refused) return await limits.reserve(...args);
+        refused = true;
+        const { GatewayError } = await import('@sallyport/chassis/errors');
+        throw new GatewayError('budget_exceeded', 'No money is left.');
+      },
+    };
+    Object.assign(gate, { limits: short });
+    const { answered } = await make(model);
+    expect(answered).toMatchObject({
+      attempts: [{ error: 'budget_exceeded' }, { why: 'degraded for budget: priority 0' }],
+    });
+    expect(asked).toHaveLength(1);
+    expect(asked[0]?.body).toMatchObject({ max_tokens: 16 });
+  });
+});
+
+describe('a shadow', () => {
+  const shadowed = (more: object = {}) =>
+    routedModel(
+      { a: {} },
+      { shadow: [{ provider: 'b', model: 'new', percent: 100, usdPerHour: '1', maxConcurrent: 1, ...more }] },
+    );
+  const copies = async (model: Model, init: TurnInit = {}) => {
+    const there = providerOf('openai-compatible', 'b');
+    const made = house(() => good, [there]);
+    const { answered, heard } = await made.make(model, init);
+    await pause(5);
+    return { ...made, answered, heard, copied: made.asked.filter(({ provider }) => provider === 'b') };
+  };
+
+  it('[routing:shadow] gets a copy without tools, whose answer is recorded and reaches nobody', async () => {
+    const body = { stream: false, user: 'u' };
+    const { copied, heard, records, reserved, answered } = await copies(shadowed(), { body });
+    expect(answered).toMatchObject({ target: { provider: { name: 'a' } } });
+    expect(copied).toMatchObject([{ body: { model: 'new', user: 'u' } }]);
+    expect(heard.text()).toBe('');
+    expect(records).toMatchObject([{ endpoint: 'shadow', provider: 'b', outcome: 'ok', feature: 'shadow' }]);
+    // No limit of the caller counts it.
+    expect(reserved).toHaveLength(1);
+  });
+
+  it('[routing:shadow] gets none beyond its budget or region, of requests with tools, or of those that ask for providers', async () => {
+    expect((await copies(shadowed({ usdPerHour: '0.000000001' }))).copied).toEqual([]);
+    const residency = { routing: { strategy: 'Priority', residency: [{ regions: ['eu'] }] } };
+    const model = routedModel({ a: { region: 'eu' } }, { ...shadowed().spec, ...residency });
+    expect((await copies(model)).copied).toEqual([]);
+    const tools = [{ type: 'function', function: { name: 'f' } }];
+    expect((await copies(shadowed(), { body: { tools } })).copied).toEqual([]);
+    expect((await copies(shadowed(), { body: { provider: { zdr: false } } })).copied).toEqual([]);
+  });
+});
+
+describe('a stream that has not yet said anything', () => {
+  const frame = (delta: object) =>
+    Buffer.from(`data: ${JSON.stringify({ id: 'x', choices: [{ index: 0, delta }] })}\n\n`);
+  const empty = Array.from({ length: 5 }, () => frame({ role: 'assistant', content: '' }));
+  const broken = Buffer.from(`data: ${JSON.stringify({ error: { message: 'CANARY', code: 500 } })}\n\n`);
+  const streaming = (frames: readonly Buffer[]) => ({
+    ...answerOf(200, ''),
+    body: (async function* () {
+      yield* frames;
+    })(),
+  });
+  const provided = async (head: readonly Buffer[]) => {
+    const whole = [frame({ content: 'Hi.' }), Buffer.from('data: [DONE]\n\n')];
+    const { make, asked } = house(({ provider }) => streaming(provider === 'a' ? [...head, broken] : whole));
+    await make(routedModel({ a: {}, b: {} }, { retry: { attempts: 0 } }), { body: { stream: true } });
+    return asked.map(({ provider }) => provider);
+  };
+
+  it('[routing:head-bounds] falls back when it fails before its first content, and is taken as it is beyond a bound', async () => {
+    expect(await provided(empty)).toEqual(['a', 'b']);
+    expect(await provided([frame({ content: 'Hel' })])).toEqual(['a']);
+    // Much, and nothing said: what is held back is bounded.
+    expect(await provided(Array.from({ length: 80 }, () => frame({ role: 'assistant', content: '' })))).toEqual(['a']);
+    const large = frame({ role: 'assistant', content: '', padding: 'x'.repeat(300_000) });
+    expect(await provided([large, frame({ role: 'assistant', content: '' })])).toEqual(['a']);
+  });
+});
