@@ -23,6 +23,8 @@ export const operations: readonly Requirement[] = [
     'operations:rerank': 'Reranking counts searches or tokens, whichever the provider tells.',
     'operations:speech': 'Speech is streamed through as bytes, is never a page, and is cut where it breaks.',
     'operations:stream-broken': 'A stream that fails falls back before its first byte and says so after it.',
+    'operations:withheld':
+      'Fields by which a client would choose for the gateway never go; who asks is told as declared.',
     'operations:uploads-bounded': 'What is uploaded at once is bounded, whatever its length is said to be.',
     'operations:transcriptions': 'Recordings are priced by what is told, else by their length, and marked so.',
   }),

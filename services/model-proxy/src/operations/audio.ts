@@ -4,7 +4,7 @@ import type { Usage } from '../chat/usage.ts';
 import type { OperationPaths } from '../providers/define-provider.ts';
 import { eventRelay } from './event-relay.ts';
 import { flagIn, forTarget, invalid, modelIn, parsed, textIn, toldTokens, usageOf } from './fields.ts';
-import { type FormFile, withField, writeForm } from './form.ts';
+import { type FormFile, formFor, writeForm } from './form.ts';
 import { type AnswerReading, JSON_TYPE, type OperationKind, type OperationRequest } from './operation-kind.ts';
 import { operationPath, servesAt } from './paths.ts';
 
@@ -40,10 +40,10 @@ export const speech: OperationKind = {
       // Bytes are no stream of events, into which words could be put while somebody waits.
       stream: format === 'sse',
       estimate: () => spoken,
-      exchange: (target) => ({
+      exchange: (target, terms) => ({
         path: operationPath(target, 'speech'),
         contentType: JSON_TYPE,
-        body: forTarget(request, target),
+        body: forTarget(request, target, terms),
         answer: format === 'sse' ? events('speech.audio.done', spoken) : { kind: 'bytes', usage: spoken },
       }),
     };
@@ -68,9 +68,9 @@ function ofRecording(endpoint: string, route: string, path: keyof OperationPaths
         model: modelIn(body),
         stream,
         estimate: () => usageOf({ input: Math.ceil(seconds * TOKENS_A_SECOND), seconds }),
-        exchange: (target) => ({
+        exchange: (target, terms) => ({
           path: operationPath(target, path),
-          ...writeForm(withField(form, 'model', target.model)),
+          ...writeForm(formFor(form, target.model, terms)),
           answer: stream ? events('transcript.text.done') : whole(body),
         }),
       };

@@ -3,9 +3,10 @@ import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
 import { sseParser } from '@sallyport/chassis/http/sse';
 import type { Target } from '../catalog.ts';
 import { DecodeError, malformed } from '../chat/failure.ts';
+import { parseObject } from '../chat/json.ts';
 import type { Usage } from '../chat/usage.ts';
-import { callHeaders } from '../providers/define-provider.ts';
-import { readFailure } from '../providers/failure.ts';
+import { callHeaders, type ProviderDeclaration } from '../providers/define-provider.ts';
+import { failureInAnswer, readFailure } from '../providers/failure.ts';
 import type { Gate } from '../turn/gate.ts';
 import type { Answered, OperationEnd, StreamedAnswer, WholeAnswer } from '../turn/operation.ts';
 import type { Turn } from '../turn/turn.ts';
@@ -15,6 +16,7 @@ import { type CallScope, callScope } from '../upstream/call-scope.ts';
 import { providerKey } from '../upstream/provider-key.ts';
 import { type Framing, payloadReader } from '../wire/framing.ts';
 import type { Asked, EventReading, Exchange } from './operation-kind.ts';
+import { withheldOf } from './paths.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -34,7 +36,8 @@ export async function callOperation(
   hooks: CallHooks,
 ): Promise<Answered> {
   const { provider } = target;
-  const exchange = asked.exchange(target);
+  const told = attributionOf(turn, provider);
+  const exchange = asked.exchange(target, { withheld: withheldOf(provider.declaration), fields: told?.fields ?? {} });
   const key = await providerKey(gate, turn, target);
   if (key) hooks.onCredential(key.reference);
   const requestBytes = exchange.body.length;
@@ -50,7 +53,7 @@ export async function callOperation(
       path: exchange.path,
       headers: {
         ...callHeaders(provider.declaration),
-        ...attributionOf(turn, provider)?.headers,
+        ...told?.headers,
         'content-type': exchange.contentType,
       },
       key: key?.value,
@@ -65,7 +68,7 @@ export async function callOperation(
     }
     const guess = (): OperationEnd => ({ usage: asked.estimate(requestBytes), estimated: true });
     if (exchange.answer.kind === 'whole') {
-      const content = await readWhole(answer, exchange.answer.read, guess);
+      const content = await readWhole(answer, provider.declaration, exchange.answer.read, guess);
       return { content, requestBytes, status: answer.status };
     }
     scope.limit(Math.min(firstByteSeconds * 1000, endsAt - performance.now()), tooLate);
@@ -92,10 +95,16 @@ function tooLong(): GatewayError {
 
 async function readWhole(
   answer: OutboundResponse,
+  declaration: ProviderDeclaration,
   read: Extract<Exchange['answer'], { kind: 'whole' }>['read'],
   guess: () => OperationEnd,
 ): Promise<WholeAnswer> {
-  const { body, contentType = 'application/json', usage } = read(await answer.text(MAX_ANSWER_BYTES));
+  const text = await answer.text(MAX_ANSWER_BYTES);
+  // Some tell a failure with status 200; it is short.
+  const said = text.length < MAX_ERROR_BYTES ? parseObject(text) : undefined;
+  const failure = said && failureInAnswer(declaration, said);
+  if (failure) throw new ProviderError(failure);
+  const { body, contentType = 'application/json', usage } = read(text);
   return { kind: 'operation', body, contentType, end: usage === undefined ? guess() : { usage, estimated: false } };
 }
 

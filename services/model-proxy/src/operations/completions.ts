@@ -5,17 +5,19 @@ import type { Usage } from '../chat/usage.ts';
 import { asUnsupported } from '../fronts/failure.ts';
 import { callPath } from '../providers/define-provider.ts';
 import { encodeRequestFor } from '../wire/codec.ts';
+import { without } from '../wire/forward.ts';
 import { decodeUsage } from '../wire/openai-chat/usage.ts';
 import { spliceOr } from '../wire/splice.ts';
 import { chatOf, chatReading, wantsUsage } from './completions-chat.ts';
 import { eventRelay } from './event-relay.ts';
-import { cannot, countIn, flagIn, invalid, modelIn, parsed, textIn, tokensOf, usageOf } from './fields.ts';
+import { cannot, changesBody, countIn, flagIn, invalid, modelIn, parsed, textIn, tokensOf, usageOf } from './fields.ts';
 import {
   type AnswerReading,
   type Asked,
   JSON_TYPE,
   type OperationKind,
   type OperationRequest,
+  type Terms,
 } from './operation-kind.ts';
 import { operationPath } from './paths.ts';
 
@@ -50,13 +52,13 @@ function read(request: OperationRequest): Asked {
     maxTokens,
     estimate: (bytes) =>
       usageOf({ input: tokensOf(bytes), output: Math.min(maxTokens ?? EXPECTED_OUTPUT, EXPECTED_OUTPUT) * answers }),
-    exchange(target) {
+    exchange(target, terms) {
       const { declaration } = target.provider;
       if (declaration.paths.completions !== undefined) {
         return {
           path: operationPath(target, 'completions'),
           contentType: JSON_TYPE,
-          body: forwarded(request, target.model, stream),
+          body: forwarded(request, target.model, stream, terms),
           answer: stream ? relayed(body) : { kind: 'whole', read: readWhole },
         };
       }
@@ -92,15 +94,18 @@ function promptsIn({ prompt }: JsonObject): readonly Prompt[] {
   return prompt as Prompt[];
 }
 
-function forwarded({ bytes, body }: OperationRequest, model: string, stream: boolean): Buffer {
-  const changes = { model, ...(stream && !wantsUsage(body) ? { streamUsage: true } : {}) };
-  return spliceOr(bytes, body, changes, () => ({
-    ...body,
+function forwarded({ bytes, body }: OperationRequest, model: string, stream: boolean, terms: Terms): Buffer {
+  const asked = stream && !wantsUsage(body);
+  const written = () => ({
+    ...without(body, terms.withheld),
     model,
-    ...(stream
+    ...(asked
       ? { stream_options: { ...(isObject(body.stream_options) ? body.stream_options : {}), include_usage: true } }
       : {}),
-  }));
+    ...terms.fields,
+  });
+  if (changesBody(terms, body)) return Buffer.from(JSON.stringify(written()));
+  return spliceOr(bytes, body, { model, ...(asked ? { streamUsage: true } : {}) }, written);
 }
 
 function relayed(body: JsonObject): AnswerReading {

@@ -32,14 +32,14 @@ function read(request: OperationRequest): Asked {
     stream: false,
     user: textIn(body, 'user'),
     estimate: (bytes) => usageOf({ input: tokensOf(bytes) }),
-    exchange(target) {
+    exchange(target, terms) {
       const path = operationPath(target, 'embeddings');
       if (target.provider.declaration.wire !== 'gemini') {
         const encoded = (text: string): Whole => inForm(text, base64);
         return {
           path,
           contentType: JSON_TYPE,
-          body: forTarget(request, target),
+          body: forTarget(request, target, terms),
           answer: { kind: 'whole', read: encoded },
         };
       }

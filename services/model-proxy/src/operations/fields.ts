@@ -3,7 +3,9 @@ import type { Target } from '../catalog.ts';
 import { parseBody } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { noUsage, tokenCount, type Usage } from '../chat/usage.ts';
+import { without } from '../wire/forward.ts';
 import { spliceOr } from '../wire/splice.ts';
+import type { Terms } from './operation-kind.ts';
 
 const BYTES_PER_TOKEN = 4;
 
@@ -54,9 +56,24 @@ export function flagIn(body: JsonObject, name: string): boolean {
   throw invalid(name, 'must be true or false');
 }
 
-/** The body for a target of the client's own dialect: the client's bytes with the target's name of the model in them. */
-export function forTarget(request: { readonly body: JsonObject; readonly bytes: Buffer }, { model }: Target): Buffer {
-  return spliceOr(request.bytes, request.body, { model }, () => ({ ...request.body, model }));
+/**
+ * The body for a target of the client's own dialect: the client's bytes with the target's name of the model in them, or its
+ * fields written anew where the terms change others.
+ */
+export function forTarget(
+  request: { readonly body: JsonObject; readonly bytes: Buffer },
+  { model }: Target,
+  terms: Terms,
+): Buffer {
+  if (!changesBody(terms, request.body)) {
+    return spliceOr(request.bytes, request.body, { model }, () => ({ ...request.body, model }));
+  }
+  return Buffer.from(JSON.stringify({ ...without(request.body, terms.withheld), model, ...terms.fields }));
+}
+
+/** Tells whether the terms take a field from a body, or add one. */
+export function changesBody({ withheld, fields }: Terms, body: JsonObject): boolean {
+  return Object.keys(fields).length > 0 || withheld.some((name) => body[name] !== undefined);
 }
 
 /** Tokens that so many bytes are taken for. */

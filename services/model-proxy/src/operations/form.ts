@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import { GatewayError } from '@sallyport/chassis/errors';
+import type { Terms } from './operation-kind.ts';
 
 /** A file of a form. */
 export interface FormFile {
@@ -108,7 +109,11 @@ export function writeForm(form: Form): { contentType: string; body: Buffer } {
   return { contentType: `multipart/form-data; boundary=${boundary}`, body: Buffer.concat(parts) };
 }
 
-/** The form with another value of a field that it has. */
-export function withField(form: Form, name: string, value: string): Form {
-  return { ...form, fields: form.fields.map((field) => (field.name === name ? { name, value } : field)) };
+/** The form for a target: with its name of the model, without what its provider is not told, with what it is told. */
+export function formFor(form: Form, model: string, { withheld, fields }: Terms): Form {
+  const told = Object.entries(fields).flatMap(([name, value]) => (typeof value === 'string' ? [{ name, value }] : []));
+  const own = form.fields
+    .filter(({ name }) => !withheld.includes(name) && !told.some((one) => one.name === name))
+    .map((field) => (field.name === 'model' ? { name: field.name, value: model } : field));
+  return { ...form, fields: [...own, ...told] };
 }

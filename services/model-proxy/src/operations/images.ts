@@ -15,7 +15,7 @@ import {
   toldTokens,
   usageOf,
 } from './fields.ts';
-import { withField, writeForm } from './form.ts';
+import { formFor, writeForm } from './form.ts';
 import {
   type AnswerReading,
   type Asked,
@@ -41,10 +41,10 @@ export const imageGenerations: OperationKind = {
     if (!textIn(request.body, 'prompt')) throw invalid('prompt', 'must be a text');
     return {
       ...wanted(request.body),
-      exchange: (target) => ({
+      exchange: (target, terms) => ({
         path: operationPath(target, 'imageGenerations'),
         contentType: JSON_TYPE,
-        body: forTarget(request, target),
+        body: forTarget(request, target, terms),
         answer: reading(request.body),
       }),
     };
@@ -72,9 +72,9 @@ function ofPictures(endpoint: string, route: string, path: keyof OperationPaths)
       }
       return {
         ...wanted(body),
-        exchange: (target) => ({
+        exchange: (target, terms) => ({
           path: operationPath(target, path),
-          ...writeForm(withField(form, 'model', target.model)),
+          ...writeForm(formFor(form, target.model, terms)),
           answer: reading(body),
         }),
       };

@@ -23,10 +23,10 @@ export const moderations: OperationKind = {
       model,
       stream: false,
       estimate: (size) => usageOf({ input: tokensOf(size) }),
-      exchange: (target) => ({
+      exchange: (target, terms) => ({
         path: operationPath(target, 'moderations'),
         contentType: JSON_TYPE,
-        body: forTarget({ body: { ...body, model }, bytes }, target),
+        body: forTarget({ body: { ...body, model }, bytes }, target, terms),
         answer: {
           kind: 'whole',
           read(text) {

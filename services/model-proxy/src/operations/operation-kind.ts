@@ -40,7 +40,15 @@ export interface Asked {
   /** What to set aside before a call whose body has so many bytes; also what a silent provider is taken to have used. */
   estimate(bodyBytes: number): Usage;
   /** The call to a target that serves it. Throws GatewayError `unsupported` for what this one cannot say. */
-  exchange(target: Target): Exchange;
+  exchange(target: Target, terms: Terms): Exchange;
+}
+
+/** What is changed in each body for a provider. */
+export interface Terms {
+  /** Fields by which a client would choose for the gateway, another model, URL or key: they never go there. */
+  readonly withheld: readonly string[];
+  /** Fields in which it is told who asks, where its resource says so. */
+  readonly fields: Readonly<JsonObject>;
 }
 
 /** One call and how its answer is read. */

@@ -12,6 +12,8 @@ const PRICE = {
   perThousandSearches: '2',
 };
 const compatible = providerOf('openai-compatible', 'compat');
+const lite = providerOf('litellm', 'lite');
+const router = providerOf('openrouter', 'router');
 const named = (publicName: string, providers: Parameters<typeof modelOf>[0], spec: object = {}) => ({
   ...modelOf(providers, { price: PRICE, ...spec }),
   publicName,
@@ -24,6 +26,8 @@ beforeAll(async () => {
       named('g', [providerOf('gemini-compatible', 'gem')]),
       named('a', [providerOf('anthropic-compatible', 'ant')]),
       named('both', [providerOf('anthropic-compatible', 'ant'), compatible, providerOf('openai-compatible', 'second')]),
+      named('lite', [{ ...lite, spec: { ...lite.spec, attribution: ['User', 'Key'] } }]),
+      named('router', [{ ...router, spec: { ...router.spec, attribution: ['User', 'Key'] } }]),
       named('unpriced', [compatible], { price: { inputPerMillionTokens: '0', outputPerMillionTokens: '0' } }),
     ],
   });
@@ -186,6 +190,53 @@ describe('every operation', () => {
   it('[operations:no-urls] may speak of URLs', async () => {
     desk.script(() => vectors());
     expect((await desk.post('/v1/embeddings', { model: 'm', input: ['https://x.example'] })).status).toBe(200);
+  });
+
+  it('[operations:withheld] leaves out what would choose for the gateway, and tells who asks where that is declared', async () => {
+    desk.script(() => vectors());
+    await desk.post('/v1/embeddings', {
+      model: 'lite',
+      input: 'x',
+      api_base: 'evil.example',
+      fallbacks: ['y'],
+      extra: 1,
+    });
+    expect(JSON.parse(desk.calls[0]?.text ?? '')).toEqual({ model: 'lite-model', input: 'x', extra: 1 });
+    expect(desk.calls[0]?.headers['x-litellm-spend-logs-metadata']).toBe('{"user":"ann","key":"k1"}');
+    await desk.post('/v1/embeddings', { model: 'router', input: 'x', user: 'somebody else', models: ['y'] });
+    expect(JSON.parse(desk.calls[1]?.text ?? '')).toEqual({
+      model: 'router-model',
+      input: 'x',
+      user: 'ann',
+      trace: { key: 'k1' },
+    });
+    const form = new FormData();
+    for (const [name, value] of [
+      ['model', 'lite'],
+      ['api_base', 'evil.example'],
+      ['language', 'en'],
+    ])
+      form.set(name ?? '', value ?? '');
+    form.set('file', new Blob(['x']), 'a.mp3');
+    desk.script(() => json({ text: 'hi', duration: 1 }));
+    await desk.post('/v1/audio/transcriptions', form);
+    expect(desk.calls[2]?.text).toContain('language');
+    expect(desk.calls[2]?.text).not.toContain('api_base');
+    const stream = { model: 'lite', prompt: 'x', stream: true, api_key: 'sk-mine' };
+    desk.script(() => ({ type: 'text/event-stream', body: 'data: {"choices":[]}\n\ndata: [DONE]\n\n' }));
+    await (await desk.post('/v1/completions', stream)).text();
+    expect(JSON.parse(desk.calls[3]?.text ?? '')).toEqual({
+      model: 'lite-model',
+      prompt: 'x',
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+  });
+
+  it('[operations:provider-hidden] reads a failure that comes with status 200', async () => {
+    desk.script(() => json({ error: { message: 'org-9 has no money', code: 'insufficient_quota' } }));
+    const answer = await desk.post('/v1/embeddings', { model: 'm', input: 'x' });
+    expect([answer.status, (await answer.text()).includes('org-9')]).toEqual([502, false]);
   });
 
   it('[operations:provider-hidden] tells nothing of the gateway in what a provider refuses', async () => {

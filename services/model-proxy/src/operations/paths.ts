@@ -7,6 +7,11 @@ export function servesAt(operation: keyof OperationPaths): (declaration: Provide
   return ({ paths }) => paths[operation] !== undefined;
 }
 
+/** Fields by which a client would choose for the gateway: they never go to this provider. */
+export function withheldOf({ wire, quirks }: ProviderDeclaration): readonly string[] {
+  return (wire === 'openai-chat' && quirks.differs?.withheld) || [];
+}
+
 /** The path of an operation at a target that serves it. A model's name cannot lead out of its place in it. */
 export function operationPath({ provider, model }: Target, operation: keyof OperationPaths): string {
   const path = provider.declaration.paths[operation];

@@ -30,10 +30,10 @@ export const rerank: OperationKind = {
       model: modelIn(body),
       stream: false,
       estimate: (size) => usageOf({ input: tokensOf(size), searches }),
-      exchange: (target) => ({
+      exchange: (target, terms) => ({
         path: operationPath(target, 'rerank'),
         contentType: JSON_TYPE,
-        body: forTarget(request, target),
+        body: forTarget(request, target, terms),
         answer: {
           kind: 'whole',
           read(text) {

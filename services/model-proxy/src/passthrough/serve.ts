@@ -15,6 +15,7 @@ import { clientAnswer, drained } from '../http/client-answer.ts';
 import { recordEnd } from '../operations/ended.ts';
 import { operationFacts } from '../operations/facts.ts';
 import { tokensOf, usageOf } from '../operations/fields.ts';
+import { withheldOf } from '../operations/paths.ts';
 import type { Uploads } from '../operations/uploads.ts';
 import { readFailure } from '../providers/failure.ts';
 import { authorise, beginTurn, mayUseModel } from '../turn/admit.ts';
@@ -25,6 +26,7 @@ import { recordModelCall } from '../turn/record.ts';
 import { requestSpent, reserve } from '../turn/reserve.ts';
 import { settle } from '../turn/settle.ts';
 import type { Turn } from '../turn/turn.ts';
+import { attributionOf } from '../upstream/attribution.ts';
 import { callScope } from '../upstream/call-scope.ts';
 import { providerKey } from '../upstream/provider-key.ts';
 import { headersFrom, headersTo } from './headers.ts';
@@ -83,6 +85,7 @@ export function passthroughHandler(gate: Gate, open: OpenWorks, uploads: Uploads
       const named = await lookThrough(body, req.headers['content-type'], {
         maxDepth: gate.config.request.maxDepth,
         allowedHosts: gate.config.turn.linkHosts,
+        withheld: withheldOf(to.declaration),
       });
       const target = { provider: to, model: named || modelInPath(where.path) };
       mayAsk(gate, known.principal, known.access, target);
@@ -222,7 +225,10 @@ async function pass(
       answer = await gate.upstream.request(provider, {
         method,
         path: path + query,
-        headers: headersTo(req.headers, provider.declaration.headers),
+        headers: {
+          ...headersTo(req.headers, provider.declaration.headers),
+          ...attributionOf(turn, provider)?.headers,
+        },
         key: key?.value,
         ...(body.length > 0 ? { body } : {}),
         signal: scope.signal,

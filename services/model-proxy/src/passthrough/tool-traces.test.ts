@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { lookThrough } from './tool-traces.ts';
 
-const limits = { maxDepth: 32, allowedHosts: ['pictures.example'] };
+const limits = { maxDepth: 32, allowedHosts: ['pictures.example'], withheld: ['api_base'] };
 const look = (body: unknown, type = 'application/json') =>
   lookThrough(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), type, limits);
 
@@ -61,6 +61,7 @@ describe('bodies that are passed through', () => {
     ['tools=%5B%5D', 'application/x-www-form-urlencoded', 'unsupported'],
     ['tools%5B0%5D=x', 'application/x-www-form-urlencoded', 'unsupported'],
     ['--b\r\n\r\n{}\r\n--b--', 'multipart/mixed; boundary=b', 'unsupported'],
+    ['{"api_base":"evil.example"}', 'application/json', 'unsupported'],
     ['{"image_url":{"url":"https://evil.example/?q"}}', 'application/json', 'policy_denied'],
   ])(
     '[passthrough:no-tools] are refused where they could be read in another way: %s as %s',

@@ -8,6 +8,8 @@ export interface LookLimits {
   readonly maxDepth: number;
   /** Hosts of URLs that a provider may fetch. */
   readonly allowedHosts: readonly string[];
+  /** Fields by which a client would choose another model, URL or key for the gateway. */
+  readonly withheld: readonly string[];
 }
 
 /**
@@ -83,6 +85,7 @@ export async function lookThrough(bytes: Buffer, contentType: string | undefined
 
 function lookAtField(name: string, value: string, limits: LookLimits): void {
   // Some servers read `tools[0][type]`.
+  if (limits.withheld.includes(name)) throw withheld(name);
   if (isToolField(name.split('[', 1)[0] ?? '')) throw tools();
   if (FETCHED.test(name)) refuseUrls({ [name]: value }, [], limits.allowedHosts);
 }
@@ -112,6 +115,7 @@ function look(value: unknown, limits: LookLimits): void {
   }
   if (typeof value !== 'object' || value === null) return;
   for (const [name, inner] of Object.entries(value)) {
+    if (limits.withheld.includes(name)) throw withheld(name);
     if (isToolField(name) && inner !== null && inner !== undefined && inner !== false) throw tools(name);
     if (
       (name === 'type' || name === 'role') &&
@@ -127,6 +131,10 @@ function look(value: unknown, limits: LookLimits): void {
 
 function isToolField(name: string): boolean {
   return FIELDS.has(name.toLowerCase().replace(/[_-]/g, ''));
+}
+
+function withheld(param: string): GatewayError {
+  return new GatewayError('unsupported', `${param} is not for clients to say.`, { status: 400, details: { param } });
 }
 
 function tools(param?: string): GatewayError {

@@ -19,6 +19,13 @@ export const azureOpenai = defineProvider({
   paths: {
     chat: '/openai/deployments/{model}/chat/completions?api-version={apiVersion}',
     models: '/openai/models?api-version={apiVersion}',
+    completions: '/openai/deployments/{model}/completions?api-version={apiVersion}',
+    embeddings: '/openai/deployments/{model}/embeddings?api-version={apiVersion}',
+    imageGenerations: '/openai/deployments/{model}/images/generations?api-version={apiVersion}',
+    imageEdits: '/openai/deployments/{model}/images/edits?api-version={apiVersion}',
+    transcriptions: '/openai/deployments/{model}/audio/transcriptions?api-version={apiVersion}',
+    translations: '/openai/deployments/{model}/audio/translations?api-version={apiVersion}',
+    speech: '/openai/deployments/{model}/audio/speech?api-version={apiVersion}',
   },
   priceList: 'azure',
   failureCodes: { DeploymentNotFound: 'not_found' },
