@@ -35,6 +35,7 @@ import { providers } from './requirements/providers.ts';
 import { quarantine } from './requirements/quarantine.ts';
 import type { Requirement } from './requirements/requirement.ts';
 import { resources } from './requirements/resources.ts';
+import { responses } from './requirements/responses.ts';
 import { revocation } from './requirements/revocation.ts';
 import { routing } from './requirements/routing.ts';
 import { rpc } from './requirements/rpc.ts';
@@ -85,6 +86,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   providers,
   quarantine,
   resources,
+  responses,
   revocation,
   routing,
   rpc,

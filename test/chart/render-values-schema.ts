@@ -110,7 +110,7 @@ helm install sallyport charts/sallyport --namespace sallyport --create-namespace
 ## Secrets to bring along
 
 With \`secrets.generate: false\`, for each service with a schema in Postgres \`<fullname>-<component>-keys\`: \`postgres-password\`; in
-those of vault also \`master-keys\`, of identity \`peppers\`, of audit, policy and quarantine \`seal-keys\`, and for console one with
+those of vault also \`master-keys\`, of identity \`peppers\`, of audit, policy, quarantine and model-proxy \`seal-keys\`, and for console one with
 \`session-keys\` alone, each a JSON list of
 \`{"id": "k1", "key": "<32 bytes in base64>"}\`, newest first; and \`<fullname>-digest-keys\` with \`digest-key\`, at least 32
 characters. With \`certificates.mode: existing\`, \`<fullname>-<component>-tls\` with \`tls.crt\`, \`tls.key\`, \`ca.crt\` for each

@@ -210,7 +210,7 @@ withHelm('values', () => {
       ).length;
     expect(kept(render('default'), 'CustomResourceDefinition')).toBe(kindNames.length);
     expect(kept(render('default', 'crds.keep=false'), 'CustomResourceDefinition')).toBe(0);
-    expect(kept(render('default'), 'Secret')).toBe(8);
+    expect(kept(render('default'), 'Secret')).toBe(9);
     expect(kept(render('small'), 'Secret')).toBe(0);
   });
 

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { renderError, renderFrames, renderWhole, type WireRequest } from './provider-wire.ts';
+import { responsesFailure } from './responses-wire.ts';
 
 /** Answers wrongly on purpose. `signal` fires when the caller leaves or the fake closes. */
 export type Fault = (res: ServerResponse, request: WireRequest, signal: AbortSignal) => Promise<void> | void;
@@ -65,6 +66,10 @@ export const faults: Readonly<Record<string, Fault>> = {
   'broken-late-error': (res, request) => {
     if (!request.stream) return status(500, 'Late failure.')(res, request, AbortSignal.timeout(1));
     head(res, request);
+    if (request.wire === 'responses') {
+      res.end(frames(request).slice(0, 5).join('') + responsesFailure(request.json, 'Late failure.'));
+      return;
+    }
     const error = JSON.stringify(renderError(request.wire, 500, 'Late failure.'));
     res.end(
       `${frames(request).slice(0, 3).join('')}${request.wire === 'anthropic' ? 'event: error\n' : ''}data: ${error}\n\n`,

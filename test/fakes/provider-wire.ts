@@ -1,7 +1,8 @@
 import { geminiError, geminiFrames, renderGemini } from './gemini-wire.ts';
+import { renderResponses, responsesFrames } from './responses-wire.ts';
 
 /** Which provider a path stands for. */
-export type Wire = 'openai' | 'anthropic' | 'gemini';
+export type Wire = 'openai' | 'responses' | 'anthropic' | 'gemini';
 
 /** What a fake model answers. */
 export interface FakeReply {
@@ -39,6 +40,7 @@ export function renderWhole(request: WireRequest, reply: FakeReply): unknown {
   const calls = callsOf(reply);
   const text = reply.text ?? '';
   if (request.wire === 'gemini') return renderGemini(text, calls, { input, output });
+  if (request.wire === 'responses') return renderResponses(request.json, text, calls, { input, output });
   if (request.wire === 'openai') {
     const message = {
       role: 'assistant',
@@ -70,6 +72,8 @@ export function renderWhole(request: WireRequest, reply: FakeReply): unknown {
 /** Renders the answer as the frames of a stream, each a whole server-sent event. */
 export function* renderFrames(request: WireRequest, reply: FakeReply): Generator<string> {
   if (request.wire === 'gemini') yield* geminiFrames(textChunks(reply), callsOf(reply), usageOf(request, reply));
+  else if (request.wire === 'responses')
+    yield* responsesFrames(request.json, textChunks(reply), callsOf(reply), usageOf(request, reply));
   else yield* request.wire === 'openai' ? openAiFrames(request, reply) : anthropicFrames(request, reply);
 }
 
@@ -168,7 +172,10 @@ function usageOf({ json }: WireRequest, reply: FakeReply): { input: number; outp
     callsOf(reply)
       .map((call) => call.name + call.json)
       .join('');
-  return { input: counted(JSON.stringify(json.messages ?? json.contents ?? '')), output: counted(written) };
+  return {
+    input: counted(JSON.stringify(json.messages ?? json.contents ?? json.input ?? '')),
+    output: counted(written),
+  };
 }
 
 function slices(text: string): string[] {

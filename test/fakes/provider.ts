@@ -11,6 +11,7 @@ import {
   type Wire,
   type WireRequest,
 } from './provider-wire.ts';
+import { lastResponsesText, RESPONSES_PATH, responsesFault } from './responses-wire.ts';
 
 export { findSecret, type RecordedRequest } from './listening.ts';
 export type { FakeReply, WireRequest } from './provider-wire.ts';
@@ -83,7 +84,8 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
       return sendJson(res, { input_tokens: Math.ceil(recorded.body.length / 4) });
     const isKnown = wire === 'gemini' ? geminiPath(recorded.path) !== undefined : path === CHAT_PATHS[wire];
     if (!isKnown) return sendError(res, wire, 404, 'Unknown path.');
-    const refused = wire === 'gemini' ? geminiFault(request.json) : undefined;
+    const refused =
+      wire === 'gemini' ? geminiFault(request.json) : wire === 'responses' ? responsesFault(request.json) : undefined;
     if (refused !== undefined) return sendError(res, wire, 400, refused);
 
     const fault = faults[request.model];
@@ -122,9 +124,14 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
   };
 }
 
-const CHAT_PATHS = { openai: '/openai/v1/chat/completions', anthropic: '/anthropic/v1/messages' };
+const CHAT_PATHS = {
+  openai: '/openai/v1/chat/completions',
+  responses: RESPONSES_PATH,
+  anthropic: '/anthropic/v1/messages',
+};
 
 function wireOf(path: string): Wire {
+  if (path === RESPONSES_PATH) return 'responses';
   return path.startsWith('/gemini') ? 'gemini' : path.startsWith('/anthropic') ? 'anthropic' : 'openai';
 }
 
@@ -170,6 +177,7 @@ function sendError(res: ServerResponse, wire: Wire, status: number, message: str
 /** The text of the last message, whichever form its content has. */
 function lastText({ wire, json }: WireRequest): string {
   if (wire === 'gemini') return lastGeminiText(json);
+  if (wire === 'responses') return lastResponsesText(json);
   const last = Array.isArray(json.messages) ? (json.messages.at(-1) as { content?: unknown } | undefined) : undefined;
   if (typeof last?.content === 'string') return last.content;
   const parts = Array.isArray(last?.content) ? (last.content as { text?: string; content?: unknown }[]) : [];

@@ -90,6 +90,11 @@ export async function askAnthropic(suite: Suite, ask: AgentRequest, key = suite.
 
 /** Texts of the results in the last message of a request, as the fake provider received it. */
 export function resultsIn({ wire, json }: WireRequest): string[] {
+  if (wire === 'responses') {
+    const items = json.input as { type?: string; output?: unknown }[];
+    const last = items.findLastIndex(({ type }) => type !== 'function_call_output');
+    return items.slice(last + 1).map(({ output }) => String(output));
+  }
   const messages = json.messages as { role: string; content: unknown }[];
   if (wire === 'openai') {
     const last = messages.findLastIndex(({ role }) => role !== 'tool');

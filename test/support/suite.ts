@@ -67,7 +67,7 @@ function document({ kind, name, namespace = 'default', spec, stringData }: Resou
 export function openHouse(
   provider: { openAiUrl: string; anthropicUrl: string; geminiUrl: string },
   models: readonly string[],
-  { gemini = false } = {},
+  { gemini = false, responses = false } = {},
 ): ResourceInit[] {
   const target = (name: string, model: string) => ({
     targets: [{ provider: name, model }],
@@ -79,6 +79,7 @@ export function openHouse(
     openai: provider.openAiUrl,
     anthropic: `${provider.anthropicUrl}/v1`,
     ...(gemini ? { gemini: provider.geminiUrl } : {}),
+    ...(responses ? { 'openai-responses': provider.openAiUrl } : {}),
   };
   return [
     { kind: 'Secret', name: 'provider', stringData: { key: PROVIDER_KEY } },
@@ -97,6 +98,7 @@ export function openHouse(
       { kind: 'Model', name: model, spec: target('fake-openai', model) },
       { kind: 'Model', name: `${model}-a`, spec: target('fake-anthropic', model) },
       ...(gemini ? [{ kind: 'Model', name: `${model}-g`, spec: target('fake-gemini', model) }] : []),
+      ...(responses ? [{ kind: 'Model', name: `${model}-r`, spec: target('fake-openai-responses', model) }] : []),
     ]),
     { kind: 'AccessPolicy', name: 'everyone', spec: { subjects: { everyone: true }, models: ['*'], tools: ['*/*'] } },
     { kind: 'VirtualKey', name: 'demo', spec: { owner: 'dana', targetSecret: { name: 'demo-key', key: 'key' } } },

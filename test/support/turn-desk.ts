@@ -49,8 +49,9 @@ const quarantined = [
 /**
  * Gives a test file a suite with a scripted model `actor` (`actor-a` on the other wire), a reader, a server `desk` with
  * a tool for each thing that can happen, and rules for functions of clients. What was heard is forgotten before each test.
+ * `wires` adds `actor-g` and `actor-r`.
  */
-export function withDesk(): void {
+export function withDesk(wires: { gemini?: boolean; responses?: boolean } = {}): void {
   beforeAll(async () => {
     provider = await startFakeProvider({ key: PROVIDER_KEY });
     desk = await startFakeToolServer({
@@ -64,7 +65,7 @@ export function withDesk(): void {
     });
     suite = await suiteWith(
       [
-        ...openHouse(provider, ['actor', 'reader']),
+        ...openHouse(provider, ['actor', 'reader'], wires),
         {
           kind: 'ToolServer',
           name: 'desk',

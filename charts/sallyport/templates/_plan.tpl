@@ -3,7 +3,7 @@
 {{- $fullname := include "sallyport.fullname" . -}}
 {{- $secrets := dict -}}
 {{- if .Values.secrets.generate -}}
-{{- range $component, $own := dict "identity" (list "peppers") "vault" (list "master-keys") "audit" (list "seal-keys") "quarantine" (list "seal-keys") "policy" (list "seal-keys") "mcp-broker" list "console" (list "session-keys") -}}
+{{- range $component, $own := dict "identity" (list "peppers") "vault" (list "master-keys") "audit" (list "seal-keys") "quarantine" (list "seal-keys") "policy" (list "seal-keys") "model-proxy" (list "seal-keys") "mcp-broker" list "console" (list "session-keys") -}}
 {{- $_ := set $secrets (printf "%s-%s-keys" $fullname $component) (include "sallyport.keysOf" (dict "keys" $own "signingKeys" (eq $component "identity" | ternary (list "signing-keys") list) "texts" (and (eq $component "identity") $.Values.bootstrapAdmin.enabled | ternary (list "bootstrap-admin") list) "database" (ne $component "console")) | fromJson) -}}
 {{- end -}}
 {{- $_ := set $secrets (printf "%s-digest-keys" $fullname) (dict "digest-key" "text") -}}

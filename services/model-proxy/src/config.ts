@@ -24,6 +24,17 @@ export const configSchema = z.strictObject({
     quarantine: z.string(),
     'mcp-broker': z.string(),
   }),
+  /** Where responses and conversations are kept; left out: nowhere, and clients are told so. */
+  postgres: blocks.postgres.optional(),
+  /** List of `{id, key}`, newest first; seals responses and conversations. Needed with `postgres`. */
+  sealKeysFile: z.string().min(1).optional(),
+  responses: z
+    .strictObject({
+      /** How long a response or a conversation is kept after it was last used. */
+      ttl: durationMs.prefault('30d'),
+      sweepInterval: durationMs.prefault('10m'),
+    })
+    .prefault({}),
   /** Directory of the fsynced spool: records that audit could not take yet. On a persistent volume. */
   spoolDir: z.string().min(1),
   spoolMaxBytes: z

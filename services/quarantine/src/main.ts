@@ -7,6 +7,7 @@ import { postgres } from '@sallyport/chassis/postgres';
 import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { sealer } from '@sallyport/chassis/seal';
+import { sweeping } from '@sallyport/chassis/sweeping';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { QuarantineService } from '@sallyport/proto/quarantine/v1/quarantine_pb';
 import { createClients } from './clients.ts';
@@ -18,7 +19,6 @@ import { createReadContent } from './reading.ts';
 import { createReadings } from './readings.ts';
 import { CALLERS, quarantineService } from './server.ts';
 import { createExtractionStore, SCHEMA_VERSION } from './store.ts';
-import { sweeping } from './sweeping.ts';
 
 const SERVICE = 'quarantine';
 
@@ -37,7 +37,7 @@ run({
     life.readiness.add('postgres', () => database.schemaReady(SCHEMA_VERSION));
     const keys = readKeyFile(config.sealKeysFile);
     const store = createExtractionStore(database, sealer(keys));
-    await life.use(sweeping(store, config.sweepInterval, log));
+    await life.use(sweeping('extractions', store, config.sweepInterval, log));
 
     const clients = createClients({ peers: config.peers, tls, log, metrics });
     await life.use(clients.channel);

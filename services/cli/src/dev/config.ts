@@ -95,6 +95,7 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
     publicUrl: facts.endpoint,
     trustedProxies: FRONT,
     spoolDir: spool(facts, instance),
+    sealKeysFile: facts.secrets.keys('model-proxy-seal-keys.json'),
     digestKeyFile: facts.secrets.text('digest-key'),
     snapshotCacheFile: cache(facts, instance),
   }),

@@ -32,7 +32,7 @@ export const services: readonly ServiceShape[] = [
   { name: 'quarantine', stage: 3, grpc: true, database: true },
   { name: 'demo', stage: 3, http: true },
   { name: 'mcp-broker', stage: 4, http: true, grpc: true, database: true },
-  { name: 'model-proxy', stage: 4, http: true, grpc: true },
+  { name: 'model-proxy', stage: 4, http: true, grpc: true, database: true },
   { name: 'console', stage: 4, http: true },
 ];
 

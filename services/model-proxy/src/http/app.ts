@@ -22,9 +22,11 @@ import { recordEndedTurn, recordRefusedAdmission } from '../turn/record.ts';
 import { runTurn } from '../turn/run.ts';
 import type { Turn } from '../turn/turn.ts';
 import { clientAnswer } from './client-answer.ts';
-import { countTokens, estimateGemini } from './count-tokens.ts';
+import { mountConversations } from './conversations.ts';
+import { countInput, countTokens, estimateGemini } from './count-tokens.ts';
 import { callOf, GEMINI_MODELS } from './gemini-path.ts';
 import { listModels, retrieveModel } from './models.ts';
+import { mountResponses, type Prepare, prepareResponses, RESPONSES } from './responses.ts';
 
 /** The model plane's HTTP front: parse, run a turn, render errors. Knows dialects and nothing of providers. */
 export function createModelApp(gate: Gate, metrics: Metrics): Express {
@@ -36,6 +38,11 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
   for (const path of ['/v1/messages', '/anthropic/v1/messages']) postPlainly(app, path, messages);
   for (const path of ['/v1/messages/count_tokens', '/anthropic/v1/messages/count_tokens'])
     app.post(path, countTokens(gate));
+  const respond = turnHandler(gate, open, 'openai-responses', RESPONSES, undefined, prepareResponses(gate));
+  postPlainly(app, '/v1/responses', respond);
+  app.post('/v1/responses/input_tokens', countInput(gate));
+  mountResponses(app, gate);
+  mountConversations(app, gate);
   const generate = turnHandler(gate, open, 'gemini', 'generateContent', (req, body) => withCall(body, callOf(req)));
   const estimate = estimateGemini(gate);
   const uploads = uploadRoom(gate.config.request);
@@ -58,7 +65,14 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
 /** A body with what its path says, for a dialect whose path says something. */
 type Complete = (req: IncomingMessage, body: unknown) => unknown;
 
-function turnHandler(gate: Gate, open: OpenWorks, dialect: FrontDialect, endpoint: string, complete?: Complete) {
+function turnHandler(
+  gate: Gate,
+  open: OpenWorks,
+  dialect: FrontDialect,
+  endpoint: string,
+  complete?: Complete,
+  prepare?: Prepare,
+) {
   const front = frontOf(dialect);
   const succeeded = tally(gate.metrics.turns, { endpoint, outcome: 'ok' });
   return async (req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> => {
@@ -68,7 +82,10 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: FrontDialect, endpoin
     const credential = gate.ingress.credentialOf(req);
     const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes });
     const parsed = parseJson(bytes, { maxDepth: gate.config.request.maxDepth });
-    const { body, facts } = front.parseRequest(complete === undefined ? parsed : complete(req, parsed));
+    const prepared = prepare === undefined ? undefined : await prepare(req, res, parsed, bytes);
+    const { body, facts } = front.parseRequest(
+      prepared?.body ?? (complete === undefined ? parsed : complete(req, parsed)),
+    );
     const entry = open.begin();
     answer.onGone(() => entry.leave());
     const id = uuidv7();
@@ -82,8 +99,10 @@ function turnHandler(gate: Gate, open: OpenWorks, dialect: FrontDialect, endpoin
         endpoint,
         credential,
         body,
-        bytes,
+        bytes: prepared?.bytes ?? bytes,
         facts,
+        exchange: prepared?.exchange,
+        goesOn: prepared?.goesOn,
         headers: req.headers,
         answer,
         signal: entry.ended,

@@ -16,7 +16,9 @@ import { authorise, mayUseModel, rejectProviderIds } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import { providerKey } from '../upstream/provider-key.ts';
 import { objectField } from '../wire/gemini/field.ts';
+import { inspectRequest as inspectResponses } from '../wire/openai-responses/inspect.ts';
 import { callOf } from './gemini-path.ts';
+import { prepareResponses, RESPONSES } from './responses.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
 
@@ -80,6 +82,22 @@ export function estimateGemini(gate: Gate) {
     rejectProviderIds(facts);
     res.setHeader('sallyport-estimated', 'true');
     res.json({ totalTokens: estimateTokens(facts) });
+  };
+}
+
+/** `POST /v1/responses/input_tokens`: the whole context of a request, estimated, and header `sallyport-estimated` says so. */
+export function countInput(gate: Gate) {
+  const prepare = prepareResponses(gate);
+  return async (req: Request, res: Response): Promise<void> => {
+    const credential = gate.ingress.credentialOf(req);
+    const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes });
+    const { body } = await prepare(req, res, parseJson(bytes, { maxDepth: gate.config.request.maxDepth }), bytes);
+    const facts = asClientFault(() => inspectResponses(body));
+    const { principal, access } = await authorise(gate, credential, RESPONSES, clientGone(res));
+    usableModel(gate, principal, access, facts.model);
+    rejectProviderIds(facts);
+    res.setHeader('sallyport-estimated', 'true');
+    res.json({ object: 'response.input_tokens', input_tokens: estimateTokens(facts) });
   };
 }
 

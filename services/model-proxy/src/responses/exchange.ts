@@ -1,3 +1,4 @@
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Label } from '@sallyport/turn';
 import { asObject, asString } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
@@ -14,6 +15,12 @@ export interface ShownCall {
   readonly result?: { readonly text: string; readonly label: Label };
 }
 
+/** What is known of the turn when its answer ends. */
+export interface TurnOfExchange {
+  readonly principal: Principal;
+  readonly trajectory: string;
+}
+
 /** What an exchange begins with. */
 export interface ExchangeInit {
   readonly id: string;
@@ -21,7 +28,7 @@ export interface ExchangeInit {
   readonly answered: readonly AnsweredApproval[];
   readonly listed: ReadonlySet<string>;
   /** Keeps the response; absent where the client wants nothing kept, or nothing can be. */
-  readonly keep?: (response: JsonObject) => Promise<void>;
+  readonly keep?: (response: JsonObject, of: TurnOfExchange) => Promise<void>;
 }
 
 /**
@@ -38,7 +45,7 @@ export class Exchange {
   readonly opening: JsonObject[] = [];
   /** Calls that the client was shown with their results: they come back. */
   readonly shown: ShownCall[] = [];
-  readonly #keep: ((response: JsonObject) => Promise<void>) | undefined;
+  readonly #keep: ExchangeInit['keep'];
   #response: JsonObject | undefined;
 
   constructor(init: ExchangeInit) {
@@ -58,10 +65,10 @@ export class Exchange {
    * Keeps what was told, before the client hears its end: the next request may go on from it. Gives that end, the last frames or the
    * whole body, which says so where it could not be kept.
    */
-  async end(text: string): Promise<string> {
+  async end(text: string, of: TurnOfExchange): Promise<string> {
     if (this.#keep === undefined || this.#response === undefined) return text;
     try {
-      await this.#keep(this.#response);
+      await this.#keep(this.#response, of);
       return text;
     } catch {
       return text.replaceAll('"store":true', '"store":false');

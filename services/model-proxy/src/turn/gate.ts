@@ -13,6 +13,7 @@ import type { Clients } from '../clients.ts';
 import type { Config } from '../config.ts';
 import type { ProxyMetrics } from '../metrics.ts';
 import type { RoutingState } from '../routing/state.ts';
+import type { ResponseStore } from '../responses/kept.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Memory } from './memory.ts';
 
@@ -32,6 +33,8 @@ export interface Gate {
   readonly upstream: Upstream;
   readonly routing: RoutingState;
   readonly memory: Memory;
+  /** Undefined where this process has no database: then no response is kept. */
+  readonly responses: ResponseStore | undefined;
   readonly cache: AnswerCache;
   readonly clients: Pick<Clients, 'decisions' | 'approvals' | 'trajectories' | 'quarantine' | 'tools'>;
   /** Keyed digest of content, and plain SHA-256. */

@@ -75,7 +75,8 @@ async function receiveWhole(
     if (delivered) turn.spoken.add(event);
     else await release.event(guardDuring(event));
   }
-  if (delivered) release.whole(turn.exchange === undefined ? whole.text : await retold(turn.exchange, whole.text));
+  if (delivered)
+    release.whole(turn.exchange === undefined ? whole.text : await retold(turn.exchange, whole.text, turn));
   return { content, finish, delivered, response, ...(delivered ? { text: whole.text } : {}) };
 }
 
@@ -206,8 +207,8 @@ function heardOpaque(turn: Turn, kind: string): void {
 }
 
 /** A provider's own response, as the client gets it. */
-async function retold(exchange: Exchange, text: string): Promise<string> {
-  return await exchange.end(exchange.retoldBody(text));
+async function retold(exchange: Exchange, text: string, turn: Turn): Promise<string> {
+  return await exchange.end(exchange.retoldBody(text), turn);
 }
 
 function tooManyCalls(): GatewayError {

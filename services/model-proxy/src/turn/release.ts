@@ -151,13 +151,13 @@ class ClientRelease implements Release {
       await this.#write({ type: 'usage', usage: turn.usage });
       await this.#write({ type: 'finish', finish });
       const last = this.#rendering().end();
-      closeStream(turn, turn.exchange === undefined ? last : await turn.exchange.end(last));
+      closeStream(turn, turn.exchange === undefined ? last : await turn.exchange.end(last, turn));
       return;
     }
     writeHeaders(turn);
     const response = { id: turn.id, model: turn.model.publicName, content: this.#kept(), finish, usage: turn.usage };
     const body = JSON.stringify(frontOf(turn.dialect).renderResponse(response, frontOptions(turn)));
-    turn.answer.json(200, turn.exchange === undefined ? body : await turn.exchange.end(body));
+    turn.answer.json(200, turn.exchange === undefined ? body : await turn.exchange.end(body, turn));
   }
 
   frames(bytes: string): Promise<void> {

@@ -132,7 +132,7 @@ function retrievedBy({ provider, model }: Target): string {
 
 /** The provider's own bytes were the answer. */
 async function delivered(gate: Gate, turn: Turn, last: string | undefined): Promise<void> {
-  if (turn.facts.stream) closeStream(turn, turn.exchange ? await turn.exchange.end(last ?? '') : last);
+  if (turn.facts.stream) closeStream(turn, turn.exchange ? await turn.exchange.end(last ?? '', turn) : last);
   await rememberWords(gate, turn, TRUSTED);
 }
 

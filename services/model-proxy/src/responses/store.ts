@@ -1,0 +1,151 @@
+import type { Postgres, Row, TenantClient } from '@sallyport/chassis/postgres';
+import type { Sealer } from '@sallyport/chassis/seal';
+import { asArray, asObject, asString, isObject } from '../chat/json.ts';
+import type { JsonObject } from '../chat/message.ts';
+import { conversationRows } from './conversation-rows.ts';
+import type { KeptResponse, Owner, ResponseStore } from './kept.ts';
+import { type RowSeal, tooLarge, whose } from './own-rows.ts';
+
+/** The schema version this store needs: the number of its newest migration. */
+export const SCHEMA_VERSION = 1;
+
+const SWEEP_ROWS = 500;
+/** Longer chains no run makes; a loop would be one. */
+const LONGEST_CHAIN = 1_000;
+const OWN = 'tenant = $1 and principal_id = $2 and user_id = $3 and expires_at > now()';
+const COLUMNS = 'id, trajectory, previous_id, conversation_id, sealed, context_bytes';
+
+/** Keeps responses and conversations in Postgres for `ttlMs`, sealed. */
+export function createResponseStore(postgres: Postgres, sealer: Sealer, ttlMs: number): ResponseStore {
+  const seals: RowSeal = {
+    seal: (value, place) => sealer.seal(Buffer.from(JSON.stringify(value), 'utf8'), JSON.stringify(place)),
+    open: (sealed, place) =>
+      JSON.parse(sealer.open(sealed as Uint8Array, JSON.stringify(place)).toString('utf8')) as JsonObject,
+  };
+  const read = (row: Row, owner: Owner): KeptResponse => {
+    const id = row.id as string;
+    const { response, input } = seals.open(row.sealed, placeOf(owner, id));
+    return {
+      id,
+      trajectory: row.trajectory as string,
+      previousId: row.previous_id as string,
+      conversationId: row.conversation_id as string,
+      response: asObject(response) ?? {},
+      input: asArray(input).filter(isObject),
+    };
+  };
+  const findRow = async (client: TenantClient, owner: Owner, id: string): Promise<Row | undefined> => {
+    const { rows } = await client.query(`select ${COLUMNS} from responses where ${OWN} and id = $4`, [
+      ...whose(owner),
+      id,
+    ]);
+    return rows[0];
+  };
+  return {
+    ...conversationRows(postgres, seals, ttlMs),
+
+    keep: (owner, kept, contextBytes) =>
+      postgres.withTenant(owner.tenant, async (client) => {
+        const { id, trajectory, previousId, conversationId, response, input } = kept;
+        const ids = [...input, ...asArray(response.output).filter(isObject)].map((item) => asString(item.id) ?? '');
+        await client.query(
+          `insert into responses (tenant, principal_id, user_id, id, trajectory, previous_id, conversation_id, item_ids,
+             sealed, context_bytes, expires_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, $10, now() + $11::float8 * interval '1 ms')`,
+          [
+            ...whose(owner),
+            id,
+            trajectory,
+            previousId,
+            conversationId,
+            ids.filter((one) => one !== ''),
+            seals.seal({ response, input }, placeOf(owner, id)),
+            contextBytes,
+            ttlMs,
+          ],
+        );
+        if (previousId === '') return;
+        await client.query(
+          `with recursive chain as (
+             select id, previous_id, 1 as depth from responses where ${OWN} and id = $4
+             union all
+             select r.id, r.previous_id, chain.depth + 1 from responses r join chain on r.id = chain.previous_id
+              where r.tenant = $1 and r.principal_id = $2 and r.user_id = $3 and chain.depth < ${LONGEST_CHAIN})
+           update responses set expires_at = greatest(expires_at, now() + $5::float8 * interval '1 ms')
+            where tenant = $1 and id in (select id from chain)`,
+          [...whose(owner), previousId, ttlMs],
+        );
+      }),
+
+    find: (owner, id) =>
+      postgres.withTenant(owner.tenant, async (client) => {
+        const row = await findRow(client, owner, id);
+        return row && read(row, owner);
+      }),
+
+    chain: (owner, id, maxBytes) =>
+      postgres.withTenant(owner.tenant, async (client) => {
+        const row = await findRow(client, owner, id);
+        if (row === undefined) return undefined;
+        if (Number(row.context_bytes) > maxBytes) throw tooLarge();
+        const { rows } = await client.query(
+          `with recursive chain as (
+             select ${COLUMNS}, 1 as depth from responses where ${OWN} and id = $4
+             union all
+             select r.id, r.trajectory, r.previous_id, r.conversation_id, r.sealed, r.context_bytes, chain.depth + 1
+               from responses r join chain on r.id = chain.previous_id
+              where r.tenant = $1 and r.principal_id = $2 and r.user_id = $3 and r.expires_at > now()
+                and chain.depth < ${LONGEST_CHAIN})
+           select * from chain order by depth desc`,
+          [...whose(owner), id],
+        );
+        const chain = rows.map((one) => read(one, owner));
+        return chain[0]?.previousId === '' ? chain : undefined;
+      }),
+
+    remove: (owner, id) =>
+      postgres.withTenant(owner.tenant, async (client) => {
+        const { rowCount } = await client.query(`delete from responses where ${OWN} and id = $4`, [
+          ...whose(owner),
+          id,
+        ]);
+        return rowCount !== 0;
+      }),
+
+    items: (owner, ids) =>
+      postgres.withTenant(owner.tenant, async (client) => {
+        const wanted = new Set(ids);
+        const found = new Map<string, JsonObject>();
+        const { rows } = await client.query(
+          `select ${COLUMNS} from responses where ${OWN} and item_ids && $4::text[] order by created_at limit 1000`,
+          [...whose(owner), [...wanted]],
+        );
+        for (const row of rows) {
+          const { response, input } = read(row, owner);
+          for (const item of [...input, ...asArray(response.output).filter(isObject)]) {
+            const id = asString(item.id);
+            if (id !== undefined && wanted.has(id)) found.set(id, item);
+          }
+        }
+        return found;
+      }),
+
+    sweep: (nowMs) =>
+      postgres.withTenant('*', async (client) => {
+        let gone = 0;
+        for (const table of ['responses', 'conversations']) {
+          const { rowCount } = await client.query(
+            `delete from ${table} where ctid in (select ctid from ${table}
+              where expires_at < to_timestamp($1::float8 / 1000) limit ${SWEEP_ROWS} for update skip locked)`,
+            [nowMs],
+          );
+          gone += rowCount ?? 0;
+        }
+        return gone;
+      }),
+  };
+}
+
+function placeOf(owner: Owner, id: string): string[] {
+  return ['response', ...whose(owner), id];
+}

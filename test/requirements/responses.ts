@@ -1,0 +1,20 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `responses:`. */
+export const responses: readonly Requirement[] = [
+  ...of('issue 6, DESIGN §4, §5', {
+    'responses:front': 'The Responses API is answered by models of every dialect, whole and streamed, with usage.',
+    'responses:provider':
+      'A provider that speaks the Responses API answers clients of every dialect, and keeps nothing.',
+    'responses:tools': 'Functions of the client are called and answered in one run, whatever dialect is behind.',
+    'responses:reasoning': 'Encrypted reasoning comes back to its provider under its own id, and to no other.',
+    'responses:state': 'A response is gone on from, retrieved, listed and deleted by who made it, and by nobody else.',
+    'responses:stateless': 'A client that wants nothing kept finds nothing kept.',
+    'responses:conversations': 'Conversations hold what was said in them, and are as private as responses.',
+    'responses:references': 'An item of an earlier answer can be named by its id, by who was given it.',
+    'responses:mcp': 'Calls that the gateway runs are shown with their results, and known when they come back.',
+    'responses:approval': 'What the client wants to be asked about is run after its yes, and never after its no.',
+    'responses:errors': 'Faults are told in the form of OpenAI, with the parameter, and in a stream as an event.',
+    'responses:replay': 'A kept response can be read as a stream again, from any event on.',
+  }),
+];
