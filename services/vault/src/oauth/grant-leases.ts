@@ -49,6 +49,8 @@ export function createGrantLeases(options: RefreshOptions & { readonly log: Logg
   const rows = rowSealer(store, options.envelope);
   const refresh = createRefresh(options);
   const heeds = createHeeding();
+  /** Grants whose refused token is being replaced here: who is refused by the same one waits for what comes of it. */
+  const replacing = new Map<string, Promise<void>>();
 
   const missing = ({ resourceName }: GrantRecord, why: string) =>
     new GatewayError('upstream_credentials', `${resourceName} is not connected for this principal: ${why}.`, {
@@ -84,15 +86,36 @@ export function createGrantLeases(options: RefreshOptions & { readonly log: Logg
     return { value: accessToken, reference: grantReference(grant), owner: `user:${user}`, scopes, expiresAtMs };
   };
 
-  return async (tenant, server, principal, refused) => {
+  const replaced = (key: string): (() => void) => {
+    let settle = () => {};
+    replacing.set(key, new Promise<void>((resolve) => (settle = resolve)));
+    return () => {
+      replacing.delete(key);
+      settle();
+    };
+  };
+
+  const leaseOf = async (
+    ...[tenant, server, principal, refused, onHeeded]: [...Parameters<LeaseGrant>, (done: () => void) => void]
+  ): Promise<GrantLease> => {
     const until = Date.now() + CLAIM_MS + REQUEST_MS;
     let heeded: string | undefined;
     for (;;) {
       const grant = await usable(tenant, server, principal);
       const reference = grantReference(grant);
       const leftMs = (grant.expiresAtMs ?? Number.POSITIVE_INFINITY) - Date.now();
-      const refuses = refused === reference && heeded === undefined;
-      if (refuses && heeds(JSON.stringify([tenant, grant.uid, grant.user]))) heeded = reference;
+      if (refused === reference && heeded === undefined) {
+        const key = JSON.stringify([tenant, grant.uid, grant.user]);
+        const underWay = replacing.get(key);
+        if (underWay !== undefined) {
+          await underWay;
+          continue;
+        }
+        if (heeds(key)) {
+          heeded = reference;
+          onHeeded(replaced(key));
+        }
+      }
       const wasRefused = heeded === reference;
       if (leftMs > EARLY_MS && !wasRefused) return await opened(tenant, grant);
       const by = uuidv7();
@@ -112,6 +135,17 @@ export function createGrantLeases(options: RefreshOptions & { readonly log: Logg
       if (Date.now() > until)
         throw new GatewayError('unavailable', 'The grant is being refreshed.', { retryAfterMs: 500 });
       await sleep(POLL_MS);
+    }
+  };
+
+  return async (tenant, server, principal, refused) => {
+    let done = () => {};
+    try {
+      return await leaseOf(tenant, server, principal, refused, (settle) => {
+        done = settle;
+      });
+    } finally {
+      done();
     }
   };
 }

@@ -136,6 +136,17 @@ describe('renewing what a person was given', () => {
     expect(sent).toHaveLength(1);
   });
 
+  it('[grants:refresh-once] gives all who were refused by one token the one that came for it', async () => {
+    const { lease, sent } = await house(renewed(), { leftS: 3_600 });
+    const refused = (await lease()).reference;
+    const all = await Promise.all([lease(refused), lease(refused), lease(refused)]);
+    expect(all.map(({ value }) => value)).toEqual(['access-2', 'access-2', 'access-2']);
+    expect(sent).toHaveLength(1);
+    // The next refusal is not heeded at once.
+    expect((await lease(all[0]?.reference)).value).toBe('access-2');
+    expect(sent).toHaveLength(1);
+  });
+
   it('[vault:missing-secret] comes as no client without a secret where its Secret is away, and ends no grant for that', async () => {
     const { lease, away, sent, row } = await house(renewed());
     away();
