@@ -1,11 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import type { KnownCapabilities } from '../catalogue/capabilities.ts';
 import { createAccumulator } from '../chat/accumulate.ts';
 import type { FailureKind } from '../chat/failure.ts';
 import type { AssistantContent, JsonObject } from '../chat/message.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEvent } from '../chat/stream.ts';
-import { codecs } from '../wire/codec.ts';
+import { codecs, forwardBytes, unsupportedOf } from '../wire/codec.ts';
 import { payloadReader } from '../wire/framing.ts';
 import { createStreamScanner } from '../wire/scan.ts';
 import type { ProviderDeclaration } from './define-provider.ts';
@@ -132,4 +133,43 @@ describe('the recorded answers of a provider', () => {
     expect(failure).toMatchObject({ kind });
     expect(failure?.message).not.toBe('');
   });
+});
+
+describe('what a declaration says that a provider can do', () => {
+  const tools = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
+  const demands: [keyof KnownCapabilities, JsonObject][] = [
+    ['n', { n: 2 }],
+    ['logprobs', { logprobs: true }],
+    ['seed', { seed: 7 }],
+    ['jsonSchema', { response_format: { type: 'json_schema', json_schema: { name: 'a', schema: {} } } }],
+    ['tools', { tools }],
+    ['toolChoice', { tools, tool_choice: 'required' }],
+  ];
+  const asked = { model: 'm', max_completion_tokens: 9, messages: [{ role: 'user', content: 'hi' }] };
+
+  it.each(cases.filter(([, { wire }]) => wire === 'openai-chat'))(
+    '[providers:differences] of %s: what it lacks is refused, and it is not said to have it',
+    (id, provider) => {
+      if (provider.wire !== 'openai-chat') throw new TypeError(id);
+      for (const [ability, fields] of demands) {
+        const refused = unsupportedOf(provider, { ...asked, ...fields }).length > 0;
+        // Known to be lacking, so that routing passes it by, is what would be refused, and nothing else.
+        expect([id, ability, provider.capabilities?.[ability] === false]).toEqual([id, ability, refused]);
+      }
+    },
+  );
+
+  it.each(cases.filter(([, { wire }]) => wire === 'openai-chat'))(
+    '[providers:differences] of %s: a request goes in the fields that it knows',
+    (id, provider) => {
+      if (provider.wire !== 'openai-chat') throw new TypeError(id);
+      const client = { ...asked, store: true, metadata: { a: 'b' } };
+      const bytes = forwardBytes(provider, Buffer.from(JSON.stringify(client)), client, { model: 'theirs' });
+      const sent = JSON.parse(bytes.toString()) as JsonObject;
+      expect(sent).toMatchObject({ model: 'theirs', messages: asked.messages });
+      expect(sent.max_tokens ?? sent.max_completion_tokens).toBe(9);
+      for (const field of provider.quirks.differs?.drops ?? []) expect(sent[field]).toBeUndefined();
+      for (const field of Object.keys(provider.quirks.differs?.renames ?? {})) expect(sent[field]).toBeUndefined();
+    },
+  );
 });
