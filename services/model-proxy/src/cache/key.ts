@@ -16,6 +16,9 @@ const NOT_ASKED = new Set([
   'safety_identifier',
 ]);
 
+/** Headers by which a client says where a request may go. */
+const ROUTED_BY = ['sallyport-region', 'sallyport-class'];
+
 /**
  * What an answer is kept under, as text to be digested (DESIGN section 4.7): whose data it is, what the turn has read, what
  * policy says now, and the request with all that was put into it. No target is named: which of them answered does not
@@ -34,6 +37,10 @@ export function keyText(turn: Turn, tools: readonly Tool[], namespace: string): 
     turn.dialect,
     turn.endpoint,
     headersOf(turn),
+    // Where it may go: an answer out of one region is none for who asks for another.
+    ROUTED_BY.map((name) => turn.headers[name] ?? null),
+    turn.wish ?? null,
+    turn.attribution.tags,
     asked(turn.body),
     tools,
     [...turn.changedResults],

@@ -76,6 +76,7 @@ describe('an answer that is kept', () => {
     ['another revision of policy', {}, (turn) => Object.assign(turn, { policyRevision: '2' })],
     ['other words', { body: { messages: [{ role: 'user', content: 'hi!' }] } }, () => undefined],
     ['another temperature', { body: { temperature: 0.5 } }, () => undefined],
+    ['another wish for a provider', { body: { provider: { only: ['first'] } } }, () => undefined],
     ['another namespace', { body: { cache: { namespace: 'b' } } }, () => undefined],
     [
       'another decoration',
@@ -190,6 +191,16 @@ describe('what a client says of the cache', () => {
 });
 
 describe('what is not kept', () => {
+  it.each<[string, TurnInit]>([
+    ['a region', { headers: { 'sallyport-region': 'eu' } }],
+    ['nothing kept', { body: { provider: { zdr: true } } }],
+  ])('[cache:key] is nothing for who asks for %s where no target is known to have it', async (_name, init) => {
+    const { ask, calls } = house();
+    await ask();
+    expect((await ask(init)).cache).not.toBe('hit');
+    expect(calls()).toBe(1);
+  });
+
   it.each<[string, (n: number) => unknown, TurnInit]>([
     ['an answer that the provider filtered', (n) => chat(n, { content: 'no' }, 'content_filter'), {}],
     ['a refusal', (n) => chat(n, { content: null, refusal: 'I will not.' }), {}],

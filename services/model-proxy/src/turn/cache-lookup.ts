@@ -88,8 +88,9 @@ async function look(gate: Gate, turn: Turn, cache: TurnCache, tools: readonly To
 }
 
 /** Whether the same request may be answered by the same words: not where a provider acts, or its own bytes are wanted. */
-function isRepeatable({ facts, body, operation, tools: known }: Turn, tools: readonly Tool[]): boolean {
-  if (operation !== undefined) return false;
+function isRepeatable({ facts, body, operation, wish, tools: known }: Turn, tools: readonly Tool[]): boolean {
+  // Who wants nothing kept by a provider wants nothing kept on the way.
+  if (operation !== undefined || wish?.zeroRetention) return false;
   const { modalities, logprobs, conversation, background } = body;
   if (conversation !== undefined || background === true) return false;
   const bytesOnly = facts.n > 1 || logprobs === true || Array.isArray(modalities);
@@ -142,6 +143,11 @@ export function toKeep(gate: Gate, turn: Turn, said: Said): (() => void) | undef
   const { response } = said;
   if (cache === undefined || cache.key === '' || cache.status === 'hit' || response === undefined) return undefined;
   if (!WHOLE.has(response.finish.unified) || !hasContent(response.content)) return undefined;
+  // A client may let another Model answer: such an answer is found by nobody.
+  const isOurs = turn.model.targets.some(
+    ({ provider, model }) => provider.name === turn.provider && model === turn.upstreamModel,
+  );
+  if (!isOurs) return undefined;
   const { key } = cache;
   const entry: Entry = {
     atMs: Date.now(),

@@ -11,6 +11,7 @@ import { chat, house } from './testing-provider.ts';
 const openai = providerOf('openai-compatible', 'first');
 const anthropic = providerOf('anthropic-compatible', 'second');
 const gemini = providerOf('gemini-compatible', 'third');
+const responses = providerOf('openai-responses-compatible', 'fourth');
 const FULL = { targets: [{ provider: 'p', model: 'm' }] };
 
 /** A Model's decoration as a resource is read; throws what is wrong with it. */
@@ -21,7 +22,7 @@ function read(decoration: object) {
 }
 
 const decorated = (decoration: object, init: TurnInit = {}) => {
-  const model = modelOf([openai, anthropic, gemini], { decoration: read(decoration) });
+  const model = modelOf([openai, anthropic, gemini, responses], { decoration: read(decoration) });
   const turn = turnOf({ ...init, model });
   decorate(gateOf().gate, turn);
   return turn;
@@ -80,6 +81,27 @@ describe('texts of a Model', () => {
         system_instruction: { parts: [{ text: 'Own.' }] },
       },
       { contents, systemInstruction: { parts: [{ text: 'First.' }, { text: 'Own.' }, { text: 'Last.' }] } },
+    ],
+    [
+      'openai-responses',
+      3,
+      {
+        messages: undefined,
+        max_tokens: undefined,
+        store: false,
+        instructions: 'Own.',
+        input: [{ role: 'developer', content: 'Too.' }, ...messages],
+      },
+      {
+        store: false,
+        instructions: 'Own.',
+        input: [
+          { role: 'system', content: 'First.' },
+          { role: 'developer', content: 'Too.' },
+          { role: 'system', content: 'Last.' },
+          ...messages,
+        ],
+      },
     ],
   ])('[decoration:texts] %s: stand around the instructions of the client', (dialect, at, body, expected) => {
     expect(sentTo(at, texts, { dialect, body })).toMatchObject(expected);
@@ -195,6 +217,26 @@ describe('parameters', () => {
     const sent = sentTo(2, decoration, { dialect: 'gemini', body });
     expect(sent).toMatchObject({ generationConfig: { top_k: 3, temperature: 0.1, stopSequences: ['END'] } });
     expect(sent.generation_config ?? sent.model).toBeUndefined();
+  });
+
+  it('[decoration:parameters] are said in the fields of responses, and what the client keeps there stays its own', () => {
+    const decoration = { forced: { maxTokens: 9, temperature: '0.1', responseFormat: { type: 'JsonObject' } } };
+    const body = {
+      messages: undefined,
+      max_tokens: undefined,
+      input: 'hi',
+      store: true,
+      previous_response_id: 'resp_1',
+      text: { verbosity: 'low' },
+    };
+    const turn = decorated(decoration, { dialect: 'openai-responses', body });
+    expect(turn.body).toMatchObject({
+      store: true,
+      previous_response_id: 'resp_1',
+      max_output_tokens: 9,
+      temperature: 0.1,
+      text: { verbosity: 'low', format: { type: 'json_object' } },
+    });
   });
 
   it('[decoration:targets] reach a target whose dialect has the word where the client has none, and not one that has none', () => {

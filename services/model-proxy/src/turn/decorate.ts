@@ -4,10 +4,10 @@ import {
   type ModelDecoration,
 } from '@sallyport/custom-resources/model-decoration';
 import { isObject } from '../chat/json.ts';
-import type { SystemBlock } from '../chat/message.ts';
+import type { JsonObject, SystemBlock } from '../chat/message.ts';
 import { frontOf } from '../fronts/index.ts';
 import { frontCodecs } from '../wire/codec.ts';
-import type { RequestChanges } from '../wire/forward.ts';
+import { type RequestChanges, without } from '../wire/forward.ts';
 import type { Gate } from './gate.ts';
 import { effective, fieldsOf, type Parameters, parametersOf, withParameters } from './parameters.ts';
 import { rewriteBody } from './rewrite.ts';
@@ -55,12 +55,21 @@ export function decorate(gate: Pick<Gate, 'sha256'>, turn: Turn): void {
     ...(Object.keys(fields).length === 0 ? {} : { fields }),
   };
   if (Object.keys(changes).length > 0) {
-    rewriteBody(turn, frontCodecs[turn.dialect].forwardRequest(turn.body, changes));
+    rewriteBody(turn, withOwnState(frontCodecs[turn.dialect].forwardRequest(turn.body, changes), turn.body));
   }
   if (maxTokens !== undefined) turn.facts.maxTokens = maxTokens;
   if (turn.request === undefined) return;
   const system = [...prependSystem.map(asBlock), ...turn.request.system, ...appendSystem.map(asBlock)];
   turn.request = { ...withParameters(turn.request, parameters), system };
+}
+
+/** Fields of state that forwarding takes out of a request: this one is not on its way yet. */
+const STATE = ['previous_response_id', 'conversation', 'background', 'store', 'include'];
+
+function withOwnState(forwarded: JsonObject, body: JsonObject): JsonObject {
+  const restored = without(forwarded, STATE);
+  for (const name of STATE) if (body[name] !== undefined) restored[name] = body[name];
+  return restored;
 }
 
 function compile(gate: Pick<Gate, 'sha256'>, spec: ModelDecoration): Compiled {

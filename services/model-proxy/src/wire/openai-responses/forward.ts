@@ -1,7 +1,7 @@
 import { asArray, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { Tool } from '../../chat/tools.ts';
-import { type RequestChanges, without } from '../forward.ts';
+import { layFields, type RequestChanges, without } from '../forward.ts';
 import { spliceBody } from '../splice.ts';
 import { itemsOf, typeOfItem } from './inspect.ts';
 import { encodeMessages, type Notes } from './items-encode.ts';
@@ -29,9 +29,11 @@ export function forwardRequest(
     const include = asArray(body.include);
     if (!include.includes(ENCRYPTED_REASONING)) forwarded.include = [...include, ENCRYPTED_REASONING];
   }
+  layFields(forwarded, changes.fields, ['text', 'reasoning']);
   if (changes.maxTokens !== undefined) forwarded.max_output_tokens = changes.maxTokens;
   if (changes.keepTool || changes.addTools?.length) changeTools(forwarded, changes);
-  if (Array.isArray(body.input) || changes.prependSystem?.length || changes.appendMessages?.length) {
+  const { prependSystem, appendSystem, appendMessages } = changes;
+  if (Array.isArray(body.input) || prependSystem?.length || appendSystem?.length || appendMessages?.length) {
     forwarded.input = changeInput(itemsOf(body.input), changes);
   }
   return forwarded;
@@ -79,7 +81,8 @@ function nameOf(tool: Tool): string {
 }
 
 function changeInput(items: readonly unknown[], changes: RequestChanges): unknown[] {
-  const system = (changes.prependSystem ?? []).map((content) => ({ type: 'message', role: 'system', content }));
+  const asItem = (content: string) => ({ type: 'message', role: 'system', content });
+  const system = (changes.prependSystem ?? []).map(asItem);
   const results = changes.toolResults;
   const kept = items.filter((item) => !isForgotten(item));
   const changed = !results
@@ -90,7 +93,12 @@ function changeInput(items: readonly unknown[], changes: RequestChanges): unknow
       });
   // What the gateway appends is text and calls, which this dialect can always say.
   const ignored: Notes = { unsupported: [], adjusted: [] };
-  return [...system, ...changed, ...encodeMessages(changes.appendMessages ?? [], ignored)];
+  const isInstruction = (item: unknown) => isObject(item) && (item.role === 'system' || item.role === 'developer');
+  const other = changed.findIndex((item) => !isInstruction(item));
+  const leading = other < 0 ? changed.length : other;
+  const behind = (changes.appendSystem ?? []).map(asItem);
+  const own = [...changed.slice(0, leading), ...behind, ...changed.slice(leading)];
+  return [...system, ...own, ...encodeMessages(changes.appendMessages ?? [], ignored)];
 }
 
 function isOutput(item: JsonObject): boolean {
