@@ -9,7 +9,7 @@ import {
 } from '@sallyport/turn';
 import { openHandleAt } from '@sallyport/turn/handle';
 import type { FinishReason } from '../chat/finish.ts';
-import type { AssistantContent, ToolCallBlock } from '../chat/message.ts';
+import type { AssistantContent, Extra, ToolCallBlock } from '../chat/message.ts';
 import type { StreamEncoder, StreamEvent } from '../chat/stream.ts';
 import { frontOf } from '../fronts/index.ts';
 import { formatUsd } from '../pricing.ts';
@@ -33,8 +33,8 @@ export interface Release {
   say(text: string): Promise<void>;
   /** Tells a client of a stream that the turn waits; on other answers nothing can be said before the end. */
   waits(note: string): Promise<void>;
-  /** Ends the answer, with usage and cost of the whole turn. */
-  finish(finish: FinishReason): Promise<void>;
+  /** Ends the answer, with usage and cost of the whole turn; `extra` goes into a body of its dialect, not into streams. */
+  finish(finish: FinishReason, extra?: Extra): Promise<void>;
   /** The client's own bytes go through unchanged. */
   frames(bytes: string): Promise<void>;
   whole(text: string): void;
@@ -144,7 +144,7 @@ class ClientRelease implements Release {
     await this.#turn.answer.comment(note);
   }
 
-  async finish(finish: FinishReason): Promise<void> {
+  async finish(finish: FinishReason, extra?: Extra): Promise<void> {
     await this.settled();
     const turn = this.#turn;
     if (turn.facts.stream) {
@@ -155,7 +155,8 @@ class ClientRelease implements Release {
       return;
     }
     writeHeaders(turn);
-    const response = { id: turn.id, model: turn.model.publicName, content: this.#kept(), finish, usage: turn.usage };
+    const told = { id: turn.id, model: turn.model.publicName, content: this.#kept(), finish, usage: turn.usage };
+    const response = extra === undefined ? told : { ...told, extra };
     const body = JSON.stringify(frontOf(turn.dialect).renderResponse(response, frontOptions(turn)));
     turn.answer.json(200, turn.exchange === undefined ? body : await turn.exchange.end(body, turn));
   }

@@ -53,4 +53,10 @@ describe('the answer of a model that retrieves by itself', () => {
       expect(text).toContain('](https://evil.example');
     },
   );
+
+  it('[providers:retrieves] keeps the list of its sources, and nothing else that stands beside the text', async () => {
+    const { text } = await answered('perplexity', JSON.stringify({ ...whole, made_up: 'CANARY' }), false);
+    expect(JSON.parse(text)).toMatchObject({ citations: ['https://evil.example/x'] });
+    expect(text).not.toContain('CANARY');
+  });
 });

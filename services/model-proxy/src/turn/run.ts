@@ -2,7 +2,8 @@ import { finalText, join, type Label, type Refusal, type ResolvedHandle, TRUSTED
 import type { Target } from '../catalog.ts';
 import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import type { RequestFacts } from '../chat/facts.ts';
-import type { AssistantContent, JsonObject } from '../chat/message.ts';
+import type { AssistantContent, Extra, JsonObject } from '../chat/message.ts';
+import type { ChatResponse } from '../chat/response.ts';
 import type { Tool } from '../chat/tools.ts';
 import { frontOf } from '../fronts/index.ts';
 import { cacheLookup, give, letGo, toKeep } from './cache-lookup.ts';
@@ -61,7 +62,8 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
     boundModelCalls(gate, turn);
     // Nothing may come between these two: what was reserved is given back by the second.
     const answer = kept === undefined ? await call(gate, turn, route(turn), tools) : await give(gate, turn, kept);
-    if (capabilitiesOf(answer.target).retrieves) turn.label = join(turn.label, untrusted(retrievedBy(answer.target)));
+    const { retrieves } = capabilitiesOf(answer.target);
+    if (retrieves) turn.label = join(turn.label, untrusted(retrievedBy(answer.target)));
     const said = await receive(gate, turn, answer, release);
     turn.label = join(turn.label, labelOfProviderRuns(turn, tools, said.content));
     const keep = turn.cache === undefined ? undefined : toKeep(gate, turn, said);
@@ -74,7 +76,7 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
       keep?.();
       await release.settled();
       await rememberWords(gate, turn, release.filledLabel());
-      return await release.finish(said.finish);
+      return await release.finish(said.finish, retrieves ? sourcesOf(said.response) : undefined);
     }
     const clientOwned = calls.every((one) => one.tool?.runBy === 'client');
     const outcome = clientOwned
@@ -128,6 +130,18 @@ function labelOfProviderRuns(turn: Turn, tools: readonly Tool[], content: readon
 /** Names what a model found by itself: what it answers is of nobody that is known (DESIGN section 5). */
 function retrievedBy({ provider, model }: Target): string {
   return `model:${provider.name}/${model}`;
+}
+
+/** Where a model says that it found what it tells, in a list beside the text, as Perplexity's do; nothing else of the body. */
+function sourcesOf(response: ChatResponse | undefined): Extra | undefined {
+  const { citations, search_results: results } = response?.extra?.['openai-chat'] ?? {};
+  if (citations === undefined && results === undefined) return undefined;
+  return {
+    'openai-chat': {
+      ...(citations === undefined ? {} : { citations }),
+      ...(results === undefined ? {} : { search_results: results }),
+    },
+  };
 }
 
 /** The provider's own bytes were the answer. */
