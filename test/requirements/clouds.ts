@@ -18,6 +18,9 @@ export const clouds: readonly Requirement[] = [
     'clouds:converse-failures': 'Exceptions of Bedrock are classed, whether they are a status or come inside a stream.',
   }),
   ...of('issue 6 (auth as each needs); DESIGN §3, §8', {
+    'clouds:regions': 'A cloud is called at the host of its region, from the fields of the ModelProvider.',
+    'clouds:paths':
+      'A model of a cloud is called by the path and in the wire that are for it; its name cannot lead elsewhere.',
     'clouds:plain-key': 'A plain key goes as it is where the provider reads it: in a header, or in the query.',
     'clouds:sigv4': 'Calls to AWS are signed by Signature Version 4; the secret key is not sent.',
     'clouds:google-account':

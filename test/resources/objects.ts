@@ -1,4 +1,5 @@
 import type { Case } from './case.ts';
+import { casesOfClouds } from './objects-of-clouds.ts';
 import { casesOfTools } from './objects-of-tools.ts';
 
 const target = { provider: 'a', model: 'b' };
@@ -48,6 +49,7 @@ export const cases: readonly Case[] = [
     spec: { type: 'openai', timeouts: { totalSeconds: 10 } },
     errors: ['totalSeconds must not be less'],
   },
+  ...casesOfClouds,
 
   { name: 'a model', kind: 'Model', spec: { targets: [target, { ...target, model: 'c', priority: 1 }] } },
   {

@@ -23,17 +23,20 @@ export function readFailure(
   nowMs: number,
 ): ProviderFailure {
   const retryAfterMs = parseRetryAfter(header, nowMs);
-  return { ...readBody(provider, status, text), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  return { ...readBody(provider, status, text, header), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
-function readBody(provider: ProviderDeclaration, status: number, text: string): ProviderFailure {
-  let body: unknown;
+function readBody(provider: ProviderDeclaration, status: number, text: string, header: HeaderReader): ProviderFailure {
+  let body: JsonObject;
   try {
     body = parseBody(text);
   } catch {
     const kind: FailureKind = failureOfStatus(status);
     return { kind, retryable: retryable(kind), message: '', status };
   }
+  // Amazon names the exception beside the body.
+  const named = header('x-amzn-errortype');
+  if (named !== undefined) body = { __type: named, ...body };
   return provider.error?.(status, body) ?? codecs[provider.wire].decodeFailure(status, body, provider.failureCodes);
 }
 

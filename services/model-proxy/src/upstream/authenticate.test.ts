@@ -1,6 +1,7 @@
 import { generateKeyPairSync, verify } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { Ending } from '@sallyport/chassis/ending';
+import { GatewayError } from '@sallyport/chassis/errors';
 import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
 import type { Provider } from '../catalog.ts';
 import { bearer, type ProviderAuth } from '../providers/provider-auth.ts';
@@ -35,7 +36,7 @@ const auths: Record<string, ProviderAuth> = {
   },
 };
 
-function scene(kind: string, answer: { status?: number; body?: object } = {}, spec: object = {}) {
+function scene(kind: string, answer: { status?: number; body?: object; late?: boolean } = {}, spec: object = {}) {
   const posted: { url: string; form: URLSearchParams }[] = [];
   const body = answer.body ?? { access_token: 'issued', token_type: 'Bearer', expires_in: 3600 };
   const ports = {
@@ -43,6 +44,7 @@ function scene(kind: string, answer: { status?: number; body?: object } = {}, sp
     now: () => new Date('2026-11-21T20:00:00Z'),
     post: async (url: string, form: string) => {
       posted.push({ url, form: new URLSearchParams(form) });
+      if (answer.late) throw new GatewayError('cancelled', 'The call was cancelled.');
       return { status: answer.status ?? 200, text: async () => JSON.stringify(body) } as unknown as OutboundResponse;
     },
   };
@@ -161,4 +163,8 @@ describe('a credential', () => {
       expect((failure as Error).message).not.toContain('AADSTS');
     },
   );
+
+  it('[clouds:token-refusals] waits for the endpoint no longer than its deadline, and says that it was late', async () => {
+    await expect(scene('azure', { late: true }).send(azure)).rejects.toMatchObject({ code: 'upstream_timeout' });
+  });
 });

@@ -1,4 +1,4 @@
-import { GatewayError } from '@sallyport/chassis/errors';
+import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
 import { asNumber, asString, parseObject } from '../chat/json.ts';
 import type { IssuedToken } from './access-tokens.ts';
@@ -12,20 +12,19 @@ const UNSAID_LIFE_SECONDS = 300;
 export type PostForm = (url: string, form: string) => Promise<OutboundResponse>;
 
 /**
- * Asks a token endpoint (RFC 6749 §4.4, §5). Throws `upstream_credentials` where it refuses, `upstream_error` where it fails and
- * `upstream_invalid` where its answer is none; nothing that it says is told.
+ * Asks a token endpoint (RFC 6749 §4.4, §5). Throws `upstream_credentials` where it refuses, `upstream_error` where it fails,
+ * `upstream_timeout` where it is late and `upstream_invalid` where its answer is none; nothing that it says is told.
  */
 export async function askToken(
   post: PostForm,
   url: string,
   parameters: Readonly<Record<string, string>>,
 ): Promise<IssuedToken> {
-  const answer = await post(url, new URLSearchParams(parameters).toString());
-  const text = await answer.text(MAX_ANSWER_BYTES);
-  if (answer.status === 400 || answer.status === 401 || answer.status === 403) {
+  const { status, text } = await sent(post, url, new URLSearchParams(parameters).toString());
+  if (status === 400 || status === 401 || status === 403) {
     throw new GatewayError('upstream_credentials', "The provider's token endpoint refused the credential.");
   }
-  if (answer.status !== 200) throw new GatewayError('upstream_error', "The provider's token endpoint failed.");
+  if (status !== 200) throw new GatewayError('upstream_error', "The provider's token endpoint failed.");
   const given = parseObject(text);
   const value = asString(given?.access_token);
   const type = asString(given?.token_type)?.toLowerCase();
@@ -35,4 +34,18 @@ export async function askToken(
   // Some write the number as text.
   const seconds = asNumber(Number(given?.expires_in ?? UNSAID_LIFE_SECONDS)) ?? UNSAID_LIFE_SECONDS;
   return { value, livesMs: Math.min(LONGEST_LIFE_SECONDS, Math.max(0, seconds)) * 1000 };
+}
+
+async function sent(post: PostForm, url: string, form: string): Promise<{ status: number; text: string }> {
+  try {
+    const answer = await post(url, form);
+    return { status: answer.status, text: await answer.text(MAX_ANSWER_BYTES) };
+  } catch (caught) {
+    const error = asGatewayError(caught);
+    // Nobody but its own deadline ends this call.
+    if (error.code !== 'deadline_exceeded' && error.code !== 'cancelled') throw error;
+    throw new GatewayError('upstream_timeout', "The provider's token endpoint did not answer in time.", {
+      cause: caught,
+    });
+  }
 }

@@ -27,13 +27,13 @@ const exceptions: Readonly<Record<string, FailureKind>> = {
 const badKeys = ['security token', 'signature', 'authentication token', 'api key'];
 
 /**
- * Reads `{message}`, with the name of the exception where the body or the stream says it (docs.aws.amazon.com/bedrock/latest/
+ * Reads `{message}`, with the name of the exception where a header, the body or the stream says it (docs.aws.amazon.com/bedrock/latest/
  * APIReference/API_runtime_Converse.html, Errors). `status` is absent inside a stream.
  */
 export function decodeFailure(status: number | undefined, body: unknown): ProviderFailure {
   const outer = asObject(body);
   const payload = asObject(outer?.payload) ?? outer;
-  const raw = asString(outer?.[EXCEPTION]) ?? asString(outer?.__type)?.split('#').at(-1);
+  const raw = asString(outer?.[EXCEPTION]) ?? asString(outer?.__type)?.split('#').at(-1)?.split(':')[0];
   const message = asString(payload?.message) ?? asString(payload?.Message) ?? '';
   const original = asNumber(payload?.originalStatusCode);
   // A refusal of the request says in words alone what was wrong with it.

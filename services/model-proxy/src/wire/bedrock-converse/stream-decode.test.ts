@@ -166,6 +166,7 @@ describe('a whole answer of Converse', () => {
     [424, { message: 'x', originalStatusCode: 500 }, 'server_error'],
     [408, { message: 'x' }, 'timeout'],
     [503, { message: 'x' }, 'overloaded'],
+    [400, { __type: 'ServiceQuotaExceededException:http://internal.amazon.com/', message: 'x' }, 'rate_limited'],
     [400, { __type: 'com.amazon.coral.service#ThrottlingException', Message: 'x' }, 'rate_limited'],
   ])('[clouds:converse-failures] of status %i and %j is %s', (status, body, kind) => {
     expect(decodeFailure(status, body)).toMatchObject({ kind, status });
