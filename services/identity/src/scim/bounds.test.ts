@@ -4,6 +4,7 @@ import { parseFilter } from './filter.ts';
 import { memberIds, readGroup } from './group-changes.ts';
 import { scimGroups } from './groups.ts';
 import { listed, readQuery } from './list.ts';
+import { applied, readPatch } from './patch.ts';
 import { readUser } from './user-resource.ts';
 
 const said = (error: unknown) =>
@@ -17,6 +18,7 @@ const refusal = (work: () => unknown) => {
   return 'none';
 };
 const user = (more: object) => () => readUser({ userName: 'ann@example.com', ...more }, true);
+const PART = readPatch({ Operations: [{ op: 'replace', path: 'title.part', value: 'y' }] });
 const many = (count: number, one: unknown) => Array.from({ length: count }, () => one);
 const nested = (depth: number): object => (depth === 0 ? { end: 'x' } : { more: nested(depth - 1) });
 
@@ -25,6 +27,8 @@ describe('bounds of what SCIM clients send', () => {
     ['no User', () => readUser(['x'], true), 'invalidSyntax: Send a User'],
     ['a Group without a name', () => readGroup({ displayName: ' ' }), 'invalidValue: displayName is required'],
     ['no Group', () => readGroup('x'), 'invalidSyntax: Send a Group'],
+    ['a title that is no text', user({ title: 5 }), 'invalidValue: title must be text'],
+    ['an attribute of a text', () => applied({ title: 'x' }, PART), 'invalidPath: title has no attributes'],
     ['a name of two kinds', user({ name: 'Ann' }), 'invalidValue: name must be an object'],
     ['many values', user({ emails: many(257, { value: 'a' }) }), 'invalidValue: emails has at most 256'],
     ['depth', user({ name: nested(4) }), 'invalidValue: An attribute nests too deep'],
