@@ -5,6 +5,7 @@ export const operations: readonly Requirement[] = [
   ...of('DESIGN §4; issue 6 (endpoints that are no chat)', {
     'operations:access':
       'An operation needs a key, an endpoint that is allowed and a model that is; else nothing is read.',
+    'operations:client-gone': 'Where the client leaves, the call ends, is settled and recorded once.',
     'operations:completions':
       'Legacy completions are forwarded, and become a chat of one message where there are none.',
     'operations:completions-stream': 'Legacy completions stream, natively and out of a chat, with usage as asked for.',
@@ -12,7 +13,9 @@ export const operations: readonly Requirement[] = [
     'operations:embeddings-gemini': 'Clients of OpenAI and Gemini embed by providers of either.',
     'operations:fallback': 'An operation goes to the targets that serve it, in order; where none does it is refused.',
     'operations:forms': 'Forms are read once, without doubt, and written anew with the name of the target.',
+    'operations:fragments': 'However a stream is cut, no text and no usage of it is lost.',
     'operations:images': 'Pictures are counted, made or streamed, and priced by tokens where those are told.',
+    'operations:late': 'A provider that does not begin in time is given up for the next one.',
     'operations:moderations': 'Moderations ask the model named, else the name that OpenAI gives its own.',
     'operations:no-tools': 'A body that carries tools or messages is refused where nothing is decided about tools.',
     'operations:no-urls': 'A URL that the provider would fetch is refused unless its host is allowed.',

@@ -19,7 +19,7 @@ export interface Scripted {
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Text, bytes, or pieces that come one by one; an Error among them breaks the answer there. */
-  readonly body: string | Buffer | readonly (string | Buffer | Error)[];
+  readonly body: string | Buffer | readonly (string | Buffer | Error)[] | AsyncIterable<string | Buffer>;
 }
 
 /** A call that a provider got. */
@@ -37,7 +37,12 @@ export interface Desk {
   /** Sets what is answered; the call tells by whom. */
   script(answer: (call: Called) => Scripted): void;
   /** POST with a key; a FormData goes as a form. */
-  post(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  post(
+    path: string,
+    body: unknown,
+    headers?: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -48,6 +53,8 @@ export interface DeskInit {
   /** Models that may be used, as globs; default: all. */
   readonly modelGlobs?: readonly string[];
   readonly passthrough?: readonly { provider: string; methods: string[]; paths: string[] }[];
+  /** Limits that each reservation touches. */
+  readonly touched?: Parameters<typeof gateOf>[1];
   readonly ports?: { [part in keyof Gate]?: unknown };
 }
 
@@ -57,6 +64,7 @@ export async function openDesk({
   endpoints = ['*'],
   passthrough = [],
   modelGlobs = ['*'],
+  touched = [],
   ports = {},
 }: DeskInit): Promise<Desk> {
   const calls: Called[] = [];
@@ -69,29 +77,32 @@ export async function openDesk({
   );
   const byName = new Map(models.map((model) => [model.publicName, model]));
   const metrics = createMetrics('model-proxy');
-  const kept = gateOf({
-    snapshot: { seen: () => true, revision: () => 'r1', onChange() {}, items: () => [] },
-    catalog: {
-      find: (_tenant: string, name: string) => byName.get(name),
-      list: () => models,
-      providers: () => models.flatMap(({ targets }) => targets.map(({ provider }) => provider)),
-    },
-    ingress: createIngress({ trustedProxies: [] } as never, { log: quiet, metrics }),
-    principals: {
-      authenticate: async () => somebody(),
-      onRevoked() {},
-    },
-    access: { accessOf: async () => access },
-    credentials: { lease: async () => ({ value: 'provider-key', reference: 'ref', scopes: [] }), drop() {} },
-    upstream: {
-      request: async (provider: { name: string }, call: UpstreamCall) => {
-        const called: Called = { ...call, provider: provider.name, text: call.body?.toString() ?? '' };
-        calls.push(called);
-        return answerOf(script(called));
+  const kept = gateOf(
+    {
+      snapshot: { seen: () => true, revision: () => 'r1', onChange() {}, items: () => [] },
+      catalog: {
+        find: (_tenant: string, name: string) => byName.get(name),
+        list: () => models,
+        providers: () => models.flatMap(({ targets }) => targets.map(({ provider }) => provider)),
       },
+      ingress: createIngress({ trustedProxies: [] } as never, { log: quiet, metrics }),
+      principals: {
+        authenticate: async () => somebody(),
+        onRevoked() {},
+      },
+      access: { accessOf: async () => access },
+      credentials: { lease: async () => ({ value: 'provider-key', reference: 'ref', scopes: [] }), drop() {} },
+      upstream: {
+        request: async (provider: { name: string }, call: UpstreamCall) => {
+          const called: Called = { ...call, provider: provider.name, text: call.body?.toString() ?? '' };
+          calls.push(called);
+          return answerOf(script(called), call.signal);
+        },
+      },
+      ...ports,
     },
-    ...ports,
-  });
+    touched,
+  );
   const server = createServer(createModelApp(kept.gate, metrics));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -102,9 +113,10 @@ export async function openDesk({
     script: (answer) => {
       script = answer;
     },
-    post: (path, body, headers = {}) =>
+    post: (path, body, headers = {}, signal = undefined) =>
       fetch(url + path, {
         method: 'POST',
+        ...(signal ? { signal } : {}),
         headers: {
           authorization: 'Bearer good',
           ...(body instanceof FormData ? {} : { 'content-type': 'application/json' }),
@@ -120,16 +132,21 @@ export async function openDesk({
   };
 }
 
-function answerOf({ status = 200, type = 'application/json', headers = {}, body }: Scripted) {
+function answerOf(
+  { status = 200, type = 'application/json', headers = {}, body }: Scripted,
+  signal: UpstreamCall['signal'],
+) {
   const pieces = typeof body === 'string' || Buffer.isBuffer(body) ? [body] : body;
   const stream = Readable.from(
     (async function* () {
-      for (const piece of pieces) {
+      for await (const piece of pieces) {
         if (piece instanceof Error) throw piece;
         yield Buffer.from(piece as string);
       }
     })(),
   );
+  // As a connection does: who is aborted reads no more.
+  signal.addEventListener('abort', () => void stream.destroy(signal.reason as Error), { once: true });
   const bytes = async () => Buffer.concat(await stream.toArray());
   return {
     status,
