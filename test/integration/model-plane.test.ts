@@ -116,6 +116,38 @@ describe.each(['echo', 'echo-a'])('a model call to %s', (model) => {
   });
 });
 
+describe('models that no Model declares', () => {
+  it('[providers:discovery][providers:attribution] are called by provider and name or by bare name, as one model, and told who asks', async () => {
+    const credentials = { secretRef: { name: 'provider', key: 'key' } };
+    const found = {
+      type: 'litellm',
+      baseURL: provider.openAiUrl,
+      allowPrivateNetwork: true,
+      credentials,
+      discovery: { include: ['fa*'] },
+      attribution: ['Key', 'User'],
+    };
+    suite.apply('found', [{ kind: 'ModelProvider', name: 'found', spec: found }]);
+    const listed = async () => (await openai.models.list()).data.map(({ id }) => id);
+    expect((await eventually(listed, (ids) => ids.includes('found:fake'))).filter((id) => id.includes(':'))).toEqual([
+      'found:fake',
+    ]);
+    for (const name of ['found:fake', 'fake']) {
+      const { data, response } = await openai.chat.completions.create(hello(name)).withResponse();
+      expect(data.choices[0]?.message.content).toContain('hello fox');
+      const trajectory = response.headers.get('sallyport-trajectory') ?? '';
+      expect((await runOf(trajectory)).records).toMatchObject([{ model: 'found:fake', provider: 'found' }]);
+      const sent = provider.requests.at(-1);
+      expect(JSON.parse(sent?.body.toString() ?? '')).toMatchObject({ model: 'fake' });
+      expect(sent?.headers['x-litellm-spend-logs-metadata']).toMatch(/^\{"user":"dana","key":"[^"]+"\}$/);
+      expect(JSON.stringify(sent?.headers)).not.toContain(trajectory);
+    }
+    await expect(openai.chat.completions.create(hello('found:echo'))).rejects.toMatchObject({ status: 404 });
+    suite.remove('found');
+    await eventually(listed, (ids) => !ids.includes('found:fake'));
+  });
+});
+
 describe('what surrounds a model call', () => {
   it('[model:list] lists models by access and counts tokens', async () => {
     const names: string[] = [];
