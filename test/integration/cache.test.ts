@@ -111,6 +111,26 @@ describe('answers that are kept', () => {
     expect(textOf(await client.chat('kept', fields))).toBe(textOf(fresh));
   });
 
+  it('[cache:replay] are given to a client of responses as responses of their own, which can be had again', async () => {
+    const [client] = replicas as [HttpClient];
+    type Said = { id: string; output: { content: { text: string }[] }[] };
+    const ask = async (stream = false) =>
+      client.send('POST', '/v1/responses', { model: 'kept', input: 'Respond.', stream });
+    const first = (await ask()).json<Said>();
+    const again = await eventually(ask, ({ headers }) => headers.get('sallyport-cache') === 'hit');
+    const second = again.json<Said>();
+    expect(second.id).not.toBe(first.id);
+    expect(second.output[0]?.content[0]?.text).toMatch(/^answer \d+$/);
+    const { text } = await ask(true);
+    expect(text).toContain('event: response.completed');
+    expect(text).toContain('sallyport-cache=hit');
+    const kept = await client.get(`/v1/responses/${second.id}`);
+    expect([kept.status, kept.json<Said>().output[0]?.content[0]?.text]).toEqual([
+      200,
+      second.output[0]?.content[0]?.text,
+    ]);
+  });
+
   it('[decoration:texts] a changed decoration is in requests within a moment, and gets no answer of before', async () => {
     const [client] = replicas as [HttpClient];
     const ask = async () => {

@@ -50,6 +50,10 @@ const hasResult = ({ json }: WireRequest) =>
 const fronts: readonly [string, (name: string) => LanguageModel][] = [
   ['@ai-sdk/openai', (name) => createOpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key }).chat(name)],
   [
+    '@ai-sdk/openai with responses',
+    (name) => createOpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key }).responses(name),
+  ],
+  [
     '@ai-sdk/anthropic',
     (name) => createAnthropic({ baseURL: `${suite.endpoint}/anthropic/v1`, apiKey: suite.key })(name),
   ],
