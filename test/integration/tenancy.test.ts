@@ -193,6 +193,28 @@ describe.each(directions)('what %s can see and use of %s', (ownName, otherName) 
     expect(other().provider.requests).toEqual([]);
   });
 
+  it('[responses:sealed] responses and conversations are those of its own, whatever their ids', async () => {
+    const [mine, theirs] = [own().agent, other().agent];
+    const idOf = ({ text }: HttpAnswer) => (JSON.parse(text) as { id: string }).id;
+    const response = idOf(await theirs.send('POST', '/v1/responses', { model: 'chat', input: 'hi' }));
+    const conversation = idOf(await theirs.send('POST', '/v1/conversations', {}));
+    const paths = [
+      `/v1/responses/${response}`,
+      `/v1/responses/${response}/input_items`,
+      `/v1/conversations/${conversation}`,
+    ];
+    for (const path of [...paths, `/v1/conversations/${conversation}/items`]) {
+      expect((await theirs.get(path)).status).toBe(200);
+      expect((await mine.get(path)).status).toBe(404);
+    }
+    for (const state of [{ previous_response_id: response }, { conversation }]) {
+      const refused = await mine.send('POST', '/v1/responses', { model: 'chat', input: 'hi', ...state });
+      expect([refused.status, refused.code]).toEqual([404, 'not_found']);
+    }
+    expect((await mine.send('DELETE', `/v1/responses/${response}`)).status).toBe(404);
+    expect((await mine.send('DELETE', `/v1/conversations/${conversation}`)).status).toBe(404);
+  });
+
   it('[tenancy:tools] tools of type mcp are those of its own tool servers', async () => {
     other().tools.calls.length = 0;
     own().provider.script('looks', ({ json }) => {

@@ -14,7 +14,13 @@ export const responses: readonly Requirement[] = [
     'responses:references': 'An item of an earlier answer can be named by its id, by who was given it.',
     'responses:mcp': 'Calls that the gateway runs are shown with their results, and known when they come back.',
     'responses:approval': 'What the client wants to be asked about is run after its yes, and never after its no.',
+    'responses:ask': 'What a rule asks people about is put before the client, whose yes is not theirs.',
     'responses:errors': 'Faults are told in the form of OpenAI, with the parameter, and in a stream as an event.',
+    'responses:items': 'Input that can be read in two ways, or that would declare tools unseen, is refused.',
+    'responses:events': 'Streams have every event of the grammar, numbered, and say the same as the whole.',
+    'responses:sealed': 'What is kept is sealed, in one tenant, and gone after its time.',
     'responses:replay': 'A kept response can be read as a stream again, from any event on.',
+    'responses:forward': 'A request that stays in this dialect keeps its fields, but for those of state.',
+    'responses:unoffered': 'Calls of tools that were not offered reach no client, whatever their kind.',
   }),
 ];

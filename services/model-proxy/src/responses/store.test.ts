@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import { sealer } from '@sallyport/chassis/seal';
+import { createResponseStore } from './store.ts';
+
+const owner = { tenant: 'acme', principalId: 'key:k1', user: 'ann' };
+const kept = {
+  id: 'resp_1',
+  trajectory: 't',
+  previousId: '',
+  conversationId: '',
+  response: { id: 'resp_1', output: [{ id: 'msg_1', text: 'SAID-CANARY' }] },
+  input: [{ id: 'msg_0', text: 'ASKED-CANARY' }],
+};
+
+/** A database that keeps what it is asked, and answers with these rows. */
+function database(rows: Record<string, unknown>[] = []) {
+  const asked: { tenant: string; sql: string; values: readonly unknown[] }[] = [];
+  const postgres = {
+    withTenant: async (tenant: string, work: (client: TenantClient) => Promise<unknown>) =>
+      work({
+        query: async (sql: string, values: readonly unknown[] = []) => {
+          asked.push({ tenant, sql, values });
+          return { rows: rows as never, rowCount: rows.length };
+        },
+      }),
+  } as unknown as Postgres;
+  return { asked, postgres };
+}
+
+describe('the store of responses', () => {
+  const keys = [{ id: 'k1', key: randomBytes(32) }];
+
+  it('[responses:sealed] seals what was said, for its row alone, with the time of its end', async () => {
+    const { asked, postgres } = database();
+    await createResponseStore(postgres, sealer(keys), 60_000).keep(owner, kept, 10);
+    const [insert] = asked;
+    expect(insert?.tenant).toBe('acme');
+    expect(insert?.values.slice(0, 3)).toEqual(['acme', 'key:k1', 'ann']);
+    expect(insert?.values.at(-1)).toBe(60_000);
+    expect(insert?.values).toContainEqual(['msg_0', 'msg_1']);
+    const sealed = insert?.values.find((value) => Buffer.isBuffer(value)) as Buffer;
+    expect(sealed.includes('CANARY')).toBe(false);
+
+    const row = { id: 'resp_1', trajectory: 't', previous_id: '', conversation_id: '', sealed, context_bytes: '10' };
+    const found = createResponseStore(database([row]).postgres, sealer(keys), 1);
+    expect(await found.find(owner, 'resp_1')).toEqual(kept);
+    for (const other of [
+      { ...owner, principalId: 'key:k2' },
+      { ...owner, tenant: 'evil' },
+      { ...owner, user: 'eve' },
+    ]) {
+      await expect(found.find(other, 'resp_1')).rejects.toThrow('could not be opened');
+    }
+  });
+
+  it('refuses a context that has become too large, and knows no chain of which a part is gone', async () => {
+    const { asked, postgres } = database();
+    const seals = sealer(keys);
+    await createResponseStore(postgres, seals, 1).keep(owner, { ...kept, previousId: 'resp_0' }, 10);
+    const sealed = asked[0]?.values.find((value) => Buffer.isBuffer(value));
+    const row = {
+      id: 'resp_1',
+      trajectory: 't',
+      previous_id: 'resp_0',
+      conversation_id: '',
+      sealed,
+      context_bytes: '10',
+    };
+    const store = createResponseStore(database([row]).postgres, seals, 1);
+    await expect(store.chain(owner, 'resp_1', 9)).rejects.toMatchObject({ code: 'body_too_large' });
+    expect(await store.chain(owner, 'resp_1', 100)).toBeUndefined();
+  });
+});
