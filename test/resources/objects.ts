@@ -1,5 +1,6 @@
 import type { Case } from './case.ts';
 import { casesOfClouds } from './objects-of-clouds.ts';
+import { casesOfDecoration } from './objects-of-decoration.ts';
 import { casesOfTools } from './objects-of-tools.ts';
 
 const target = { provider: 'a', model: 'b' };
@@ -82,6 +83,8 @@ export const cases: readonly Case[] = [
     spec: { targets: [target], fallbackOn: ['Error', 'Error'] },
     errors: ['spec.fallbackOn[1]'],
   },
+
+  ...casesOfDecoration,
 
   { name: 'access for everyone', kind: 'AccessPolicy', spec: { subjects: everyone, models: ['*'], tools: ['mail/*'] } },
   { name: 'access for a key', kind: 'AccessPolicy', spec: { subjects: { keys: ['demo'] }, models: ['gpt-*'] } },
