@@ -8,27 +8,20 @@ import type { Access } from '@sallyport/peers/access';
 import type { OpenWorks } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Request, Response } from 'express';
-import type { Model, Provider, Target } from '../catalog.ts';
+import type { Provider, Target } from '../catalog.ts';
 import type { Usage } from '../chat/usage.ts';
-import { asGatewayFailure } from '../fronts/failure.ts';
 import { clientAnswer, drained } from '../http/client-answer.ts';
+import { accountCall, accountModel, outcomeOf } from '../operations/account-call.ts';
 import { recordEnd } from '../operations/ended.ts';
 import { operationFacts } from '../operations/facts.ts';
 import { tokensOf, usageOf } from '../operations/fields.ts';
 import { withheldOf } from '../operations/paths.ts';
 import type { Uploads } from '../operations/uploads.ts';
-import { readFailure } from '../providers/failure.ts';
 import { authorise, beginTurn, mayUseModel } from '../turn/admit.ts';
-import type { ModelAnswer } from '../turn/call.ts';
 import type { Gate } from '../turn/gate.ts';
 import { label } from '../turn/label.ts';
-import { recordModelCall } from '../turn/record.ts';
-import { requestSpent, reserve } from '../turn/reserve.ts';
-import { settle } from '../turn/settle.ts';
+import type { CallEnd } from '../turn/settle.ts';
 import type { Turn } from '../turn/turn.ts';
-import { attributionOf } from '../upstream/attribution.ts';
-import { callScope } from '../upstream/call-scope.ts';
-import { providerKey } from '../upstream/provider-key.ts';
 import { headersFrom, headersTo } from './headers.ts';
 import { type PassthroughPath, readPath } from './request-path.ts';
 import { usageReader } from './told-usage.ts';
@@ -38,12 +31,8 @@ const ENDPOINT = 'passthrough';
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 type Method = (typeof METHODS)[number];
 const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD']);
-const FREE = { inputPerMillionTokens: '0', outputPerMillionTokens: '0' };
-const MAX_ERROR_BYTES = 64 * 1024;
 /** Most that is passed through of one answer. */
 const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
-/** Answers that speak of the gateway's account and not of what the client asked. */
-const OF_ACCOUNT: ReadonlySet<number> = new Set([401, 402, 403, 429]);
 
 /** What is asked of whom. */
 interface Passing extends PassthroughPath {
@@ -110,7 +99,7 @@ export function passthroughHandler(gate: Gate, open: OpenWorks, uploads: Uploads
         },
         known.principal,
         known.access,
-        modelOf(target, method),
+        accountModel(ENDPOINT, target, WITHOUT_BODY.has(method) || method === 'DELETE'),
       );
       await label(gate, turn);
       await pass(gate, turn, passing, req, res);
@@ -179,132 +168,30 @@ function mayAsk(gate: Pick<Gate, 'catalog'>, principal: Principal, access: Acces
   });
 }
 
-/** What stands for a Model in limits, prices and records. To read, list and delete costs nothing. */
-function modelOf(target: Target, method: Method): Model {
-  const { tenant, name, uid } = target.provider;
-  const isFree = WITHOUT_BODY.has(method) || method === 'DELETE';
-  const spec = { targets: [], ...(isFree ? { price: FREE } : {}) } as unknown as Model['spec'];
-  return {
-    tenant,
-    name: `${ENDPOINT}/${name}`,
-    publicName: `${ENDPOINT}/${name}`,
-    uid,
-    createdAtMs: 0,
-    spec,
-    targets: [target],
-  };
-}
-
 async function pass(
   gate: Gate,
   turn: Turn,
-  passing: Passing,
+  { target, method, path, query, body }: Passing,
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
-  const { target, method, path, query, body } = passing;
-  const { provider } = target;
-  const startedAtMs = Date.now();
-  const startedAt = performance.now();
-  const key = await providerKey(gate, turn, target);
-  const reservation = await reserve(gate, turn, target, body.length);
-  const attempt = (outcome: string, status?: number) => ({
-    provider: provider.name,
-    model: target.model,
-    outcome,
-    ms: Math.round(performance.now() - startedAt),
-    ...(status === undefined ? {} : { status }),
-    ...(key ? { credential: key.reference } : {}),
-  });
-  const scope = callScope(turn.signal);
-  turn.step = 1;
-  try {
-    scope.limit(provider.spec.timeouts.totalSeconds * 1000, tooLong);
-    let answer: OutboundResponse;
-    try {
-      answer = await gate.upstream.request(provider, {
-        method,
-        path: path + query,
-        headers: {
-          ...headersTo(req.headers, provider.declaration.headers),
-          ...attributionOf(turn, provider)?.headers,
-        },
-        key: key?.value,
-        ...(body.length > 0 ? { body } : {}),
-        signal: scope.signal,
-      });
-      await refuseOfAccount(answer, provider, () => key?.refused());
-    } catch (error) {
-      reservation.settle(requestSpent(turn));
-      recordModelCall(gate, turn, {
-        ...failed(turn, asGatewayError(error)),
-        startedAtMs,
-        durationMs: performance.now() - startedAt,
-        provider: provider.name,
-        upstreamModel: target.model,
-        attempts: [attempt('error')],
-      });
-      throw error;
-    }
-    const answered = {
-      target,
-      step: 1,
-      startedAtMs,
-      startedAt,
-      firstTokenMs: performance.now() - startedAt,
-      attempts: [attempt('ok', answer.status)],
-      reservation,
-      requestBytes: body.length,
-    };
-    await relay(gate, turn, answered, answer, res, scope.signal);
-  } finally {
-    scope.close();
-  }
-}
-
-function failed(turn: Turn, error: GatewayError) {
-  return {
-    step: 1,
-    firstTokenMs: 0,
-    stream: false,
-    usage: usageOf({}),
-    usageEstimated: false,
-    costNanoUsd: 0,
-    finish: '',
-    limits: [],
-    outcome: turn.signal.aborted ? ('cancelled' as const) : ('error' as const),
-    error,
+  const request = {
+    method,
+    path: path + query,
+    headers: headersTo(req.headers, target.provider.declaration.headers),
+    ...(body.length > 0 ? { body } : {}),
   };
+  await accountCall(gate, turn, target, request, (answer, signal) => relay(turn, target, answer, res, signal));
 }
 
-function tooLong(): GatewayError {
-  return new GatewayError('upstream_timeout', 'The provider did not finish in time.');
-}
-
-/** Answers about the gateway's own account, and those that lead elsewhere, are not for the client. */
-async function refuseOfAccount(answer: OutboundResponse, provider: Provider, refused: () => void): Promise<void> {
-  const { status, headers } = answer;
-  if (status >= 300 && status < 400 && status !== 304) {
-    await answer.discard();
-    throw new GatewayError('upstream_error', 'The provider led elsewhere, which is not followed.');
-  }
-  if (!OF_ACCOUNT.has(status)) return;
-  if (status === 401 || status === 403) refused();
-  const text = await answer.text(MAX_ERROR_BYTES);
-  const header = (name: string) => [headers[name]].flat()[0];
-  throw asGatewayFailure(readFailure(provider.declaration, status, text, header, Date.now()));
-}
-
-/** Gives the answer on as it comes, and settles the call once however it ends. */
+/** Gives the answer on as it comes, and tells how that ended. */
 async function relay(
-  gate: Gate,
   turn: Turn,
-  answered: Omit<ModelAnswer, 'content'>,
+  { provider }: Target,
   answer: OutboundResponse,
   res: ServerResponse,
   signal: EndSignal,
-): Promise<void> {
-  const { provider } = answered.target;
+): Promise<CallEnd> {
   const type = [answer.headers['content-type']].flat()[0] ?? '';
   const reader = usageReader(provider.declaration.wire, type);
   let size = 0;
@@ -328,31 +215,13 @@ async function relay(
   } catch (caught) {
     error = asGatewayError(caught);
   }
-  const told = reader.end();
-  settle(
-    gate,
-    turn,
-    { ...answered, content: NOTHING },
-    { ...usageFor(turn, told), outputBytes: size, finish: '', ...outcomeOf(turn, error) },
-  );
-  if (error) throw error;
+  const ended = { ...usageFor(turn, reader.end()), outputBytes: size, finish: '' };
+  return error === undefined ? { ...ended, outcome: 'ok' } : { ...ended, outcome: outcomeOf(turn), error };
 }
-
-const NOTHING = {
-  kind: 'operation',
-  contentType: '',
-  body: '',
-  end: { usage: usageOf({}), estimated: false },
-} as const;
 
 /** What was told; where a model was asked and nothing was told, it is guessed. */
 function usageFor({ facts }: Turn, told: Usage | undefined): { usage: Usage | undefined } {
   return { usage: told ?? (facts.model === '' ? usageOf({}) : undefined) };
-}
-
-function outcomeOf(turn: Turn, error: GatewayError | undefined) {
-  if (error === undefined) return { outcome: 'ok' as const };
-  return { outcome: turn.signal.aborted ? ('cancelled' as const) : ('error' as const), error };
 }
 
 function requestId(res: ServerResponse): string[] {
