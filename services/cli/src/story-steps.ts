@@ -96,9 +96,24 @@ function modelLine(record: RecordView): string {
     `${record.model ?? '?'} → ${record.provider ?? '?'}/${record.upstreamModel ?? '?'}`,
     `${record.inputTokens ?? 0}${cached} tokens in, ${record.outputTokens ?? 0} out${estimated}`,
     moneyOf(record.costUsd ?? null),
+    ...savedOf(record),
     milliseconds(record),
     outcomeOf(record),
   ].join('  ');
+}
+
+/** What a cache saved, here or at the provider. */
+function savedOf(record: RecordView): string[] {
+  const saved = fieldOf(record.detail, 'saved');
+  const nanoUsd = fieldOf(saved, 'nanoUsd');
+  if (typeof nanoUsd !== 'number' || nanoUsd <= 0) return [];
+  const whence = fieldOf(saved, 'by') === 'answer' ? 'answered from the cache, ' : '';
+  return [`${whence}saved ${moneyOf(decimal(nanoUsd))}`];
+}
+
+/** Nano-USD as decimal USD, without zeros at the end. */
+function decimal(nanoUsd: number): string {
+  return (nanoUsd / 1e9).toFixed(9).replace(/\.?0+$/, '');
 }
 
 function detailsOf(record: RecordView, intent: RecordView | undefined): string[] {

@@ -40,6 +40,15 @@ describe('story', () => {
     expect(text).toContain('hidden from the model: mailbox__send_mail, by p/r: content from outside');
   });
 
+  it('tells what a cache saved, here and at the provider', () => {
+    const detail = (by: string, nanoUsd: number) => ({ detail: { saved: { by, nanoUsd, tokens: 1_500 } } });
+    const told = (fields: object) =>
+      story(run([record({ model: 'm', provider: 'p', upstreamModel: 'u', costUsd: '0', ...fields })]));
+    expect(told(detail('answer', 2_000_000))).toContain('$0  answered from the cache, saved $0.002  12 ms');
+    expect(told(detail('prompt', 1_000))).toContain('$0  saved $0.000001  12 ms');
+    expect(told(detail('prompt', -5))).not.toContain('saved');
+  });
+
   it('tells an intent and its outcome as one step, with arguments, decision and label', () => {
     const text = story(
       run([
