@@ -211,8 +211,8 @@ describe.each(directions)('what %s can see and use of %s', (ownName, otherName) 
       const refused = await mine.send('POST', '/v1/responses', { model: 'chat', input: 'hi', ...state });
       expect([refused.status, refused.code]).toEqual([404, 'not_found']);
     }
-    expect((await mine.send('DELETE', `/v1/responses/${response}`)).status).toBe(404);
-    expect((await mine.send('DELETE', `/v1/conversations/${conversation}`)).status).toBe(404);
+    expect((await mine.send('DELETE', `/v1/responses/${response}`, undefined)).status).toBe(404);
+    expect((await mine.send('DELETE', `/v1/conversations/${conversation}`, undefined)).status).toBe(404);
   });
 
   it('[tenancy:tools] tools of type mcp are those of its own tool servers', async () => {
