@@ -1,5 +1,5 @@
-import { crc32 } from 'node:zlib';
 import { DecodeError } from '../chat/failure.ts';
+import { crc32 } from './crc32.ts';
 
 /** One message of Amazon's event stream: its string headers by name, and its payload as text. */
 export interface EventMessage {

@@ -1,6 +1,8 @@
+import { crc32 as zlibCrc32 } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DecodeError } from '../chat/failure.ts';
+import { crc32 } from './crc32.ts';
 import { createEventStreamReader } from './event-stream.ts';
 import { type Framing, payloadReader } from './framing.ts';
 import { eventMessage } from './testing.ts';
@@ -94,5 +96,11 @@ describe('the event stream of Amazon', () => {
   it('[clouds:framing] refuses a line over the bound', () => {
     const reader = payloadReader('json-lines', MOST);
     expect(() => reader.push(Buffer.alloc(MOST + 1, 0x61))).toThrow(expect.objectContaining({ fault: 'too_large' }));
+  });
+});
+
+describe('the checksum of an event stream', () => {
+  it('[clouds:event-stream] is that of zlib', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => expect(crc32(bytes)).toBe(zlibCrc32(bytes))));
   });
 });

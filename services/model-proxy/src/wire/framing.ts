@@ -1,6 +1,5 @@
-import { sseParser } from '@sallyport/chassis/http/sse';
 import { createEventStreamReader, eventText } from './event-stream.ts';
-import { payloadsOf } from './frames.ts';
+import { createFrameSplitter, dataOf, payloadsOf } from './frames.ts';
 import { createLineReader } from './json-lines.ts';
 
 /** How a dialect's streams are cut into events: server-sent events, Amazon's binary event stream, or JSON line by line. */
@@ -8,7 +7,7 @@ export type Framing = 'sse' | 'event-stream' | 'json-lines';
 
 /** Reads the payloads of a stream, which are what its `StreamDecoder` takes. */
 export interface PayloadReader {
-  /** May throw DecodeError, or GatewayError where an event is over the bound. */
+  /** Throws DecodeError for what cannot be cut, and for an event over the bound. */
   push(chunk: Buffer): string[];
   end(): string[];
 }
@@ -16,13 +15,8 @@ export interface PayloadReader {
 /** Makes the reader for one stream. */
 export function payloadReader(framing: Framing, maxEventBytes: number): PayloadReader {
   switch (framing) {
-    case 'sse': {
-      const parser = sseParser({ maxEventBytes });
-      return {
-        push: (chunk) => parser.feed(chunk).flatMap(({ data }) => payloadsOf(data)),
-        end: () => parser.end().flatMap(({ data }) => payloadsOf(data)),
-      };
-    }
+    case 'sse':
+      return eventsReader(maxEventBytes);
     case 'event-stream': {
       const reader = createEventStreamReader(maxEventBytes);
       return {
@@ -33,4 +27,19 @@ export function payloadReader(framing: Framing, maxEventBytes: number): PayloadR
     case 'json-lines':
       return createLineReader(maxEventBytes);
   }
+}
+
+function eventsReader(maxEventBytes: number): PayloadReader {
+  const splitter = createFrameSplitter(maxEventBytes);
+  let first = true;
+  const read = (frame: string): string[] => {
+    // A mark of the byte order may stand before the first line of all (WHATWG HTML §9.2.6).
+    const data = dataOf(first && frame.charCodeAt(0) === 0xfeff ? frame.slice(1) : frame);
+    first = false;
+    return data === undefined ? [] : payloadsOf(data);
+  };
+  return {
+    push: (chunk) => splitter.push(chunk).flatMap(read),
+    end: () => read(splitter.rest()),
+  };
 }

@@ -12,7 +12,7 @@ import type {
 import type { Unsupported } from '../../chat/request.ts';
 import { isGeminiSignature } from '../gemini/signature.ts';
 import { isOpenAiSignature } from '../openai-responses/reasoning.ts';
-import { callId } from './call-id.ts';
+import type { CallIds } from './call-id.ts';
 
 /** What could not be said, what was said another way, and what the model at hand can do. */
 export interface Notes {
@@ -20,6 +20,7 @@ export interface Notes {
   readonly adjusted: Unsupported[];
   /** The model takes marks for the prompt cache. */
   readonly caches: boolean;
+  readonly callIds: CallIds;
   /** Documents so far: each needs a name of its own. */
   documents: number;
 }
@@ -122,12 +123,12 @@ function documentName(name: string | undefined, number: number): string {
   return stem === '' ? `document ${number}` : `${stem} ${number}`;
 }
 
-function encodeCall(call: ToolCallBlock, field: string, { unsupported }: Notes): JsonObject {
+function encodeCall(call: ToolCallBlock, field: string, { unsupported, callIds }: Notes): JsonObject {
   const input = call.arguments.trim() === '' ? {} : parseObject(call.arguments);
   if (call.kind === 'custom' || !input) {
     unsupported.push({ field: `${field}.arguments`, reason: 'Bedrock takes a JSON object as arguments' });
   }
-  return { toolUse: { toolUseId: callId(call.id), name: call.name, input: input ?? {} } };
+  return { toolUse: { toolUseId: callIds(call.id), name: call.name, input: input ?? {} } };
 }
 
 function encodeResult(result: ToolResultBlock, field: string, notes: Notes): JsonObject {
@@ -139,7 +140,7 @@ function encodeResult(result: ToolResultBlock, field: string, notes: Notes): Jso
   // Something must stand there.
   if (content.length === 0) content.push({ text: '(empty)' });
   const status = result.isError === undefined ? {} : { status: result.isError ? 'error' : 'success' };
-  return { toolResult: { toolUseId: callId(result.callId), content, ...status } };
+  return { toolResult: { toolUseId: notes.callIds(result.callId), content, ...status } };
 }
 
 /** Claude's own proofs are good on every platform that serves it; those of other vendors, and text without one, are not. */

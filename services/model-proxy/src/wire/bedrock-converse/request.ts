@@ -2,6 +2,7 @@ import type { JsonObject } from '../../chat/message.ts';
 import type { ChatRequest, Encoded } from '../../chat/request.ts';
 import { encodeReasoning } from '../anthropic-messages/reasoning.ts';
 import { ignorableFields } from '../openai-chat/request.ts';
+import { createCallIds } from './call-id.ts';
 import { encodeBlocks, type Notes } from './content.ts';
 import { encodeMessages } from './messages.ts';
 import { encodeTools } from './tools.ts';
@@ -17,7 +18,8 @@ const DEFAULT_MAX_TOKENS = 4096;
 export function encodeRequest(request: ChatRequest): Encoded<JsonObject> {
   const model = request.model.toLowerCase();
   const isClaude = model.includes('claude');
-  const notes: Notes = { unsupported: [], adjusted: [], caches: isClaude || model.includes('nova'), documents: 0 };
+  const caches = isClaude || model.includes('nova');
+  const notes: Notes = { unsupported: [], adjusted: [], caches, callIds: createCallIds(), documents: 0 };
   const { messages, hoisted } = encodeMessages(request.messages, notes);
   const body: JsonObject = { messages };
   const system = encodeBlocks([...request.system, ...hoisted], 'system', notes);
