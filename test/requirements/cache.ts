@@ -10,6 +10,7 @@ export const cache: readonly Requirement[] = [
     'cache:scope': 'What is private never goes beyond the principal, whatever the Model says.',
     'cache:controls': "Cache-Control and LiteLLM's body field are obeyed, and the field never goes to a provider.",
     'cache:not-kept': 'What failed, broke off, was refused, filtered or waits for people is not kept.',
+    'cache:label': 'The label of a kept answer joins that of the turn which is given it.',
     'cache:decided-anew': 'Tool calls of a kept answer are decided at each hit and have ids of their own.',
     'cache:away': 'A store that is away or hangs costs a call of the provider and never an error.',
     'cache:sealed': 'What is kept is sealed for its key.',

@@ -1,4 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { Action } from '@sallyport/proto/policy/v1/policy_pb';
+import { label, TRUSTED, untrusted } from '@sallyport/turn';
+import { toJson } from '@sallyport/turn/label';
+import { gateOf } from './testing.ts';
 import { chat, house } from './testing-provider.ts';
 
 const tools = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
@@ -13,11 +17,11 @@ const called = (n: number) =>
   );
 
 /** A policy that shows every tool and decides as `action` says, counting how often it is asked. */
-function policy(action: () => 'ALLOW' | 'DENY') {
+function policy(action: () => 'ALLOW' | 'DENY' | 'ASK') {
   const asked = { calls: 0 };
-  const word = (allowed: boolean) => ({
-    verdict: allowed ? 1 : 2,
-    enforced: allowed ? 1 : 2,
+  const word = (said: 'ALLOW' | 'DENY' | 'ASK') => ({
+    verdict: Action[said],
+    enforced: Action[said],
     rule: 'r',
     reason: 'because',
     policyRevision: '1',
@@ -26,14 +30,19 @@ function policy(action: () => 'ALLOW' | 'DENY') {
   const decisions = {
     decideTools: async ({ tools: list }: { tools: unknown[] }) => ({
       policyRevision: '1',
-      decisions: list.map(() => word(true)),
+      decisions: list.map(() => word('ALLOW')),
     }),
     decideCalls: async ({ calls }: { calls: unknown[] }) => {
       asked.calls++;
-      return { decisions: calls.map(() => word(action() === 'ALLOW')) };
+      return { decisions: calls.map(() => word(action())) };
     },
   };
-  return { asked, clients: { decisions } };
+  const approvals = {
+    requestApprovals: async ({ calls }: { calls: { callId: string }[] }) => ({
+      approvals: calls.map(({ callId }) => ({ id: `ap-${callId}` })),
+    }),
+  };
+  return { asked, clients: { decisions, approvals } };
 }
 
 describe('tool calls of an answer that is kept', () => {
@@ -63,5 +72,30 @@ describe('tool calls of an answer that is kept', () => {
     const before = calls();
     await ask({ body: { tools } });
     expect(calls()).toBeGreaterThan(before);
+  });
+
+  it('[cache:not-kept] that wait for people are asked of the model again', async () => {
+    const { clients } = policy(() => 'ASK');
+    const { config } = gateOf().gate;
+    const { ask, calls } = house(called, { clients, config: { ...config, turn: { ...config.turn, approvalWait: 0 } } });
+    const first = await ask({ body: { tools } });
+    expect(first.heard.headers['sallyport-approval']).toBe('ap-call_abcdefghijkl');
+    expect((await ask({ body: { tools } })).cache).toBe('miss');
+    expect(calls()).toBe(2);
+  });
+});
+
+describe('the label of an answer that is kept', () => {
+  it.each([
+    ['trusted', TRUSTED],
+    ['untrusted', untrusted('provider:search')],
+    ['for some', label('trusted', [], ['key:k1'])],
+  ])('[cache:label] joins that of the turn: %s', async (_name, of) => {
+    const { ask, gate } = house();
+    const { keep } = gate.cache;
+    gate.cache.keep = (key, entry, ttlMs) => keep(key, { ...entry, label: toJson(of) }, ttlMs);
+    await ask();
+    const { turn, cache } = await ask();
+    expect([cache, turn.label]).toEqual(['hit', of]);
   });
 });
