@@ -32,6 +32,14 @@ describe('what a target can do', () => {
     expect(capabilitiesOf(target('of-nobody'))).toEqual({});
   });
 
+  it('[providers:capabilities] at a host is what the host offers of it, where the price list tells that', () => {
+    const at = (type: string, model: string) => capabilitiesOf({ provider: providerOf(type), model }).contextTokens;
+    expect(at('novita', 'meta-llama/llama-3.3-70b-instruct')).toBe(12_288);
+    expect(at('vllm', 'meta-llama/Llama-3.3-70B-Instruct')).toBe(131_072);
+    expect(at('deepseek', 'deepseek-chat')).toBe(131_072);
+    expect(at('openai', 'gpt-4o-mini')).toBe(128_000);
+  });
+
   it('[providers:capabilities] is worked out once for a target of a snapshot', () => {
     const one = target('o3');
     expect(capabilitiesOf(one)).toBe(capabilitiesOf(one));

@@ -59,7 +59,7 @@ export function capabilitiesOf(target: Target): Capabilities {
 function compile({ provider, model, spec }: Target): Capabilities {
   const { capabilities, region, dataCollection } = spec ?? {};
   return {
-    ...factsOf(model),
+    ...factsOf(model, provider.declaration.priceList),
     ...provider.declaration.capabilities,
     ...(provider.declaration.retrieves?.(model.toLowerCase()) ? { retrieves: true } : {}),
     ...(capabilities === undefined ? {} : declared(capabilities)),

@@ -1,9 +1,26 @@
+import { calcPrice } from '@pydantic/genai-prices';
 import type { KnownCapabilities } from './capabilities.ts';
 import { type KnownModel, knownModels } from './known-models.ts';
 
-/** What is known of a model by its name at whatever provider; the longest known beginning counts. Empty where none does. */
-export function factsOf(model: string): KnownCapabilities {
-  return knownModel(model)?.facts ?? {};
+/**
+ * What is known of a model by its name at a provider; the longest known beginning counts. Empty where none does. A host may
+ * offer less context than the vendor: what the price list says of the host stands above what is known of the model.
+ */
+export function factsOf(model: string, priceList?: string): KnownCapabilities {
+  const known = knownModel(model);
+  if (priceList === undefined || priceList === known?.vendor) return known?.facts ?? {};
+  const contextTokens = listedContext(priceList, model) ?? known?.facts.contextTokens;
+  return { ...known?.facts, ...(contextTokens === undefined ? {} : { contextTokens }) };
+}
+
+/** The context of a model at a provider of the price list, where that tells it. */
+function listedContext(providerId: string, model: string): number | undefined {
+  try {
+    return calcPrice({ input_tokens: 0 }, model, { providerId })?.model.context_window;
+  } catch {
+    // A price that the list cannot make out is no reason to know nothing else.
+    return undefined;
+  }
 }
 
 /** The entry of the catalogue that a model's name falls under. */
