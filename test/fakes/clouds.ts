@@ -5,6 +5,7 @@ import { type FakeTokens, fakeTokens } from './cloud-tokens.ts';
 import { geminiFault, lastGeminiText } from './gemini-wire.ts';
 import { type ListenOptions, listen, type RecordedRequest, recordRequest } from './listening.ts';
 import { type FakeReply, renderError, renderFrames, renderWhole, type Wire } from './provider-wire.ts';
+import { lastResponsesText, RESPONSES_PATH, responsesFault } from './responses-wire.ts';
 
 /** Amazon, Google and Microsoft under a test's control, on one port. */
 export interface FakeClouds {
@@ -61,8 +62,9 @@ export async function startFakeClouds(options: ListenOptions = {}): Promise<Fake
     if (asked.wire === 'bedrock') return await answerBedrock(res, asked, json, reply);
     if (asked.refused !== undefined) return sendJson(res, 401, renderError(asked.wire, 401, asked.refused));
     if (asked.model.includes('throttled')) return sendJson(res, 429, renderError(asked.wire, 429, 'Too many.'));
-    const refused = asked.wire === 'gemini' ? geminiFault(json) : undefined;
-    if (refused !== undefined) return sendJson(res, 400, renderError('gemini', 400, refused));
+    const refused =
+      asked.wire === 'gemini' ? geminiFault(json) : asked.wire === 'responses' ? responsesFault(json) : undefined;
+    if (refused !== undefined) return sendJson(res, 400, renderError(asked.wire, 400, refused));
     const wire = { wire: asked.wire, model: asked.model, stream: asked.stream, includeUsage: true, json };
     if (!asked.stream) return sendJson(res, 200, renderWhole(wire, reply));
     res.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -125,18 +127,21 @@ function readAzure(
   if (deployment !== undefined || path === '/openai/v1/chat/completions') {
     return { wire: 'openai', model, stream, refused: refusedBy('azure', 'api-key') };
   }
+  if (path === RESPONSES_PATH) return { wire: 'responses', model, stream, refused: refusedBy('azure', 'api-key') };
   if (path !== '/anthropic/v1/messages') return undefined;
   return { wire: 'anthropic', model, stream, refused: refusedBy('azure', 'x-api-key') };
 }
 
 function replyTo({ wire }: Asked, json: Readonly<Record<string, unknown>>): FakeReply {
-  const text = JSON.stringify(json.messages ?? json.contents ?? '');
-  if (/"toolResult"|"functionResponse"|"tool_result"|"role":"tool"/.test(text)) return { text: AFTER_TOOLS };
+  const text = JSON.stringify(json.messages ?? json.contents ?? json.input ?? '');
+  if (/"toolResult"|"functionResponse"|"tool_result"|"role":"tool"|"function_call_output"/.test(text))
+    return { text: AFTER_TOOLS };
   const offered = JSON.stringify(json.tools ?? json.toolConfig ?? []);
   if (offered.includes('"weather"'))
     return { toolCalls: CITIES.map((city) => ({ name: 'weather', arguments: { city } })) };
   if (wire === 'bedrock') return { text: lastBedrockText(json) };
   if (wire === 'gemini') return { text: lastGeminiText(json) };
+  if (wire === 'responses') return { text: lastResponsesText(json) };
   const last = (json.messages as { content?: unknown }[] | undefined)?.at(-1)?.content;
   if (typeof last === 'string') return { text: last };
   return { text: ((last ?? []) as { text?: string }[]).map((part) => part.text ?? '').join('') };

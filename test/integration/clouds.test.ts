@@ -125,6 +125,23 @@ describe.each(EACH)('the OpenAI SDK and %s', (model) => {
   });
 });
 
+describe.each(EACH)('the responses of the OpenAI SDK and %s', (model) => {
+  const tools = [{ type: 'function' as const, name: 'weather', parameters, strict: false }];
+
+  it('[clouds:every-front] are made whole and streamed, and have their two calls answered', async () => {
+    const whole = await openai.responses.create({ model, input: 'hello fox', store: false });
+    expect([whole.output_text, whole.status]).toEqual(['hello fox', 'completed']);
+    const asked = { role: 'user' as const, content: 'Weather?' };
+    const first = await openai.responses.stream({ model, input: [asked], tools, store: false }).finalResponse();
+    const calls = first.output.flatMap((item) => (item.type === 'function_call' ? [item] : []));
+    expect(cities(calls.map((call) => call.arguments))).toEqual(CITIES);
+    const results = calls.map(({ call_id }) => ({ type: 'function_call_output' as const, call_id, output: 'sun' }));
+    const said = first.output as OpenAI.Responses.ResponseInputItem[];
+    const second = await openai.responses.create({ model, input: [asked, ...said, ...results], tools, store: false });
+    expect(second.output_text).toBe(AFTER_TOOLS);
+  });
+});
+
 describe.each(EACH)('the Anthropic SDK and %s', (model) => {
   const tools = [{ name: 'weather', input_schema: parameters }];
 

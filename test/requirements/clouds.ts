@@ -37,7 +37,7 @@ export const clouds: readonly Requirement[] = [
   }),
   ...of('issue 6 (every front × every dialect); DESIGN §8', {
     'clouds:every-front':
-      'Bedrock, Vertex AI, Azure OpenAI and Foundry answer the OpenAI, Anthropic and Gemini SDKs: texts, streams, parallel calls and their results.',
+      'Bedrock, Vertex AI, Azure OpenAI and Foundry answer the OpenAI (chat and responses), Anthropic and Gemini SDKs: texts, streams, parallel calls and their results.',
     'clouds:secrets-kept': 'No secret is sent but to its token endpoint, and the key of the client is sent nowhere.',
     'clouds:recorded': 'A call of a cloud leaves a record with all tokens, those of its cache included.',
   }),

@@ -1,3 +1,4 @@
+import { azureResponses } from './azure-responses.ts';
 import { defineProvider } from './define-provider.ts';
 import type { CloudAuth, KeyAuth } from './provider-auth.ts';
 
@@ -25,6 +26,7 @@ export const azureFoundry = defineProvider({
   priceList: 'azure',
   failureCodes: { DeploymentNotFound: 'not_found' },
   quirks: { maxTokensField: 'max_completion_tokens', developerRole: true },
+  also: [azureResponses({ id: 'azure-foundry', auth, priceList: 'azure' })],
   variants: [
     {
       models: /^claude/i,

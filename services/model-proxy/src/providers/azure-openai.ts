@@ -1,4 +1,13 @@
+import { azureResponses } from './azure-responses.ts';
 import { defineProvider } from './define-provider.ts';
+import type { ProviderAuth } from './provider-auth.ts';
+
+const auth: ProviderAuth = {
+  kind: 'azure-client-credentials',
+  scope: 'https://cognitiveservices.azure.com/.default',
+  tokenURL: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token',
+  key: { kind: 'header', header: 'api-key' },
+};
 
 /**
  * Azure OpenAI by deployment (learn.microsoft.com/azure/ai-foundry/openai/reference): a Model's target names the deployment. The
@@ -8,12 +17,7 @@ export const azureOpenai = defineProvider({
   id: 'azure-openai',
   wire: 'openai-chat',
   baseURLExample: 'https://RESOURCE.openai.azure.com',
-  auth: {
-    kind: 'azure-client-credentials',
-    scope: 'https://cognitiveservices.azure.com/.default',
-    tokenURL: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token',
-    key: { kind: 'header', header: 'api-key' },
-  },
+  auth,
   headers: {},
   passHeaders: [],
   paths: {
@@ -30,4 +34,5 @@ export const azureOpenai = defineProvider({
   priceList: 'azure',
   failureCodes: { DeploymentNotFound: 'not_found' },
   quirks: { maxTokensField: 'max_completion_tokens', developerRole: true },
+  also: [azureResponses({ id: 'azure-openai', auth, priceList: 'azure' })],
 });

@@ -13,5 +13,6 @@ export const bedrock = defineProvider({
   passHeaders: [],
   paths: { chat: '/model/{model}/converse', stream: '/model/{model}/converse-stream' },
   priceList: 'aws',
+  capabilities: { n: false, logprobs: false, seed: false, streaming: true },
   quirks: {},
 });

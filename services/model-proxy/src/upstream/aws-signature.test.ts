@@ -22,13 +22,17 @@ describe('a signature for AWS', () => {
     );
   });
 
-  it('[clouds:sigv4] covers the token of temporary keys, all headers and the body', () => {
+  it('[clouds:sigv4] covers the token of temporary keys, the type of the body and the body, and nothing that others add', () => {
     const headers = sign('POST', '/', { sessionToken: 'session' });
     expect(headers).toMatchObject({ 'x-amz-date': '20150830T123600Z', 'x-amz-security-token': 'session' });
     expect(headers.authorization).toContain('SignedHeaders=host;x-amz-date;x-amz-security-token,');
     const url = new URL('https://example.amazonaws.com/model/a%3A0/converse');
     const signed = (body: string, type: string) =>
       signAws({ method: 'POST', url, headers: { 'content-type': type }, body }, keys, scope).authorization;
+    const other = { 'content-type': 'text/plain', 'user-agent': 'x' };
+    expect(signAws({ method: 'POST', url, headers: other, body: '{}' }, keys, scope).authorization).toBe(
+      signed('{}', 'text/plain'),
+    );
     const all = [signed('{}', 'application/json'), signed('{ }', 'application/json'), signed('{}', 'text/plain')];
     expect(new Set(all).size).toBe(3);
   });

@@ -18,8 +18,8 @@ export interface SignedCall {
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 
 /**
- * Signs a call with AWS Signature Version 4 and returns the headers to add. All given headers are signed, and the path as
- * every service but S3 has it: encoded once more (docs.aws.amazon.com/IAM, "Create a signed AWS API request").
+ * Signs a call with AWS Signature Version 4 and returns the headers to add. Of those given, the type of the content and Amazon's
+ * own are signed; the path is, as every service but S3 has it, encoded once more (docs.aws.amazon.com/IAM, "Create a signed AWS API request").
  */
 export function signAws(
   { method, url, headers, body }: SignedCall,
@@ -32,7 +32,9 @@ export function signAws(
     'x-amz-date': time,
     ...(keys.sessionToken === undefined ? {} : { 'x-amz-security-token': keys.sessionToken }),
   };
-  const all = Object.entries({ ...headers, ...added, host: url.host }).sort(byFirst);
+  // Others may be changed on the way, which would void the signature.
+  const own = Object.entries(headers).filter(([name]) => name === 'content-type' || name.startsWith('x-amz'));
+  const all = Object.entries({ ...Object.fromEntries(own), ...added, host: url.host }).sort(byFirst);
   const signed = all.map(([name]) => name).join(';');
   const canonical = [
     method,
