@@ -18,7 +18,7 @@ export interface Needs {
 }
 
 /** More bytes than this make a token in no tongue; what is said of a prompt's length is then sure. */
-const MOST_BYTES_PER_TOKEN = 8;
+export const MOST_BYTES_PER_TOKEN = 8;
 
 /** What a request needs. Attachments have bytes that are no tokens, so with them nothing is said of the length. */
 export function needsOf(facts: RequestFacts, body: JsonObject, bytes: number): Needs {

@@ -4,6 +4,7 @@ import type { Model, Target } from '../catalog.ts';
 import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import type { BreakerOptions } from './breaker.ts';
 import type { RetryCause } from './cause.ts';
+import { MOST_BYTES_PER_TOKEN } from './capability.ts';
 import type { AutoBounds } from './complexity.ts';
 import type { Tier, WeightBounds } from './strategy.ts';
 
@@ -35,8 +36,8 @@ export interface CompiledRouting {
   readonly degrade: ModelSpec['degrade'];
   readonly drop: boolean;
   /**
-   * There is nothing to choose: one target, of which nothing is declared or known that could keep it from serving. Such a
-   * Model costs no more than if there was no routing.
+   * There is nothing to choose: one target, and nothing declared that could keep it from serving. Such a Model costs no more
+   * than if there was no routing, for requests that ask for nothing which its target is known to lack.
    */
   readonly plain: boolean;
 }
@@ -65,6 +66,9 @@ export interface CompiledTarget {
   readonly zeroRetention: boolean;
   /** Something is known that it cannot do. */
   readonly limited: boolean;
+  readonly streams: boolean;
+  /** Bytes of a body that is surely not too long; Infinity: nothing is known. */
+  readonly mostBytes: number;
   readonly capacity: Capacity | undefined;
 }
 
@@ -115,7 +119,6 @@ function compile(model: Model): CompiledRouting {
     plain:
       targets.length === 1 &&
       only !== undefined &&
-      !only.limited &&
       only.forTags === undefined &&
       only.capacity === undefined &&
       [routing, breaker, fallbacks, degrade].every((declared) => declared === undefined),
@@ -159,6 +162,8 @@ function compileTarget(target: Target, rank: number): CompiledTarget {
     region: known.region,
     denyCollection: known.dataCollection === 'deny',
     zeroRetention: spec?.zeroDataRetention === true,
+    streams: known.streaming !== false,
+    mostBytes: (known.contextTokens ?? Number.POSITIVE_INFINITY) * MOST_BYTES_PER_TOKEN,
     limited: Object.values(known).includes(false) || known.input !== undefined || known.contextTokens !== undefined,
     capacity:
       capacity === undefined

@@ -54,7 +54,7 @@ const plain = new WeakMap<CompiledRouting, Plan>();
 /** Where a request goes. Nothing is worked out before it is asked for. */
 export function planOf(turn: Turn): Plan {
   const routing = routingOf(turn.model);
-  if (routing.plain && turn.wish === undefined && turn.headers[REGION_HEADER] === undefined) {
+  if (routing.plain && turn.wish === undefined && turn.headers[REGION_HEADER] === undefined && isEasy(turn, routing)) {
     let known = plain.get(routing);
     if (known === undefined) {
       known = plainPlan(routing);
@@ -63,6 +63,23 @@ export function planOf(turn: Turn): Plan {
     return known;
   }
   return new RoutePlan(turn, routing);
+}
+
+/** Whether the only target can serve a request as far as is known, without a look at all that it asks for. */
+function isEasy({ facts, body, bytes }: Turn, { targets }: CompiledRouting): boolean {
+  const { limited, streams, mostBytes } = targets[0] as CompiledTarget;
+  if (!limited) return true;
+  return (
+    facts.tools.length === 0 &&
+    facts.attachments.length === 0 &&
+    facts.toolResults.length === 0 &&
+    facts.n <= 1 &&
+    body.response_format === undefined &&
+    body.seed === undefined &&
+    body.logprobs === undefined &&
+    (streams || !facts.stream) &&
+    bytes.length <= mostBytes
+  );
 }
 
 function plainPlan(routing: CompiledRouting): Plan {
