@@ -16,6 +16,7 @@ import { delegation } from './requirements/delegation.ts';
 import { demo } from './requirements/demo.ts';
 import { directory } from './requirements/directory.ts';
 import { fault } from './requirements/fault.ts';
+import { files } from './requirements/files.ts';
 import { fragments } from './requirements/fragments.ts';
 import { grants } from './requirements/grants.ts';
 import { house } from './requirements/house.ts';
@@ -68,6 +69,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   demo,
   directory,
   fault,
+  files,
   fragments,
   grants,
   house,

@@ -25,7 +25,7 @@ import { configSchema } from './config.ts';
 import { createModelApp } from './http/app.ts';
 import { proxyMetrics } from './metrics.ts';
 import { probeProviders } from './probe.ts';
-import { openResponses } from './responses/open.ts';
+import { openStores } from './responses/open.ts';
 import { RoutingState } from './routing/state.ts';
 import type { Gate } from './turn/gate.ts';
 import { trajectoryMemory } from './turn/memory.ts';
@@ -81,7 +81,7 @@ run({
       memory: await life.use(
         trajectoryMemory({ client: clients.trajectories, log, recorder: records, lost: own.lostReleases }),
       ),
-      responses: await openResponses(life, config, { service: SELF, log, metrics }),
+      ...(await openStores(life, config, { service: SELF, log, metrics })),
       cache: await openAnswerCache(life, config, { secret, log, away: own.cacheAway }),
       upstream: await life.use(createUpstream()),
       routing,

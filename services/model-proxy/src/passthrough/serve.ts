@@ -1,25 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { EndSignal } from '@sallyport/chassis/ending';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
-import { readBody } from '@sallyport/chassis/http/body';
 import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
-import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { Access } from '@sallyport/peers/access';
 import type { OpenWorks } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import type { Request, Response } from 'express';
 import type { Provider, Target } from '../catalog.ts';
 import type { Usage } from '../chat/usage.ts';
-import { clientAnswer, drained } from '../http/client-answer.ts';
-import { accountCall, accountModel, outcomeOf } from '../operations/account-call.ts';
-import { recordEnd } from '../operations/ended.ts';
-import { operationFacts } from '../operations/facts.ts';
-import { tokensOf, usageOf } from '../operations/fields.ts';
+import { drained } from '../http/client-answer.ts';
+import { accountCall, outcomeOf } from '../operations/account-call.ts';
+import { accountHandler } from '../operations/account-handler.ts';
+import { usageOf } from '../operations/fields.ts';
 import { withheldOf } from '../operations/paths.ts';
 import type { Uploads } from '../operations/uploads.ts';
-import { authorise, beginTurn, mayUseModel } from '../turn/admit.ts';
+import { mayUseModel } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
-import { label } from '../turn/label.ts';
 import type { CallEnd } from '../turn/settle.ts';
 import type { Turn } from '../turn/turn.ts';
 import { headersFrom, headersTo } from './headers.ts';
@@ -34,91 +29,41 @@ const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 /** Most that is passed through of one answer. */
 const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
 
-/** What is asked of whom. */
-interface Passing extends PassthroughPath {
-  readonly method: Method;
-  readonly target: Target;
-  readonly body: Buffer;
-}
-
 /**
  * `/passthrough/{provider}/…`: what an AccessPolicy names by provider, method and path goes there as it is, with the provider's
  * credential in the place of the caller's (DESIGN section 8). What is not allowed looks as if it were not there.
  */
 export function passthroughHandler(gate: Gate, open: OpenWorks, uploads: Uploads) {
-  return async (req: Request, res: Response): Promise<void> => {
-    const startedAtMs = Date.now();
-    const id = uuidv7();
-    const answer = clientAnswer(res);
-    const credential = gate.ingress.credentialOf(req);
-    const entry = open.begin();
-    answer.onGone(() => entry.leave());
-    let principal: Principal | undefined;
-    let turn: Turn | undefined;
-    let provider = '';
-    let release = () => {};
-    try {
-      const known = await authorise(gate, credential, ENDPOINT, entry.ended, (who) => {
-        principal = who;
-        entry.own(who, () => gate.principals.authenticate(credential, ENDPOINT));
-      });
-      const method = methodOf(req);
-      const where = readPath(req.originalUrl);
-      provider = where.provider;
-      const to = allowed(gate, known.principal, known.access, method, where);
-      release = uploads.take(req);
-      const body = await readBody(req, { limitBytes: gate.config.request.maxUploadBytes });
-      if (body.length > 0 && WITHOUT_BODY.has(method)) {
-        throw new GatewayError('invalid_request', `A ${method} has no body.`);
-      }
-      const named = await lookThrough(body, req.headers['content-type'], {
-        maxDepth: gate.config.request.maxDepth,
-        allowedHosts: gate.config.turn.linkHosts,
-        withheld: withheldOf(to.declaration),
-      });
-      const target = { provider: to, model: named || modelInPath(where.path) };
-      mayAsk(gate, known.principal, known.access, target);
-      const passing: Passing = { ...where, method, target, body };
-      turn = beginTurn(
-        {
-          id,
-          startedAtMs,
-          dialect: 'openai-chat',
-          endpoint: ENDPOINT,
-          body: {},
-          bytes: body,
-          facts: operationFacts('openai-chat', { model: target.model, stream: false }),
-          headers: req.headers,
-          answer,
-          signal: entry.ended,
-          operation: {
-            estimate: (bytes) => usageOf({ input: tokensOf(bytes) }),
-            call: () => Promise.reject(new TypeError('what is passed through is not routed')),
-            detail: { method, path: where.path.slice(0, 512) },
-          },
-        },
-        known.principal,
-        known.access,
-        accountModel(ENDPOINT, target, WITHOUT_BODY.has(method) || method === 'DELETE'),
-      );
-      await label(gate, turn);
-      await pass(gate, turn, passing, req, res);
-      gate.metrics.turns.inc({ endpoint: ENDPOINT, outcome: 'ok' });
-    } catch (caught) {
-      const error = asGatewayError(entry.ended.aborted ? (entry.ended.reason ?? caught) : caught);
-      const begun = { id, endpoint: ENDPOINT, startedAtMs, model: provider, principal, turn };
-      const trajectory = recordEnd(gate, begun, error);
-      if (answer.gone()) return;
-      if (trajectory && !res.headersSent) {
-        res.setHeader('sallyport-trajectory', trajectory);
-        res.setHeader('sallyport-turn', id);
-      }
-      throw error;
-    } finally {
-      release();
-      entry.end();
+  return accountHandler(gate, open, uploads, ENDPOINT, async (ask) => {
+    const { req, res, principal, access } = ask;
+    const method = methodOf(req);
+    const where = readPath(req.originalUrl);
+    ask.about(where.provider);
+    const provider = allowed(gate, principal, access, method, where);
+    const body = await ask.body();
+    if (body.length > 0 && WITHOUT_BODY.has(method)) {
+      throw new GatewayError('invalid_request', `A ${method} has no body.`);
     }
-  };
+    const named = await lookThrough(body, req.headers['content-type'], {
+      maxDepth: gate.config.request.maxDepth,
+      allowedHosts: gate.config.turn.linkHosts,
+      withheld: withheldOf(provider.declaration),
+    });
+    const target = { provider, model: named || modelInPath(where.path) };
+    mayAsk(gate, principal, access, target);
+    const turn = await ask.begin(target, {
+      detail: { method, path: where.path.slice(0, 512) },
+      isFree: WITHOUT_BODY.has(method) || method === 'DELETE',
+      body,
+    });
+    const request = {
+      method,
+      path: where.path + where.query,
+      headers: headersTo(req.headers, provider.declaration.headers),
+      ...(body.length > 0 ? { body } : {}),
+    };
+    await accountCall(gate, turn, target, request, (answer, signal) => relay(turn, target, answer, res, signal));
+  });
 }
 
 function methodOf({ method, headers }: IncomingMessage): Method {
@@ -166,22 +111,6 @@ function mayAsk(gate: Pick<Gate, 'catalog'>, principal: Principal, access: Acces
   throw new GatewayError('not_found', 'The model does not exist, or you have no access to it.', {
     details: { param: 'model' },
   });
-}
-
-async function pass(
-  gate: Gate,
-  turn: Turn,
-  { target, method, path, query, body }: Passing,
-  req: IncomingMessage,
-  res: ServerResponse,
-): Promise<void> {
-  const request = {
-    method,
-    path: path + query,
-    headers: headersTo(req.headers, target.provider.declaration.headers),
-    ...(body.length > 0 ? { body } : {}),
-  };
-  await accountCall(gate, turn, target, request, (answer, signal) => relay(turn, target, answer, res, signal));
 }
 
 /** Gives the answer on as it comes, and tells how that ended. */

@@ -19,6 +19,8 @@ export interface OperationPaths {
   transcriptions?: string;
   translations?: string;
   speech?: string;
+  /** Where files are uploaded to; each is below it by its id. */
+  files?: string;
 }
 
 interface ProviderBase {

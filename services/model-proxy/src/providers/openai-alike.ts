@@ -14,6 +14,7 @@ const PATHS: Required<OperationPaths> = {
   transcriptions: '/audio/transcriptions',
   translations: '/audio/translations',
   speech: '/audio/speech',
+  files: '/files',
 };
 
 /** All that OpenAI serves beside chat, or that others serve in its shape. */

@@ -6,19 +6,28 @@ import type { Lifecycle } from '@sallyport/chassis/process';
 import { sealer } from '@sallyport/chassis/seal';
 import { sweeping } from '@sallyport/chassis/sweeping';
 import type { Config } from '../config.ts';
+import type { FileStore } from '../files/kept.ts';
+import { createFileStore } from '../files/store.ts';
 import type { ResponseStore } from './kept.ts';
+import { rowSeal } from './own-rows.ts';
 import { createResponseStore, SCHEMA_VERSION } from './store.ts';
 
+/** What is kept in the database. */
+export interface Stores {
+  readonly responses: ResponseStore | undefined;
+  readonly files: FileStore | undefined;
+}
+
 /**
- * Opens the database of responses and conversations; undefined where the config names none. The process is ready once the schema
- * is there, and stays so while the database is away: model calls do not need it, and what asks for it is told.
+ * Opens the database of responses, conversations and files; nothing is kept where the config names none. The process is ready
+ * once the schema is there, and stays so while the database is away: model calls do not need it, and what asks for it is told.
  */
-export async function openResponses(
+export async function openStores(
   life: Lifecycle,
   config: Pick<Config, 'postgres' | 'sealKeysFile' | 'responses'>,
   { service, log, metrics }: { service: string; log: Logger; metrics: Metrics },
-): Promise<ResponseStore | undefined> {
-  if (config.postgres === undefined) return undefined;
+): Promise<Stores> {
+  if (config.postgres === undefined) return { responses: undefined, files: undefined };
   if (config.sealKeysFile === undefined) throw new Error('sealKeysFile is needed with postgres.');
   const database = await life.use(postgres(config.postgres, { service, log, metrics }));
   let isThere = false;
@@ -28,7 +37,11 @@ export async function openResponses(
     isThere = state === true;
     return state;
   });
-  const store = createResponseStore(database, sealer(readKeyFile(config.sealKeysFile)), config.responses.ttl);
-  await life.use(sweeping('responses', store, config.responses.sweepInterval, log));
-  return store;
+  const keys = sealer(readKeyFile(config.sealKeysFile));
+  const { ttl, sweepInterval } = config.responses;
+  const responses = createResponseStore(database, keys, ttl);
+  const files = createFileStore(database, rowSeal(keys), ttl);
+  await life.use(sweeping('responses', responses, sweepInterval, log));
+  await life.use(sweeping('files', files, sweepInterval, log));
+  return { responses, files };
 }

@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import type { Sealer } from '@sallyport/chassis/seal';
 import type { JsonObject } from '../chat/message.ts';
 import type { Owner } from './kept.ts';
 
@@ -6,6 +7,15 @@ import type { Owner } from './kept.ts';
 export interface RowSeal {
   seal(value: unknown, place: readonly string[]): Buffer;
   open(sealed: unknown, place: readonly string[]): JsonObject;
+}
+
+/** Makes it over a sealer; `place` is bound to the value, which opens nowhere else. */
+export function rowSeal(sealer: Sealer): RowSeal {
+  return {
+    seal: (value, place) => sealer.seal(Buffer.from(JSON.stringify(value), 'utf8'), JSON.stringify(place)),
+    open: (sealed, place) =>
+      JSON.parse(sealer.open(sealed as Uint8Array, JSON.stringify(place)).toString('utf8')) as JsonObject,
+  };
 }
 
 /** Tenant, principal and user: the first values of each query. */

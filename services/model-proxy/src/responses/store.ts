@@ -4,10 +4,10 @@ import { asArray, asObject, asString, isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { conversationRows } from './conversation-rows.ts';
 import type { KeptResponse, Owner, ResponseStore } from './kept.ts';
-import { type RowSeal, tooLarge, whose } from './own-rows.ts';
+import { rowSeal, tooLarge, whose } from './own-rows.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const SWEEP_ROWS = 500;
 /** Longer chains no run makes; a loop would be one. */
@@ -17,11 +17,7 @@ const COLUMNS = 'id, trajectory, previous_id, conversation_id, sealed, context_b
 
 /** Keeps responses and conversations in Postgres for `ttlMs`, sealed. */
 export function createResponseStore(postgres: Postgres, sealer: Sealer, ttlMs: number): ResponseStore {
-  const seals: RowSeal = {
-    seal: (value, place) => sealer.seal(Buffer.from(JSON.stringify(value), 'utf8'), JSON.stringify(place)),
-    open: (sealed, place) =>
-      JSON.parse(sealer.open(sealed as Uint8Array, JSON.stringify(place)).toString('utf8')) as JsonObject,
-  };
+  const seals = rowSeal(sealer);
   const read = (row: Row, owner: Owner): KeptResponse => {
     const id = row.id as string;
     const { response, input } = seals.open(row.sealed, placeOf(owner, id));

@@ -9,6 +9,7 @@ import type { Model } from '../catalog.ts';
 import { type AttachmentFact, pointerOf, type RequestFacts } from '../chat/facts.ts';
 import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import { noUsage } from '../chat/usage.ts';
+import { resolveFiles } from '../files/resolve.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
 import type { Exchange } from '../responses/exchange.ts';
 import { bareModel, wishOf, withoutWish } from '../routing/wish.ts';
@@ -66,16 +67,20 @@ export async function admit(gate: Gate, arrival: Arrival): Promise<Turn> {
       details: { param: 'n' },
     });
   }
-  rejectProviderIds(facts);
+  if (facts.attachments.length > 0 || facts.toolResults.length > 0) {
+    const resolved = await resolveFiles(gate, principal, arrival);
+    rejectProviderIds(resolved?.arrival.facts ?? facts, resolved?.ids);
+    if (resolved !== undefined) return beginTurn(resolved.arrival, principal, access, resolved.at(model));
+  } else rejectProviderIds(facts);
   return beginTurn(arrival, principal, access, model);
 }
 
 /**
  * Objects stored at a provider belong to the account, which all tenants share: an id that the gate did not replace is as
- * good as unknown (DESIGN section 5).
+ * good as unknown (DESIGN section 5). `own` are those that it replaced itself.
  */
-export function rejectProviderIds(facts: RequestFacts): void {
-  const isStored = (one: AttachmentFact) => one.fileId !== undefined;
+export function rejectProviderIds(facts: RequestFacts, own: ReadonlySet<string> = NO_IDS): void {
+  const isStored = ({ fileId }: AttachmentFact) => fileId !== undefined && !own.has(fileId);
   let stored = facts.attachments.find(isStored);
   for (const result of facts.toolResults) stored ??= result.attachments.find(isStored);
   const param = facts.providerIds[0]?.field ?? (stored && pointerOf(stored));
@@ -83,6 +88,8 @@ export function rejectProviderIds(facts: RequestFacts): void {
     throw new GatewayError('not_found', 'There is no such file or container.', { details: { param } });
   }
 }
+
+const NO_IDS: ReadonlySet<string> = new Set();
 
 /** The model of a name; `:nitro` and `:floor` at its end ask for a way to choose, where no Model has that name itself. */
 function modelOf({ catalog }: Pick<Gate, 'catalog'>, tenant: string, name: string): Model | undefined {

@@ -208,6 +208,7 @@ export function gateOf(ports: { [part in keyof Gate]?: unknown } = {}, touched: 
       waitMs: 1_000,
     }),
     routing: new RoutingState(),
+    files: undefined,
     digest: (key: string, text: string) => `${key}|${text}`,
     sha256: (text: string) => `sha:${text.length}`,
     ...ports,

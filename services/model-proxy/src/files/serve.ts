@@ -1,0 +1,209 @@
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
+import { uuidv7 } from '@sallyport/chassis/uuid';
+import type { OpenWorks } from '@sallyport/peers/open-work';
+import type { Express } from 'express';
+import type { Provider, Target } from '../catalog.ts';
+import { asString, parseObject } from '../chat/json.ts';
+import type { JsonObject } from '../chat/message.ts';
+import { asGatewayFailure } from '../fronts/failure.ts';
+import { drained } from '../http/client-answer.ts';
+import { invalid, listOf, pageOf } from '../http/responses.ts';
+import { accountCall } from '../operations/account-call.ts';
+import { type AccountAsk, accountHandler } from '../operations/account-handler.ts';
+import { usageOf } from '../operations/fields.ts';
+import { type Form, readForm, writeForm } from '../operations/form.ts';
+import type { Uploads } from '../operations/uploads.ts';
+import { readFailure } from '../providers/failure.ts';
+import { ownerOf } from '../responses/prepare.ts';
+import { mayUseModel } from '../turn/admit.ts';
+import type { Gate } from '../turn/gate.ts';
+import type { CallEnd } from '../turn/settle.ts';
+import type { FileStore, KeptFile } from './kept.ts';
+
+const ENDPOINT = 'files';
+/** What files may be for; what a provider would run by itself (batches, training) is decided nowhere. */
+const PURPOSES = ['user_data', 'assistants', 'vision'];
+const MAX_ANSWER_BYTES = 1024 * 1024;
+const MAX_CONTENT_BYTES = 512 * 1024 * 1024;
+const DONE: CallEnd = { usage: usageOf({}), outputBytes: 0, finish: '', outcome: 'ok' };
+
+/**
+ * `/v1/files`: uploaded to a provider, and known under ids of ours to the principal who uploaded them and nobody else (DESIGN
+ * section 5). The form may name a `model`: the file goes to its provider. Without one there must be one provider alone.
+ */
+export function mountFiles(app: Express, gate: Gate, open: OpenWorks, uploads: Uploads): void {
+  const handler = (act: (ask: AccountAsk, store: FileStore) => Promise<void>) =>
+    accountHandler(gate, open, uploads, ENDPOINT, (ask) => act(ask, storeOf(gate)));
+  app.post(
+    '/v1/files',
+    handler((ask, store) => upload(gate, ask, store)),
+  );
+  app.get('/v1/files', handler(list));
+  app.get(
+    '/v1/files/:id',
+    handler(async (ask, store) => void ask.res.json((await own(ask, store)).told)),
+  );
+  app.get(
+    '/v1/files/:id/content',
+    handler((ask, store) => content(gate, ask, store)),
+  );
+  app.delete(
+    '/v1/files/:id',
+    handler((ask, store) => remove(gate, ask, store)),
+  );
+}
+
+function storeOf({ files }: Pick<Gate, 'files'>): FileStore {
+  if (files !== undefined) return files;
+  throw new GatewayError('unsupported', 'This gateway keeps no files.', { status: 400 });
+}
+
+async function upload(gate: Gate, ask: AccountAsk, store: FileStore): Promise<void> {
+  const form = await readForm(ask.req.headers['content-type'], await ask.body());
+  const purpose = fieldOf(form, 'purpose');
+  const file = form.files.find(({ name }) => name === 'file');
+  if (file === undefined || form.files.length !== 1) throw invalid('file', 'must be one file');
+  if (purpose === undefined || !PURPOSES.includes(purpose)) {
+    throw invalid('purpose', `must be one of ${PURPOSES.join(', ')}`);
+  }
+  const model = fieldOf(form, 'model');
+  if (model !== undefined) ask.about(model);
+  const provider = providerFor(gate, ask, model);
+  const target = { provider, model: '' };
+  const sent = writeForm({ fields: [{ name: 'purpose', value: purpose }], files: [file] });
+  const turn = await ask.begin(target, { detail: { method: 'POST', bytes: file.data.length }, isFree: true });
+  const headers = { ...provider.declaration.headers, 'content-type': sent.contentType };
+  const request = { method: 'POST' as const, path: filesPath(provider), headers, body: sent.body };
+  let kept: KeptFile | undefined;
+  await accountCall(gate, turn, target, request, async (answer) => {
+    const told = await objectOf(answer, provider);
+    const providerId = asString(told.id);
+    if (providerId === undefined) throw new GatewayError('upstream_invalid', 'The provider gave the file no id.');
+    const id = `file-${uuidv7().replaceAll('-', '')}`;
+    kept = { id, provider: provider.name, providerUid: provider.uid, providerId, purpose, told: { ...told, id } };
+    await store.keep(ownerOf(ask.principal), kept);
+    return DONE;
+  });
+  ask.res.setHeader('sallyport-trajectory', turn.trajectory);
+  ask.res.setHeader('sallyport-provider', provider.name);
+  ask.res.json(kept?.told);
+}
+
+/** The provider of a model, or the only one that keeps files among those whose models may be used. */
+function providerFor(gate: Pick<Gate, 'catalog'>, { principal, access }: AccountAsk, model?: string): Provider {
+  const usable = gate.catalog.list(principal.tenant).filter((one) => mayUseModel(principal, access, one.publicName));
+  const asked = model === undefined ? usable : usable.filter(({ publicName }) => publicName === model);
+  if (model !== undefined && asked.length === 0) {
+    throw new GatewayError('not_found', 'The model does not exist, or you have no access to it.', {
+      details: { param: 'model' },
+    });
+  }
+  const providers = asked.flatMap(({ targets }) => targets.map(({ provider }) => provider));
+  const keeping = new Map(
+    providers.filter(({ declaration }) => declaration.paths.files).map((one) => [one.uid, one] as const),
+  );
+  const [first] = keeping.values();
+  if (first !== undefined && (keeping.size === 1 || model !== undefined)) return first;
+  throw invalid(
+    'model',
+    first === undefined ? 'no provider of it keeps files' : 'must say whose provider keeps the file',
+  );
+}
+
+async function list({ req, res, principal }: AccountAsk, store: FileStore): Promise<void> {
+  const { purpose } = req.query;
+  if (purpose !== undefined && typeof purpose !== 'string') throw invalid('purpose', 'must be a string');
+  const { files, more } = await store.list(ownerOf(principal), pageOf(req), purpose);
+  res.json(
+    listOf(
+      files.map(({ told }) => told),
+      more,
+    ),
+  );
+}
+
+async function own({ req, principal }: AccountAsk, store: FileStore): Promise<KeptFile> {
+  const file = await store.find(ownerOf(principal), String(req.params.id));
+  if (file !== undefined) return file;
+  throw new GatewayError('not_found', 'There is no such file.', { details: { param: 'file_id' } });
+}
+
+async function content(gate: Gate, ask: AccountAsk, store: FileStore): Promise<void> {
+  const file = await own(ask, store);
+  const target = targetOf(gate, ask, file);
+  const turn = await ask.begin(target, { detail: { method: 'GET', file: file.id }, isFree: true });
+  const { res } = ask;
+  const path = `${filesPath(target.provider)}/${encodeURIComponent(file.providerId)}/content`;
+  const headers = { ...target.provider.declaration.headers };
+  await accountCall(gate, turn, target, { method: 'GET', path, headers }, async (answer, signal) => {
+    if (answer.status !== 200) throw await failureOf(answer, target.provider);
+    // What somebody uploaded is no page of ours, whatever it says it is.
+    res.setHeader('content-type', 'application/octet-stream');
+    res.setHeader('x-content-type-options', 'nosniff');
+    res.setHeader('sallyport-trajectory', turn.trajectory);
+    let size = 0;
+    for await (const chunk of answer.body) {
+      if (res.destroyed) break;
+      size += chunk.length;
+      if (size > MAX_CONTENT_BYTES) throw new GatewayError('upstream_invalid', 'The file is too long.');
+      if (!res.write(chunk)) await drained(res);
+    }
+    signal.throwIfAborted();
+    res.end();
+    return { ...DONE, outputBytes: size };
+  });
+}
+
+async function remove(gate: Gate, ask: AccountAsk, store: FileStore): Promise<void> {
+  const file = await own(ask, store);
+  const target = targetOf(gate, ask, file);
+  const turn = await ask.begin(target, { detail: { method: 'DELETE', file: file.id }, isFree: true });
+  const path = `${filesPath(target.provider)}/${encodeURIComponent(file.providerId)}`;
+  const headers = { ...target.provider.declaration.headers };
+  await accountCall(gate, turn, target, { method: 'DELETE', path, headers }, async (answer) => {
+    // What is gone there already is gone.
+    if (answer.status !== 404) await objectOf(answer, target.provider);
+    else await answer.discard();
+    await store.remove(ownerOf(ask.principal), file.id);
+    return DONE;
+  });
+  ask.res.setHeader('sallyport-trajectory', turn.trajectory);
+  ask.res.json({ id: file.id, object: 'file', deleted: true });
+}
+
+/** Where a file is. A provider that was replaced by another of its name does not have it. */
+function targetOf({ catalog }: Pick<Gate, 'catalog'>, { principal }: AccountAsk, file: KeptFile): Target {
+  const provider = catalog
+    .providers()
+    .find(({ tenant, uid }) => tenant === principal.tenant && uid === file.providerUid);
+  if (provider !== undefined) return { provider, model: '' };
+  throw new GatewayError('not_found', 'There is no such file.', { details: { param: 'file_id' } });
+}
+
+function filesPath({ declaration }: Provider): string {
+  const { files } = declaration.paths;
+  if (files === undefined) throw new GatewayError('unsupported', 'This provider keeps no files.', { status: 400 });
+  return files;
+}
+
+function fieldOf({ fields }: Form, name: string): string | undefined {
+  return fields.find((field) => field.name === name)?.value;
+}
+
+async function objectOf(answer: OutboundResponse, provider: Provider): Promise<JsonObject> {
+  if (answer.status < 200 || answer.status >= 300) throw await failureOf(answer, provider);
+  const told = parseObject(await answer.text(MAX_ANSWER_BYTES));
+  if (told !== undefined) return told;
+  throw new GatewayError('upstream_invalid', 'The model provider sent an answer that cannot be read.');
+}
+
+async function failureOf(answer: OutboundResponse, { declaration }: Provider): Promise<GatewayError> {
+  if (answer.status === 404) {
+    await answer.discard();
+    return new GatewayError('not_found', 'There is no such file.', { details: { param: 'file_id' } });
+  }
+  const text = await answer.text(MAX_ANSWER_BYTES);
+  const header = (name: string) => [answer.headers[name]].flat()[0];
+  return asGatewayFailure(readFailure(declaration, answer.status, text, header, Date.now()));
+}
