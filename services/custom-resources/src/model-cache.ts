@@ -36,7 +36,7 @@ export const cacheFields = {
   promptCache: promptCache
     .optional()
     .describe(
-      'Marks instructions, tools, long documents and what was said before for the cache of providers that take marks (Anthropic), ' +
+      'Marks instructions, tools, long documents and what was said before for the cache of providers that take marks (Anthropic, Bedrock), ' +
         'where they are long enough to be kept. A request with marks of its own keeps those and gets no others.',
     ),
 };

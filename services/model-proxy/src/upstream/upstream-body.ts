@@ -8,6 +8,7 @@ import type { Decoration } from '../turn/decorate.ts';
 import { withParameters } from '../turn/parameters.ts';
 import type { Turn } from '../turn/turn.ts';
 import { withCacheMarks } from '../wire/anthropic-messages/cache-marks.ts';
+import { withCachePoints } from '../wire/bedrock-converse/cache-points.ts';
 import { encodeRequestFor, forwardBytes, ownWire, unsupportedOf } from '../wire/codec.ts';
 import type { RequestChanges } from '../wire/forward.ts';
 import { attributionOf } from './attribution.ts';
@@ -53,10 +54,22 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
     ...(maxTokens === undefined ? {} : { sampling: { ...request.sampling, maxTokens } }),
   });
   leaveOut(turn, decoration === undefined ? encoded.unsupported : unasked(encoded.unsupported, decoration));
-  const { promptCache } = turn.model.spec;
-  const marked = promptCache !== undefined && isAnthropic ? withCacheMarks(encoded.body, promptCache) : encoded.body;
+  const marked = markedBody(encoded.body, turn, target);
   const told = attributionOf(turn, target.provider);
   return Buffer.from(JSON.stringify(told === undefined ? marked : { ...marked, ...told.fields }));
+}
+
+/** A body with marks for the provider's cache of prompts, where the Model wants them and the dialect has them. */
+function markedBody(body: JsonObject, { model: { spec } }: Turn, { provider, model }: Target): JsonObject {
+  if (spec.promptCache === undefined) return body;
+  switch (provider.declaration.wire) {
+    case 'anthropic-messages':
+      return withCacheMarks(body, spec.promptCache);
+    case 'bedrock-converse':
+      return withCachePoints(body, model, spec.promptCache);
+    default:
+      return body;
+  }
 }
 
 /** What the client asked for and the target cannot say, without what its Model put in: that is left out there. */
