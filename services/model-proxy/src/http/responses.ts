@@ -37,7 +37,12 @@ export function prepareResponses(gate: Gate): Prepare {
     };
     const { responses: store, config } = gate;
     try {
-      return await prepareResponse(body, bytes, { store, authenticate, maxBytes: config.request.maxBytes });
+      return await prepareResponse(body, bytes, {
+        store,
+        authenticate,
+        log: gate.log,
+        maxBytes: config.request.maxBytes,
+      });
     } catch (error) {
       if (principal && error instanceof GatewayError) {
         const model = isObject(body) ? String(body.model ?? '') : '';

@@ -27,8 +27,8 @@ export interface ExchangeInit {
   readonly fields: JsonObject;
   readonly answered: readonly AnsweredApproval[];
   readonly listed: ReadonlySet<string>;
-  /** Keeps the response; absent where the client wants nothing kept, or nothing can be. */
-  readonly keep?: (response: JsonObject, of: TurnOfExchange) => Promise<void>;
+  /** Keeps the response; false where that failed. Absent where the client wants nothing kept, or nothing can be. */
+  readonly keep?: (response: JsonObject, of: TurnOfExchange) => Promise<boolean>;
 }
 
 /**
@@ -67,12 +67,8 @@ export class Exchange {
    */
   async end(text: string, of: TurnOfExchange): Promise<string> {
     if (this.#keep === undefined || this.#response === undefined) return text;
-    try {
-      await this.#keep(this.#response, of);
-      return text;
-    } catch {
-      return text.replaceAll('"store":true', '"store":false');
-    }
+    const isKept = await this.#keep(this.#response, of);
+    return isKept ? text : text.replaceAll('"store":true', '"store":false');
   }
 
   /** A provider's own response under the gateway's id: nobody else's state stands in it. */

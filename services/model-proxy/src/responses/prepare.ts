@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import type { Logger } from '@sallyport/chassis/log';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { asArray, isObject } from '../chat/json.ts';
@@ -6,7 +7,8 @@ import type { JsonObject } from '../chat/message.ts';
 import { asClientFault } from '../fronts/body.ts';
 import { itemsOf, typeOfItem } from '../wire/openai-responses/inspect.ts';
 import { repeatedFields } from '../wire/openai-responses/response.ts';
-import { Exchange } from './exchange.ts';
+import { isProviderItem, storedName } from '../wire/openai-responses/stored-names.ts';
+import { Exchange, type TurnOfExchange } from './exchange.ts';
 import { keptItem, saidAgain } from './items.ts';
 import type { Owner, ResponseStore } from './kept.ts';
 import { settleItems } from './settle-items.ts';
@@ -27,6 +29,7 @@ export interface PrepareOptions {
   readonly store: ResponseStore | undefined;
   /** Who asks; called only where something kept is named. */
   readonly authenticate: () => Promise<Principal>;
+  readonly log: Pick<Logger, 'warn'>;
   /** Largest context, in bytes. */
   readonly maxBytes: number;
 }
@@ -39,6 +42,7 @@ export async function prepareResponse(parsed: unknown, bytes: Buffer, options: P
   if (!isObject(parsed)) throw new GatewayError('invalid_request', 'The body must be a JSON object.');
   const state = stateOf(parsed);
   const brought = broughtItems(parsed, state);
+  refuseStored(brought);
   const past = await pastOf(state, brought, options);
   const { items: all, changed: hasPast } = past;
   const settled = settleItems(all);
@@ -55,19 +59,48 @@ export async function prepareResponse(parsed: unknown, bytes: Buffer, options: P
     conversation: state.conversation === '' ? null : { id: state.conversation },
     store: keeps,
   };
-  const keep: ConstructorParameters<typeof Exchange>[0]['keep'] = async (response, { principal, trajectory }) => {
-    const owner = ownerOf(principal);
-    const input = past.brought.map(keptItem);
-    const kept = { id, trajectory, previousId: state.previous, conversationId: state.conversation, response, input };
-    const contextBytes = written.length + Buffer.byteLength(JSON.stringify(response.output ?? []));
-    await (store as ResponseStore).keep(owner, kept, contextBytes);
-    if (state.conversation === '') return;
-    const output = asArray(response.output).filter(isObject);
-    await (store as ResponseStore).add(owner, state.conversation, [...input, ...output], trajectory);
-  };
+  const keep = (response: JsonObject, of: TurnOfExchange): Promise<boolean> =>
+    keepResponse(options, { id, state, brought: past.brought, contextBytes: written.length, response }, of);
   const { answered, listed } = settled;
   const exchange = new Exchange({ id, fields, answered, listed, ...(keeps ? { keep } : {}) });
   return { body, bytes: written, exchange, goesOn: past.trajectory || undefined };
+}
+
+/** After a failure so long nothing is kept: otherwise each answer would wait at its end for a database that is away. */
+const SPARED_MS = 5_000;
+const spared = new WeakMap<ResponseStore, number>();
+
+/** What is kept of an exchange. */
+interface Keeping {
+  readonly id: string;
+  readonly state: State;
+  readonly brought: readonly unknown[];
+  readonly contextBytes: number;
+  readonly response: JsonObject;
+}
+
+/** Keeps a response, and what was said in its conversation. False where that failed: the answer goes out all the same. */
+async function keepResponse(
+  { store, log }: PrepareOptions,
+  { id, state, brought, contextBytes, response }: Keeping,
+  { principal, trajectory }: TurnOfExchange,
+): Promise<boolean> {
+  if (store === undefined) return false;
+  const owner = ownerOf(principal);
+  const input = brought.map(keptItem);
+  if (performance.now() < (spared.get(store) ?? 0)) return false;
+  const { previous: previousId, conversation: conversationId } = state;
+  const kept = { id, trajectory, previousId, conversationId, response, input };
+  const output = asArray(response.output).filter(isObject);
+  try {
+    await store.keep(owner, kept, contextBytes + Buffer.byteLength(JSON.stringify(output)));
+    if (conversationId !== '') await store.add(owner, conversationId, [...input, ...output], trajectory);
+    return true;
+  } catch (error) {
+    spared.set(store, performance.now() + SPARED_MS);
+    log.warn('A response could not be kept', { response: id, trajectory, error });
+    return false;
+  }
 }
 
 /** Whose a principal's responses are. */
@@ -106,6 +139,17 @@ function broughtItems(body: JsonObject, { previous, conversation }: State): read
   if (isNothing && body.input !== '' && typeof body.input !== 'string' && (previous !== '' || conversation !== ''))
     return [];
   return asClientFault(() => itemsOf(body.input));
+}
+
+/**
+ * What the tools of a provider stored stands in the account, for all tenants: that a client names it is no proof that it was given
+ * it. In what is kept here it may stand, since that was.
+ */
+function refuseStored(brought: readonly unknown[]): void {
+  for (const [index, item] of brought.entries()) {
+    const stored = isProviderItem(item) ? storedName(item, `input[${index}]`) : undefined;
+    if (stored) throw notFound(stored.field, 'item');
+  }
 }
 
 interface Past {

@@ -60,7 +60,8 @@ export async function executeShown(
     });
     if (!result) continue;
     const id = itemId('mcp');
-    const label = result.content === undefined ? TRUSTED : result.label;
+    // What a model reads of it: behind handles it reads nothing untrusted.
+    const label = result.content === undefined ? TRUSTED : result.contextLabel;
     exchange.shown.push({ id, name: returningName(call), arguments: call.written, result: { text, label } });
     await showItem(release, callItem(id, call, { text, isError, question: consented?.get(call.id) }));
   }

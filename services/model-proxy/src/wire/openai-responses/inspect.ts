@@ -3,6 +3,7 @@ import { DecodeError } from '../../chat/failure.ts';
 import { asArray, asNumber, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import { decodeReasoningItem } from './reasoning.ts';
+import { storedName } from './stored-names.ts';
 import { decodeToolChoice, decodeTools } from './tools.ts';
 
 /**
@@ -36,6 +37,12 @@ export function inspectRequest(body: JsonObject): RequestFacts {
   if (maxTokens !== undefined) facts.maxTokens = maxTokens;
   const user = asString(body.user) ?? asString(body.safety_identifier);
   if (user !== undefined) facts.user = user;
+  for (const [index, tool] of facts.tools.entries()) {
+    const stored = tool.type === 'provider' ? storedName(tool.definition, `tools[${index}]`) : undefined;
+    if (stored) facts.providerIds.push(stored);
+  }
+  const compared = storedName(body.prompt_cache_options, 'prompt_cache_options');
+  if (compared) facts.providerIds.push(compared);
   if (isObject(body.prompt)) facts.providerIds.push({ field: 'prompt.id', id: asString(body.prompt.id) ?? '' });
   if (instructions !== undefined && instructions !== null) {
     if (typeof instructions !== 'string') throw new DecodeError('wrong_shape', 'instructions', 'must be a string');
