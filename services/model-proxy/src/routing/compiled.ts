@@ -3,8 +3,8 @@ import type { StrategyName } from '@sallyport/custom-resources/model-routing';
 import type { Model, Target } from '../catalog.ts';
 import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import type { BreakerOptions } from './breaker.ts';
-import type { RetryCause } from './cause.ts';
 import { MOST_BYTES_PER_TOKEN } from './capability.ts';
+import type { RetryCause } from './cause.ts';
 import type { AutoBounds } from './complexity.ts';
 import type { Tier, WeightBounds } from './strategy.ts';
 

@@ -1,11 +1,15 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import type { Model, Target } from '../catalog.ts';
 import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import { priceOf } from '../pricing.ts';
 import { pricedCall } from '../turn/reserve.ts';
 import { lacking, type Needs } from './capability.ts';
-import type { CompiledRouting, CompiledTarget } from './compiled.ts';
+import { type CompiledRouting, type CompiledTarget, routingOf } from './compiled.ts';
 import { isWithin, mayServe } from './residency.ts';
 import { placeOf, type RouteWish } from './wish.ts';
+
+/** A client may ask for a region; it may narrow what its Model allows, never widen it. */
+export const REGION_HEADER = 'sallyport-region';
 
 /** What bounds the targets of a request, whichever Model they are of. */
 export interface Bounds {
@@ -48,6 +52,27 @@ export function obstacleOf(one: CompiledTarget, routing: CompiledRouting, bounds
   const [field] = lacking(capabilitiesOf(one.target), needs, drop);
   if (field === undefined) return undefined;
   return field === 'context' ? { kind: 'context', field: 'messages' } : { kind: 'capability', field };
+}
+
+/**
+ * The first target of a Model that may see the content of a request, by tags, residency and the region it asks for; for what
+ * is sent to a provider beside model calls. What a caller may not assert is believed here: it can only narrow.
+ */
+export function firstResident(
+  model: Model,
+  tags: readonly string[],
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): Target | undefined {
+  const routing = routingOf(model);
+  const bounds: Bounds = {
+    tags: [...tags, ...String(headers['sallyport-tags'] ?? '').split(',').map((tag) => tag.trim())],
+    residency: routing.residency,
+    region: String(headers[REGION_HEADER] ?? '').toLowerCase(),
+    wish: undefined,
+    needs: undefined,
+    contextAbove: 0,
+  };
+  return routing.targets.find((one) => obstacleOf(one, routing, bounds) === undefined)?.target;
 }
 
 /** The refusal of a request that no target may serve, by the obstacle that the caller can do most about. */

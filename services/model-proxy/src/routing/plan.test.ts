@@ -4,6 +4,7 @@ import type { Model, Target } from '../catalog.ts';
 import { route } from '../turn/route.ts';
 import { type TurnInit, turnOf } from '../turn/testing.ts';
 import type { Cause } from './compiled.ts';
+import { firstResident } from './eligible.ts';
 import type { RouteGate } from './plan.ts';
 import { RoutingState } from './state.ts';
 import { Clock, routedModel, seeded } from './testing.ts';
@@ -93,6 +94,17 @@ describe('where a request goes', () => {
     const free = routedModel({ us: { region: 'us' } });
     const headers = { 'sallyport-region': 'eu' };
     expect(path(worldOf(), { model: free, headers })).toEqual(['permission_denied sallyport-region']);
+  });
+
+  it('[routing:residency] tokens are counted only where the request might be served', () => {
+    const spec = { routing: { strategy: 'Priority', residency: [{ regions: ['eu'], forTags: ['gdpr'] }] } };
+    const model = routedModel({ us: { region: 'us' }, eu: { region: 'eu' } }, spec);
+    const first = (tags: string[], headers = {}) => firstResident(model, tags, headers)?.provider.name;
+    expect(first([])).toBe('us');
+    expect(first(['gdpr'])).toBe('eu');
+    expect(first([], { 'sallyport-tags': 'a, gdpr' })).toBe('eu');
+    expect(first([], { 'sallyport-region': 'eu' })).toBe('eu');
+    expect(first([], { 'sallyport-region': 'jp' })).toBeUndefined();
   });
 
   it('[routing:tags] keeps targets for requests with their tags', () => {

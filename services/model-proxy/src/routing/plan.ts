@@ -8,7 +8,7 @@ import { PROVIDER_KEY_HEADER } from '../upstream/provider-key.ts';
 import { askedOf, classOf } from './asked.ts';
 import { needsOf } from './capability.ts';
 import { type Capacity, type Cause, type CompiledRouting, type CompiledTarget, routingOf } from './compiled.ts';
-import { type Bounds, type Obstacle, obstacleOf, refusalBy } from './eligible.ts';
+import { type Bounds, type Obstacle, obstacleOf, REGION_HEADER, refusalBy } from './eligible.ts';
 import type { RoutingState } from './state.ts';
 import { strategyOf } from './strategies/index.ts';
 import type { Asked, Candidate, Choice, Strategy } from './strategy.ts';
@@ -42,8 +42,6 @@ export interface Plan {
 }
 
 const MAX_STEPS = 16;
-/** A client may ask for a region; it may narrow what its Model allows, never widen it. */
-const REGION_HEADER = 'sallyport-region';
 
 /** Puts what a request is tied to before all priorities. */
 const TIED = 1_000;

@@ -15,6 +15,7 @@ import type { Turn } from '../turn/turn.ts';
 import { unheard } from '../turn/unheard.ts';
 import { callProvider, ProviderError } from '../upstream/call-provider.ts';
 import { routingOf } from './compiled.ts';
+import { REGION_HEADER } from './eligible.ts';
 import type { Step } from './plan.ts';
 import { isWithin, mayServe } from './residency.ts';
 import type { ShadowBudget } from './shadow-budget.ts';
@@ -58,7 +59,7 @@ export function shadow(gate: Gate, turn: Turn, step: Step): void {
 
 function mayCopy(turn: Turn, { routing }: Step, { region }: Shadow): boolean {
   const { tags } = turn.attribution;
-  const asked = turn.headers['sallyport-region'];
+  const asked = turn.headers[REGION_HEADER];
   return (
     mayServe(region, routing.residency, tags) &&
     mayServe(region, routingOf(turn.model).residency, tags) &&
