@@ -9,6 +9,14 @@ export function bedrockPath(path: string): { model: string; stream: boolean } | 
   return found === null ? undefined : { model: decodeURIComponent(found[1] as string), stream: found[2] !== undefined };
 }
 
+/** What Claude proves its reasoning by; it is wanted back before calls, while the model thinks. */
+export const BEDROCK_SIGNATURE = Buffer.from('signed by the fake of Bedrock').toString('base64');
+
+/** Tells whether a request asks the model to think. */
+export function thinks(json: Json): boolean {
+  return (json.additionalModelRequestFields as Json | undefined)?.thinking !== undefined;
+}
+
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Why Converse would refuse a request; undefined: it would not. */
@@ -30,6 +38,10 @@ export function bedrockFault(json: Json): string | undefined {
   if (uses.some((use) => !NAME.test(String(use.toolUseId)))) return 'toolUseId failed to satisfy its pattern';
   if (uses.length > 0 && json.toolConfig === undefined)
     return 'The toolConfig field must be defined when using toolUse and toolResult content blocks.';
+  const isProven = (block: Json) => JSON.stringify(block.reasoningContent ?? '').includes(BEDROCK_SIGNATURE);
+  const called = messages.filter(({ content }) => content?.some((block) => block.toolUse));
+  if (thinks(json) && called.some(({ content }) => !content?.some(isProven)))
+    return 'Expected `thinking` or `redacted_thinking`, but found `tool_use`.';
   return undefined;
 }
 
@@ -55,9 +67,11 @@ const USAGE = {
 export const BEDROCK_TOKENS = { input: 107, output: 5, cached: 100 };
 
 /** The whole answer. */
-export function renderBedrock(reply: FakeReply): object {
+export function renderBedrock(reply: FakeReply, thinking = false): object {
   const calls = callsOf(reply);
+  const reasoningText = { text: 'I think about it.', signature: BEDROCK_SIGNATURE };
   const content = [
+    ...(thinking ? [{ reasoningContent: { reasoningText } }] : []),
     ...(reply.text ? [{ text: reply.text }] : []),
     ...calls.map(({ id, name, json }) => ({ toolUse: { toolUseId: id, name, input: JSON.parse(json) as unknown } })),
   ];
@@ -69,10 +83,15 @@ export function renderBedrock(reply: FakeReply): object {
   };
 }
 
-/** The answer as messages of an event stream; `breaks` ends it with that exception in the middle of its text. */
-export function* bedrockMessages(reply: FakeReply, breaks?: string): Generator<Buffer> {
+/** The answer as messages of an event stream, after reasoning if it thinks; `breaks` ends it with that exception in the middle of its text. */
+export function* bedrockMessages(reply: FakeReply, thinking = false, breaks?: string): Generator<Buffer> {
   yield event('messageStart', { role: 'assistant' });
   let contentBlockIndex = 0;
+  if (thinking) {
+    for (const said of [{ text: 'I think ' }, { text: 'about it.' }, { signature: BEDROCK_SIGNATURE }])
+      yield event('contentBlockDelta', { contentBlockIndex, delta: { reasoningContent: said } });
+    yield event('contentBlockStop', { contentBlockIndex: contentBlockIndex++ });
+  }
   const chunks = reply.text?.match(/\S+\s*/g) ?? [];
   for (const text of chunks) {
     yield event('contentBlockDelta', { contentBlockIndex, delta: { text } });

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type FakeAwsKeys, signatureFault } from './aws-signature.ts';
-import { bedrockFault, bedrockMessages, bedrockPath, lastBedrockText, renderBedrock } from './bedrock-wire.ts';
+import { bedrockFault, bedrockMessages, bedrockPath, lastBedrockText, renderBedrock, thinks } from './bedrock-wire.ts';
 import { type FakeTokens, fakeTokens } from './cloud-tokens.ts';
 import { geminiFault, lastGeminiText } from './gemini-wire.ts';
 import { type ListenOptions, listen, type RecordedRequest, recordRequest } from './listening.ts';
@@ -159,10 +159,10 @@ async function answerBedrock(
   const fault = bedrockFault(json);
   if (fault !== undefined) return fail(400, 'ValidationException', fault);
   if (model.includes('throttled')) return fail(429, 'ThrottlingException', 'Too many tokens, please wait.');
-  if (!stream) return sendJson(res, 200, renderBedrock(reply));
+  if (!stream) return sendJson(res, 200, renderBedrock(reply, thinks(json)));
   res.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
   const bytes = Buffer.concat([
-    ...bedrockMessages(reply, model.includes('breaks') ? 'modelStreamErrorException' : undefined),
+    ...bedrockMessages(reply, thinks(json), model.includes('breaks') ? 'modelStreamErrorException' : undefined),
   ]);
   // Any byte may be the last of a packet.
   for (let at = 0, size = 1; at < bytes.length; at += size, size = (size % 7) + 1) {

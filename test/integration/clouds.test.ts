@@ -2,7 +2,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { type Content, GoogleGenAI } from '@google/genai';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
-import { BEDROCK_TOKENS } from '../fakes/bedrock-wire.ts';
+import { BEDROCK_SIGNATURE, BEDROCK_TOKENS } from '../fakes/bedrock-wire.ts';
 import { AFTER_TOOLS, CITIES, type FakeClouds, startFakeClouds } from '../fakes/clouds.ts';
 import { findSecret } from '../fakes/listening.ts';
 import { shareGlobalDispatcher } from '../support/global-dispatcher.ts';
@@ -183,6 +183,27 @@ describe.each(EACH)('the Gemini SDK and %s', (model) => {
     }));
     const contents = [asked, first.candidates?.[0]?.content as Content, { role: 'user', parts }];
     expect((await gemini.models.generateContent({ model, contents, config })).text).toBe(AFTER_TOOLS);
+  });
+});
+
+describe('a model that thinks at Bedrock', () => {
+  const thinking = { type: 'adaptive' as const };
+  const tools = [{ name: 'weather', input_schema: parameters }];
+
+  it('[clouds:converse-reasoning] tells the Anthropic SDK its reasoning with the proof, and gets both back before its calls', async () => {
+    const given = { model: 'bedrock-claude', max_tokens: 500, tools, thinking };
+    const first = await anthropic.messages.stream({ ...given, messages: [user] }).finalMessage();
+    const [said] = first.content;
+    expect(said).toEqual({ type: 'thinking', thinking: 'I think about it.', signature: BEDROCK_SIGNATURE });
+    const content = first.content.flatMap((block) =>
+      block.type === 'tool_use' ? [{ type: 'tool_result' as const, tool_use_id: block.id, content: 'sun' }] : [],
+    );
+    const history = [user, { role: 'assistant' as const, content: first.content }, { role: 'user' as const, content }];
+    const second = await anthropic.messages.create({ ...given, messages: history });
+    expect(second.content.at(-1)).toMatchObject({ type: 'text', text: AFTER_TOOLS });
+    const bare = { role: 'assistant' as const, content: first.content.filter(({ type }) => type === 'tool_use') };
+    const unproven = anthropic.messages.create({ ...given, messages: [user, bare, { role: 'user', content }] });
+    await expect(unproven).rejects.toMatchObject({ status: 400 });
   });
 });
 

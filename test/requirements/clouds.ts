@@ -14,6 +14,8 @@ export const clouds: readonly Requirement[] = [
       'Tools and every choice among them are said to Bedrock, also where the history alone has calls.',
     'clouds:converse-streams':
       'Streams and answers of Converse keep text, reasoning, arguments of parallel calls and the reason to stop; a cut one is an error.',
+    'clouds:converse-reasoning':
+      'Reasoning of a model at Bedrock goes to the client with its proof, and back to the model.',
     'clouds:converse-usage': 'What Bedrock read from its cache and wrote to it is counted.',
     'clouds:converse-failures': 'Exceptions of Bedrock are classed, whether they are a status or come inside a stream.',
   }),
@@ -28,6 +30,7 @@ export const clouds: readonly Requirement[] = [
     'clouds:azure-client': 'An application at Entra ID has a token at its own tenant.',
     'clouds:declared-endpoint':
       'No credential says where it goes: another token endpoint is for the resource to declare.',
+    'clouds:guarded': 'A token endpoint passes the guard of outbound URLs like the provider itself.',
     'clouds:bound-to-both': 'A credential is bound to the host of the provider and to that of its token endpoint.',
     'clouds:unusable': 'A credential that cannot be used is said so before any call, and nothing of it is told.',
     'clouds:token-refusals':
