@@ -1,6 +1,7 @@
 import type { Case } from './case.ts';
 import { casesOfClouds } from './objects-of-clouds.ts';
 import { casesOfDecoration } from './objects-of-decoration.ts';
+import { casesOfRouting } from './objects-of-routing.ts';
 import { casesOfTools } from './objects-of-tools.ts';
 
 const target = { provider: 'a', model: 'b' };
@@ -9,6 +10,7 @@ const everyone = { everyone: true };
 /** At least one accepted and one refused object for each rule of each kind. */
 export const cases: readonly Case[] = [
   ...casesOfTools,
+  ...casesOfRouting,
   { name: 'a vendor without a URL', kind: 'ModelProvider', spec: { type: 'openai' } },
   {
     name: 'a compatible server with one',

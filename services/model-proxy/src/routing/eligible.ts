@@ -65,7 +65,12 @@ export function firstResident(
 ): Target | undefined {
   const routing = routingOf(model);
   const bounds: Bounds = {
-    tags: [...tags, ...String(headers['sallyport-tags'] ?? '').split(',').map((tag) => tag.trim())],
+    tags: [
+      ...tags,
+      ...String(headers['sallyport-tags'] ?? '')
+        .split(',')
+        .map((tag) => tag.trim()),
+    ],
     residency: routing.residency,
     region: String(headers[REGION_HEADER] ?? '').toLowerCase(),
     wish: undefined,
