@@ -14,6 +14,7 @@ export const providers: readonly Requirement[] = [
       'A gateway at the provider is told who asks in its own fields, where its ModelProvider says so, and never the run.',
     'providers:dated-prices': 'A call is priced by the price of its time.',
     'providers:generated': 'The types of a ModelProvider and their base URLs are made of the declarations.',
+    'providers:headers': 'A ModelProvider adds headers of its own to each call, and never credentials.',
     'providers:models': 'The list of models tells what each can do and costs, to those who may use it.',
     'providers:probe':
       'A probe learns what a provider lists where it is to be discovered, bounded, and reports it in the status.',

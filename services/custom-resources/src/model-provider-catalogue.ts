@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Rule } from './define-resource.ts';
 import { glob, setOf } from './fields.ts';
+import { fixedHeaders, fixedHeadersRule } from './fixed-headers.ts';
 import { attributingTypes } from './provider-types.ts';
 
 const modelName = z.string().min(1).max(256).regex(/^\S+$/);
@@ -11,8 +12,12 @@ export const MOST_LISTED = 500;
 /** What is told of the caller, a word each. */
 export const attributedFact = z.enum(['User', 'Customer', 'Teams', 'Key', 'Tags']);
 
+/** Headers by which providers know who calls, beside those that nothing may set. */
+const KEY_HEADERS = ['api-key', 'apikey', 'x-goog-api-key', 'x-portkey-api-key', 'x-litellm-api-key'];
+
 /** Fields of a ModelProvider that say which of its models are found without a Model, and what it is told of callers. */
 export const providerCatalogueFields = {
+  headers: fixedHeaders,
   discovery: z
     .object({
       mode: z
@@ -38,8 +43,15 @@ export const providerCatalogueFields = {
     ),
 };
 
+interface CatalogueSpec {
+  readonly type: string;
+  readonly attribution?: unknown;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
 /** What these fields demand of a ModelProvider. */
-export const providerCatalogueRules: readonly Rule<{ readonly type: string; readonly attribution?: unknown }>[] = [
+export const providerCatalogueRules: readonly Rule<CatalogueSpec>[] = [
+  fixedHeadersRule('sallyport-', KEY_HEADERS),
   {
     cel: `!has(self.attribution) || self.type in [${attributingTypes.map((type) => `'${type}'`).join(', ')}]`,
     message: `attribution is for the types ${attributingTypes.join(', ')}`,

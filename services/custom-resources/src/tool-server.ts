@@ -3,6 +3,7 @@ import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { serverCredentials } from './credential-order.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { entryName, grantedOriginSchema, httpUrl, jsonPointer, listOf, setOf, toolClass, toolName } from './fields.ts';
+import { fixedHeaders, fixedHeadersRule } from './fixed-headers.ts';
 import { serverAuth } from './server-auth.ts';
 
 const digest = z
@@ -10,51 +11,12 @@ const digest = z
   .max(71)
   .regex(/^sha256:[0-9a-f]{64}$/);
 
-// Headers that carry credentials or belong to the protocol itself: a static value would leak one or break the other.
-const reservedHeaders = [
-  'authorization',
-  'proxy-authorization',
-  'cookie',
-  'x-api-key',
-  'host',
-  'content-length',
-  'content-type',
-  'transfer-encoding',
-  'connection',
-  'accept',
-];
-const headerPattern = '^[A-Za-z0-9][A-Za-z0-9-]{0,63}$';
-const quoted = reservedHeaders.map((name) => `'${name}'`).join(', ');
-
 const remote = withRules(
   z.object({
     url: httpUrl.describe('URL of the MCP endpoint (Streamable HTTP). The credential is bound to its origin.'),
-    headers: z
-      .record(
-        z.string().max(64),
-        z
-          .string()
-          .max(1024)
-          .regex(/^[ -~]*$/),
-      )
-      .optional()
-      .meta({ maxProperties: 16 })
-      .describe('Headers sent with each request. Never secrets: those go through credentials.'),
+    headers: fixedHeaders,
   }),
-  [
-    {
-      cel: `!has(self.headers) || self.headers.all(h, h.matches('${headerPattern}') && !h.lowerAscii().startsWith('mcp-') && !(h.lowerAscii() in [${quoted}]))`,
-      message: 'headers must have valid names and may not set credentials or what the protocol sets itself',
-      fieldPath: '.headers',
-      holds: (r) =>
-        Object.keys(r.headers ?? {}).every(
-          (h) =>
-            new RegExp(headerPattern).test(h) &&
-            !h.toLowerCase().startsWith('mcp-') &&
-            !reservedHeaders.includes(h.toLowerCase()),
-        ),
-    },
-  ],
+  [fixedHeadersRule('mcp-')],
 );
 
 const resultField = withRules(

@@ -162,7 +162,7 @@ async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise
     const answer = await gate.upstream.request(provider, {
       method: 'GET',
       path: (provider.spec.discovery?.mode === 'On' ? allModels : undefined) ?? models ?? '/',
-      headers: callHeaders(provider.declaration),
+      headers: callHeaders(provider.declaration, provider.spec.headers),
       key,
       signal,
     });

@@ -53,7 +53,7 @@ export function countTokens(gate: Gate) {
     const answer = await gate.upstream.request(provider, {
       method: 'POST',
       path,
-      headers: callHeaders(provider.declaration),
+      headers: callHeaders(provider.declaration, provider.spec.headers),
       key: key?.value,
       body: JSON.stringify({ ...body, model: target.model }),
       signal,

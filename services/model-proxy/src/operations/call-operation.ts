@@ -52,7 +52,7 @@ export async function callOperation(
       method: 'POST',
       path: exchange.path,
       headers: {
-        ...callHeaders(provider.declaration),
+        ...callHeaders(provider.declaration, provider.spec.headers),
         ...told?.headers,
         'content-type': exchange.contentType,
       },

@@ -13,6 +13,7 @@ import { accountHandler } from '../operations/account-handler.ts';
 import { usageOf } from '../operations/fields.ts';
 import { withheldOf } from '../operations/paths.ts';
 import type { Uploads } from '../operations/uploads.ts';
+import { ownHeaders } from '../providers/define-provider.ts';
 import { mayUseModel } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import type { CallEnd } from '../turn/settle.ts';
@@ -59,7 +60,7 @@ export function passthroughHandler(gate: Gate, open: OpenWorks, uploads: Uploads
     const request = {
       method,
       path: where.path + where.query,
-      headers: headersTo(req.headers, provider.declaration.headers),
+      headers: headersTo(req.headers, ownHeaders(provider.declaration, provider.spec.headers)),
       ...(body.length > 0 ? { body } : {}),
     };
     await accountCall(gate, turn, target, request, (answer, signal) => relay(turn, target, answer, res, signal));

@@ -92,7 +92,19 @@ export function callPath({ paths }: ProviderDeclaration, model: string, stream: 
   return path.includes('{model}') ? path.replace('{model}', () => encodeURIComponent(model)) : path;
 }
 
-/** The declared headers of a call; `Upstream.request` adds the credential. */
-export function callHeaders(provider: ProviderDeclaration): Record<string, string> {
-  return { 'content-type': 'application/json', ...provider.headers };
+/** Headers that a resource adds to each call. */
+type Added = Readonly<Record<string, string>> | undefined;
+
+/** The headers of a call, without the credential. */
+export function callHeaders(provider: ProviderDeclaration, added?: Added): Record<string, string> {
+  return { 'content-type': 'application/json', ...ownHeaders(provider, added) };
+}
+
+/** The headers that are declared, and those that the resource adds, by lower-case name. */
+export function ownHeaders({ headers }: ProviderDeclaration, added?: Added): Readonly<Record<string, string>> {
+  if (added === undefined) return headers;
+  return {
+    ...headers,
+    ...Object.fromEntries(Object.entries(added).map(([name, value]) => [name.toLowerCase(), value])),
+  };
 }

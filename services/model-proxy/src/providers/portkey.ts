@@ -1,7 +1,8 @@
 import { openAiAlike } from './openai-alike.ts';
 
 /**
- * Portkey's gateway, hosted (portkey.ai/docs). For one's own without an account, set a base URL and the type openai-compatible.
+ * Portkey's gateway, hosted (portkey.ai/docs). One's own without an account is of type openai-compatible, with a header
+ * x-portkey-provider that names whose the key is.
  */
 export const portkey = openAiAlike({
   id: 'portkey',

@@ -111,7 +111,7 @@ function tooLong(): GatewayError {
 /** Those of a client of the same dialect go along that mean something to the provider; never identity, never ours. */
 function headersOf(turn: Turn, target: Target): Record<string, string> {
   const { declaration } = target.provider;
-  const headers = callHeaders(declaration);
+  const headers = callHeaders(declaration, target.provider.spec.headers);
   const told = attributionOf(turn, target.provider);
   if (told !== undefined) Object.assign(headers, told.headers);
   if (declaration.wire !== turn.dialect) return headers;
