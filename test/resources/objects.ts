@@ -1,6 +1,7 @@
 import type { Case } from './case.ts';
 import { casesOfClouds } from './objects-of-clouds.ts';
 import { casesOfDecoration } from './objects-of-decoration.ts';
+import { casesOfProviders } from './objects-of-providers.ts';
 import { casesOfRouting } from './objects-of-routing.ts';
 import { casesOfTools } from './objects-of-tools.ts';
 
@@ -11,6 +12,7 @@ const everyone = { everyone: true };
 export const cases: readonly Case[] = [
   ...casesOfTools,
   ...casesOfRouting,
+  ...casesOfProviders,
   { name: 'a vendor without a URL', kind: 'ModelProvider', spec: { type: 'openai' } },
   {
     name: 'a compatible server with one',
