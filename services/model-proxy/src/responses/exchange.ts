@@ -95,6 +95,8 @@ export class Exchange {
     const own = this.ownForm(response);
     const type = asString(event.type) ?? '';
     if (type === 'response.completed' || type === 'response.incomplete') this.tell(own);
+    // Before its end a response holds nothing that was not told in events, which are looked at.
+    else own.output = [];
     return `event: ${type}\ndata: ${JSON.stringify({ ...event, response: own })}\n\n`;
   }
 }

@@ -137,7 +137,7 @@ describe('calls of brokered tools in the Responses API', () => {
 });
 
 describe('an item that nobody asked for', () => {
-  it.each(['computer_call', 'local_shell_call', 'web_search_call'])(
+  it.each(['computer_call', 'local_shell_call', 'web_search_call', 'mcp_approval_request'])(
     '[responses:unoffered] of type %s reaches no client',
     async (kind) => {
       const { turn, kept, heard } = setting();

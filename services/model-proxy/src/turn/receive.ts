@@ -198,7 +198,7 @@ function notOffered(): GatewayError {
  */
 function heardOpaque(turn: Turn, kind: string): void {
   turn.label = join(turn.label, untrusted('provider:block'));
-  if (!kind.endsWith('_call')) return;
+  if (!kind.endsWith('_call') && !kind.startsWith('mcp_')) return;
   const hidden = new Set(turn.hidden.filter((one) => one.enforced).map((one) => one.tool));
   const isOffered = [...turn.tools.values()].some(
     ({ name, ref }) => ref.kind === ToolRef_Kind.PROVIDER && !hidden.has(name),

@@ -254,6 +254,10 @@ class ResponseEvents implements StreamDecoder {
     this.#start(response, events);
     for (const [index, item] of asArray(response.output).entries()) {
       const open = this.#items.get(index);
+      // What a client takes from the whole was told before, or is told now.
+      if (open?.done && open.type !== asObject(item)?.type) {
+        throw new DecodeError('out_of_order', 'response.output', 'holds another item than was told');
+      }
       // Some servers leave items out of the whole that they have streamed.
       if (open === undefined || (!open.done && open.type === asObject(item)?.type)) this.#close(item, index, events);
     }

@@ -126,6 +126,17 @@ describe('a streamed response', () => {
     }
   });
 
+  it('[responses:unoffered] is refused where its end holds another item than it told', () => {
+    const text = { type: 'message', content: [{ type: 'output_text', text: 'a' }] };
+    const hidden = { type: 'function_call', call_id: 'c1', name: 'rm', arguments: '{}' };
+    const events = [
+      { type: 'response.output_item.done', output_index: 0, item: text },
+      { type: 'response.completed', response: { id: 'r', status: 'completed', output: [hidden] } },
+    ];
+    const heard = read(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(''));
+    expect(heard.at(-1)).toMatchObject({ type: 'error', failure: { raw: 'out_of_order' } });
+  });
+
   it('[model:error-after-200] ends with the failure that it tells', () => {
     expect(read(fixtureText('openai-responses', 'error.chunks.txt')).at(-1)).toMatchObject({
       type: 'error',
