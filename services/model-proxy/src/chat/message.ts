@@ -2,7 +2,7 @@
 export type FrontDialect = 'openai-chat' | 'openai-responses' | 'anthropic-messages' | 'gemini';
 
 /** Every protocol that a chat turn can be written in: those, and a line for each that providers alone speak. */
-export type Dialect = FrontDialect | 'bedrock-converse';
+export type Dialect = FrontDialect | 'bedrock-converse' | 'cohere' | 'ollama';
 
 /** A JSON object as parsed; values are not validated. */
 export type JsonObject = Record<string, unknown>;

@@ -1,7 +1,7 @@
-import { DecodeError } from '../chat/failure.ts';
-import { asArray, asObject, isObject } from '../chat/json.ts';
+import { isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
-import { tokenCount, type Usage } from '../chat/usage.ts';
+import type { Usage } from '../chat/usage.ts';
+import { type Embedding, embedForm, fromGemini } from './embed-forms.ts';
 import { cannot, countIn, invalid, modelIn, parsed, tokensOf, usageOf } from './fields.ts';
 import { type Asked, JSON_TYPE, type OperationKind, type OperationRequest, type Whole } from './operation-kind.ts';
 import { operationPath, servesAt } from './paths.ts';
@@ -58,9 +58,10 @@ function read({ body }: OperationRequest): Asked {
           answer: { kind: 'whole', read: answer },
         };
       }
-      const sent = openAiBody(target.model, requests);
+      const form = embedForm(target.provider.declaration.wire);
+      const sent = form ? form.body(embeddingOf(target.model, requests)) : openAiBody(target.model, requests);
       const answer = (text: string): Whole => {
-        const { vectors, usage } = openAiVectors(text, requests.length);
+        const { vectors, usage } = (form?.read ?? openAiVectors)(text, requests.length);
         return { body: JSON.stringify(geminiAnswer(vectors, batch, usage)), usage };
       };
       return {
@@ -92,7 +93,40 @@ function requestOf(value: unknown, at: string, model: string): EmbedRequest {
   return { content, texts, own };
 }
 
+/** What vectors are for, as others say it (docs.cohere.com/reference/embed, `input_type`). */
+const purposes: Readonly<Record<string, string>> = {
+  RETRIEVAL_QUERY: 'search_query',
+  QUESTION_ANSWERING: 'search_query',
+  FACT_VERIFICATION: 'search_query',
+  CODE_RETRIEVAL_QUERY: 'search_query',
+  RETRIEVAL_DOCUMENT: 'search_document',
+  CLASSIFICATION: 'classification',
+  CLUSTERING: 'clustering',
+};
+
+function embeddingOf(model: string, requests: readonly EmbedRequest[]): Embedding {
+  const task = String(requests[0]?.own.taskType ?? '');
+  if (requests.some(({ own }) => String(own.taskType ?? '') !== task)) throw cannot('taskType', 'all must have one');
+  return {
+    model,
+    texts: requests.map(({ texts }) => texts.join('')),
+    dimensions: dimensionsIn(requests),
+    purpose: Object.hasOwn(purposes, task) ? purposes[task] : undefined,
+  };
+}
+
 function openAiBody(model: string, requests: readonly EmbedRequest[]): JsonObject {
+  const dimensions = dimensionsIn(requests);
+  return {
+    model,
+    input: requests.map(({ texts }) => texts.join('')),
+    encoding_format: 'float',
+    ...(dimensions === undefined ? {} : { dimensions }),
+  };
+}
+
+/** The length that all vectors are to have. Throws `unsupported` for what only Gemini has a word for. */
+function dimensionsIn(requests: readonly EmbedRequest[]): number | undefined {
   const dimensions = requests.map(({ own }) => countIn(own, 'outputDimensionality', MAX_DIMENSIONS));
   if (dimensions.some((one) => one !== dimensions[0]))
     throw cannot('outputDimensionality', 'all must be of one length');
@@ -100,29 +134,7 @@ function openAiBody(model: string, requests: readonly EmbedRequest[]): JsonObjec
     const other = Object.keys(own).find((key) => key !== 'outputDimensionality' && key !== 'taskType');
     if (other !== undefined) throw cannot(other, 'it has no word for it');
   }
-  return {
-    model,
-    input: requests.map(({ texts }) => texts.join('')),
-    encoding_format: 'float',
-    ...(dimensions[0] === undefined ? {} : { dimensions: dimensions[0] }),
-  };
-}
-
-/** Gemini's request for some texts; `own` stands in each. */
-export function asGemini(model: string, texts: readonly string[], own: JsonObject): JsonObject {
-  return { requests: texts.map((text) => ({ ...own, model: `models/${model}`, content: { parts: [{ text }] } })) };
-}
-
-/** The vectors of Gemini's answer. Throws DecodeError. */
-export function fromGemini(text: string, count: number): { vectors: number[][]; usage: Usage | undefined } {
-  const answer = parsed(text);
-  const vectors = asArray(answer.embeddings).map((one) => asObject(one)?.values);
-  const isVector = (one: unknown): one is number[] => Array.isArray(one) && one.every((n) => typeof n === 'number');
-  if (vectors.length !== count || !vectors.every(isVector)) {
-    throw new DecodeError('wrong_shape', 'embeddings', `must hold ${count} vectors`);
-  }
-  const told = tokenCount(asObject(answer.usageMetadata)?.promptTokenCount);
-  return { vectors, usage: told === undefined ? undefined : usageOf({ input: told }) };
+  return dimensions[0];
 }
 
 function geminiAnswer(vectors: readonly (readonly number[])[], batch: boolean, usage: Usage | undefined): JsonObject {

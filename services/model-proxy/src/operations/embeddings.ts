@@ -1,5 +1,5 @@
 import type { JsonObject } from '../chat/message.ts';
-import { asGemini, fromGemini } from './embed-gemini.ts';
+import { embedForm } from './embed-forms.ts';
 import { cannot, countIn, forTarget, invalid, modelIn, textIn, tokensOf, usageOf } from './fields.ts';
 import { type Asked, JSON_TYPE, type OperationKind, type OperationRequest, type Whole } from './operation-kind.ts';
 import { operationPath, servesAt } from './paths.ts';
@@ -34,7 +34,8 @@ function read(request: OperationRequest): Asked {
     estimate: (bytes) => usageOf({ input: tokensOf(bytes) }),
     exchange(target, terms) {
       const path = operationPath(target, 'embeddings');
-      if (target.provider.declaration.wire !== 'gemini') {
+      const form = embedForm(target.provider.declaration.wire);
+      if (form === undefined) {
         const encoded = (text: string): Whole => inForm(text, base64);
         return {
           path,
@@ -47,9 +48,9 @@ function read(request: OperationRequest): Asked {
         if (typeof input === 'string') return input;
         throw cannot('input', 'it takes texts, not tokens');
       });
-      const shape = asGemini(target.model, texts, dimensions === undefined ? {} : { outputDimensionality: dimensions });
+      const shape = form.body({ model: target.model, texts, dimensions, purpose: textIn(body, 'input_type') });
       const answer = (text: string): Whole => {
-        const { vectors, usage } = fromGemini(text, texts.length);
+        const { vectors, usage } = form.read(text, texts.length);
         return { body: JSON.stringify(openAiAnswer(model, vectors, base64, usage)), usage };
       };
       return {

@@ -1,8 +1,21 @@
+import type { Target } from '../catalog.ts';
 import { DecodeError } from '../chat/failure.ts';
-import { asObject } from '../chat/json.ts';
+import { asArray, asObject, asString } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { tokenCount, type Usage } from '../chat/usage.ts';
-import { countIn, forTarget, invalid, modelIn, parsed, textIn, tokensOf, toldTokens, usageOf } from './fields.ts';
+import {
+  cannot,
+  countIn,
+  flagIn,
+  forTarget,
+  invalid,
+  modelIn,
+  parsed,
+  textIn,
+  tokensOf,
+  toldTokens,
+  usageOf,
+} from './fields.ts';
 import { JSON_TYPE, type OperationKind } from './operation-kind.ts';
 import { operationPath, servesAt } from './paths.ts';
 
@@ -25,6 +38,7 @@ export const rerank: OperationKind = {
       throw invalid('documents', `must be a list of 1 to ${MAX_DOCUMENTS} documents`);
     }
     countIn(body, 'top_n', MAX_DOCUMENTS);
+    flagIn(body, 'return_documents');
     const searches = Math.ceil(documents.length / DOCUMENTS_A_SEARCH);
     return {
       model: modelIn(body),
@@ -33,19 +47,50 @@ export const rerank: OperationKind = {
       exchange: (target, terms) => ({
         path: operationPath(target, 'rerank'),
         contentType: JSON_TYPE,
-        body: forTarget(request, target, terms),
+        body: isOfCohere(target) ? bodyOfV2(body, target.model) : forTarget(request, target, terms),
         answer: {
           kind: 'whole',
           read(text) {
             const answer = parsed(text);
             if (!Array.isArray(answer.results)) throw new DecodeError('wrong_shape', 'results', 'must be a list');
-            return { body: text, usage: told(answer) };
+            const shown = isOfCohere(target) && flagIn(body, 'return_documents');
+            return { body: shown ? withDocuments(answer, documents) : text, usage: told(answer) };
           },
         },
       }),
     };
   },
 };
+
+/** Cohere's own API is asked in its second version, which has less than the first. */
+function isOfCohere({ provider }: Target): boolean {
+  return provider.declaration.wire === 'cohere';
+}
+
+/** The second version takes texts, and shows none of them again. */
+function bodyOfV2({ return_documents: _shown, ...body }: JsonObject, model: string): Buffer {
+  const documents = asArray(body.documents).map((one) => {
+    if (typeof one === 'string') return one;
+    const text = textOf(one);
+    if (text !== undefined && Object.keys(one as JsonObject).length === 1) return text;
+    throw cannot('documents', 'it takes texts');
+  });
+  if (body.rank_fields !== undefined) throw cannot('rank_fields', 'it takes texts');
+  return Buffer.from(JSON.stringify({ ...body, documents, model }));
+}
+
+function textOf(document: unknown): string | undefined {
+  return asString(asObject(document)?.text);
+}
+
+function withDocuments(answer: JsonObject, documents: readonly unknown[]): string {
+  const results = asArray(answer.results).map((one) => {
+    const result = asObject(one) ?? {};
+    const document = documents[tokenCount(result.index) ?? -1];
+    return { ...result, document: { text: typeof document === 'string' ? document : textOf(document) } };
+  });
+  return JSON.stringify({ ...answer, results });
+}
 
 /** Cohere tells searches, the others tokens. */
 function told(answer: JsonObject): Usage | undefined {

@@ -4,7 +4,9 @@ import type { Dialect, JsonObject } from '../chat/message.ts';
 import type { Usage } from '../chat/usage.ts';
 import { toldTokens } from '../operations/fields.ts';
 import { decodeUsage as anthropicUsage } from '../wire/anthropic-messages/usage.ts';
+import { decodeUsage as cohereUsage } from '../wire/cohere/usage.ts';
 import { decodeUsage as geminiUsage } from '../wire/gemini/usage.ts';
+import { decodeUsage as ollamaUsage } from '../wire/ollama/response.ts';
 import { decodeUsage as openAiUsage } from '../wire/openai-chat/usage.ts';
 
 /** Longest JSON answer in which usage is looked for, and longest event. */
@@ -77,5 +79,7 @@ function usageIn(wire: Dialect, answer: JsonObject): Usage | undefined {
   const told = answer.usage ?? inner.usage;
   if (wire === 'anthropic-messages') return anthropicUsage(told);
   if (wire === 'gemini') return geminiUsage(answer.usageMetadata);
+  if (wire === 'cohere') return cohereUsage(asObject(answer.delta)?.usage ?? answer.usage ?? answer.meta);
+  if (wire === 'ollama') return ollamaUsage(answer);
   return openAiUsage(told) ?? toldTokens(told);
 }

@@ -7,6 +7,7 @@ import { azureOpenai } from './azure-openai.ts';
 import { bedrock } from './bedrock.ts';
 import { cerebras } from './cerebras.ts';
 import { cloudflare } from './cloudflare.ts';
+import { cohere } from './cohere.ts';
 import { databricks } from './databricks.ts';
 import { deepinfra } from './deepinfra.ts';
 import { deepseek } from './deepseek.ts';
@@ -26,6 +27,7 @@ import { moonshot } from './moonshot.ts';
 import { nebius } from './nebius.ts';
 import { novita } from './novita.ts';
 import { nvidiaNim } from './nvidia-nim.ts';
+import { ollama } from './ollama.ts';
 import { openai } from './openai.ts';
 import { openaiCompatible } from './openai-compatible.ts';
 import { openaiResponsesCompatible } from './openai-responses-compatible.ts';
@@ -55,7 +57,9 @@ export const providers: readonly ProviderDeclaration[] = [
   groq,
   mistral,
   cerebras,
+  cohere,
   openrouter,
+  ollama,
   vllm,
   xai,
   deepseek,

@@ -4,10 +4,14 @@ import { anthropicMessages } from './anthropic-messages/codec.ts';
 import type { AnthropicMessagesQuirks } from './anthropic-messages/request.ts';
 import { bedrockConverse } from './bedrock-converse/codec.ts';
 import type { BedrockConverseQuirks } from './bedrock-converse/request.ts';
+import { cohere } from './cohere/codec.ts';
+import type { CohereQuirks } from './cohere/request.ts';
 import type { Codec, FrontCodec } from './define-codec.ts';
 import type { RequestChanges } from './forward.ts';
 import { gemini } from './gemini/codec.ts';
 import type { GeminiQuirks } from './gemini/request.ts';
+import { ollama } from './ollama/codec.ts';
+import type { OllamaQuirks } from './ollama/request.ts';
 import { openaiChat } from './openai-chat/codec.ts';
 import type { OpenAiChatQuirks } from './openai-chat/request.ts';
 import { openaiResponses } from './openai-responses/codec.ts';
@@ -20,6 +24,8 @@ interface QuirksOf {
   'anthropic-messages': AnthropicMessagesQuirks;
   gemini: GeminiQuirks;
   'bedrock-converse': BedrockConverseQuirks;
+  cohere: CohereQuirks;
+  ollama: OllamaQuirks;
 }
 
 /** The codecs of the dialects that clients speak as well, a line a dialect. */
@@ -34,6 +40,8 @@ export const frontCodecs: { readonly [D in FrontDialect]: FrontCodec<QuirksOf[D]
 export const codecs: { readonly [D in Dialect]: Codec<QuirksOf[D]> } = {
   ...frontCodecs,
   'bedrock-converse': bedrockConverse,
+  cohere,
+  ollama,
 };
 
 /** A provider's wire and its quirks, which belong together. */

@@ -39,7 +39,16 @@ export function inspectRequest(body: JsonObject): RequestFacts {
   const user = asString(body.user);
   if (user !== undefined) facts.user = user;
   for (let index = 0; index < messages.length; index += 1) inspectMessage(messages[index], index, facts);
+  if (body.documents !== undefined) inspectDocuments(body.documents, facts);
   return facts;
+}
+
+/** Documents beside the messages, as Cohere, vLLM and others have them: what they say is nobody's instruction. */
+function inspectDocuments(documents: unknown, { attachments, messageCount }: RequestFacts): void {
+  for (const [block, one] of asArray(documents).entries()) {
+    const text = typeof one === 'string' ? one : (asString(asObject(one)?.text) ?? JSON.stringify(one));
+    attachments.push({ message: messageCount, block, kind: 'other', text });
+  }
 }
 
 /** Functions were replaced by tools in 2023; a gate that decides on tools does not carry a second grammar for them. */
