@@ -77,6 +77,19 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
     res.write(Buffer.from([0xff, 0xfb]));
     res.end(Buffer.from([0x90, 0x00]));
   },
+  '/openai/v1/files': ({ form }, res) =>
+    json(res, { id: 'file-THEIRS', object: 'file', purpose: form.purpose, filename: form.file, created_at: 1 }),
+  '/openai/v1/files/file-THEIRS': (_request, res) => json(res, { id: 'file-THEIRS', object: 'file', deleted: true }),
+  '/openai/v1/files/file-THEIRS/content': (_request, res) => void res.writeHead(200).end('%PDF'),
+  '/openai/v1/chat/completions': ({ body }, res) =>
+    json(res, {
+      id: 'chatcmpl-fake',
+      object: 'chat.completion',
+      created: 1,
+      model: 'any',
+      choices: [{ index: 0, message: { role: 'assistant', content: body }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+    }),
   '/openai/v1/vector_stores': (_request, res) => {
     res.setHeader('set-cookie', 'account=1');
     json(res, { object: 'list', data: [{ id: 'vs_fake', object: 'vector_store' }], has_more: false });

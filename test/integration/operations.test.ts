@@ -64,6 +64,7 @@ function resources(): ResourceInit[] {
     key('demo'),
     key('bound', { endpoints: ['embeddings'], models: ['any'] }),
     key('limited', { owner: 'erin' }),
+    key('stranger', { owner: 'eve' }),
     key('admin', { owner: 'ada', role: 'Admin' }),
     { kind: 'Limit', name: 'one', spec: { match: { keys: ['limited'] }, per: 'User', requests: 1, window: '720h' } },
   ];
@@ -257,5 +258,34 @@ describe('what is passed through', () => {
     expect((await bound.get('/passthrough/plain/vector_stores')).status).toBe(403);
     expect((await client.get('/passthrough/plain/vector_stores/a%2f..%2ffiles')).status).toBe(400);
     expect(provider.requests).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  it('[files:own-ids] are kept for whoever uploaded them, and [files:in-chat] read by the model', async () => {
+    const file = await openai.files.create({
+      file: await toFile(Buffer.from('%PDF'), 'a.pdf', { type: 'application/pdf' }),
+      purpose: 'user_data',
+    });
+    expect(file).toMatchObject({ filename: 'a.pdf:4', purpose: 'user_data' });
+    expect(file.id).not.toContain('THEIRS');
+    expect((await openai.files.list()).data.map(({ id }) => id)).toEqual([file.id]);
+    expect((await openai.files.retrieve(file.id)).id).toBe(file.id);
+    expect(await (await openai.files.content(file.id)).text()).toBe('%PDF');
+
+    const content = [{ type: 'file' as const, file: { file_id: file.id } }];
+    const read = { model: 'any', messages: [{ role: 'user' as const, content }] };
+    expect((await openai.chat.completions.create(read)).choices[0]?.message.content).toContain('"file-THEIRS"');
+
+    // Another key, of another person.
+    const key = await suite.keyOf('default', 'stranger');
+    const stranger = new OpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: key, maxRetries: 0 });
+    expect((await stranger.files.list()).data).toEqual([]);
+    await expect(stranger.files.retrieve(file.id)).rejects.toBeInstanceOf(OpenAI.NotFoundError);
+    await expect(stranger.files.delete(file.id)).rejects.toBeInstanceOf(OpenAI.NotFoundError);
+    await expect(stranger.chat.completions.create(read)).rejects.toBeInstanceOf(OpenAI.NotFoundError);
+
+    expect(await openai.files.delete(file.id)).toMatchObject({ id: file.id, deleted: true });
+    await expect(openai.files.retrieve(file.id)).rejects.toBeInstanceOf(OpenAI.NotFoundError);
   });
 });
