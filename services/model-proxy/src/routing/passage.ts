@@ -47,7 +47,8 @@ export class Passage {
     const { breaker } = this.#step.routing;
     state.breaker.end(this.#kind, outcome, now, breaker);
     if (outcome !== 'neither') state.errors.add(outcome === 'failed');
-    if (measured !== undefined && outcome === 'ok') this.#measure(measured, now);
+    // Where there is nothing to choose, nobody asks how fast it was.
+    if (measured !== undefined && outcome === 'ok' && !this.#step.routing.plain) this.#measure(measured, now);
     leave(state, this.#step);
   }
 

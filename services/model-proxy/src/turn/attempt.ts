@@ -47,7 +47,8 @@ export async function tryStep(
   for (let attempt = 0; ; attempt++) {
     const began = performance.now();
     const why = attempt === 0 ? step.why : 'retry';
-    const entered = await placeIn(gate, turn, step);
+    const place = placeIn(gate, turn, step);
+    const entered = place instanceof Promise ? await place : place;
     if (entered instanceof GatewayError) {
       attempts.push({ ...of(turn, step), outcome: 'error', error: entered.code, ms: 0, why, ...waited(began) });
       return { error: entered, cause: entered.code === 'unavailable' ? 'Capacity' : meaningOfError(entered).cause };
@@ -68,17 +69,17 @@ export async function tryStep(
 }
 
 /** A place in the target; the error that kept it from being had. */
-async function placeIn(gate: Gate, turn: Turn, step: Step): Promise<Passage | GatewayError> {
+function placeIn(gate: Gate, turn: Turn, step: Step): Passage | GatewayError | Promise<Passage | GatewayError> {
   try {
     const entered = enter(gate.routing, step, turn.principal.id, turn.signal);
-    return entered instanceof Promise ? await entered : entered;
+    return entered instanceof Promise ? entered.catch(asGatewayError) : entered;
   } catch (error) {
     return asGatewayError(error);
   }
 }
 
-/** Tries a target with each key that its provider has, until one is neither limited nor refused. */
-async function tryKeys(
+/** Tries a target with the key of its provider, or with each that it has. */
+function tryKeys(
   gate: Gate,
   turn: Turn,
   step: Step,
@@ -88,10 +89,22 @@ async function tryKeys(
   why: string,
 ): Promise<Failed | Extract<Tried, { content: unknown }>> {
   const ring = keyRing(gate.routing, turn, step.target.provider);
-  if (ring === undefined) {
-    turn.keyUse = undefined;
-    return await tryTarget(gate, turn, step, passage, tools, attempts, why, undefined);
-  }
+  if (ring !== undefined) return tryRing(gate, turn, step, passage, tools, attempts, why, ring);
+  turn.keyUse = undefined;
+  return tryTarget(gate, turn, step, passage, tools, attempts, why, undefined);
+}
+
+/** Tries each key in turn, until one is neither limited nor refused. */
+async function tryRing(
+  gate: Gate,
+  turn: Turn,
+  step: Step,
+  passage: Passage,
+  tools: readonly Tool[],
+  attempts: Attempt[],
+  why: string,
+  ring: KeyRing,
+): Promise<Failed | Extract<Tried, { content: unknown }>> {
   for (let said = why; ; said = 'next key') {
     let tried: Awaited<ReturnType<typeof tryTarget>>;
     try {
@@ -126,17 +139,20 @@ async function tryTarget(
   const began = performance.now();
   let reservation: Reservation | undefined;
   let credential: string | undefined;
-  const note = (outcome: string, facts: { status?: number | undefined; error?: string } = {}) => {
+  // What is undefined is not written into the record.
+  const note = (outcome: string, status: number | undefined, error?: string) => {
     attempts.push({
-      ...of(turn, step),
+      provider: target.provider.name,
+      model: target.model,
       outcome,
       ms: Math.round(performance.now() - began),
+      status,
+      error,
+      credential,
       why,
-      ...(passage.waitedMs < 1 ? {} : { waitMs: Math.round(passage.waitedMs) }),
-      ...(facts.status === undefined ? {} : { status: facts.status }),
-      ...(facts.error === undefined ? {} : { error: facts.error }),
-      ...(credential === undefined ? {} : { credential }),
-      ...(turn.dropped.length === 0 ? {} : { dropped: turn.dropped }),
+      via: step.model === turn.model ? undefined : step.model.publicName,
+      waitMs: passage.waitedMs < 1 ? undefined : Math.round(passage.waitedMs),
+      dropped: turn.dropped.length === 0 ? undefined : turn.dropped,
     });
   };
   try {
@@ -151,7 +167,7 @@ async function tryTarget(
     const answered = turn.operation
       ? await turn.operation.call(gate, turn, target, hooks)
       : await callProvider(gate, turn, target, tools, hooks);
-    note('ok', { status: answered.status });
+    note('ok', answered.status);
     if (turn.dropped.length > 0) turn.answer.header('sallyport-dropped', turn.dropped.join(', '));
     ring?.took();
     return {
@@ -164,7 +180,7 @@ async function tryTarget(
     // What was sent counts as a request, whatever became of it; tokens and money of a failed call are not known to be spent.
     reservation?.settle(requestSpent(turn));
     const failed = failureOf(caught);
-    note('error', { status: failed.status, error: failed.kind });
+    note('error', failed.status, failed.kind);
     const key = ring && keyFault(ring, failed, credential);
     if (key !== undefined) return { ...failed, key };
     end(passage, failed, target.provider.spec.credentials?.perPrincipal === undefined && credential !== 'request');

@@ -26,19 +26,19 @@ export interface Attempt {
   readonly provider: string;
   readonly model: string;
   readonly outcome: string;
-  readonly status?: number;
-  readonly error?: string;
+  readonly status?: number | undefined;
+  readonly error?: string | undefined;
   readonly ms: number;
   /** Which key, by reference; never its value. */
-  readonly credential?: string;
+  readonly credential?: string | undefined;
   /** Why this target, in a few words. */
   readonly why?: string;
   /** How long the call waited for a place in the target. */
-  readonly waitMs?: number;
+  readonly waitMs?: number | undefined;
   /** What the target was not told. */
-  readonly dropped?: readonly string[];
+  readonly dropped?: readonly string[] | undefined;
   /** The Model that was fallen back to. */
-  readonly via?: string;
+  readonly via?: string | undefined;
 }
 
 /** What is known of a model call when it is over. */
