@@ -273,7 +273,8 @@ function overrideAt(call: PricedCall, nowMs: number): PriceOverride | undefined 
 
 /** How long a rate of the list is kept: some providers change theirs by the time of day. */
 const keepMs = 60_000;
-const mostKept = 1000;
+/** More than a list of models that is asked for at once: it must not push out what calls are priced by. */
+const mostKept = 10_000;
 const kept = new Map<string, { lookup: PriceLookup; untilMs: number }>();
 const overrides = new WeakMap<PriceOverride, { price: Price }>();
 

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { clientGone } from '@sallyport/chassis/http/server';
 import type { Request, Response } from 'express';
@@ -12,11 +13,11 @@ export function listModels(gate: Gate) {
     const models = await visible(gate, req, res);
     const list = models.sort((a, b) => (a.publicName < b.publicName ? -1 : 1));
     if (speaksGemini(req)) {
-      res.json({ models: list.map(geminiModel) });
+      res.json({ models: await inSlices(list, geminiModel) });
       return;
     }
     if (!speaksAnthropic(req)) {
-      res.json({ object: 'list', data: list.map(openAiModel) });
+      res.json({ object: 'list', data: await inSlices(list, openAiModel) });
       return;
     }
     const data = list.map(anthropicModel);
@@ -39,6 +40,18 @@ export function retrieveModel(gate: Gate) {
     else res.json(speaksAnthropic(req) ? anthropicModel(model) : openAiModel(model));
   };
 }
+
+/** Prices of hundreds of discovered models are looked up for one list: other requests go on in between. */
+async function inSlices<T>(models: readonly Model[], describe: (model: Model) => T): Promise<T[]> {
+  const described: T[] = [];
+  for (const model of models) {
+    if (described.length % SLICE === SLICE - 1) await setImmediate();
+    described.push(describe(model));
+  }
+  return described;
+}
+
+const SLICE = 64;
 
 async function visible(gate: Gate, req: Request, res: Response): Promise<Model[]> {
   const { principal, access } = await authorise(gate, gate.ingress.credentialOf(req), 'models', clientGone(res));
