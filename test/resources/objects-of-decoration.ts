@@ -64,7 +64,7 @@ export const casesOfDecoration: readonly Case[] = [
   {
     name: 'a schema without its type',
     kind: 'Model',
-    spec: { targets, decoration: { forced: { responseFormat: { type: 'Text', schema } } } },
+    spec: { targets, decoration: { forced: { responseFormat: { type: 'JsonObject', schema } } } },
     errors: ['schema stands with type JsonSchema'],
   },
   {

@@ -14,7 +14,7 @@ const decimal = (least: number, most: number) =>
 
 const responseFormat = withRules(
   z.object({
-    type: z.enum(['Text', 'JsonObject', 'JsonSchema']).describe('Form of the answer.'),
+    type: z.enum(['JsonObject', 'JsonSchema']).describe('Form of the answer.'),
     name: entryName.optional().describe('Name of the schema, as some providers want one.'),
     schema: z
       .string()

@@ -212,11 +212,12 @@ describe('parameters', () => {
       contents,
       model: 'm',
       stream: false,
-      generation_config: { top_k: 3, temperature: 1 },
+      generation_config: { top_k: 3, temperature: 1, response_schema: { type: 'OBJECT' } },
     };
     const sent = sentTo(2, decoration, { dialect: 'gemini', body });
     expect(sent).toMatchObject({ generationConfig: { top_k: 3, temperature: 0.1, stopSequences: ['END'] } });
     expect(sent.generation_config ?? sent.model).toBeUndefined();
+    expect(JSON.stringify(sent)).not.toContain('response_schema');
   });
 
   it('[decoration:parameters] are said in the fields of responses, and what the client keeps there stays its own', () => {
@@ -244,6 +245,20 @@ describe('parameters', () => {
     expect(sentTo(0, decoration, { dialect: 'anthropic-messages' })).toMatchObject({ seed: 7 });
     expect(sentTo(1, decoration)).not.toHaveProperty('seed');
     expect(() => sentTo(1, {}, { body: { seed: 7 } })).toThrow();
+  });
+
+  it('[decoration:targets] name what is left out, in the record and to the client', () => {
+    const decoration = { forced: { seed: 7, temperature: '0.1' } };
+    for (const [dialect, at, dropped] of [
+      ['openai-chat', 1, ['sampling.seed']],
+      ['openai-chat', 0, []],
+      ['anthropic-messages', 1, ['sampling.seed']],
+      ['anthropic-messages', 0, []],
+    ] as const) {
+      const turn = decorated(decoration, { dialect });
+      upstreamBody(turn, turn.model.targets[at] as never, []);
+      expect([dialect, at, turn.dropped]).toEqual([dialect, at, dropped]);
+    }
   });
 
   it.each([

@@ -19,6 +19,8 @@ export interface Decoration {
   readonly digest: string;
   /** Laid over what is said in the dialect of each target, since the client's may have no word for some. */
   readonly parameters: Parameters;
+  /** Names of parameters for which the client's own dialect has no word. */
+  readonly unsaid: readonly string[];
 }
 
 interface Compiled {
@@ -45,9 +47,8 @@ export function decorate(gate: Pick<Gate, 'sha256'>, turn: Turn): void {
   const appendSystem = spec.append.map((text) => filledText(text, value));
   const said = turn.request ?? frontOf(turn.dialect).neutralRequest(turn);
   const parameters = effective(said, defaults, forced);
-  turn.decoration = { digest, parameters };
   const { maxTokens } = parameters.sampling;
-  const fields = fieldsOf(turn.dialect, parameters, maxTokens ?? said.sampling.maxTokens);
+  const { fields, unsaid } = fieldsOf(turn.dialect, parameters, maxTokens ?? said.sampling.maxTokens);
   const changes: RequestChanges = {
     ...(prependSystem.length === 0 ? {} : { prependSystem }),
     ...(appendSystem.length === 0 ? {} : { appendSystem }),
@@ -57,6 +58,7 @@ export function decorate(gate: Pick<Gate, 'sha256'>, turn: Turn): void {
   if (Object.keys(changes).length > 0) {
     rewriteBody(turn, withOwnState(frontCodecs[turn.dialect].forwardRequest(turn.body, changes), turn.body));
   }
+  turn.decoration = { digest, parameters, unsaid };
   if (maxTokens !== undefined) turn.facts.maxTokens = maxTokens;
   if (turn.request === undefined) return;
   const system = [...prependSystem.map(asBlock), ...turn.request.system, ...appendSystem.map(asBlock)];

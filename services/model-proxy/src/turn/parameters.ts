@@ -35,7 +35,6 @@ function reasoningOf(effort: NonNullable<DecorationParameters['reasoningEffort']
 }
 
 function formatOf(format: NonNullable<DecorationParameters['responseFormat']>): ResponseFormat {
-  if (format.type === 'Text') return { type: 'text' };
   if (format.type === 'JsonObject') return { type: 'json_object' };
   const { name, strict, schema = '{}' } = format;
   return {
@@ -69,11 +68,17 @@ export function withParameters(request: ChatRequest, { sampling, ...others }: Pa
   return { ...request, ...others, sampling: { ...request.sampling, ...sampling } };
 }
 
+/** Parameters as a dialect says them, and the names of those for which it has no word. */
+export interface SaidIn {
+  readonly fields: JsonObject;
+  readonly unsaid: readonly string[];
+}
+
 /**
  * The fields by which a dialect says parameters, without the limit of tokens, which each body names in its own way: what an
  * empty request with them has that one without them has not.
  */
-export function fieldsOf(dialect: FrontDialect, parameters: Parameters, maxTokens: number | undefined): JsonObject {
+export function fieldsOf(dialect: FrontDialect, parameters: Parameters, maxTokens: number | undefined): SaidIn {
   const codec = frontCodecs[dialect];
   const sampling: Sampling = maxTokens === undefined ? {} : { maxTokens };
   const empty: ChatRequest = { model: '-', system: [], messages: [], tools: [], sampling, stream: false };
@@ -85,5 +90,5 @@ export function fieldsOf(dialect: FrontDialect, parameters: Parameters, maxToken
   for (const [name, value] of Object.entries(after.body)) {
     if (JSON.stringify(before[name]) !== JSON.stringify(value)) fields[name] = value;
   }
-  return fields;
+  return { fields, unsaid: after.unsupported.map(({ field }) => field) };
 }

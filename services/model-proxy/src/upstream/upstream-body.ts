@@ -29,6 +29,7 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
   const own = ownWire(turn.dialect, declaration);
   if (own !== undefined) {
     leaveOut(turn, unsupportedOf(own, turn.body));
+    if (turn.decoration !== undefined) nameDropped(turn, turn.decoration.unsaid);
     const changes = changesOf(turn, target, visible, maxTokens);
     const told = attributionOf(turn, target.provider)?.fields;
     if (told !== undefined) changes.fields = { ...changes.fields, ...told };
@@ -53,7 +54,18 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
     streamUsage: true,
     ...(maxTokens === undefined ? {} : { sampling: { ...request.sampling, maxTokens } }),
   });
-  leaveOut(turn, decoration === undefined ? encoded.unsupported : unasked(encoded.unsupported, decoration));
+  if (decoration === undefined) leaveOut(turn, encoded.unsupported);
+  else {
+    const isOurs = putIn(decoration);
+    leaveOut(
+      turn,
+      encoded.unsupported.filter((one) => !isOurs(one)),
+    );
+    nameDropped(
+      turn,
+      encoded.unsupported.filter(isOurs).map(({ field }) => field),
+    );
+  }
   const marked = markedBody(encoded.body, turn, target);
   const told = attributionOf(turn, target.provider);
   return Buffer.from(JSON.stringify(told === undefined ? marked : { ...marked, ...told.fields }));
@@ -72,11 +84,14 @@ function markedBody(body: JsonObject, { model: { spec } }: Turn, { provider, mod
   }
 }
 
-/** What the client asked for and the target cannot say, without what its Model put in: that is left out there. */
-function unasked(unsupported: readonly Unsupported[], { parameters }: Decoration): readonly Unsupported[] {
-  const { sampling, ...others } = parameters;
+/** Tells of what a target cannot say whether the Model put it in: the client did not ask for it, and it is left out there. */
+function putIn({ parameters: { sampling, ...others } }: Decoration): (one: Unsupported) => boolean {
   const put = new Set([...Object.keys(sampling).map((name) => `sampling.${name}`), ...Object.keys(others)]);
-  return unsupported.filter(({ field }) => !put.has(field));
+  return ({ field }) => put.has(field);
+}
+
+function nameDropped(turn: Turn, fields: readonly string[]): void {
+  if (fields.length > 0) turn.dropped = [...new Set([...turn.dropped, ...fields])];
 }
 
 /** A tool that a provider runs was decided for that provider: a fallback to another one goes without it. */

@@ -18,7 +18,9 @@ export function forwardRequest(body: JsonObject, changes: RequestChanges, quirks
   let forwarded = withoutFields(body, ...PATH_FIELDS);
   const laid = objectField(changes.fields, 'generationConfig');
   if (changes.maxTokens !== undefined || laid !== undefined) {
-    const config = withoutFields(objectField(body, 'generationConfig') ?? {}, ...Object.keys(laid ?? {}));
+    // Two schemas in one request would be refused.
+    const forms = laid?.responseMimeType === undefined ? [] : ['responseSchema', 'responseJsonSchema'];
+    const config = withoutFields(objectField(body, 'generationConfig') ?? {}, ...Object.keys(laid ?? {}), ...forms);
     Object.assign(config, laid);
     forwarded = { ...withoutFields(forwarded, 'generationConfig'), generationConfig: config };
     if (changes.maxTokens !== undefined) {
