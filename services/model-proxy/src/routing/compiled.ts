@@ -33,6 +33,8 @@ export interface CompiledRouting {
   readonly breakerDeclared: boolean;
   readonly fallbackOn: readonly Cause[];
   readonly fallbacks: Readonly<Partial<Record<Cause, readonly string[]>>>;
+  /** Another target is tried for what the provider's content policy refuses. */
+  readonly triesOther: boolean;
   readonly degrade: ModelSpec['degrade'];
   readonly drop: boolean;
   /**
@@ -114,6 +116,7 @@ function compile(model: Model): CompiledRouting {
     breakerDeclared: breaker !== undefined,
     fallbackOn: spec.fallbackOn,
     fallbacks: listsOf(fallbacks),
+    triesOther: spec.fallbackOn.includes('ContentPolicy') || (fallbacks?.contentPolicy?.length ?? 0) > 0,
     degrade,
     drop: spec.unsupported === 'Drop',
     plain:

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { parseRequest } from '../fronts/openai/parse.ts';
 import { turnOf } from '../turn/testing.ts';
 import { complexityOf, tierOf } from './complexity.ts';
 import { isWithin, mayServe } from './residency.ts';
@@ -33,6 +34,12 @@ describe("OpenRouter's fields", () => {
     });
     expect(wishOf({ model: 'm', messages: [] }, 'm')).toBeUndefined();
     expect(withoutWish({ model: 'm', models: [], provider: {}, user: 'u' })).toEqual({ model: 'm', user: 'u' });
+  });
+
+  it('[routing:openrouter] a list of models stands for its first', () => {
+    const messages = [{ role: 'user', content: 'hi' }];
+    expect(parseRequest({ models: ['a', 'b'], messages })).toMatchObject({ body: { model: 'a' }, facts: { model: 'a' } });
+    expect(() => parseRequest({ models: [], messages })).toThrow(expect.objectContaining({ details: { param: 'model' } }));
   });
 
   it('[routing:openrouter] :nitro asks for throughput and :floor for price; other names stand for themselves', () => {

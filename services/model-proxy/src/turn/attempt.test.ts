@@ -279,6 +279,27 @@ describe('a shadow', () => {
   });
 });
 
+describe("an answer that the provider's filter held back", () => {
+  const withheld = (stream: boolean) => {
+    const choice = { index: 0, finish_reason: 'content_filter' };
+    if (!stream) return answerOf(200, { id: 'x', choices: [{ ...choice, message: { role: 'assistant', content: '' } }] });
+    const chunk = Buffer.from(`data: ${JSON.stringify({ id: 'x', choices: [{ ...choice, delta: {} }] })}\n\n`);
+    return { ...answerOf(200, ''), body: (async function* () { yield chunk; })() };
+  };
+
+  it('[routing:fallback-lists] goes to another target where its Model says so, and to the client elsewhere', async () => {
+    for (const stream of [false, true]) {
+      const path = async (spec: object) => {
+        const { make, asked } = house(() => withheld(stream));
+        const { answered } = await make(routedModel({ a: {}, b: {} }, spec), { body: { stream } });
+        return [...asked.map(({ provider }) => provider), answered instanceof Error ? 'refused' : 'answered'];
+      };
+      expect(await path({ fallbackOn: ['ContentPolicy'] })).toEqual(['a', 'b', 'refused']);
+      expect(await path({})).toEqual(['a', 'answered']);
+    }
+  });
+});
+
 describe('a stream that has not yet said anything', () => {
   const frame = (delta: object) =>
     Buffer.from(`data: ${JSON.stringify({ id: 'x', choices: [{ index: 0, delta }] })}\n\n`);

@@ -2,6 +2,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Target } from '../catalog.ts';
 import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import type { ProviderFailure } from '../chat/failure.ts';
+import type { FinishReason } from '../chat/finish.ts';
 import { parseBody } from '../chat/json.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 import type { Tool } from '../chat/tools.ts';
@@ -130,6 +131,8 @@ function readWhole(turn: Turn, target: Target, text: string): ModelAnswer['conte
     const failure = failureInAnswer(declaration, body);
     if (failure) throw new ProviderError(failure);
     const response = codecs[wire].decodeResponse(body);
+    const said = response.content.some((block) => block.type !== 'text' || block.text !== '');
+    if (!said && isWithheld(turn, response.finish)) throw filtered();
     return { kind: 'whole', text, response, verbatim: goesAsItIs(turn, target) };
   } catch (error) {
     throw new ProviderError(failureOfDecode(error), { cause: error });
@@ -156,7 +159,8 @@ async function beginStream(
   const stream = new AnswerStream(body, reader, scope);
   try {
     const head = { events: 0 };
-    await stream.readAhead((batch) => batch.some(hasContent) || isLong(head, batch, stream));
+    const begins = (segment: Segment) => hasContent(segment, turn);
+    await stream.readAhead((batch) => batch.some(begins) || isLong(head, batch, stream));
   } catch (error) {
     await stream.return();
     throw error;
@@ -171,13 +175,26 @@ function isLong(head: { events: number }, batch: readonly Segment[], stream: Ans
 }
 
 /** Throws ProviderError for a failure that stands before any content. */
-function hasContent(segment: Segment): boolean {
+function hasContent(segment: Segment, turn: Turn): boolean {
   if (segment.kind === 'text') return true;
   for (const event of segment.events) {
     if (event.type === 'error') throw new ProviderError(event.failure);
+    if (event.type === 'finish' && isWithheld(turn, event.finish)) throw filtered();
     if (event.type !== 'start' && event.type !== 'usage') return true;
   }
   return false;
+}
+
+/**
+ * Whether an answer in which nothing is said was held back by the provider's filter, where another target may be tried for
+ * it; elsewhere the client is told so as its dialect has it.
+ */
+function isWithheld({ routed }: Turn, { unified }: FinishReason): boolean {
+  return unified === 'content_filter' && routed?.routing.triesOther === true;
+}
+
+function filtered(): ProviderError {
+  return new ProviderError({ kind: 'content_policy', retryable: false, message: '', status: 200 });
 }
 
 async function* flattened(batches: AsyncIterable<readonly Segment[]>): AsyncGenerator<StreamEvent> {
