@@ -38,8 +38,13 @@ describe("OpenRouter's fields", () => {
 
   it('[routing:openrouter] a list of models stands for its first', () => {
     const messages = [{ role: 'user', content: 'hi' }];
-    expect(parseRequest({ models: ['a', 'b'], messages })).toMatchObject({ body: { model: 'a' }, facts: { model: 'a' } });
-    expect(() => parseRequest({ models: [], messages })).toThrow(expect.objectContaining({ details: { param: 'model' } }));
+    expect(parseRequest({ models: ['a', 'b'], messages })).toMatchObject({
+      body: { model: 'a' },
+      facts: { model: 'a' },
+    });
+    expect(() => parseRequest({ models: [], messages })).toThrow(
+      expect.objectContaining({ details: { param: 'model' } }),
+    );
   });
 
   it('[routing:openrouter] :nitro asks for throughput and :floor for price; other names stand for themselves', () => {

@@ -282,9 +282,15 @@ describe('a shadow', () => {
 describe("an answer that the provider's filter held back", () => {
   const withheld = (stream: boolean) => {
     const choice = { index: 0, finish_reason: 'content_filter' };
-    if (!stream) return answerOf(200, { id: 'x', choices: [{ ...choice, message: { role: 'assistant', content: '' } }] });
+    if (!stream)
+      return answerOf(200, { id: 'x', choices: [{ ...choice, message: { role: 'assistant', content: '' } }] });
     const chunk = Buffer.from(`data: ${JSON.stringify({ id: 'x', choices: [{ ...choice, delta: {} }] })}\n\n`);
-    return { ...answerOf(200, ''), body: (async function* () { yield chunk; })() };
+    return {
+      ...answerOf(200, ''),
+      body: (async function* () {
+        yield chunk;
+      })(),
+    };
   };
 
   it('[routing:fallback-lists] goes to another target where its Model says so, and to the client elsewhere', async () => {
