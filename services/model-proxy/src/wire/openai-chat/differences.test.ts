@@ -48,6 +48,20 @@ describe('a request for a provider that differs', () => {
       ['response_format'],
     ],
     ['an effort', { reasoning_effort: 'high' }, { reasoning: 'reasoning' }, { reasoning: { effort: 'high' } }, []],
+    [
+      'both ways to say it',
+      { reasoning_effort: 'low', reasoning: { max_tokens: 9 } },
+      { reasoning: 'reasoning' },
+      { reasoning: { max_tokens: 9 } },
+      [],
+    ],
+    [
+      'an effort beside a switch',
+      { reasoning_effort: 'high' },
+      { reasoning: 'thinking' },
+      { thinking: { type: 'enabled' }, reasoning_effort: 'high' },
+      [],
+    ],
     ['no reasoning', { reasoning_effort: 'none' }, { reasoning: 'thinking' }, { thinking: { type: 'disabled' } }, []],
     ['no reasoning', { reasoning_effort: 'none' }, { reasoning: 'enable_thinking' }, { enable_thinking: false }, []],
   ])('[providers:differences] %s: %j for %j goes as %j', (_what, fields, differences, rest, unsupported) => {
@@ -103,5 +117,18 @@ describe('a request for a provider that differs', () => {
     const neutral = openaiChat.decodeRequest(body);
     expect(openaiChat.encodeRequest(neutral).body).toEqual(body);
     expect(openaiChat.inspect({ ...asked, search_parameters: { mode: 'off' } }).tools).toEqual([]);
+  });
+
+  it('[providers:differences] says a wish for reasoning of another dialect as far as it has words, and notes the rest', () => {
+    const request = { ...openaiChat.decodeRequest(asked), reasoning: { mode: 'enabled' as const, budgetTokens: 900 } };
+    const said = (reasoning: NonNullable<Differences['reasoning']>) => {
+      const { body, adjusted } = openaiChat.encodeRequest(request, { differs: { reasoning } });
+      const { model: _model, messages: _messages, ...rest } = body;
+      return [rest, adjusted.map(({ field }) => field)];
+    };
+    expect(said('reasoning')).toEqual([{ reasoning: { max_tokens: 900 } }, []]);
+    expect(said('enable_thinking')).toEqual([{ enable_thinking: true, thinking_budget: 900 }, []]);
+    expect(said('thinking')).toEqual([{ thinking: { type: 'enabled' } }, ['reasoning.budgetTokens']]);
+    expect(said('adaptiveThinking')).toEqual([{ thinking: { type: 'adaptive' } }, ['reasoning.budgetTokens']]);
   });
 });

@@ -73,8 +73,10 @@ export function adaptBody(body: JsonObject, differences: Differences): Adapted {
   const effort = asString(body.reasoning_effort);
   if (effort !== undefined && differences.reasoning !== undefined) {
     const wish = effort === 'none' ? { mode: 'disabled' as const } : { effort };
-    delete changed().reasoning_effort;
-    Object.assign(changed(), reasoningFields(differences.reasoning, wish));
+    const own = changed();
+    delete own.reasoning_effort;
+    // What a client wrote for the provider stands.
+    for (const [field, value] of Object.entries(reasoningFields(differences.reasoning, wish))) own[field] ??= value;
   }
   const messages = adaptMessages(body.messages, differences);
   if (messages !== undefined) changed().messages = messages;

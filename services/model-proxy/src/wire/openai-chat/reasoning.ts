@@ -36,3 +36,13 @@ export function reasoningFields(parameter: ReasoningParameter, wish: ReasoningWi
       };
   }
 }
+
+/** What of a wish the provider's own field has no word for. */
+export function unsaidReasoning(
+  parameter: ReasoningParameter,
+  { effort, budgetTokens }: ReasoningWish,
+): 'effort' | 'budgetTokens' | undefined {
+  if (parameter === 'reasoning') return undefined;
+  if (budgetTokens !== undefined && parameter !== 'enable_thinking') return 'budgetTokens';
+  return effort !== undefined && parameter !== 'thinking' ? 'effort' : undefined;
+}

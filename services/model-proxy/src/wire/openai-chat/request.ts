@@ -4,7 +4,7 @@ import type { JsonObject } from '../../chat/message.ts';
 import type { ChatRequest, Encoded, ResponseFormat, Sampling, Unsupported } from '../../chat/request.ts';
 import { adaptBody, type Differences } from './differences.ts';
 import { decodeMessages, encodeMessages, type MessageQuirks } from './messages.ts';
-import { reasoningFields } from './reasoning.ts';
+import { reasoningFields, unsaidReasoning } from './reasoning.ts';
 import { decodeToolChoice, decodeTools, encodeToolChoice, encodeTools, TOOL_FIELDS } from './tools.ts';
 
 /** How a provider of this dialect differs from OpenAI; absent flags are OpenAI's own behaviour. */
@@ -194,7 +194,11 @@ export function encodeRequest(request: ChatRequest, quirks: OpenAiChatQuirks = {
   if (reasoning === undefined) {
     const effort = encodeEffort(request, adjusted);
     if (effort !== undefined) body.reasoning_effort = effort;
-  } else if (request.reasoning) Object.assign(body, reasoningFields(reasoning, request.reasoning));
+  } else if (request.reasoning) {
+    Object.assign(body, reasoningFields(reasoning, request.reasoning));
+    const unsaid = unsaidReasoning(reasoning, request.reasoning);
+    if (unsaid) adjusted.push({ field: `reasoning.${unsaid}`, reason: 'the provider takes reasoning on or off only' });
+  }
   if (request.user !== undefined) body.user = request.user;
   if (request.metadata) body.metadata = request.metadata;
   Object.assign(body, request.extra?.['openai-chat']);
