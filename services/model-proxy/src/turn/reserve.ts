@@ -79,8 +79,7 @@ export function pricedCall(turn: Served, target: Target): PricedCall {
   if (known !== undefined) return known;
   const { provider, model } = target;
   const own = target.spec?.price;
-  const { price, prices } =
-    own === undefined ? servingModel(turn).spec : { price: own, prices: undefined };
+  const { price, prices } = own === undefined ? servingModel(turn).spec : { price: own, prices: undefined };
   const made = {
     provider: provider.spec.type,
     baseURL: provider.baseUrl,
