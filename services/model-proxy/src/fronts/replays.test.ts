@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { createAccumulator } from '../chat/accumulate.ts';
 import type { FrontDialect } from '../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
@@ -10,6 +11,8 @@ import { frontOf } from './index.ts';
 
 const folder = new URL('../providers/fixtures/', import.meta.url);
 const fronts = Object.keys(frontCodecs) as FrontDialect[];
+/** Told with each name, so that a failure can be had again. */
+const seed = fc.readConfigureGlobal()?.seed ?? Date.now() % 0x7fffffff;
 /** Whose streams are replayed: every provider that has one on record, the gateways among them. */
 const sources = readdirSync(folder).filter((name) => findProvider(name) !== undefined);
 
@@ -19,9 +22,13 @@ function recorded(source: string, file: string): Buffer {
   return file.endsWith('.base64') ? Buffer.from(bytes.toString(), 'base64') : bytes;
 }
 
-function heard(decoder: StreamDecoder, framing: Parameters<typeof payloadReader>[0], bytes: Buffer): StreamEvent[] {
+function heard(
+  decoder: StreamDecoder,
+  framing: Parameters<typeof payloadReader>[0],
+  chunks: readonly Buffer[],
+): StreamEvent[] {
   const reader = payloadReader(framing, 1_000_000);
-  const payloads = [...reader.push(bytes), ...reader.end()];
+  const payloads = [...chunks.flatMap((chunk) => reader.push(chunk)), ...reader.end()];
   return [...payloads.flatMap((payload) => decoder.push(payload)), ...decoder.end()];
 }
 
@@ -48,10 +55,23 @@ describe.each(sources)('a stream on record of %s', (source) => {
   const { framing, streamDecoder } = codecs[declaration?.wire ?? 'openai-chat'];
   const files = readdirSync(new URL(`${source}/`, folder)).filter((file) => /^(?!error).*\.chunks\./.test(file));
 
+  it.each(files)(`[fragments:nothing-lost] %s says the same cut anywhere (FAST_CHECK_SEED=${seed})`, (file) => {
+    const bytes = recorded(source, file);
+    const said = gist(heard(streamDecoder(), framing, [bytes]));
+    fc.assert(
+      fc.property(fc.array(fc.nat(), { maxLength: 30 }), (cuts) => {
+        const at = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+        const chunks = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
+        expect(gist(heard(streamDecoder(), framing, chunks))).toEqual(said);
+      }),
+      { seed, numRuns: 15 },
+    );
+  });
+
   it.each(files.flatMap((file) => fronts.map((front): [string, FrontDialect] => [file, front])))(
     '[fragments:replayed] %s says the same to a client of %s',
     (file, front) => {
-      const events = heard(streamDecoder(), framing, recorded(source, file));
+      const events = heard(streamDecoder(), framing, [recorded(source, file)]);
       const said = gist(events);
       expect(said.errors).toEqual([]);
       const encoder = frontOf(front).renderStream({
@@ -63,7 +83,7 @@ describe.each(sources)('a stream on record of %s', (source) => {
       const told = [...events.filter(inOrder(false)), ...events.filter(inOrder(true))];
       const stream = told.map((event) => encoder.encode(event)).join('') + encoder.end();
       const codec = frontCodecs[front];
-      expect(gist(heard(codec.streamDecoder(), codec.framing, Buffer.from(stream)))).toEqual(said);
+      expect(gist(heard(codec.streamDecoder(), codec.framing, [Buffer.from(stream)]))).toEqual(said);
     },
   );
 });
