@@ -13,8 +13,8 @@ import type { Clients } from '../clients.ts';
 import type { Config } from '../config.ts';
 import type { FileStore } from '../files/kept.ts';
 import type { ProxyMetrics } from '../metrics.ts';
-import type { RoutingState } from '../routing/state.ts';
 import type { ResponseStore } from '../responses/kept.ts';
+import type { RoutingState } from '../routing/state.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Memory } from './memory.ts';
 

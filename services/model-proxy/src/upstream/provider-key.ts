@@ -62,7 +62,8 @@ export async function providerKey(
   { provider }: Target,
 ): Promise<ProviderKey | undefined> {
   const brought = turn.headers[PROVIDER_KEY_HEADER];
-  if (brought !== undefined && provider.uid === turn.model.targets[0]?.provider.uid) return broughtKey(brought, provider);
+  if (brought !== undefined && provider.uid === turn.model.targets[0]?.provider.uid)
+    return broughtKey(brought, provider);
   const use = turn.keyUse ?? providerUse(provider);
   if (use === undefined) return undefined;
   const { value, reference } = await gate.credentials.lease(use, turn.principal);
