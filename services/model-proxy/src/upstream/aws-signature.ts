@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 
 /** Keys of an AWS principal; `sessionToken` where they are temporary. */
 export interface AwsKeys {
@@ -45,14 +45,26 @@ export function signAws(
     signed,
     sha256(body),
   ].join('\n');
-  const key = [time.slice(0, 8), region, service, 'aws4_request'].reduce<Buffer | string>(
-    (secret, part) => hmac(secret, part),
-    `AWS4${keys.secretAccessKey}`,
+  const signature = hmac(signingKey(keys, scope), [ALGORITHM, time, scope, sha256(canonical)].join('\n')).toString(
+    'hex',
   );
-  const signature = hmac(key, [ALGORITHM, time, scope, sha256(canonical)].join('\n')).toString('hex');
   const credential = `${keys.accessKeyId}/${scope}`;
   added.authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${signed}, Signature=${signature}`;
   return added;
+}
+
+/** Keys of a day, region and service, by the digest of what they are made of; most processes need one or two. */
+const signingKeys = new Map<string, Buffer>();
+const MOST_KEYS = 64;
+
+function signingKey({ secretAccessKey }: AwsKeys, scope: string): Buffer {
+  const name = sha256(`${secretAccessKey}\n${scope}`);
+  const known = signingKeys.get(name);
+  if (known !== undefined) return known;
+  const made = scope.split('/').reduce<Buffer | string>((key, part) => hmac(key, part), `AWS4${secretAccessKey}`);
+  if (signingKeys.size >= MOST_KEYS) signingKeys.clear();
+  signingKeys.set(name, made as Buffer);
+  return made as Buffer;
 }
 
 function canonicalPath(path: string): string {
@@ -77,7 +89,7 @@ function byFirst([a]: readonly [string, string], [b]: readonly [string, string])
 }
 
 function sha256(data: Buffer | string): string {
-  return createHash('sha256').update(data).digest('hex');
+  return hash('sha256', data, 'hex');
 }
 
 function hmac(key: Buffer | string, data: string): Buffer {

@@ -49,7 +49,7 @@ export function createEventStreamReader(maxMessageBytes: number): EventStreamRea
           const left = held - from;
           needed = left < PRELUDE ? PRELUDE : messageLength(bytes, from, maxMessageBytes);
           if (left < needed) break;
-          messages.push(readMessage(bytes.subarray(from, from + needed)));
+          messages.push(readMessage(bytes, from, needed));
           from += needed;
         }
       } catch (error) {
@@ -73,7 +73,7 @@ export function createEventStreamReader(maxMessageBytes: number): EventStreamRea
 function messageLength(bytes: Buffer, from: number, most: number): number {
   const total = bytes.readUInt32BE(from);
   const headers = bytes.readUInt32BE(from + 4);
-  if (crc32(bytes.subarray(from, from + 8)) !== bytes.readUInt32BE(from + 8)) {
+  if (crc32(bytes, from, from + 8) !== bytes.readUInt32BE(from + 8)) {
     throw new DecodeError('wrong_shape', '', 'has a message whose prelude does not fit its checksum');
   }
   if (total > most) throw new DecodeError('too_large', '', `has a message over ${most} bytes`);
@@ -83,40 +83,36 @@ function messageLength(bytes: Buffer, from: number, most: number): number {
   return total;
 }
 
-function readMessage(message: Buffer): EventMessage {
-  const end = message.length - CHECKSUM;
-  if (crc32(message.subarray(0, end)) !== message.readUInt32BE(end)) {
+function readMessage(bytes: Buffer, from: number, length: number): EventMessage {
+  const end = from + length - CHECKSUM;
+  if (crc32(bytes, from, end) !== bytes.readUInt32BE(end)) {
     throw new DecodeError('wrong_shape', '', 'has a message that does not fit its checksum');
   }
-  const body = PRELUDE + message.readUInt32BE(4);
-  return {
-    headers: readHeaders(message.subarray(PRELUDE, body)),
-    payload: message.toString('utf8', body, end),
-  };
+  const head = from + PRELUDE;
+  const body = head + bytes.readUInt32BE(from + 4);
+  return { headers: readHeaders(bytes, head, body), payload: bytes.toString('utf8', body, end) };
 }
 
 /** How long the values of the types are that have no length of their own: true, false, byte to long, time, UUID. */
-const FIXED: Readonly<Record<number, number>> = { 0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16 };
+const FIXED: readonly (number | undefined)[] = [0, 0, 1, 2, 4, 8, undefined, undefined, 8, 16];
 const BYTES = 6;
 const STRING = 7;
 
-function readHeaders(bytes: Buffer): Map<string, string> {
+function readHeaders(bytes: Buffer, from: number, end: number): Map<string, string> {
   const headers = new Map<string, string>();
-  let at = 0;
-  const take = (length: number): Buffer => {
-    if (at + length > bytes.length) throw new DecodeError('wrong_shape', '', 'has headers that are cut');
-    at += length;
-    return bytes.subarray(at - length, at);
-  };
-  while (at < bytes.length) {
-    const name = take(take(1).readUInt8()).toString('utf8');
-    const type = take(1).readUInt8();
+  let at = from;
+  while (at < end) {
+    const nameEnd = at + 1 + (bytes[at] as number);
+    let next = nameEnd + 1;
+    const type = nameEnd < end ? (bytes[nameEnd] as number) : -1;
     const fixed = FIXED[type];
-    if (fixed !== undefined) take(fixed);
-    else if (type === BYTES || type === STRING) {
-      const value = take(take(2).readUInt16BE());
-      if (type === STRING) headers.set(name, value.toString('utf8'));
-    } else throw new DecodeError('wrong_shape', '', `has a header of unknown type ${type}`);
+    if (fixed !== undefined) next += fixed;
+    else if (type === BYTES || type === STRING) next += next + 2 <= end ? 2 + bytes.readUInt16BE(next) : 2;
+    else if (type >= 0) throw new DecodeError('wrong_shape', '', `has a header of unknown type ${type}`);
+    if (next > end) throw new DecodeError('wrong_shape', '', 'has headers that are cut');
+    if (type === STRING)
+      headers.set(bytes.toString('latin1', at + 1, nameEnd), bytes.toString('utf8', nameEnd + 3, next));
+    at = next;
   }
   return headers;
 }
