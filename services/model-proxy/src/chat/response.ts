@@ -17,6 +17,8 @@ export interface ChatResponse {
   content: AssistantContent[];
   finish: FinishReason;
   usage?: Usage;
+  /** The provider names sources of the web for what it says: it searched, whether it was known to or not. */
+  cites?: true;
   alternatives?: Alternative[];
   extra?: Extra;
 }

@@ -48,11 +48,24 @@ describe('the answer of a model that retrieves by itself', () => {
   ])(
     '[providers:retrieves] differs from that of another model, which goes through as it is, %s',
     async (_how, body, stream) => {
-      const { turn, text } = await answered('openai-compatible', body, stream);
+      const { citations: _none, ...plain } = whole;
+      const { turn, text } = await answered('openai-compatible', stream ? body : JSON.stringify(plain), stream);
       expect(turn.label.integrity).toBe('trusted');
       expect(text).toContain('](https://evil.example');
     },
   );
+
+  it('[providers:retrieves] is told by the sources that a provider names, where nobody knew that it searches', async () => {
+    const { turn, remembered } = await answered('openai-compatible', JSON.stringify(whole), false);
+    expect(turn.label).toMatchObject({ integrity: 'untrusted', sources: ['model:web/web-model'] });
+    expect(JSON.stringify(remembered)).toContain('model:web/web-model');
+    const annotated = {
+      ...whole.choices[0]?.message,
+      annotations: [{ type: 'url_citation', url_citation: { url: 'x' } }],
+    };
+    const marked = { ...whole, citations: [], choices: [{ ...whole.choices[0], message: annotated }] };
+    expect((await answered('openai', JSON.stringify(marked), false)).turn.label.integrity).toBe('untrusted');
+  });
 
   it('[providers:retrieves] keeps the list of its sources, and nothing else that stands beside the text', async () => {
     const { text } = await answered('perplexity', JSON.stringify({ ...whole, made_up: 'CANARY' }), false);

@@ -66,6 +66,7 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
     if (retrieves) turn.label = join(turn.label, untrusted(retrievedBy(answer.target)));
     const said = await receive(gate, turn, answer, release);
     turn.label = join(turn.label, labelOfProviderRuns(turn, tools, said.content));
+    if (said.response?.cites) turn.label = join(turn.label, untrusted(retrievedBy(answer.target)));
     const keep = turn.cache === undefined ? undefined : toKeep(gate, turn, said);
     if (said.delivered) {
       keep?.();

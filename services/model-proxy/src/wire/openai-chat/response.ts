@@ -27,9 +27,16 @@ export function decodeResponse(body: unknown): ChatResponse {
     content: first.content,
     finish: first.finish,
     ...(usage ? { usage } : {}),
+    ...(cites(body) ? { cites: true as const } : {}),
     ...(choices.length > 1 ? { alternatives: choices.slice(1) } : {}),
     ...(other ? { extra: { 'openai-chat': other } } : {}),
   };
+}
+
+/** Perplexity and others list sources beside the answer, OpenAI marks them in the text. */
+function cites({ citations, search_results: results, choices }: JsonObject): boolean {
+  if (asArray(citations).length > 0 || asArray(results).length > 0) return true;
+  return asArray(choices).some((choice) => asArray(asObject(asObject(choice)?.message)?.annotations).length > 0);
 }
 
 function decodeChoice(choice: unknown, position: number): Alternative {
