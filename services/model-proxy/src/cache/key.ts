@@ -26,7 +26,7 @@ const ROUTED_BY = ['sallyport-region', 'sallyport-class'];
  */
 export function keyText(turn: Turn, tools: readonly Tool[], namespace: string): string {
   const { model, principal, label, appended } = turn;
-  return JSON.stringify([
+  const text = JSON.stringify([
     principal.tenant,
     scopeOf(turn),
     namespace,
@@ -48,6 +48,25 @@ export function keyText(turn: Turn, tools: readonly Tool[], namespace: string): 
     appended,
     turn.decoration?.parameters ?? null,
   ]);
+  return withoutIds(text, callIdsOf(turn));
+}
+
+/** Ids of tool calls are new with each run, also with each answer that is given again; the model reads nothing in them. */
+function withoutIds(text: string, ids: ReadonlySet<string>): string {
+  let result = text;
+  let index = 0;
+  for (const id of ids) if (id !== '') result = result.replaceAll(JSON.stringify(id), `"\0call ${index++}"`);
+  return result;
+}
+
+function callIdsOf({ facts, appended }: Turn): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (const { toolCalls } of facts.assistant) for (const { id } of toolCalls) ids.add(id);
+  for (const { callId } of facts.toolResults) ids.add(callId);
+  for (const { role, content } of appended) {
+    if (role === 'assistant') for (const block of content) if (block.type === 'toolCall') ids.add(block.id);
+  }
+  return ids;
 }
 
 function asked(body: JsonObject): JsonObject {

@@ -65,6 +65,22 @@ describe('tool calls of an answer that is kept', () => {
     expect(asked.calls).toBe(3);
   });
 
+  it('[cache:key] do not keep the next step of a run from being found, whatever the ids of its calls', async () => {
+    const { clients } = policy(() => 'ALLOW');
+    const { ask, calls } = house((n) => (n === 1 ? called(n) : chat(n)), { clients });
+    const run = async (result: string) => {
+      const first = await ask({ body: { tools } });
+      const said = (JSON.parse(first.text) as { choices: { message: { tool_calls: { id: string }[] } }[] }).choices[0]
+        ?.message;
+      const answered = { role: 'tool', tool_call_id: said?.tool_calls[0]?.id, content: result };
+      return await ask({ body: { tools, messages: [{ role: 'user', content: 'hi' }, said, answered] } });
+    };
+    const one = await run('42');
+    const two = await run('42');
+    expect([one.cache, two.cache, calls()]).toEqual(['miss', 'hit', 2]);
+    expect((await run('43')).cache).toBe('miss');
+  });
+
   it('[cache:not-kept] that were refused are asked of the model again', async () => {
     const { clients } = policy(() => 'DENY');
     const { ask, calls } = house((n) => (n % 2 === 1 ? called(n) : chat(n)), { clients });
