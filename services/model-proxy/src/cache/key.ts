@@ -26,7 +26,7 @@ const ROUTED_BY = ['sallyport-region', 'sallyport-class'];
  */
 export function keyText(turn: Turn, tools: readonly Tool[], namespace: string): string {
   const { model, principal, label, appended } = turn;
-  const text = JSON.stringify([
+  const whose = JSON.stringify([
     principal.tenant,
     scopeOf(turn),
     namespace,
@@ -41,6 +41,8 @@ export function keyText(turn: Turn, tools: readonly Tool[], namespace: string): 
     ROUTED_BY.map((name) => turn.headers[name] ?? null),
     turn.wish ?? null,
     turn.attribution.tags,
+  ]);
+  const what = JSON.stringify([
     asked(turn.body),
     tools,
     [...turn.changedResults],
@@ -48,7 +50,7 @@ export function keyText(turn: Turn, tools: readonly Tool[], namespace: string): 
     appended,
     turn.decoration?.parameters ?? null,
   ]);
-  return withoutIds(text, callIdsOf(turn));
+  return `${whose}\n${withoutIds(what, callIdsOf(turn))}`;
 }
 
 /** Ids of tool calls are new with each run, also with each answer that is given again; the model reads nothing in them. */

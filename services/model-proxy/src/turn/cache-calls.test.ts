@@ -81,6 +81,23 @@ describe('tool calls of an answer that is kept', () => {
     expect((await run('43')).cache).toBe('miss');
   });
 
+  it('[cache:key] cannot make a principal of another by an id of a call', async () => {
+    const { clients } = policy(() => 'ALLOW');
+    const { ask } = house((n) => chat(n), { clients });
+    const asked = (id: string) => {
+      const call = { id, type: 'function', function: { name: 'f', arguments: '{}' } };
+      const messages = [
+        { role: 'user', content: 'hi' },
+        { role: 'assistant', content: null, tool_calls: [call] },
+        { role: 'tool', tool_call_id: id, content: '1' },
+      ];
+      return ask({ body: { tools, messages }, principal: { id, user: '' } });
+    };
+    expect((await asked('key:a')).cache).toBe('miss');
+    expect((await asked('key:b')).cache).toBe('miss');
+    expect((await asked('key:a')).cache).toBe('hit');
+  });
+
   it('[cache:not-kept] that were refused are asked of the model again', async () => {
     const { clients } = policy(() => 'DENY');
     const { ask, calls } = house((n) => (n % 2 === 1 ? called(n) : chat(n)), { clients });
