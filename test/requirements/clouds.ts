@@ -32,6 +32,8 @@ export const clouds: readonly Requirement[] = [
       'No credential says where it goes: another token endpoint is for the resource to declare.',
     'clouds:guarded': 'A token endpoint passes the guard of outbound URLs like the provider itself.',
     'clouds:bound-to-both': 'A credential is bound to the host of the provider and to that of its token endpoint.',
+    'clouds:probed':
+      'The status of a provider at Bedrock tells keys that AWS does not know from keys that may not do something.',
     'clouds:unusable': 'A credential that cannot be used is said so before any call, and nothing of it is told.',
     'clouds:token-refusals':
       'What a token endpoint refuses, fails at or answers wrongly is told apart, without its words.',

@@ -17,7 +17,7 @@ const providerWith = (fields: object): Provider => ({
 /** Probes one provider that answers so, until it was reported. */
 async function probed(
   provider: Provider,
-  answer: { status: number; body: string },
+  answer: { status: number; body: string; headers?: Readonly<Record<string, string>> },
 ): Promise<{ reported: Reported; learnt: unknown[]; asked: string[] }> {
   const reports: Reported[] = [];
   const learnt: unknown[] = [];
@@ -28,7 +28,8 @@ async function probed(
     upstream: {
       request: async (_provider: Provider, call: { path: string }) => {
         asked.push(call.path);
-        return { status: answer.status, headers: {}, text: async () => answer.body, discard: async () => undefined };
+        const { status, headers = {} } = answer;
+        return { status, headers, text: async () => answer.body, discard: async () => undefined };
       },
     },
   });
@@ -88,4 +89,19 @@ describe('a probe of a provider', () => {
       ]);
     },
   );
+
+  it.each([
+    [403, 'UnrecognizedClientException:http://internal.amazon.com/', 'False'],
+    [403, 'AccessDeniedException', 'True'],
+    [200, '', 'True'],
+  ])('[clouds:probed] of Bedrock with status %i and %j finds its keys valid: %s', async (status, type, valid) => {
+    const spec = modelProvider.spec.parse({ type: 'bedrock', aws: { region: 'eu-central-1' } });
+    const headers = type === '' ? {} : { 'x-amzn-errortype': type };
+    const { reported, asked } = await probed({ ...providerOf('bedrock', 'b'), spec }, { status, body: '{}', headers });
+    expect(asked).toEqual(['/async-invoke?maxResults=1']);
+    expect(reported.observations[0]?.conditions).toMatchObject([
+      { type: 'Reachable', status: 'True' },
+      { type: 'CredentialsValid', status: valid },
+    ]);
+  });
 });

@@ -9,6 +9,7 @@ import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { Provider } from './catalog.ts';
 import { listedNames, offered } from './catalogue/discovery.ts';
 import { callHeaders } from './providers/define-provider.ts';
+import { readFailure } from './providers/failure.ts';
 import type { Gate } from './turn/gate.ts';
 import { providerUse } from './upstream/provider-key.ts';
 
@@ -158,19 +159,19 @@ async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise
   }
   try {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]);
-    const { models, allModels } = provider.declaration.paths;
+    const { models, allModels, check } = provider.declaration.paths;
     const answer = await gate.upstream.request(provider, {
       method: 'GET',
-      path: (provider.spec.discovery?.mode === 'On' ? allModels : undefined) ?? models ?? '/',
+      path: (provider.spec.discovery?.mode === 'On' ? allModels : undefined) ?? models ?? check ?? '/',
       headers: callHeaders(provider.declaration, provider.spec.headers),
       key,
       signal,
     });
     const listed = await listOf(provider, answer);
     const reachable = condition('Reachable', 'True', 'Answered', `The provider answered with status ${answer.status}.`);
-    // Where there is nothing to list, a refusal says nothing of the credential.
-    if (models === undefined) return { conditions: [reachable] };
-    const refused = answer.status === 401 || answer.status === 403;
+    // Where there is nothing to ask for, a refusal says nothing of the credential.
+    if (models === undefined && check === undefined) return { conditions: [reachable] };
+    const refused = models === undefined ? isUnknown(provider, answer) : answer.status === 401 || answer.status === 403;
     if (key === undefined && provider.spec.credentials?.perPrincipal) {
       const bring = condition('CredentialsValid', 'True', 'PerPrincipal', 'Each principal brings a key.');
       return { conditions: [reachable, bring], listed };
@@ -195,6 +196,12 @@ async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise
       return { conditions: [condition('CredentialsValid', 'False', 'Refused', error.message)] };
     return { conditions: [condition('Reachable', 'False', 'NoAnswer', error.message)] };
   }
+}
+
+/** True for an answer that refuses the credential itself, not what was asked for with it. */
+function isUnknown({ declaration }: Provider, { status, headers }: OutboundResponse): boolean {
+  const header = (name: string) => [headers[name]].flat()[0];
+  return status >= 400 && readFailure(declaration, status, '{}', header, Date.now()).kind === 'auth';
 }
 
 /** Reads the list of models where the provider's are to be found by it; an unreadable one counts as none. */

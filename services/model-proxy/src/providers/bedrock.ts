@@ -11,7 +11,11 @@ export const bedrock = defineProvider({
   auth: { kind: 'sigv4', service: 'bedrock', key: bearer },
   headers: {},
   passHeaders: [],
-  paths: { chat: '/model/{model}/converse', stream: '/model/{model}/converse-stream' },
+  paths: {
+    chat: '/model/{model}/converse',
+    stream: '/model/{model}/converse-stream',
+    check: '/async-invoke?maxResults=1',
+  },
   priceList: 'aws',
   capabilities: { n: false, logprobs: false, seed: false, streaming: true },
   quirks: {},

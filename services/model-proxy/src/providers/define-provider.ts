@@ -38,10 +38,17 @@ interface ProviderBase {
   passHeaders: readonly string[];
   /**
    * Paths after the base URL; `stream` is that of streams, `models` absent where there is no list, `allModels` that of the
-   * whole one where `models` gives its beginning. `{model}` stands for the model's name, `{project}`, `{location}` and
-   * `{apiVersion}` for what the resource says.
+   * whole one where `models` gives its beginning; `check` tells whether a credential is taken where there is no list. `{model}`
+   * stands for the model's name, `{project}`, `{location}` and `{apiVersion}` for what the resource says.
    */
-  paths: { chat: string; stream?: string; models?: string; allModels?: string; countTokens?: string } & OperationPaths;
+  paths: {
+    chat: string;
+    stream?: string;
+    models?: string;
+    allModels?: string;
+    check?: string;
+    countTokens?: string;
+  } & OperationPaths;
   /** The provider in the price list; absent: found by base URL. */
   priceList?: string;
   /** What its API can or cannot do, whatever the model. */
