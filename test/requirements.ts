@@ -48,6 +48,7 @@ import { tokens } from './requirements/tokens.ts';
 import { turn } from './requirements/turn.ts';
 import { turnLoop } from './requirements/turn-loop.ts';
 import { vault } from './requirements/vault.ts';
+import { wires } from './requirements/wires.ts';
 
 /** What we promise, by area: an id `<area>:<name>` stands in `requirements/<area>.ts`. */
 export const areas: Readonly<Record<string, readonly Requirement[]>> = {
@@ -100,6 +101,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   turn,
   'turn-loop': turnLoop,
   vault,
+  wires,
 };
 
 /** Everything we promise. `test/architecture` compares it with what tests cite, both ways. */

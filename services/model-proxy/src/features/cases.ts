@@ -187,4 +187,21 @@ export const cited: Readonly<Partial<Record<Dialect, JsonObject>>> = {
       },
     ],
   },
+  cohere: {
+    id: 'c',
+    finish_reason: 'COMPLETE',
+    message: {
+      role: 'assistant',
+      content: [{ type: 'text', text: 'So.' }],
+      citations: [
+        {
+          start: 0,
+          end: 2,
+          text: 'So',
+          sources: [{ type: 'document', id: 'doc:0', document: { url: 'https://needle.example' } }],
+          type: 'TEXT_CONTENT',
+        },
+      ],
+    },
+  },
 };

@@ -2,7 +2,7 @@ import { isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import type { Usage } from '../chat/usage.ts';
 import { type Embedding, embedForm, fromGemini } from './embed-forms.ts';
-import { cannot, countIn, invalid, modelIn, parsed, tokensOf, usageOf } from './fields.ts';
+import { cannot, countIn, invalid, modelIn, tokensOf, usageOf } from './fields.ts';
 import { type Asked, JSON_TYPE, type OperationKind, type OperationRequest, type Whole } from './operation-kind.ts';
 import { operationPath, servesAt } from './paths.ts';
 import { openAiVectors } from './vectors.ts';

@@ -1,10 +1,10 @@
-import { sseParser } from '@sallyport/chassis/http/sse';
 import { asObject, parseObject } from '../chat/json.ts';
 import type { Dialect, JsonObject } from '../chat/message.ts';
 import type { Usage } from '../chat/usage.ts';
 import { toldTokens } from '../operations/fields.ts';
 import { decodeUsage as anthropicUsage } from '../wire/anthropic-messages/usage.ts';
 import { decodeUsage as cohereUsage } from '../wire/cohere/usage.ts';
+import { type Framing, payloadReader } from '../wire/framing.ts';
 import { decodeUsage as geminiUsage } from '../wire/gemini/usage.ts';
 import { decodeUsage as ollamaUsage } from '../wire/ollama/response.ts';
 import { decodeUsage as openAiUsage } from '../wire/openai-chat/usage.ts';
@@ -21,7 +21,8 @@ export interface UsageReader {
 
 /** Makes the reader for an answer of a type from a provider of a wire. */
 export function usageReader(wire: Dialect, contentType: string): UsageReader {
-  if (/^text\/event-stream/i.test(contentType)) return ofEvents(wire);
+  if (/^text\/event-stream/i.test(contentType)) return ofEvents(wire, 'sse');
+  if (/^application\/(x-)?ndjson/i.test(contentType)) return ofEvents(wire, 'json-lines');
   if (/^application\/json/i.test(contentType)) return ofJson(wire);
   return { push() {}, end: () => undefined };
 }
@@ -43,13 +44,13 @@ function ofJson(wire: Dialect): UsageReader {
   };
 }
 
-function ofEvents(wire: Dialect): UsageReader {
-  const parser = sseParser({ maxEventBytes: MAX_LOOKED_AT });
+function ofEvents(wire: Dialect, framing: Framing): UsageReader {
+  const reader = payloadReader(framing, MAX_LOOKED_AT);
   let usage: Usage | undefined;
   let readable = true;
-  const see = (events: readonly { readonly data: string }[]) => {
-    for (const { data } of events) {
-      if (!data.includes('sage')) continue;
+  const see = (payloads: readonly string[]) => {
+    for (const data of payloads) {
+      if (!data.includes('sage') && !data.includes('eval_count')) continue;
       const event = parseObject(data);
       const told = event && usageIn(wire, event);
       // Anthropic tells the prompt first and the answer last.
@@ -60,14 +61,14 @@ function ofEvents(wire: Dialect): UsageReader {
     push(chunk) {
       if (!readable) return;
       try {
-        see(parser.feed(chunk));
+        see(reader.push(chunk));
       } catch {
         // An event too long to be looked at: the client gets it all the same.
         readable = false;
       }
     },
     end() {
-      if (readable) see(parser.end());
+      if (readable) see(reader.end());
       return usage;
     },
   };

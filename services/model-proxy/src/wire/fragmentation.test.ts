@@ -5,23 +5,18 @@ import { createAccumulator } from '../chat/accumulate.ts';
 import type { FrontDialect } from '../chat/message.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEvent } from '../chat/stream.ts';
-import type { Usage } from '../chat/usage.ts';
 import { frontOf } from '../fronts/index.ts';
-import { frontCodecs } from './codec.ts';
+import { codecs, frontCodecs } from './codec.ts';
 import { payloadReader } from './framing.ts';
 import { createStreamScanner } from './scan.ts';
+import { frameWriters, type Said } from './testing-frames.ts';
 
 const dialects = Object.keys(frontCodecs) as FrontDialect[];
+/** Those that providers alone speak. */
+const wires = Object.keys(frameWriters) as (keyof typeof frameWriters)[];
 /** Told with each name, so that a failure can be had again: FAST_CHECK_SEED takes it. */
 const seed = fc.readConfigureGlobal()?.seed ?? Date.now() % 0x7fffffff;
 const RUNS = 60;
-
-/** What a provider says, in the pieces in which it says it. */
-interface Said {
-  readonly text: readonly string[];
-  readonly calls: readonly { readonly name: string; readonly pieces: readonly string[] }[];
-  readonly usage: Usage;
-}
 
 const words = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 });
 const tokens = fc.integer({ min: 1, max: 100_000 });
@@ -104,13 +99,13 @@ const OPAQUE = new Set(['args', 'input', 'arguments']);
 
 function withNulls(frame: string, [which, name]: readonly [number, number]): string {
   // No dot: it stops at U+2028, which is a line end to JavaScript and none to SSE.
-  return frame.replace(/(?<=^|\n)data: (\{[^\n]*)/, (line, json: string) => {
+  return frame.replace(/(?<=^|\n)(data: )?(\{[^\n]*)/, (line, prefix = '', json: string) => {
     const payload = JSON.parse(json) as Record<string, unknown>;
     const objects = objectsIn(payload);
     const chosen = objects[which % objects.length];
     const key = NULLS[name % NULLS.length] as string;
     if (chosen !== undefined && !(key in chosen)) chosen[key] = null;
-    return chosen === undefined ? line : `data: ${JSON.stringify(payload)}`;
+    return chosen === undefined ? line : `${prefix}${JSON.stringify(payload)}`;
   });
 }
 
@@ -123,7 +118,7 @@ function objectsIn(value: unknown): Record<string, unknown>[] {
   ];
 }
 
-const FINISH = /"finish_reason":"|"type":"message_delta"|"finishReason":"/;
+const FINISH = /"finish_reason":"|"type":"message_delta"|"finishReason":"|"done":true/;
 
 function harmed(frames: readonly string[], how: Harm): Buffer[] {
   let list = [...frames];
@@ -157,8 +152,8 @@ function scanned(dialect: FrontDialect, chunks: readonly Buffer[]) {
 }
 
 /** What the reader hears that tells the stream anew. */
-function retold(dialect: FrontDialect, chunks: readonly Buffer[]): StreamEvent[] {
-  const codec = frontCodecs[dialect];
+function retold(dialect: FrontDialect | keyof typeof frameWriters, chunks: readonly Buffer[]): StreamEvent[] {
+  const codec = codecs[dialect];
   const reader = payloadReader(codec.framing, 1_000_000);
   const decoder = codec.streamDecoder();
   const payloads = [...chunks.flatMap((chunk) => reader.push(chunk)), ...reader.end()];
@@ -227,3 +222,48 @@ describe.each(dialects)(`a %s stream in pieces (FAST_CHECK_SEED=${seed})`, (dial
     );
   });
 });
+
+/** What can be done to lines of JSON: they have no comments, and a lone carriage return ends none. */
+const ofLines = (how: Harm): Harm => ({ ...how, comments: [], lineEnd: how.lineEnd === '\r' ? '\n' : how.lineEnd });
+
+describe.each(wires)(`a %s stream in pieces, which no client speaks (FAST_CHECK_SEED=${seed})`, (wire) => {
+  const bearable = (how: Harm) => (codecs[wire].framing === 'json-lines' ? ofLines(how) : how);
+
+  it('[fragments:nothing-lost] loses no tool argument, no word and no usage, whatever is done to its bytes', () => {
+    fc.assert(
+      fc.property(said, harm, (one, how) => {
+        expectWhole(retold(wire, harmed(frameWriters[wire].frames(one), bearable(how))), one);
+      }),
+      { seed, numRuns: RUNS },
+    );
+  });
+
+  it('[fragments:error-inside] keeps what was said before an error, tells the error once, and hears nothing after it', () => {
+    fc.assert(
+      fc.property(said, harm, fc.nat(), (one, how, place) => {
+        const frames = frameWriters[wire].frames(one);
+        const at = place % frames.length;
+        const before = answerOf(
+          retold(
+            wire,
+            frames.slice(0, at).map((frame) => Buffer.from(frame)),
+          ),
+        );
+        const broken = [...frames.slice(0, at), frameWriters[wire].error('It broke.'), ...frames.slice(at)];
+        const events = retold(wire, harmed(broken, bearable(how)));
+        expect(events.filter(({ type }) => type === 'error')).toHaveLength(1);
+        expect(events.at(-1)?.type).toBe('error');
+        expect(answerOf(events).content).toEqual(before.content.map(named(answerOf(events))));
+      }),
+      { seed, numRuns: RUNS },
+    );
+  });
+});
+
+/** Calls that their provider gave no id were given one each time they were heard. */
+function named({ content }: ChatResponse) {
+  return (block: ChatResponse['content'][number], index: number) => {
+    const other = content[index];
+    return block.type === 'toolCall' && other?.type === 'toolCall' ? { ...block, id: other.id } : block;
+  };
+}
