@@ -1,6 +1,7 @@
 import { approval } from './requirements/approval.ts';
 import { audit } from './requirements/audit.ts';
 import { bad } from './requirements/bad.ts';
+import { batches } from './requirements/batches.ts';
 import { bootstrap } from './requirements/bootstrap.ts';
 import { broker } from './requirements/broker.ts';
 import { cache } from './requirements/cache.ts';
@@ -55,6 +56,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   approval,
   audit,
   bad,
+  batches,
   bootstrap,
   broker,
   cache,

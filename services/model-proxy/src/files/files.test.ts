@@ -3,28 +3,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
 import { sealer } from '@sallyport/chassis/seal';
 import { type Desk, openDesk } from '../operations/testing.ts';
-import type { Owner } from '../responses/kept.ts';
 import { rowSeal } from '../responses/own-rows.ts';
 import { modelOf, providerOf, somebody } from '../turn/testing.ts';
-import type { FileStore, KeptFile } from './kept.ts';
+import { memoryStores } from './memory-store.ts';
 import { createFileStore } from './store.ts';
 
-/** A store in memory. */
-function memoryStore(): FileStore & { readonly kept: Map<string, KeptFile & { owner: string }> } {
-  const kept = new Map<string, KeptFile & { owner: string }>();
-  const nameOf = ({ tenant, principalId, user }: Owner) => `${tenant}/${principalId}/${user}`;
-  const own = (owner: Owner) => [...kept.values()].filter((file) => file.owner === nameOf(owner));
-  return {
-    kept,
-    keep: async (owner, file) => void kept.set(file.id, { ...file, owner: nameOf(owner) }),
-    find: async (owner, id) => own(owner).find((file) => file.id === id),
-    list: async (owner, { limit }) => ({ files: own(owner).slice(0, limit), more: own(owner).length > limit }),
-    remove: async (_owner, id) => kept.delete(id),
-    sweep: async () => 0,
-  };
-}
-
-const store = memoryStore();
+const store = memoryStores();
 let who = 'ann';
 let desk: Desk;
 const plain = providerOf('openai-compatible', 'plain');
@@ -43,7 +27,7 @@ beforeAll(async () => {
       named('a', providerOf('anthropic', 'ant')),
     ],
     ports: {
-      files: store,
+      files: store.files,
       principals: { authenticate: async () => somebody({ user: who, id: `key:${who}` }), onRevoked() {} },
     },
   });
@@ -98,7 +82,7 @@ describe('files', () => {
     }
     expect(((await (await ask('GET', '/v1/files')).json()) as { data: object[] }).data).toEqual([]);
     expect(desk.calls).toEqual([]);
-    expect(store.kept.has(id)).toBe(true);
+    expect(store.holdsFile(id)).toBe(true);
   });
 
   it('[files:content] are read back as bytes, never as a page, and deleted there and here', async () => {
@@ -118,7 +102,6 @@ describe('files', () => {
   });
 
   it.each([
-    ['a batch', { purpose: 'batch' }, 400],
     ['training', { purpose: 'fine-tune' }, 400],
     ['a model that is not there', { model: 'none' }, 404],
     ['a provider that keeps none', { model: 'a' }, 400],

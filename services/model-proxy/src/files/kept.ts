@@ -1,3 +1,4 @@
+import type { BatchInput } from '../batches/lines.ts';
 import type { JsonObject } from '../chat/message.ts';
 import type { Owner, Page } from '../responses/kept.ts';
 
@@ -12,6 +13,8 @@ export interface KeptFile {
   readonly purpose: string;
   /** As the client is told it. */
   readonly told: JsonObject;
+  /** What its lines ask for, where it is for a batch. */
+  readonly batch?: BatchInput & { readonly targetModel: string };
 }
 
 /** Some files of a list, and whether there are more. */

@@ -1,12 +1,10 @@
 import { GatewayError } from '@sallyport/chassis/errors';
-import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { OpenWorks } from '@sallyport/peers/open-work';
 import type { Express } from 'express';
+import { readLines } from '../batches/lines.ts';
 import type { Provider, Target } from '../catalog.ts';
-import { asString, parseObject } from '../chat/json.ts';
-import type { JsonObject } from '../chat/message.ts';
-import { asGatewayFailure } from '../fronts/failure.ts';
+import { asString } from '../chat/json.ts';
 import { drained } from '../http/client-answer.ts';
 import { invalid, listOf, pageOf } from '../http/responses.ts';
 import { accountCall } from '../operations/account-call.ts';
@@ -14,17 +12,16 @@ import { type AccountAsk, accountHandler } from '../operations/account-handler.t
 import { usageOf } from '../operations/fields.ts';
 import { type Form, readForm, writeForm } from '../operations/form.ts';
 import type { Uploads } from '../operations/uploads.ts';
-import { readFailure } from '../providers/failure.ts';
 import { ownerOf } from '../responses/prepare.ts';
 import { mayUseModel } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import type { CallEnd } from '../turn/settle.ts';
+import { failureOf, objectOf, providerOf } from './at-provider.ts';
 import type { FileStore, KeptFile } from './kept.ts';
 
 const ENDPOINT = 'files';
-/** What files may be for; what a provider would run by itself (batches, training) is decided nowhere. */
-const PURPOSES = ['user_data', 'assistants', 'vision'];
-const MAX_ANSWER_BYTES = 1024 * 1024;
+/** What files may be for; what a model is trained with is decided nowhere. */
+const PURPOSES = ['user_data', 'assistants', 'vision', 'batch'];
 const MAX_CONTENT_BYTES = 512 * 1024 * 1024;
 const DONE: CallEnd = { usage: usageOf({}), outputBytes: 0, finish: '', outcome: 'ok' };
 
@@ -69,9 +66,11 @@ async function upload(gate: Gate, ask: AccountAsk, store: FileStore): Promise<vo
   }
   const model = fieldOf(form, 'model');
   if (model !== undefined) ask.about(model);
-  const provider = providerFor(gate, ask, model);
+  const lines = purpose === 'batch' ? await readLines(gate, ask, file.data) : undefined;
+  const provider = lines?.target.provider ?? providerFor(gate, ask, model);
   const target = { provider, model: '' };
-  const sent = writeForm({ fields: [{ name: 'purpose', value: purpose }], files: [file] });
+  const data = lines?.bytes ?? file.data;
+  const sent = writeForm({ fields: [{ name: 'purpose', value: purpose }], files: [{ ...file, data }] });
   const turn = await ask.begin(target, { detail: { method: 'POST', bytes: file.data.length }, isFree: true });
   const headers = { ...provider.declaration.headers, 'content-type': sent.contentType };
   const request = { method: 'POST' as const, path: filesPath(provider), headers, body: sent.body };
@@ -81,7 +80,9 @@ async function upload(gate: Gate, ask: AccountAsk, store: FileStore): Promise<vo
     const providerId = asString(told.id);
     if (providerId === undefined) throw new GatewayError('upstream_invalid', 'The provider gave the file no id.');
     const id = `file-${uuidv7().replaceAll('-', '')}`;
-    kept = { id, provider: provider.name, providerUid: provider.uid, providerId, purpose, told: { ...told, id } };
+    const batch = lines && { ...lines.input, targetModel: lines.target.model };
+    const place = { provider: provider.name, providerUid: provider.uid, providerId };
+    kept = { id, ...place, purpose, told: { ...told, id }, ...(batch ? { batch } : {}) };
     await store.keep(ownerOf(ask.principal), kept);
     return DONE;
   });
@@ -172,13 +173,8 @@ async function remove(gate: Gate, ask: AccountAsk, store: FileStore): Promise<vo
   ask.res.json({ id: file.id, object: 'file', deleted: true });
 }
 
-/** Where a file is. A provider that was replaced by another of its name does not have it. */
-function targetOf({ catalog }: Pick<Gate, 'catalog'>, { principal }: AccountAsk, file: KeptFile): Target {
-  const provider = catalog
-    .providers()
-    .find(({ tenant, uid }) => tenant === principal.tenant && uid === file.providerUid);
-  if (provider !== undefined) return { provider, model: '' };
-  throw new GatewayError('not_found', 'There is no such file.', { details: { param: 'file_id' } });
+function targetOf(gate: Pick<Gate, 'catalog'>, ask: AccountAsk, file: KeptFile): Target {
+  return { provider: providerOf(gate, ask, file), model: '' };
 }
 
 function filesPath({ declaration }: Provider): string {
@@ -189,21 +185,4 @@ function filesPath({ declaration }: Provider): string {
 
 function fieldOf({ fields }: Form, name: string): string | undefined {
   return fields.find((field) => field.name === name)?.value;
-}
-
-async function objectOf(answer: OutboundResponse, provider: Provider): Promise<JsonObject> {
-  if (answer.status < 200 || answer.status >= 300) throw await failureOf(answer, provider);
-  const told = parseObject(await answer.text(MAX_ANSWER_BYTES));
-  if (told !== undefined) return told;
-  throw new GatewayError('upstream_invalid', 'The model provider sent an answer that cannot be read.');
-}
-
-async function failureOf(answer: OutboundResponse, { declaration }: Provider): Promise<GatewayError> {
-  if (answer.status === 404) {
-    await answer.discard();
-    return new GatewayError('not_found', 'There is no such file.', { details: { param: 'file_id' } });
-  }
-  const text = await answer.text(MAX_ANSWER_BYTES);
-  const header = (name: string) => [answer.headers[name]].flat()[0];
-  return asGatewayFailure(readFailure(declaration, answer.status, text, header, Date.now()));
 }

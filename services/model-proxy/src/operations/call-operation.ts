@@ -37,7 +37,11 @@ export async function callOperation(
 ): Promise<Answered> {
   const { provider } = target;
   const told = attributionOf(turn, provider);
-  const exchange = asked.exchange(target, { withheld: withheldOf(provider.declaration), fields: told?.fields ?? {} });
+  const exchange = asked.exchange(target, {
+    withheld: withheldOf(provider.declaration),
+    fields: told?.fields ?? {},
+    mostTokens: turn.model.spec.maxOutputTokens,
+  });
   const key = await providerKey(gate, turn, target);
   if (key) hooks.onCredential(key.reference);
   const requestBytes = exchange.body.length;

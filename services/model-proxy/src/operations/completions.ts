@@ -33,6 +33,7 @@ export const completions: OperationKind = {
   routes: ['/v1/completions'],
   dialect: 'openai-chat',
   texts: ['prompt', 'suffix', 'stop', 'user'],
+  writes: true,
   // Each provider chats.
   serves: () => true,
   read,
@@ -58,14 +59,16 @@ function read(request: OperationRequest): Asked {
         return {
           path: operationPath(target, 'completions'),
           contentType: JSON_TYPE,
-          body: forwarded(request, target.model, stream, terms),
+          body: forwarded(request, target.model, stream, lowered(terms, maxTokens)),
           answer: stream ? relayed(body) : { kind: 'whole', read: readWhole },
         };
       }
       const [prompt] = prompts;
       if (prompts.length > 1) throw cannot('prompt', 'it takes one prompt at a time');
       if (typeof prompt !== 'string') throw cannot('prompt', 'it takes texts, not tokens');
-      const encoded = encodeRequestFor(declaration, chatOf(body, target.model, prompt, { maxTokens, stream }));
+      const most = Math.min(maxTokens ?? Number.POSITIVE_INFINITY, terms.mostTokens ?? Number.POSITIVE_INFINITY);
+      const limit = { maxTokens: Number.isFinite(most) ? most : undefined, stream };
+      const encoded = encodeRequestFor(declaration, chatOf(body, target.model, prompt, limit));
       if (encoded.unsupported.length > 0) throw asUnsupported(encoded.unsupported);
       return {
         path: callPath(declaration, target.model, stream),
@@ -75,6 +78,13 @@ function read(request: OperationRequest): Asked {
       };
     },
   };
+}
+
+/** Where more is asked for than the Model allows, its most is what is asked for. */
+function lowered(terms: Terms, maxTokens: number | undefined): Terms {
+  const { mostTokens, fields } = terms;
+  if (mostTokens === undefined || maxTokens === undefined || maxTokens <= mostTokens) return terms;
+  return { ...terms, fields: { ...fields, max_tokens: mostTokens } };
 }
 
 type Prompt = string | readonly number[];

@@ -98,7 +98,7 @@ describe('a provider that does not answer', () => {
     const models = [{ ...modelOf([compatible, providerOf('openai-compatible', 'second')]), publicName: 'm' }];
     const { post, script } = await open({ models });
     const silent = (async function* () {
-      await pause(2_000);
+      await pause(300);
       yield 'too late';
     })();
     script(({ provider }) =>

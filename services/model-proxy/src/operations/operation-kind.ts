@@ -17,6 +17,8 @@ export interface OperationKind {
   readonly form?: boolean;
   /** Fields of the body, or of the form, in which a URL is a text like any other: a provider fetches nothing from there. */
   readonly texts: readonly string[];
+  /** True where the model writes: then what its Model puts into requests must not be gone around. */
+  readonly writes?: boolean;
   /** Whether a provider serves it at all. */
   serves(declaration: ProviderDeclaration): boolean;
   /** Reads a request. Throws GatewayError `invalid_request` naming the field as `param`. */
@@ -49,6 +51,8 @@ export interface Terms {
   readonly withheld: readonly string[];
   /** Fields in which it is told who asks, where its resource says so. */
   readonly fields: Readonly<JsonObject>;
+  /** Most output tokens of one answer, as the Model says. */
+  readonly mostTokens?: number | undefined;
 }
 
 /** One call and how its answer is read. */

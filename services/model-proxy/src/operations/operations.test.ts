@@ -26,6 +26,8 @@ beforeAll(async () => {
       named('g', [providerOf('gemini-compatible', 'gem')]),
       named('a', [providerOf('anthropic-compatible', 'ant')]),
       named('both', [providerOf('anthropic-compatible', 'ant'), compatible, providerOf('openai-compatible', 'second')]),
+      named('kind', [compatible], { decoration: { system: [] } }),
+      named('short', [compatible], { maxOutputTokens: 5 }),
       named('lite', [{ ...lite, spec: { ...lite.spec, attribution: ['User', 'Key'] } }]),
       named('router', [{ ...router, spec: { ...router.spec, attribution: ['User', 'Key'] } }]),
       named('unpriced', [compatible], { price: { inputPerMillionTokens: '0', outputPerMillionTokens: '0' } }),
@@ -283,6 +285,13 @@ describe('the older completions', () => {
       logprobs: 2,
     });
     expect(desk.kept.records).toMatchObject([{ endpoint: 'completions', inputTokens: 2, outputTokens: 1 }]);
+  });
+
+  it('[operations:completions] go around nothing that a Model says of what it writes', async () => {
+    expect((await desk.post('/v1/completions', { model: 'kind', prompt: 'a' })).status).toBe(400);
+    desk.script(() => json(answer));
+    await desk.post('/v1/completions', { model: 'short', prompt: 'a', max_tokens: 9 });
+    expect(JSON.parse(desk.calls[0]?.text ?? '')).toMatchObject({ max_tokens: 5 });
   });
 
   it('[operations:completions] become a chat of one message elsewhere', async () => {

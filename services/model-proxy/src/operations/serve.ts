@@ -148,11 +148,24 @@ function refuseChat(body: JsonObject): JsonObject {
   });
 }
 
+/** What a Model puts into requests is not to be gone around by asking in another way. */
+function decorated(endpoint: string): GatewayError {
+  return new GatewayError(
+    'unsupported',
+    `This model puts texts or parameters into requests, which ${endpoint} has no place for.`,
+    {
+      status: 400,
+      details: { param: 'model' },
+    },
+  );
+}
+
 /** By kind: the models with those of their targets alone that serve it, as long as the models are those of the catalog. */
 const served = new WeakMap<OperationKind, WeakMap<Model, Model>>();
 
 /** The model with those of its targets that serve the operation. Throws `unsupported` where none does. */
 function servedBy(model: Model, kind: OperationKind): Model {
+  if (kind.writes && model.spec.decoration !== undefined) throw decorated(kind.endpoint);
   const ofKind = served.get(kind) ?? new WeakMap<Model, Model>();
   served.set(kind, ofKind);
   let found = ofKind.get(model);

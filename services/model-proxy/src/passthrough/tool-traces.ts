@@ -108,14 +108,19 @@ function lookAtText(bytes: Buffer, mustBeJson: boolean, limits: LookLimits): unk
   return values[0];
 }
 
-function look(value: unknown, limits: LookLimits): void {
+/** Refuses a value that carries tools, their calls or results, at any depth. Throws `unsupported`. */
+export function refuseTools(value: unknown): void {
+  look(value, undefined);
+}
+
+function look(value: unknown, limits: LookLimits | undefined): void {
   if (Array.isArray(value)) {
     for (const item of value) if (typeof item === 'object') look(item, limits);
     return;
   }
   if (typeof value !== 'object' || value === null) return;
   for (const [name, inner] of Object.entries(value)) {
-    if (limits.withheld.includes(name)) throw withheld(name);
+    if (limits?.withheld.includes(name)) throw withheld(name);
     if (isToolField(name) && inner !== null && inner !== undefined && inner !== false) throw tools(name);
     if (
       (name === 'type' || name === 'role') &&
@@ -124,7 +129,7 @@ function look(value: unknown, limits: LookLimits): void {
       KINDS.test(inner)
     )
       throw tools(name);
-    if (FETCHED.test(name)) refuseUrls({ [name]: inner }, [], limits.allowedHosts);
+    if (limits && FETCHED.test(name)) refuseUrls({ [name]: inner }, [], limits.allowedHosts);
     if (typeof inner === 'object') look(inner, limits);
   }
 }

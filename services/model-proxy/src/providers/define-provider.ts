@@ -21,6 +21,8 @@ export interface OperationPaths {
   speech?: string;
   /** Where files are uploaded to; each is below it by its id. */
   files?: string;
+  /** Where batches begin; each is below it by its id. */
+  batches?: string;
 }
 
 interface ProviderBase {
@@ -49,6 +51,8 @@ interface ProviderBase {
     check?: string;
     countTokens?: string;
   } & OperationPaths;
+  /** What it takes of its prices for calls in batches, in percent; absent: all. */
+  batchPercent?: number;
   /** The provider in the price list; absent: found by base URL. */
   priceList?: string;
   /** What its API can or cannot do, whatever the model. */

@@ -15,6 +15,7 @@ const PATHS: Required<OperationPaths> = {
   translations: '/audio/translations',
   speech: '/audio/speech',
   files: '/files',
+  batches: '/batches',
 };
 
 /** All that OpenAI serves beside chat, or that others serve in its shape. */

@@ -1,7 +1,7 @@
 import { EVERY_OPERATION, openAiAlike } from './openai-alike.ts';
 import { bearer } from './provider-auth.ts';
 
-const api = { id: 'openai', baseURL: 'https://api.openai.com/v1', priceList: 'openai' };
+const api = { id: 'openai', baseURL: 'https://api.openai.com/v1', priceList: 'openai', batchPercent: 50 };
 
 /** Models that reason: asked of any other, reasoning in encrypted form is refused. */
 const REASONING = /^(o[1-9]|gpt-[5-9]|gpt-\d\d|codex)/;

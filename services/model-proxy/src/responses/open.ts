@@ -6,6 +6,8 @@ import type { Lifecycle } from '@sallyport/chassis/process';
 import { sealer } from '@sallyport/chassis/seal';
 import { sweeping } from '@sallyport/chassis/sweeping';
 import type { Config } from '../config.ts';
+import type { BatchStore } from '../batches/kept.ts';
+import { createBatchStore } from '../batches/store.ts';
 import type { FileStore } from '../files/kept.ts';
 import { createFileStore } from '../files/store.ts';
 import type { ResponseStore } from './kept.ts';
@@ -16,6 +18,7 @@ import { createResponseStore, SCHEMA_VERSION } from './store.ts';
 export interface Stores {
   readonly responses: ResponseStore | undefined;
   readonly files: FileStore | undefined;
+  readonly batches: BatchStore | undefined;
 }
 
 /**
@@ -27,7 +30,7 @@ export async function openStores(
   config: Pick<Config, 'postgres' | 'sealKeysFile' | 'responses'>,
   { service, log, metrics }: { service: string; log: Logger; metrics: Metrics },
 ): Promise<Stores> {
-  if (config.postgres === undefined) return { responses: undefined, files: undefined };
+  if (config.postgres === undefined) return { responses: undefined, files: undefined, batches: undefined };
   if (config.sealKeysFile === undefined) throw new Error('sealKeysFile is needed with postgres.');
   const database = await life.use(postgres(config.postgres, { service, log, metrics }));
   let isThere = false;
@@ -41,7 +44,9 @@ export async function openStores(
   const { ttl, sweepInterval } = config.responses;
   const responses = createResponseStore(database, keys, ttl);
   const files = createFileStore(database, rowSeal(keys), ttl);
+  const batches = createBatchStore(database, rowSeal(keys), ttl);
   await life.use(sweeping('responses', responses, sweepInterval, log));
   await life.use(sweeping('files', files, sweepInterval, log));
-  return { responses, files };
+  await life.use(sweeping('batches', batches, sweepInterval, log));
+  return { responses, files, batches };
 }

@@ -11,6 +11,7 @@ import type { AnswerCache } from '../cache/answer-cache.ts';
 import type { Catalog } from '../catalog.ts';
 import type { Clients } from '../clients.ts';
 import type { Config } from '../config.ts';
+import type { BatchStore } from '../batches/kept.ts';
 import type { FileStore } from '../files/kept.ts';
 import type { ProxyMetrics } from '../metrics.ts';
 import type { ResponseStore } from '../responses/kept.ts';
@@ -34,8 +35,9 @@ export interface Gate {
   readonly upstream: Upstream;
   readonly routing: RoutingState;
   readonly memory: Memory;
-  /** Undefined where this process has no database: then no file is kept. */
+  /** Undefined where this process has no database: then no file and no batch is kept. */
   readonly files: FileStore | undefined;
+  readonly batches: BatchStore | undefined;
   /** Undefined where this process has no database: then no response is kept. */
   readonly responses: ResponseStore | undefined;
   readonly cache: AnswerCache;

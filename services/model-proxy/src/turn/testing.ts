@@ -209,6 +209,7 @@ export function gateOf(ports: { [part in keyof Gate]?: unknown } = {}, touched: 
     }),
     routing: new RoutingState(),
     files: undefined,
+    batches: undefined,
     digest: (key: string, text: string) => `${key}|${text}`,
     sha256: (text: string) => `sha:${text.length}`,
     ...ports,
