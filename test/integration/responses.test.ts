@@ -10,7 +10,8 @@ import type {
 import type { WireRequest } from '../fakes/provider.ts';
 import { FAKE_REASONING } from '../fakes/responses-wire.ts';
 import { resultsIn } from '../support/model-fronts.ts';
-import { bodies, call, calling, DONE, desk, rounds, runOf, suite, withDesk } from '../support/turn-desk.ts';
+import { eventually } from '../support/suite.ts';
+import { bodies, call, calling, DONE, desk, provider, rounds, runOf, suite, withDesk } from '../support/turn-desk.ts';
 
 withDesk({ gemini: true, responses: true });
 
@@ -214,6 +215,45 @@ describe('state', () => {
   });
 });
 
+describe('a response that is made in the background', () => {
+  const ask = { model: 'actor-r', input: 'Think about it.', background: true };
+  const over = (id: string) =>
+    eventually(
+      () => openai.responses.retrieve(id),
+      ({ status }) => status !== 'queued' && status !== 'in_progress',
+    );
+
+  it('[responses:background] is begun at once, made while nobody waits, and told as a stream', async () => {
+    rounds({ text: 'I thought.', delayMs: 300 });
+    const begun = await openai.responses.create(ask);
+    expect(begun).toMatchObject({ status: 'queued', background: true, output: [] });
+    expect(await over(begun.id)).toMatchObject({ status: 'completed', output_text: 'I thought.', background: true });
+    const types: string[] = [];
+    for await (const event of await openai.responses.create({ ...ask, stream: true })) types.push(event.type);
+    expect([types[0], types.at(-1)]).toEqual(['response.created', 'response.completed']);
+    const next = await openai.responses.create({ model: 'actor', input: 'And?', previous_response_id: begun.id });
+    expect(next.status).toBe('completed');
+  });
+
+  it('[responses:background] is cancelled by who began it, and told where it failed', async () => {
+    rounds({ text: 'Too late.', delayMs: 900 });
+    const { id } = await openai.responses.create(ask);
+    await expect(stranger.responses.cancel(id)).rejects.toThrow(NotFoundError);
+    expect(await openai.responses.cancel(id)).toMatchObject({ id, status: 'cancelled', output: [] });
+    await eventually(
+      async () => provider.requests.at(-1),
+      (last) => last?.aborted === true,
+    );
+    expect((await openai.responses.retrieve(id)).status).toBe('cancelled');
+    rounds({ text: 'Too slow.', delayMs: 5_000 });
+    const slow = await openai.responses.create(ask);
+    expect(await over(slow.id)).toMatchObject({ status: 'failed', error: { code: 'upstream_timeout' } });
+    rounds(DONE);
+    const foreground = await openai.responses.create({ model: 'actor', input: 'Hi' });
+    expect(await refusal(openai.responses.cancel(foreground.id))).toEqual([400, 'invalid_request', null]);
+  });
+});
+
 describe('calls of tools of type mcp', () => {
   const question = (response: Response) => {
     const item = response.output.find((one) => one.type === 'mcp_approval_request');
@@ -315,7 +355,7 @@ describe('faults', () => {
     [{ model: 'nobody', input: 'Hi' }, 404, 'not_found', 'model'],
     [{ model: 'actor' }, 400, 'invalid_request', 'input'],
     [{ model: 'actor', input: [{ role: 'root', content: 'Hi' }] }, 400, 'invalid_request', 'input[0].role'],
-    [{ model: 'actor', input: 'Hi', background: true }, 400, 'unsupported', 'background'],
+    [{ model: 'actor', input: 'Hi', background: true, store: false }, 400, 'unsupported', 'background'],
     [{ model: 'actor', input: 'Hi', prompt: { id: 'pmpt_1' } }, 404, 'not_found', 'prompt.id'],
     [{ model: 'actor', input: 'Hi', previous_response_id: 'resp_1' }, 404, 'not_found', 'previous_response_id'],
     [

@@ -10,7 +10,6 @@ import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Express, Request, Response } from 'express';
 import type { FrontDialect } from '../chat/message.ts';
-import { mountBatches } from '../batches/serve.ts';
 import { mountFiles } from '../files/serve.ts';
 import { withCall } from '../fronts/gemini/parse.ts';
 import { frontOf } from '../fronts/index.ts';
@@ -23,6 +22,7 @@ import type { Gate } from '../turn/gate.ts';
 import { recordEndedTurn, recordRefusedAdmission } from '../turn/record.ts';
 import { runTurn } from '../turn/run.ts';
 import type { Turn } from '../turn/turn.ts';
+import { type BackgroundRuns, backgroundRuns } from './background.ts';
 import { clientAnswer } from './client-answer.ts';
 import { mountConversations } from './conversations.ts';
 import { countInput, countTokens, estimateGemini } from './count-tokens.ts';
@@ -40,17 +40,17 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
   for (const path of ['/v1/messages', '/anthropic/v1/messages']) postPlainly(app, path, messages);
   for (const path of ['/v1/messages/count_tokens', '/anthropic/v1/messages/count_tokens'])
     app.post(path, countTokens(gate));
-  const respond = turnHandler(gate, open, 'openai-responses', RESPONSES, undefined, prepareResponses(gate));
+  const runs = backgroundRuns(gate, open);
+  const respond = turnHandler(gate, open, 'openai-responses', RESPONSES, undefined, prepareResponses(gate), runs);
   postPlainly(app, '/v1/responses', respond);
   app.post('/v1/responses/input_tokens', countInput(gate));
-  mountResponses(app, gate);
+  mountResponses(app, gate, runs);
   mountConversations(app, gate);
   const generate = turnHandler(gate, open, 'gemini', 'generateContent', (req, body) => withCall(body, callOf(req)));
   const estimate = estimateGemini(gate);
   const uploads = uploadRoom(gate.config.request);
   const { embed } = mountOperations(app, gate, open, uploads, callOf);
   mountFiles(app, gate, open, uploads);
-  mountBatches(app, gate, open, uploads);
   app.all(`${PASSTHROUGH}*path`, passthroughHandler(gate, open, uploads));
   app.post(`${GEMINI_MODELS}/*call`, async (req, res) => {
     const { method } = callOf(req);
@@ -76,6 +76,7 @@ function turnHandler(
   endpoint: string,
   complete?: Complete,
   prepare?: Prepare,
+  runs?: BackgroundRuns,
 ) {
   const front = frontOf(dialect);
   const succeeded = tally(gate.metrics.turns, { endpoint, outcome: 'ok' });
@@ -90,6 +91,10 @@ function turnHandler(
     const { body, facts } = front.parseRequest(
       prepared?.body ?? (complete === undefined ? parsed : complete(req, parsed)),
     );
+    if (prepared?.background) {
+      await runs?.serve({ credential, prepared, facts, headers: req.headers, startedAtMs, answer });
+      return;
+    }
     const entry = open.begin();
     answer.onGone(() => entry.leave());
     const id = uuidv7();

@@ -13,6 +13,7 @@ import { replayed } from '../responses/replay.ts';
 import { authorise } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import { recordRefusedAdmission } from '../turn/record.ts';
+import { asItStands, type BackgroundRuns, cancelKept, untilOver } from './background.ts';
 
 /** The endpoint's name in policies. */
 export const RESPONSES = 'responses';
@@ -55,7 +56,7 @@ export function prepareResponses(gate: Gate): Prepare {
 }
 
 /** Mounts what there is to do with responses that are kept. */
-export function mountResponses(app: Express, gate: Gate): void {
+export function mountResponses(app: Express, gate: Gate, runs: BackgroundRuns): void {
   app.post('/v1/responses/compact', async (req, res) => {
     await known(gate, req, res);
     throw new GatewayError('unsupported', 'Responses are not compacted here.', { status: 400 });
@@ -65,12 +66,14 @@ export function mountResponses(app: Express, gate: Gate): void {
     const kept = await store.find(owner, req.params.id);
     if (kept === undefined) throw notFound('response_id', 'response');
     if (req.query.stream !== 'true') {
-      res.json(kept.response);
+      res.json(asItStands(kept));
       return;
     }
     const after = req.query.starting_after === undefined ? -1 : Number(req.query.starting_after);
     if (!Number.isSafeInteger(after)) throw invalid('starting_after', 'must be the number of an event');
-    res.type('text/event-stream').send(replayed(kept.response, after));
+    const over = await untilOver(store, owner, kept.id, clientGone(res));
+    if (over === undefined) throw notFound('response_id', 'response');
+    res.type('text/event-stream').send(replayed(over, after));
   });
   app.delete('/v1/responses/:id', async (req, res) => {
     const { owner, store } = await known(gate, req, res);
@@ -80,8 +83,12 @@ export function mountResponses(app: Express, gate: Gate): void {
   });
   app.post('/v1/responses/:id/cancel', async (req, res) => {
     const { owner, store } = await known(gate, req, res);
-    if ((await store.find(owner, req.params.id)) === undefined) throw notFound('response_id', 'response');
-    throw new GatewayError('invalid_request', 'Only responses that run in the background can be cancelled.');
+    const response = await cancelKept(store, owner, req.params.id, runs);
+    if (response === undefined) throw notFound('response_id', 'response');
+    if (response.background !== true) {
+      throw new GatewayError('invalid_request', 'Only responses that are made in the background can be cancelled.');
+    }
+    res.json(response);
   });
   app.get('/v1/responses/:id/input_items', async (req, res) => {
     const { owner, store } = await known(gate, req, res);

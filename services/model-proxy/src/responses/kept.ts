@@ -20,6 +20,8 @@ export interface KeptResponse {
   readonly response: JsonObject;
   /** Items that the request brought, each with an id. */
   readonly input: readonly JsonObject[];
+  /** When who runs it in the background was last known to live, in ms since 1970; absent where nobody does. */
+  readonly beatMs?: number;
 }
 
 /** A conversation, without its items. */
@@ -46,9 +48,15 @@ export interface ItemPage {
 
 /** Where responses and conversations are kept. What is not of the owner, or has expired, does not exist: undefined, or false. */
 export interface ResponseStore {
-  /** Keeps a response; what it goes on from lives as long as it does. `contextBytes` is the size of all that led to it. */
+  /** Keeps a response, in the place of one of the same id; what it goes on from lives as long as it does. `contextBytes` is the size of all that led to it. */
   keep(owner: Owner, kept: KeptResponse, contextBytes: number): Promise<void>;
   find(owner: Owner, id: string): Promise<KeptResponse | undefined>;
+  /** Changes a response while nobody else does; where `alter` gives undefined it stays. Answers what is kept then. */
+  alter(
+    owner: Owner,
+    id: string,
+    alter: (kept: KeptResponse) => KeptResponse | undefined,
+  ): Promise<KeptResponse | undefined>;
   /**
    * A response and all that it went on from, the oldest first. Undefined where one of them is gone. Throws `body_too_large`
    * where together they are larger than `maxBytes`.

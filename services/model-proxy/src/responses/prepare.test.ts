@@ -62,7 +62,7 @@ describe('a request of the Responses API before it is admitted', () => {
   it.each<[JsonObject, string, string]>([
     [{ input: 'hi', previous_response_id: 'resp_2' }, 'not_found', 'previous_response_id'],
     [{ input: 'hi', previous_response_id: 7 }, 'invalid_request', 'previous_response_id'],
-    [{ input: 'hi', background: true }, 'unsupported', 'background'],
+    [{ input: 'hi', background: true, store: false }, 'unsupported', 'background'],
     [{ input: 'hi', store: 'yes' }, 'invalid_request', 'store'],
     [{ input: [{ type: 'item_reference', id: 'msg_9' }] }, 'not_found', 'input[0].id'],
     [{ input: 'hi', max_tool_calls: 1, tools: [{ type: 'mcp', server_label: 's' }] }, 'unsupported', 'max_tool_calls'],

@@ -21,6 +21,16 @@ export interface Prepared {
   readonly exchange: Exchange;
   /** The run that it goes on from. */
   readonly goesOn: string | undefined;
+  /** Where the answer is to be made while the client does not wait: what is kept from the beginning. */
+  readonly background?: Background;
+}
+
+/** A response that is made in the background. */
+export interface Background {
+  /** The client wants to hear the events of it. */
+  readonly streams: boolean;
+  /** Keeps the response as it stands before it is over. Rejects where that cannot be done. */
+  begin(response: JsonObject, principal: Principal): Promise<void>;
 }
 
 /** What a request is prepared with. */
@@ -47,11 +57,15 @@ export async function prepareResponse(parsed: unknown, bytes: Buffer, options: P
   const { items: all, changed: hasPast } = past;
   const settled = settleItems(all);
   const isSame = !hasPast && !settled.changed;
-  const body = isSame ? parsed : { ...parsed, input: [...settled.items] };
+  const inBackground = parsed.background === true;
+  // What is made in the background is told as a stream when it is over.
+  const asked = inBackground ? { ...parsed, stream: false } : parsed;
+  const body = isSame ? asked : { ...asked, input: [...settled.items] };
   const id = `resp_${uuidv7().replaceAll('-', '')}`;
   const { store } = options;
   const keeps = parsed.store !== false && store !== undefined;
-  const written = isSame ? bytes : Buffer.from(JSON.stringify(body));
+  if (inBackground && !keeps) throw unsupported('background', 'What is made in the background has to be stored.');
+  const written = body === parsed ? bytes : Buffer.from(JSON.stringify(body));
   const fields: JsonObject = {
     ...repeatedFields(parsed),
     tools: asArray(parsed.tools).map(withoutSecrets),
@@ -63,7 +77,15 @@ export async function prepareResponse(parsed: unknown, bytes: Buffer, options: P
     keepResponse(options, { id, state, brought: past.brought, contextBytes: written.length, response }, of);
   const { answered, listed } = settled;
   const exchange = new Exchange({ id, fields, answered, listed, ...(keeps ? { keep } : {}) });
-  return { body, bytes: written, exchange, goesOn: past.trajectory || undefined };
+  const goesOn = past.trajectory || undefined;
+  if (!inBackground || store === undefined) return { body, bytes: written, exchange, goesOn };
+  const begin = (response: JsonObject, principal: Principal) => {
+    const { previous: previousId, conversation: conversationId } = state;
+    const input = past.brought.map(keptItem);
+    const kept = { id, trajectory: goesOn ?? '', previousId, conversationId, response, input, beatMs: Date.now() };
+    return store.keep(ownerOf(principal), kept, written.length);
+  };
+  return { body, bytes: written, exchange, goesOn, background: { streams: parsed.stream === true, begin } };
 }
 
 /** After a failure so long nothing is kept: otherwise each answer would wait at its end for a database that is away. */
@@ -125,7 +147,6 @@ function stateOf(body: JsonObject): State {
   if (body.store !== undefined && body.store !== null && typeof body.store !== 'boolean') {
     throw fault('store', 'must be a boolean');
   }
-  if (body.background === true) throw unsupported('background', 'Responses are answered while the client waits.');
   const hasServer = asArray(body.tools).some((tool) => isObject(tool) && tool.type === 'mcp');
   if (hasServer && typeof body.max_tool_calls === 'number') {
     throw unsupported('max_tool_calls', 'Calls of tools of type mcp are bounded by limits, not by the request.');
@@ -198,6 +219,7 @@ async function historyOf(
   if (previous !== '') {
     const chain = await store?.chain(owner, previous, maxBytes);
     if (chain === undefined) throw notFound('previous_response_id', 'response');
+    if (isRunning(chain.at(-1)?.response)) throw fault('previous_response_id', 'names a response that is not over yet');
     const items = chain.flatMap(({ input, response }) => [...input, ...asArray(response.output).filter(isObject)]);
     return { items, trajectory: chain.at(-1)?.trajectory ?? '' };
   }
@@ -206,6 +228,11 @@ async function historyOf(
   const items = kept && (await store?.all(owner, conversation, maxBytes));
   if (kept === undefined || items === undefined) throw notFound('conversation', 'conversation');
   return { items, trajectory: kept.trajectory };
+}
+
+/** True for a response that is not over. */
+export function isRunning(response: JsonObject | undefined): boolean {
+  return response?.status === 'queued' || response?.status === 'in_progress';
 }
 
 /** A tool as the response repeats it: what a client gave for its server is not told again. */

@@ -13,7 +13,7 @@ export function replayed(response: JsonObject, startingAfter = -1): string {
     if (number <= startingAfter) return;
     frames.push(`event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: number, ...fields })}\n\n`);
   };
-  const begun = { ...response, status: 'in_progress', output: [], usage: null, incomplete_details: null };
+  const begun = { ...response, status: 'in_progress', output: [], usage: null, incomplete_details: null, error: null };
   tell('response.created', { response: begun });
   tell('response.in_progress', { response: begun });
   for (const [output_index, item] of asArray(response.output).filter(isObject).entries()) {
@@ -24,9 +24,18 @@ export function replayed(response: JsonObject, startingAfter = -1): string {
     else tellArguments(item, place, tell);
     tell('response.output_item.done', { output_index, item });
   }
-  tell(`response.${asString(response.status) ?? 'completed'}`, { response });
+  tell(`response.${LAST_EVENTS[asString(response.status) ?? ''] ?? 'completed'}`, { response });
   return frames.join('');
 }
+
+/** The last event by how a response stands; there is none for one that was cancelled. */
+const LAST_EVENTS: Readonly<Record<string, string>> = {
+  incomplete: 'incomplete',
+  failed: 'failed',
+  cancelled: 'failed',
+  queued: 'queued',
+  in_progress: 'in_progress',
+};
 
 type Tell = (type: string, fields: JsonObject) => void;
 

@@ -7,7 +7,7 @@ import type { KeptResponse, Owner, ResponseStore } from './kept.ts';
 import { rowSeal, tooLarge, whose } from './own-rows.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 2;
 
 const SWEEP_ROWS = 500;
 /** Longer chains no run makes; a loop would be one. */
@@ -20,7 +20,7 @@ export function createResponseStore(postgres: Postgres, sealer: Sealer, ttlMs: n
   const seals = rowSeal(sealer);
   const read = (row: Row, owner: Owner): KeptResponse => {
     const id = row.id as string;
-    const { response, input } = seals.open(row.sealed, placeOf(owner, id));
+    const { response, input, beatMs } = seals.open(row.sealed, placeOf(owner, id));
     return {
       id,
       trajectory: row.trajectory as string,
@@ -28,6 +28,7 @@ export function createResponseStore(postgres: Postgres, sealer: Sealer, ttlMs: n
       conversationId: row.conversation_id as string,
       response: asObject(response) ?? {},
       input: asArray(input).filter(isObject),
+      ...(typeof beatMs === 'number' ? { beatMs } : {}),
     };
   };
   const findRow = async (client: TenantClient, owner: Owner, id: string): Promise<Row | undefined> => {
@@ -42,12 +43,15 @@ export function createResponseStore(postgres: Postgres, sealer: Sealer, ttlMs: n
 
     keep: (owner, kept, contextBytes) =>
       postgres.withTenant(owner.tenant, async (client) => {
-        const { id, trajectory, previousId, conversationId, response, input } = kept;
+        const { id, trajectory, previousId, conversationId, response, input, beatMs } = kept;
         const ids = [...input, ...asArray(response.output).filter(isObject)].map((item) => asString(item.id) ?? '');
         await client.query(
           `insert into responses (tenant, principal_id, user_id, id, trajectory, previous_id, conversation_id, item_ids,
              sealed, context_bytes, expires_at)
-           values ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, $10, now() + $11::float8 * interval '1 ms')`,
+           values ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, $10, now() + $11::float8 * interval '1 ms')
+           on conflict (tenant, id) do update set trajectory = excluded.trajectory, item_ids = excluded.item_ids,
+             sealed = excluded.sealed, context_bytes = excluded.context_bytes, expires_at = excluded.expires_at
+             where responses.principal_id = excluded.principal_id and responses.user_id = excluded.user_id`,
           [
             ...whose(owner),
             id,
@@ -55,7 +59,7 @@ export function createResponseStore(postgres: Postgres, sealer: Sealer, ttlMs: n
             previousId,
             conversationId,
             ids.filter((one) => one !== ''),
-            seals.seal({ response, input }, placeOf(owner, id)),
+            seals.seal({ response, input, beatMs }, placeOf(owner, id)),
             contextBytes,
             ttlMs,
           ],
@@ -77,6 +81,21 @@ export function createResponseStore(postgres: Postgres, sealer: Sealer, ttlMs: n
       postgres.withTenant(owner.tenant, async (client) => {
         const row = await findRow(client, owner, id);
         return row && read(row, owner);
+      }),
+
+    alter: (owner, id, alter) =>
+      postgres.withTenant(owner.tenant, async (client) => {
+        const { rows } = await client.query(`select ${COLUMNS} from responses where ${OWN} and id = $4 for update`, [
+          ...whose(owner),
+          id,
+        ]);
+        const kept = rows[0] && read(rows[0], owner);
+        const changed = kept && alter(kept);
+        if (changed === undefined) return kept;
+        const { response, input, beatMs } = changed;
+        const sealed = seals.seal({ response, input, beatMs }, placeOf(owner, id));
+        await client.query(`update responses set sealed = $5 where ${OWN} and id = $4`, [...whose(owner), id, sealed]);
+        return changed;
       }),
 
     chain: (owner, id, maxBytes) =>

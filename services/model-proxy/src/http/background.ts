@@ -1,0 +1,208 @@
+import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import { uuidv7 } from '@sallyport/chassis/uuid';
+import type { Credential } from '@sallyport/peers/ingress';
+import type { OpenWork, OpenWorks } from '@sallyport/peers/open-work';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { RequestFacts } from '../chat/facts.ts';
+import type { JsonObject } from '../chat/message.ts';
+import { errorBody } from '../fronts/openai/errors.ts';
+import type { KeptResponse, Owner, ResponseStore } from '../responses/kept.ts';
+import { isRunning, ownerOf, type Prepared } from '../responses/prepare.ts';
+import { replayed } from '../responses/replay.ts';
+import { admit, newTrajectory } from '../turn/admit.ts';
+import type { Gate } from '../turn/gate.ts';
+import { recordEndedTurn, recordRefusedAdmission } from '../turn/record.ts';
+import { runTurn } from '../turn/run.ts';
+import type { Turn } from '../turn/turn.ts';
+import { unheard } from '../turn/unheard.ts';
+import { responseObject } from '../wire/openai-responses/response.ts';
+import type { ClientAnswer } from './client-answer.ts';
+
+const BEAT_MS = 3_000;
+/** A run of which nothing was heard for so long is none any more: its process is gone. */
+const DEAD_MS = 20_000;
+/** How often a client that waits for the end is told that it waits. */
+const POLL_MS = 1_000;
+/** Runs of one process at once. */
+const MOST = 200;
+
+/** A request whose answer is made in the background. */
+export interface BackgroundRequest {
+  readonly credential: Credential;
+  readonly prepared: Prepared;
+  readonly facts: RequestFacts;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly startedAtMs: number;
+  readonly answer: ClientAnswer;
+}
+
+/** Responses that are made while no client waits. */
+export interface BackgroundRuns {
+  /** Begins a run and tells the client of it: the response as it stands, or its events. Throws before the run has begun. */
+  serve(request: BackgroundRequest): Promise<void>;
+  /** Ends a run here; one of another process ends with its next beat, by what is kept of it. */
+  cancel(id: string): void;
+}
+
+/** Makes the runs of this process. A response is kept from its beginning, with a beat by which others see that it lives. */
+export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
+  const running = new Map<string, OpenWork>();
+
+  const begin = async (
+    request: BackgroundRequest,
+  ): Promise<{ owner: Owner; begun: JsonObject; over: Promise<void> }> => {
+    const { credential, prepared, facts, headers, startedAtMs } = request;
+    const { exchange, background, body, bytes, goesOn } = prepared;
+    if (running.size >= MOST) {
+      throw new GatewayError('unavailable', 'Too many responses are made in the background.', { retryAfterMs: 5_000 });
+    }
+    const entry = open.begin();
+    const id = uuidv7();
+    let principal: Principal | undefined;
+    try {
+      const turn = await admit(gate, {
+        id,
+        startedAtMs,
+        dialect: 'openai-responses',
+        endpoint: 'responses',
+        credential,
+        body,
+        bytes,
+        facts,
+        exchange,
+        goesOn,
+        headers,
+        answer: unheard(),
+        signal: entry.ended,
+        onPrincipal: (known) => {
+          principal = known;
+          entry.own(known, () => gate.principals.authenticate(credential, 'responses'));
+        },
+      });
+      const created = Math.floor(startedAtMs / 1000);
+      const begun = responseObject(
+        { id: exchange.id, model: facts.model, created, status: 'queued', output: [] },
+        { fields: exchange.fields },
+      );
+      await background?.begin(begun, turn.principal);
+      const owner = ownerOf(turn.principal);
+      running.set(exchange.id, entry);
+      return { owner, begun, over: run(turn, owner, exchange.id, entry) };
+    } catch (caught) {
+      entry.end();
+      const error = asGatewayError(caught);
+      if (principal) {
+        const refused = { trajectory: uuidv7(), turn: id, endpoint: 'responses', model: facts.model, startedAtMs };
+        recordRefusedAdmission(gate, principal, refused, error);
+      }
+      throw error;
+    }
+  };
+
+  const run = async (turn: Turn, owner: Owner, id: string, entry: OpenWork): Promise<void> => {
+    const store = gate.responses as ResponseStore;
+    const beat = setInterval(() => void tick(store, owner, id, entry, gate), BEAT_MS);
+    try {
+      await tick(store, owner, id, entry, gate);
+      await runTurn(gate, turn);
+      gate.metrics.turns.inc({ endpoint: 'responses', outcome: 'ok' });
+    } catch (caught) {
+      const error = asGatewayError(entry.ended.aborted ? (entry.ended.reason ?? caught) : caught);
+      gate.metrics.turns.inc({ endpoint: 'responses', outcome: error.code });
+      if (turn.trajectory === '') newTrajectory(turn);
+      if (!turn.failureRecorded) recordEndedTurn(gate, turn, error);
+      await store
+        .alter(owner, id, (kept) => failed(kept, error))
+        .catch((fault: unknown) => {
+          gate.log.warn('The end of a response in the background could not be kept', { response: id, error: fault });
+        });
+    } finally {
+      clearInterval(beat);
+      running.delete(id);
+      entry.end();
+    }
+  };
+
+  return {
+    async serve(request) {
+      const { answer, prepared } = request;
+      const { owner, begun, over } = await begin(request);
+      if (!prepared.background?.streams) {
+        answer.json(200, JSON.stringify(begun));
+        return;
+      }
+      const wait = setInterval(() => void answer.comment('the response is made in the background'), POLL_MS * 10);
+      await over.finally(() => clearInterval(wait));
+      const kept = await gate.responses?.find(owner, prepared.exchange.id);
+      if (!answer.gone()) answer.end(kept ? replayed(kept.response) : '');
+    },
+    cancel: (id) => running.get(id)?.leave(),
+  };
+}
+
+/** Says that the run lives, and ends it where it was cancelled elsewhere. */
+async function tick(
+  store: ResponseStore,
+  owner: Owner,
+  id: string,
+  entry: OpenWork,
+  gate: Pick<Gate, 'log'>,
+): Promise<void> {
+  try {
+    const kept = await store.alter(owner, id, (one) =>
+      isRunning(one.response)
+        ? { ...one, beatMs: Date.now(), response: { ...one.response, status: 'in_progress' } }
+        : undefined,
+    );
+    if (kept === undefined || kept.response.status === 'cancelled') entry.leave();
+  } catch (error) {
+    gate.log.debug('A response in the background could not be marked as alive', { response: id, error });
+  }
+}
+
+function failed(kept: KeptResponse, error: GatewayError): KeptResponse | undefined {
+  if (!isRunning(kept.response)) return undefined;
+  const { code, message } = (errorBody(error).error ?? {}) as JsonObject;
+  return withStatus(kept, 'failed', { code, message });
+}
+
+function withStatus(kept: KeptResponse, status: string, error: JsonObject | null): KeptResponse {
+  const { beatMs: _beat, ...rest } = kept;
+  return { ...rest, response: { ...kept.response, status, error } };
+}
+
+/** A response as it stands now: one whose process is gone has failed. */
+export function asItStands(kept: KeptResponse): JsonObject {
+  const isDead = isRunning(kept.response) && Date.now() - (kept.beatMs ?? 0) > DEAD_MS;
+  if (!isDead) return kept.response;
+  return withStatus(kept, 'failed', { code: 'server_error', message: 'The process that made it is gone.' }).response;
+}
+
+/** Cancels a response that is made in the background; one that is over stays as it is. */
+export async function cancelKept(
+  store: ResponseStore,
+  owner: Owner,
+  id: string,
+  runs: BackgroundRuns,
+): Promise<JsonObject | undefined> {
+  const kept = await store.alter(owner, id, (one) =>
+    isRunning(one.response) ? withStatus(one, 'cancelled', null) : undefined,
+  );
+  if (kept?.response.status === 'cancelled') runs.cancel(id);
+  return kept?.response;
+}
+
+/** Waits until a response is over, at most until `signal` ends; what is kept of it then. */
+export async function untilOver(
+  store: ResponseStore,
+  owner: Owner,
+  id: string,
+  signal: AbortSignal,
+): Promise<JsonObject | undefined> {
+  for (;;) {
+    const kept = await store.find(owner, id);
+    const response = kept && asItStands(kept);
+    if (response === undefined || !isRunning(response) || signal.aborted) return response;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
