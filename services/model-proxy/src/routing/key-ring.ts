@@ -15,12 +15,14 @@ const LONGEST_REST_MS = 60_000;
 export interface KeyRing {
   /** The next key. Throws `upstream_credentials_exhausted` where all are refused, `rate_limited` where the others rest. */
   take(): CredentialUse;
+  /** Keys that were refused before, to be asked for anew: their values may have been replaced. */
+  dead(): readonly { readonly use: CredentialUse; readonly state: CredentialState }[];
   /** Whether another key could be tried after this one. */
   more(): boolean;
   /** The provider limits the rate of the key that was taken last. */
   limited(retryAfterMs: number | undefined): void;
-  /** The provider refused it; `reference` names the value that it refused. */
-  refused(reference: string): void;
+  /** The provider refused it; `reference` names the value that it refused. Not `lasting`: for this request. */
+  refused(reference: string, lasting: boolean): void;
   /** The provider took it. */
   took(): void;
 }
@@ -52,6 +54,7 @@ class Ring implements KeyRing {
   readonly #routing: RoutingState;
   readonly #all: readonly Ranked[];
   #left: Ranked[];
+  readonly #refused = new Set<Ranked>();
   #taken: Ranked | undefined;
 
   constructor(routing: RoutingState, ranked: readonly Ranked[]) {
@@ -68,6 +71,11 @@ class Ring implements KeyRing {
     return next.use;
   }
 
+  dead(): readonly Ranked[] {
+    const now = this.#routing.now();
+    return this.#left.filter(({ state }) => now < state.deadUntil);
+  }
+
   more(): boolean {
     return this.#next() !== undefined;
   }
@@ -78,8 +86,10 @@ class Ring implements KeyRing {
     this.#taken.state.restUntil = this.#routing.now() + rest;
   }
 
-  refused(reference: string): void {
+  refused(reference: string, lasting: boolean): void {
     if (this.#taken === undefined) return;
+    this.#refused.add(this.#taken);
+    if (!lasting) return;
     this.#taken.state.refused = reference;
     this.#taken.state.deadUntil = this.#routing.now() + DEAD_MS;
   }
@@ -95,7 +105,7 @@ class Ring implements KeyRing {
 
   #none(): GatewayError {
     const now = this.#routing.now();
-    const alive = this.#all.filter(({ state }) => now >= state.deadUntil);
+    const alive = this.#all.filter((one) => now >= one.state.deadUntil && !this.#refused.has(one));
     if (alive.length === 0) {
       return new GatewayError('upstream_credentials_exhausted', 'The model provider refused all keys of the gateway.');
     }

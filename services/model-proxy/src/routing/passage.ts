@@ -8,6 +8,8 @@ import type { RoutingState, TargetState } from './state.ts';
 const LONGEST_REST_MS = 60_000;
 /** How long a target rests that answered 429 without saying how long. */
 const REST_MS = 1_000;
+/** How long a target rests whose key was refused; a new key serves at once where there is no other target. */
+const REFUSED_REST_MS = 10_000;
 
 /** What a call took, for what is known of its target. */
 export interface Measured {
@@ -60,8 +62,17 @@ export class Passage {
     if (shared) {
       const rest = Math.min(retryAfterMs ?? REST_MS, LONGEST_REST_MS);
       state.restUntil = Math.max(state.restUntil, now + rest);
+      state.refused = false;
       if (capacity?.adaptive) state.concurrency.limited(state.inFlight, capacity.maxConcurrent, now);
     }
+    this.end('neither');
+  }
+
+  /** The provider refused the key, which is everybody's: until somebody has seen to it, others are asked first. */
+  refused(): void {
+    const state = this.#state;
+    state.restUntil = Math.max(state.restUntil, this.#routing.now() + REFUSED_REST_MS);
+    state.refused = true;
     this.end('neither');
   }
 

@@ -175,6 +175,18 @@ describe('where a request goes', () => {
     );
   });
 
+  it('[routing:rest] forgets a target that nobody called for long, and begins anew with it', () => {
+    const { gate, clock } = worldOf();
+    const [target] = routedModel({ a: {} }).targets as [Target];
+    const before = gate.routing.of(target);
+    expect([gate.routing.of(target), gate.routing.targets()]).toEqual([before, [before]]);
+    clock.ms = 700_000;
+    expect(gate.routing.targets()).toEqual([]);
+    const after = gate.routing.of(target);
+    expect(after).not.toBe(before);
+    expect(gate.routing.targets()).toEqual([after]);
+  });
+
   it('[routing:capacity] goes by a target that is full while another has room, and queues only where none has', () => {
     const capacity = { maxConcurrent: 1, adaptive: true, queue: { size: 1, waitSeconds: 1 } };
     const model = routedModel({ a: { capacity }, b: { capacity } });

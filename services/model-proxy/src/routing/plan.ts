@@ -328,7 +328,7 @@ class RoutePlan implements Plan {
     const now = state.now();
     const waits = stage.pool.map((one) => Math.max(one.state.restUntil - now, one.state.breaker.waitMs(now)));
     const retryAfterMs = Math.max(1_000, Math.min(...waits));
-    return stage.pool.every((one) => !isQuiet(one, now))
+    return stage.pool.every((one) => !isQuiet(one, now) && !one.state.refused)
       ? new GatewayError('rate_limited', 'All providers of this model are limiting the rate of requests.', {
           retryAfterMs,
         })

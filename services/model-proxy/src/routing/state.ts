@@ -22,8 +22,10 @@ export class TargetState {
   readonly speed = new Average();
   readonly errors = new ErrorShare();
   inFlight = 0;
-  /** The provider asked for quiet until then. */
+  /** Left alone until then, where there is another target: the provider asked for quiet, or refused our key. */
   restUntil = 0;
+  /** It rests since its key was refused. */
+  refused = false;
   usedAt = 0;
 
   constructor({ provider, model }: Target) {
@@ -54,7 +56,7 @@ export class RoutingState {
   readonly #credentials = new Map<string, CredentialState>();
   readonly #shadows = new Map<string, ShadowBudget>();
   /** Targets are made anew with each snapshot; their state is not. */
-  readonly #known = new WeakMap<Target, TargetState>();
+  #known = new WeakMap<Target, TargetState>();
 
   constructor(options: { readonly now?: () => number; readonly random?: () => number } = {}) {
     this.now = options.now ?? (() => performance.now());
@@ -98,7 +100,10 @@ export class RoutingState {
     const before = this.now() - IDLE_MS;
     for (const [key, state] of this.#targets) {
       const idle = state.inFlight === 0 && state.queue.size() === 0;
-      if (idle && (state.usedAt < before || this.#targets.size >= MAX_ENTRIES)) this.#targets.delete(key);
+      if (!idle || (state.usedAt >= before && this.#targets.size < MAX_ENTRIES)) continue;
+      this.#targets.delete(key);
+      // Who is called again gets a state that is seen here.
+      this.#known = new WeakMap();
     }
   }
 }

@@ -94,11 +94,23 @@ describe('several keys at a provider', () => {
       expect(answered).toMatchObject({ code: 'upstream_credentials_exhausted', status: 502 });
       expect(answered).toHaveProperty('message', expect.not.stringContaining('CANARY'));
       expect(asked).toHaveLength(2);
-      // Dead keys are not tried again at once.
+      // Dead keys are not tried again at once; a 403 may have been about the request.
       expect((await make(model)).answered).toMatchObject({ code: 'upstream_credentials_exhausted' });
-      expect(asked).toHaveLength(2);
+      expect(asked).toHaveLength(status === 403 ? 4 : 2);
     },
   );
+
+  it('[routing:keys] a key that was refused serves again as soon as another value stands in its place', async () => {
+    let revision = 1;
+    const { make, gate } = house(({ key }) => (key === 'new' ? good : failing(401)));
+    const { credentials } = gate;
+    const lease = async (use: CredentialUse) =>
+      revision === 1 ? await credentials.lease(use, {} as never) : { value: 'new', reference: 'k#2', scopes: [] };
+    Object.assign(gate, { credentials: { ...credentials, lease } });
+    expect((await make(model)).answered).toMatchObject({ code: 'upstream_credentials_exhausted' });
+    revision = 2;
+    expect((await make(model)).answered).toHaveProperty('content');
+  });
 
   it('[routing:keys] which key was used stands in the record by reference, never by value', async () => {
     const { make, gate, records } = house(() => good);
@@ -113,6 +125,21 @@ describe('several keys at a provider', () => {
     const both = routedModel({ a: {}, b: {} }, {}, { providers: severalKeys });
     const { make } = house(({ provider }) => (provider === 'a' ? failing(429) : good));
     expect((await make(both)).answered).toMatchObject({ target: { provider: { name: 'b' } } });
+  });
+});
+
+describe('the only key of a provider', () => {
+  it.each([401, 402])('[routing:rest] once refused with %s, others are asked first for a while', async (status) => {
+    const { make, asked } = house(({ provider }) => (provider === 'a' ? failing(status) : good));
+    const model = routedModel({ a: {}, b: {} });
+    await make(model);
+    await make(model);
+    expect(asked.map(({ provider }) => provider)).toEqual(['a', 'b', 'b']);
+    // Where there is no other, a new key serves at once.
+    const sole = routedModel({ a: {} });
+    await make(sole);
+    await make(sole);
+    expect(asked.slice(3).map(({ provider }) => provider)).toEqual(['a', 'a']);
   });
 });
 

@@ -108,6 +108,7 @@ async function tryRing(
   for (let said = why; ; said = 'next key') {
     let tried: Awaited<ReturnType<typeof tryTarget>>;
     try {
+      if (!ring.more()) await revive(gate, turn, ring);
       turn.keyUse = ring.take();
     } catch (caught) {
       passage.end('neither');
@@ -122,6 +123,14 @@ async function tryRing(
       passage.end('neither');
       return tried;
     }
+  }
+}
+
+/** Asks for the keys that were refused: one that has another value by now is none that was refused. */
+async function revive(gate: Gate, turn: Turn, ring: KeyRing): Promise<void> {
+  for (const { use, state } of ring.dead()) {
+    const lease = await gate.credentials.lease(use, turn.principal).catch(() => undefined);
+    if (lease !== undefined && lease.reference !== state.refused) state.deadUntil = 0;
   }
 }
 
@@ -205,7 +214,12 @@ function failureOf(caught: unknown): Classed {
   return { error, meaning: meaningOfError(error), kind: error.code };
 }
 
-const REFUSALS: ReadonlySet<string> = new Set(['auth', 'permission', 'billing', 'upstream_credentials']);
+/**
+ * Failures by which a provider refuses an account, and those by which a key cannot be had. A 403 may be about the request as
+ * well, and is held against a key for the request alone: nobody may take keys from others by what they ask.
+ */
+const OF_ACCOUNT: ReadonlySet<string> = new Set(['auth', 'billing', 'upstream_credentials']);
+const REFUSALS: ReadonlySet<string> = new Set([...OF_ACCOUNT, 'permission']);
 
 /** Whether the key is at fault, so that another one may help; undefined: it is not. */
 function keyFault(ring: KeyRing, failed: Classed, reference: string | undefined): 'limited' | 'refused' | undefined {
@@ -214,12 +228,13 @@ function keyFault(ring: KeyRing, failed: Classed, reference: string | undefined)
     return 'limited';
   }
   if (!REFUSALS.has(failed.kind)) return undefined;
-  ring.refused(reference ?? '');
+  ring.refused(reference ?? '', OF_ACCOUNT.has(failed.kind));
   return 'refused';
 }
 
 function end(passage: Passage, { kind, meaning, retryAfterMs }: Classed, shared: boolean): void {
   if (kind === 'rate_limited' && meaning.cause === 'RateLimit') passage.limited(retryAfterMs, shared);
+  else if (shared && OF_ACCOUNT.has(kind)) passage.refused();
   else passage.end(meaning.counts ? 'failed' : 'neither');
 }
 
