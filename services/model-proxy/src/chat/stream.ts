@@ -26,7 +26,8 @@ export type StreamEvent =
   /** A block, or a part of one, that only its dialect can say. */
   | { type: 'opaque'; dialect: Dialect; kind: string; value: JsonObject; choice?: number }
   | { type: 'usage'; usage: Usage }
-  | { type: 'finish'; finish: FinishReason; choice?: number }
+  /** `cites`: the answer named sources of the web. */
+  | { type: 'finish'; finish: FinishReason; cites?: true; choice?: number }
   | { type: 'error'; failure: ProviderFailure };
 
 /** Turns the SSE payloads of one answer into events; holds the state of that stream. Its functions never throw. */

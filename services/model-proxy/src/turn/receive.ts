@@ -16,6 +16,7 @@ import { guardDuring } from './guard-during.ts';
 import { tellOpening } from './mcp-items.ts';
 import type { Release } from './release.ts';
 import { settle } from './settle.ts';
+import { modelSource } from './source.ts';
 import type { Turn } from './turn.ts';
 
 /** What the model said, after its text was released; tool calls wait in `content` to be decided. */
@@ -70,6 +71,7 @@ async function receiveWhole(
     throw error;
   }
   settle(gate, turn, answer, { ...end, outcome: 'ok' });
+  if (response.cites) labelSearched(turn, answer);
   const delivered = whole.verbatim && !turn.request;
   for (const event of eventsOf(response)) {
     if (delivered) turn.spoken.add(event);
@@ -215,6 +217,11 @@ function tooManyCalls(): GatewayError {
   return new GatewayError('upstream_invalid', 'The model made more tool calls at once than the gateway takes.');
 }
 
+/** An answer that names sources of the web was searched for, whether its model was known to do so or not. */
+function labelSearched(turn: Turn, { target }: ModelAnswer): void {
+  turn.label = join(turn.label, untrusted(modelSource(target)));
+}
+
 /** Follows a stream for usage, finish and the first token, and settles when it ends. */
 function watching(gate: Gate, turn: Turn, answer: ModelAnswer) {
   let usage: Usage | undefined;
@@ -243,6 +250,7 @@ function watching(gate: Gate, turn: Turn, answer: ModelAnswer) {
           return;
         case 'finish':
           finish = event.finish;
+          if (event.cites) labelSearched(turn, answer);
           return;
         case 'error':
           throw new GatewayError(

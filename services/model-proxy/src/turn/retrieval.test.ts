@@ -59,6 +59,10 @@ describe('the answer of a model that retrieves by itself', () => {
     const { turn, remembered } = await answered('openai-compatible', JSON.stringify(whole), false);
     expect(turn.label).toMatchObject({ integrity: 'untrusted', sources: ['model:web/web-model'] });
     expect(JSON.stringify(remembered)).toContain('model:web/web-model');
+    const cited = `data: ${JSON.stringify({ id: 'x', model: 's', citations: ['https://a.example'], choices: [{ index: 0, delta: { content: 'Hi' }, finish_reason: null }] })}\n\n`;
+    const later = await answered('openai-compatible', cited + streamed, true);
+    expect(later.turn.label.sources).toEqual(['model:web/web-model']);
+    expect(JSON.stringify(later.remembered)).toContain('model:web/web-model');
     const annotated = {
       ...whole.choices[0]?.message,
       annotations: [{ type: 'url_citation', url_citation: { url: 'x' } }],

@@ -1,5 +1,4 @@
 import { finalText, join, type Label, type Refusal, type ResolvedHandle, TRUSTED, untrusted } from '@sallyport/turn';
-import type { Target } from '../catalog.ts';
 import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import type { RequestFacts } from '../chat/facts.ts';
 import type { AssistantContent, Extra, JsonObject } from '../chat/message.ts';
@@ -24,7 +23,7 @@ import { closeStream, createRelease, type Release } from './release.ts';
 import { latch, rememberWords } from './remember.ts';
 import { resume } from './resume.ts';
 import { route } from './route.ts';
-import { sourceOf } from './source.ts';
+import { modelSource, sourceOf } from './source.ts';
 import { hideTools } from './tools.ts';
 import type { Turn } from './turn.ts';
 
@@ -63,10 +62,9 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
     // Nothing may come between these two: what was reserved is given back by the second.
     const answer = kept === undefined ? await call(gate, turn, route(turn), tools) : await give(gate, turn, kept);
     const { retrieves } = capabilitiesOf(answer.target);
-    if (retrieves) turn.label = join(turn.label, untrusted(retrievedBy(answer.target)));
+    if (retrieves) turn.label = join(turn.label, untrusted(modelSource(answer.target)));
     const said = await receive(gate, turn, answer, release);
     turn.label = join(turn.label, labelOfProviderRuns(turn, tools, said.content));
-    if (said.response?.cites) turn.label = join(turn.label, untrusted(retrievedBy(answer.target)));
     const keep = turn.cache === undefined ? undefined : toKeep(gate, turn, said);
     if (said.delivered) {
       keep?.();
@@ -126,11 +124,6 @@ function labelOfProviderRuns(turn: Turn, tools: readonly Tool[], content: readon
   }
   for (const block of content) if (block.type === 'opaque') of = join(of, untrusted('provider:block'));
   return of;
-}
-
-/** Names what a model found by itself: what it answers is of nobody that is known (DESIGN section 5). */
-function retrievedBy({ provider, model }: Target): string {
-  return `model:${provider.name}/${model}`;
 }
 
 /** Where a model says that it found what it tells, in a list beside the text, as Perplexity's do; nothing else of the body. */

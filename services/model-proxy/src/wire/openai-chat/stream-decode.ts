@@ -22,6 +22,8 @@ interface OpenChoice {
   finished: boolean;
   /** A delta was read: the whole message that some providers put into their last chunk would say all of it again. */
   begun: boolean;
+  /** It names sources, in its own deltas or beside them. */
+  cited: boolean;
 }
 
 /** Decodes the chunks of one streamed chat completion. */
@@ -72,9 +74,10 @@ export function createStreamDecoder(): StreamDecoder {
       let choice = choices.get(index);
       if (!choice) {
         if (choices.size >= 128) throw new DecodeError('too_large', 'choices', 'are too many');
-        choice = { calls: [], finished: false, begun: false };
+        choice = { calls: [], finished: false, begun: false, cited: false };
         choices.set(index, choice);
       }
+      if (namesSources(chunk, entry)) choice.cited = true;
       if (!choice.finished) readChoice(choice, index, entry, chunkId, events);
     }
     if (usage) events.push({ type: 'usage', usage });
@@ -107,6 +110,12 @@ export function createStreamDecoder(): StreamDecoder {
     },
     done: () => done,
   };
+}
+
+/** Perplexity and others list sources beside the deltas, OpenAI annotates the text with them. */
+function namesSources({ citations, search_results: results }: JsonObject, { delta }: JsonObject): boolean {
+  if (citations === undefined && results === undefined) return asArray(asObject(delta)?.annotations).length > 0;
+  return asArray(citations).length > 0 || asArray(results).length > 0;
 }
 
 function readChoice(
@@ -221,5 +230,6 @@ function closeChoice(choice: OpenChoice, index: number, events: StreamEvent[], r
     if (!call.started) throw new DecodeError('wrong_shape', 'choices[].delta.tool_calls', 'have a call without a name');
     events.push({ type: 'toolCallStop', index: call.index, ...at });
   }
-  events.push({ type: 'finish', finish: decodeFinish(raw, choice.calls.length > 0), ...at });
+  const cites = choice.cited ? { cites: true as const } : {};
+  events.push({ type: 'finish', finish: decodeFinish(raw, choice.calls.length > 0), ...cites, ...at });
 }
