@@ -22,6 +22,7 @@ import { fragments } from './requirements/fragments.ts';
 import { grants } from './requirements/grants.ts';
 import { house } from './requirements/house.ts';
 import { identity } from './requirements/identity.ts';
+import { imports } from './requirements/import.ts';
 import { limits } from './requirements/limits.ts';
 import { lint } from './requirements/lint.ts';
 import { mcp } from './requirements/mcp.ts';
@@ -77,6 +78,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   grants,
   house,
   identity,
+  import: imports,
   limits,
   lint,
   mcp,

@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, () => Promise<{ run(args: readonly strin
   approvals: () => import('./commands/approvals.ts'),
   get: () => import('./commands/get.ts'),
   lint: () => import('./commands/lint.ts'),
+  import: () => import('./commands/import.ts'),
   policy: () => import('./policy/command.ts'),
   migrate: () => import('./commands/migrate.ts'),
   certificates: () => import('./commands/certificates.ts'),

@@ -14,6 +14,8 @@ export const usageText = `sallyport: the gate that an agent's whole turn passes
       resources and how each is doing
   sallyport lint <file or folder>…
       what is wrong with resources, before they are applied; exits 1 when anything is
+  sallyport import litellm <config.yaml> [--out litellm-import] [--report text|json]
+      writes resources that route as a LiteLLM proxy does, and names each setting that was not carried over
   sallyport policy test [PATH…] [--every-rule] [--json]
       decides the cases of each tests.yaml by the policies beside it; exits 1 when one fails
   sallyport policy table [PATH…] [--tool NAME] [--namespace NAME] [--json]
