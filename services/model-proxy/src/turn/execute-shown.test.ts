@@ -4,7 +4,7 @@ import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import { Action, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { createCorpus, TRUSTED } from '@sallyport/turn';
 import { Exchange } from '../responses/exchange.ts';
-import type { AnsweredApproval } from '../responses/settle-items.ts';
+import { type AnsweredApproval, settleItems } from '../responses/settle-items.ts';
 import { callsOf } from './decide.ts';
 import { executeShown } from './execute-shown.ts';
 import { receive } from './receive.ts';
@@ -85,6 +85,17 @@ describe('calls of brokered tools in the Responses API', () => {
     expect(itemsOf(heard.text())).toMatchObject([
       { type: 'mcp_call', server_label: 'desk', name: 'look', output: 'sun', error: null, status: 'completed' },
     ]);
+  });
+
+  it('[responses:mcp] of tools that there are not come back as they were shown, or are not shown', async () => {
+    const { turn, exchange, release, kept, heard } = setting();
+    const content = [called('desk__gone'), called('nothing', 'c2')];
+    await executeShown(kept.gate, turn, exchange, release, { calls: callsOf(turn, content), content });
+    await release.finish({ unified: 'stop', raw: '' });
+    const items = itemsOf(heard.text());
+    expect(items).toMatchObject([{ type: 'mcp_call', server_label: 'desk', name: 'gone', status: 'failed' }]);
+    expect(settleItems(items).items).toMatchObject([{ name: 'desk__gone' }, { type: 'function_call_output' }]);
+    expect(exchange.shown.map(({ name }) => name)).toEqual(['desk__gone']);
   });
 
   it('[responses:approval] are not decided before the client has said yes, beside others that run', async () => {

@@ -6,7 +6,7 @@ import type { Decided } from './decide.ts';
 import { addToCorpus, type DecidedOrFault, decidedOrFault, isRunHere, recordLeftOut, runHere } from './execute.ts';
 import type { Gate } from './gate.ts';
 import { type BatchOutcome, recordRefusedCall } from './hand-over.ts';
-import { callItem, itemId, questionItem, returningName, showItem } from './mcp-items.ts';
+import { callItem, itemId, labelOfServer, questionItem, returningName, showItem } from './mcp-items.ts';
 import type { Release } from './release.ts';
 import { rememberWords } from './remember.ts';
 import type { Turn, TurnCall } from './turn.ts';
@@ -58,7 +58,8 @@ export async function executeShown(
       content: [{ type: 'text', text }],
       ...(isError ? { isError } : {}),
     });
-    if (!result) continue;
+    // A name that no server can have says nothing to the client.
+    if (!result || labelOfServer(call) === '') continue;
     const id = itemId('mcp');
     // What a model reads of it: behind handles it reads nothing untrusted.
     const label = result.content === undefined ? TRUSTED : result.contextLabel;

@@ -30,15 +30,19 @@ export function listItem(label: string, tools: readonly BrokeredTool[]): JsonObj
   };
 }
 
-/** Whose server a call is of, and its tool's name there; an unknown one is nobody's. */
-function placeOf({ name, tool }: TurnCall): { server_label: string; name: string } {
-  const label = tool?.listed?.label ?? '';
-  return { server_label: label, name: nameOnServer(label, name) };
+/** Label of the server that a call is of, by its tool, else by its name; '' where there can be none. */
+export function labelOfServer({ name, tool }: TurnCall): string {
+  return tool?.listed?.label ?? (name.includes('__') ? name.slice(0, name.indexOf('__')) : '');
+}
+
+function placeOf(call: TurnCall): { server_label: string; name: string } {
+  const label = labelOfServer(call);
+  return { server_label: label, name: nameOnServer(label, call.name) };
 }
 
 /** The name that a call of a server's tool has when its item comes back. */
 export function returningName(call: TurnCall): string {
-  return mcpToolName(call.tool?.listed?.label ?? '', call.name);
+  return mcpToolName(labelOfServer(call), call.name);
 }
 
 /** A call that was made, or refused, with what the model was told of it. */
