@@ -143,6 +143,8 @@ describe('models that no Model declares', () => {
       expect(JSON.stringify(sent?.headers)).not.toContain(trajectory);
     }
     await expect(openai.chat.completions.create(hello('found:echo'))).rejects.toMatchObject({ status: 404 });
+    const { items } = await admin<{ items: { name: string; status: object }[] }>(suite, 'resources?kind=ModelProvider');
+    expect(items.find(({ name }) => name === 'found')?.status).toMatchObject({ models: ['fake'], modelCount: 1 });
     suite.remove('found');
     await eventually(listed, (ids) => !ids.includes('found:fake'));
   });

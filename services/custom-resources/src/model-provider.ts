@@ -83,7 +83,11 @@ export const modelProvider = defineResource({
       ...listedModels,
     })
     .describe('What is known; written by Sallyport.'),
-  columns: [{ name: 'Type', type: 'string', jsonPath: '.spec.type' }, ...readyColumns],
+  columns: [
+    { name: 'Type', type: 'string', jsonPath: '.spec.type' },
+    { name: 'Models', type: 'integer', jsonPath: '.status.modelCount' },
+    ...readyColumns,
+  ],
   conditions: ['Accepted', 'CredentialsValid', 'Reachable', 'Ready'],
 });
 
