@@ -29,6 +29,14 @@ const events = (res: ServerResponse, list: readonly object[]) => {
 const vectorOf = (input: unknown) => [String(input).length, 0.5, -1];
 const packed = (vector: readonly number[]) => Buffer.from(new Float32Array(vector).buffer).toString('base64');
 
+const batch = (status: string) => ({
+  id: 'batch_THEIRS',
+  object: 'batch',
+  status,
+  input_file_id: 'file-THEIRS',
+  ...(status === 'completed' ? { output_file_id: 'file-OUT' } : {}),
+});
+
 const ANSWERS: Readonly<Record<string, Answer>> = {
   '/openai/v1/embeddings': ({ json: body }, res) => {
     const inputs = Array.isArray(body.input) && typeof body.input[0] !== 'number' ? body.input : [body.input];
@@ -79,6 +87,12 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   },
   '/openai/v1/files': ({ form }, res) =>
     json(res, { id: 'file-THEIRS', object: 'file', purpose: form.purpose, filename: form.file, created_at: 1 }),
+  '/openai/v1/batches': (_request, res) => json(res, batch('validating')),
+  '/openai/v1/batches/batch_THEIRS': (_request, res) => json(res, batch('completed')),
+  '/openai/v1/files/file-OUT/content': (_request, res) => {
+    const usage = { prompt_tokens: 1_000_000, completion_tokens: 1, total_tokens: 1_000_001 };
+    res.end(JSON.stringify({ custom_id: 'a', response: { status_code: 200, body: { usage } } }));
+  },
   '/openai/v1/files/file-THEIRS': (_request, res) => json(res, { id: 'file-THEIRS', object: 'file', deleted: true }),
   '/openai/v1/files/file-THEIRS/content': (_request, res) => void res.writeHead(200).end('%PDF'),
   '/openai/v1/chat/completions': ({ body }, res) =>

@@ -289,3 +289,29 @@ describe('files', () => {
     await expect(openai.files.retrieve(file.id)).rejects.toBeInstanceOf(OpenAI.NotFoundError);
   });
 });
+
+describe('batches', () => {
+  it('[batches:own-ids] go to the provider under its names, and are priced at their end', async () => {
+    const body = { model: 'any', messages: [{ role: 'user', content: 'hi' }] };
+    const line = { custom_id: 'a', method: 'POST', url: '/v1/chat/completions', body };
+    const upload = async (of: object) =>
+      openai.files.create({ purpose: 'batch', file: await toFile(Buffer.from(JSON.stringify(of)), 'b.jsonl') });
+    const tools = { ...body, tools: [{ type: 'function', function: { name: 'f' } }] };
+    await expect(upload({ ...line, body: tools })).rejects.toMatchObject({ code: 'unsupported' });
+    const file = await upload(line);
+    const asked = { input_file_id: file.id, endpoint: '/v1/chat/completions', completion_window: '24h' } as const;
+    const begun = await openai.batches.create(asked);
+    expect([begun.status, begun.input_file_id]).toEqual(['validating', file.id]);
+    expect(provider.requests.at(-1)?.json).toMatchObject({ input_file_id: 'file-THEIRS' });
+    const { data, response } = await openai.batches.retrieve(begun.id).withResponse();
+    expect(data.status).toBe('completed');
+    expect(await (await openai.files.content(data.output_file_id ?? '')).text()).toContain('1000000');
+    const run = await eventually(
+      () => admin<{ records: object[] }>(suite, `trajectories/${response.headers.get('sallyport-trajectory')}`),
+      ({ records }) => records.length === 3,
+    );
+    expect(run.records).toContainEqual(
+      expect.objectContaining({ model: 'any', usage: expect.objectContaining({ inputTokens: 1_000_000 }) }),
+    );
+  });
+});

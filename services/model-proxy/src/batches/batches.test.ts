@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { memoryStores } from '../files/memory-store.ts';
+import { memoryStores } from '../files/testing.ts';
 import { type Called, type Desk, openDesk, type Scripted } from '../operations/testing.ts';
 import { modelOf, providerOf, somebody } from '../turn/testing.ts';
 

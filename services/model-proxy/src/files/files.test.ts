@@ -5,8 +5,8 @@ import { sealer } from '@sallyport/chassis/seal';
 import { type Desk, openDesk } from '../operations/testing.ts';
 import { rowSeal } from '../responses/own-rows.ts';
 import { modelOf, providerOf, somebody } from '../turn/testing.ts';
-import { memoryStores } from './memory-store.ts';
 import { createFileStore } from './store.ts';
+import { memoryStores } from './testing.ts';
 
 const store = memoryStores();
 let who = 'ann';

@@ -9,6 +9,7 @@ import { challengeOf } from '@sallyport/peers/ingress';
 import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Express, Request, Response } from 'express';
+import { mountBatches } from '../batches/serve.ts';
 import type { FrontDialect } from '../chat/message.ts';
 import { mountFiles } from '../files/serve.ts';
 import { withCall } from '../fronts/gemini/parse.ts';
@@ -51,6 +52,7 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
   const uploads = uploadRoom(gate.config.request);
   const { embed } = mountOperations(app, gate, open, uploads, callOf);
   mountFiles(app, gate, open, uploads);
+  mountBatches(app, gate, open, uploads);
   app.all(`${PASSTHROUGH}*path`, passthroughHandler(gate, open, uploads));
   app.post(`${GEMINI_MODELS}/*call`, async (req, res) => {
     const { method } = callOf(req);

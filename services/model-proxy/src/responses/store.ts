@@ -7,7 +7,7 @@ import type { KeptResponse, Owner, ResponseStore } from './kept.ts';
 import { rowSeal, tooLarge, whose } from './own-rows.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 const SWEEP_ROWS = 500;
 /** Longer chains no run makes; a loop would be one. */
