@@ -22,7 +22,14 @@ const PATHS: Required<OperationPaths> = {
 export const EVERY_OPERATION = Object.keys(PATHS) as (keyof OperationPaths)[];
 
 /** Fields that are for OpenAI's own accounts and say nothing of the answer: most others refuse or ignore them. */
-const OPENAI_ONLY: readonly string[] = ['store', 'service_tier', 'metadata'];
+const OPENAI_ONLY: readonly string[] = [
+  'store',
+  'service_tier',
+  'metadata',
+  'safety_identifier',
+  'prompt_cache_retention',
+  'prompt_cache_options',
+];
 
 type Declared = Extract<ProviderDeclaration, { wire: 'openai-chat' }>;
 
