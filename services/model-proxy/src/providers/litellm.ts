@@ -35,6 +35,8 @@ export const litellm = openAiAlike({
       'user_config',
       'router_settings_override',
       'mock_response',
+      'model_list',
+      'prompt_id',
     ],
   },
 });

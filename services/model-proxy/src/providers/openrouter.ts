@@ -18,5 +18,5 @@ export const openrouter = openAiAlike({
   topK: true,
   cacheMarks: true,
   reasoningDetails: true,
-  differs: { withheld: ['models', 'route'], reasoning: 'reasoning' },
+  differs: { withheld: ['models', 'route', 'preset'], reasoning: 'reasoning' },
 });
