@@ -21,5 +21,8 @@ export const wires: readonly Requirement[] = [
     'wires:failures':
       'Failures of Cohere and Ollama are classed, whether they are a status, an answer or come inside a stream; a cut stream is one.',
     'wires:vectors': 'Embeddings are had of Cohere and Ollama, and ranks of Cohere, in the forms of the fronts.',
+    'wires:every-front':
+      'Cohere and Ollama answer the OpenAI, Anthropic and Gemini SDKs: texts, streams, parallel calls and their results, failures.',
+    'wires:recorded': 'A call of Cohere or Ollama leaves a record with the tokens that are billed.',
   }),
 ];
