@@ -9,6 +9,7 @@ import type {
 } from 'openai/resources/responses/responses';
 import type { WireRequest } from '../fakes/provider.ts';
 import { FAKE_REASONING } from '../fakes/responses-wire.ts';
+import { httpClient } from '../support/http-client.ts';
 import { resultsIn } from '../support/model-fronts.ts';
 import { eventually } from '../support/suite.ts';
 import { bodies, call, calling, DONE, desk, provider, rounds, runOf, suite, withDesk } from '../support/turn-desk.ts';
@@ -292,6 +293,24 @@ describe('calls of tools of type mcp', () => {
       );
     },
   );
+
+  it('[responses:ask] wait for the people that a rule asks, whatever the client says', async () => {
+    rounds(calling(call('desk__order', { item: 'tea' })), DONE);
+    const tools = [server({ require_approval: 'never' })];
+    const { data, response } = await openai.responses
+      .create({ model: 'actor', input: 'Order tea.', tools })
+      .withResponse();
+    const approval = response.headers.get('sallyport-approval') ?? '';
+    const item = data.output.find((one) => one.type === 'mcp_approval_request');
+    expect([desk.calls, item?.name, approval === '']).toEqual([[], 'order', false]);
+    const approver = httpClient(suite.endpoint, suite.adminKey);
+    const said = await approver.send('POST', `/admin/v1/approvals/${approval}`, { decision: 'approve' });
+    expect(said.status).toBe(200);
+    const rest = { model: 'actor', tools, input: answer(item?.id ?? '', true) };
+    const second = await openai.responses.create({ ...rest, previous_response_id: data.id });
+    expect(typesOf(second)).toEqual(['mcp_call', 'message']);
+    expect(desk.calls).toEqual([{ name: 'order', arguments: { item: 'tea' } }]);
+  });
 
   it('[responses:approval] are made for a client that keeps the conversation itself, and not by an answer to nothing', async () => {
     rounds(calling(call('desk__lookup', { city: 'Oslo' })), DONE);

@@ -61,6 +61,7 @@ export function withDesk(wires: { gemini?: boolean; responses?: boolean } = {}):
         { name: 'mail', run: says(PAGE) },
         { name: 'broken', run: fails(ERROR) },
         { name: 'send', run: says('sent') },
+        { name: 'order', run: says('ordered') },
       ],
     });
     suite = await suiteWith(
@@ -75,6 +76,7 @@ export function withDesk(wires: { gemini?: boolean; responses?: boolean } = {}):
             tools: [
               ...['lookup', 'page', 'mail', 'broken'].map((name) => ({ name, class: 'Read' })),
               { name: 'send', class: 'Egress' },
+              { name: 'order', class: 'Egress' },
             ],
           },
         },
@@ -84,6 +86,12 @@ export function withDesk(wires: { gemini?: boolean; responses?: boolean } = {}):
         }),
         policy('mails-apart', { ...of('mail'), results: quarantined }),
         policy('broken-apart', { ...of('broken'), results: quarantined }),
+        policy('orders-asked', {
+          ...of('order'),
+          calls: [{ name: 'all', action: 'Ask', reason: 'Somebody has to look at it.' }],
+          results: [{ name: 'ours', action: 'Allow', trust: 'Trusted' }],
+          approvers: { users: ['ada'] },
+        }),
         policy('send-clean', { ...of('send'), calls: denyTainted }),
         policy('fetch', { ...own('fetch'), class: 'Read' }),
         policy('note', {
