@@ -1,5 +1,6 @@
 import type { Capabilities, Modality } from '../catalogue/capabilities.ts';
 import type { RequestFacts } from '../chat/facts.ts';
+import { isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 
 /** What a request asks of a target beside text. Absent: it does not. */
@@ -68,10 +69,25 @@ export function lacking(capabilities: Capabilities, needs: Needs, drop: boolean)
   return missing;
 }
 
-function forcesTool({ tool_choice: choice }: JsonObject): boolean {
-  return choice === 'required' || (typeof choice === 'object' && choice !== null && 'function' in choice);
+/** Whether a tool must be called, in any dialect: all have a field of their own for it. */
+function forcesTool({ tool_choice: choice, toolConfig, tool_config }: JsonObject): boolean {
+  if (choice === 'required') return true;
+  const type = field(choice, 'type');
+  if (type === 'tool' || type === 'any' || type === 'function') return true;
+  return field(field(toolConfig ?? tool_config, 'functionCallingConfig'), 'mode') === 'ANY';
 }
 
-function wantsSchema({ response_format: format }: JsonObject): boolean {
-  return typeof format === 'object' && format !== null && (format as { type?: unknown }).type === 'json_schema';
+/** Whether the answer must keep to a JSON schema, in any dialect. */
+function wantsSchema({ response_format, text, output_config, generationConfig }: JsonObject): boolean {
+  return (
+    field(response_format, 'type') === 'json_schema' ||
+    field(field(text, 'format'), 'type') === 'json_schema' ||
+    field(field(output_config, 'format'), 'type') === 'json_schema' ||
+    field(generationConfig, 'responseSchema') !== undefined ||
+    field(generationConfig, 'responseJsonSchema') !== undefined
+  );
+}
+
+function field(value: unknown, name: string): unknown {
+  return isObject(value) ? value[name] : undefined;
 }
