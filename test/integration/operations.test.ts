@@ -311,7 +311,7 @@ describe('batches', () => {
       ({ records }) => records.length === 3,
     );
     expect(run.records).toContainEqual(
-      expect.objectContaining({ model: 'any', usage: expect.objectContaining({ inputTokens: 1_000_000 }) }),
+      expect.objectContaining({ model: 'any', inputTokens: 1_000_000, costNanoUsd: 1_000_002_000 }),
     );
   });
 });
