@@ -83,6 +83,12 @@ describe('a credential', () => {
     expect(JSON.stringify([headers, path])).not.toContain('secret/key');
   });
 
+  it.each([undefined, null, ''])('[clouds:sigv4] of AWS that lasts has no token, said as %j', async (SessionToken) => {
+    const { headers } = await scene('sigv4').send({ ...aws, SessionToken });
+    expect(headers['x-amz-security-token']).toBeUndefined();
+    expect(headers.authorization).toContain('SignedHeaders=host;x-amz-date,');
+  });
+
   it('[clouds:google-account] of a Google service account signs an assertion for the vendor’s own endpoint', async () => {
     const { send, posted } = scene('google');
     expect((await send(account)).headers.authorization).toBe('Bearer issued');

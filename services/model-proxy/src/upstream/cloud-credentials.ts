@@ -36,7 +36,8 @@ export function readAwsKeys(credential: string, now: Date): AwsKeys {
   const secretAccessKey = text(given, VISIBLE, 'SecretAccessKey');
   const until = asString(given.Expiration);
   if (until !== undefined && Date.parse(until) <= now.getTime()) throw unusable('Expiration is in the past');
-  if (given.SessionToken === undefined) return { accessKeyId, secretAccessKey };
+  // Keys that last have none; some write that out.
+  if ([undefined, null, ''].includes(given.SessionToken as undefined)) return { accessKeyId, secretAccessKey };
   return { accessKeyId, secretAccessKey, sessionToken: text(given, VISIBLE, 'SessionToken') };
 }
 
