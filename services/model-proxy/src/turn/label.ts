@@ -148,15 +148,15 @@ function broughtResult(gate: Gate, turn: Turn, { callId, texts, attachments }: T
 /** Digests of all that the assistant is said to have said, done and thought. */
 function historyOf(gate: Gate, turn: Turn): { digest: string }[] {
   const scope = digestScope(turn);
-  // Calls that were asked about, as the client says.
-  const asked = (turn.exchange?.answered ?? []).map((call) => ({ digest: callDigest(gate, turn, call) }));
   const said = turn.facts.assistant.flatMap((message) => [
     ...[...message.texts, ...message.reasoning]
       .filter((text) => text.trim() !== '')
       .map((text) => ({ digest: digestOf(gate.digest, scope, text) })),
     ...message.toolCalls.map((call) => ({ digest: callDigest(gate, turn, call) })),
   ]);
-  return [...said, ...asked];
+  if (turn.exchange === undefined) return said;
+  // Calls that were asked about, as the client says.
+  return [...said, ...turn.exchange.answered.map((call) => ({ digest: callDigest(gate, turn, call) }))];
 }
 
 /** Asks policy which run this is. While policy is away a request without tools goes on as a run of its own, untrusted. */
