@@ -245,10 +245,11 @@ const others = [
     ['jamba-large', 256 * K, undefined, 'tools !reasoning'],
   ]),
   ...read('cohere', 'docs.cohere.com/docs/models', [
-    ['command-a-03-2025', 256 * K, 8_000, 'tools toolChoice !reasoning'],
-    ['command-r-08-2024', 128 * K, 4_096, 'tools toolChoice !reasoning'],
-    ['command-r-plus-08-2024', 128 * K, 4_096, 'tools toolChoice !reasoning'],
-    ['command-r7b-12-2024', 128 * K, 4_096, 'tools toolChoice !reasoning'],
+    // Files go there as documents, which the codec takes as text alone.
+    ['command-a-03-2025', 256 * K, 8_000, 'tools toolChoice file !reasoning'],
+    ['command-r-08-2024', 128 * K, 4_096, 'tools toolChoice file !reasoning'],
+    ['command-r-plus-08-2024', 128 * K, 4_096, 'tools toolChoice file !reasoning'],
+    ['command-r7b-12-2024', 128 * K, 4_096, 'tools toolChoice file !reasoning'],
   ]),
   ...read('aws', 'docs.aws.amazon.com/nova/latest/userguide', [
     ['nova-micro', 128 * K, 10_000, 'tools promptCache'],

@@ -32,13 +32,18 @@ export function noteLacking(
   }
 }
 
-/** Notes the fields of other dialects, but those that are in `taken`, and whom the call is for. */
-export function noteForeign(request: ChatRequest, taken: ReadonlySet<string>, vendor: string, notes: Notes): void {
+/** Notes the fields of other dialects, but those that are taken over, and whom the call is for. */
+export function noteForeign(
+  request: ChatRequest,
+  isTaken: (field: string, dialect: string) => boolean,
+  vendor: string,
+  notes: Notes,
+): void {
   if (request.user !== undefined) notes.adjusted.push({ field: 'user', reason: `${vendor} keeps no user` });
   if (request.metadata) notes.adjusted.push({ field: 'metadata', reason: `${vendor} keeps no metadata` });
   for (const [dialect, fields] of Object.entries(request.extra ?? {})) {
     for (const field of Object.keys(fields)) {
-      if (taken.has(field)) continue;
+      if (isTaken(field, dialect)) continue;
       const isIgnorable = ignorableFields.has(field) || field === 'context_management' || field === 'cache_control';
       (isIgnorable ? notes.adjusted : notes.unsupported).push({ field, reason: `exists in ${dialect} only` });
     }

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import { createAccumulator } from '../chat/accumulate.ts';
 import type { Dialect, JsonObject } from '../chat/message.ts';
+import type { ChatResponse } from '../chat/response.ts';
 import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
 import { dataOf } from './frames.ts';
 
@@ -22,6 +24,19 @@ export function eventsOf(decoder: StreamDecoder, text: string): StreamEvent[] {
     if (data !== undefined) events.push(...decoder.push(data));
   }
   return [...events, ...decoder.end()];
+}
+
+/** All events of payloads, written as JSON where they are objects; for tests. */
+export function heardBy(decoder: StreamDecoder, payloads: readonly (object | string)[]): StreamEvent[] {
+  const events = payloads.flatMap((one) => decoder.push(typeof one === 'string' ? one : JSON.stringify(one)));
+  return [...events, ...decoder.end()];
+}
+
+/** The answer that events spell; for tests. */
+export function answerOf(events: readonly StreamEvent[]): ChatResponse {
+  const all = createAccumulator();
+  for (const event of events) all.add(event);
+  return all.response();
 }
 
 /** One message of Amazon's event stream with string headers; for tests. */

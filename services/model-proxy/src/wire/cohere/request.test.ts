@@ -198,6 +198,7 @@ describe('a request of Cohere', () => {
     ['responseFormat', { tools: [weather], responseFormat: { type: 'json_object' } }],
     ['tools[0]', { tools: [{ type: 'custom', name: 'c' }] }],
     ['prediction', { extra: { 'openai-chat': { prediction: {} } } }],
+    ['documents', { extra: { 'anthropic-messages': { documents: ['x'] } } }],
     [
       'messages[0].content[1].source',
       {

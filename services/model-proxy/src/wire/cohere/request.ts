@@ -19,7 +19,7 @@ const unthinking = /^(command-r|command-a-03|command-a-vision|command-a-translat
 /** Tokens that an effort is worth; what is not listed has no bound. */
 const budgets: Readonly<Record<string, number>> = { minimal: 1024, low: 2048, medium: 8192 };
 
-/** Fields of its own that clients of OpenAI's dialect may add. */
+/** Fields of its own that clients of OpenAI's chat may add: there documents are read as attached before they go anywhere. */
 const OWN_FIELDS: ReadonlySet<string> = new Set(['documents', 'citation_options', 'safety_mode']);
 
 /** Writes a chat request of API v2. */
@@ -40,7 +40,7 @@ export function encodeRequest(request: ChatRequest): Encoded<JsonObject> {
     });
   }
   noteLacking(request, ['n', 'logprobs', 'topLogprobs', 'logitBias'], 'Cohere', notes);
-  noteForeign(request, OWN_FIELDS, 'Cohere', notes);
+  noteForeign(request, (field, dialect) => dialect === 'openai-chat' && OWN_FIELDS.has(field), 'Cohere', notes);
   return { body, unsupported: notes.unsupported, adjusted: notes.adjusted };
 }
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createAccumulator } from '../../chat/accumulate.ts';
-import type { StreamEvent } from '../../chat/stream.ts';
+import { answerOf, heardBy } from '../testing.ts';
 import { decodeFailure, isFailure } from './failure.ts';
 import { decodeResponse } from './response.ts';
 import { createStreamDecoder } from './stream-decode.ts';
@@ -17,16 +16,7 @@ const begun = (index: number, id: string) =>
 const args = (index: number, text: string) =>
   said('tool-call-delta', { tool_calls: { function: { arguments: text } } }, index);
 
-function heard(...payloads: readonly (object | string)[]): StreamEvent[] {
-  const decoder = createStreamDecoder();
-  const events = payloads.flatMap((one) => decoder.push(typeof one === 'string' ? one : JSON.stringify(one)));
-  return [...events, ...decoder.end()];
-}
-function answerOf(events: readonly StreamEvent[]) {
-  const all = createAccumulator();
-  for (const event of events) all.add(event);
-  return all.response();
-}
+const heard = (...payloads: (object | string)[]) => heardBy(createStreamDecoder(), payloads);
 
 describe('a stream of Cohere', () => {
   it('[wires:cohere-streams] keeps thinking, the plan, text by blocks and arguments of calls that overlap', () => {

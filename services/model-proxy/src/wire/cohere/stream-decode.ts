@@ -1,8 +1,8 @@
-import { DecodeError, malformed } from '../../chat/failure.ts';
+import { DecodeError } from '../../chat/failure.ts';
 import { asArray, asObject, asString } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
-import { readEvent } from '../read-event.ts';
+import { markedDecoder } from '../read-event.ts';
 import { decodeFailure, isFailure } from './failure.ts';
 import { readCall } from './response.ts';
 import { decodeFinish, decodeUsage } from './usage.ts';
@@ -19,7 +19,6 @@ export function createStreamDecoder(): StreamDecoder {
   let calls = 0;
   let started = false;
   let planned = false;
-  let done = false;
 
   const start = (body: JsonObject, events: StreamEvent[]): void => {
     if (started) return;
@@ -47,7 +46,6 @@ export function createStreamDecoder(): StreamDecoder {
     if (args !== '') events.push({ type: 'toolCallDelta', index: number, delta: args });
   };
   const end = (body: JsonObject, events: StreamEvent[]): void => {
-    done = true;
     const said = asObject(body.delta) ?? {};
     const usage = decodeUsage(said.usage);
     if (usage) events.push({ type: 'usage', usage });
@@ -86,37 +84,28 @@ export function createStreamDecoder(): StreamDecoder {
       open.delete(index);
       if (number !== undefined) events.push({ type: 'toolCallStop', index: number });
     },
-    'message-end': (body, _message, events) => end(body, events),
   };
 
-  const read = (body: JsonObject, events: StreamEvent[]): void => {
+  const read = (body: JsonObject, events: StreamEvent[], close: () => void): void => {
     const type = asString(body.type);
     if (type === 'error' || (type === undefined && asString(body.message) !== undefined)) {
-      done = true;
+      close();
       events.push({ type: 'error', failure: decodeFailure(undefined, body) });
       return;
     }
     start(body, events);
+    if (type === 'message-end') {
+      close();
+      end(body, events);
+      return;
+    }
     // Sources (`citation-start`) and what a later version adds are passed over.
     if (type !== undefined && Object.hasOwn(readers, type)) {
       readers[type]?.(body, asObject(asObject(body.delta)?.message), events);
     }
   };
 
-  return {
-    push(data) {
-      if (done) return [];
-      return readEvent(data, read, () => {
-        done = true;
-      });
-    },
-    end() {
-      if (done) return [];
-      done = true;
-      return [{ type: 'error', failure: malformed(new DecodeError('truncated', '', 'ended before the answer did')) }];
-    },
-    done: () => done,
-  };
+  return markedDecoder(read);
 }
 
 /** The one call of an event; some servers write a list of it. */

@@ -1,6 +1,7 @@
 import type { FinishReason, UnifiedFinish } from '../../chat/finish.ts';
 import { asObject } from '../../chat/json.ts';
 import { tokenCount, type Usage } from '../../chat/usage.ts';
+import { finishBy } from '../finish-words.ts';
 
 /**
  * Reads `usage`: what is billed, or the tokens that were worked through where nothing is told of bills. Undefined where
@@ -36,7 +37,5 @@ const finishes: Readonly<Record<string, UnifiedFinish>> = {
 
 /** Reads a `finish_reason`; a plain end beside calls means the calls. */
 export function decodeFinish(raw: unknown, hasToolCalls: boolean): FinishReason {
-  const word = typeof raw === 'string' ? raw : '';
-  const unified = Object.hasOwn(finishes, word) ? (finishes[word] as UnifiedFinish) : 'unknown';
-  return { unified: hasToolCalls && unified === 'stop' ? 'tool_calls' : unified, raw: word };
+  return finishBy(finishes, raw, hasToolCalls);
 }

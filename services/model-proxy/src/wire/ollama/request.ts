@@ -38,7 +38,7 @@ export function encodeRequest(request: ChatRequest): Encoded<JsonObject> {
     if (fields.keep_alive !== undefined) body.keep_alive = fields.keep_alive;
   }
   noteLacking(request, ['n', 'logprobs', 'topLogprobs', 'logitBias'], 'Ollama', notes);
-  noteForeign(request, OWN_FIELDS, 'Ollama', notes);
+  noteForeign(request, (field) => OWN_FIELDS.has(field), 'Ollama', notes);
   return { body, unsupported: notes.unsupported, adjusted: notes.adjusted };
 }
 

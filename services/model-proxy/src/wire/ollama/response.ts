@@ -4,6 +4,7 @@ import { asArray, asObject, asString, isObject } from '../../chat/json.ts';
 import type { AssistantContent, JsonObject, ToolCallBlock } from '../../chat/message.ts';
 import type { ChatResponse } from '../../chat/response.ts';
 import { tokenCount, type Usage } from '../../chat/usage.ts';
+import { finishBy } from '../finish-words.ts';
 
 /** Reads an answer of `/api/chat` that was not streamed. Throws DecodeError for a body without a readable message. */
 export function decodeResponse(body: unknown): ChatResponse {
@@ -80,7 +81,5 @@ const finishes: Readonly<Record<string, UnifiedFinish>> = {
 
 /** Reads a `done_reason`, which older servers leave out; a plain end beside calls means the calls. */
 export function decodeFinish(raw: unknown, hasToolCalls: boolean): FinishReason {
-  const word = asString(raw) ?? '';
-  const unified = Object.hasOwn(finishes, word) ? (finishes[word] as UnifiedFinish) : 'unknown';
-  return { unified: hasToolCalls && unified === 'stop' ? 'tool_calls' : unified, raw: word };
+  return finishBy(finishes, raw, hasToolCalls);
 }

@@ -1,8 +1,8 @@
-import { DecodeError, malformed } from '../../chat/failure.ts';
+import { DecodeError } from '../../chat/failure.ts';
 import { asObject, asString } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
-import { readEvent } from '../read-event.ts';
+import { markedDecoder } from '../read-event.ts';
 import { decodeFailure } from './failure.ts';
 import { answerId, callsIn, createdIn, decodeFinish, decodeUsage, saidIn } from './response.ts';
 
@@ -15,7 +15,6 @@ const MAX_CALLS = 4_096;
 export function createStreamDecoder(): StreamDecoder {
   let calls = 0;
   let started = false;
-  let done = false;
 
   const start = (body: JsonObject, events: StreamEvent[]): void => {
     if (started) return;
@@ -25,9 +24,9 @@ export function createStreamDecoder(): StreamDecoder {
     events.push({ type: 'start', id: answerId(), model, ...(created === undefined ? {} : { created }) });
   };
 
-  const read = (body: JsonObject, events: StreamEvent[]): void => {
+  const read = (body: JsonObject, events: StreamEvent[], close: () => void): void => {
     if (body.error !== undefined && body.error !== null) {
-      done = true;
+      close();
       events.push({ type: 'error', failure: decodeFailure(undefined, body) });
       return;
     }
@@ -45,24 +44,11 @@ export function createStreamDecoder(): StreamDecoder {
       events.push({ type: 'toolCallStop', index });
     }
     if (body.done !== true) return;
-    done = true;
+    close();
     const usage = decodeUsage(body);
     if (usage) events.push({ type: 'usage', usage });
     events.push({ type: 'finish', finish: decodeFinish(body.done_reason, calls > 0) });
   };
 
-  return {
-    push(data) {
-      if (done) return [];
-      return readEvent(data, read, () => {
-        done = true;
-      });
-    },
-    end() {
-      if (done) return [];
-      done = true;
-      return [{ type: 'error', failure: malformed(new DecodeError('truncated', '', 'ended before the answer did')) }];
-    },
-    done: () => done,
-  };
+  return markedDecoder(read);
 }
