@@ -14,12 +14,21 @@ const prefixes: Readonly<Record<string, string>> = {
   mcp_approval_response: 'mcpa',
 };
 
+/** What can be the id of an item: it stands in indexes of the database, which hold neither a NUL nor what is long. */
+const ITEM_ID = /^[\x21-\x7e]{1,512}$/;
+
+/** Whether an item can be found by its own id. */
+export function hasItemId({ id }: JsonObject): boolean {
+  return typeof id === 'string' && ITEM_ID.test(id);
+}
+
 /** An input item as it is kept and listed: with a type and an id, the content of a message as parts. */
 export function keptItem(item: unknown): JsonObject {
   const object = isObject(item) ? item : {};
   const type = typeOfItem(object) ?? 'item';
-  const given = asString(object.id);
-  const id = given ? given : `${prefixes[type] ?? 'item'}_${uuidv7().replaceAll('-', '')}`;
+  const given = hasItemId(object) ? asString(object.id) : undefined;
+  const prefix = (Object.hasOwn(prefixes, type) && prefixes[type]) || 'item';
+  const id = given ?? `${prefix}_${uuidv7().replaceAll('-', '')}`;
   if (type !== 'message') return { ...object, type, id };
   const { role, content } = object;
   const part = role === 'assistant' ? { type: 'output_text', annotations: [] } : { type: 'input_text' };

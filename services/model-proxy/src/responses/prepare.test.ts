@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { GatewayError } from '@sallyport/chassis/errors';
+import { GatewayError } from '@sallyport/chassis/errors';
 import type { JsonObject } from '../chat/message.ts';
 import { somebody } from '../turn/testing.ts';
 import type { KeptResponse, ResponseStore } from './kept.ts';
@@ -92,7 +92,7 @@ describe('a request of the Responses API before it is admitted', () => {
     let times = 0;
     const keep = async () => {
       times++;
-      throw new Error('away');
+      throw new GatewayError('unavailable', 'away');
     };
     const store = { keep };
     for (const _ of [1, 2]) {
@@ -104,4 +104,31 @@ describe('a request of the Responses API before it is admitted', () => {
     }
     expect(times).toBe(1);
   });
+
+  it.each(['a\u0000b', 'x'.repeat(3000), ''])(
+    '[responses:items] keeps what has an id that no index holds: %j',
+    async (id) => {
+      const ids: unknown[] = [];
+      let times = 0;
+      const store: Partial<ResponseStore> = {
+        conversation: async () => ({ id: 'conv_1', createdAtMs: 0, metadata: {}, trajectory: '' }),
+        all: async () => [],
+        keep: async (_owner, { input }) => {
+          times++;
+          ids.push(...input.map((item) => item.id));
+          throw new Error('invalid byte sequence');
+        },
+        add: async () => true,
+      };
+      for (const _ of [1, 2]) {
+        const input = [{ type: 'message', role: 'user', content: 'hi', id }];
+        const { exchange } = await prepare({ input, conversation: 'conv_1' }, store).prepared;
+        exchange.tell({ output: [] });
+        await exchange.end('{}', { principal: somebody(), trajectory: 't' });
+      }
+      expect(ids).toEqual([expect.stringMatching(/^msg_[0-9a-f]{32}$/), expect.stringMatching(/^msg_[0-9a-f]{32}$/)]);
+      // What one request brings is no reason to keep nothing of the next.
+      expect(times).toBe(2);
+    },
+  );
 });

@@ -9,7 +9,7 @@ import { itemsOf, typeOfItem } from '../wire/openai-responses/inspect.ts';
 import { repeatedFields } from '../wire/openai-responses/response.ts';
 import { isProviderItem, storedName } from '../wire/openai-responses/stored-names.ts';
 import { Exchange, type TurnOfExchange } from './exchange.ts';
-import { keptItem, saidAgain } from './items.ts';
+import { hasItemId, keptItem, saidAgain } from './items.ts';
 import type { Owner, ResponseStore } from './kept.ts';
 import { settleItems } from './settle-items.ts';
 
@@ -116,13 +116,21 @@ async function keepResponse(
   const output = asArray(response.output).filter(isObject);
   try {
     await store.keep(owner, kept, contextBytes + Buffer.byteLength(JSON.stringify(output)));
-    if (conversationId !== '') await store.add(owner, conversationId, [...input, ...output], trajectory);
+    if (conversationId !== '') {
+      const said = output.map((item) => (hasItemId(item) ? item : keptItem(item)));
+      await store.add(owner, conversationId, [...input, ...said], trajectory);
+    }
     return true;
   } catch (error) {
-    spared.set(store, performance.now() + SPARED_MS);
+    // What the database refuses of one request is no reason to keep nothing of the others.
+    if (isAway(error)) spared.set(store, performance.now() + SPARED_MS);
     log.warn('A response could not be kept', { response: id, trajectory, error });
     return false;
   }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof GatewayError && (error.code === 'unavailable' || error.code === 'deadline_exceeded');
 }
 
 /** Whose a principal's responses are. */

@@ -3,6 +3,7 @@ import type { Sealer } from '@sallyport/chassis/seal';
 import { asArray, asObject, asString, isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { conversationRows } from './conversation-rows.ts';
+import { hasItemId } from './items.ts';
 import type { KeptResponse, Owner, ResponseStore } from './kept.ts';
 import { rowSeal, tooLarge, whose } from './own-rows.ts';
 
@@ -44,7 +45,7 @@ export function createResponseStore(postgres: Postgres, sealer: Sealer, ttlMs: n
     keep: (owner, kept, contextBytes) =>
       postgres.withTenant(owner.tenant, async (client) => {
         const { id, trajectory, previousId, conversationId, response, input, beatMs } = kept;
-        const ids = [...input, ...asArray(response.output).filter(isObject)].map((item) => asString(item.id) ?? '');
+        const items = [...input, ...asArray(response.output).filter(isObject)].filter(hasItemId);
         await client.query(
           `insert into responses (tenant, principal_id, user_id, id, trajectory, previous_id, conversation_id, item_ids,
              sealed, context_bytes, expires_at)
@@ -58,7 +59,7 @@ export function createResponseStore(postgres: Postgres, sealer: Sealer, ttlMs: n
             trajectory,
             previousId,
             conversationId,
-            ids.filter((one) => one !== ''),
+            items.map(({ id }) => id),
             seals.seal({ response, input, beatMs }, placeOf(owner, id)),
             contextBytes,
             ttlMs,
