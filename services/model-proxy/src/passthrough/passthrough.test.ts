@@ -155,6 +155,14 @@ describe('what is passed through', () => {
     const post = (model: string) => narrow.post('/passthrough/compat/chat/completions', { model });
     expect([(await post('compat-model')).status, (await post('unknown')).status]).toEqual([404, 200]);
     expect((await narrow.post('/passthrough/compat/models/compat-model', {})).status).toBe(404);
+    // A name in the body does not stand before the one in the path, nor others beside the first.
+    const asked = narrow.calls.length;
+    expect((await narrow.post('/passthrough/compat/models/compat-model:run', { model: 'unknown' })).status).toBe(404);
+    const beside = { model: 'unknown', models: ['compat-model'] };
+    expect((await narrow.post('/passthrough/compat/chat/completions', beside)).status).toBe(404);
+    const inside = { requests: [{ params: { model: 'compat-model' } }] };
+    expect((await narrow.post('/passthrough/compat/chat/batches', inside)).status).toBe(404);
+    expect(narrow.calls).toHaveLength(asked);
     await narrow.close();
   });
 

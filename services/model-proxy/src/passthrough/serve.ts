@@ -50,8 +50,9 @@ export function passthroughHandler(gate: Gate, open: OpenWorks, uploads: Uploads
       allowedHosts: gate.config.turn.linkHosts,
       withheld: withheldOf(provider.declaration),
     });
-    const target = { provider, model: named || modelInPath(where.path) };
-    mayAsk(gate, principal, access, target);
+    const inPath = modelsInPath(where.path);
+    for (const names of [inPath, ...named.map((name) => [name])]) mayAsk(gate, principal, access, provider, names);
+    const target = { provider, model: inPath[0] ?? named[0] ?? '' };
     const turn = await ask.begin(target, {
       detail: { method, path: where.path.slice(0, 512) },
       isFree: WITHOUT_BODY.has(method) || method === 'DELETE',
@@ -88,22 +89,35 @@ function allowed(
   throw new GatewayError('not_found', 'There is nothing at this path, or you have no access to it.');
 }
 
-/** The model that a path names, as Gemini's, Azure's and OpenAI's do, or ''. */
-function modelInPath(path: string): string {
-  return /\/(?:models|deployments|engines)\/([^/:]+)/.exec(path)?.[1] ?? '';
+/**
+ * The model that a path names, as Gemini's, Azure's, OpenAI's and Bedrock's do: as a whole, and without what stands behind a
+ * colon, first what is likelier: an action is a word. A provider that has it there looks for it nowhere else.
+ */
+function modelsInPath(path: string): readonly string[] {
+  const segment = /\/(?:models?|deployments|engines|tunedModels)\/([^/]+)/.exec(path)?.[1];
+  if (segment === undefined) return [];
+  const colon = segment.lastIndexOf(':');
+  if (colon <= 0) return [segment];
+  const bare = segment.slice(0, colon);
+  return /^[A-Za-z]+$/.test(segment.slice(colon + 1)) ? [bare, segment] : [segment, bare];
 }
 
 /**
  * A model at a provider is one that some Model leads to: then one of those must be allowed. A key that is bound to models
- * asks for no other.
+ * asks for no other. Of several readings of a name the first that is known counts.
  */
-function mayAsk(gate: Pick<Gate, 'catalog'>, principal: Principal, access: Access, target: Target): void {
-  if (target.model === '') return;
-  const leads = gate.catalog
-    .list(principal.tenant)
-    .filter(({ targets }) =>
-      targets.some((one) => one.provider.name === target.provider.name && one.model === target.model),
-    );
+function mayAsk(
+  gate: Pick<Gate, 'catalog'>,
+  principal: Principal,
+  access: Access,
+  { name: provider }: Provider,
+  names: readonly string[],
+): void {
+  if (names.length === 0) return;
+  const models = gate.catalog.list(principal.tenant);
+  const leadTo = (name: string) =>
+    models.filter(({ targets }) => targets.some((one) => one.provider.name === provider && one.model === name));
+  const leads = names.map(leadTo).find(({ length }) => length > 0) ?? [];
   const may =
     leads.length > 0
       ? leads.some(({ publicName }) => mayUseModel(principal, access, publicName))

@@ -25,12 +25,17 @@ describe('bodies that are passed through', () => {
     ['Cohere', { message: 'x', tool_results: [] }],
     ['searching', { web_search_options: {} }],
     ['a list', [{ a: { tools: [] } }]],
+    ['a kept prompt', { input: 'x', prompt: { id: 'pmpt_1' } }],
+    ['a kept context', { contents: [], cachedContent: 'cachedContents/1' }],
   ])(
     '[passthrough:no-tools] are refused with the tools of %s, as JSON, lines, a form or plain text',
     async (_what, body) => {
       const refused = { code: 'unsupported' };
       await expect(look(body)).rejects.toMatchObject(refused);
       await expect(look(`\uFEFF ${JSON.stringify(body)}`, 'text/plain')).rejects.toMatchObject(refused);
+      // Some servers read JSON whatever its type and wherever it begins.
+      await expect(look(`${' '.repeat(300)}${JSON.stringify(body)}`, 'text/plain')).rejects.toMatchObject(refused);
+      await expect(look(body, 'application/x-www-form-urlencoded')).rejects.toMatchObject(refused);
       await expect(look(`{"a":1}\n${JSON.stringify(body)}\n`, 'application/jsonl')).rejects.toMatchObject(refused);
       const form = new Response(
         (() => {
@@ -45,12 +50,13 @@ describe('bodies that are passed through', () => {
     },
   );
 
-  it.each<[unknown, string]>([
+  it.each<[unknown, ...string[]]>([
     [{ a: 1, a2: [1, 'x'], model: 'gpt-x' }, 'gpt-x'],
-    [{ messages: [{ role: 'user', content: 'what are tools?' }], tools: null }, ''],
-    [{ input: 'https://spoken.example', image_url: 'https://pictures.example/a.png' }, ''],
-  ])('pass without them: %j', async (body, model) => {
-    expect(await look(body)).toBe(model);
+    [{ requests: [{ params: { model: 'b' } }], models: ['c', 'd'], model: 'a' }, 'a', 'c', 'd', 'b'],
+    [{ messages: [{ role: 'user', content: 'what are tools?' }], tools: null }],
+    [{ input: 'https://spoken.example', image_url: 'https://pictures.example/a.png' }],
+  ])('pass without them: %j', async (body, ...models) => {
+    expect(await look(body)).toEqual(models);
   });
 
   it.each<[string, string, string]>([
@@ -60,6 +66,12 @@ describe('bodies that are passed through', () => {
     ['{\0"\0t\0o\0o\0l\0s\0"\0', 'text/plain', 'invalid_request'],
     ['tools=%5B%5D', 'application/x-www-form-urlencoded', 'unsupported'],
     ['tools%5B0%5D=x', 'application/x-www-form-urlencoded', 'unsupported'],
+    [
+      '{"tools":[]}\r\n--b\r\ncontent-disposition: form-data; name="a"\r\n\r\nx\r\n--b--\r\n',
+      'multipart/form-data; boundary=b',
+      'invalid_request',
+    ],
+    ['{"webhook":"https://evil.example"}', 'application/json', 'policy_denied'],
     ['--b\r\n\r\n{}\r\n--b--', 'multipart/mixed; boundary=b', 'unsupported'],
     ['{"api_base":"evil.example"}', 'application/json', 'unsupported'],
     ['{"image_url":{"url":"https://evil.example/?q"}}', 'application/json', 'policy_denied'],
@@ -71,7 +83,7 @@ describe('bodies that are passed through', () => {
   );
 
   it('may be anything that is no JSON', async () => {
-    expect(await look('plain words about tools', 'text/plain')).toBe('');
-    expect(await lookThrough(Buffer.alloc(0), undefined, limits)).toBe('');
+    expect(await look('plain words about tools', 'text/plain')).toEqual([]);
+    expect(await lookThrough(Buffer.alloc(0), undefined, limits)).toEqual([]);
   });
 });
