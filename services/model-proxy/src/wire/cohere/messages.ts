@@ -71,8 +71,9 @@ function encodeUser({ content }: UserMessage, field: string, notes: CohereNotes)
         noteOpaque(block, at, notes);
     }
   }
-  if (items.length === 0) notes.unsupported.push({ field, reason: 'Cohere takes documents beside words only' });
-  return [{ role: 'user', content: plain(items) }];
+  if (items.length > 0) return [{ role: 'user', content: plain(items) }];
+  notes.unsupported.push({ field, reason: 'Cohere takes documents beside words only' });
+  return [];
 }
 
 function noteOpaque({ kind, dialect }: { kind: string; dialect: string }, field: string, { unsupported }: Notes): void {
@@ -105,10 +106,11 @@ function encodeAssistant({ content }: AssistantMessage, field: string, notes: No
 
 function encodeCall(call: ToolCallBlock, field: string, { unsupported }: Notes): JsonObject {
   const args = call.arguments.trim() === '' ? '{}' : call.arguments;
-  if (call.kind === 'custom' || !parseObject(args)) {
+  const isObject = parseObject(args) !== undefined;
+  if (call.kind === 'custom' || !isObject) {
     unsupported.push({ field: `${field}.arguments`, reason: 'Cohere takes a JSON object as arguments' });
   }
-  return { id: call.id, type: 'function', function: { name: call.name, arguments: args } };
+  return { id: call.id, type: 'function', function: { name: call.name, arguments: isObject ? args : '{}' } };
 }
 
 /** Cohere gives no proofs: reasoning with one is of another vendor. */

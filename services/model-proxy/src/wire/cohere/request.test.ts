@@ -217,6 +217,29 @@ describe('a request of Cohere', () => {
     expect(fieldsOf(encode(part).unsupported)).toEqual([field]);
   });
 
+  it('[wires:refused] leaves out what it cannot say, so that the rest can be asked all the same', () => {
+    const file = { type: 'file' as const, source: { kind: 'text' as const, mediaType: 'text/plain', text: 'w' } };
+    const call = { type: 'toolCall' as const, id: 'a', name: 'f', arguments: '{' };
+    const { body, unsupported } = encode({
+      messages: [...base.messages, { role: 'assistant', content: [call] }, { role: 'user', content: [file] }],
+      stop: ['1', '2', '3', '4', '5', '6'],
+      tools: [weather],
+      responseFormat: { type: 'json_object' },
+    });
+    expect(body).toMatchObject({
+      messages: [...hi, { role: 'assistant', tool_calls: [{ function: { arguments: '{}' } }] }],
+      documents: [{ data: { text: 'w' } }],
+      stop_sequences: ['1', '2', '3', '4', '5'],
+    });
+    expect(body.response_format).toBeUndefined();
+    expect(fieldsOf(unsupported)).toEqual([
+      'messages[1].content[0].arguments',
+      'messages[2].content',
+      'stop',
+      'responseFormat',
+    ]);
+  });
+
   it('[wires:refused] leaves out what changes no answer, and tells so', () => {
     const reasoning = { effort: 'high' };
     const { body, unsupported, adjusted } = encode({ model: 'command-r-08-2024', reasoning, user: 'u', metadata: {} });

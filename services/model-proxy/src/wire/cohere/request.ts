@@ -32,12 +32,10 @@ export function encodeRequest(request: ChatRequest): Encoded<JsonObject> {
   for (const field of ['citation_options', 'safety_mode']) if (said?.[field] !== undefined) body[field] = said[field];
   Object.assign(body, encodeTools(request, notes), encodeSampling(request, notes), encodeThinking(request, notes));
   const format = encodeFormat(request);
-  if (format) body.response_format = format;
-  if (format && (body.tools !== undefined || body.documents !== undefined)) {
-    notes.unsupported.push({
-      field: 'responseFormat',
-      reason: 'Cohere holds no answer to a form beside tools or documents',
-    });
+  if (format && body.tools === undefined && body.documents === undefined) body.response_format = format;
+  else if (format) {
+    const reason = 'Cohere holds no answer to a form beside tools or documents';
+    notes.unsupported.push({ field: 'responseFormat', reason });
   }
   noteLacking(request, ['n', 'logprobs', 'topLogprobs', 'logitBias'], 'Cohere', notes);
   noteForeign(request, (field, dialect) => dialect === 'openai-chat' && OWN_FIELDS.has(field), 'Cohere', notes);
@@ -64,7 +62,7 @@ function encodeSampling({ sampling, stop }: ChatRequest, { unsupported, adjusted
     if (value >= 0 && value <= 1) fields[field] = value;
     else unsupported.push({ field: `sampling.${name}`, reason: 'Cohere takes 0 to 1' });
   }
-  if (stop !== undefined && stop.length > 0) fields.stop_sequences = stop;
+  if (stop !== undefined && stop.length > 0) fields.stop_sequences = stop.slice(0, MAX_STOPS);
   if (stop !== undefined && stop.length > MAX_STOPS) {
     unsupported.push({ field: 'stop', reason: `Cohere takes ${MAX_STOPS} sequences at most` });
   }
