@@ -4,6 +4,7 @@ SHELL := /bin/bash
 
 NODE_VERSION := 24
 PNPM_VERSION := 12
+LITELLM_VERSION := 1.106.2
 TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS)/node_modules/.bin:$(PATH)
 CLUSTER ?= ../shared/cluster/cluster
@@ -14,7 +15,7 @@ IMAGE ?= localhost/sallyport:dev
 # Services are started some hundred times; with one compile cache for all of them each start costs half.
 JEST := NODE_COMPILE_CACHE=$(CURDIR)/node_modules/.cache/compile pnpm --silent jest --reporters=default --reporters=./test/support/tally-reporter.cjs
 
-.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images security security-sample keycloak-test conformance bench clean
+.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images security security-sample keycloak-test litellm-test conformance bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -85,6 +86,15 @@ security: setup ## hold the gate with its shipped policies against AgentDojo: ma
 
 keycloak-test: setup ## the suite with a real Keycloak, where there is Java and Maven
 	@$(JEST) --selectProjects keycloak --runInBand $(FILES)
+
+# A development peer: nothing of it is part of Sallyport. Where it cannot be had the tests say that they are skipped.
+$(TOOLS)/.litellm: Makefile
+	@mkdir -p $(TOOLS)
+	@if python3 -m venv $(TOOLS)/litellm && $(TOOLS)/litellm/bin/pip install --quiet 'litellm[proxy]==$(LITELLM_VERSION)'; then touch $@; \
+		else echo "litellm $(LITELLM_VERSION) could not be installed: it needs python3 with venv and pip" >&2; fi
+
+litellm-test: setup $(TOOLS)/.litellm ## a real LiteLLM proxy as upstream, and beside what was imported of its config
+	@$(JEST) --selectProjects litellm --runInBand $(FILES)
 
 $(TOOLS)/.conformance: $(TOOLS)/.node
 	@npm install --prefix $(TOOLS)/conformance --no-audit --no-fund --loglevel=error @modelcontextprotocol/conformance@0.2.0-alpha.12

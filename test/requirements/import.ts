@@ -12,5 +12,12 @@ export const imports: readonly Requirement[] = [
     'import:wildcards': 'Wildcards become discovery, and a Model where a fallback names one of their models.',
     'import:limits': 'What LiteLLM enforces becomes Limits; what it only weighs by becomes shares.',
     'import:access': 'Everyone may use what stands in no access group, and the team of its name what does.',
+    'import:live': 'A real LiteLLM proxy and the imported resources reach the same model of a provider for each name.',
+  }),
+  ...of('issue 6, done when: real upstreams', {
+    'import:litellm-upstream':
+      'A real LiteLLM proxy serves as upstream, keyed per user and told who asks: text, streams and tools.',
+    'import:second-sallyport':
+      'A second Sallyport serves as upstream, keyed per user; attribution arrives where it may, the run never does.',
   }),
 ];

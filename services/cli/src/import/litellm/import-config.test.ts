@@ -83,9 +83,10 @@ describe('providers', () => {
     [
       'ollama',
       { model: 'ollama_chat/llama3', api_base: 'http://ollama:11434' },
-      { type: 'openai-compatible', baseURL: 'http://ollama:11434/v1', allowPrivateNetwork: true },
+      { type: 'ollama', baseURL: 'http://ollama:11434', allowPrivateNetwork: true },
       'llama3',
     ],
+    ['cohere', { model: 'cohere_chat/command-a' }, { type: 'cohere' }, 'command-a'],
     [
       'one that is not known, with a URL',
       { model: 'acme/m', api_base: 'https://acme.example.com/v1' },

@@ -19,8 +19,6 @@ export interface KnownProvider {
 
 const simple = (type: ProviderType, keyFrom: string): KnownProvider => ({ type, keyFrom });
 
-const openAiAt = (keyFrom: string, baseURL: string): KnownProvider => ({ type: 'openai-compatible', keyFrom, baseURL });
-
 const azure: KnownProvider = {
   type: 'azure-openai',
   keyFrom: 'AZURE_API_KEY',
@@ -28,13 +26,8 @@ const azure: KnownProvider = {
   origin: true,
 };
 const vertex: KnownProvider = { type: 'vertex', keyFrom: 'GOOGLE_APPLICATION_CREDENTIALS' };
-const ollama: KnownProvider = {
-  type: 'openai-compatible',
-  urlFrom: 'OLLAMA_API_BASE',
-  baseURL: 'http://localhost:11434/v1',
-  suffix: '/v1',
-};
-const cohere = openAiAt('COHERE_API_KEY', 'https://api.cohere.ai/compatibility/v1');
+const ollama: KnownProvider = { type: 'ollama', urlFrom: 'OLLAMA_API_BASE', baseURL: 'http://localhost:11434' };
+const cohere: KnownProvider = { type: 'cohere', keyFrom: 'COHERE_API_KEY', origin: true };
 const openai: KnownProvider = {
   type: 'openai',
   keyFrom: 'OPENAI_API_KEY',
