@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { GatewayError } from '@sallyport/chassis/errors';
 import type { CredentialUse } from '@sallyport/peers/credentials';
 import type { Model, Provider } from '../catalog.ts';
 import { RoutingState } from '../routing/state.ts';
@@ -119,6 +120,16 @@ describe('several keys at a provider', () => {
     settle(gate, turn, answered, { usage: undefined, outputBytes: 3, finish: 'stop', outcome: 'ok' });
     expect(records[0]?.attemptsJson).toMatch(/"credential":"k[12]#1"/);
     expect(JSON.stringify(records)).not.toContain('value-k');
+  });
+
+  it('[routing:keys] the place in a target is given up where the client leaves while its key is refused', async () => {
+    const gone = new AbortController();
+    const { make, gate } = house(() => {
+      gone.abort(new GatewayError('cancelled', 'gone'));
+      return failing(429);
+    });
+    expect((await make(model, { signal: gone.signal })).answered).toMatchObject({ code: 'cancelled' });
+    expect(gate.routing.targets().map(({ inFlight }) => inFlight)).toEqual([0]);
   });
 
   it('[routing:keys] where all are limited, the request goes on to another target', async () => {

@@ -116,7 +116,11 @@ async function tryRing(
       return { error, meaning: meaningOfError(error), retryAfterMs: error.retryAfterMs };
     }
     tried = await tryTarget(gate, turn, step, passage, tools, attempts, said, ring);
-    if ('content' in tried || tried.key === undefined || turn.signal.aborted) return tried;
+    if ('content' in tried || tried.key === undefined) return tried;
+    if (turn.signal.aborted) {
+      passage.end('neither');
+      return tried;
+    }
     gate.metrics.keyRotations.inc({ provider: step.target.provider.name, cause: tried.key });
     // Refused by all: that is not the caller's key, and not one of ours alone.
     if (!ring.more() && tried.key === 'limited') {
