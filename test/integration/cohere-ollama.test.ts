@@ -1,7 +1,10 @@
+import { createOpenAI } from '@ai-sdk/openai';
 import Anthropic from '@anthropic-ai/sdk';
 import { type Content, GoogleGenAI } from '@google/genai';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { generateText, stepCountIs, tool } from 'ai';
 import OpenAI from 'openai';
+import { z } from 'zod';
 import { AFTER_TOOLS, CITIES } from '../fakes/clouds.ts';
 import { type FakeCohereOllama, startFakeCohereOllama } from '../fakes/cohere-ollama.ts';
 import { COHERE_TOKENS } from '../fakes/cohere-wire.ts';
@@ -32,6 +35,8 @@ let anthropic: Anthropic;
 let gemini: GoogleGenAI;
 
 shareGlobalDispatcher();
+// It warns of each model whose name it does not know.
+Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
 
 beforeAll(async () => {
   fake = await startFakeCohereOllama();
@@ -183,6 +188,25 @@ describe('Cohere and Ollama', () => {
       after: AFTER_TOOLS,
       tokens: [input, output],
     });
+  });
+
+  it.each(Object.keys(MODELS))('[fragments:vercel-ai] have %s run tools to the end', async (model) => {
+    const asked: string[] = [];
+    const weather = tool({
+      inputSchema: z.object({ city: z.string() }),
+      execute: async ({ city }) => {
+        asked.push(city);
+        return { sky: 'clear' };
+      },
+    });
+    const { text } = await generateText({
+      model: createOpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key }).chat(model),
+      prompt: HELLO,
+      tools: { weather },
+      stopWhen: stepCountIs(3),
+      maxRetries: 0,
+    });
+    expect([text, asked.sort()]).toEqual([AFTER_TOOLS, CITIES]);
   });
 
   it('[wires:vectors] give vectors, and Cohere ranks, to the clients of OpenAI and of Gemini', async () => {
