@@ -28,7 +28,6 @@ import {
 import type { AssistantContent, ToolResultBlock } from '../chat/message.ts';
 import { ask, asks } from './ask.ts';
 import { type Decided, decide } from './decide.ts';
-import { executeShown } from './execute-shown.ts';
 import { noteUntrusted } from './fingerprint.ts';
 import type { Gate } from './gate.ts';
 import { type BatchOutcome, endWaiting, recordRefusedCall } from './hand-over.ts';
@@ -73,7 +72,6 @@ export async function execute(
   calls: readonly TurnCall[],
   content: readonly AssistantContent[],
 ): Promise<BatchOutcome> {
-  if (turn.exchange) return await executeShown(gate, turn, turn.exchange, release, { calls, content });
   const mine = calls.filter(isRunHere);
   let decided = await decidedOrFault(gate, turn, mine);
   if (Array.isArray(decided) && asks(decided)) {

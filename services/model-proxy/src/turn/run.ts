@@ -11,6 +11,8 @@ import { takeControls } from './controls.ts';
 import { callsOf, handleValues } from './decide.ts';
 import { decorate } from './decorate.ts';
 import { execute } from './execute.ts';
+import { executeShown } from './execute-shown.ts';
+import { executeShown } from './execute-shown.ts';
 import type { Gate } from './gate.ts';
 import { guardIn } from './guard-in.ts';
 import { handOver } from './hand-over.ts';
@@ -80,7 +82,11 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
     const clientOwned = calls.every((one) => one.tool?.runBy === 'client');
     const outcome = clientOwned
       ? await handOver(gate, turn, release, said, calls)
-      : await execute(gate, turn, release, calls, said.content);
+      : turn.exchange
+        ? await executeShown(gate, turn, turn.exchange, release, { calls, content: said.content })
+        : turn.exchange
+        ? await executeShown(gate, turn, turn.exchange, release, { calls, content: said.content })
+        : await execute(gate, turn, release, calls, said.content);
     if (outcome === 'ran' || (outcome === 'over' && turn.approvals.length === 0)) keep?.();
     if (outcome === 'over') return;
     // Messages of which nothing was run are answered with refusals, within bounds: a model may insist for ever.
