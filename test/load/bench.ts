@@ -1,9 +1,16 @@
-// Measures what a request costs through Sallyport: CPU, added latency, memory; beside a bare proxy and Portkey, in
+// Measures what a request costs through Sallyport: CPU, added latency, memory; beside a bare proxy, Portkey and LiteLLM, in
 // interleaved pairs. Run: node test/load/bench.ts [--quick] [--strict] [--only auth|chat|stream|tool|revocation]
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measureAuth } from './auth.ts';
-import { type Contestant, type SallyportUnderLoad, single, startPortkey, startSallyport } from './contestants.ts';
+import {
+  type Contestant,
+  type SallyportUnderLoad,
+  single,
+  startLiteLlm,
+  startPortkey,
+  startSallyport,
+} from './contestants.ts';
 import { measureDecision } from './decision.ts';
 import { type Job, loadOf, median, type Sample, sample } from './measuring.ts';
 import { type Driver, memoryOf, startDriver, startScript } from './processes.ts';
@@ -33,6 +40,7 @@ interface Field {
   readonly express: Contestant;
   readonly sallyport: SallyportUnderLoad;
   readonly portkey: Contestant | undefined;
+  readonly litellm: Contestant | undefined;
 }
 
 const report = createReport();
@@ -107,6 +115,9 @@ async function start(): Promise<Field> {
   const portkey = await startPortkey(mock.origin, !options.quick);
   if (typeof portkey === 'string') report.say(`portkey skipped: ${portkey}`);
   else stops.push(portkey.stop);
+  const litellm = options.quick ? 'not started in a quick run' : await startLiteLlm(mock.origin);
+  if (typeof litellm === 'string') report.say(`litellm skipped: ${litellm}`);
+  else stops.push(litellm.stop);
   report.say(
     `${CONNECTIONS} connections, ${PLAN.pairs} pairs of ${PLAN.roundMs / 1000} s; authentication, access, limits, records, metrics and mTLS on, tracing 1 %`,
   );
@@ -117,6 +128,7 @@ async function start(): Promise<Field> {
     express: single('express', express),
     sallyport,
     portkey: typeof portkey === 'string' ? undefined : portkey,
+    litellm: typeof litellm === 'string' ? undefined : litellm,
   };
 }
 
@@ -142,6 +154,12 @@ async function cost(field: Field, job: Job, report: Report): Promise<void> {
     ratios.push(ours.cpuSum / floor.cpuSum);
     if (pair < PLAN.peers) for (const one of peers) await keep(one);
   }
+  // It costs so much that one round says enough; by now nothing else is under way.
+  const slow = [field.litellm].filter((one) => one !== undefined);
+  for (const one of slow) {
+    await run(one, WARM_REQUESTS, PLAN.roundMs);
+    await keep(one);
+  }
 
   const ours = samples.get(sallyport.name) as Sample[];
   report.add({
@@ -157,7 +175,7 @@ async function cost(field: Field, job: Job, report: Report): Promise<void> {
     const value = median(ours.map(({ cpu }) => cpu[group] ?? 0));
     report.add({ name: `${job}.cpu.${group}`, value, unit: 'us', ratio: value / floor });
   }
-  for (const one of [bare, ...peers]) {
+  for (const one of [bare, ...peers, ...slow]) {
     const taken = samples.get(one.name) as Sample[];
     const value = isValid(taken) ? median(taken.map(({ cpuSum }) => cpuSum)) : Number.NaN;
     const note = `${rate(taken)}${faults(taken)}`;

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expanded } from '@sallyport/cli/dev/resources';
 import { type Suite, startSuite } from '@sallyport/cli/dev/suite';
+import { liteLlmMissing, startLiteLlm as startProxy } from '../support/litellm.ts';
 import { end, type Started } from './processes.ts';
 
 /** Something that answers chat completions, and the processes whose CPU it costs. */
@@ -142,6 +143,26 @@ export async function startPortkey(
     'x-portkey-custom-host': `${mock}/v1`,
   };
   return { ...single('portkey', { pid: child.pid as number, origin, stop }, headers), stop };
+}
+
+/** The key of a LiteLLM proxy that is measured; it authenticates as the others do. */
+const MASTER_KEY = 'sk-litellm-master-0123456789';
+
+/** A LiteLLM proxy beside us, of one worker, where `make litellm-test` has installed it; a sentence where it has not. */
+export async function startLiteLlm(mock: string): Promise<(Contestant & { stop(): Promise<void> }) | string> {
+  const missing = liteLlmMissing();
+  if (missing !== undefined) return missing;
+  const deployment = { model: 'openai/gpt-4o-mini', api_base: `${mock}/v1`, api_key: 'sk-mock' };
+  const config = {
+    model_list: [{ model_name: 'gpt-4o-mini', litellm_params: deployment }],
+    general_settings: { master_key: MASTER_KEY },
+  };
+  // JSON is YAML.
+  const started = await startProxy(JSON.stringify(config)).catch(
+    (error: unknown) => String(error).split('\n')[0] ?? '',
+  );
+  if (typeof started === 'string') return started;
+  return { ...single('litellm', started, { authorization: `Bearer ${MASTER_KEY}` }), stop: started.stop };
 }
 
 async function answers(origin: string): Promise<boolean> {
