@@ -12,7 +12,6 @@ import { callsOf, handleValues } from './decide.ts';
 import { decorate } from './decorate.ts';
 import { execute } from './execute.ts';
 import { executeShown } from './execute-shown.ts';
-import { executeShown } from './execute-shown.ts';
 import type { Gate } from './gate.ts';
 import { guardIn } from './guard-in.ts';
 import { handOver } from './hand-over.ts';
@@ -82,10 +81,6 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
     const clientOwned = calls.every((one) => one.tool?.runBy === 'client');
     const outcome = clientOwned
       ? await handOver(gate, turn, release, said, calls)
-      : turn.exchange
-        ? await executeShown(gate, turn, turn.exchange, release, { calls, content: said.content })
-        : turn.exchange
-        ? await executeShown(gate, turn, turn.exchange, release, { calls, content: said.content })
         : await execute(gate, turn, release, calls, said.content);
     if (outcome === 'ran' || (outcome === 'over' && turn.approvals.length === 0)) keep?.();
     if (outcome === 'over') return;
