@@ -81,6 +81,8 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
     const clientOwned = calls.every((one) => one.tool?.runBy === 'client');
     const outcome = clientOwned
       ? await handOver(gate, turn, release, said, calls)
+      : turn.exchange
+        ? await executeShown(gate, turn, turn.exchange, release, { calls, content: said.content })
         : await execute(gate, turn, release, calls, said.content);
     if (outcome === 'ran' || (outcome === 'over' && turn.approvals.length === 0)) keep?.();
     if (outcome === 'over') return;
