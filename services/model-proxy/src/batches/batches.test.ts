@@ -9,10 +9,12 @@ let desk: Desk;
 let narrow: Desk;
 const named = (publicName: string, type: string) => ({ ...modelOf([providerOf(type, type)]), publicName });
 const decoration = { system: [{ position: 'Before', text: 'Be kind.' }] };
+const abroad = modelOf([providerOf('openai', 'openai')], { routing: { residency: [{ regions: ['eu'] }] } });
 const bounded = modelOf([providerOf('openai', 'openai')], { maxOutputTokens: 5 });
 const models = [
   { ...modelOf([providerOf('openai', 'openai')], { decoration }), publicName: 'kind' },
   { ...bounded, publicName: 'short' },
+  { ...abroad, publicName: 'abroad' },
   named('m', 'openai'),
   named('full', 'openai-compatible'),
   named('a', 'anthropic'),
@@ -191,6 +193,17 @@ describe('batches', () => {
     await upload([line({ body: { ...free, max_tokens: 9 } }), line({ custom_id: 'b', body: free })]);
     expect(desk.calls[0]?.text).toContain('"max_tokens":5');
     expect(desk.calls[0]?.text).toContain('"max_completion_tokens":5');
+  });
+
+  it('[batches:checked] go nowhere where their model may not be served', async () => {
+    const answer = await upload([line({ body: body({ model: 'abroad' }) })]);
+    expect([answer.status, await answer.json()]).toMatchObject([400, { error: { param: 'model' } }]);
+    const form = new FormData();
+    form.set('purpose', 'user_data');
+    form.set('model', 'abroad');
+    form.set('file', new Blob(['x']), 'a.txt');
+    expect((await desk.post('/v1/files', form)).status).toBe(400);
+    expect(desk.calls).toEqual([]);
   });
 
   it('[batches:checked] ask only what the key may ask by itself', async () => {

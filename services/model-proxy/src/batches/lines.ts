@@ -14,6 +14,7 @@ import { moderations } from '../operations/moderations.ts';
 import type { OperationKind } from '../operations/operation-kind.ts';
 import { withheldOf } from '../operations/paths.ts';
 import { refuseTools } from '../passthrough/tool-traces.ts';
+import { residents } from '../routing/eligible.ts';
 import { mayUseModel, rejectProviderIds } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import { without } from '../wire/forward.ts';
@@ -109,8 +110,8 @@ function lineOf(value: unknown): { custom_id: string; path: string; body: JsonOb
   return { custom_id: id, path: url, body };
 }
 
-/** Where the lines go: to the first target of their model whose provider takes batches. */
-function placeOf(gate: Pick<Gate, 'catalog'>, { principal, access }: AccountAsk, { model: name }: JsonObject) {
+/** Where the lines go: to the first target of their model that may have them and whose provider takes batches. */
+function placeOf(gate: Pick<Gate, 'catalog'>, { req, principal, access }: AccountAsk, { model: name }: JsonObject) {
   const model = typeof name === 'string' ? gate.catalog.find(principal.tenant, name) : undefined;
   if (!model || !mayUseModel(principal, access, model.publicName)) {
     throw new GatewayError('not_found', 'The model does not exist, or you have no access to it.', {
@@ -127,7 +128,7 @@ function placeOf(gate: Pick<Gate, 'catalog'>, { principal, access }: AccountAsk,
       },
     );
   }
-  const target = model.targets.find(
+  const target = residents(model, principal, req.headers).find(
     ({ provider: { declaration } }) => declaration.paths.batches && declaration.paths.files,
   );
   if (target !== undefined) return { model, target };

@@ -8,6 +8,7 @@ import { toldTokens, usageOf } from '../operations/fields.ts';
 import { type PricedCall, priceOf } from '../pricing.ts';
 import type { Gate } from '../turn/gate.ts';
 import { recordModelCall } from '../turn/record.ts';
+import { pricedCall } from '../turn/reserve.ts';
 import type { Turn } from '../turn/turn.ts';
 import { decodeUsage } from '../wire/openai-chat/usage.ts';
 import type { KeptBatch } from './kept.ts';
@@ -23,10 +24,13 @@ export function batchSubject(turn: Turn, model: string): LimitSubject {
   return { principal, model, trajectory, newTrajectory, customer: attribution.customer };
 }
 
-/** What its lines are priced by: the price of the Model that they ask. */
+/** What its lines are priced by: as a call of the Model that they ask. */
 export function pricedBatch(gate: Pick<Gate, 'catalog'>, tenant: string, model: string, target: Target): PricedCall {
-  const override = gate.catalog.find(tenant, model)?.spec.price;
   const { provider } = target;
+  const asked = gate.catalog.find(tenant, model);
+  const own = asked?.targets.find((one) => one.provider.uid === provider.uid && one.model === target.model);
+  if (asked && own) return pricedCall({ model: asked }, own);
+  const override = asked?.spec.price;
   const call = { provider: provider.spec.type, baseURL: provider.baseUrl, model: target.model };
   return override === undefined ? call : { ...call, override };
 }

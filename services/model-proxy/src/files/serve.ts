@@ -13,6 +13,7 @@ import { usageOf } from '../operations/fields.ts';
 import { type Form, readForm, writeForm } from '../operations/form.ts';
 import type { Uploads } from '../operations/uploads.ts';
 import { ownerOf } from '../responses/prepare.ts';
+import { residents } from '../routing/eligible.ts';
 import { mayUseModel } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import type { CallEnd } from '../turn/settle.ts';
@@ -92,7 +93,7 @@ async function upload(gate: Gate, ask: AccountAsk, store: FileStore): Promise<vo
 }
 
 /** The provider of a model, or the only one that keeps files among those whose models may be used. */
-function providerFor(gate: Pick<Gate, 'catalog'>, { principal, access }: AccountAsk, model?: string): Provider {
+function providerFor(gate: Pick<Gate, 'catalog'>, { req, principal, access }: AccountAsk, model?: string): Provider {
   const usable = gate.catalog.list(principal.tenant).filter((one) => mayUseModel(principal, access, one.publicName));
   const asked = model === undefined ? usable : usable.filter(({ publicName }) => publicName === model);
   if (model !== undefined && asked.length === 0) {
@@ -100,7 +101,8 @@ function providerFor(gate: Pick<Gate, 'catalog'>, { principal, access }: Account
       details: { param: 'model' },
     });
   }
-  const providers = asked.flatMap(({ targets }) => targets.map(({ provider }) => provider));
+  const mayHave = asked.flatMap((one) => residents(one, principal, req.headers));
+  const providers = mayHave.map(({ provider }) => provider);
   const keeping = new Map(
     providers.filter(({ declaration }) => declaration.paths.files).map((one) => [one.uid, one] as const),
   );

@@ -12,7 +12,7 @@ import { parseCountRequest } from '../fronts/anthropic/parse.ts';
 import { asClientFault } from '../fronts/body.ts';
 import { parseRequest, withCall } from '../fronts/gemini/parse.ts';
 import { callHeaders } from '../providers/define-provider.ts';
-import { firstResident } from '../routing/eligible.ts';
+import { residents } from '../routing/eligible.ts';
 import { authorise, mayUseModel, rejectProviderIds } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import { providerKey } from '../upstream/provider-key.ts';
@@ -36,7 +36,7 @@ export function countTokens(gate: Gate) {
     const { principal, access } = await authorise(gate, credential, 'messages', signal);
     const model = usableModel(gate, principal, access, facts.model);
     rejectProviderIds(facts);
-    const target = firstResident(model, principal.tags, req.headers);
+    const [target] = residents(model, principal, req.headers);
     const path = target?.provider.declaration.paths.countTokens;
     if (
       !target ||

@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Model, Target } from '../catalog.ts';
 import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import { priceOf } from '../pricing.ts';
@@ -55,29 +56,30 @@ export function obstacleOf(one: CompiledTarget, routing: CompiledRouting, bounds
 }
 
 /**
- * The first target of a Model that may see the content of a request, by tags, residency and the region it asks for; for what
- * is sent to a provider beside model calls. What a caller may not assert is believed here: it can only narrow.
+ * The targets of a Model that may see the content of a request, by tags, residency and the region it asks for; for what is sent
+ * to a provider beside model calls. Tags that a caller may not assert can only narrow them.
  */
-export function firstResident(
+export function residents(
   model: Model,
-  tags: readonly string[],
+  { tags, mayAssert }: Pick<Principal, 'tags' | 'mayAssert'>,
   headers: Readonly<Record<string, string | string[] | undefined>>,
-): Target | undefined {
+): readonly Target[] {
   const routing = routingOf(model);
+  const said = String(headers['sallyport-tags'] ?? '')
+    .split(',')
+    .map((tag) => tag.trim());
   const bounds: Bounds = {
-    tags: [
-      ...tags,
-      ...String(headers['sallyport-tags'] ?? '')
-        .split(',')
-        .map((tag) => tag.trim()),
-    ],
+    tags: mayAssert.includes('tags') ? [...tags, ...said] : tags,
     residency: routing.residency,
     region: String(headers[REGION_HEADER] ?? '').toLowerCase(),
     wish: undefined,
     needs: undefined,
     contextAbove: 0,
   };
-  return routing.targets.find((one) => obstacleOf(one, routing, bounds) === undefined)?.target;
+  return routing.targets
+    .filter((one) => obstacleOf(one, routing, bounds) === undefined)
+    .filter(({ region }) => mayServe(region, routing.residency, [...tags, ...said]))
+    .map(({ target }) => target);
 }
 
 /** The refusal of a request that no target may serve, by the obstacle that the caller can do most about. */

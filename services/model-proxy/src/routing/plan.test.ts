@@ -4,7 +4,7 @@ import type { Model, Target } from '../catalog.ts';
 import { route } from '../turn/route.ts';
 import { type TurnInit, turnOf } from '../turn/testing.ts';
 import type { Cause } from './compiled.ts';
-import { firstResident } from './eligible.ts';
+import { residents } from './eligible.ts';
 import type { RouteGate } from './plan.ts';
 import { RoutingState } from './state.ts';
 import { Clock, routedModel, seeded } from './testing.ts';
@@ -99,12 +99,19 @@ describe('where a request goes', () => {
   it('[routing:residency] tokens are counted only where the request might be served', () => {
     const spec = { routing: { strategy: 'Priority', residency: [{ regions: ['eu'], forTags: ['gdpr'] }] } };
     const model = routedModel({ us: { region: 'us' }, eu: { region: 'eu' } }, spec);
-    const first = (tags: string[], headers = {}) => firstResident(model, tags, headers)?.provider.name;
+    const first = (tags: string[], headers = {}) =>
+      residents(model, { tags, mayAssert: [] }, headers)[0]?.provider.name;
     expect(first([])).toBe('us');
     expect(first(['gdpr'])).toBe('eu');
     expect(first([], { 'sallyport-tags': 'a, gdpr' })).toBe('eu');
     expect(first([], { 'sallyport-region': 'eu' })).toBe('eu');
     expect(first([], { 'sallyport-region': 'jp' })).toBeUndefined();
+    // A tag that the caller may not assert opens no target.
+    const reserved = routedModel({ vip: { forTags: ['vip'] }, all: {} });
+    const [of] = residents(reserved, { tags: [], mayAssert: [] }, { 'sallyport-tags': 'vip' });
+    expect(of?.provider.name).toBe('all');
+    const [asserted] = residents(reserved, { tags: [], mayAssert: ['tags'] }, { 'sallyport-tags': 'vip' });
+    expect(asserted?.provider.name).toBe('vip');
   });
 
   it('[routing:tags] keeps targets for requests with their tags', () => {
