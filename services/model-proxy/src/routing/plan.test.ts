@@ -80,6 +80,14 @@ describe('where a request goes', () => {
     expect(path(worldOf(others), { model, principal }, ['Error', 'Error'])).toEqual(['a', 'y', 'end']);
   });
 
+  it('[routing:fallback-access] reaches no Model that puts texts into requests by a list of the client', () => {
+    const spec = { decoration: { prepend: ['Be kind.'] } };
+    const others = [routedModel({ x: {} }, spec, { name: 'kind' }), routedModel({ y: {} }, {}, { name: 'open' })];
+    const model = routedModel({ a: {} });
+    const body = { model: 'm', models: ['kind', 'open'] };
+    expect(path(worldOf(others), { model, body }, ['Error', 'Error'])).toEqual(['a', 'y', 'end']);
+  });
+
   it('[routing:residency] keeps what must stay in a region there, fallback included', () => {
     const other = routedModel({ us2: { region: 'us' }, eu2: { region: 'eu-north-1' } }, {}, { name: 'other' });
     const spec = {

@@ -282,12 +282,15 @@ class RoutePlan implements Plan {
     throw this.#refusal(gate.routing, stage);
   }
 
-  /** Models to go on to, those of the client first; one that the caller may not use is passed over. */
+  /**
+   * Models to go on to, those of the client first; one that the caller may not use is passed over. So is one of the client's
+   * that puts texts or parameters into requests: this one has none of them, and nobody may go around them.
+   */
   *#others(gate: RouteGate, cause: Cause): Generator<Model> {
     const { tenant } = this.#turn.principal;
     for (const name of this.#wish?.models ?? []) {
       const model = gate.catalog.find(tenant, name);
-      if (model !== undefined && this.#mayUse(model)) yield model;
+      if (model !== undefined && model.spec.decoration === undefined && this.#mayUse(model)) yield model;
     }
     yield* this.#named(gate, this.#asked.fallbacks[cause] ?? []);
   }

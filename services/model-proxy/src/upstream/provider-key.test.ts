@@ -11,7 +11,7 @@ const secretRef = { name: 'openai', key: 'key' };
 const providerOf = (name: string, credentials?: object) =>
   ({ tenant: 'default', name, uid: `u-${name}`, origin: `https://${name}.example`, spec: { credentials } }) as Provider;
 
-function scene(first: Provider, second: Provider, headers: Record<string, string | string[]>) {
+function scene(first: Provider, second: Provider, headers: Record<string, string | string[]>, named: object[] = []) {
   const leased: CredentialUse[] = [];
   const dropped: CredentialUse[] = [];
   const credentials = {
@@ -25,7 +25,9 @@ function scene(first: Provider, second: Provider, headers: Record<string, string
     drop: (use: CredentialUse) => void dropped.push(use),
   };
   const targets = [first, second].map((provider) => ({ provider, model: 'm' }));
-  const turn = { headers, principal, model: { targets } } as unknown as Parameters<typeof providerKey>[1];
+  const turn = { headers, principal, model: { targets, spec: { targets: named } } } as unknown as Parameters<
+    typeof providerKey
+  >[1];
   const keyFor = (index: number) => providerKey({ credentials }, turn, targets[index] as (typeof targets)[0]);
   return { keyFor, leased, dropped };
 }
@@ -48,6 +50,12 @@ describe('the key for a provider', () => {
     const { keyFor, leased } = scene(open, other, { [PROVIDER_KEY_HEADER]: 'sk-brought' });
     await expect(keyFor(1)).resolves.toMatchObject({ value: 'sk-leased' });
     expect(leased).toMatchObject([{ uid: 'u-other' }]);
+    // The first cannot serve this request and was left out: the key is no one else's for that.
+    const left = scene(other, closed, { [PROVIDER_KEY_HEADER]: 'sk-brought' }, [
+      { provider: 'open', model: 'm', priority: 0 },
+      { provider: 'other', model: 'm', priority: 1 },
+    ]);
+    await expect(left.keyFor(0)).resolves.toMatchObject({ value: 'sk-leased' });
   });
 
   it.each([

@@ -1,7 +1,8 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { furtherGrantUid } from '@sallyport/custom-resources';
+import { orderedTargets } from '@sallyport/custom-resources/model';
 import type { CredentialUse } from '@sallyport/peers/credentials';
-import type { Provider, Target } from '../catalog.ts';
+import type { Model, Provider, Target } from '../catalog.ts';
 import type { Gate } from '../turn/gate.ts';
 import type { Turn } from '../turn/turn.ts';
 
@@ -62,12 +63,17 @@ export async function providerKey(
   { provider }: Target,
 ): Promise<ProviderKey | undefined> {
   const brought = turn.headers[PROVIDER_KEY_HEADER];
-  if (brought !== undefined && provider.uid === turn.model.targets[0]?.provider.uid)
-    return broughtKey(brought, provider);
+  if (brought !== undefined && isFirst(turn.model, provider)) return broughtKey(brought, provider);
   const use = turn.keyUse ?? providerUse(provider);
   if (use === undefined) return undefined;
   const { value, reference } = await gate.credentials.lease(use, turn.principal);
   return { value, reference, refused: () => gate.credentials.drop(use, turn.principal) };
+}
+
+/** Whether a Model names a provider first; those of its targets that cannot serve a request may be left out of `targets`. */
+function isFirst({ spec, targets }: Model, { name, uid }: Provider): boolean {
+  const [named] = orderedTargets(spec);
+  return (named === undefined || named.provider === name) && uid === targets[0]?.provider.uid;
 }
 
 function broughtKey(brought: string | string[], { spec }: Provider): ProviderKey {
