@@ -10,6 +10,8 @@ export interface Fallbacks {
   /** Undefined: no list was said, so that `errors` counts. */
   readonly contextWindow: FallbackLists | undefined;
   readonly contentPolicy: FallbackLists | undefined;
+  /** Where each is said. */
+  readonly paths: Readonly<Record<'errors' | 'contextWindow' | 'contentPolicy', string>>;
   /** Most steps from a model to its fallback's fallback and so on. */
   readonly depth: number;
 }
@@ -22,6 +24,7 @@ export function fallbacksOf(router: Settings, litellm: Settings, findings: Findi
     const [first, second] = [listsOf(router, name, findings), listsOf(litellm, name, findings)];
     return first ?? second;
   };
+  const pathOf = (name: string) => [router, litellm].find((one) => one.has(name))?.at(name);
   const general = [router.texts('default_fallbacks'), litellm.texts('default_fallbacks')].find(
     (list) => list.length > 0,
   );
@@ -29,9 +32,19 @@ export function fallbacksOf(router: Settings, litellm: Settings, findings: Findi
   if (general !== undefined && !errors.has('*')) errors.set('*', general);
   return {
     errors,
+    paths: pathsOf(pathOf),
     contextWindow: of('context_window_fallbacks'),
     contentPolicy: of('content_policy_fallbacks'),
     depth: router.number('max_fallbacks') ?? litellm.number('max_fallbacks') ?? DEEPEST,
+  };
+}
+
+function pathsOf(pathOf: (name: string) => string | undefined): Fallbacks['paths'] {
+  const errors = pathOf('fallbacks') ?? pathOf('default_fallbacks') ?? 'router_settings.fallbacks';
+  return {
+    errors,
+    contextWindow: pathOf('context_window_fallbacks') ?? errors,
+    contentPolicy: pathOf('content_policy_fallbacks') ?? errors,
   };
 }
 

@@ -328,6 +328,22 @@ describe('settings', () => {
     );
   });
 
+  it('[import:report] names the list of fallbacks of which a model is not there, or that is too long', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const { spec, found } = imported({
+      model_list: names.map((name) => entry({ model: `openai/${name}`, api_key: 'k' }, name)),
+      router_settings: { fallbacks: [{ a: ['b', 'c', 'd', 'e', 'f'] }, { b: [] }] },
+      litellm_settings: { context_window_fallbacks: [{ a: ['gone'] }] },
+    });
+    expect(spec('Model').fallbacks).toEqual({ errors: ['b', 'c', 'd', 'e'], contentPolicy: ['b', 'c', 'd', 'e'] });
+    expect(found).toEqual(
+      expect.arrayContaining([
+        'not-carried router_settings.fallbacks.a: a Model has at most 4 fallbacks: without f',
+        'not-carried litellm_settings.context_window_fallbacks.a: no model is called gone',
+      ]),
+    );
+  });
+
   it.each([[undefined], [null], ['text'], [[]], [{}], [{ model_list: 'x' }], [{ model_list: [1, null, {}] }]])(
     '[import:report] bears %j in place of a config',
     (config) => {

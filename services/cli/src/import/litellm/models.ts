@@ -69,7 +69,7 @@ function groupsOf(deployments: readonly Deployment[], all: ForAll, findings: Fin
   for (const one of deployments) if (!isWildcard(one)) put(one.group, [one], `${one.path}.model_name`);
   for (const name of namedIn(all.fallbacks)) {
     const group = groups.has(name) || all.aliases.has(name) ? [] : deploymentsByPattern(deployments, name);
-    if (group.length > 0) put(name, group, 'fallbacks');
+    if (group.length > 0) put(name, group, all.fallbacks.paths.errors);
   }
   for (const [name, { to, path }] of all.aliases) {
     const group = groups.get(to) ?? deploymentsByPattern(deployments, to);
@@ -91,29 +91,26 @@ function retryOf(group: readonly Deployment[], said: Retry, findings: Findings):
 
 function fallbackSpec(
   name: string,
-  { errors, contextWindow, contentPolicy, depth }: Fallbacks,
+  { errors, contextWindow, contentPolicy, depth, paths }: Fallbacks,
   resources: ReadonlyMap<string, string>,
   findings: Findings,
 ): Readonly<Record<string, readonly string[]>> | undefined {
   const spec: Record<string, readonly string[]> = {};
   // LiteLLM goes by the general lists for a cause that has none at all.
-  for (const [cause, path, lists] of [
-    ['errors', 'fallbacks', errors],
-    ['contextWindow', 'context_window_fallbacks', contextWindow ?? errors],
-    ['contentPolicy', 'content_policy_fallbacks', contentPolicy ?? errors],
+  for (const [cause, lists] of [
+    ['errors', errors],
+    ['contextWindow', contextWindow ?? errors],
+    ['contentPolicy', contentPolicy ?? errors],
   ] as const) {
+    const path = `${paths[cause]}.${name}`;
     const chain = chainOf(lists, name, depth).flatMap((next) => {
       const resource = resources.get(next);
-      if (resource === undefined) findings.add('not-carried', `${path}.${name}`, `no model is called ${next}`);
+      if (resource === undefined) findings.add('not-carried', path, `no model is called ${next}`);
       return resource === undefined ? [] : [resource];
     });
     if (chain.length > MOST_FALLBACKS) {
       const left = chain.slice(MOST_FALLBACKS).join(', ');
-      findings.add(
-        'not-carried',
-        `${path}.${name}`,
-        `a Model has at most ${MOST_FALLBACKS} fallbacks: without ${left}`,
-      );
+      findings.add('not-carried', path, `a Model has at most ${MOST_FALLBACKS} fallbacks: without ${left}`);
     }
     if (chain.length > 0) spec[cause] = chain.slice(0, MOST_FALLBACKS);
   }

@@ -83,7 +83,9 @@ function targetOf(one: Deployment, priority: number, weight: number, tagged: boo
 }
 
 function capacityOf({ params, maxConcurrent = 1 }: Deployment, findings: Findings) {
-  findings.add('changed', params.at('max_parallel_requests'), 'capacity.maxConcurrent counts for each replica');
+  const own = params.has('max_parallel_requests');
+  const path = own ? params.at('max_parallel_requests') : 'router_settings.default_max_parallel_requests';
+  findings.add('changed', path, 'capacity.maxConcurrent counts for each replica');
   return { capacity: { maxConcurrent: Math.max(1, Math.min(100_000, Math.floor(maxConcurrent))) } };
 }
 

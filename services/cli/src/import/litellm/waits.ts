@@ -21,7 +21,7 @@ export class Waits {
     this.#seconds.push(said);
     if (before !== undefined && before !== said) {
       const why = `one ModelProvider has one timeout: ${Math.max(before, said)} s for all of ${provider}`;
-      findings.add('changed', params.at('timeout'), why);
+      findings.add('changed', params.has('timeout') ? params.at('timeout') : params.path, why);
     }
     if (stream !== undefined && stream !== said) {
       findings.add('not-carried', params.at('stream_timeout'), 'streams are waited for as long as other answers are');
