@@ -260,6 +260,11 @@ describe('settings', () => {
       ['everybody-budget', { per: 'Tenant', usd: '100', window: '720h' }],
       ['user-budget', { per: 'User', usd: '5', window: '24h' }],
     ]);
+    const { spec: ofAlias } = imported({
+      model_list: two({ rpm: 10 }),
+      router_settings: { routing_strategy: 'usage-based-routing-v2', model_group_alias: { best: 'm' } },
+    });
+    expect(ofAlias('Limit')).toEqual({ match: { models: ['m', 'best'] }, per: 'Tenant', requests: 20, window: '1m' });
     const { of: none, found } = imported({ model_list: two({ rpm: 10 }) });
     expect(none('Limit')).toEqual([]);
     expect(found.filter((line) => line.includes('litellm_params.rpm: no Limit'))).toHaveLength(2);

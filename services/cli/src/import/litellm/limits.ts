@@ -30,7 +30,11 @@ export function rateLimitsOf(
   findings: Findings,
 ): Manifest[] {
   const limits: Manifest[] = [];
-  for (const [publicName, group] of byName) {
+  // An alias spends what its model may.
+  const shared = Map.groupBy(byName, ([, group]) => group.map(({ path }) => path).join());
+  for (const named of shared.values()) {
+    const models = named.map(([name]) => name);
+    const [publicName, group] = named[0] as (typeof named)[number];
     const bounds: Record<string, number> = {};
     for (const [by, field] of [
       ['rpm', 'requests'],
@@ -51,7 +55,8 @@ export function rateLimitsOf(
       if (enforced && said.length === group.length && sum >= 1) bounds[field] = sum;
     }
     if (Object.keys(bounds).length === 0) continue;
-    const spec = { match: { models: [publicName] }, per: 'Model', ...bounds, window: '1m' };
+    const per = models.length === 1 ? 'Model' : 'Tenant';
+    const spec = { match: { models }, per, ...bounds, window: '1m' };
     limits.push({ kind: 'Limit', name: names.give(`${publicName}-rate`), spec });
   }
   return limits;

@@ -1,4 +1,5 @@
 const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/^aws_(role|profile|session_name|web_identity)/, 'calls are signed with an access key'],
   [/^(master_key|ui_|admin)/, 'administrators are VirtualKeys of role Admin or groups of an IdentityProvider'],
   [
     /callback|langfuse|prometheus|^otel|turn_off_message_logging|redact|log/,
@@ -16,7 +17,6 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/budget/, 'a Limit is written by hand'],
   [/(cost|price)/, 'such a price has no field'],
   [/^(router_weights|routing_groups|provider_budget_config|allowed_fails_policy)$/, 'has no counterpart in a Model'],
-  [/^aws_(role|profile|session_name|web_identity)/, 'calls are signed with an access key'],
   [/headers?$/, 'headers of calls are those of the declared provider'],
   [/^mock_/, 'nothing is made up here'],
 ];
