@@ -119,6 +119,28 @@ describe('a request for a provider that differs', () => {
     expect(openaiChat.inspect({ ...asked, search_parameters: { mode: 'off' } }).tools).toEqual([]);
   });
 
+  it.each<[string, unknown]>([
+    ['web_search_options', true],
+    ['web_search_options', []],
+    ['search_parameters', 'auto'],
+    ['plugins', ['plugin_web_search']],
+    ['plugins', { id: 'web' }],
+    ['data_sources', 'x'],
+  ])('[providers:differences] a search that cannot be read is refused, not forwarded: %s %j', (field, value) => {
+    expect(() => openaiChat.inspect({ ...asked, [field]: value })).toThrow(expect.objectContaining({ path: field }));
+  });
+
+  it('[providers:differences] sources that a provider asks by itself are a tool, and hidden like one', () => {
+    const body = {
+      ...asked,
+      data_sources: [{ type: 'azure_search', parameters: { endpoint: 'https://evil.example' } }],
+    };
+    expect(openaiChat.inspect(body).tools).toMatchObject([{ kind: 'data_sources', runBy: 'provider' }]);
+    expect(openaiChat.forwardRequest(body, { keepTool: () => false })).toEqual(asked);
+    expect(openaiChat.forwardRequest(body, { keepTool: () => true })).toEqual(body);
+    expect(openaiChat.encodeRequest(openaiChat.decodeRequest(body)).body).toEqual(body);
+  });
+
   it('[providers:differences] says a wish for reasoning of another dialect as far as it has words, and notes the rest', () => {
     const request = { ...openaiChat.decodeRequest(asked), reasoning: { mode: 'enabled' as const, budgetTokens: 900 } };
     const said = (reasoning: NonNullable<Differences['reasoning']>) => {

@@ -15,6 +15,7 @@ export const TOOL_FIELDS: readonly string[] = [
   'enable_search',
   'search_parameters',
   'plugins',
+  'data_sources',
 ];
 
 /** Reads `tools`, and the fields that switch on a provider-run tool by another name. DecodeError names the path. */
@@ -25,24 +26,41 @@ export function decodeTools(body: JsonObject): Tool[] {
     if (!Array.isArray(declared)) throw new DecodeError('wrong_shape', 'tools', 'must be an array');
     for (let index = 0; index < declared.length; index += 1) tools.push(decodeTool(declared[index], `tools[${index}]`));
   }
-  const options = body.web_search_options;
-  if (isObject(options)) tools.push(providerTool('web_search', options, 'web_search_options'));
+  const options = searchField(body, 'web_search_options');
+  if (options) tools.push(providerTool('web_search', options, 'web_search_options'));
   // Qwen's and xAI's searches are switched on by fields as well.
   const search = body.enable_search;
   // Whatever a provider may take for yes.
   if (search !== undefined && search !== null && search !== false) {
     tools.push(providerTool('web_search', { enable_search: search }, 'enable_search'));
   }
-  const live = body.search_parameters;
-  if (isObject(live) && live.mode !== 'off') tools.push(providerTool('live_search', live, 'search_parameters'));
+  const live = searchField(body, 'search_parameters');
+  if (live && live.mode !== 'off') tools.push(providerTool('live_search', live, 'search_parameters'));
   // OpenRouter's plugins (web search, file parsing) run at the provider.
-  const plugins = body.plugins;
-  if (Array.isArray(plugins)) {
-    for (const plugin of plugins) {
-      if (isObject(plugin)) tools.push(providerTool(asString(plugin.id) ?? 'plugin', plugin, 'plugins'));
-    }
+  for (const plugin of listOf(body, 'plugins')) {
+    tools.push(providerTool(asString(plugin.id) ?? 'plugin', plugin, 'plugins'));
   }
+  // Azure asks the search at any address that stands there, with what it has read.
+  const sources = listOf(body, 'data_sources');
+  if (sources.length > 0) tools.push(providerTool('data_sources', { data_sources: sources }, 'data_sources'));
   return tools;
+}
+
+/** A field that switches a search on. What is of another form might be taken for yes all the same, and is refused. */
+function searchField(body: JsonObject, name: string): JsonObject | undefined {
+  const value = body[name];
+  if (value === undefined || value === null || value === false) return undefined;
+  if (!isObject(value)) throw new DecodeError('wrong_shape', name, 'must be an object');
+  return value;
+}
+
+function listOf(body: JsonObject, name: string): readonly JsonObject[] {
+  const value = body[name];
+  if (value === undefined || value === null || value === false) return [];
+  if (!Array.isArray(value) || !value.every(isObject)) {
+    throw new DecodeError('wrong_shape', name, 'must be a list of objects');
+  }
+  return value;
 }
 
 function providerTool(kind: string, definition: JsonObject, field?: string): ProviderTool {
@@ -120,7 +138,8 @@ export function encodeTools(
           unsupported.push({ field, reason: `the provider-run tool ${tool.kind} exists in ${tool.dialect} only` });
         } else if (tool.field === 'plugins') {
           fields.plugins = [...asArray(fields.plugins), tool.definition];
-        } else if (tool.field === 'enable_search') Object.assign(fields, tool.definition);
+        } else if (tool.field === 'enable_search' || tool.field === 'data_sources')
+          Object.assign(fields, tool.definition);
         else if (tool.field) fields[tool.field] = tool.definition;
         else encoded.push(tool.definition);
     }
