@@ -5,6 +5,7 @@ export const chassis: readonly Requirement[] = [
   ...of('DESIGN §3, §7, §8', {
     'chassis:ssrf': 'Private, link-local, metadata and translated addresses are refused.',
     'chassis:ssrf-redirect': 'Every redirect is checked again.',
+    'chassis:stalled-client': 'A client that takes nothing of its answer does not hold it for ever.',
     'chassis:dns-pinned': 'The address that was checked is the one connected to.',
     'chassis:log-redaction': 'No credential reaches a log line.',
     'chassis:spool-cut': 'A crash in mid-record loses nothing that was acknowledged as written.',

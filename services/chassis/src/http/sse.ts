@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { drained } from './drained.ts';
 import { keepAlive } from './sse-keepalive.ts';
 
 /** Writes one event stream (HTML living standard §9.2) to a client. */
@@ -94,16 +95,6 @@ function framed(data: Buffer): string | Buffer {
 // A line end in a name or comment would let its text start an event of its own.
 function oneLine(text: string): string {
   return text.replace(/[\r\n]+/g, ' ');
-}
-
-function drained(res: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      res.off('drain', done).off('close', done);
-      resolve();
-    };
-    res.once('drain', done).once('close', done);
-  });
 }
 
 export { readSse, type SseEvent, sseParser } from './sse-reader.ts';

@@ -1,11 +1,11 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import { drained } from '@sallyport/chassis/http/drained';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { OpenWorks } from '@sallyport/peers/open-work';
 import type { Express } from 'express';
 import { readLines } from '../batches/lines.ts';
 import type { Provider, Target } from '../catalog.ts';
 import { asString } from '../chat/json.ts';
-import { drained } from '../http/client-answer.ts';
 import { invalid, listOf, pageOf } from '../http/responses.ts';
 import { accountCall } from '../operations/account-call.ts';
 import { type AccountAsk, accountHandler } from '../operations/account-handler.ts';

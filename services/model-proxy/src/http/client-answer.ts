@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { drained } from '@sallyport/chassis/http/drained';
 import { EVENT_STREAM_HEAD, type SseWriter, sseWriter } from '@sallyport/chassis/http/sse';
 
 /**
@@ -151,16 +152,4 @@ class Answer implements AnyAnswer {
     }
     return this.#stream;
   }
-}
-
-/** Resolves when more can be written, or nobody reads any more. */
-export function drained(res: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      res.off('drain', done);
-      res.off('close', done);
-      resolve();
-    };
-    res.on('drain', done).on('close', done);
-  });
 }

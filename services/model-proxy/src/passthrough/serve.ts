@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { EndSignal } from '@sallyport/chassis/ending';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import { drained } from '@sallyport/chassis/http/drained';
 import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
 import type { Access } from '@sallyport/peers/access';
 import type { OpenWorks } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Provider, Target } from '../catalog.ts';
 import type { Usage } from '../chat/usage.ts';
-import { drained } from '../http/client-answer.ts';
 import { accountCall, outcomeOf } from '../operations/account-call.ts';
 import { accountHandler } from '../operations/account-handler.ts';
 import { usageOf } from '../operations/fields.ts';
