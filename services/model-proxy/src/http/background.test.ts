@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { type Called, openDesk } from '../operations/testing.ts';
 import type { KeptResponse, ResponseStore } from '../responses/kept.ts';
-import { asItStands, cancelKept } from './background.ts';
+import { modelOf, providerOf } from '../turn/testing.ts';
+import { asItStands, cancelKept, untilOver } from './background.ts';
 
 const kept = (status: string, beatMs?: number): KeptResponse => ({
   id: 'resp_1',
@@ -39,5 +41,48 @@ describe('a response in the background', () => {
     const runs = { serve: async () => {}, cancel: (id: string) => void here.push(id) };
     expect(await cancelKept(store, owner, 'resp_1', runs)).toMatchObject({ status: after });
     expect(here).toEqual(ended);
+  });
+
+  it('[responses:background] one principal does not take all the room that there is', async () => {
+    const rows = new Map<string, KeptResponse>();
+    const responses = {
+      keep: async (_owner: unknown, one: KeptResponse) => void rows.set(one.id, one),
+      alter: async (_owner: unknown, id: string) => rows.get(id),
+      remove: async () => true,
+    };
+    const model = { ...modelOf([providerOf('openai', 'openai')]), publicName: 'm' };
+    const desk = await openDesk({ models: [model], ports: { responses } });
+    const never = async function* ({ signal }: Called) {
+      await new Promise((_, reject) =>
+        signal.addEventListener('abort', () => reject(new Error('cut')), { once: true }),
+      );
+      yield '';
+    };
+    desk.script((call) => ({ body: never(call) }));
+    const begin = () => desk.post('/v1/responses', { model: 'm', input: 'hi', background: true });
+    const first = await Promise.all(Array.from({ length: 50 }, async () => (await begin()).json()));
+    expect(first).toHaveLength(50);
+    const refused = await begin();
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5']);
+    // What is deleted is made no more, and kept no more.
+    const remove = (one: unknown) =>
+      fetch(`${desk.url}/v1/responses/${(one as { id: string }).id}`, {
+        method: 'DELETE',
+        headers: { authorization: 'Bearer good' },
+      });
+    await remove(first[0]);
+    let again = await begin();
+    for (let tries = 0; again.status !== 200 && tries < 50; tries++) again = await begin();
+    expect(again.status).toBe(200);
+    for (const one of [...first.slice(1), await again.json()]) await remove(one);
+    await desk.close();
+  });
+
+  it('[responses:background] is told to nobody who may not ask for it any more', async () => {
+    const store = { find: async () => kept('in_progress', Date.now()) } as unknown as ResponseStore;
+    const revoked = async () => {
+      throw new Error('revoked');
+    };
+    await expect(untilOver(store, owner, 'resp_1', new AbortController().signal, revoked)).rejects.toThrow('revoked');
   });
 });

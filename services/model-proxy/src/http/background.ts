@@ -23,8 +23,9 @@ const BEAT_MS = 3_000;
 const DEAD_MS = 20_000;
 /** How often a client that waits for the end is told that it waits. */
 const POLL_MS = 1_000;
-/** Runs of one process at once. */
+/** Runs of one process at once, and those of one principal among them. */
 const MOST = 200;
+const MOST_OF_ONE = 50;
 
 /** A request whose answer is made in the background. */
 export interface BackgroundRequest {
@@ -46,16 +47,21 @@ export interface BackgroundRuns {
 
 /** Makes the runs of this process. A response is kept from its beginning, with a beat by which others see that it lives. */
 export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
-  const running = new Map<string, OpenWork>();
+  const running = new Map<string, { readonly entry: OpenWork; readonly owner: Owner }>();
+  const take = (id: string, entry: OpenWork, owner: Owner): void => {
+    const isTheirs = ({ owner: { tenant, principalId } }: { readonly owner: Owner }) =>
+      tenant === owner.tenant && principalId === owner.principalId;
+    if (running.size >= MOST || [...running.values()].filter(isTheirs).length >= MOST_OF_ONE) {
+      throw new GatewayError('unavailable', 'Too many responses are made in the background.', { retryAfterMs: 5_000 });
+    }
+    running.set(id, { entry, owner });
+  };
 
   const begin = async (
     request: BackgroundRequest,
   ): Promise<{ owner: Owner; begun: JsonObject; over: Promise<void> }> => {
     const { credential, prepared, facts, headers, startedAtMs } = request;
     const { exchange, background, body, bytes, goesOn } = prepared;
-    if (running.size >= MOST) {
-      throw new GatewayError('unavailable', 'Too many responses are made in the background.', { retryAfterMs: 5_000 });
-    }
     const entry = open.begin();
     const id = uuidv7();
     let principal: Principal | undefined;
@@ -79,16 +85,17 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
           entry.own(known, () => gate.principals.authenticate(credential, 'responses'));
         },
       });
+      const owner = ownerOf(turn.principal);
+      take(exchange.id, entry, owner);
       const created = Math.floor(startedAtMs / 1000);
       const begun = responseObject(
         { id: exchange.id, model: facts.model, created, status: 'queued', output: [] },
         { fields: exchange.fields },
       );
       await background?.begin(begun, turn.principal);
-      const owner = ownerOf(turn.principal);
-      running.set(exchange.id, entry);
       return { owner, begun, over: run(turn, owner, exchange.id, entry) };
     } catch (caught) {
+      running.delete(exchange.id);
       entry.end();
       const error = asGatewayError(caught);
       if (principal) {
@@ -136,7 +143,7 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
       const kept = await gate.responses?.find(owner, prepared.exchange.id);
       if (!answer.gone()) answer.end(kept ? replayed(kept.response) : '');
     },
-    cancel: (id) => running.get(id)?.leave(),
+    cancel: (id) => running.get(id)?.entry.leave(),
   };
 }
 
@@ -192,17 +199,22 @@ export async function cancelKept(
   return kept?.response;
 }
 
-/** Waits until a response is over, at most until `signal` ends; what is kept of it then. */
+/**
+ * Waits until a response is over, at most until `signal` ends; what is kept of it then. `stillMay` is asked again and again, and
+ * rejects once the one who waits may not any more.
+ */
 export async function untilOver(
   store: ResponseStore,
   owner: Owner,
   id: string,
   signal: AbortSignal,
+  stillMay: () => Promise<unknown>,
 ): Promise<JsonObject | undefined> {
   for (;;) {
     const kept = await store.find(owner, id);
     const response = kept && asItStands(kept);
     if (response === undefined || !isRunning(response) || signal.aborted) return response;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    if (!signal.aborted) await stillMay();
   }
 }

@@ -71,7 +71,7 @@ export function mountResponses(app: Express, gate: Gate, runs: BackgroundRuns): 
     }
     const after = req.query.starting_after === undefined ? -1 : Number(req.query.starting_after);
     if (!Number.isSafeInteger(after)) throw invalid('starting_after', 'must be the number of an event');
-    const over = await untilOver(store, owner, kept.id, clientGone(res));
+    const over = await untilOver(store, owner, kept.id, clientGone(res), () => known(gate, req, res));
     if (over === undefined) throw notFound('response_id', 'response');
     res.type('text/event-stream').send(replayed(over, after));
   });
@@ -79,6 +79,8 @@ export function mountResponses(app: Express, gate: Gate, runs: BackgroundRuns): 
     const { owner, store } = await known(gate, req, res);
     const { id } = req.params;
     if (!(await store.remove(owner, id))) throw notFound('response_id', 'response');
+    // What is still made of it would be kept anew.
+    runs.cancel(id);
     res.json({ id, object: 'response.deleted', deleted: true });
   });
   app.post('/v1/responses/:id/cancel', async (req, res) => {
