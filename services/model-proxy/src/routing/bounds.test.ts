@@ -21,6 +21,22 @@ describe('a queue for places', () => {
     expect([queue.size(), queue.next()]).toEqual([0, false]);
   });
 
+  it('[routing:queue-fair] one principal does not fill the queue for the others', async () => {
+    const queue = new FairQueue();
+    const full = { size: 3, waitMs: 10_000 };
+    const outcomes: string[] = [];
+    const wait = (who: string) =>
+      queue.wait(who, full, new Ending()).then(
+        () => outcomes.push(who),
+        () => outcomes.push(`${who} refused`),
+      );
+    const waits = ['hog', 'hog', 'hog', 'ann', 'hog', 'bob'].map(wait);
+    await Promise.resolve();
+    while (queue.next()) await Promise.resolve();
+    await Promise.all(waits);
+    expect(outcomes.sort()).toEqual(['ann', 'bob', 'hog', 'hog refused', 'hog refused', 'hog refused']);
+  });
+
   it('[routing:queue-bounds] refuses with 429 and Retry-After who comes to a full queue, and who has waited too long', async () => {
     const queue = new FairQueue();
     const late = queue.wait('ann', { size: 1, waitMs: 5 }, new Ending());

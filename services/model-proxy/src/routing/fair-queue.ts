@@ -4,11 +4,13 @@ import { GatewayError } from '@sallyport/chassis/errors';
 interface Waiting {
   readonly who: string;
   give(): void;
+  refuse(): void;
 }
 
 /**
  * Those who wait for a place, by who asks. Places go round: each principal gets one in turn, however many requests of theirs
- * wait, and of one principal's the oldest. Bounded in number and in time.
+ * wait, and of one principal's the oldest. Bounded in number and in time; where it is full of one's requests, the youngest of
+ * them makes room for another's.
  */
 export class FairQueue {
   /** Insertion order is the order of turns: who was served goes to the end. */
@@ -25,7 +27,7 @@ export class FairQueue {
    */
   wait(who: string, bounds: { readonly size: number; readonly waitMs: number }, signal: EndSignal): Promise<void> {
     if (signal.aborted) return Promise.reject(signal.reason as Error);
-    if (this.#size >= bounds.size) return Promise.reject(tooMany(bounds.waitMs));
+    if (this.#size >= bounds.size && !this.#makeRoom(who)) return Promise.reject(tooMany(bounds.waitMs));
     return new Promise((resolve, reject) => {
       const leave = () => {
         clearTimeout(timer);
@@ -37,6 +39,10 @@ export class FairQueue {
           leave();
           resolve();
         },
+        refuse() {
+          leave();
+          reject(tooMany(bounds.waitMs));
+        },
       };
       const aborted = () => {
         this.#remove(waiting);
@@ -45,8 +51,7 @@ export class FairQueue {
       };
       const timer = setTimeout(() => {
         this.#remove(waiting);
-        leave();
-        reject(tooMany(bounds.waitMs));
+        waiting.refuse();
       }, bounds.waitMs);
       timer.unref();
       signal.addEventListener('abort', aborted, { once: true });
@@ -69,6 +74,18 @@ export class FairQueue {
       return true;
     }
     return false;
+  }
+
+  /** Refuses the youngest of whose requests are the most; false where these are no more than `who` would have. */
+  #makeRoom(who: string): boolean {
+    const own = this.#byWho.get(who)?.length ?? 0;
+    let most: Waiting[] = [];
+    for (const theirs of this.#byWho.values()) if (theirs.length > most.length) most = theirs;
+    const youngest = most.at(-1);
+    if (youngest === undefined || most.length <= own + 1) return false;
+    this.#remove(youngest);
+    youngest.refuse();
+    return true;
   }
 
   #remove(waiting: Waiting): void {
