@@ -28,6 +28,19 @@ describe("a provider's response as the client gets it", () => {
     expect(retold.join('')).not.toContain('resp_67ccd2bed1ec8190');
   });
 
+  it('[responses:forward] says nothing of whom a kept answer was first for', () => {
+    const fields = { safety_identifier: 'bob', prompt_cache_key: null, metadata: {} };
+    const own = new Exchange({ id: 'resp_ours', fields, answered: [], listed: new Set() });
+    const theirs = {
+      id: 'resp_1',
+      output: [],
+      safety_identifier: 'ann',
+      prompt_cache_key: 'of-ann',
+      metadata: { a: 'b' },
+    };
+    expect(JSON.parse(own.retoldBody(JSON.stringify(theirs)))).toEqual({ ...fields, id: 'resp_ours', output: [] });
+  });
+
   it('[responses:unoffered] holds nothing before its end that no event told', () => {
     const hidden = { type: 'function_call', call_id: 'c1', name: 'rm', arguments: '{}' };
     const event = { type: 'response.in_progress', response: { id: 'resp_theirs', output: [hidden] } };

@@ -101,8 +101,17 @@ export class Exchange {
   }
 }
 
-/** Fields of state: the gateway's word, whatever the provider says. */
-const OWN_FIELDS = ['background', 'conversation', 'instructions', 'metadata', 'previous_response_id', 'store'];
+/** Fields of state, and of who asks: the gateway's word, whatever the provider says, also of whom a kept answer was first for. */
+const OWN_FIELDS = [
+  'background',
+  'conversation',
+  'instructions',
+  'metadata',
+  'previous_response_id',
+  'prompt_cache_key',
+  'safety_identifier',
+  'store',
+];
 
 /** Inside a JSON text the quotes would stand behind backslashes. */
 const HOLDS_RESPONSE = /"response"\s*:/;
