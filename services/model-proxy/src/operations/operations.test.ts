@@ -170,6 +170,9 @@ describe('every operation', () => {
     ['/v1/embeddings', { input: 'x', messages: [{ role: 'user', content: 'hi' }] }],
     ['/v1/completions', { prompt: 'x', tools: [{ type: 'function', function: { name: 'f' } }] }],
     ['/v1/images/generations', { prompt: 'x', mcp_servers: [{ url: 'x' }] }],
+    ['/v1/completions', { prompt: 'x', plugins: [{ id: 'web' }] }],
+    ['/v1/completions', { prompt: 'x', web_search_options: {} }],
+    ['/v1/completions', { prompt: 'x', extra_body: { tools: [] } }],
   ])('[operations:no-tools] at %s carries nothing of chat', async (path, body) => {
     const answer = await desk.post(path, { model: 'm', ...body });
     expect([answer.status, await answer.json()]).toMatchObject([400, { error: { code: 'unsupported' } }]);

@@ -17,6 +17,7 @@ import type { Gate } from '../turn/gate.ts';
 import { label } from '../turn/label.ts';
 import { route } from '../turn/route.ts';
 import type { Turn } from '../turn/turn.ts';
+import { TOOL_FIELDS } from '../wire/openai-chat/tools.ts';
 import { callOperation } from './call-operation.ts';
 import { deliver } from './deliver.ts';
 import { recordEnd } from './ended.ts';
@@ -27,7 +28,17 @@ import type { Asked, OperationKind, OperationRequest } from './operation-kind.ts
 import type { Uploads } from './uploads.ts';
 
 /** What stands in no request that carries no tools; a lenient provider would take it for one of chat. */
-const OF_CHAT = ['messages', 'tools', 'functions', 'tool_choice', 'tool_resources', 'mcp_servers'];
+const OF_CHAT = [
+  'messages',
+  ...TOOL_FIELDS,
+  'functions',
+  'function_call',
+  'tool_choice',
+  'tool_resources',
+  'mcp_servers',
+  // What a gateway behind would lay over the rest.
+  'extra_body',
+];
 
 /** Completes a body with what the path of its request says. */
 export type CompleteBody = (req: IncomingMessage, body: unknown) => unknown;
@@ -140,7 +151,7 @@ function fieldsOf({ fields }: Form): JsonObject {
 }
 
 function refuseChat(body: JsonObject): JsonObject {
-  const param = OF_CHAT.find((name) => body[name] !== undefined && body[name] !== null);
+  const param = OF_CHAT.find((name) => body[name] !== undefined && body[name] !== null && body[name] !== false);
   if (param === undefined) return body;
   throw new GatewayError('unsupported', `${param} belongs to chat; here nothing is decided about tools.`, {
     status: 400,
