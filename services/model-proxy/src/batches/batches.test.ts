@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Target } from '../catalog.ts';
 import { memoryStores } from '../files/testing.ts';
 import { type Called, type Desk, openDesk, type Scripted } from '../operations/testing.ts';
 import { modelOf, providerOf, somebody } from '../turn/testing.ts';
@@ -11,7 +12,14 @@ const named = (publicName: string, type: string) => ({ ...modelOf([providerOf(ty
 const decoration = { system: [{ position: 'Before', text: 'Be kind.' }] };
 const abroad = modelOf([providerOf('openai', 'openai')], { routing: { residency: [{ regions: ['eu'] }] } });
 const bounded = modelOf([providerOf('openai', 'openai')], { maxOutputTokens: 5 });
+const price = { inputPerMillionTokens: '10', outputPerMillionTokens: '20' };
+const plain = named('dear', 'openai');
+const dear = {
+  ...plain,
+  targets: plain.targets.map((one) => ({ ...one, spec: { price } as Target['spec'] & object })),
+};
 const models = [
+  dear,
   { ...modelOf([providerOf('openai', 'openai')], { decoration }), publicName: 'kind' },
   { ...bounded, publicName: 'short' },
   { ...abroad, publicName: 'abroad' },
@@ -116,6 +124,8 @@ describe('batches', () => {
   it.each([
     ['m', 50],
     ['full', 100],
+    // A target's own price, ten times that of its Model.
+    ['dear', 500],
   ])('[batches:priced] of %s are counted once, at their end, by what their answers tell', async (model, percent) => {
     const { batch } = await begun(model);
     const taken = desk.kept.reserved.find(({ needed }) => needed.requests === undefined);
