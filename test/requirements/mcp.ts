@@ -4,6 +4,11 @@ import { of, type Requirement } from './requirement.ts';
 export const mcp: readonly Requirement[] = [
   ...of('DESIGN §4, §5, §7, §8; MCP 2025-03-26 to 2026-07-28', {
     'mcp:list-by-identity': 'The list follows authorisation only, in a fixed order.',
+    'mcp:toolset': 'A Toolset is a virtual server with its own names, texts and narrower schemas.',
+    'mcp:toolset-sets': 'Fixed arguments are set, and what callers may not say is refused.',
+    'mcp:toolset-policy': 'Policy decides on the tool itself, whatever it is called there.',
+    'mcp:toolset-bounds': 'A Toolset has nothing beside its picks and grants nothing.',
+    'mcp:toolset-unknown': 'A Toolset that is not theirs looks absent.',
     'mcp:private-lists': 'Lists are private, with ttl and paging.',
     'mcp:header-agreement': 'Headers and body must agree, else -32020.',
     'mcp:bad-input': 'Invalid, doubled, deep or large bodies are refused cleanly.',

@@ -4,6 +4,7 @@ import { casesOfDecoration } from './objects-of-decoration.ts';
 import { casesOfProviders } from './objects-of-providers.ts';
 import { casesOfRouting } from './objects-of-routing.ts';
 import { casesOfTools } from './objects-of-tools.ts';
+import { casesOfToolsets } from './objects-of-toolsets.ts';
 
 const target = { provider: 'a', model: 'b' };
 const everyone = { everyone: true };
@@ -11,6 +12,7 @@ const everyone = { everyone: true };
 /** At least one accepted and one refused object for each rule of each kind. */
 export const cases: readonly Case[] = [
   ...casesOfTools,
+  ...casesOfToolsets,
   ...casesOfRouting,
   ...casesOfProviders,
   { name: 'a vendor without a URL', kind: 'ModelProvider', spec: { type: 'openai' } },

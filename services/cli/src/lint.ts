@@ -129,6 +129,13 @@ function together(all: readonly Placed<Resource>[], secrets: ReadonlyMap<string,
         (anyModel ? error : warning)(path, message);
       for (const fault of lintToolPolicy(value, everything)) say(fault.severity)(fault.path, fault.message);
     }
+    if (value.kind === 'Toolset') {
+      value.spec.tools.forEach(({ server }, index) => {
+        if (!has('ToolServer', namespace, server)) {
+          error(`spec.tools[${index}].server`, `there is no ToolServer ${server} in ${namespace}`);
+        }
+      });
+    }
     if (value.kind === 'ToolServer') {
       for (const fault of lintToolServer(value, everything)) say(fault.severity)(fault.path, fault.message);
     }

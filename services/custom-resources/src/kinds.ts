@@ -8,6 +8,7 @@ import { modelProvider } from './model-provider.ts';
 import { team } from './team.ts';
 import { toolPolicy } from './tool-policy.ts';
 import { toolServer } from './tool-server.ts';
+import { toolset } from './toolset.ts';
 import { virtualKey } from './virtual-key.ts';
 
 /** Every kind by its name. */
@@ -15,6 +16,7 @@ export const kinds = {
   ModelProvider: modelProvider,
   Model: model,
   ToolServer: toolServer,
+  Toolset: toolset,
   AccessPolicy: accessPolicy,
   ToolPolicy: toolPolicy,
   Limit: limit,

@@ -20,6 +20,7 @@ import { followCatalog } from './catalog/catalog.ts';
 import { ownListing } from './catalog/look-for.ts';
 import { refreshCatalog } from './catalog/refresh.ts';
 import { reportServers } from './catalog/report.ts';
+import { followToolsets } from './catalog/toolsets.ts';
 import { connect } from './clients.ts';
 import { configSchema } from './config.ts';
 import { keyedDigest, sha256 } from './digests.ts';
@@ -37,7 +38,7 @@ import { createUpstream } from './upstream/upstream.ts';
 
 const SELF = 'mcp-broker';
 /** Kinds whose content is used, and kinds whose change empties a cache. */
-const KINDS = ['ToolServer', 'AccessPolicy', 'Limit'];
+const KINDS = ['ToolServer', 'Toolset', 'AccessPolicy', 'Limit'];
 
 run({
   name: SELF,
@@ -129,6 +130,7 @@ run({
       catalog,
       access,
       runner,
+      toolsets: followToolsets(snapshot, catalog),
       listFor: own.look,
       clients,
       digest,

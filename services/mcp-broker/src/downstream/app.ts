@@ -8,6 +8,7 @@ import { challengeOf } from '@sallyport/peers/ingress';
 import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import { hasInexactNumber } from '@sallyport/turn';
 import type { Express, Request, Response } from 'express';
+import type { Toolset } from '../catalog/toolset.ts';
 import { type Admitted, authorise, single } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
 import { readSession, type Session } from '../invoke/run-of-call.ts';
@@ -21,6 +22,8 @@ import { methodLabel, respond, TRAJECTORY_HEADER } from './respond.ts';
 
 const MAX_BATCH = 32;
 const PATH = '/mcp';
+const TOOLSETS = `${PATH}/:toolset`;
+const BOTH = [PATH, TOOLSETS];
 const EXPOSED = `${TRAJECTORY_HEADER}, sallyport-turn, mcp-session-id, www-authenticate`;
 
 /** One answer: nothing to say (202), or a JSON-RPC message. */
@@ -41,13 +44,16 @@ export function createBrokerApp(gate: Gate, metrics: Metrics): Express {
   });
   const open = openWork(gate);
   postPlainly(app, PATH, (req, res, requestId) => post(gate, open, { req, res, requestId }));
-  app.options(PATH, (req, res) => {
+  app.post(TOOLSETS, (req, res) =>
+    post(gate, open, { req, res, requestId: res.locals.requestId, toolset: String(req.params.toolset) }),
+  );
+  app.options(BOTH, (req, res) => {
     allowOrigin(gate, req, res);
     res.setHeader('access-control-allow-methods', 'POST');
     res.setHeader('access-control-allow-headers', req.headers['access-control-request-headers'] ?? 'authorization');
     res.status(204).end();
   });
-  app.all(PATH, (_req, res) => {
+  app.all(BOTH, (_req, res) => {
     res.setHeader('allow', 'POST');
     res.status(405).json(errorBody(null, CODES.server, 'Only POST is served here.'));
   });
@@ -64,9 +70,11 @@ interface Posted {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly requestId: string;
+  /** Name of the toolset in the path; none at `/mcp`. */
+  readonly toolset?: string;
 }
 
-async function post(gate: Gate, open: OpenWorks, { req, res, requestId }: Posted): Promise<void> {
+async function post(gate: Gate, open: OpenWorks, { req, res, requestId, toolset: named }: Posted): Promise<void> {
   allowOrigin(gate, req, res);
   if (!/^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
     throw new GatewayError('unsupported', 'Content-Type must be application/json.', { status: 415 });
@@ -82,6 +90,7 @@ async function post(gate: Gate, open: OpenWorks, { req, res, requestId }: Posted
   try {
     // The key first: who has none learns nothing of how bodies are read.
     const admitted = await authorise(gate, gate.ingress.credentialOf(req), work);
+    const toolset = named === undefined ? undefined : toolsetOf(gate, admitted, named);
     const { maxBytes, maxDepth } = gate.config.request;
     const bytes = await readBody(req, { limitBytes: maxBytes, signal });
     signal.throwIfAborted();
@@ -93,7 +102,8 @@ async function post(gate: Gate, open: OpenWorks, { req, res, requestId }: Posted
     // Kept here until the head is written: each `setHeader` costs what writing it costs once more.
     const head: Record<string, string> = { [REQUEST_ID_HEADER]: requestId };
     const late = lateStream(req, res, body, head);
-    const context = { gate, req, head, admitted, signal, waits: late.waits, patient: !Array.isArray(body) };
+    const patient = !Array.isArray(body);
+    const context = { gate, req, head, admitted, toolset, signal, waits: late.waits, patient };
     const answer = Array.isArray(body) ? await answerBatch(context, body) : await answerOne(context, body);
     if (gone || (answer.body !== undefined && late.end(answer.body))) return;
     send(res, answer, head);
@@ -117,6 +127,7 @@ interface Context {
   /** Headers of the answer. */
   readonly head: Record<string, string>;
   readonly admitted: Admitted;
+  readonly toolset: Toolset | undefined;
   readonly signal: AbortSignal;
   readonly waits: LateStream['waits'];
   /** Whether calls may wait for people: not those of a batch, which wait for each other. */
@@ -138,7 +149,7 @@ async function answerBatch(context: Context, body: readonly unknown[]): Promise<
 }
 
 async function answerOne(context: Context, body: unknown): Promise<Answer> {
-  const { gate, req, head, admitted, signal, waits, patient } = context;
+  const { gate, req, head, admitted, toolset, signal, waits, patient } = context;
   let method = 'other';
   try {
     const message = readMessage(body);
@@ -155,7 +166,8 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
       head[name] = value;
     };
     const base = () => baseOf(gate, req);
-    const exchange = { revision, admitted, headers: req.headers, session, signal, answerHeader, waits, patient, base };
+    const within = { signal, answerHeader, waits, patient, base };
+    const exchange = { revision, admitted, headers: req.headers, session, toolset, ...within };
     const result = await respond(gate, message, exchange);
     gate.metrics.requests(method, 'ok').inc();
     return { status: 200, body: resultBody(message.id, result) };
@@ -170,6 +182,13 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
     if (error.code === 'internal') gate.log.error('An MCP request failed', { method, error: caught });
     return { status: error.status, body: gatewayErrorBody(error, id) };
   }
+}
+
+function toolsetOf(gate: Gate, { principal, access }: Admitted, name: string): Toolset {
+  const found = gate.toolsets.find(principal, access, name);
+  // The same words for one that is not there and one that is not theirs.
+  if (found === undefined) throw new GatewayError('not_found', 'There is no such server.');
+  return found;
 }
 
 function sessionOf(gate: Gate, message: Message, req: IncomingMessage, admitted: Admitted): Session | undefined {

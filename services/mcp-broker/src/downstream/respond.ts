@@ -1,11 +1,13 @@
 import { connectLink, type Lacking } from '@sallyport/peers/connecting';
-import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
-import { toolFilter, visibleTools } from '../catalog/visibility.ts';
+import { type Completed, type OfferedTool, plainly, type Toolset } from '../catalog/toolset.ts';
+import { offeredTools } from '../catalog/toolsets.ts';
+import { toolFilter } from '../catalog/visibility.ts';
 import { type Admitted, beginTurn, type Headers, single } from '../invoke/admit.ts';
 import type { Patience } from '../invoke/ask.ts';
 import { callTool } from '../invoke/call-tool.ts';
 import type { Gate } from '../invoke/gate.ts';
+import type { KnownValue } from '../invoke/known-values.ts';
 import { recordUnknownTool } from '../invoke/record.ts';
 import { issueSession, type Session } from '../invoke/run-of-call.ts';
 import { CODES, META, MODERN_VERSIONS, negotiated, type Revision } from '../protocol.ts';
@@ -48,6 +50,8 @@ export interface Exchange {
   readonly waits: (message: string) => Promise<void>;
   /** Whether the request may wait for people. */
   readonly patient: boolean;
+  /** The virtual server that is spoken to; none at `/mcp`. */
+  readonly toolset: Toolset | undefined;
   /** Where people reach the gateway, without a slash at the end. */
   readonly base: () => string;
 }
@@ -75,7 +79,7 @@ export async function respond(gate: Gate, message: Message, exchange: Exchange):
   const result = await method(gate, message, exchange);
   if (!modern) return result;
   const meta = (result as { _meta?: object })._meta;
-  return { resultType: 'complete', ...result, _meta: { ...meta, [META.serverInfo]: SERVER_INFO } };
+  return { resultType: 'complete', ...result, _meta: { ...meta, [META.serverInfo]: infoOf(exchange.toolset) } };
 }
 
 /** The name of a method for metrics: of those served, else `other`. */
@@ -83,20 +87,34 @@ export function methodLabel(method: string): string {
   return Object.hasOwn(LEGACY, method) || Object.hasOwn(MODERN, method) ? method : 'other';
 }
 
-function initialize(gate: Gate, { params }: Message, { admitted, answerHeader }: Exchange) {
+function initialize(gate: Gate, { params }: Message, { admitted, answerHeader, toolset }: Exchange) {
   const revision = negotiated(params.protocolVersion);
   // No session is kept: the id names the run of this conversation, which clients then name with each request.
   answerHeader('mcp-session-id', issueSession(gate.digest, admitted.principal, hasUrlMode(params.capabilities)));
-  return { protocolVersion: revision.version, capabilities: CAPABILITIES, serverInfo: SERVER_INFO };
+  return {
+    protocolVersion: revision.version,
+    capabilities: CAPABILITIES,
+    serverInfo: infoOf(toolset),
+    ...instructionsOf(toolset),
+  };
 }
 
-function discover() {
-  return { supportedVersions: MODERN_VERSIONS, capabilities: CAPABILITIES, ttlMs: LIST_TTL_MS, cacheScope: 'private' };
+function discover(_gate: Gate, _message: Message, { toolset }: Exchange) {
+  const kept = { ttlMs: LIST_TTL_MS, cacheScope: 'private' };
+  return { supportedVersions: MODERN_VERSIONS, capabilities: CAPABILITIES, ...instructionsOf(toolset), ...kept };
 }
 
-async function listTools(gate: Gate, { params }: Message, { admitted, revision, signal }: Exchange) {
+function infoOf(toolset: Toolset | undefined) {
+  return toolset === undefined ? SERVER_INFO : { ...SERVER_INFO, title: toolset.spec.title ?? toolset.name };
+}
+
+function instructionsOf(toolset: Toolset | undefined) {
+  return toolset?.spec.instructions === undefined ? {} : { instructions: toolset.spec.instructions };
+}
+
+async function listTools(gate: Gate, { params }: Message, { admitted, revision, signal, toolset }: Exchange) {
   await gate.listFor(admitted.principal, admitted.access, signal);
-  const tools = visibleTools(gate.catalog, admitted.principal, admitted.access);
+  const tools = offeredTools(gate.catalog, admitted.principal, admitted.access, toolset);
   const page = pageOf(tools, params.cursor, gate.config.request.pageSize, revision);
   return revision.era === 'modern' ? { ...page, ttlMs: LIST_TTL_MS, cacheScope: 'private' } : page;
 }
@@ -107,16 +125,19 @@ async function callOne(gate: Gate, message: Message, exchange: Exchange) {
   if (typeof name !== 'string' || name === '') throw new RpcFault(CODES.invalidParams, 'name must be a text.');
   if (!isObject(given)) throw new RpcFault(CODES.invalidParams, 'arguments must be an object.');
   const named = claimedRun(message, headers);
-  const turn = beginTurn(admitted, headers, exchange.signal);
-  answerHeader('sallyport-turn', turn.id);
   const { principal } = admitted;
-  const tool = await toolOf(gate, admitted, name, exchange.signal);
-  if (tool === undefined) {
+  const offered = await toolOf(gate, exchange, name);
+  const completed = offered?.complete(given as JsonObject);
+  const turn = beginTurn(admitted, headers, exchange.signal, setBy(exchange.toolset, completed));
+  answerHeader('sallyport-turn', turn.id);
+  if (offered === undefined || completed === undefined) {
     recordUnknownTool(gate, turn, name);
     // The same words for a tool that is not there and one that is not theirs (DESIGN section 8).
     throw new RpcFault(CODES.invalidParams, `Unknown tool: ${name.slice(0, 128)}`);
   }
-  const args = given as JsonObject;
+  if ('fault' in completed) throw new RpcFault(CODES.invalidParams, completed.fault);
+  const { args } = completed;
+  const { tool } = offered;
   const request = { principal, method: message.method, name, args };
   const back = readReturn(gate, message, request);
   const links = canOpenLinks(message, exchange);
@@ -150,22 +171,28 @@ async function callOne(gate: Gate, message: Message, exchange: Exchange) {
   return { ...result, _meta: { ..._meta, ...meta } };
 }
 
-/** A tool that is there for this principal; undefined where there is none. */
-async function toolOf(
-  { catalog, listFor }: Gate,
-  { principal, access }: Admitted,
-  name: string,
-  signal: AbortSignal,
-): Promise<BrokerTool | undefined> {
-  const find = () => {
+/** A tool that is there for this principal at this endpoint; undefined where there is none. */
+async function toolOf(gate: Gate, exchange: Exchange, name: string): Promise<OfferedTool | undefined> {
+  const { catalog, listFor } = gate;
+  const { admitted, toolset, signal } = exchange;
+  const { principal, access } = admitted;
+  const find = (): OfferedTool | undefined => {
+    if (toolset !== undefined)
+      return offeredTools(catalog, principal, access, toolset).find((one) => one.name === name);
     const tool = catalog.byExposedName(principal.tenant, name);
-    return tool && toolFilter(principal, access)(tool) && catalog.offers(principal, tool) ? tool : undefined;
+    return tool && toolFilter(principal, access)(tool) && catalog.offers(principal, tool) ? plainly(tool) : undefined;
   };
   const found = find();
   if (found !== undefined) return found;
   // It may be one that its server offers to this person, and nobody has asked here yet.
   await listFor(principal, access, signal);
   return find();
+}
+
+/** What the administrator wrote into a toolset, as values of known origin. */
+function setBy(toolset: Toolset | undefined, completed: Completed | undefined): KnownValue[] {
+  if (toolset === undefined || completed === undefined || 'fault' in completed) return [];
+  return completed.set.map(({ name, value }) => ({ tool: `toolset/${toolset.name}`, path: `/${name}`, value }));
 }
 
 function canOpenLinks(message: Message, { revision, session, patient }: Exchange): boolean {

@@ -242,7 +242,8 @@ describe('bad input', () => {
       const answer = await fetch(`${broker.url}/mcp`, { method, headers: { authorization: `Bearer ${KEYS.alice}` } });
       expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
     }
-    expect((await fetch(`${broker.url}/mcp/a`, { method: 'POST' })).status).toBe(404);
+    expect((await fetch(`${broker.url}/mcp/a/b`, { method: 'POST' })).status).toBe(404);
+    expect((await fetch(`${broker.url}/mcp/a`)).status).toBe(405);
   });
 });
 

@@ -45,7 +45,7 @@ export async function authorise(
 }
 
 /** Begins the turn of an admitted call; its run and label are found by `joinRun`. */
-export function beginTurn(admitted: Admitted, headers: Headers, signal: AbortSignal): Turn {
+export function beginTurn(admitted: Admitted, headers: Headers, signal: AbortSignal, set: Turn['set'] = []): Turn {
   const { principal, access } = admitted;
   return {
     id: uuidv7(),
@@ -61,6 +61,7 @@ export function beginTurn(admitted: Admitted, headers: Headers, signal: AbortSig
     standing: [],
     label: TRUSTED,
     known: [],
+    set,
     policyRevision: access.policyRevision,
     step: 0,
   };

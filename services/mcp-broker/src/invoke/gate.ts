@@ -8,6 +8,7 @@ import type { Snapshot } from '@sallyport/peers/snapshot';
 import type { Digest } from '@sallyport/turn';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ListFor } from '../catalog/look-for.ts';
+import type { Toolsets } from '../catalog/toolsets.ts';
 import type { Clients } from '../clients.ts';
 import type { Config } from '../config.ts';
 import type { RequestStates } from '../downstream/request-state.ts';
@@ -31,6 +32,7 @@ export interface Gate {
   readonly recorder: Pick<Recorder, 'append' | 'commit'>;
   readonly runner: ToolRunner;
   readonly listFor: ListFor;
+  readonly toolsets: Toolsets;
   readonly memory: Memory;
   readonly runs: SeenRuns;
   readonly clients: Pick<Clients, 'decisions' | 'trajectories' | 'quarantine' | 'approvals'>;

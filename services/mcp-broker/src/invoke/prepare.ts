@@ -75,7 +75,7 @@ function withUnknown(prepared: PreparedCall): PreparedCall {
 function corpusOf(turn: Turn, resolved: ReadonlyMap<string, ResolvedHandle>): Corpus {
   const corpus = createCorpus(turn.label);
   for (const [id, { tool = '', path = '', label }] of resolved) addHandle(corpus, id, tool, path, label);
-  for (const { tool, path, value } of turn.known) addValue(corpus, tool, path, value, TRUSTED);
+  for (const { tool, path, value } of [...turn.known, ...turn.set]) addValue(corpus, tool, path, value, TRUSTED);
   return corpus;
 }
 

@@ -25,6 +25,8 @@ export interface Turn {
   label: Label;
   /** Values among the arguments that trusted fields of results showed in this run. */
   known: readonly KnownValue[];
+  /** Values among the arguments that the administrator wrote into a toolset. */
+  readonly set: readonly KnownValue[];
   policyRevision: string;
   /** Steps recorded in this turn, for numbering. */
   step: number;

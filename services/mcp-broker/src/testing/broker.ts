@@ -5,6 +5,7 @@ import { httpServer } from '@sallyport/chassis/http/server';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
+import { parseSpec } from '@sallyport/custom-resources';
 import { accessCache } from '@sallyport/peers/access';
 import { credentialLeases } from '@sallyport/peers/credentials';
 import { createIngress } from '@sallyport/peers/ingress';
@@ -31,6 +32,7 @@ import { followCatalog } from '../catalog/catalog.ts';
 import { ownListing } from '../catalog/look-for.ts';
 import { refreshCatalog } from '../catalog/refresh.ts';
 import { reportServers } from '../catalog/report.ts';
+import { followToolsets } from '../catalog/toolsets.ts';
 import { configSchema } from '../config.ts';
 import { keyedDigest, sha256 } from '../digests.ts';
 import { createBrokerApp } from '../downstream/app.ts';
@@ -55,6 +57,8 @@ export interface TestBroker {
   principal(over?: PrincipalParts): Principal;
   /** Puts ToolServers in force; resolves when each was listed or failed. */
   servers(specs: Readonly<Record<string, object>>): Promise<void>;
+  /** Puts Toolsets in force. */
+  toolsets(specs: Readonly<Record<string, object>>): Promise<void>;
   /** Lists all servers anew. */
   relist(): Promise<void>;
   revoke(keyId: string): void;
@@ -85,6 +89,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   const revoked: ((keyId: string) => void)[] = [];
   let revision = 0;
   let items: { tenant: string; name: string; uid: string; specJson: string }[] = [];
+  let sets: typeof items = [];
 
   const snapshots = await inProcess(SnapshotService, {
     async *watch(request, { signal }) {
@@ -92,7 +97,8 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
         if (sent !== revision) {
           sent = revision;
           for (const kind of request.kinds) {
-            const upserts = kind !== 'ToolServer' ? [] : items.map((item) => wireItem(item));
+            const of = kind === 'ToolServer' ? items : kind === 'Toolset' ? sets : [];
+            const upserts = of.map((item) => wireItem(item));
             yield { kind, revision: String(sent), full: true, upserts, removals: [] };
           }
         }
@@ -163,7 +169,11 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
 
   const config = checkConfig(configSchema, { ...plainConfig, ...over });
   const counted = brokerMetrics(metrics);
-  const snapshot = watchSnapshot({ client: snapshots.client, kinds: ['ToolServer', 'AccessPolicy', 'Limit'], log });
+  const snapshot = watchSnapshot({
+    client: snapshots.client,
+    kinds: ['ToolServer', 'Toolset', 'AccessPolicy', 'Limit'],
+    log,
+  });
   const catalog = followCatalog(snapshot, sha256);
   const credentials = credentialLeases({ client: vault.client, log });
   const upstream = createUpstream({ credentials, maxResultBytes: config.request.maxResultBytes, log });
@@ -207,6 +217,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     access: accesses,
     runner,
     listFor,
+    toolsets: followToolsets(snapshot, catalog),
     digest,
     waiting: waitingCalls(config.approvals),
     states: requestStates(DIGEST_SECRET, digest, config.approvals.stateTtl),
@@ -289,6 +300,27 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
         ),
       );
       await relist();
+    },
+    async toolsets(specs) {
+      sets = Object.entries(specs).map(([key, written]) => {
+        const [tenant = '', name = ''] = key.includes('/') ? key.split('/') : ['acme', key];
+        const spec = parseSpec('Toolset', written, name);
+        if (!spec.ok) throw new TypeError(JSON.stringify(spec.faults));
+        return { tenant, name, uid: `set-${tenant}-${name}`, specJson: JSON.stringify(spec.value) };
+      });
+      revision++;
+      for (const push of pushes) push();
+      pushes.clear();
+      const wanted = JSON.stringify(sets.map(({ specJson }) => specJson).sort());
+      await untilTrue(
+        () =>
+          JSON.stringify(
+            snapshot
+              .items('Toolset')
+              .map(({ spec }) => JSON.stringify(spec))
+              .sort(),
+          ) === wanted,
+      );
     },
     relist,
     revoke: (keyId) => {

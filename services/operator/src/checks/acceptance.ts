@@ -62,7 +62,8 @@ function heldName(entry: Entry<'Model'>, view: View): Finding | undefined {
 export const dependents: Readonly<Record<Kind, readonly Kind[]>> = {
   ModelProvider: ['Model', 'ToolPolicy'],
   Model: ['Model', 'ToolPolicy', 'AccessPolicy'],
-  ToolServer: ['ToolPolicy', 'AccessPolicy'],
+  ToolServer: ['ToolPolicy', 'AccessPolicy', 'Toolset'],
+  Toolset: [],
   // One that denies what clients declare closes a gap of the others.
   AccessPolicy: ['AccessPolicy'],
   ToolPolicy: ['AccessPolicy'],

@@ -5,6 +5,7 @@ import {
   orderedTargets,
   routingReferences,
   type ToolPolicySpec,
+  type ToolsetSpec,
 } from '@sallyport/custom-resources';
 import type { View } from '../source/source.ts';
 import { acceptance, publicNameOf } from './acceptance.ts';
@@ -68,17 +69,7 @@ export function toolPolicyReferences(spec: ToolPolicySpec, tenant: string, view:
     reason ||= why;
     missing.push(what);
   };
-  spec.tools.forEach(({ server, tool }, index) => {
-    // A pattern may match nothing yet: it is for servers to come.
-    if (server.includes('*')) return;
-    const entry = view.get('ToolServer', tenant, server);
-    if (entry === undefined) miss('ToolServerNotFound', `spec.tools[${index}]: no ToolServer ${server}`);
-    const known = entry?.status.tools;
-    if (tool.includes('*') || !Array.isArray(known) || known.length === 0) return;
-    if (!known.some((one: { name?: unknown }) => one.name === tool)) {
-      miss('ToolNotFound', `spec.tools[${index}]: ToolServer ${server} has no tool ${tool}`);
-    }
-  });
+  missingTools(spec.tools, tenant, view, miss);
   spec.providerTools.forEach(({ provider }, index) => {
     if (view.get('ModelProvider', tenant, provider) === undefined) {
       miss('ProviderNotFound', `spec.providerTools[${index}]: no ModelProvider ${provider}`);
@@ -92,4 +83,34 @@ export function toolPolicyReferences(spec: ToolPolicySpec, tenant: string, view:
     if (!serves) miss('ModelNotFound', `spec.results[${index}].quarantine.model: no Model ${quarantine.model}`);
   });
   return missing.length === 0 ? holds('ResolvedRefs', 'Resolved') : fails('ResolvedRefs', reason, missing.join('; '));
+}
+
+/** `ResolvedRefs` of a toolset: servers, and their tools where they are known. */
+export function toolsetReferences({ tools }: ToolsetSpec, tenant: string, view: View): Finding {
+  const missing: string[] = [];
+  let reason = '';
+  missingTools(tools, tenant, view, (why, what) => {
+    reason ||= why;
+    missing.push(what);
+  });
+  return missing.length === 0 ? holds('ResolvedRefs', 'Resolved') : fails('ResolvedRefs', reason, missing.join('; '));
+}
+
+function missingTools(
+  tools: readonly { readonly server: string; readonly tool: string }[],
+  tenant: string,
+  view: View,
+  miss: (why: string, what: string) => void,
+): void {
+  tools.forEach(({ server, tool }, index) => {
+    // A pattern may match nothing yet: it is for servers to come.
+    if (server.includes('*')) return;
+    const entry = view.get('ToolServer', tenant, server);
+    if (entry === undefined) miss('ToolServerNotFound', `spec.tools[${index}]: no ToolServer ${server}`);
+    const known = entry?.status.tools;
+    if (tool.includes('*') || !Array.isArray(known) || known.length === 0) return;
+    if (!known.some((one: { name?: unknown }) => one.name === tool)) {
+      miss('ToolNotFound', `spec.tools[${index}]: ToolServer ${server} has no tool ${tool}`);
+    }
+  });
 }

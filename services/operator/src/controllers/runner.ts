@@ -19,12 +19,14 @@ import { nextStatus, occurrences } from './status.ts';
 import { teamController } from './team.ts';
 import { toolPolicyController } from './tool-policy.ts';
 import { toolServerController } from './tool-server.ts';
+import { toolsetController } from './toolset.ts';
 import { virtualKeyController } from './virtual-key.ts';
 
 const controllers = [
   modelProviderController,
   modelController,
   toolServerController,
+  toolsetController,
   accessPolicyController,
   toolPolicyController,
   limitController,

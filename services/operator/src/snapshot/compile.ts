@@ -23,6 +23,7 @@ export const snapshotKinds: readonly Kind[] = [
   'ModelProvider',
   'Model',
   'ToolServer',
+  'Toolset',
   'AccessPolicy',
   'ToolPolicy',
   'Limit',
