@@ -377,6 +377,7 @@ describe('faults', () => {
     [{ model: 'actor', input: 'Hi', background: true, store: false }, 400, 'unsupported', 'background'],
     [{ model: 'actor', input: 'Hi', prompt: { id: 'pmpt_1' } }, 404, 'not_found', 'prompt.id'],
     [{ model: 'actor', input: 'Hi', previous_response_id: 'resp_1' }, 404, 'not_found', 'previous_response_id'],
+    [{ model: 'actor', input: 'Hi', previous_response_id: 'resp_\u0000' }, 400, 'invalid_request', null],
     [
       { model: 'actor', input: 'Hi', conversation: 'conv_1', previous_response_id: 'resp_1' },
       400,

@@ -59,6 +59,7 @@ describe('databaseError', () => {
   const sqlState = (code: string) => Object.assign(new Error('from the server'), { code });
   it.each([
     [sqlState('57014'), 'deadline_exceeded'],
+    [sqlState('22021'), 'invalid_request'],
     [sqlState('55P03'), 'deadline_exceeded'],
     [new Error('Query read timeout'), 'deadline_exceeded'],
     [sqlState('ECONNREFUSED'), 'unavailable'],

@@ -262,6 +262,10 @@ export function databaseError(caught: unknown): unknown {
   if (code === '57014' || code === '55P03' || caught.message === NO_ANSWER) {
     return new GatewayError('deadline_exceeded', 'The database took too long.', { cause: caught });
   }
+  // A text with U+0000, which Postgres keeps in no text: somebody sent it, and nothing is wrong here.
+  if (code === '22021' || code === '22P05') {
+    return new GatewayError('invalid_request', 'A text holds a character that cannot be kept.', { cause: caught });
+  }
   // 08: connection, 57P: shutdown, 53: out of resources, 28: not let in (yet), 3D: no database (yet).
   const away =
     UNREACHABLE.has(code) ||

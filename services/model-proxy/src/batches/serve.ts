@@ -14,6 +14,7 @@ import { type AccountAsk, accountHandler } from '../operations/account-handler.t
 import { usageOf } from '../operations/fields.ts';
 import type { Uploads } from '../operations/uploads.ts';
 import { priceOf } from '../pricing.ts';
+import { ownHeaders } from '../providers/define-provider.ts';
 import type { Owner } from '../responses/kept.ts';
 import { ownerOf } from '../responses/prepare.ts';
 import { mayUseModel } from '../turn/admit.ts';
@@ -96,7 +97,10 @@ async function begin(gate: Gate, ask: AccountAsk, stores: Stores): Promise<void>
     const request = {
       method: 'POST' as const,
       path: batchesPath(target.provider),
-      headers: { ...target.provider.declaration.headers, 'content-type': 'application/json' },
+      headers: {
+        ...ownHeaders(target.provider.declaration, target.provider.spec.headers),
+        'content-type': 'application/json',
+      },
       body: Buffer.from(JSON.stringify(sent)),
     };
     await accountCall(gate, turn, target, request, async (answer) => {
@@ -147,7 +151,7 @@ async function look(
   const target: Target = { provider: providerOf(gate, ask, batch), model: batch.targetModel };
   const turn = await ask.begin(target, { detail: { method, batch: batch.id }, isFree: true });
   const path = `${batchesPath(target.provider)}/${encodeURIComponent(batch.providerId)}${action}`;
-  const headers = { ...target.provider.declaration.headers };
+  const headers = { ...ownHeaders(target.provider.declaration, target.provider.spec.headers) };
   let told: JsonObject = {};
   await accountCall(gate, turn, target, { method, path, headers }, async (answer: OutboundResponse) => {
     told = await objectOf(answer, target.provider);

@@ -6,6 +6,7 @@ import { addUsage, noUsage, type Usage } from '../chat/usage.ts';
 import { accountCall } from '../operations/account-call.ts';
 import { toldTokens, usageOf } from '../operations/fields.ts';
 import { type PricedCall, priceOf } from '../pricing.ts';
+import { ownHeaders } from '../providers/define-provider.ts';
 import type { Gate } from '../turn/gate.ts';
 import { recordModelCall } from '../turn/record.ts';
 import { pricedCall } from '../turn/reserve.ts';
@@ -47,7 +48,7 @@ export async function settleBatch(
   let usage: Usage | undefined = outputId === undefined ? noUsage : undefined;
   if (outputId !== undefined) {
     const path = `${target.provider.declaration.paths.files}/${encodeURIComponent(outputId)}/content`;
-    const headers = { ...target.provider.declaration.headers };
+    const headers = { ...ownHeaders(target.provider.declaration, target.provider.spec.headers) };
     await accountCall(gate, turn, target, { method: 'GET', path, headers }, async (answer) => {
       usage = answer.status === 200 ? await usageIn(answer) : undefined;
       return { usage: usageOf({}), outputBytes: 0, finish: '', outcome: 'ok' };

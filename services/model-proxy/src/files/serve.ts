@@ -12,6 +12,7 @@ import { type AccountAsk, accountHandler } from '../operations/account-handler.t
 import { usageOf } from '../operations/fields.ts';
 import { type Form, readForm, writeForm } from '../operations/form.ts';
 import type { Uploads } from '../operations/uploads.ts';
+import { ownHeaders } from '../providers/define-provider.ts';
 import { ownerOf } from '../responses/prepare.ts';
 import { residents } from '../routing/eligible.ts';
 import { mayUseModel } from '../turn/admit.ts';
@@ -73,7 +74,7 @@ async function upload(gate: Gate, ask: AccountAsk, store: FileStore): Promise<vo
   const data = lines?.bytes ?? file.data;
   const sent = writeForm({ fields: [{ name: 'purpose', value: purpose }], files: [{ ...file, data }] });
   const turn = await ask.begin(target, { detail: { method: 'POST', bytes: file.data.length }, isFree: true });
-  const headers = { ...provider.declaration.headers, 'content-type': sent.contentType };
+  const headers = { ...ownHeaders(provider.declaration, provider.spec.headers), 'content-type': sent.contentType };
   const request = { method: 'POST' as const, path: filesPath(provider), headers, body: sent.body };
   let kept: KeptFile | undefined;
   await accountCall(gate, turn, target, request, async (answer) => {
@@ -138,7 +139,7 @@ async function content(gate: Gate, ask: AccountAsk, store: FileStore): Promise<v
   const turn = await ask.begin(target, { detail: { method: 'GET', file: file.id }, isFree: true });
   const { res } = ask;
   const path = `${filesPath(target.provider)}/${encodeURIComponent(file.providerId)}/content`;
-  const headers = { ...target.provider.declaration.headers };
+  const headers = { ...ownHeaders(target.provider.declaration, target.provider.spec.headers) };
   await accountCall(gate, turn, target, { method: 'GET', path, headers }, async (answer, signal) => {
     if (answer.status !== 200) throw await failureOf(answer, target.provider);
     // What somebody uploaded is no page of ours, whatever it says it is.
@@ -163,7 +164,7 @@ async function remove(gate: Gate, ask: AccountAsk, store: FileStore): Promise<vo
   const target = targetOf(gate, ask, file);
   const turn = await ask.begin(target, { detail: { method: 'DELETE', file: file.id }, isFree: true });
   const path = `${filesPath(target.provider)}/${encodeURIComponent(file.providerId)}`;
-  const headers = { ...target.provider.declaration.headers };
+  const headers = { ...ownHeaders(target.provider.declaration, target.provider.spec.headers) };
   await accountCall(gate, turn, target, { method: 'DELETE', path, headers }, async (answer) => {
     // What is gone there already is gone.
     if (answer.status !== 404) await objectOf(answer, target.provider);
