@@ -73,6 +73,8 @@ export const turn: readonly Requirement[] = [
     'turn:fill-unknown': 'An unknown handle in the final text is withheld.',
     'turn:grammar': 'A stream stays one message of its dialect over several model calls.',
     'turn:headers': 'An answer says its trajectory, turn, provider, model, cache and cost.',
+    'turn:fetched':
+      'A URL that the provider would fetch is egress: with untrusted content in play only known hosts are fetched from.',
     'turn:offer-client': "A function is its client's by name and digest, and egress until policy says otherwise.",
     'turn:offer-mcp': "A server's tools are narrowed as the client asks.",
     'turn:offer-provider': 'A provider-run tool is known by provider and type.',

@@ -12,6 +12,7 @@ import { callsOf, handleValues } from './decide.ts';
 import { decorate } from './decorate.ts';
 import { execute } from './execute.ts';
 import { executeShown } from './execute-shown.ts';
+import { boundFetches } from './fetched.ts';
 import type { Gate } from './gate.ts';
 import { guardIn } from './guard-in.ts';
 import { handOver } from './hand-over.ts';
@@ -46,6 +47,7 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
   if (needsLook(turn)) turn.request = frontOf(turn.dialect).neutralRequest(turn);
   if (turn.request) await offerTools(gate, turn);
   const attested = await label(gate, turn);
+  boundFetches(gate, turn);
   if (turn.facts.toolResults.length > 0) await quarantine(gate, turn, attested);
   if (turn.model.spec.decoration !== undefined) decorate(gate, turn);
   guardIn(turn);
