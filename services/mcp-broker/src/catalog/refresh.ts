@@ -24,18 +24,20 @@ export interface Refresher extends Component {
   attempt(uid: string): Attempt | undefined;
   /** Lists a server anew soon: what it offers may be another thing for who lists it now. */
   soon(uid: string): void;
-  /** Resolves once these servers were tried at least once, whatever came of it, or after two seconds. */
+  /** Resolves once these servers were listed, or tried at least once where they are not new, or after two seconds. */
   tried(uids: readonly string[], signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }
 
 const AT_ONCE = 8;
 const SOON_MS = 20;
-const FIRST_RETRY_MS = 1_000;
+const FIRST_RETRY_MS = 100;
 const FIRST_LIST_MS = 2_000;
+/** A server that is new may fail at first: its credential may be on its way to vault still. */
+const NEW_MS = 5_000;
 const LOOK_MS = 25;
 
-/** Lists all servers at intervals, the new and changed ones at once, and those that failed again after 1, 2, 4 … seconds. */
+/** Lists all servers at intervals, the new and changed ones at once, and those that failed again after 0.1, 0.2, 0.4 … seconds. */
 export function refreshCatalog(options: {
   readonly catalog: Catalog;
   readonly upstream: Pick<Upstream, 'list' | 'keepOnly'>;
@@ -49,7 +51,7 @@ export function refreshCatalog(options: {
 }): Refresher {
   const { catalog, upstream, log, metrics } = options;
   const attempts = new Map<string, Attempt>();
-  const due = new Map<string, { of: string; at: number; failures: number; again?: boolean }>();
+  const due = new Map<string, { of: string; at: number; since: number; failures: number; again?: boolean }>();
   const running = new Map<string, Promise<void>>();
   const stopping = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -126,7 +128,8 @@ export function refreshCatalog(options: {
     }
     for (const server of alive.values()) {
       const held = due.get(server.uid);
-      if (held?.of !== server.contentHash) due.set(server.uid, { of: server.contentHash, at: 0, failures: 0 });
+      if (held?.of !== server.contentHash)
+        due.set(server.uid, { of: server.contentHash, at: 0, since: Date.now(), failures: 0 });
     }
     upstream.keepOnly(alive.values());
     wake();
@@ -144,8 +147,12 @@ export function refreshCatalog(options: {
     },
     async tried(uids, signal) {
       const end = Date.now() + FIRST_LIST_MS;
-      while (uids.some((uid) => !attempts.has(uid)) && Date.now() < end && !signal.aborted)
-        await sleep(LOOK_MS, signal);
+      const isOpen = (uid: string) => {
+        const attempt = attempts.get(uid);
+        const since = due.get(uid)?.since ?? 0;
+        return attempt === undefined || (attempt.error !== undefined && Date.now() - since < NEW_MS);
+      };
+      while (uids.some(isOpen) && Date.now() < end && !signal.aborted) await sleep(LOOK_MS, signal);
     },
     start() {
       catalog.onChange(follow);
