@@ -130,6 +130,7 @@ async function onToolPlane(one: Setting) {
     known: one.known
       ? knownIn(one.written as JsonValue).map((value) => ({ tool: 'mail/contacts', path: '/0/email', value }))
       : [],
+    set: [],
     policyRevision: '',
   } as unknown as BrokerTurn;
   const tool = {

@@ -27,17 +27,6 @@ export const casesOfToolsets: readonly Case[] = [
   },
   { name: 'a toolset of nothing', kind: 'Toolset', spec: { tools: [] }, errors: ['spec.tools'] },
   {
-    name: 'a name given twice',
-    kind: 'Toolset',
-    spec: {
-      tools: [
-        { ...pick, as: 'report' },
-        { server: 'jira', tool: 'x', as: 'report' },
-      ],
-    },
-    errors: ['each name may be given once'],
-  },
-  {
     name: 'a name like those of servers',
     kind: 'Toolset',
     spec: { tools: [{ ...pick, as: 'mail__send' }] },

@@ -130,10 +130,12 @@ function together(all: readonly Placed<Resource>[], secrets: ReadonlyMap<string,
       for (const fault of lintToolPolicy(value, everything)) say(fault.severity)(fault.path, fault.message);
     }
     if (value.kind === 'Toolset') {
-      value.spec.tools.forEach(({ server }, index) => {
+      const names = value.spec.tools.map((pick) => pick.as);
+      value.spec.tools.forEach(({ server, as }, index) => {
         if (!has('ToolServer', namespace, server)) {
           error(`spec.tools[${index}].server`, `there is no ToolServer ${server} in ${namespace}`);
         }
+        if (as !== undefined && names.indexOf(as) < index) error(`spec.tools[${index}].as`, `"${as}" is given twice`);
       });
     }
     if (value.kind === 'ToolServer') {

@@ -71,33 +71,21 @@ const pick = withRules(
   ],
 );
 
-const names = (picks: readonly { readonly as?: string | undefined }[]) => picks.flatMap((one) => one.as ?? []);
-
-const spec = withRules(
-  z.object({
-    title: z.string().min(1).max(128).optional().describe('What clients show. Left out: the name.'),
-    instructions: z
-      .string()
-      .min(1)
-      .max(4096)
-      .optional()
-      .describe('What clients are told of the server when they begin; many give it to the model.'),
-    tools: z
-      .array(pick)
-      .min(1)
-      .max(128)
-      .meta({ 'x-kubernetes-list-type': 'atomic' })
-      .describe('The tools, in any order; where two have one name the first has it.'),
-  }),
-  [
-    {
-      cel: 'self.tools.all(t, !has(t.as) || self.tools.exists_one(u, has(u.as) && u.as == t.as))',
-      message: 'each name may be given once',
-      fieldPath: '.tools',
-      holds: (s) => new Set(names(s.tools)).size === names(s.tools).length,
-    },
-  ],
-);
+const spec = z.object({
+  title: z.string().min(1).max(128).optional().describe('What clients show. Left out: the name.'),
+  instructions: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe('What clients are told of the server when they begin; many give it to the model.'),
+  tools: z
+    .array(pick)
+    .min(1)
+    .max(128)
+    .meta({ 'x-kubernetes-list-type': 'atomic' })
+    .describe('The tools, in any order; where two have one name the first has it.'),
+});
 
 /** Toolset: a virtual MCP server at `/mcp/<name>` over tools of ToolServers. It grants nothing: AccessPolicy does. */
 export const toolset = defineResource({
