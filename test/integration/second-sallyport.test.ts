@@ -117,6 +117,17 @@ const runs = async (suite: TestSuite) => (await admin<Runs>(suite, 'trajectories
 
 /** The records behind of what `act` did. */
 async function recordedBehind(act: () => Promise<{ trajectory: string }>) {
+  // What was done before may be recorded a moment later.
+  let count = -1;
+  await eventually(
+    async () => {
+      const last = count;
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      count = (await runs(behind)).length;
+      return count === last;
+    },
+    (still) => still,
+  );
   const before = new Set(await runs(behind));
   const answer = await act();
   const [id] = await eventually(

@@ -42,6 +42,8 @@ import type { AuthenticateEdge } from './tokens/edge.ts';
 import { openTokens } from './tokens/open.ts';
 
 const SERVICE = 'identity';
+/** Longest that readiness waits for the operator. */
+const FIRST_SNAPSHOT_MS = 10_000;
 /** Kinds of resources that identity follows. */
 const KINDS = ['IdentityProvider', 'Client', 'Team', 'ToolServer'] as const;
 
@@ -93,6 +95,13 @@ run({
           log,
           ...(snapshotCacheFile === undefined ? {} : { cacheFile: snapshotCacheFile }),
         }),
+      );
+      const followed = snapshot;
+      const begun = performance.now();
+      // Keys are known without it, so identity serves where the operator is away; right after a start it is a moment off.
+      life.readiness.add(
+        'snapshot',
+        () => followed.seen() || performance.now() - begun > FIRST_SNAPSHOT_MS || 'no snapshot was received yet',
       );
       const cacheTtlMs = config.cacheTtl;
       const tokens = await openTokens(life, {
