@@ -48,9 +48,9 @@ export function crdOf(definition: ResourceDefinition): Record<string, unknown> {
 
 const header = '# Generated from services/custom-resources. Do not edit: run `make generate`.\n';
 
-/** A CRD as YAML, for kubectl. */
+/** A CRD as YAML, for kubectl. Helm and kubectl read YAML 1.1, in which `on` and `off` are booleans where they stand bare. */
 export function crdYaml(definition: ResourceDefinition): string {
-  return stringify(crdOf(definition), { lineWidth: 0, aliasDuplicateObjects: false });
+  return stringify(crdOf(definition), { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 /** All CRDs in one file, for those who do not use Helm. */
