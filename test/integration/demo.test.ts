@@ -108,6 +108,31 @@ describe('the demo, through the gate', () => {
     writeFileSync(join(resources, 'policies.yaml'), policies);
   }, 30_000);
 
+  it('[demo:readme] what the README shows for SDKs runs as it is printed there', async () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const snippets = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
+    expect(snippets.map((code) => /from '(.*?)'/.exec(code)?.[1])).toEqual([
+      'openai',
+      '@anthropic-ai/sdk',
+      '@google/genai',
+      '@modelcontextprotocol/client',
+    ]);
+    await Promise.all(
+      snippets.map(async (code) => {
+        const here = code.replaceAll('http://localhost:4180', suite.endpoint);
+        const started = run(
+          process.execPath,
+          ['--input-type=module-typescript', '--eval', `${here}\nprocess.exit(0);`],
+          {
+            cwd: join(root, 'test'),
+            env: { ...process.env, KEY: suite.key },
+          },
+        );
+        await expect(started).resolves.toMatchObject({ stderr: '' });
+      }),
+    );
+  }, 30_000);
+
   it.each([
     ['demo-looper', 'step_limit'],
     ['demo-looper-costly', 'budget_exceeded'],

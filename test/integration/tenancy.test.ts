@@ -352,6 +352,7 @@ describe('over all of them', () => {
       '/admin/v1',
       '/anthropic/v1',
       '/approve',
+      '/gemini/v1',
       '/gemini/v1beta',
       '/mcp',
       '/me',

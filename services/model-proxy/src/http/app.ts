@@ -54,14 +54,15 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
   mountFiles(app, gate, open, uploads);
   mountBatches(app, gate, open, uploads);
   app.all(`${PASSTHROUGH}*path`, passthroughHandler(gate, open, uploads));
-  app.post(`${GEMINI_MODELS}/*call`, async (req, res) => {
-    const { method } = callOf(req);
-    if (method === 'countTokens') await estimate(req, res);
-    else if (method.endsWith('GenerateContent') || method === 'generateContent')
-      await generate(req, res, res.locals.requestId);
-    else await embed(req, res, res.locals.requestId);
-  });
-  for (const path of ['/v1/models', '/anthropic/v1/models', GEMINI_MODELS]) {
+  for (const path of GEMINI_MODELS)
+    app.post(`${path}/*call`, async (req, res) => {
+      const { method } = callOf(req);
+      if (method === 'countTokens') await estimate(req, res);
+      else if (method.endsWith('GenerateContent') || method === 'generateContent')
+        await generate(req, res, res.locals.requestId);
+      else await embed(req, res, res.locals.requestId);
+    });
+  for (const path of ['/v1/models', '/anthropic/v1/models', ...GEMINI_MODELS]) {
     app.get(path, listModels(gate));
     app.get(`${path}/*name`, retrieveModel(gate));
   }

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { type GeminiCall, readCall } from '../fronts/gemini/parse.ts';
 
-/** Path of the models of Gemini's front. */
-export const GEMINI_MODELS = '/gemini/v1beta/models';
+/** Paths of the models of Gemini's front: Google's SDKs differ in the version that they ask for unless told. */
+export const GEMINI_MODELS = ['/gemini/v1beta/models', '/gemini/v1/models'] as const;
 
 /**
  * What the path of a request asks for. Throws `not_found` for a method that there is none of, and `unsupported` for a stream
@@ -11,7 +11,8 @@ export const GEMINI_MODELS = '/gemini/v1beta/models';
  */
 export function callOf(req: IncomingMessage): GeminiCall {
   const url = new URL(req.url ?? '', 'http://gateway');
-  const call = readCall(url.pathname.slice(GEMINI_MODELS.length + 1));
+  const root = GEMINI_MODELS.find((path) => url.pathname.startsWith(`${path}/`));
+  const call = root === undefined ? undefined : readCall(url.pathname.slice(root.length + 1));
   if (call === undefined) throw new GatewayError('not_found', 'There is no such method of models.');
   if (call.method === 'streamGenerateContent' && url.searchParams.get('alt') !== 'sse') {
     throw new GatewayError('unsupported', 'Streams are server-sent events: ask with alt=sse.', {
