@@ -15,6 +15,12 @@ export const casesOfTools: readonly Case[] = [
     },
   },
   {
+    name: 'a tool server that is nowhere',
+    kind: 'ToolServer',
+    spec: { defaultClass: 'Read' },
+    errors: ['exactly one of remote'],
+  },
+  {
     name: 'a token in a static header',
     kind: 'ToolServer',
     spec: { remote: { url: 'https://mail.example/mcp', headers: { AUTHORIZATION: 'x' } } },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { claimsExpression } from './claims-expression.ts';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
-import { externalName, glob, resourceName, setOf, toolGlob } from './fields.ts';
+import { externalName, glob, offeringGlob, resourceName, setOf, toolGlob } from './fields.ts';
 import { inForceSchema } from './in-force.ts';
 
 const subjects = withRules(
@@ -61,6 +61,15 @@ const spec = z.object({
   tools: setOf(toolGlob, 256)
     .default([])
     .describe('Tools that they may use, as "<server>/<tool>"; * stands for any characters.'),
+  resources: setOf(offeringGlob, 64)
+    .default([])
+    .describe(
+      'Resources of tool servers that they may list, read and have completed, as "<server>/<URI>", for example ' +
+        '"docs/file:///public/*"; * stands for any characters. A template of resources is theirs where its own text matches.',
+    ),
+  prompts: setOf(offeringGlob, 64)
+    .default([])
+    .describe('Prompts of tool servers that they may use, as "<server>/<prompt>"; * stands for any characters.'),
   endpoints: setOf(glob, 64)
     .default(['*'])
     .describe('Endpoints through which they may do so, for example "chat.completions", "messages", "mcp".'),

@@ -81,6 +81,12 @@ export const toolGlob = z
   .max(381)
   .regex(/^[a-z0-9.*-]+\/\S+$/, 'must be <server>/<tool>; * stands for any characters');
 
+/** A pattern over what servers have besides tools, `<server>/<name>` or `<server>/<URI>`, with `*` in either part. */
+export const offeringGlob = z
+  .string()
+  .max(512)
+  .regex(/^[a-z0-9.*-]+\/\S+$/, 'must be <server>/<name or URI>; * stands for any characters');
+
 /** Name of a tool as its server, client or provider gives it; `*` stands for any characters where a glob is allowed. */
 export const toolName = z.string().max(128).regex(/^\S+$/);
 

@@ -56,6 +56,7 @@ export {
 } from './tool-policy.ts';
 export { type RuleFault, toolPolicyFaults } from './tool-policy-faults.ts';
 export { type ToolServerSpec, type ToolServerStatus, toolServer } from './tool-server.ts';
+export { serverHeaders, serverUrl, type TransportKind, transportKind } from './tool-server-transport.ts';
 export { type ToolsetSpec, toolset } from './toolset.ts';
 export { unreadableAccess, unreadableLimit } from './unreadable.ts';
 export { type VirtualKeySpec, type VirtualKeyStatus, virtualKey } from './virtual-key.ts';

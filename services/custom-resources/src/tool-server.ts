@@ -2,22 +2,15 @@ import { z } from 'zod';
 import { conditionsSchema, observedGenerationSchema } from './conditions.ts';
 import { serverCredentials } from './credential-order.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
-import { entryName, grantedOriginSchema, httpUrl, jsonPointer, listOf, setOf, toolClass, toolName } from './fields.ts';
-import { fixedHeaders, fixedHeadersRule } from './fixed-headers.ts';
+import { entryName, grantedOriginSchema, jsonPointer, listOf, setOf, toolClass, toolName } from './fields.ts';
 import { serverAuth } from './server-auth.ts';
+import { remoteServer } from './tool-server-remote.ts';
+import { transportRules } from './tool-server-transport.ts';
 
 const digest = z
   .string()
   .max(71)
   .regex(/^sha256:[0-9a-f]{64}$/);
-
-const remote = withRules(
-  z.object({
-    url: httpUrl.describe('URL of the MCP endpoint (Streamable HTTP). The credential is bound to its origin.'),
-    headers: fixedHeaders,
-  }),
-  [fixedHeadersRule('mcp-')],
-);
 
 const resultField = withRules(
   z.object({
@@ -111,7 +104,7 @@ const tool = z.object({
 
 const spec = withRules(
   z.object({
-    remote: remote.describe('Where the server is.'),
+    remote: remoteServer.optional().describe('An MCP server that is there already: where it is.'),
     credentials: serverCredentials
       .optional()
       .describe('How Sallyport authenticates to the server. Left out: without credentials.'),
@@ -125,12 +118,7 @@ const spec = withRules(
     tools: listOf(tool, 256, 'name').default([]).describe('What is known of single tools.'),
   }),
   [
-    {
-      cel: "self.remote.url.startsWith('https://') || self.allowPrivateNetwork",
-      message: 'url must be https unless allowPrivateNetwork is true',
-      fieldPath: '.remote.url',
-      holds: (s) => s.remote.url.startsWith('https://') || s.allowPrivateNetwork,
-    },
+    ...transportRules,
     {
       cel: '!has(self.auth) || !has(self.credentials)',
       message: 'auth and credentials exclude each other',

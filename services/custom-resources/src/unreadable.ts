@@ -30,6 +30,8 @@ export function unreadableAccess(written: unknown): AccessPolicySpec | undefined
     subjects: subjects.success ? subjects.data : shape.subjects.parse({ everyone: true }),
     models: [],
     tools: [],
+    resources: [],
+    prompts: [],
     endpoints: ['*'],
     clientTools: 'Deny',
     passthrough: [],

@@ -1,3 +1,4 @@
+import { serverUrl } from '@sallyport/custom-resources/tool-server-transport';
 import type { CredentialUse } from '@sallyport/peers/credentials';
 import type { Server } from '../catalog/catalog.ts';
 
@@ -18,12 +19,12 @@ const made = new WeakMap<Server, ServerCredential>();
 
 /** What a server is called with; undefined: nothing. */
 export function credentialOf(server: Server): ServerCredential | undefined {
-  const { auth, credentials, remote } = server.spec;
+  const { auth, credentials } = server.spec;
   if (auth === undefined && credentials === undefined) return undefined;
   const held = made.get(server);
   if (held !== undefined) return held;
   const { tenant, name, uid } = server;
-  const at = { tenant, kind: 'ToolServer', name, uid, origin: new URL(remote.url).origin } as const;
+  const at = { tenant, kind: 'ToolServer', name, uid, origin: new URL(serverUrl(server.spec)).origin } as const;
   const credential: ServerCredential =
     credentials === undefined
       ? {

@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { readChallenges, readScopes } from '@sallyport/chassis/http/challenge';
 import type { Outbound, OutboundResponse } from '@sallyport/chassis/http/fetch';
+import { serverHeaders } from '@sallyport/custom-resources/tool-server-transport';
 import { lackingError, lackingOf, lacksPerson } from '@sallyport/peers/connecting';
 import type { Credentials, Lease } from '@sallyport/peers/credentials';
 import type { Server } from '../catalog/catalog.ts';
@@ -36,7 +37,7 @@ export type ServerSend = (url: URL, request: ServerRequest) => Promise<OutboundR
  * token that is refused is had anew, once.
  */
 export function serverSend(server: Server, { outbound, credentials: leases }: SendOptions): ServerSend {
-  const { remote } = server.spec;
+  const fixed = Object.entries(serverHeaders(server.spec)).map(([name, value]) => [name.toLowerCase(), value] as const);
   const credential = credentialOf(server);
 
   const attempt = (url: URL, { method, headers, body, signals }: ServerRequest, lease: Lease | undefined) => {
@@ -54,7 +55,7 @@ export function serverSend(server: Server, { outbound, credentials: leases }: Se
   };
 
   return async (url, request) => {
-    for (const [name, value] of Object.entries(remote.headers ?? {})) request.headers[name.toLowerCase()] = value;
+    for (const [name, value] of fixed) request.headers[name] = value;
     const scope = callScope.getStore();
     // The credential is bound to the origin that it was granted for (DESIGN section 3).
     if (credential === undefined || url.origin !== credential.use.origin || scope === undefined) {

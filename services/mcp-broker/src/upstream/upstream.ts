@@ -8,9 +8,10 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Server } from '../catalog/catalog.ts';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
 import { type CallScope, callScope } from './call-scope.ts';
-import { type Connection, connectTo, isLostSession, type ToolAnswer } from './connection.ts';
+import { type Connection, isLostSession, type ToolAnswer } from './connection.ts';
 import { credentialOf } from './server-credential.ts';
 import { serverSend } from './server-send.ts';
+import { transportOf } from './transports.ts';
 
 /** Calls tool servers. */
 export interface Upstream extends Component {
@@ -140,12 +141,13 @@ async function lineOf(line: Line, { tenant, id }: Principal): Promise<Opened> {
 }
 
 function openLine(server: Server, options: Parameters<typeof createUpstream>[0]): Line {
-  const { allowPrivateNetwork, remote } = server.spec;
+  const { allowPrivateNetwork } = server.spec;
   const pool = outbound({
     guard: urlGuard({ allowPrivate: allowPrivateNetwork, allowHttp: allowPrivateNetwork }),
     timeouts: { connectMs: CONNECT_MS, headersMs: 60_000, bodyIdleMs: 60_000 },
   });
-  const send = serverSend(server, { ...options, outbound: pool });
+  const { open: openTransport } = transportOf(server);
+  const within = { send: serverSend(server, { ...options, outbound: pool }), maxResultBytes: options.maxResultBytes };
   const connections = new Map<string, Promise<Connection>>();
   const close = (connection: Promise<Connection>) => {
     connection.then((one) => one.close()).catch(() => undefined);
@@ -177,9 +179,7 @@ function openLine(server: Server, options: Parameters<typeof createUpstream>[0])
       const timeoutMs = CONNECT_MS * 2;
       const { principal, mayGoWithout = false } = scope;
       const own: CallScope = { principal, signal: withTimeout(undefined, timeoutMs), mayGoWithout, credential: '' };
-      const opening = callScope.run(own, () =>
-        connectTo(remote.url, { send, maxResultBytes: options.maxResultBytes }, own.signal, timeoutMs),
-      );
+      const opening = callScope.run(own, () => openTransport(server, within, own.signal, timeoutMs));
       connections.set(key, opening);
       opening.then(
         (connection) => {

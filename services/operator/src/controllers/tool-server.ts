@@ -1,3 +1,4 @@
+import { serverUrl } from '@sallyport/custom-resources';
 import { readyBy } from '../checks/findings.ts';
 import { observedFindings } from '../checks/observed.ts';
 import type { Controller } from './controller.ts';
@@ -11,7 +12,7 @@ export const toolServerController: Controller<'ToolServer'> = {
     const lending = lendingOf(credentials?.perPrincipal?.order, allowPrivateNetwork, auth);
     const ref = auth?.secretRef ?? credentials?.secretRef;
     // The secret of a client goes to its issuer; the tokens that people have by it are bound to the server one by one.
-    const wanted = { ref, url: spec.remote.url, secretTo: auth?.secretRef && auth.issuer, lending };
+    const wanted = { ref, url: serverUrl(spec), secretTo: auth?.secretRef && auth.issuer, lending };
     const credential = await reconcileCredential(entry, wanted, context);
     const observed = context.observations.get(entry.uid);
     const findings = observedFindings(entry, observed, [credential.finding], ['Reachable', 'DefinitionDrift']);

@@ -1,0 +1,32 @@
+import { serverUrl, type TransportKind, transportKind } from '@sallyport/custom-resources/tool-server-transport';
+import type { Server } from '../catalog/catalog.ts';
+import { type Connection, connectTo } from './connection.ts';
+import type { ServerSend } from './server-send.ts';
+
+/** What a transport reaches its server with: guarded, with the server's credential, bounded. */
+export interface Within {
+  readonly send: ServerSend;
+  readonly maxResultBytes: number;
+}
+
+/** A way to reach tool servers. All that is above it treats their tools alike. */
+export interface Transport {
+  readonly kind: TransportKind;
+  /** Opens a connection, which several calls use at once. Throws GatewayError. */
+  open(server: Server, within: Within, signal: AbortSignal, timeoutMs: number): Promise<Connection>;
+}
+
+const transports: readonly Transport[] = [
+  {
+    kind: 'remote',
+    open: ({ spec }, within, signal, timeoutMs) => connectTo(serverUrl(spec), within, signal, timeoutMs),
+  },
+];
+
+/** The transport of a server. Throws for a kind that this list lacks. */
+export function transportOf({ spec }: Server): Transport {
+  const kind = transportKind(spec);
+  const found = transports.find((one) => one.kind === kind);
+  if (found === undefined) throw new TypeError(`there is no transport ${kind}`);
+  return found;
+}
