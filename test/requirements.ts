@@ -20,6 +20,7 @@ import { fault } from './requirements/fault.ts';
 import { files } from './requirements/files.ts';
 import { fragments } from './requirements/fragments.ts';
 import { grants } from './requirements/grants.ts';
+import { hosted } from './requirements/hosted.ts';
 import { house } from './requirements/house.ts';
 import { identity } from './requirements/identity.ts';
 import { imports } from './requirements/import.ts';
@@ -28,6 +29,7 @@ import { lint } from './requirements/lint.ts';
 import { mcp } from './requirements/mcp.ts';
 import { model } from './requirements/model.ts';
 import { oauth } from './requirements/oauth.ts';
+import { offering } from './requirements/offering.ts';
 import { operations } from './requirements/operations.ts';
 import { operator } from './requirements/operator.ts';
 import { passthrough } from './requirements/passthrough.ts';
@@ -76,6 +78,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   files,
   fragments,
   grants,
+  hosted,
   house,
   identity,
   import: imports,
@@ -84,6 +87,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   mcp,
   model,
   oauth,
+  offering,
   operations,
   operator,
   passthrough,

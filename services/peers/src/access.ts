@@ -17,6 +17,9 @@ export interface Access {
   readonly policyRevision: string;
   allowsModel(name: string): boolean;
   allowsTool(server: string, tool: string): boolean;
+  /** Whether a resource, or a template of some, may be seen and read; by URI, as its server names it. */
+  allowsResource(server: string, uri: string): boolean;
+  allowsPrompt(server: string, prompt: string): boolean;
   /** Whether some tool of a server might be allowed, whatever its name. */
   allowsServer(server: string): boolean;
   allowsEndpoint(endpoint: string): boolean;
@@ -102,6 +105,8 @@ export function readAccess(answer: Pick<ResolveAccessResponse, 'grants' | 'bound
     policyRevision: answer.policyRevision,
     allowsModel: (name) => all((side) => side.models(name)),
     allowsTool: (server, tool) => all((side) => side.tools(`${server}/${tool}`)),
+    allowsResource: (server, uri) => all((side) => side.resources(server, uri)),
+    allowsPrompt: (server, prompt) => all((side) => side.prompts(server, prompt)),
     allowsServer: (server) => all((side) => side.servers(server)),
     allowsEndpoint: (endpoint) => all((side) => side.endpoints(endpoint)),
     allowsPassthrough: (provider, method, path) => all((side) => side.passthrough(provider, method, path)),
@@ -112,6 +117,8 @@ export function readAccess(answer: Pick<ResolveAccessResponse, 'grants' | 'bound
 type Side = {
   readonly models: (name: string) => boolean;
   readonly tools: (name: string) => boolean;
+  readonly resources: (server: string, uri: string) => boolean;
+  readonly prompts: (server: string, prompt: string) => boolean;
   readonly servers: (name: string) => boolean;
   readonly endpoints: (name: string) => boolean;
   readonly passthrough: Access['allowsPassthrough'];
@@ -123,6 +130,8 @@ function sideOf(grants: readonly AccessGrant[]): Side {
   return {
     models: matcher(grants.flatMap((grant) => grant.models)),
     tools: matcher(tools),
+    resources: offeringMatcher(grants.flatMap((grant) => grant.resources)),
+    prompts: offeringMatcher(grants.flatMap((grant) => grant.prompts)),
     servers: serverMatcher(tools),
     endpoints: matcher(grants.flatMap((grant) => grant.endpoints)),
     passthrough: passthroughMatcher(grants),
@@ -147,6 +156,15 @@ function passthroughMatcher(grants: readonly AccessGrant[]): Access['allowsPasst
   });
   return (provider, method, path) =>
     doors.some((door) => door.provider === provider && door.methods.includes(method) && door.fits(path));
+}
+
+// Part by part: a URI has slashes of its own, and could look as if it began further on.
+function offeringMatcher(globs: readonly string[]): (server: string, name: string) => boolean {
+  const pairs = globs.map((glob) => {
+    const at = glob.indexOf('/');
+    return { server: matcher([glob.slice(0, at)]), name: matcher([glob.slice(at + 1)]) };
+  });
+  return (server, name) => pairs.some((pair) => pair.server(server) && pair.name(name));
 }
 
 /** Compiles globs over `<server>/<tool>` into a test of the server alone. */

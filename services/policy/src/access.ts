@@ -1,12 +1,16 @@
 import { personName } from '@sallyport/custom-resources/person-name';
 import { type AccessGrant, AccessGrant_ClientTools } from '@sallyport/proto/policy/v1/policy_pb';
 import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
-import { intersectGlobs, matchesAny } from './rules/glob.ts';
+import type { Offering, OfferingCall } from '@sallyport/turn/offering';
+import { intersectGlobs, matchesAny, matchesGlob } from './rules/glob.ts';
 import type { AccessIndex, TenantRules } from './snapshot/tenant.ts';
 import type { AccessPolicyUnit } from './snapshot/units.ts';
 
 /** What one AccessPolicy grants to a principal. */
-export type Grant = Pick<AccessGrant, 'policy' | 'models' | 'tools' | 'endpoints' | 'clientTools'> & {
+export type Grant = Pick<
+  AccessGrant,
+  'policy' | 'models' | 'tools' | 'resources' | 'prompts' | 'endpoints' | 'clientTools'
+> & {
   readonly passthrough?: { provider: string; methods: string[]; paths: string[] }[];
 };
 
@@ -59,6 +63,24 @@ export function grantsAnything(access: ResolvedAccess): boolean {
 /** Tells whether a brokered tool may be used. */
 export function grantsTool(access: ResolvedAccess, server: string, tool: string): boolean {
   return everySide(access, (grants) => grants.some((grant) => matchesAny(grant.tools, `${server}/${tool}`)));
+}
+
+/** Tells whether something that a server has besides tools may be got; without `offering`, whether anything of it may. */
+export function grantsOffering(
+  access: ResolvedAccess,
+  server: string,
+  dimension: Offering['dimension'],
+  offering: Offering | undefined,
+): boolean {
+  return everySide(access, (grants) =>
+    grants.some((grant) =>
+      grant[dimension].some((glob) => {
+        const [of, name] = offeringParts(glob);
+        // Part by part: a URI has slashes of its own, and could look as if it began further on.
+        return matchesGlob(of, server) && (offering === undefined || matchesGlob(name, offering.name));
+      }),
+    ),
+  );
 }
 
 /** Tells whether client-declared functions are decided at all; one AccessPolicy that says Deny is enough. */
@@ -137,6 +159,8 @@ function grantOf({ name, spec }: AccessPolicyUnit): Grant {
     policy: name,
     models: [...spec.models],
     tools: [...spec.tools],
+    resources: [...spec.resources],
+    prompts: [...spec.prompts],
     endpoints: [...spec.endpoints],
     clientTools: spec.clientTools === 'Deny' ? AccessGrant_ClientTools.DENY : AccessGrant_ClientTools.DECIDE,
     ...(spec.passthrough.length === 0 ? {} : { passthrough: spec.passthrough }),
@@ -156,8 +180,29 @@ function narrow(
     ...grant,
     models: within(grant.models, models),
     tools: within(grant.tools, tools),
+    resources: offeringsWithin(grant.resources, tools, 'resources/read'),
+    prompts: offeringsWithin(grant.prompts, tools, 'prompts/get'),
     endpoints: within(grant.endpoints, endpoints),
   };
+}
+
+// A scope speaks of tools only, and what is got by a method is within it where a tool of that name would be.
+function offeringsWithin(granted: string[], scope: readonly string[], call: OfferingCall): string[] {
+  if (scope.length === 0) return granted;
+  // A scope without a slash matches any server and tool that it matches as one text, so both parts stand in it.
+  const servers = scope
+    .map((glob) => (glob.includes('/') ? offeringParts(glob) : ([glob, glob] as const)))
+    .filter(([, tool]) => matchesGlob(tool, call))
+    .map(([server]) => server);
+  return granted.flatMap((glob) => {
+    const [server, name] = offeringParts(glob);
+    return intersectGlobs([server], servers).map((both) => `${both}/${name}`);
+  });
+}
+
+function offeringParts(glob: string): readonly [server: string, name: string] {
+  const at = glob.indexOf('/');
+  return [glob.slice(0, at), glob.slice(at + 1)];
 }
 
 function named(...names: readonly string[]): string[] {

@@ -3,6 +3,7 @@ import type { ResultFieldSpec } from '@sallyport/custom-resources/tool-server';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { combine, type Decision, deny, type Mode, type RuleOutcome } from '@sallyport/turn/decision';
 import { type Label, label, untrusted } from '@sallyport/turn/label';
+import { isOfferingCall } from '@sallyport/turn/offering';
 import { resolveAccess } from './access.ts';
 import { noSnapshot, refusal, type Setting, type ToolDecision, tellObserved } from './evaluate.ts';
 import { type RuleValues, ruleValue } from './rules/expression.ts';
@@ -52,7 +53,9 @@ export function decideResult(request: ResultFields, setting: Setting): ResultDec
     const decision = deny(BUILTIN.unknownTool, 'No such tool is known.', revision);
     return { decision: { ...decision, toolClass: '' }, label: from };
   }
-  const tool = knowTool(request.tool, resolveAccess(request.principal, rules), rules);
+  const access = resolveAccess(request.principal, rules);
+  const args = isOfferingCall(request.tool?.name ?? '') ? readJson(request.argumentsJson) : undefined;
+  const tool = knowTool(request.tool, access, rules, args);
   // The call was allowed when it was made; a result of what is no longer allowed is withheld.
   if (isRefused(tool)) return { decision: refusal({ ...tool, verdict: 'deny' }, revision), label: from };
   return decideByRules(request, tool, rules, revision, setting);

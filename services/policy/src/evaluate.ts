@@ -169,9 +169,9 @@ const MAX_ASKED = 256 * 1024;
 
 function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudgement {
   const revision = state.snapshot.revision;
-  const tool = knowTool(call.tool, state.access, state.rules);
-  if (isRefused(tool)) return { decision: refusal(tool, revision), asking: [] };
   const args = readJson(call.argumentsJson === '' ? '{}' : call.argumentsJson);
+  const tool = knowTool(call.tool, state.access, state.rules, args ?? null);
+  if (isRefused(tool)) return { decision: refusal(tool, revision), asking: [] };
   if (args === undefined) {
     const reason = 'The arguments are not JSON that can be read in one way only.';
     const decision = combine([invariant('deny', BUILTIN.arguments, reason)], revision);

@@ -109,6 +109,16 @@ export {
 export { type FoundLink, findLinks, hostIsAmong, hostOf } from './links.ts';
 export { hasInvisible, skeleton } from './look-alike.ts';
 export { formsIn, plainForm, valueForms } from './normalise.ts';
+export {
+  isOfferingCall,
+  isPromptName,
+  MAX_RESOURCE_URI,
+  OFFERING_CALLS,
+  type Offering,
+  type OfferingCall,
+  offeringOf,
+  uriFault,
+} from './offering.ts';
 export { labelOfOrigins, originsOf, type ValueOrigin } from './origin.ts';
 export {
   APPROVAL_EXPIRED_RULE,

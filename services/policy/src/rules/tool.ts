@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { LabelledObjectSpec, ResultFieldSpec } from '@sallyport/custom-resources/tool-server';
 import { type ToolRef, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
+import type { JsonValue } from '@sallyport/turn/canonical-json';
 import type { ToolClass } from '@sallyport/turn/decision';
-import { grantsAnything, grantsClientTools, grantsTool, type ResolvedAccess } from '../access.ts';
+import { isOfferingCall, type Offering, type OfferingCall, offeringOf } from '@sallyport/turn/offering';
+import { grantsAnything, grantsClientTools, grantsOffering, grantsTool, type ResolvedAccess } from '../access.ts';
 import type { TenantRules } from '../snapshot/tenant.ts';
-import type { ToolPolicyUnit } from '../snapshot/units.ts';
+import type { ToolPolicyUnit, ToolServerUnit } from '../snapshot/units.ts';
 
 /** The fields of a tool reference, as callers build it. */
 export type ToolRefFields = Pick<ToolRef, 'kind' | 'server' | 'serverUid' | 'owner' | 'name' | 'digest'>;
@@ -52,15 +54,19 @@ export const BUILTIN = {
 // Strictest first: where several policies name a class, the one that refuses most counts.
 const STRICTNESS: readonly ToolClass[] = ['sensitive', 'egress', 'write', 'read'];
 
-/** Finds a tool and checks that it may be used. */
+/**
+ * Finds a tool and checks that it may be used: with these arguments, where it stands for a method by which something else
+ * than a tool is got. Without them, whether it may be with any.
+ */
 export function knowTool(
   tool: ToolRefFields | undefined,
   access: ResolvedAccess,
   rules: TenantRules,
+  args?: JsonValue,
 ): KnownTool | RefusedTool {
   switch (tool?.kind) {
     case ToolRef_Kind.BROKERED:
-      return brokeredTool(tool, access, rules);
+      return brokeredTool(tool, access, rules, args);
     case ToolRef_Kind.CLIENT: {
       if (tool.name === '') return UNKNOWN;
       if (!grantsClientTools(access)) {
@@ -88,20 +94,31 @@ export function isRefused(tool: KnownTool | RefusedTool): tool is RefusedTool {
   return 'verdict' in tool;
 }
 
-function brokeredTool(tool: ToolRefFields, access: ResolvedAccess, rules: TenantRules): KnownTool | RefusedTool {
+function brokeredTool(
+  tool: ToolRefFields,
+  access: ResolvedAccess,
+  rules: TenantRules,
+  args: JsonValue | undefined,
+): KnownTool | RefusedTool {
   const server = rules.servers.get(tool.server);
   const known = server?.tools.get(tool.name);
   if (server === undefined || tool.name === '' || known?.enabled === false) return UNKNOWN;
   if (tool.serverUid !== '' && tool.serverUid !== server.uid) {
     return refused('hide', BUILTIN.unknownTool, 'The tool belongs to a ToolServer that was replaced by another one.');
   }
-  if (!grantsTool(access, tool.server, tool.name)) {
-    return refused('hide', BUILTIN.access, 'No AccessPolicy within the scope of the credential allows this tool.');
+  const offering = isOfferingCall(tool.name) ? tool.name : undefined;
+  const granted =
+    offering === undefined
+      ? grantsTool(access, tool.server, tool.name)
+      : grantsCallOf(access, tool.server, offering, args);
+  if (!granted) {
+    const what = offering === undefined ? 'this tool' : 'this resource or prompt';
+    return refused('hide', BUILTIN.access, `No AccessPolicy within the scope of the credential allows ${what}.`);
   }
   if (known?.digest !== undefined && bareDigest(known.digest) !== bareDigest(tool.digest)) {
     return refused('deny', BUILTIN.drift, 'The definition of the tool is not the reviewed one.');
   }
-  const toolClass = known?.toolClass ?? server.defaultClass;
+  const toolClass = known?.toolClass ?? classUnsaid(server, tool.name);
   const policies = rules.brokered.find(tool.server, tool.name);
   return {
     toolClass,
@@ -116,6 +133,26 @@ function brokeredTool(tool: ToolRefFields, access: ResolvedAccess, rules: Tenant
   };
 }
 
+function grantsCallOf(
+  access: ResolvedAccess,
+  server: string,
+  call: OfferingCall,
+  args: JsonValue | undefined,
+): boolean {
+  const anyOf = (dimension: Offering['dimension']) => grantsOffering(access, server, dimension, undefined);
+  if (args !== undefined) {
+    const offering = offeringOf(call, args);
+    return offering !== undefined && grantsOffering(access, server, offering.dimension, offering);
+  }
+  if (call === 'resources/read') return anyOf('resources');
+  return anyOf('prompts') || (call === 'completion/complete' && anyOf('resources'));
+}
+
+// What is got by a method is read, whatever the tools of the server do.
+function classUnsaid(server: ToolServerUnit, tool: string): ToolClass {
+  return isOfferingCall(tool) ? 'read' : server.defaultClass;
+}
+
 /** Revision of the rules on a tool as they are now, whoever wants to use it; undefined where there is no such tool. */
 export function toolRevision(tool: ToolRefFields, rules: TenantRules): string | undefined {
   switch (tool.kind) {
@@ -124,7 +161,7 @@ export function toolRevision(tool: ToolRefFields, rules: TenantRules): string | 
       const known = server?.tools.get(tool.name);
       if (server === undefined || (tool.serverUid !== '' && tool.serverUid !== server.uid)) return undefined;
       const policies = rules.brokered.find(tool.server, tool.name);
-      return revisionOf(policies, known?.toolClass ?? server.defaultClass, known?.digest);
+      return revisionOf(policies, known?.toolClass ?? classUnsaid(server, tool.name), known?.digest);
     }
     case ToolRef_Kind.CLIENT:
       return ownedTool(rules.client.find(tool.owner, tool.name), false).revision;
