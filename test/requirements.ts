@@ -20,7 +20,6 @@ import { fault } from './requirements/fault.ts';
 import { files } from './requirements/files.ts';
 import { fragments } from './requirements/fragments.ts';
 import { grants } from './requirements/grants.ts';
-import { hosted } from './requirements/hosted.ts';
 import { house } from './requirements/house.ts';
 import { identity } from './requirements/identity.ts';
 import { imports } from './requirements/import.ts';
@@ -78,7 +77,6 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   files,
   fragments,
   grants,
-  hosted,
   house,
   identity,
   import: imports,
