@@ -19,10 +19,10 @@ export const casesOfRouting: readonly Case[] = [
         residency: [{ regions: ['eu'], forTags: ['gdpr'] }],
         weightBounds: { minPercent: 20 },
       },
-      retry: { attempts: 2, on: ['RateLimit'], failedWithinSeconds: 3 },
+      retry: { attempts: 2, causes: ['RateLimit'], failedWithinSeconds: 3 },
       breaker: { openSeconds: 2 },
       fallbacks: { errors: ['other'], contextWindow: ['long'] },
-      degrade: { on: ['Budget'], maxOutputTokens: 100 },
+      degrade: { causes: ['Budget'], maxOutputTokens: 100 },
       shadow: [{ provider: 'p', model: 'new', percent: 5, usdPerHour: '0.5' }],
       unsupported: 'Drop',
     },
@@ -48,7 +48,7 @@ export const casesOfRouting: readonly Case[] = [
   {
     name: 'a degrade of nothing',
     kind: 'Model',
-    spec: { targets: [target], degrade: { on: ['Budget'] } },
+    spec: { targets: [target], degrade: { causes: ['Budget'] } },
     errors: ['what is degraded'],
   },
   {

@@ -20,7 +20,7 @@ export const targetCapabilities = z.object({
   reasoning: able('Whether it reasons before it answers.'),
   logprobs: able('Whether it tells the odds of its words.'),
   seed: able('Whether it takes a seed.'),
-  n: able('Whether it gives several answers to one request.'),
+  severalAnswers: able('Whether it gives several answers to one request.'),
   promptCache: able('Whether the provider keeps prompts that begin alike.'),
   streaming: able('Whether it streams.'),
   retrieves: able('Whether it searches or browses by itself: what it answers is then untrusted.'),

@@ -21,9 +21,9 @@ export const providerCatalogueFields = {
   discovery: z
     .object({
       mode: z
-        .enum(['On', 'Off'])
-        .default('On')
-        .describe('On: the provider is asked for its models. Off: only those named here can be called.'),
+        .enum(['Enabled', 'Disabled'])
+        .default('Enabled')
+        .describe('Enabled: the provider is asked for its models. Disabled: only those named here can be called.'),
       models: setOf(modelName, 256).default([]).describe('Models that are there without being asked for.'),
       include: setOf(glob, 64)
         .default(['*'])

@@ -31,7 +31,7 @@ describe('how a Model says where its requests go', () => {
       /largeFrom must not be less/,
     ],
     ['a class twice', { targets: [target], routing: { classes: [aClass('Batch'), aClass('Batch')] } }, /stands twice/],
-    ['a degrade of nothing', { targets: [target], degrade: { on: ['Budget'] } }, /what is degraded/],
+    ['a degrade of nothing', { targets: [target], degrade: { causes: ['Budget'] } }, /what is degraded/],
     ['a region of no form', { targets: [target], routing: { residency: [{ regions: ['EU'] }] } }, /lower-case/],
     ['a shadow without a budget', { targets: [target], shadow: [{ ...target, percent: 1 }] }, /usdPerHour/],
   ])('[routing:declared] refuses %s', (_what, spec, message) => {

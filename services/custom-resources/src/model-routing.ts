@@ -152,7 +152,7 @@ const fallbacks = z.object({
 
 const degrade = withRules(
   z.object({
-    on: setOf(z.enum(['Budget', 'Capacity']), 2)
+    causes: setOf(z.enum(['Budget', 'Capacity']), 2)
       .min(1)
       .describe('When: a budget of the caller cannot pay; every target is full, resting or shut.'),
     models: modelNames('that serve then, in order, smaller ones as a rule.'),
@@ -183,7 +183,7 @@ const shadow = z.object({
 
 const retry = z.object({
   attempts: z.int().min(0).max(5).default(1).describe('Further attempts at the same target.'),
-  on: setOf(z.enum(['RateLimit', 'Overloaded', 'Timeout', 'ServerError', 'Malformed', 'Connection']), 6)
+  causes: setOf(z.enum(['RateLimit', 'Overloaded', 'Timeout', 'ServerError', 'Malformed', 'Connection']), 6)
     .default(['RateLimit', 'Overloaded', 'Timeout', 'ServerError', 'Malformed', 'Connection'])
     .describe('Failures after which a target is tried once more.'),
   budgetPercent: percent(100)

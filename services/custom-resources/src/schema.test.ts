@@ -58,6 +58,15 @@ describe('schemas of the resources', () => {
     expect(schemas.filter(([, schema]) => schema.type === undefined).map(([path]) => path)).toEqual([]);
   });
 
+  it('[resources:no-boolean-words] have no field and no value that YAML 1.1 reads as a boolean where it stands bare', () => {
+    const words = schemas.flatMap(([path, schema]) => [
+      ...Object.keys(schema.properties ?? {}).map((name) => [`${path}.${name}`, name] as const),
+      ...((schema.enum as string[] | undefined) ?? []).map((value) => [`${path}: ${value}`, value] as const),
+    ]);
+    expect(words.length).toBeGreaterThan(500);
+    expect(words.filter(([, word]) => /^(on|off|yes|no|y|n)$/i.test(word)).map(([at]) => at)).toEqual([]);
+  });
+
   it('say of each list how server-side apply merges it', () => {
     const lists = schemas.filter(([, schema]) => schema.type === 'array');
     expect(lists.filter(([, schema]) => schema['x-kubernetes-list-type'] === undefined).map(([path]) => path)).toEqual(

@@ -127,7 +127,7 @@ function statusOf(provider: Provider, listed: readonly string[] | undefined, bef
   const { discovery } = provider.spec;
   // What was reported once has to be taken back.
   if (discovery === undefined && before === '') return '';
-  if (discovery?.mode === 'On' && listed === undefined) return before;
+  if (discovery?.mode === 'Enabled' && listed === undefined) return before;
   const names = offered(provider, listed ?? []);
   return JSON.stringify({ models: names.slice(0, MOST_LISTED), modelCount: names.length });
 }
@@ -162,7 +162,7 @@ async function probe(gate: Gate, provider: Provider, stop: AbortSignal): Promise
     const { models, allModels, check } = provider.declaration.paths;
     const answer = await gate.upstream.request(provider, {
       method: 'GET',
-      path: (provider.spec.discovery?.mode === 'On' ? allModels : undefined) ?? models ?? check ?? '/',
+      path: (provider.spec.discovery?.mode === 'Enabled' ? allModels : undefined) ?? models ?? check ?? '/',
       headers: callHeaders(provider.declaration, provider.spec.headers),
       key,
       signal,
@@ -206,7 +206,7 @@ function isUnknown({ declaration }: Provider, { status, headers }: OutboundRespo
 
 /** Reads the list of models where the provider's are to be found by it; an unreadable one counts as none. */
 async function listOf({ spec }: Provider, answer: OutboundResponse): Promise<readonly string[] | undefined> {
-  if (spec.discovery?.mode !== 'On' || answer.status !== 200) {
+  if (spec.discovery?.mode !== 'Enabled' || answer.status !== 200) {
     await answer.discard();
     return undefined;
   }

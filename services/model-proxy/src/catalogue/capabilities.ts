@@ -25,7 +25,7 @@ export interface Capabilities {
   readonly logprobs?: boolean;
   readonly seed?: boolean;
   /** Several answers to one request. */
-  readonly n?: boolean;
+  readonly severalAnswers?: boolean;
   /** The provider keeps prompts that begin alike, marked or by itself. */
   readonly promptCache?: boolean;
   readonly streaming?: boolean;

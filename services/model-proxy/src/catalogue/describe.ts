@@ -28,7 +28,7 @@ const PARAMETERS: Readonly<Partial<Record<keyof Capabilities, readonly string[]>
   reasoning: ['reasoning', 'reasoning_effort', 'include_reasoning'],
   logprobs: ['logprobs', 'top_logprobs'],
   seed: ['seed'],
-  n: ['n'],
+  severalAnswers: ['n'],
 };
 
 /** Describes a Model by what some target of it can do: a request goes to none that cannot serve it. */

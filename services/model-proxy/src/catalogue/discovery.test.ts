@@ -50,7 +50,7 @@ describe('models that no Model declares', () => {
   it('[providers:discovery] are those that the provider lists and its resource lets in', () => {
     const { learn, names } = catalogOf([
       provider('o', { include: ['gpt-*'], exclude: ['*-audio*'] }),
-      provider('off', { mode: 'Off', models: ['m1'] }),
+      provider('off', { mode: 'Disabled', models: ['m1'] }),
       provider('closed', undefined),
     ]);
     expect(names()).toEqual(['off:m1']);

@@ -75,7 +75,7 @@ export function offered({ spec }: Pick<Provider, 'spec'>, listed: readonly strin
   if (discovery === undefined) return [];
   const { mode, models, include, exclude } = discovery;
   const fits = (patterns: readonly string[], name: string) => patterns.some((pattern) => matchesGlob(pattern, name));
-  const taken = mode === 'On' ? listed.filter((name) => fits(include, name)) : [];
+  const taken = mode === 'Enabled' ? listed.filter((name) => fits(include, name)) : [];
   return [...new Set([...models, ...taken])].filter((name) => !fits(exclude, name)).sort();
 }
 

@@ -4,7 +4,14 @@ import { openAiAlike } from './openai-alike.ts';
 export const ai21 = openAiAlike({
   id: 'ai21',
   baseURL: 'https://api.ai21.com/studio/v1',
-  capabilities: { toolChoice: false, jsonSchema: false, logprobs: false, seed: false, n: true, streaming: true },
+  capabilities: {
+    toolChoice: false,
+    jsonSchema: false,
+    logprobs: false,
+    seed: false,
+    severalAnswers: true,
+    streaming: true,
+  },
   oldTokenLimit: true,
   differs: {
     lacks: [

@@ -17,6 +17,6 @@ export const bedrock = defineProvider({
     check: '/async-invoke?maxResults=1',
   },
   priceList: 'aws',
-  capabilities: { n: false, logprobs: false, seed: false, streaming: true },
+  capabilities: { severalAnswers: false, logprobs: false, seed: false, streaming: true },
   quirks: {},
 });

@@ -6,7 +6,7 @@ export const cerebras = openAiAlike({
   baseURL: 'https://api.cerebras.ai/v1',
   serves: ['completions'],
   priceList: 'cerebras',
-  capabilities: { seed: true, n: false, streaming: true },
+  capabilities: { seed: true, severalAnswers: false, streaming: true },
   failureCodes: {
     request_quota_exceeded: 'rate_limited',
     token_quota_exceeded: 'rate_limited',

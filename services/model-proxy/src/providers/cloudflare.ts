@@ -6,7 +6,7 @@ export const cloudflare = openAiAlike({
   baseURLExample: 'https://api.cloudflare.com/client/v4/accounts/ACCOUNT/ai',
   paths: { chat: '/v1/chat/completions', models: '/models/search', embeddings: '/v1/embeddings' },
   priceList: 'cloudflare',
-  capabilities: { logprobs: false, seed: true, n: false, streaming: true },
+  capabilities: { logprobs: false, seed: true, severalAnswers: false, streaming: true },
   failureCodes: {
     '3036': 'rate_limited',
     '3040': 'overloaded',

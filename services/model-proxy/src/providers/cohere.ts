@@ -17,6 +17,13 @@ export const cohere = defineProvider({
     rerank: '/v2/rerank',
   },
   priceList: 'cohere',
-  capabilities: { toolChoice: true, jsonSchema: true, logprobs: false, seed: true, n: false, streaming: true },
+  capabilities: {
+    toolChoice: true,
+    jsonSchema: true,
+    logprobs: false,
+    seed: true,
+    severalAnswers: false,
+    streaming: true,
+  },
   quirks: {},
 });

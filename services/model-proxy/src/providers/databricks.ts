@@ -12,7 +12,7 @@ export const databricks = openAiAlike({
     completions: '/serving-endpoints/completions',
     embeddings: '/serving-endpoints/embeddings',
   },
-  capabilities: { n: true, streaming: true },
+  capabilities: { severalAnswers: true, streaming: true },
   failureCodes: {
     REQUEST_LIMIT_EXCEEDED: 'rate_limited',
     TEMPORARILY_UNAVAILABLE: 'overloaded',

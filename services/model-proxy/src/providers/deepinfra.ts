@@ -5,7 +5,7 @@ export const deepinfra = openAiAlike({
   id: 'deepinfra',
   baseURL: 'https://api.deepinfra.com/v1/openai',
   serves: ['completions', 'embeddings'],
-  capabilities: { toolChoice: false, seed: true, n: true, streaming: true },
+  capabilities: { toolChoice: false, seed: true, severalAnswers: true, streaming: true },
   oldTokenLimit: true,
   topK: true,
   differs: { lacks: ['parallel_tool_calls'], toolChoices: ['auto', 'none'], plainText: 'results' },

@@ -5,7 +5,14 @@ export const deepseek = openAiAlike({
   id: 'deepseek',
   baseURL: 'https://api.deepseek.com',
   priceList: 'deepseek',
-  capabilities: { jsonSchema: false, logprobs: true, seed: false, n: false, promptCache: true, streaming: true },
+  capabilities: {
+    jsonSchema: false,
+    logprobs: true,
+    seed: false,
+    severalAnswers: false,
+    promptCache: true,
+    streaming: true,
+  },
   oldTokenLimit: true,
   reasoningField: 'reasoning_content',
   differs: {

@@ -6,7 +6,7 @@ export const fireworks = openAiAlike({
   baseURL: 'https://api.fireworks.ai/inference/v1',
   serves: ['completions', 'embeddings', 'rerank'],
   priceList: 'fireworks',
-  capabilities: { logprobs: true, seed: true, n: true, jsonSchema: true, streaming: true },
+  capabilities: { logprobs: true, seed: true, severalAnswers: true, jsonSchema: true, streaming: true },
   oldTokenLimit: true,
   takes: ['service_tier'],
   topK: true,

@@ -138,7 +138,7 @@ describe('the recorded answers of a provider', () => {
 describe('what a declaration says that a provider can do', () => {
   const tools = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
   const demands: [keyof KnownCapabilities, JsonObject][] = [
-    ['n', { n: 2 }],
+    ['severalAnswers', { n: 2 }],
     ['logprobs', { logprobs: true }],
     ['seed', { seed: 7 }],
     ['jsonSchema', { response_format: { type: 'json_schema', json_schema: { name: 'a', schema: {} } } }],

@@ -6,7 +6,7 @@ export const groq = openAiAlike({
   baseURL: 'https://api.groq.com/openai/v1',
   serves: ['transcriptions', 'translations', 'speech'],
   priceList: 'groq',
-  capabilities: { logprobs: false, n: false, streaming: true },
+  capabilities: { logprobs: false, severalAnswers: false, streaming: true },
   retrieves: (model) => /(^|\/)compound/.test(model),
   takes: ['service_tier'],
   differs: { lacks: ['logprobs', 'top_logprobs', 'logit_bias', 'n'], maxStops: 4, lacksNames: true },

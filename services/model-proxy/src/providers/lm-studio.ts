@@ -5,7 +5,7 @@ export const lmStudio = openAiAlike({
   id: 'lm-studio',
   baseURLExample: 'http://workstation.example:1234/v1',
   serves: ['completions', 'embeddings'],
-  capabilities: { jsonSchema: true, logprobs: false, n: false, seed: true, streaming: true },
+  capabilities: { jsonSchema: true, logprobs: false, severalAnswers: false, seed: true, streaming: true },
   oldTokenLimit: true,
   topK: true,
   differs: {

@@ -7,7 +7,14 @@ export const minimax = openAiAlike({
   id: 'minimax',
   baseURL: 'https://api.minimax.io/v1',
   priceList: 'minimax',
-  capabilities: { toolChoice: false, jsonSchema: false, logprobs: false, seed: false, n: false, streaming: true },
+  capabilities: {
+    toolChoice: false,
+    jsonSchema: false,
+    logprobs: false,
+    seed: false,
+    severalAnswers: false,
+    streaming: true,
+  },
   failureCodes: {
     '1001': 'timeout',
     '1002': 'rate_limited',

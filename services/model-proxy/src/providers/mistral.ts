@@ -8,7 +8,7 @@ export const mistral = openAiAlike({
   baseURL: 'https://api.mistral.ai/v1',
   serves: ['embeddings', 'moderations', 'transcriptions'],
   priceList: 'mistral',
-  capabilities: { logprobs: false, seed: true, n: true, streaming: true },
+  capabilities: { logprobs: false, seed: true, severalAnswers: true, streaming: true },
   oldTokenLimit: true,
   differs: {
     lacks: ['logprobs', 'top_logprobs', 'logit_bias'],

@@ -7,7 +7,14 @@ export const moonshot = openAiAlike({
   id: 'moonshot',
   baseURL: 'https://api.moonshot.ai/v1',
   priceList: 'moonshotai',
-  capabilities: { toolChoice: false, logprobs: false, seed: false, n: true, promptCache: true, streaming: true },
+  capabilities: {
+    toolChoice: false,
+    logprobs: false,
+    seed: false,
+    severalAnswers: true,
+    promptCache: true,
+    streaming: true,
+  },
   failureCodes: {
     rate_limit_reached_error: 'rate_limited',
     engine_overloaded_error: 'overloaded',

@@ -5,7 +5,7 @@ export const nebius = openAiAlike({
   id: 'nebius',
   baseURL: 'https://api.tokenfactory.nebius.com/v1',
   serves: ['completions', 'embeddings', 'imageGenerations'],
-  capabilities: { logprobs: true, seed: true, n: true, streaming: true },
+  capabilities: { logprobs: true, seed: true, severalAnswers: true, streaming: true },
   oldTokenLimit: true,
   topK: true,
 });

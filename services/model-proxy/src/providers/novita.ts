@@ -6,7 +6,7 @@ export const novita = openAiAlike({
   baseURL: 'https://api.novita.ai/openai/v1',
   serves: ['completions', 'embeddings'],
   priceList: 'novita',
-  capabilities: { logprobs: true, seed: true, n: true, streaming: true },
+  capabilities: { logprobs: true, seed: true, severalAnswers: true, streaming: true },
   failureCodes: {
     RATE_LIMIT_EXCEEDED: 'rate_limited',
     NOT_ENOUGH_BALANCE: 'billing',

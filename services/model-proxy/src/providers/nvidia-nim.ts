@@ -5,7 +5,7 @@ export const nvidiaNim = openAiAlike({
   id: 'nvidia-nim',
   baseURL: 'https://integrate.api.nvidia.com/v1',
   serves: ['embeddings', 'completions'],
-  capabilities: { seed: true, n: false, streaming: true },
+  capabilities: { seed: true, severalAnswers: false, streaming: true },
   oldTokenLimit: true,
   differs: { lacks: ['logit_bias', 'n'], drops: ['user'] },
 });

@@ -10,6 +10,13 @@ export const ollama = defineProvider({
   headers: {},
   passHeaders: [],
   paths: { chat: '/api/chat', models: '/api/tags', embeddings: '/api/embed' },
-  capabilities: { toolChoice: false, jsonSchema: true, logprobs: false, seed: true, n: false, streaming: true },
+  capabilities: {
+    toolChoice: false,
+    jsonSchema: true,
+    logprobs: false,
+    seed: true,
+    severalAnswers: false,
+    streaming: true,
+  },
   quirks: {},
 });

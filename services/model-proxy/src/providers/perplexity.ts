@@ -11,7 +11,7 @@ export const perplexity = openAiAlike({
     toolChoice: false,
     logprobs: false,
     seed: false,
-    n: false,
+    severalAnswers: false,
     streaming: true,
   },
   retrieves: () => true,

@@ -7,7 +7,7 @@ export const qwen = openAiAlike({
   id: 'qwen',
   baseURL: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
   serves: ['embeddings'],
-  capabilities: { seed: true, n: true, streaming: true },
+  capabilities: { seed: true, severalAnswers: true, streaming: true },
   failureCodes: {
     Throttling: 'rate_limited',
     'Throttling.RateQuota': 'rate_limited',

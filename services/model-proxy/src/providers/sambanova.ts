@@ -5,7 +5,7 @@ export const sambanova = openAiAlike({
   id: 'sambanova',
   baseURL: 'https://api.sambanova.ai/v1',
   serves: ['embeddings', 'transcriptions'],
-  capabilities: { logprobs: false, seed: false, n: false, streaming: true },
+  capabilities: { logprobs: false, seed: false, severalAnswers: false, streaming: true },
   oldTokenLimit: true,
   topK: true,
   differs: {

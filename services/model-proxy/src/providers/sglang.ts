@@ -5,7 +5,7 @@ export const sglang = openAiAlike({
   id: 'sglang',
   baseURLExample: 'http://sglang.models.svc:30000/v1',
   serves: ['completions', 'embeddings', 'rerank'],
-  capabilities: { jsonSchema: true, logprobs: true, seed: true, n: true, streaming: true },
+  capabilities: { jsonSchema: true, logprobs: true, seed: true, severalAnswers: true, streaming: true },
   topK: true,
   differs: { lacksStrict: true },
 });

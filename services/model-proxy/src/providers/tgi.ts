@@ -7,7 +7,7 @@ export const tgi = openAiAlike({
   id: 'tgi',
   baseURLExample: 'http://tgi.models.svc:8080/v1',
   serves: ['completions'],
-  capabilities: { n: false, logprobs: true, seed: true, streaming: true },
+  capabilities: { severalAnswers: false, logprobs: true, seed: true, streaming: true },
   failureCodes: {
     validation: 'invalid_request',
     Validation: 'invalid_request',

@@ -6,7 +6,7 @@ export const together = openAiAlike({
   baseURL: 'https://api.together.xyz/v1',
   serves: ['completions', 'embeddings', 'rerank', 'imageGenerations', 'transcriptions', 'speech'],
   priceList: 'together',
-  capabilities: { logprobs: true, seed: true, n: true, streaming: true },
+  capabilities: { logprobs: true, seed: true, severalAnswers: true, streaming: true },
   oldTokenLimit: true,
   topK: true,
   differs: { lacks: ['parallel_tool_calls'] },

@@ -6,6 +6,6 @@ export const xai = openAiAlike({
   baseURL: 'https://api.x.ai/v1',
   serves: ['imageGenerations'],
   priceList: 'x-ai',
-  capabilities: { logprobs: true, seed: true, n: true, streaming: true },
+  capabilities: { logprobs: true, seed: true, severalAnswers: true, streaming: true },
   differs: { lacksStrict: true, lacksNames: true },
 });

@@ -6,7 +6,14 @@ export const zhipu = openAiAlike({
   baseURL: 'https://api.z.ai/api/paas/v4',
   serves: ['embeddings', 'imageGenerations'],
   priceList: 'zai',
-  capabilities: { toolChoice: false, jsonSchema: false, logprobs: false, seed: false, n: false, streaming: true },
+  capabilities: {
+    toolChoice: false,
+    jsonSchema: false,
+    logprobs: false,
+    seed: false,
+    severalAnswers: false,
+    streaming: true,
+  },
   failureCodes: {
     '1000': 'auth',
     '1001': 'auth',

@@ -25,7 +25,7 @@ describe('what a request needs of a target', () => {
       'several answers, their odds and a seed',
       { n: 2, logprobs: true, seed: 1 },
       'openai-chat',
-      { n: true, logprobs: true, seed: true },
+      { severalAnswers: true, logprobs: true, seed: true },
     ],
     ['a stream', { stream: true }, 'openai-chat', { streaming: true }],
     [
@@ -59,7 +59,7 @@ describe('what a request needs of a target', () => {
   it('[routing:capability] what is unknown a target may; what it is known to lack is named by its field', () => {
     const all = needs({ tools: openai, n: 2, seed: 1, messages: [{ role: 'user', content: [image] }] });
     expect(lacking({}, all, false)).toEqual([]);
-    expect(lacking({ tools: false, n: true, seed: false, input: new Set(['text']) }, all, false)).toEqual([
+    expect(lacking({ tools: false, severalAnswers: true, seed: false, input: new Set(['text']) }, all, false)).toEqual([
       'tools',
       'seed',
       'image',

@@ -10,7 +10,7 @@ export interface Needs {
   readonly jsonSchema?: boolean;
   readonly logprobs?: boolean;
   readonly seed?: boolean;
-  readonly n?: boolean;
+  readonly severalAnswers?: boolean;
   readonly streaming?: boolean;
   /** Kinds of content in the prompt. */
   readonly input?: ReadonlySet<Modality>;
@@ -31,7 +31,7 @@ export function needsOf(facts: RequestFacts, body: JsonObject, bytes: number): N
     ...(wantsSchema(body) ? { jsonSchema: true } : {}),
     ...(body.logprobs === true ? { logprobs: true } : {}),
     ...(body.seed !== undefined && body.seed !== null ? { seed: true } : {}),
-    ...(facts.n > 1 ? { n: true } : {}),
+    ...(facts.n > 1 ? { severalAnswers: true } : {}),
     ...(facts.stream ? { streaming: true } : {}),
     ...(kinds.length > 0 ? { input: new Set(kinds) } : {}),
     leastTokens: attached.length > 0 ? 0 : Math.floor(bytes / MOST_BYTES_PER_TOKEN),
@@ -45,7 +45,7 @@ const FIELDS = {
   jsonSchema: 'response_format',
   logprobs: 'logprobs',
   seed: 'seed',
-  n: 'n',
+  severalAnswers: 'n',
   streaming: 'stream',
 } as const;
 

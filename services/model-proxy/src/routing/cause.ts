@@ -2,7 +2,7 @@ import type { GatewayError } from '@sallyport/chassis/errors';
 import type { FailureKind } from '../chat/failure.ts';
 import type { Cause } from './compiled.ts';
 
-/** Failures after which a target may be tried once more, in the words of `Model.retry.on`. */
+/** Failures after which a target may be tried once more, in the words of `Model.retry.causes`. */
 export type RetryCause = 'RateLimit' | 'Overloaded' | 'Timeout' | 'ServerError' | 'Malformed' | 'Connection';
 
 /** What a failure of a target means for what is tried next, and for what is held of the target. */

@@ -47,7 +47,7 @@ export interface CompiledRouting {
 /** When a target is tried once more. */
 export interface RetryRules {
   readonly attempts: number;
-  readonly on: readonly RetryCause[];
+  readonly causes: readonly RetryCause[];
   readonly budgetPercent: number;
   /** Infinity: however long it took. */
   readonly failedWithinMs: number;
@@ -129,9 +129,9 @@ function compile(model: Model): CompiledRouting {
 }
 
 function retryOf(retry: Partial<ModelSpec['retry']>): RetryRules {
-  const { attempts = 1, on = RETRIED, budgetPercent = 20, failedWithinSeconds, longestWaitSeconds = 2 } = retry;
+  const { attempts = 1, causes = RETRIED, budgetPercent = 20, failedWithinSeconds, longestWaitSeconds = 2 } = retry;
   const failedWithinMs = failedWithinSeconds === undefined ? Number.POSITIVE_INFINITY : failedWithinSeconds * 1000;
-  return { attempts, on, budgetPercent, failedWithinMs, longestWaitMs: longestWaitSeconds * 1000 };
+  return { attempts, causes, budgetPercent, failedWithinMs, longestWaitMs: longestWaitSeconds * 1000 };
 }
 
 function inMs({ windowSeconds, openSeconds }: { windowSeconds: number; openSeconds: number }) {

@@ -216,10 +216,10 @@ describe('where a request goes', () => {
   it('[routing:degrade] gives less where budget or capacity is short, and only then', () => {
     const small = routedModel({ mini: {} }, {}, { name: 'small' });
     const world = worldOf([small]);
-    const model = routedModel({ a: {} }, { degrade: { on: ['Budget'], models: ['small'], maxOutputTokens: 64 } });
+    const model = routedModel({ a: {} }, { degrade: { causes: ['Budget'], models: ['small'], maxOutputTokens: 64 } });
     expect(path(world, { model }, ['Budget', 'Error'])).toEqual(['a', 'mini', 'end']);
     expect(path(world, { model }, ['RateLimit'])).toEqual(['a', 'end']);
-    const fewer = routedModel({ a: {} }, { degrade: { on: ['Capacity', 'Budget'], maxOutputTokens: 64 } });
+    const fewer = routedModel({ a: {} }, { degrade: { causes: ['Capacity', 'Budget'], maxOutputTokens: 64 } });
     const plan = route(turnOf({ model: fewer }));
     plan.next(world.gate);
     expect(plan.next(world.gate, 'Budget')).toMatchObject({ maxTokens: 64, why: 'degraded for budget: priority 0' });

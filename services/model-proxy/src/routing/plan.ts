@@ -310,7 +310,7 @@ class RoutePlan implements Plan {
     const { degrade } = this.#asked;
     const short = cause === 'Budget' ? 'Budget' : 'Capacity';
     const isShort = cause === 'Budget' || cause === 'Capacity' || cause === 'RateLimit';
-    if (degrade === undefined || !isShort || !degrade.on.includes(short)) return undefined;
+    if (degrade === undefined || !isShort || !degrade.causes.includes(short)) return undefined;
     const because = `degraded for ${short.toLowerCase()}`;
     for (const model of this.#named(gate, degrade.models ?? [])) {
       this.#stage = this.#open(gate.routing, routingOf(model), `${because} to ${model.name}`, degrade.maxOutputTokens);

@@ -174,7 +174,7 @@ describe('trying a target', () => {
       return asked.length;
     };
     expect(await times(500, { attempts: 1 })).toBe(2);
-    expect(await times(500, { attempts: 1, on: ['RateLimit'] })).toBe(1);
+    expect(await times(500, { attempts: 1, causes: ['RateLimit'] })).toBe(1);
     expect(await times(429, { attempts: 1 }, { 'retry-after-ms': '1' })).toBe(2);
     expect(await times(429, { attempts: 1 }, { 'retry-after': '30' })).toBe(1);
     const { make, asked } = house(({ provider }) =>
@@ -258,7 +258,7 @@ describe('trying a target', () => {
   });
 
   it('[routing:degrade] asks for fewer tokens where less is given', async () => {
-    const model = routedModel({ a: {} }, { degrade: { on: ['Budget'], maxOutputTokens: 16 } });
+    const model = routedModel({ a: {} }, { degrade: { causes: ['Budget'], maxOutputTokens: 16 } });
     const { make, asked, gate } = house(() => good);
     const { limits } = gate;
     let refused = false;

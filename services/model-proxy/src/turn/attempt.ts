@@ -243,7 +243,7 @@ function end(passage: Passage, { kind, meaning, retryAfterMs }: Classed, shared:
 }
 
 function mayRetry(retry: RetryRules, cause: RetryCause | undefined, tookMs: number): boolean {
-  return cause !== undefined && retry.on.includes(cause) && tookMs <= retry.failedWithinMs;
+  return cause !== undefined && retry.causes.includes(cause) && tookMs <= retry.failedWithinMs;
 }
 
 /** How long to wait before a retry: as the provider says, else doubling from 100 ms with jitter; undefined: too long. */

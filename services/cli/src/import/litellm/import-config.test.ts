@@ -224,7 +224,7 @@ describe('settings', () => {
       litellm_settings: { drop_params: true, cache: true, cache_params: { type: 'redis', host: 'r', ttl: 60 } },
     });
     expect(spec('Model')).toMatchObject({
-      retry: { attempts: 5, on: ['RateLimit', 'ServerError', 'Malformed', 'Connection', 'Overloaded'] },
+      retry: { attempts: 5, causes: ['RateLimit', 'ServerError', 'Malformed', 'Connection', 'Overloaded'] },
       breaker: { failurePercent: 50, minimumCalls: 4, windowSeconds: 60, openSeconds: 30 },
       unsupported: 'Drop',
       cache: { ttl: '60s' },

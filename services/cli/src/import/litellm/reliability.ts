@@ -4,7 +4,7 @@ import type { Settings } from '../settings.ts';
 /** `retry` of a Model. */
 export interface Retry {
   readonly attempts: number;
-  readonly on?: readonly string[];
+  readonly causes?: readonly string[];
 }
 
 const MOST_ATTEMPTS = 5;
@@ -52,7 +52,7 @@ function policyOf(policy: Settings, otherwise: number, findings: Findings): Retr
   if (repeated.some(({ count }) => count !== most)) {
     findings.add('changed', policy.path, `one number of attempts for all failures: ${Math.min(MOST_ATTEMPTS, most)}`);
   }
-  return { attempts: Math.min(MOST_ATTEMPTS, most), on: repeated.flatMap(({ causes }) => causes) };
+  return { attempts: Math.min(MOST_ATTEMPTS, most), causes: repeated.flatMap(({ causes }) => causes) };
 }
 
 /** `breaker` of Models with several targets; LiteLLM never shuts the only deployment of a model. */
