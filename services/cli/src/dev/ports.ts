@@ -1,31 +1,55 @@
 import { randomInt } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 
 // Below the kernels' own ephemeral ranges (32768 on Linux, 49152 on macOS): an outgoing connection never takes one of these.
 const LOWEST = 20_000;
 const HIGHEST = 29_999;
+// Between finding a port free and a service's listening on it seconds pass, in which another launcher may find the same. So
+// each launcher gives ports of blocks that it holds, by listening on the first port of each: the kernel gives that to one only.
+const BLOCK = 50;
 const given = new Set<number>();
+const blocks = new Map<number, Server>();
 
-/** A loopback TCP port that nobody listens on and that this process was not given before. Rejects when none is found. */
+/** A loopback TCP port that nobody listens on and that no launcher was given before. Rejects when none is found. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt += 1) {
-    const port = randomInt(LOWEST, HIGHEST + 1);
-    if (given.has(port)) continue;
-    if (await isFree(port)) {
-      given.add(port);
-      return port;
+    for (const first of blocks.keys()) {
+      for (let port = first + 1; port < first + BLOCK; port += 1) if (await taken(port)) return port;
     }
+    await holdBlock();
   }
   throw new Error(`No free port was found between ${LOWEST} and ${HIGHEST}.`);
 }
 
+/** Takes a port if it is free and was not given; it is marked before the look, which others may do meanwhile. */
+async function taken(port: number): Promise<boolean> {
+  if (given.has(port)) return false;
+  given.add(port);
+  if (await isFree(port)) return true;
+  given.delete(port);
+  return false;
+}
+
+async function holdBlock(): Promise<void> {
+  const first = LOWEST + BLOCK * randomInt((HIGHEST + 1 - LOWEST) / BLOCK);
+  if (blocks.has(first)) return;
+  const guard = await listening(first);
+  if (guard !== undefined) blocks.set(first, guard.unref());
+}
+
 /** Tells whether a loopback port can be listened on now. */
-export function isFree(port: number): Promise<boolean> {
+export async function isFree(port: number): Promise<boolean> {
+  const probe = await listening(port);
+  if (probe !== undefined) await new Promise((resolve) => probe.close(resolve));
+  return probe !== undefined;
+}
+
+function listening(port: number): Promise<Server | undefined> {
   return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen({ port, host: '127.0.0.1', exclusive: true }, () => probe.close(() => resolve(true)));
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', () => resolve(undefined));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => resolve(server));
   });
 }
 
@@ -43,8 +67,7 @@ export function openPortBook(file: string): PortBook {
   return {
     async portFor(name) {
       const before = kept[name];
-      const port = before !== undefined && !given.has(before) && (await isFree(before)) ? before : await freePort();
-      given.add(port);
+      const port = before !== undefined && (await taken(before)) ? before : await freePort();
       used[name] = port;
       return port;
     },
@@ -52,9 +75,14 @@ export function openPortBook(file: string): PortBook {
   };
 }
 
-/** Gives ports back, so that the next suite of this process may have them. */
+/** Gives ports back, so that the next suite of this process may have them, and blocks of which none is left to others. */
 export function releasePorts(ports: Iterable<number>): void {
   for (const port of ports) given.delete(port);
+  for (const [first, guard] of blocks) {
+    if ([...given].some((port) => port > first && port < first + BLOCK)) continue;
+    blocks.delete(first);
+    guard.close();
+  }
 }
 
 function readBook(file: string): Record<string, number> {
