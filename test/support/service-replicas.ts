@@ -11,6 +11,7 @@ import { freePort } from '@sallyport/cli/dev/ports';
 import { startPostgres } from '@sallyport/cli/dev/postgres';
 import pg from 'pg';
 import { stringify } from 'yaml';
+import { layDatabase } from './database.ts';
 
 type Service = Parameters<typeof rpcClient>[0];
 
@@ -52,6 +53,7 @@ export function keyFile(...ids: readonly string[]): string {
 export async function serviceReplicas(service: string): Promise<ServiceReplicas> {
   const dir = mkdtempSync(join(tmpdir(), `sallyport-${service}-`));
   const log = createLogger({ service: 'test', level: 'error' });
+  await layDatabase(join(dir, 'postgres'));
   const database = await startPostgres({ dataDir: join(dir, 'postgres'), log });
   const password = randomBytes(16).toString('hex');
   const schemas = [{ name: service, dir: join(ROOT, 'services', service, 'src/migrations'), password }];

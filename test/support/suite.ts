@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Suite, type SuiteOptions, startSuite } from '@sallyport/cli/dev/suite';
 import { stringify } from 'yaml';
+import { layDatabase } from './database.ts';
 
 /** A resource as in YAML: `kind`, `name`, and `spec`, or for a Secret `stringData`. */
 export interface ResourceInit {
@@ -37,7 +38,10 @@ export async function suiteWith(
   const clear = () => {
     for (const one of [folder, source]) rmSync(one, { recursive: true, force: true });
   };
-  const suite = await startSuite({ ...options, data: folder, resources: source }).catch((error: unknown) => {
+  const starting = layDatabase(join(folder, 'postgres')).then(() =>
+    startSuite({ ...options, data: folder, resources: source }),
+  );
+  const suite = await starting.catch((error: unknown) => {
     clear();
     throw error;
   });
