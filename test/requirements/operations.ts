@@ -5,6 +5,7 @@ export const operations: readonly Requirement[] = [
   ...of('DESIGN §4; issue 6 (endpoints that are no chat)', {
     'operations:access':
       'An operation needs a key, an endpoint that is allowed and a model that is; else nothing is read.',
+    'operations:counted': 'Counting tokens is admitted, limited and recorded as a call is, by whom it is counted.',
     'operations:client-gone': 'Where the client leaves, the call ends, is settled and recorded once.',
     'operations:completions':
       'Legacy completions are forwarded, and become a chat of one message where there are none.',

@@ -26,7 +26,7 @@ import type { Turn } from '../turn/turn.ts';
 import { type BackgroundRuns, backgroundRuns } from './background.ts';
 import { clientAnswer } from './client-answer.ts';
 import { mountConversations } from './conversations.ts';
-import { countInput, countTokens, estimateGemini } from './count-tokens.ts';
+import { countGemini, countInput, countTokens } from './count-tokens.ts';
 import { callOf, GEMINI_MODELS } from './gemini-path.ts';
 import { listModels, retrieveModel } from './models.ts';
 import { mountResponses, type Prepare, prepareResponses, RESPONSES } from './responses.ts';
@@ -40,15 +40,15 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
   postPlainly(app, '/v1/chat/completions', chat);
   for (const path of ['/v1/messages', '/anthropic/v1/messages']) postPlainly(app, path, messages);
   for (const path of ['/v1/messages/count_tokens', '/anthropic/v1/messages/count_tokens'])
-    app.post(path, countTokens(gate));
+    app.post(path, countTokens(gate, open));
   const runs = backgroundRuns(gate, open);
   const respond = turnHandler(gate, open, 'openai-responses', RESPONSES, undefined, prepareResponses(gate), runs);
   postPlainly(app, '/v1/responses', respond);
-  app.post('/v1/responses/input_tokens', countInput(gate));
+  app.post('/v1/responses/input_tokens', countInput(gate, open));
   mountResponses(app, gate, runs);
   mountConversations(app, gate);
   const generate = turnHandler(gate, open, 'gemini', 'generateContent', (req, body) => withCall(body, callOf(req)));
-  const estimate = estimateGemini(gate);
+  const count = countGemini(gate, open);
   const uploads = uploadRoom(gate.config.request);
   const { embed } = mountOperations(app, gate, open, uploads, callOf);
   mountFiles(app, gate, open, uploads);
@@ -57,7 +57,7 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
   for (const path of GEMINI_MODELS)
     app.post(`${path}/*call`, async (req, res) => {
       const { method } = callOf(req);
-      if (method === 'countTokens') await estimate(req, res);
+      if (method === 'countTokens') await count(req, res);
       else if (method.endsWith('GenerateContent') || method === 'generateContent')
         await generate(req, res, res.locals.requestId);
       else await embed(req, res, res.locals.requestId);
