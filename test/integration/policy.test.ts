@@ -2,14 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { type RpcServer, rpcServer } from '@sallyport/chassis/rpc/server';
+import { AccessService } from '@sallyport/proto/policy/v1/access_pb';
 import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
-import {
-  AccessService,
-  Action,
-  DecisionService,
-  ToolRef_Kind,
-  TrajectoryService,
-} from '@sallyport/proto/policy/v1/policy_pb';
+import { Action, DecisionService, ToolRef_Kind, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import { Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { keyFile, type Replica, type ServiceReplicas, serviceReplicas } from '../support/service-replicas.ts';

@@ -6,8 +6,8 @@ import { type Client, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/clien
 import { QueryService, RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { AuthenticationService, KeyService } from '@sallyport/proto/identity/v1/identity_pb';
 import { ConsentService, SessionService } from '@sallyport/proto/identity/v1/sessions_pb';
+import { AccessService } from '@sallyport/proto/policy/v1/access_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
-import { AccessService } from '@sallyport/proto/policy/v1/policy_pb';
 import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
 import { GrantService } from '@sallyport/proto/vault/v1/grants_pb';
 import { OwnedCredentialService } from '@sallyport/proto/vault/v1/owned_pb';

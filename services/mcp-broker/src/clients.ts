@@ -3,9 +3,10 @@ import { type Client, type RpcChannel, rpcChannel, rpcClient } from '@sallyport/
 import { decisionStream } from '@sallyport/peers/decision-stream';
 import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
+import { AccessService } from '@sallyport/proto/policy/v1/access_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
 import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
-import { AccessService, DecisionService, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
+import { DecisionService, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import { QuarantineService } from '@sallyport/proto/quarantine/v1/quarantine_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';

@@ -7,7 +7,7 @@ import {
   type AccessGrantSchema,
   AccessService,
   ResolveAccessResponseSchema,
-} from '@sallyport/proto/policy/v1/policy_pb';
+} from '@sallyport/proto/policy/v1/access_pb';
 import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import fc from 'fast-check';
 import { accessCache, matcher, readAccess } from './access.ts';

@@ -5,7 +5,7 @@ import {
   AccessGrant_ClientTools,
   type AccessService,
   type ResolveAccessResponse,
-} from '@sallyport/proto/policy/v1/policy_pb';
+} from '@sallyport/proto/policy/v1/access_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Snapshot } from './snapshot.ts';
 import { standingOf } from './standing.ts';

@@ -1,5 +1,5 @@
 import { personName } from '@sallyport/custom-resources/person-name';
-import { type AccessGrant, AccessGrant_ClientTools } from '@sallyport/proto/policy/v1/policy_pb';
+import { type AccessGrant, AccessGrant_ClientTools } from '@sallyport/proto/policy/v1/access_pb';
 import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Offering, OfferingCall } from '@sallyport/turn/offering';
 import { intersectGlobs, matchesAny, matchesGlob } from './rules/glob.ts';

@@ -1,7 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import type { AccessService } from '@sallyport/proto/policy/v1/access_pb';
 import {
-  type AccessService,
   Action,
   type Call,
   type DecisionService,

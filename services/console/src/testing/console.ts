@@ -20,7 +20,7 @@ import {
   KeySpecSchema,
   ListResponseSchema,
 } from '@sallyport/proto/identity/v1/identity_pb';
-import { ResolveAccessResponseSchema } from '@sallyport/proto/policy/v1/policy_pb';
+import { ResolveAccessResponseSchema } from '@sallyport/proto/policy/v1/access_pb';
 import { Principal_Kind, Principal_Role, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import { ListResponseSchema as ResourceListSchema } from '@sallyport/proto/resources/v1/resources_pb';
 import { recordedBy } from '../admin-record.ts';

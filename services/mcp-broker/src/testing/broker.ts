@@ -14,15 +14,10 @@ import { principalCache } from '@sallyport/peers/principals';
 import type { RecordInit } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
+import { AccessGrant_ClientTools, AccessService } from '@sallyport/proto/policy/v1/access_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
 import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
-import {
-  AccessGrant_ClientTools,
-  AccessService,
-  Action,
-  DecisionService,
-  TrajectoryService,
-} from '@sallyport/proto/policy/v1/policy_pb';
+import { Action, DecisionService, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import { type Principal, Principal_Kind, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import { QuarantineService } from '@sallyport/proto/quarantine/v1/quarantine_pb';
 import { type Observation, SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
@@ -43,6 +38,7 @@ import type { Gate } from '../invoke/gate.ts';
 import { resultMemory } from '../invoke/memory.ts';
 import { seenRuns } from '../invoke/seen-runs.ts';
 import { brokerMetrics } from '../metrics.ts';
+import { offeringCatalog } from '../offerings/catalog.ts';
 import { toolService } from '../server.ts';
 import { createUpstream } from '../upstream/upstream.ts';
 import { memoryPins, type PeerState, type PrincipalParts, playedPolicy, resultsOf } from './peers.ts';
@@ -152,7 +148,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   const access = await inProcess(AccessService, {
     async resolveAccess() {
       const clientTools = AccessGrant_ClientTools.DECIDE;
-      const grant = { policy: 'test', models: [], tools: state.grants, endpoints: ['*'], clientTools };
+      const grant = { policy: 'test', models: [], tools: state.grants, ...state.offered, endpoints: ['*'], clientTools };
       return { grants: [grant], policyRevision: 'r1', cacheTtlMs: 0 };
     },
   });
@@ -181,6 +177,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   const digest = keyedDigest(DIGEST_SECRET);
   const listed: (() => void)[] = [];
   const pins = memoryPins();
+  const offerings = offeringCatalog({ catalog, upstream, log, listTimeoutMs: 2_000 });
   const newRefresher = (): ReturnType<typeof refreshCatalog> =>
     refreshCatalog({
       catalog,
@@ -191,6 +188,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
       log,
       intervalMs: 600_000,
       listTimeoutMs: 2_000,
+      onServer: (server) => offerings.refresh(server),
       onListed: () => {
         reporter.soon();
         for (const tell of listed) tell();
@@ -200,6 +198,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   const reporter = reportServers({
     client: snapshots.client,
     catalog,
+    metrics: counted,
     attempt: (uid) => refresher.attempt(uid),
     reporter: 'test',
     intervalMs: 50,
@@ -218,6 +217,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     runner,
     listFor,
     toolsets: followToolsets(snapshot, catalog),
+    offerings,
     digest,
     waiting: waitingCalls(config.approvals),
     states: requestStates(DIGEST_SECRET, digest, config.approvals.stateTtl),
@@ -329,6 +329,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     async close() {
       await server.stop(Date.now() + 500);
       await refresher.stop();
+      await offerings.stop();
       await reporter.stop();
       await upstream.stop();
       await Promise.all([snapshot.stop(), gate.principals.stop(), credentials.stop()]);
@@ -365,6 +366,7 @@ const plainSpec = { allowPrivateNetwork: true, timeoutSeconds: 2, defaultClass: 
 export function playedState(): PeerState {
   return {
     grants: ['*/*'],
+    offered: { resources: ['*/*'], prompts: ['*/*'] },
     principals: {},
     credential: 'upstream-secret-canary-0123456789',
     leases: [],

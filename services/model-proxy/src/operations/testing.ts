@@ -6,7 +6,7 @@ import { createMetrics } from '@sallyport/chassis/metrics';
 import { readAccess } from '@sallyport/peers/access';
 import { createIngress } from '@sallyport/peers/ingress';
 import { quiet } from '@sallyport/peers/testing';
-import { AccessGrant_ClientTools, ResolveAccessResponseSchema } from '@sallyport/proto/policy/v1/policy_pb';
+import { AccessGrant_ClientTools, ResolveAccessResponseSchema } from '@sallyport/proto/policy/v1/access_pb';
 import type { Model } from '../catalog.ts';
 import { createModelApp } from '../http/app.ts';
 import type { Gate } from '../turn/gate.ts';

@@ -4,7 +4,7 @@ import { readAccess } from '@sallyport/peers/access';
 import type { Amounts, Reservation } from '@sallyport/peers/limits';
 import type { RecordInit } from '@sallyport/peers/records';
 import { quiet } from '@sallyport/peers/testing';
-import { AccessGrant_ClientTools, ResolveAccessResponseSchema } from '@sallyport/proto/policy/v1/policy_pb';
+import { AccessGrant_ClientTools, ResolveAccessResponseSchema } from '@sallyport/proto/policy/v1/access_pb';
 import { Principal_Kind, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import { createAnswerCache } from '../cache/answer-cache.ts';
 import { memoryAnswerStore } from '../cache/store-memory.ts';

@@ -14,214 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sallyport/policy/v1/policy.proto.
  */
 export const file_sallyport_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("CiBzYWxseXBvcnQvcG9saWN5L3YxL3BvbGljeS5wcm90bxITc2FsbHlwb3J0LnBvbGljeS52MSJMChRSZXNvbHZlQWNjZXNzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbCKqAQoVUmVzb2x2ZUFjY2Vzc1Jlc3BvbnNlEjAKBmdyYW50cxgBIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuQWNjZXNzR3JhbnQSFwoPcG9saWN5X3JldmlzaW9uGAIgASgJEhQKDGNhY2hlX3R0bF9tcxgDIAEoARIwCgZib3VuZHMYBCADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLkFjY2Vzc0JvdW5kIksKC0FjY2Vzc0JvdW5kEgoKAm9mGAEgASgJEjAKBmdyYW50cxgCIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuQWNjZXNzR3JhbnQimAMKC0FjY2Vzc0dyYW50Eg4KBnBvbGljeRgBIAEoCRIOCgZtb2RlbHMYAiADKAkSDQoFdG9vbHMYAyADKAkSEQoJZW5kcG9pbnRzGAQgAygJEkIKDGNsaWVudF90b29scxgFIAEoDjIsLnNhbGx5cG9ydC5wb2xpY3kudjEuQWNjZXNzR3JhbnQuQ2xpZW50VG9vbHMSQQoLcGFzc3Rocm91Z2gYBiADKAsyLC5zYWxseXBvcnQucG9saWN5LnYxLkFjY2Vzc0dyYW50LlBhc3N0aHJvdWdoEhEKCXJlc291cmNlcxgHIAMoCRIPCgdwcm9tcHRzGAggAygJGj8KC1Bhc3N0aHJvdWdoEhAKCHByb3ZpZGVyGAEgASgJEg8KB21ldGhvZHMYAiADKAkSDQoFcGF0aHMYAyADKAkiWwoLQ2xpZW50VG9vbHMSHAoYQ0xJRU5UX1RPT0xTX1VOU1BFQ0lGSUVEEAASFwoTQ0xJRU5UX1RPT0xTX0RFQ0lERRABEhUKEUNMSUVOVF9UT09MU19ERU5ZEAIiSwoFTGFiZWwSDwoHdHJ1c3RlZBgBIAEoCBIPCgdzb3VyY2VzGAIgAygJEg4KBnB1YmxpYxgDIAEoCBIQCghhdWRpZW5jZRgEIAMoCSLgAQoHVG9vbFJlZhIvCgRraW5kGAEgASgOMiEuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmLktpbmQSDgoGc2VydmVyGAIgASgJEhIKCnNlcnZlcl91aWQYAyABKAkSDQoFb3duZXIYBCABKAkSDAoEbmFtZRgFIAEoCRIOCgZkaWdlc3QYBiABKAkiUwoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASEQoNS0lORF9CUk9LRVJFRBABEg8KC0tJTkRfQ0xJRU5UEAISEQoNS0lORF9QUk9WSURFUhADIsYCCghEZWNpc2lvbhIsCgd2ZXJkaWN0GAEgASgOMhsuc2FsbHlwb3J0LnBvbGljeS52MS5BY3Rpb24SLQoIZW5mb3JjZWQYAiABKA4yGy5zYWxseXBvcnQucG9saWN5LnYxLkFjdGlvbhIPCgdvYnNlcnZlGAMgASgIEgwKBHJ1bGUYBCABKAkSDgoGcmVhc29uGAUgASgJEhcKD3BvbGljeV9yZXZpc2lvbhgGIAEoCRISCgp0b29sX2NsYXNzGAcgASgJEg0KBWFza2VkGAggAygJEhIKCmdyYW50ZWRfYnkYCSADKAkSGAoQaGFuZGxlX3Bvc2l0aW9ucxgKIAMoCRIQCghlbmRvcnNlZBgLIAMoCRIyCgd0YWludGVkGAwgAygLMiEuc2FsbHlwb3J0LnBvbGljeS52MS5UYWludGVkVmFsdWUiLwoMVGFpbnRlZFZhbHVlEg8KB3BvaW50ZXIYASABKAkSDgoGc291cmNlGAIgASgJIkIKDURlY2lkZVJlcXVlc3QSMQoFYXNrZWQYASADKAsyIi5zYWxseXBvcnQucG9saWN5LnYxLkFza2VkRGVjaXNpb24ixwEKDUFza2VkRGVjaXNpb24SCgoCaWQYASABKAESNgoFY2FsbHMYAiABKAsyJy5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZUNhbGxzUmVxdWVzdBI4CgZyZXN1bHQYAyABKAsyKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVJlc3VsdFJlcXVlc3QSEwoLdHJhY2VwYXJlbnQYBCABKAkSEgoKdHJhY2VzdGF0ZRgFIAEoCRIPCgdiYWdnYWdlGAYgASgJIkkKDkRlY2lkZVJlc3BvbnNlEjcKCGFuc3dlcmVkGAEgAygLMiUuc2FsbHlwb3J0LnBvbGljeS52MS5BbnN3ZXJlZERlY2lzaW9uIsMBChBBbnN3ZXJlZERlY2lzaW9uEgoKAmlkGAEgASgBEjcKBWNhbGxzGAIgASgLMiguc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVDYWxsc1Jlc3BvbnNlEjkKBnJlc3VsdBgDIAEoCzIpLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlUmVzdWx0UmVzcG9uc2USLwoFZXJyb3IYBCABKAsyIC5zYWxseXBvcnQuZXJyb3JzLnYxLkVycm9yRGV0YWlsIrUBChJEZWNpZGVDYWxsc1JlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSEgoKdHJhamVjdG9yeRgCIAEoCRIrCgdjb250ZXh0GAMgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIoCgVjYWxscxgEIAMoCzIZLnNhbGx5cG9ydC5wb2xpY3kudjEuQ2FsbCKuAQoEQ2FsbBIPCgdjYWxsX2lkGAEgASgJEioKBHRvb2wYAiABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYSFgoOYXJndW1lbnRzX2pzb24YAyABKAkSLAoHb3JpZ2lucxgEIAMoCzIbLnNhbGx5cG9ydC5wb2xpY3kudjEuT3JpZ2luEhMKC2FwcHJvdmFsX2lkGAUgASgJEg4KBnVzZV9pZBgGIAEoCSK4AQoGT3JpZ2luEg8KB3BvaW50ZXIYASABKAkSDgoGb3JpZ2luGAIgASgJEgwKBGZyb20YAyABKAkSDAoEcGF0aBgEIAEoCRIpCgVsYWJlbBgFIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSDgoGaGFuZGxlGAYgASgJEhQKDGZpbmdlcnByaW50cxgHIAMoCRISCgpsb29rc19saWtlGAggASgJEgwKBG5hbWUYCSABKAgidAoTRGVjaWRlQ2FsbHNSZXNwb25zZRIwCglkZWNpc2lvbnMYASADKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lzaW9uEisKB2NvbnRleHQYAiABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsIrgBChJEZWNpZGVUb29sc1JlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSEgoKdHJhamVjdG9yeRgCIAEoCRIrCgdjb250ZXh0GAMgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIrCgV0b29scxgEIAMoCzIcLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZiJgChNEZWNpZGVUb29sc1Jlc3BvbnNlEjAKCWRlY2lzaW9ucxgBIAMoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaXNpb24SFwoPcG9saWN5X3JldmlzaW9uGAIgASgJIo0CChNEZWNpZGVSZXN1bHRSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSKgoEdG9vbBgDIAEoCzIcLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZhIWCg5hcmd1bWVudHNfanNvbhgEIAEoCRITCgtyZXN1bHRfanNvbhgFIAEoCRIQCghpc19lcnJvchgGIAEoCBISCgpzaXplX2J5dGVzGAcgASgBEi0KB3Nob3dpbmcYCCABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlNob3dpbmcijQIKB1Nob3dpbmcSKwoHY29udGV4dBgBIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSDAoEdG9vbBgCIAEoCRINCgVmb3JtcxgDIAMoCRIxCgd2b3VjaGVkGAQgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5Lbm93bkRpZ2VzdBI2CgxmaW5nZXJwcmludHMYBSADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLkZpbmdlcnByaW50EhQKDHRvbGRfdHJ1c3RlZBgGIAEoCBIWCg50b2xkX3VudHJ1c3RlZBgHIAEoCBIQCghzdGFuZGluZxgIIAMoCRINCgVzdGVwcxgJIAEoASLwAQoURGVjaWRlUmVzdWx0UmVzcG9uc2USLwoIZGVjaXNpb24YASABKAsyHS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lzaW9uEikKBWxhYmVsGAIgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIvCghxdWVzdGlvbhgDIAEoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuUXVlc3Rpb24SNwoMcHJlc2VudGF0aW9uGAQgASgLMiEuc2FsbHlwb3J0LnBvbGljeS52MS5QcmVzZW50YXRpb24SEgoKcmVtZW1iZXJlZBgFIAEoCCJiCgxQcmVzZW50YXRpb24SEgoKc3RydWN0dXJlZBgBIAEoCBIwCgZmaWVsZHMYAiADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLlJlc3VsdEZpZWxkEgwKBGJpdHMYAyABKAEibQoLUmVzdWx0RmllbGQSDAoEcGF0aBgBIAEoCRIMCgR0eXBlGAIgASgJEg4KBnZhbHVlcxgDIAMoCRIPCgd0cnVzdGVkGAQgASgIEhIKCm1heF9sZW5ndGgYBSABKAUSDQoFbGluZXMYBiABKAgipgEKCFF1ZXN0aW9uEg0KBW1vZGVsGAEgASgJEhMKC2luc3RydWN0aW9uGAIgASgJEioKBmZpZWxkcxgDIAMoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuRmllbGQSDAoEbGlzdBgEIAEoCBIRCgltYXhfaXRlbXMYBSABKAUSFwoPZmFsbGJhY2tfbW9kZWxzGAYgAygJEhAKCGVhY2hfcnVuGAcgASgIIlYKBUZpZWxkEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIOCgZ2YWx1ZXMYAyADKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSDAoEbWFueRgFIAEoCCKWAQoLSm9pblJlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSDwoHY2xhaW1lZBgCIAEoCRIQCghjYWxsX2lkcxgDIAMoCRIdChVsYXN0X2Fzc2lzdGFudF9kaWdlc3QYBCABKAkSDwoHZGlnZXN0cxgFIAMoCSKeAQoMSm9pblJlc3BvbnNlEhIKCnRyYWplY3RvcnkYASABKAkSDwoHZm9yZWlnbhgCIAEoCBIpCgVsYWJlbBgDIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSLwoFa25vd24YBCADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLktub3duRGlnZXN0Eg0KBXN0ZXBzGAUgASgBImQKC0tub3duRGlnZXN0Eg4KBmRpZ2VzdBgBIAEoCRIpCgVsYWJlbBgCIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSDAoEa2luZBgDIAEoCRIMCgR0b29sGAQgASgJIkIKD1JlbWVtYmVyUmVxdWVzdBIvCghyZWxlYXNlZBgBIAMoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVsZWFzZWQi2QIKCFJlbGVhc2VkEg4KBnRlbmFudBgBIAEoCRIUCgxwcmluY2lwYWxfaWQYAiABKAkSDAoEdXNlchgDIAEoCRISCgp0cmFqZWN0b3J5GAQgASgJEikKBWxhYmVsGAUgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIxCgdkaWdlc3RzGAYgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5Lbm93bkRpZ2VzdBIQCghjYWxsX2lkcxgHIAMoCRIYChBhc3Npc3RhbnRfZGlnZXN0GAggASgJEg0KBXN0ZXBzGAkgASgBEjYKDGZpbmdlcnByaW50cxgKIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuRmluZ2VycHJpbnQSNAoHb2JqZWN0cxgLIAMoCzIjLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWxsZWRPYmplY3QiLQoLRmluZ2VycHJpbnQSDgoGZGlnZXN0GAEgASgJEg4KBnNvdXJjZRgCIAEoCSJpCg5MYWJlbGxlZE9iamVjdBISCgpzZXJ2ZXJfdWlkGAEgASgJEgwKBGtpbmQYAiABKAkSCgoCaWQYAyABKAkSKQoFbGFiZWwYBCABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsIhIKEFJlbWVtYmVyUmVzcG9uc2UqewoGQWN0aW9uEhYKEkFDVElPTl9VTlNQRUNJRklFRBAAEhAKDEFDVElPTl9BTExPVxABEg8KC0FDVElPTl9ERU5ZEAISDwoLQUNUSU9OX0hJREUQAxIOCgpBQ1RJT05fQVNLEAQSFQoRQUNUSU9OX1FVQVJBTlRJTkUQBTJ8Cg1BY2Nlc3NTZXJ2aWNlEmsKDVJlc29sdmVBY2Nlc3MSKS5zYWxseXBvcnQucG9saWN5LnYxLlJlc29sdmVBY2Nlc3NSZXF1ZXN0Giouc2FsbHlwb3J0LnBvbGljeS52MS5SZXNvbHZlQWNjZXNzUmVzcG9uc2UiA5ACATKgAwoPRGVjaXNpb25TZXJ2aWNlEmUKC0RlY2lkZUNhbGxzEicuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVDYWxsc1JlcXVlc3QaKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZUNhbGxzUmVzcG9uc2UiA5ACAhJlCgtEZWNpZGVUb29scxInLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlVG9vbHNSZXF1ZXN0Giguc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVUb29sc1Jlc3BvbnNlIgOQAgESaAoMRGVjaWRlUmVzdWx0Eiguc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVSZXN1bHRSZXF1ZXN0Gikuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVSZXN1bHRSZXNwb25zZSIDkAICElUKBkRlY2lkZRIiLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlUmVxdWVzdBojLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlUmVzcG9uc2UoATABMsMBChFUcmFqZWN0b3J5U2VydmljZRJQCgRKb2luEiAuc2FsbHlwb3J0LnBvbGljeS52MS5Kb2luUmVxdWVzdBohLnNhbGx5cG9ydC5wb2xpY3kudjEuSm9pblJlc3BvbnNlIgOQAgESXAoIUmVtZW1iZXISJC5zYWxseXBvcnQucG9saWN5LnYxLlJlbWVtYmVyUmVxdWVzdBolLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVtZW1iZXJSZXNwb25zZSIDkAICYgZwcm90bzM", [file_sallyport_errors_v1_errors, file_sallyport_principal_v1_principal]);
-
-/**
- * @generated from message sallyport.policy.v1.ResolveAccessRequest
- */
-export type ResolveAccessRequest = Message<"sallyport.policy.v1.ResolveAccessRequest"> & {
-  /**
-   * @generated from field: sallyport.principal.v1.Principal principal = 1;
-   */
-  principal?: Principal | undefined;
-};
-
-/**
- * Describes the message sallyport.policy.v1.ResolveAccessRequest.
- * Use `create(ResolveAccessRequestSchema)` to create a new message.
- */
-export const ResolveAccessRequestSchema: GenMessage<ResolveAccessRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 0);
-
-/**
- * @generated from message sallyport.policy.v1.ResolveAccessResponse
- */
-export type ResolveAccessResponse = Message<"sallyport.policy.v1.ResolveAccessResponse"> & {
-  /**
-   * @generated from field: repeated sallyport.policy.v1.AccessGrant grants = 1;
-   */
-  grants: AccessGrant[];
-
-  /**
-   * @generated from field: string policy_revision = 2;
-   */
-  policyRevision: string;
-
-  /**
-   * @generated from field: double cache_ttl_ms = 3;
-   */
-  cacheTtlMs: number;
-
-  /**
-   * What is allowed, each of these allows too: the owner of a key, each actor of a delegated chain.
-   *
-   * @generated from field: repeated sallyport.policy.v1.AccessBound bounds = 4;
-   */
-  bounds: AccessBound[];
-};
-
-/**
- * Describes the message sallyport.policy.v1.ResolveAccessResponse.
- * Use `create(ResolveAccessResponseSchema)` to create a new message.
- */
-export const ResolveAccessResponseSchema: GenMessage<ResolveAccessResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 1);
-
-/**
- * What somebody in whose name the principal acts may use themselves.
- *
- * @generated from message sallyport.policy.v1.AccessBound
- */
-export type AccessBound = Message<"sallyport.policy.v1.AccessBound"> & {
-  /**
-   * "user:<name>" or the actor's id.
-   *
-   * @generated from field: string of = 1;
-   */
-  of: string;
-
-  /**
-   * @generated from field: repeated sallyport.policy.v1.AccessGrant grants = 2;
-   */
-  grants: AccessGrant[];
-};
-
-/**
- * Describes the message sallyport.policy.v1.AccessBound.
- * Use `create(AccessBoundSchema)` to create a new message.
- */
-export const AccessBoundSchema: GenMessage<AccessBound> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 2);
-
-/**
- * One AccessPolicy that selects the principal. What no grant allows is denied. Patterns are globs with '*' only.
- *
- * @generated from message sallyport.policy.v1.AccessGrant
- */
-export type AccessGrant = Message<"sallyport.policy.v1.AccessGrant"> & {
-  /**
-   * @generated from field: string policy = 1;
-   */
-  policy: string;
-
-  /**
-   * Public model names.
-   *
-   * @generated from field: repeated string models = 2;
-   */
-  models: string[];
-
-  /**
-   * "<tool server>/<tool>".
-   *
-   * @generated from field: repeated string tools = 3;
-   */
-  tools: string[];
-
-  /**
-   * chat.completions, messages, models, mcp …
-   *
-   * @generated from field: repeated string endpoints = 4;
-   */
-  endpoints: string[];
-
-  /**
-   * @generated from field: sallyport.policy.v1.AccessGrant.ClientTools client_tools = 5;
-   */
-  clientTools: AccessGrant_ClientTools;
-
-  /**
-   * What may be sent to providers as it is.
-   *
-   * @generated from field: repeated sallyport.policy.v1.AccessGrant.Passthrough passthrough = 6;
-   */
-  passthrough: AccessGrant_Passthrough[];
-
-  /**
-   * "<tool server>/<URI>".
-   *
-   * @generated from field: repeated string resources = 7;
-   */
-  resources: string[];
-
-  /**
-   * "<tool server>/<prompt>".
-   *
-   * @generated from field: repeated string prompts = 8;
-   */
-  prompts: string[];
-};
-
-/**
- * Describes the message sallyport.policy.v1.AccessGrant.
- * Use `create(AccessGrantSchema)` to create a new message.
- */
-export const AccessGrantSchema: GenMessage<AccessGrant> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 3);
-
-/**
- * @generated from message sallyport.policy.v1.AccessGrant.Passthrough
- */
-export type AccessGrant_Passthrough = Message<"sallyport.policy.v1.AccessGrant.Passthrough"> & {
-  /**
-   * Name of a ModelProvider.
-   *
-   * @generated from field: string provider = 1;
-   */
-  provider: string;
-
-  /**
-   * GET, POST …
-   *
-   * @generated from field: repeated string methods = 2;
-   */
-  methods: string[];
-
-  /**
-   * Paths below the base URL of the provider.
-   *
-   * @generated from field: repeated string paths = 3;
-   */
-  paths: string[];
-};
-
-/**
- * Describes the message sallyport.policy.v1.AccessGrant.Passthrough.
- * Use `create(AccessGrant_PassthroughSchema)` to create a new message.
- */
-export const AccessGrant_PassthroughSchema: GenMessage<AccessGrant_Passthrough> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 3, 0);
-
-/**
- * @generated from enum sallyport.policy.v1.AccessGrant.ClientTools
- */
-export const AccessGrant_ClientTools = {
-  /**
-   * @generated from enum value: CLIENT_TOOLS_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * @generated from enum value: CLIENT_TOOLS_DECIDE = 1;
-   */
-  DECIDE: 1,
-
-  /**
-   * @generated from enum value: CLIENT_TOOLS_DENY = 2;
-   */
-  DENY: 2,
-} as const;
-
-/**
- * @generated from enum sallyport.policy.v1.AccessGrant.ClientTools
- */
-export type AccessGrant_ClientTools = (typeof AccessGrant_ClientTools)[keyof typeof AccessGrant_ClientTools] | UnknownEnum;
-
-/**
- * Describes the enum sallyport.policy.v1.AccessGrant.ClientTools.
- */
-export const AccessGrant_ClientToolsSchema: GenEnum<AccessGrant_ClientTools> = /*@__PURE__*/
-  enumDesc(file_sallyport_policy_v1_policy, 3, 0);
+  fileDesc("CiBzYWxseXBvcnQvcG9saWN5L3YxL3BvbGljeS5wcm90bxITc2FsbHlwb3J0LnBvbGljeS52MSJLCgVMYWJlbBIPCgd0cnVzdGVkGAEgASgIEg8KB3NvdXJjZXMYAiADKAkSDgoGcHVibGljGAMgASgIEhAKCGF1ZGllbmNlGAQgAygJIuABCgdUb29sUmVmEi8KBGtpbmQYASABKA4yIS5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYuS2luZBIOCgZzZXJ2ZXIYAiABKAkSEgoKc2VydmVyX3VpZBgDIAEoCRINCgVvd25lchgEIAEoCRIMCgRuYW1lGAUgASgJEg4KBmRpZ2VzdBgGIAEoCSJTCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIRCg1LSU5EX0JST0tFUkVEEAESDwoLS0lORF9DTElFTlQQAhIRCg1LSU5EX1BST1ZJREVSEAMixgIKCERlY2lzaW9uEiwKB3ZlcmRpY3QYASABKA4yGy5zYWxseXBvcnQucG9saWN5LnYxLkFjdGlvbhItCghlbmZvcmNlZBgCIAEoDjIbLnNhbGx5cG9ydC5wb2xpY3kudjEuQWN0aW9uEg8KB29ic2VydmUYAyABKAgSDAoEcnVsZRgEIAEoCRIOCgZyZWFzb24YBSABKAkSFwoPcG9saWN5X3JldmlzaW9uGAYgASgJEhIKCnRvb2xfY2xhc3MYByABKAkSDQoFYXNrZWQYCCADKAkSEgoKZ3JhbnRlZF9ieRgJIAMoCRIYChBoYW5kbGVfcG9zaXRpb25zGAogAygJEhAKCGVuZG9yc2VkGAsgAygJEjIKB3RhaW50ZWQYDCADKAsyIS5zYWxseXBvcnQucG9saWN5LnYxLlRhaW50ZWRWYWx1ZSIvCgxUYWludGVkVmFsdWUSDwoHcG9pbnRlchgBIAEoCRIOCgZzb3VyY2UYAiABKAkiQgoNRGVjaWRlUmVxdWVzdBIxCgVhc2tlZBgBIAMoCzIiLnNhbGx5cG9ydC5wb2xpY3kudjEuQXNrZWREZWNpc2lvbiLHAQoNQXNrZWREZWNpc2lvbhIKCgJpZBgBIAEoARI2CgVjYWxscxgCIAEoCzInLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlQ2FsbHNSZXF1ZXN0EjgKBnJlc3VsdBgDIAEoCzIoLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlUmVzdWx0UmVxdWVzdBITCgt0cmFjZXBhcmVudBgEIAEoCRISCgp0cmFjZXN0YXRlGAUgASgJEg8KB2JhZ2dhZ2UYBiABKAkiSQoORGVjaWRlUmVzcG9uc2USNwoIYW5zd2VyZWQYASADKAsyJS5zYWxseXBvcnQucG9saWN5LnYxLkFuc3dlcmVkRGVjaXNpb24iwwEKEEFuc3dlcmVkRGVjaXNpb24SCgoCaWQYASABKAESNwoFY2FsbHMYAiABKAsyKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZUNhbGxzUmVzcG9uc2USOQoGcmVzdWx0GAMgASgLMikuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVSZXN1bHRSZXNwb25zZRIvCgVlcnJvchgEIAEoCzIgLnNhbGx5cG9ydC5lcnJvcnMudjEuRXJyb3JEZXRhaWwitQEKEkRlY2lkZUNhbGxzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEisKB2NvbnRleHQYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEigKBWNhbGxzGAQgAygLMhkuc2FsbHlwb3J0LnBvbGljeS52MS5DYWxsIq4BCgRDYWxsEg8KB2NhbGxfaWQYASABKAkSKgoEdG9vbBgCIAEoCzIcLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZhIWCg5hcmd1bWVudHNfanNvbhgDIAEoCRIsCgdvcmlnaW5zGAQgAygLMhsuc2FsbHlwb3J0LnBvbGljeS52MS5PcmlnaW4SEwoLYXBwcm92YWxfaWQYBSABKAkSDgoGdXNlX2lkGAYgASgJIrgBCgZPcmlnaW4SDwoHcG9pbnRlchgBIAEoCRIOCgZvcmlnaW4YAiABKAkSDAoEZnJvbRgDIAEoCRIMCgRwYXRoGAQgASgJEikKBWxhYmVsGAUgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIOCgZoYW5kbGUYBiABKAkSFAoMZmluZ2VycHJpbnRzGAcgAygJEhIKCmxvb2tzX2xpa2UYCCABKAkSDAoEbmFtZRgJIAEoCCJ0ChNEZWNpZGVDYWxsc1Jlc3BvbnNlEjAKCWRlY2lzaW9ucxgBIAMoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaXNpb24SKwoHY29udGV4dBgCIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwiuAEKEkRlY2lkZVRvb2xzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEisKB2NvbnRleHQYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEisKBXRvb2xzGAQgAygLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmImAKE0RlY2lkZVRvb2xzUmVzcG9uc2USMAoJZGVjaXNpb25zGAEgAygLMh0uc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpc2lvbhIXCg9wb2xpY3lfcmV2aXNpb24YAiABKAkijQIKE0RlY2lkZVJlc3VsdFJlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSEgoKdHJhamVjdG9yeRgCIAEoCRIqCgR0b29sGAMgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhYKDmFyZ3VtZW50c19qc29uGAQgASgJEhMKC3Jlc3VsdF9qc29uGAUgASgJEhAKCGlzX2Vycm9yGAYgASgIEhIKCnNpemVfYnl0ZXMYByABKAESLQoHc2hvd2luZxgIIAEoCzIcLnNhbGx5cG9ydC5wb2xpY3kudjEuU2hvd2luZyKNAgoHU2hvd2luZxIrCgdjb250ZXh0GAEgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIMCgR0b29sGAIgASgJEg0KBWZvcm1zGAMgAygJEjEKB3ZvdWNoZWQYBCADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLktub3duRGlnZXN0EjYKDGZpbmdlcnByaW50cxgFIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuRmluZ2VycHJpbnQSFAoMdG9sZF90cnVzdGVkGAYgASgIEhYKDnRvbGRfdW50cnVzdGVkGAcgASgIEhAKCHN0YW5kaW5nGAggAygJEg0KBXN0ZXBzGAkgASgBIvABChREZWNpZGVSZXN1bHRSZXNwb25zZRIvCghkZWNpc2lvbhgBIAEoCzIdLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaXNpb24SKQoFbGFiZWwYAiABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEi8KCHF1ZXN0aW9uGAMgASgLMh0uc2FsbHlwb3J0LnBvbGljeS52MS5RdWVzdGlvbhI3CgxwcmVzZW50YXRpb24YBCABKAsyIS5zYWxseXBvcnQucG9saWN5LnYxLlByZXNlbnRhdGlvbhISCgpyZW1lbWJlcmVkGAUgASgIImIKDFByZXNlbnRhdGlvbhISCgpzdHJ1Y3R1cmVkGAEgASgIEjAKBmZpZWxkcxgCIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVzdWx0RmllbGQSDAoEYml0cxgDIAEoASJtCgtSZXN1bHRGaWVsZBIMCgRwYXRoGAEgASgJEgwKBHR5cGUYAiABKAkSDgoGdmFsdWVzGAMgAygJEg8KB3RydXN0ZWQYBCABKAgSEgoKbWF4X2xlbmd0aBgFIAEoBRINCgVsaW5lcxgGIAEoCCKmAQoIUXVlc3Rpb24SDQoFbW9kZWwYASABKAkSEwoLaW5zdHJ1Y3Rpb24YAiABKAkSKgoGZmllbGRzGAMgAygLMhouc2FsbHlwb3J0LnBvbGljeS52MS5GaWVsZBIMCgRsaXN0GAQgASgIEhEKCW1heF9pdGVtcxgFIAEoBRIXCg9mYWxsYmFja19tb2RlbHMYBiADKAkSEAoIZWFjaF9ydW4YByABKAgiVgoFRmllbGQSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEg4KBnZhbHVlcxgDIAMoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIMCgRtYW55GAUgASgIIpYBCgtKb2luUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBIPCgdjbGFpbWVkGAIgASgJEhAKCGNhbGxfaWRzGAMgAygJEh0KFWxhc3RfYXNzaXN0YW50X2RpZ2VzdBgEIAEoCRIPCgdkaWdlc3RzGAUgAygJIp4BCgxKb2luUmVzcG9uc2USEgoKdHJhamVjdG9yeRgBIAEoCRIPCgdmb3JlaWduGAIgASgIEikKBWxhYmVsGAMgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIvCgVrbm93bhgEIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuS25vd25EaWdlc3QSDQoFc3RlcHMYBSABKAEiZAoLS25vd25EaWdlc3QSDgoGZGlnZXN0GAEgASgJEikKBWxhYmVsGAIgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbBIMCgRraW5kGAMgASgJEgwKBHRvb2wYBCABKAkiQgoPUmVtZW1iZXJSZXF1ZXN0Ei8KCHJlbGVhc2VkGAEgAygLMh0uc2FsbHlwb3J0LnBvbGljeS52MS5SZWxlYXNlZCLZAgoIUmVsZWFzZWQSDgoGdGVuYW50GAEgASgJEhQKDHByaW5jaXBhbF9pZBgCIAEoCRIMCgR1c2VyGAMgASgJEhIKCnRyYWplY3RvcnkYBCABKAkSKQoFbGFiZWwYBSABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEjEKB2RpZ2VzdHMYBiADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLktub3duRGlnZXN0EhAKCGNhbGxfaWRzGAcgAygJEhgKEGFzc2lzdGFudF9kaWdlc3QYCCABKAkSDQoFc3RlcHMYCSABKAESNgoMZmluZ2VycHJpbnRzGAogAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5GaW5nZXJwcmludBI0CgdvYmplY3RzGAsgAygLMiMuc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbGxlZE9iamVjdCItCgtGaW5nZXJwcmludBIOCgZkaWdlc3QYASABKAkSDgoGc291cmNlGAIgASgJImkKDkxhYmVsbGVkT2JqZWN0EhIKCnNlcnZlcl91aWQYASABKAkSDAoEa2luZBgCIAEoCRIKCgJpZBgDIAEoCRIpCgVsYWJlbBgEIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwiEgoQUmVtZW1iZXJSZXNwb25zZSp7CgZBY3Rpb24SFgoSQUNUSU9OX1VOU1BFQ0lGSUVEEAASEAoMQUNUSU9OX0FMTE9XEAESDwoLQUNUSU9OX0RFTlkQAhIPCgtBQ1RJT05fSElERRADEg4KCkFDVElPTl9BU0sQBBIVChFBQ1RJT05fUVVBUkFOVElORRAFMqADCg9EZWNpc2lvblNlcnZpY2USZQoLRGVjaWRlQ2FsbHMSJy5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZUNhbGxzUmVxdWVzdBooLnNhbGx5cG9ydC5wb2xpY3kudjEuRGVjaWRlQ2FsbHNSZXNwb25zZSIDkAICEmUKC0RlY2lkZVRvb2xzEicuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVUb29sc1JlcXVlc3QaKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVRvb2xzUmVzcG9uc2UiA5ACARJoCgxEZWNpZGVSZXN1bHQSKC5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVJlc3VsdFJlcXVlc3QaKS5zYWxseXBvcnQucG9saWN5LnYxLkRlY2lkZVJlc3VsdFJlc3BvbnNlIgOQAgISVQoGRGVjaWRlEiIuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVSZXF1ZXN0GiMuc2FsbHlwb3J0LnBvbGljeS52MS5EZWNpZGVSZXNwb25zZSgBMAEywwEKEVRyYWplY3RvcnlTZXJ2aWNlElAKBEpvaW4SIC5zYWxseXBvcnQucG9saWN5LnYxLkpvaW5SZXF1ZXN0GiEuc2FsbHlwb3J0LnBvbGljeS52MS5Kb2luUmVzcG9uc2UiA5ACARJcCghSZW1lbWJlchIkLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVtZW1iZXJSZXF1ZXN0GiUuc2FsbHlwb3J0LnBvbGljeS52MS5SZW1lbWJlclJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_sallyport_errors_v1_errors, file_sallyport_principal_v1_principal]);
 
 /**
  * Label of content, see services/turn/src/label.ts.
@@ -257,7 +50,7 @@ export type Label = Message<"sallyport.policy.v1.Label"> & {
  * Use `create(LabelSchema)` to create a new message.
  */
 export const LabelSchema: GenMessage<Label> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 4);
+  messageDesc(file_sallyport_policy_v1_policy, 0);
 
 /**
  * Identity of a tool; which fields are set depends on the kind.
@@ -307,7 +100,7 @@ export type ToolRef = Message<"sallyport.policy.v1.ToolRef"> & {
  * Use `create(ToolRefSchema)` to create a new message.
  */
 export const ToolRefSchema: GenMessage<ToolRef> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 5);
+  messageDesc(file_sallyport_policy_v1_policy, 1);
 
 /**
  * @generated from enum sallyport.policy.v1.ToolRef.Kind
@@ -343,7 +136,7 @@ export type ToolRef_Kind = (typeof ToolRef_Kind)[keyof typeof ToolRef_Kind] | Un
  * Describes the enum sallyport.policy.v1.ToolRef.Kind.
  */
 export const ToolRef_KindSchema: GenEnum<ToolRef_Kind> = /*@__PURE__*/
-  enumDesc(file_sallyport_policy_v1_policy, 5, 0);
+  enumDesc(file_sallyport_policy_v1_policy, 1, 0);
 
 /**
  * A decision: what the rules say (verdict) and what is done (enforced; differs in Observe mode).
@@ -432,7 +225,7 @@ export type Decision = Message<"sallyport.policy.v1.Decision"> & {
  * Use `create(DecisionSchema)` to create a new message.
  */
 export const DecisionSchema: GenMessage<Decision> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 6);
+  messageDesc(file_sallyport_policy_v1_policy, 2);
 
 /**
  * A value of a call that untrusted content brought, in whatever run.
@@ -460,7 +253,7 @@ export type TaintedValue = Message<"sallyport.policy.v1.TaintedValue"> & {
  * Use `create(TaintedValueSchema)` to create a new message.
  */
 export const TaintedValueSchema: GenMessage<TaintedValue> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 7);
+  messageDesc(file_sallyport_policy_v1_policy, 3);
 
 /**
  * @generated from message sallyport.policy.v1.DecideRequest
@@ -477,7 +270,7 @@ export type DecideRequest = Message<"sallyport.policy.v1.DecideRequest"> & {
  * Use `create(DecideRequestSchema)` to create a new message.
  */
 export const DecideRequestSchema: GenMessage<DecideRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 8);
+  messageDesc(file_sallyport_policy_v1_policy, 4);
 
 /**
  * One of the two questions.
@@ -525,7 +318,7 @@ export type AskedDecision = Message<"sallyport.policy.v1.AskedDecision"> & {
  * Use `create(AskedDecisionSchema)` to create a new message.
  */
 export const AskedDecisionSchema: GenMessage<AskedDecision> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 9);
+  messageDesc(file_sallyport_policy_v1_policy, 5);
 
 /**
  * @generated from message sallyport.policy.v1.DecideResponse
@@ -542,7 +335,7 @@ export type DecideResponse = Message<"sallyport.policy.v1.DecideResponse"> & {
  * Use `create(DecideResponseSchema)` to create a new message.
  */
 export const DecideResponseSchema: GenMessage<DecideResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 10);
+  messageDesc(file_sallyport_policy_v1_policy, 6);
 
 /**
  * The answer to the question of that id, or why there is none.
@@ -576,7 +369,7 @@ export type AnsweredDecision = Message<"sallyport.policy.v1.AnsweredDecision"> &
  * Use `create(AnsweredDecisionSchema)` to create a new message.
  */
 export const AnsweredDecisionSchema: GenMessage<AnsweredDecision> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 11);
+  messageDesc(file_sallyport_policy_v1_policy, 7);
 
 /**
  * @generated from message sallyport.policy.v1.DecideCallsRequest
@@ -611,7 +404,7 @@ export type DecideCallsRequest = Message<"sallyport.policy.v1.DecideCallsRequest
  * Use `create(DecideCallsRequestSchema)` to create a new message.
  */
 export const DecideCallsRequestSchema: GenMessage<DecideCallsRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 12);
+  messageDesc(file_sallyport_policy_v1_policy, 8);
 
 /**
  * @generated from message sallyport.policy.v1.Call
@@ -659,7 +452,7 @@ export type Call = Message<"sallyport.policy.v1.Call"> & {
  * Use `create(CallSchema)` to create a new message.
  */
 export const CallSchema: GenMessage<Call> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 13);
+  messageDesc(file_sallyport_policy_v1_policy, 9);
 
 /**
  * Where the value at a JSON pointer of the arguments came from.
@@ -730,7 +523,7 @@ export type Origin = Message<"sallyport.policy.v1.Origin"> & {
  * Use `create(OriginSchema)` to create a new message.
  */
 export const OriginSchema: GenMessage<Origin> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 14);
+  messageDesc(file_sallyport_policy_v1_policy, 10);
 
 /**
  * @generated from message sallyport.policy.v1.DecideCallsResponse
@@ -756,7 +549,7 @@ export type DecideCallsResponse = Message<"sallyport.policy.v1.DecideCallsRespon
  * Use `create(DecideCallsResponseSchema)` to create a new message.
  */
 export const DecideCallsResponseSchema: GenMessage<DecideCallsResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 15);
+  messageDesc(file_sallyport_policy_v1_policy, 11);
 
 /**
  * @generated from message sallyport.policy.v1.DecideToolsRequest
@@ -788,7 +581,7 @@ export type DecideToolsRequest = Message<"sallyport.policy.v1.DecideToolsRequest
  * Use `create(DecideToolsRequestSchema)` to create a new message.
  */
 export const DecideToolsRequestSchema: GenMessage<DecideToolsRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 16);
+  messageDesc(file_sallyport_policy_v1_policy, 12);
 
 /**
  * @generated from message sallyport.policy.v1.DecideToolsResponse
@@ -812,7 +605,7 @@ export type DecideToolsResponse = Message<"sallyport.policy.v1.DecideToolsRespon
  * Use `create(DecideToolsResponseSchema)` to create a new message.
  */
 export const DecideToolsResponseSchema: GenMessage<DecideToolsResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 17);
+  messageDesc(file_sallyport_policy_v1_policy, 13);
 
 /**
  * @generated from message sallyport.policy.v1.DecideResultRequest
@@ -870,7 +663,7 @@ export type DecideResultRequest = Message<"sallyport.policy.v1.DecideResultReque
  * Use `create(DecideResultRequestSchema)` to create a new message.
  */
 export const DecideResultRequestSchema: GenMessage<DecideResultRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 18);
+  messageDesc(file_sallyport_policy_v1_policy, 14);
 
 /**
  * What becomes known once a result is shown.
@@ -941,7 +734,7 @@ export type Showing = Message<"sallyport.policy.v1.Showing"> & {
  * Use `create(ShowingSchema)` to create a new message.
  */
 export const ShowingSchema: GenMessage<Showing> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 19);
+  messageDesc(file_sallyport_policy_v1_policy, 15);
 
 /**
  * @generated from message sallyport.policy.v1.DecideResultResponse
@@ -984,7 +777,7 @@ export type DecideResultResponse = Message<"sallyport.policy.v1.DecideResultResp
  * Use `create(DecideResultResponseSchema)` to create a new message.
  */
 export const DecideResultResponseSchema: GenMessage<DecideResultResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 20);
+  messageDesc(file_sallyport_policy_v1_policy, 16);
 
 /**
  * The administrator's word on a structured result. Where it says nothing, numbers, booleans and null are shown in plain,
@@ -1018,7 +811,7 @@ export type Presentation = Message<"sallyport.policy.v1.Presentation"> & {
  * Use `create(PresentationSchema)` to create a new message.
  */
 export const PresentationSchema: GenMessage<Presentation> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 21);
+  messageDesc(file_sallyport_policy_v1_policy, 17);
 
 /**
  * @generated from message sallyport.policy.v1.ResultField
@@ -1070,7 +863,7 @@ export type ResultField = Message<"sallyport.policy.v1.ResultField"> & {
  * Use `create(ResultFieldSchema)` to create a new message.
  */
 export const ResultFieldSchema: GenMessage<ResultField> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 22);
+  messageDesc(file_sallyport_policy_v1_policy, 18);
 
 /**
  * What the quarantined model is asked, from policy only.
@@ -1127,7 +920,7 @@ export type Question = Message<"sallyport.policy.v1.Question"> & {
  * Use `create(QuestionSchema)` to create a new message.
  */
 export const QuestionSchema: GenMessage<Question> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 23);
+  messageDesc(file_sallyport_policy_v1_policy, 19);
 
 /**
  * @generated from message sallyport.policy.v1.Field
@@ -1168,7 +961,7 @@ export type Field = Message<"sallyport.policy.v1.Field"> & {
  * Use `create(FieldSchema)` to create a new message.
  */
 export const FieldSchema: GenMessage<Field> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 24);
+  messageDesc(file_sallyport_policy_v1_policy, 20);
 
 /**
  * @generated from message sallyport.policy.v1.JoinRequest
@@ -1213,7 +1006,7 @@ export type JoinRequest = Message<"sallyport.policy.v1.JoinRequest"> & {
  * Use `create(JoinRequestSchema)` to create a new message.
  */
 export const JoinRequestSchema: GenMessage<JoinRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 25);
+  messageDesc(file_sallyport_policy_v1_policy, 21);
 
 /**
  * @generated from message sallyport.policy.v1.JoinResponse
@@ -1254,7 +1047,7 @@ export type JoinResponse = Message<"sallyport.policy.v1.JoinResponse"> & {
  * Use `create(JoinResponseSchema)` to create a new message.
  */
 export const JoinResponseSchema: GenMessage<JoinResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 26);
+  messageDesc(file_sallyport_policy_v1_policy, 22);
 
 /**
  * @generated from message sallyport.policy.v1.KnownDigest
@@ -1290,7 +1083,7 @@ export type KnownDigest = Message<"sallyport.policy.v1.KnownDigest"> & {
  * Use `create(KnownDigestSchema)` to create a new message.
  */
 export const KnownDigestSchema: GenMessage<KnownDigest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 27);
+  messageDesc(file_sallyport_policy_v1_policy, 23);
 
 /**
  * @generated from message sallyport.policy.v1.RememberRequest
@@ -1307,7 +1100,7 @@ export type RememberRequest = Message<"sallyport.policy.v1.RememberRequest"> & {
  * Use `create(RememberRequestSchema)` to create a new message.
  */
 export const RememberRequestSchema: GenMessage<RememberRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 28);
+  messageDesc(file_sallyport_policy_v1_policy, 24);
 
 /**
  * @generated from message sallyport.policy.v1.Released
@@ -1382,7 +1175,7 @@ export type Released = Message<"sallyport.policy.v1.Released"> & {
  * Use `create(ReleasedSchema)` to create a new message.
  */
 export const ReleasedSchema: GenMessage<Released> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 29);
+  messageDesc(file_sallyport_policy_v1_policy, 25);
 
 /**
  * Keyed digest of one normal form of an untrusted value. Never content.
@@ -1408,7 +1201,7 @@ export type Fingerprint = Message<"sallyport.policy.v1.Fingerprint"> & {
  * Use `create(FingerprintSchema)` to create a new message.
  */
 export const FingerprintSchema: GenMessage<Fingerprint> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 30);
+  messageDesc(file_sallyport_policy_v1_policy, 26);
 
 /**
  * A file, note, ticket or message by the id that its ToolServer gives it.
@@ -1444,7 +1237,7 @@ export type LabelledObject = Message<"sallyport.policy.v1.LabelledObject"> & {
  * Use `create(LabelledObjectSchema)` to create a new message.
  */
 export const LabelledObjectSchema: GenMessage<LabelledObject> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 31);
+  messageDesc(file_sallyport_policy_v1_policy, 27);
 
 /**
  * @generated from message sallyport.policy.v1.RememberResponse
@@ -1457,7 +1250,7 @@ export type RememberResponse = Message<"sallyport.policy.v1.RememberResponse"> &
  * Use `create(RememberResponseSchema)` to create a new message.
  */
 export const RememberResponseSchema: GenMessage<RememberResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_policy_v1_policy, 32);
+  messageDesc(file_sallyport_policy_v1_policy, 28);
 
 /**
  * @generated from enum sallyport.policy.v1.Action
@@ -1504,23 +1297,6 @@ export type Action = (typeof Action)[keyof typeof Action] | UnknownEnum;
  */
 export const ActionSchema: GenEnum<Action> = /*@__PURE__*/
   enumDesc(file_sallyport_policy_v1_policy, 0);
-
-/**
- * AccessService says what a principal may use at all (AccessPolicy narrowed by the credential's scope).
- *
- * @generated from service sallyport.policy.v1.AccessService
- */
-export const AccessService: GenService<{
-  /**
-   * @generated from rpc sallyport.policy.v1.AccessService.ResolveAccess
-   */
-  resolveAccess: {
-    methodKind: "unary";
-    input: typeof ResolveAccessRequestSchema;
-    output: typeof ResolveAccessResponseSchema;
-  },
-}> = /*@__PURE__*/
-  serviceDesc(file_sallyport_policy_v1_policy, 0);
 
 /**
  * DecisionService decides tool calls, tool lists and tool results.
@@ -1571,7 +1347,7 @@ export const DecisionService: GenService<{
     output: typeof DecideResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_sallyport_policy_v1_policy, 1);
+  serviceDesc(file_sallyport_policy_v1_policy, 0);
 
 /**
  * TrajectoryService keeps what a run has released and how it is labelled. Joining only adds taint.
@@ -1600,5 +1376,5 @@ export const TrajectoryService: GenService<{
     output: typeof RememberResponseSchema;
   },
 }> = /*@__PURE__*/
-  serviceDesc(file_sallyport_policy_v1_policy, 2);
+  serviceDesc(file_sallyport_policy_v1_policy, 1);
 
