@@ -5,6 +5,13 @@ export const catalog: readonly Requirement[] = [
   ...of('DESIGN §4, §5, §7, §8; MCP 2025-03-26 to 2026-07-28', {
     'catalog:drop-one': 'A bad definition is left out by itself.',
     'catalog:drift-held': 'A changed definition is neither listed nor callable until it is named.',
+    'catalog:poison-held':
+      'A definition with characters that nobody can see is held until a reviewer names its digest, wherever they stand.',
+    'catalog:poison-flagged':
+      'What a definition likely says to lead a model astray is told by a stable code, and holds nothing.',
+    'catalog:poison-false': 'Nothing is held of ordinary definitions in any script.',
+    'catalog:poison-bounded': 'Definitions are looked through in bounded time.',
+    'catalog:reviewed-only': 'A server with reviewers offers, once Live, the definitions that they named and no other.',
     'catalog:pins-durable': 'Pins outlive a restart.',
     'catalog:dead-server': 'A dead tool server delays no list.',
   }),

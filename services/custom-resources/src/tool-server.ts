@@ -5,6 +5,7 @@ import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { entryName, grantedOriginSchema, jsonPointer, listOf, setOf, toolClass, toolName } from './fields.ts';
 import { serverAuth } from './server-auth.ts';
 import { remoteServer } from './tool-server-remote.ts';
+import { serverReviewers, serverStage, stageRules } from './tool-server-stage.ts';
 import { transportRules } from './tool-server-transport.ts';
 
 const digest = z
@@ -116,9 +117,12 @@ const spec = withRules(
     timeoutSeconds: z.int().min(1).max(3600).default(30).describe('Longest duration of a call.'),
     defaultClass: toolClass.default('Sensitive').describe('Class of tools that are not named in tools.'),
     tools: listOf(tool, 256, 'name').default([]).describe('What is known of single tools.'),
+    stage: serverStage,
+    reviewers: serverReviewers.optional(),
   }),
   [
     ...transportRules,
+    ...stageRules,
     {
       cel: '!has(self.auth) || !has(self.credentials)',
       message: 'auth and credentials exclude each other',
@@ -147,16 +151,39 @@ const status = z.object({
       z.object({
         name: toolName.describe('Name of the tool as its server gives it.'),
         class: toolClass.describe('Class in force.'),
-        digest: digest.describe('Digest of the definition in force.'),
+        digest: digest.optional().describe('Digest of the definition in force.'),
         heldDigest: digest
           .optional()
-          .describe('Digest of a changed definition that is held back until tools[].digest of the spec names it.'),
+          .describe(
+            'Digest of a definition that is held back until tools[].digest of the spec names it: a changed one, one that hides something, one that no reviewer named yet.',
+          ),
+        tokens: z
+          .int()
+          .min(0)
+          .optional()
+          .describe('What the definition takes in the context of a model, estimated by its characters.'),
+        suspicions: z
+          .array(
+            z.object({
+              code: entryName.describe('What was found.'),
+              at: z.string().max(256).describe('JSON pointer to where it stands in the definition.'),
+            }),
+          )
+          .max(8)
+          .optional()
+          .meta({ 'x-kubernetes-list-type': 'atomic' })
+          .describe('What in the definition could be there to lead a model astray.'),
       }),
     )
     .max(512)
     .optional()
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
     .describe('The tools that the server offers.'),
+  definitionTokens: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('What the definitions in force take in the context of a model together, estimated.'),
 });
 
 /** ToolServer: an MCP server and what its tools may do. */
@@ -169,10 +196,18 @@ export const toolServer = defineResource({
   status: status.describe('What is known; written by Sallyport.'),
   columns: [
     { name: 'URL', type: 'string', jsonPath: '.spec.remote.url', priority: 1 },
+    { name: 'Stage', type: 'string', jsonPath: '.spec.stage' },
     { name: 'Drift', type: 'string', jsonPath: ".status.conditions[?(@.type=='DefinitionDrift')].status" },
     ...readyColumns,
   ],
-  conditions: ['Accepted', 'CredentialsValid', 'Reachable', 'DefinitionDrift', 'Ready'],
+  conditions: [
+    'Accepted',
+    'CredentialsValid',
+    'Reachable',
+    'DefinitionDrift',
+    'DefinitionSuspect',
+    'Ready',
+  ],
 });
 
 /** Spec of a ToolServer with defaults filled in. */

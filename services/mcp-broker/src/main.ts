@@ -78,6 +78,7 @@ run({
     const reporter = reportServers({
       client: clients.snapshot,
       catalog,
+      metrics: counted,
       attempt: (uid) => refresher.attempt(uid),
       reporter: `${SELF}/${replica}`,
       intervalMs: config.catalog.reportInterval,

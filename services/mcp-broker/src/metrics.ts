@@ -22,7 +22,15 @@ export function brokerMetrics(metrics: Metrics) {
       'state',
     ]),
     listings: metrics.counter('server_listings_total', 'Listings of tool servers by outcome.', ['outcome']),
-    held: metrics.gauge('held_definitions', 'Tools whose changed definition waits for review.', []),
+    held: metrics.gauge('held_definitions', 'Tools whose definition waits for review.', []),
+    suspicious: metrics.gauge('suspicious_definitions', 'Tools with something suspicious in their definition.', [
+      'code',
+    ]),
+    definitionTokens: metrics.gauge(
+      'definition_tokens',
+      'What the definitions of all tools take in the context of a model, estimated.',
+      [],
+    ),
   };
 }
 

@@ -16,7 +16,10 @@ export const observable: Readonly<Partial<Record<Kind, { conditions: readonly st
     IdentityProvider: { conditions: ['Reachable'], fields: ['keys'] },
     Team: { conditions: [], fields: ['memberCount'] },
     ToolPolicy: { conditions: [], fields: ['observed'] },
-    ToolServer: { conditions: ['Reachable', 'CredentialsValid', 'DefinitionDrift'], fields: ['tools'] },
+    ToolServer: {
+      conditions: ['Reachable', 'CredentialsValid', 'DefinitionDrift', 'DefinitionSuspect'],
+      fields: ['tools', 'definitionTokens'],
+    },
   };
 
 /** Checks an observation of a kind; what a service may not say, or says wrongly, comes back in `refused`. */

@@ -134,6 +134,7 @@ export {
   refusalOf,
 } from './refusal.ts';
 export { declaresKey, schemasAt, schemasBelow } from './schema-position.ts';
+export { estimatedTokens } from './token-estimate.ts';
 export {
   type BrokeredTool,
   type ClientTool,

@@ -65,4 +65,4 @@ function table(items: readonly ResourceView[]): string {
 }
 
 /** Conditions for which False is the good news. */
-const QUIET = new Set(['DefinitionDrift', 'ExpiresSoon']);
+const QUIET = new Set(['DefinitionDrift', 'DefinitionSuspect', 'ExpiresSoon']);

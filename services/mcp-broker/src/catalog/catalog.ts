@@ -4,6 +4,8 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { exposedName, type Sha256 } from '@sallyport/turn';
 import type { Definition } from './definition.ts';
 import { type OwnLists, ownLists } from './own-lists.ts';
+import type { Suspicion } from './poison/detector.ts';
+import { besideOthers, type OtherNames, otherNames } from './poison/other-servers.ts';
 import { type Listing, type Settled, settle } from './settle.ts';
 
 /** A ToolServer as the operator accepted it. */
@@ -33,6 +35,8 @@ export interface Catalog {
   server(tenant: string, name: string): Server | undefined;
   /** What a server's last listing came to; undefined before the first. */
   settled(uid: string): Settled | undefined;
+  /** What in a server's definitions could be there to lead a model astray, by tool; of tools without it nothing. */
+  suspicions(uid: string): ReadonlyMap<string, readonly Suspicion[]>;
   /** Tools in force of a tenant, by exposed name in ascending order. */
   tools(tenant: string): readonly BrokerTool[];
   byExposedName(tenant: string, name: string): BrokerTool | undefined;
@@ -68,6 +72,8 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
   /** Pins as they were when a server was listed for a person last. */
   const ownPins = new Map<string, Listing['pins']>();
   const indexes = new Map<string, Index>();
+  /** Names of all tools of a tenant, for the same time as its index. */
+  const names = new Map<string, OtherNames>();
   const listeners = new Set<() => void>();
 
   const follow = () => {
@@ -81,6 +87,7 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
       own.forget(uid);
     }
     indexes.clear();
+    names.clear();
     for (const listener of listeners) listener();
   };
   snapshot.onChange((kind) => {
@@ -129,6 +136,28 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
     return index;
   };
 
+  const namesOf = (tenant: string): OtherNames => {
+    const held = names.get(tenant);
+    if (held) return held;
+    const all = [...servers.values()].flatMap((server) =>
+      server.tenant !== tenant
+        ? []
+        : (settledOf(server)?.definitions ?? []).map((definition) => ({
+            server: server.name,
+            definition,
+            exposedName: exposedName(sha256, server.name, definition.name),
+          })),
+    );
+    const made = otherNames(all);
+    names.set(tenant, made);
+    return made;
+  };
+
+  const forget = (tenant: string) => {
+    indexes.delete(tenant);
+    names.delete(tenant);
+  };
+
   return {
     servers: () => servers.values(),
     server: (tenant, name) => [...servers.values()].find((one) => one.tenant === tenant && one.name === name),
@@ -136,14 +165,27 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
       const server = servers.get(uid);
       return server && settledOf(server);
     },
+    suspicions(uid) {
+      const server = servers.get(uid);
+      const definitions = (server && settledOf(server)?.definitions) ?? [];
+      const found = new Map(definitions.flatMap(({ name, suspicions }) => (suspicions ? [[name, suspicions]] : [])));
+      if (server === undefined || definitions.length === 0) return found;
+      const own = definitions.map((definition) => ({ server: server.name, definition }));
+      for (const [name, more] of besideOthers(server.name, own, namesOf(server.tenant))) {
+        found.set(name, [...(found.get(name) ?? []), ...more]);
+      }
+      return found;
+    },
     tools: (tenant) => (tenant === '' ? NONE : indexOf(tenant)).sorted,
     byExposedName: (tenant, name) => indexOf(tenant).byName.get(name),
     byIdentity: (tenant, serverUid, tool) => indexOf(tenant).byIdentity.get(`${serverUid}\n${tool}`),
     listed(uid, listing) {
       const server = servers.get(uid);
       if (!server) return;
+      // Most say what they said before: then nothing is worked out anew.
+      if (isSame(listings.get(uid), listing)) return;
       listings.set(uid, listing);
-      indexes.delete(server.tenant);
+      forget(server.tenant);
     },
     own,
     listedFor(uid, user, definitions, pins) {
@@ -151,7 +193,7 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
       if (!server) return;
       own.listed(uid, user, definitions);
       ownPins.set(uid, pins);
-      indexes.delete(server.tenant);
+      forget(server.tenant);
     },
     offers({ user }, { server, definition }) {
       if (server.spec.auth === undefined) return true;
@@ -161,6 +203,12 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
     },
     onChange: (listener) => void listeners.add(listener),
   };
+}
+
+function isSame(one: Listing | undefined, other: Listing): boolean {
+  if (one === undefined || one.definitions.size !== other.definitions.size) return false;
+  for (const [name, { digest }] of one.definitions) if (other.definitions.get(name)?.digest !== digest) return false;
+  return JSON.stringify([[...one.pins], one.dropped]) === JSON.stringify([[...other.pins], other.dropped]);
 }
 
 function sameOrNew(held: Server | undefined, item: SnapshotItem): Server {

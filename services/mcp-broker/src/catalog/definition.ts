@@ -1,4 +1,7 @@
-import { definitionDigest, hasInvisible, type JsonValue, type Sha256 } from '@sallyport/turn';
+import { definitionDigest, type JsonValue, type Sha256 } from '@sallyport/turn';
+import type { Suspicion } from './poison/detector.ts';
+import { hidesCharacters } from './poison/invisible.ts';
+import { lookThrough } from './poison/look-through.ts';
 import { schemaFault } from './schema-bounds.ts';
 
 /** A tool's definition as its server gives it, with what counts for the digest and nothing else. */
@@ -11,6 +14,8 @@ export interface Definition {
   readonly annotations?: JsonObject;
   /** 64 hex digits over all of the above. */
   readonly digest: string;
+  /** What in it could be there to lead a model astray; no part of the definition. Absent: nothing. */
+  readonly suspicions?: readonly Suspicion[];
 }
 
 /** A JSON object. */
@@ -32,8 +37,9 @@ const MAX_DESCRIPTION = 16_384;
 const MAX_ANNOTATIONS = 4_096;
 
 /**
- * Reads what `tools/list` gave. A definition that is no definition, is beyond the bounds, or hides characters from the
- * people who review it is left out by itself: one bad tool never takes the others away (MCP 2026-07-28, client role).
+ * Reads what `tools/list` gave. A definition that is no definition or is beyond the bounds is left out by itself: one bad
+ * tool never takes the others away (MCP 2026-07-28, client role). So is one whose name has characters that nobody can see:
+ * no reviewer could name it.
  */
 export function readDefinitions(sha256: Sha256, listed: readonly unknown[]): ReadDefinitions {
   const definitions = new Map<string, Definition>();
@@ -76,22 +82,14 @@ export function readDefinition(sha256: Sha256, raw: unknown): Definition | strin
     ...(outputSchema === undefined ? {} : { outputSchema }),
     ...(annotations === undefined ? {} : { annotations }),
   };
-  if (hides(parts)) return 'has control or invisible characters';
+  if (hidesCharacters(name)) return 'has control or invisible characters in its name';
   try {
-    return { ...parts, digest: definitionDigest(sha256, parts) };
+    const definition = { ...parts, digest: definitionDigest(sha256, parts) };
+    const suspicions = lookThrough(definition);
+    return suspicions.length === 0 ? definition : { ...definition, suspicions };
   } catch {
     return 'is not valid JSON';
   }
-}
-
-// Line breaks and tabs belong to descriptions; all else that cannot be seen is there to be read by a model alone.
-function hides(value: JsonValue): boolean {
-  if (typeof value === 'string') {
-    return /(?![\t\n\r])\p{Cc}/u.test(value) || hasInvisible(value) || !value.isWellFormed();
-  }
-  if (value === null || typeof value !== 'object') return false;
-  if (Array.isArray(value)) return value.some(hides);
-  return Object.entries(value).some(([key, child]) => hides(key) || hides(child));
 }
 
 function isText(value: JsonValue | undefined, max: number): value is string | undefined {

@@ -173,6 +173,6 @@ function serviceOf(tenant: string): Principal {
 
 function heldIn(catalog: Catalog): number {
   let held = 0;
-  for (const server of catalog.servers()) held += catalog.settled(server.uid)?.held.length ?? 0;
+  for (const server of catalog.servers()) held += catalog.settled(server.uid)?.held.size ?? 0;
   return held;
 }

@@ -4,9 +4,13 @@ import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { lackingOf, lacksPerson } from '@sallyport/peers/connecting';
 import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import type { BrokerMetrics } from '../metrics.ts';
 import type { Catalog, Server } from './catalog.ts';
+import { SUSPICION_CODES } from './poison/codes.ts';
+import type { Suspicion } from './poison/detector.ts';
 import type { Attempt } from './refresh.ts';
-import type { Settled } from './settle.ts';
+import type { HeldFor, Settled } from './settle.ts';
+import { definitionTokens } from './token-cost.ts';
 
 const TIMEOUT_MS = 5_000;
 const SOON_MS = 100;
@@ -23,7 +27,8 @@ export interface Reporter extends Component {
 /** Reports every ToolServer at intervals (the operator keeps observations in memory only) and soon after each change. */
 export function reportServers(options: {
   readonly client: Pick<Client<typeof SnapshotService>, 'report'>;
-  readonly catalog: Pick<Catalog, 'servers' | 'settled'>;
+  readonly catalog: Pick<Catalog, 'servers' | 'settled' | 'suspicions'>;
+  readonly metrics: Pick<BrokerMetrics, 'suspicious' | 'definitionTokens'>;
   readonly attempt: (uid: string) => Attempt | undefined;
   readonly reporter: string;
   readonly intervalMs: number;
@@ -32,11 +37,22 @@ export function reportServers(options: {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let sending: Promise<void> = Promise.resolve();
+  const { catalog, metrics } = options;
   const send = async () => {
-    const observations = [...options.catalog.servers()].flatMap((server) => {
+    const counts = new Map(SUSPICION_CODES.map((code) => [code, 0]));
+    let tokens = 0;
+    const observations = [...catalog.servers()].flatMap((server) => {
       const attempt = options.attempt(server.uid);
-      return attempt ? [observationOf(server, attempt, options.catalog.settled(server.uid))] : [];
+      const settled = catalog.settled(server.uid);
+      const suspicions = catalog.suspicions(server.uid);
+      for (const found of suspicions.values()) {
+        for (const code of new Set(found.map((one) => one.code))) counts.set(code, (counts.get(code) ?? 0) + 1);
+      }
+      for (const { definition } of settled?.inForce ?? []) tokens += definitionTokens(definition);
+      return attempt ? [observationOf(server, attempt, settled, suspicions)] : [];
     });
+    for (const [code, count] of counts) metrics.suspicious.set({ code }, count);
+    metrics.definitionTokens.set(tokens);
     if (observations.length === 0) return;
     try {
       await options.client.report({ reporter: options.reporter, observations }, { timeoutMs: TIMEOUT_MS });
@@ -67,7 +83,12 @@ export function reportServers(options: {
 type Status = 'True' | 'False' | 'Unknown';
 
 /** What is said of one server. */
-export function observationOf(server: Server, attempt: Attempt, settled: Settled | undefined) {
+export function observationOf(
+  server: Server,
+  attempt: Attempt,
+  settled: Settled | undefined,
+  suspicions: ReadonlyMap<string, readonly Suspicion[]> = new Map(),
+) {
   const { tenant, name, uid } = server;
   const { error } = attempt;
   const conditions = [
@@ -81,19 +102,7 @@ export function observationOf(server: Server, attempt: Attempt, settled: Settled
         ),
     condition('CredentialsValid', ...credentials(server, error)),
   ];
-  if (settled) {
-    const { held } = settled;
-    conditions.push(
-      held.length > 0
-        ? condition(
-            'DefinitionDrift',
-            'True',
-            'DefinitionChanged',
-            `Held until spec.tools[].digest names the new definition: ${some(held)}.`,
-          )
-        : condition('DefinitionDrift', 'False', 'AsPinned', 'Every definition is the pinned one.'),
-    );
-  }
+  if (settled) conditions.push(driftOf(settled), suspectOf(settled, suspicions));
   return {
     kind: 'ToolServer',
     tenant,
@@ -101,7 +110,52 @@ export function observationOf(server: Server, attempt: Attempt, settled: Settled
     uid,
     generation: attempt.generation,
     conditions,
-    statusJson: settled ? JSON.stringify({ tools: settled.status }) : '',
+    statusJson: settled ? JSON.stringify(fieldsOf(settled, suspicions)) : '',
+  };
+}
+
+const WHY: Readonly<Record<Exclude<HeldFor, 'suspect'>, readonly [reason: string, what: string]>> = {
+  drift: ['DefinitionChanged', 'the new definition'],
+  unreviewed: ['NotReviewed', 'the definition, as "sallyport promote" does'],
+};
+
+function driftOf({ held }: Settled) {
+  for (const why of ['drift', 'unreviewed'] as const) {
+    const names = [...held].flatMap(([name, one]) => (one === why ? [name] : []));
+    const [reason, what] = WHY[why];
+    const message = `Held until spec.tools[].digest names ${what}: ${some(names)}.`;
+    if (names.length > 0) return condition('DefinitionDrift', 'True', reason, message);
+  }
+  return condition('DefinitionDrift', 'False', 'AsPinned', 'Every definition is the pinned one.');
+}
+
+function suspectOf({ held }: Settled, suspicions: ReadonlyMap<string, readonly Suspicion[]>) {
+  const heldNames = [...held].flatMap(([name, why]) => (why === 'suspect' ? [name] : []));
+  const told = [...suspicions].map(
+    ([name, found]) => `${name} (${[...new Set(found.map(({ code }) => code))].join(', ')})`,
+  );
+  if (heldNames.length > 0) {
+    const message = `Held until spec.tools[].digest names them: ${some(heldNames)}. Found: ${some(told)}.`;
+    return condition('DefinitionSuspect', 'True', 'Held', message);
+  }
+  if (told.length > 0) {
+    const message = `Offered, and to be looked at by a person: ${some(told)}.`;
+    return condition('DefinitionSuspect', 'True', 'Flagged', message);
+  }
+  return condition('DefinitionSuspect', 'False', 'NothingFound', 'Nothing suspicious was found in the definitions.');
+}
+
+/** Most of what was found that a tool shows in the status. */
+const MAX_SHOWN = 8;
+
+function fieldsOf(settled: Settled, suspicions: ReadonlyMap<string, readonly Suspicion[]>) {
+  const tokens = new Map(settled.definitions.map((one) => [one.name, definitionTokens(one)]));
+  return {
+    tools: settled.status.map((line) => {
+      const found = suspicions.get(line.name)?.slice(0, MAX_SHOWN);
+      return { ...line, tokens: tokens.get(line.name) ?? 0, ...(found ? { suspicions: found } : {}) };
+    }),
+    definitionTokens: settled.inForce.reduce((sum, { definition }) => sum + (tokens.get(definition.name) ?? 0), 0),
   };
 }
 

@@ -15,7 +15,12 @@ export const toolServerController: Controller<'ToolServer'> = {
     const wanted = { ref, url: serverUrl(spec), secretTo: auth?.secretRef && auth.issuer, lending };
     const credential = await reconcileCredential(entry, wanted, context);
     const observed = context.observations.get(entry.uid);
-    const findings = observedFindings(entry, observed, [credential.finding], ['Reachable', 'DefinitionDrift']);
+    const findings = observedFindings(
+      entry,
+      observed,
+      [credential.finding],
+      ['Reachable', 'DefinitionDrift', 'DefinitionSuspect'],
+    );
     // A server whose tools nobody has seen offers none, so it is ready only once the broker reached it.
     const ready = readyBy(findings, [
       ['CredentialsValid', 'True'],

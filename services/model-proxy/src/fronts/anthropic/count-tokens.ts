@@ -1,8 +1,7 @@
+import { estimatedTokens } from '@sallyport/turn';
 import type { RequestFacts } from '../../chat/facts.ts';
 import { isObject } from '../../chat/json.ts';
 
-/** Characters of Latin text that make a token on average, in current tokenizers. */
-const latinCharactersPerToken = 3.6;
 /** Tokens that the frame of a message takes (role, separators). */
 const perMessage = 4;
 /** Tokens that the frame of a tool's definition takes. */
@@ -19,21 +18,21 @@ const perDocument = 3000;
  */
 export function estimateTokens(facts: RequestFacts): number {
   let tokens = facts.messageCount * perMessage;
-  for (const { text } of facts.texts) tokens += textTokens(text);
+  for (const { text } of facts.texts) tokens += estimatedTokens(text);
   for (const result of facts.toolResults) {
-    for (const text of result.texts) tokens += textTokens(text);
+    for (const text of result.texts) tokens += estimatedTokens(text);
     for (const { kind } of result.attachments) tokens += attachmentTokens(kind);
   }
   for (const message of facts.assistant) {
-    for (const text of [...message.texts, ...message.reasoning]) tokens += textTokens(text);
+    for (const text of [...message.texts, ...message.reasoning]) tokens += estimatedTokens(text);
     for (const call of message.toolCalls) {
-      tokens += perMessage + textTokens(call.name);
-      tokens += textTokens(typeof call.arguments === 'string' ? call.arguments : JSON.stringify(call.arguments));
+      tokens += perMessage + estimatedTokens(call.name);
+      tokens += estimatedTokens(typeof call.arguments === 'string' ? call.arguments : JSON.stringify(call.arguments));
     }
   }
   for (const { kind, text } of facts.attachments)
-    tokens += text === undefined ? attachmentTokens(kind) : textTokens(text);
-  for (const tool of facts.tools) tokens += perTool + textTokens(toolText(tool));
+    tokens += text === undefined ? attachmentTokens(kind) : estimatedTokens(text);
+  for (const tool of facts.tools) tokens += perTool + estimatedTokens(toolText(tool));
   return Math.max(1, Math.ceil(tokens));
 }
 
@@ -44,19 +43,6 @@ function attachmentTokens(kind: string): number {
 function toolText(tool: RequestFacts['tools'][number]): string {
   if (tool.type === 'function') return JSON.stringify([tool.name, tool.description, tool.parameters]);
   return 'definition' in tool && isObject(tool.definition) ? JSON.stringify(tool.definition) : '';
-}
-
-function textTokens(text: string): number {
-  let latin = 0;
-  let wide = 0;
-  let other = 0;
-  for (let index = 0; index < text.length; index += 1) {
-    const code = text.charCodeAt(index);
-    if (code < 0x250) latin += 1;
-    else if (code >= 0x2e80) wide += 1;
-    else other += 1;
-  }
-  return latin / latinCharactersPerToken + wide + other / 2;
 }
 
 /** The body of a `count_tokens` answer. */
