@@ -24,6 +24,7 @@ export const operations: readonly Requirement[] = [
     'operations:priced': 'Images, characters, seconds of sound and searches are priced exactly, beside tokens.',
     'operations:provider-hidden': 'Failures of a provider tell nothing of the accounts and keys of the gateway.',
     'operations:read-once': 'What cannot be read in one way alone is refused before any call.',
+    'operations:remembered': 'The words of an answer are remembered with the label of what they were made of.',
     'operations:rerank': 'Reranking counts searches or tokens, whichever the provider tells.',
     'operations:speech': 'Speech is streamed through as bytes, is never a page, and is cut where it breaks.',
     'operations:stream-broken': 'A stream that fails falls back before its first byte and says so after it.',

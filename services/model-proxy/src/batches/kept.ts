@@ -14,6 +14,8 @@ export interface KeptBatch {
   readonly targetModel: string;
   /** What was taken from limits when it began. */
   readonly taken: { readonly tokens: number; readonly nanoUsd: number };
+  /** What its lines, and the run in which it was begun, were tainted by; absent: nothing. */
+  readonly sources?: readonly string[];
   /** Files of ours by those of the provider in which it answers. */
   readonly files: Readonly<Record<string, string>>;
   /** As the client was told it last. */

@@ -12,6 +12,7 @@ import { invalid, listOf, objectBody, pageOf } from '../http/responses.ts';
 import { accountCall } from '../operations/account-call.ts';
 import { type AccountAsk, accountHandler } from '../operations/account-handler.ts';
 import { usageOf } from '../operations/fields.ts';
+import { taintOf } from '../operations/remember-answer.ts';
 import type { Uploads } from '../operations/uploads.ts';
 import { priceOf } from '../pricing.ts';
 import { ownHeaders } from '../providers/define-provider.ts';
@@ -110,7 +111,9 @@ async function begin(gate: Gate, ask: AccountAsk, stores: Stores): Promise<void>
       const { provider } = target;
       const place = { provider: provider.name, providerUid: provider.uid, providerId };
       const id = `batch_${uuidv7().replaceAll('-', '')}`;
-      const batch = { id, ...place, inputId: file.id, model, targetModel, taken, files: {}, told: {} };
+      const sources = [...new Set([...(file.sources ?? []), ...taintOf(turn)])];
+      const tainted = sources.length > 0 ? { sources } : {};
+      const batch = { id, ...place, inputId: file.id, model, targetModel, taken, files: {}, told: {}, ...tainted };
       const shown = await shownOf(stores, owner, batch, told);
       isTaken = true;
       await stores.batches.keep(owner, { ...shown.batch, told: shown.told });
@@ -183,9 +186,10 @@ async function shownOf(
     if (id === undefined) {
       id = `file-${uuidv7().replaceAll('-', '')}`;
       known[providerId] = id;
-      const { provider, providerUid } = batch;
+      const { provider, providerUid, sources } = batch;
+      const place = { provider, providerUid, providerId, ...(sources === undefined ? {} : { sources }) };
       const file = { id, object: 'file', purpose: 'batch_output', created_at: Math.floor(Date.now() / 1000) };
-      await files.keep(owner, { id, provider, providerUid, providerId, purpose: 'batch_output', told: file });
+      await files.keep(owner, { id, ...place, purpose: 'batch_output', told: file });
     }
     shown[field] = id;
   }

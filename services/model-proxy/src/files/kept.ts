@@ -13,6 +13,8 @@ export interface KeptFile {
   readonly purpose: string;
   /** As the client is told it. */
   readonly told: JsonObject;
+  /** What the run was tainted by in which it was made; absent: nothing. */
+  readonly sources?: readonly string[];
   /** What its lines ask for, where it is for a batch. */
   readonly batch?: BatchInput & { readonly targetModel: string };
 }

@@ -11,12 +11,14 @@ import { accountCall } from '../operations/account-call.ts';
 import { type AccountAsk, accountHandler } from '../operations/account-handler.ts';
 import { usageOf } from '../operations/fields.ts';
 import { type Form, readForm, writeForm } from '../operations/form.ts';
+import { rememberAnswer, taintOf, takeAttached, wordsOfFile } from '../operations/remember-answer.ts';
 import type { Uploads } from '../operations/uploads.ts';
 import { ownHeaders } from '../providers/define-provider.ts';
 import { ownerOf } from '../responses/prepare.ts';
 import { residents } from '../routing/eligible.ts';
 import { mayUseModel } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
+import { ATTACHED } from '../turn/label.ts';
 import type { CallEnd } from '../turn/settle.ts';
 import { failureOf, objectOf, providerOf } from './at-provider.ts';
 import type { FileStore, KeptFile } from './kept.ts';
@@ -25,6 +27,8 @@ const ENDPOINT = 'files';
 /** What files may be for; what a model is trained with is decided nowhere. */
 const PURPOSES = ['user_data', 'assistants', 'vision', 'batch'];
 const MAX_CONTENT_BYTES = 512 * 1024 * 1024;
+/** Of what a file holds so much is looked through for values that are to be known again. */
+const MAX_READ_BYTES = 1024 * 1024;
 const DONE: CallEnd = { usage: usageOf({}), outputBytes: 0, finish: '', outcome: 'ok' };
 
 /**
@@ -84,7 +88,9 @@ async function upload(gate: Gate, ask: AccountAsk, store: FileStore): Promise<vo
     const id = `file-${uuidv7().replaceAll('-', '')}`;
     const batch = lines && { ...lines.input, targetModel: lines.target.model };
     const place = { provider: provider.name, providerUid: provider.uid, providerId };
-    kept = { id, ...place, purpose, told: { ...told, id }, ...(batch ? { batch } : {}) };
+    const sources = taintOf(turn);
+    const tainted = sources.length > 0 ? { sources } : {};
+    kept = { id, ...place, purpose, told: { ...told, id }, ...tainted, ...(batch ? { batch } : {}) };
     await store.keep(ownerOf(ask.principal), kept);
     return DONE;
   });
@@ -137,6 +143,9 @@ async function content(gate: Gate, ask: AccountAsk, store: FileStore): Promise<v
   const file = await own(ask, store);
   const target = targetOf(gate, ask, file);
   const turn = await ask.begin(target, { detail: { method: 'GET', file: file.id }, isFree: true });
+  // What a model wrote for a batch is as good as what it was asked with; all else somebody uploaded.
+  const isOfBatch = file.purpose === 'batch_output';
+  takeAttached(turn, [...(file.sources ?? []), ...(isOfBatch ? [] : [ATTACHED])]);
   const { res } = ask;
   const path = `${filesPath(target.provider)}/${encodeURIComponent(file.providerId)}/content`;
   const headers = { ...ownHeaders(target.provider.declaration, target.provider.spec.headers) };
@@ -147,12 +156,15 @@ async function content(gate: Gate, ask: AccountAsk, store: FileStore): Promise<v
     res.setHeader('x-content-type-options', 'nosniff');
     res.setHeader('sallyport-trajectory', turn.trajectory);
     let size = 0;
+    const read: Buffer[] = [];
     for await (const chunk of answer.body) {
       if (res.destroyed) break;
       size += chunk.length;
+      if (size - chunk.length < MAX_READ_BYTES) read.push(chunk);
       if (size > MAX_CONTENT_BYTES) throw new GatewayError('upstream_invalid', 'The file is too long.');
       if (!res.write(chunk)) await drained(res);
     }
+    rememberAnswer(gate, turn, wordsOfFile(Buffer.concat(read).toString(), isOfBatch));
     signal.throwIfAborted();
     res.end();
     return { ...DONE, outputBytes: size };

@@ -11,7 +11,7 @@ const OWN = 'tenant = $1 and principal_id = $2 and user_id = $3 and expires_at >
 export function createFileStore(postgres: Postgres, seals: RowSeal, ttlMs: number): FileStore {
   const read = (row: Row, owner: Owner): KeptFile => {
     const id = row.id as string;
-    const { provider, providerUid, providerId, told, batch } = seals.open(row.sealed, placeOf(owner, id));
+    const { provider, providerUid, providerId, told, batch, sources } = seals.open(row.sealed, placeOf(owner, id));
     return {
       id,
       provider: String(provider),
@@ -19,6 +19,7 @@ export function createFileStore(postgres: Postgres, seals: RowSeal, ttlMs: numbe
       providerId: String(providerId),
       purpose: row.purpose as string,
       told: asObject(told) ?? {},
+      ...(Array.isArray(sources) ? { sources: sources as string[] } : {}),
       ...(batch === undefined ? {} : { batch: batch as NonNullable<KeptFile['batch']> }),
     };
   };

@@ -7,6 +7,7 @@ import { flagIn, forTarget, invalid, modelIn, parsed, textIn, toldTokens, usageO
 import { type FormFile, formFor, writeForm } from './form.ts';
 import { type AnswerReading, JSON_TYPE, type OperationKind, type OperationRequest } from './operation-kind.ts';
 import { operationPath, servesAt } from './paths.ts';
+import { wordsUnder } from './remember-answer.ts';
 
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 const MAX_SPOKEN = 100_000;
@@ -67,6 +68,7 @@ function ofRecording(endpoint: string, route: string, path: keyof OperationPaths
       return {
         model: modelIn(body),
         stream,
+        attached: true,
         estimate: () => usageOf({ input: Math.ceil(seconds * TOKENS_A_SECOND), seconds }),
         exchange: (target, terms) => ({
           path: operationPath(target, path),
@@ -85,11 +87,12 @@ function whole(body: JsonObject): AnswerReading {
       kind: 'whole',
       read(text) {
         const answer = parsed(text);
-        return { body: text, usage: told(answer) };
+        const words = [...wordsUnder([answer], 'text'), ...wordsUnder(answer.segments, 'text')];
+        return { body: text, usage: told(answer), words };
       },
     };
   }
-  return { kind: 'whole', read: (text) => ({ body: text, contentType: TEXT_TYPE }) };
+  return { kind: 'whole', read: (text) => ({ body: text, contentType: TEXT_TYPE, words: [text] }) };
 }
 
 /** Tokens, or how long the recording was: models are paid by the one or the other. */
@@ -103,16 +106,16 @@ function told(answer: JsonObject): Usage | undefined {
 
 function events(done: string, otherwise?: Usage): AnswerReading {
   let usage: Usage | undefined;
-  return {
-    kind: 'events',
-    reader: eventRelay({
-      looksAt: (data) => data.includes(done),
-      saw(event) {
-        if (event.type === done) usage = told(event);
-      },
-      usage: () => usage ?? otherwise,
-    }),
-  };
+  let heard = '';
+  const relay = eventRelay({
+    looksAt: (data) => data.includes(done) || data.includes('transcript.text.delta'),
+    saw(event) {
+      if (event.type === done) usage = told(event);
+      else if (typeof event.delta === 'string') heard += event.delta;
+    },
+    usage: () => usage ?? otherwise,
+  });
+  return { kind: 'events', reader: { ...relay, words: () => (heard === '' ? [] : [heard]) } };
 }
 
 /** How long a recording is: as a WAV file says, else by its size. */

@@ -108,8 +108,14 @@ async function readWhole(
   const said = text.length < MAX_ERROR_BYTES ? parseObject(text) : undefined;
   const failure = said && failureInAnswer(declaration, said);
   if (failure) throw new ProviderError(failure);
-  const { body, contentType = 'application/json', usage } = read(text);
-  return { kind: 'operation', body, contentType, end: usage === undefined ? guess() : { usage, estimated: false } };
+  const { body, contentType = 'application/json', usage, words = [] } = read(text);
+  return {
+    kind: 'operation',
+    body,
+    contentType,
+    words,
+    end: usage === undefined ? guess() : { usage, estimated: false },
+  };
 }
 
 /** Waits for the first piece, so that a provider that fails before it can be replaced by another. */
@@ -123,7 +129,13 @@ async function begin(
   if (reading.kind === 'events') {
     const { reader, framing = 'sse' } = reading;
     const pieces = await begun(frames(answer.body, reader, framing), scope);
-    return { kind: 'operation', contentType: EVENTS, pieces, taken: () => known(reader.usage()) };
+    return {
+      kind: 'operation',
+      contentType: EVENTS,
+      pieces,
+      taken: () => known(reader.usage()),
+      words: () => reader.words?.() ?? [],
+    };
   }
   const { usage } = reading as { usage: Usage };
   const pieces = await begun(bytesOf(answer.body), scope);

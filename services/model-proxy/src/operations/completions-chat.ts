@@ -10,6 +10,7 @@ import { codecs } from '../wire/codec.ts';
 import { encodeUsage } from '../wire/openai-chat/usage.ts';
 import { cannot, countIn, invalid, textIn } from './fields.ts';
 import type { AnswerReading } from './operation-kind.ts';
+import { wordsUnder } from './remember-answer.ts';
 
 /** What only the older endpoint can do. */
 const ITS_OWN = ['suffix', 'logprobs', 'best_of'] as const;
@@ -97,13 +98,14 @@ export function chatReading(
           choices: choices.map((one) => choice(one.index, lead + textOf(one.content), reasonOf(one.finish.unified))),
           ...(usage === undefined ? {} : { usage: encodeUsage(usage) }),
         };
-        return { body: JSON.stringify(answer), usage };
+        return { body: JSON.stringify(answer), usage, words: wordsUnder(answer.choices, 'text') };
       },
     };
   }
   const { framing, streamDecoder } = codecs[wire];
   const decoder = streamDecoder();
   const led = new Set<number>();
+  const written = new Map<number, string>();
   let head = shell('');
   let usage: Usage | undefined;
   const told = (event: StreamEvent): string => {
@@ -121,6 +123,7 @@ export function chatReading(
         const index = event.choice ?? 0;
         const text = led.has(index) ? event.delta : lead + event.delta;
         led.add(index);
+        written.set(index, (written.get(index) ?? '') + text);
         return frame({ ...head, choices: [choice(index, text, null)] });
       }
       case 'finish':
@@ -140,6 +143,7 @@ export function chatReading(
         return `${rest}${last}data: [DONE]\n\n`;
       },
       usage: () => usage,
+      words: () => [...written.values()],
     },
   };
 }

@@ -1,5 +1,5 @@
 import { DecodeError } from '../chat/failure.ts';
-import { isObject } from '../chat/json.ts';
+import { asArray, asObject, isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import type { Usage } from '../chat/usage.ts';
 import { asUnsupported } from '../fronts/failure.ts';
@@ -20,6 +20,7 @@ import {
   type Terms,
 } from './operation-kind.ts';
 import { operationPath } from './paths.ts';
+import { wordsUnder } from './remember-answer.ts';
 
 const MAX_TOKENS = 10_000_000;
 const MAX_N = 128;
@@ -121,10 +122,15 @@ function forwarded({ bytes, body }: OperationRequest, model: string, stream: boo
 function relayed(body: JsonObject): AnswerReading {
   let usage: Usage | undefined;
   let done = false;
+  const told = new Map<unknown, string>();
   const relay = eventRelay({
-    looksAt: (data) => data.includes('"usage"'),
-    saw({ usage: told }) {
-      usage = decodeUsage(told) ?? usage;
+    looksAt: (data) => data.includes('"usage"') || data.includes('"text"'),
+    saw(event) {
+      usage = decodeUsage(event.usage) ?? usage;
+      for (const one of asArray(event.choices)) {
+        const { index, text } = asObject(one) ?? {};
+        if (typeof text === 'string') told.set(index, (told.get(index) ?? '') + text);
+      }
     },
     usage: () => usage,
   });
@@ -133,6 +139,7 @@ function relayed(body: JsonObject): AnswerReading {
     kind: 'events',
     reader: {
       ...relay,
+      words: () => [...told.values()],
       push(event) {
         if (event.data === '[DONE]') done = true;
         const frames = push(event);
@@ -151,5 +158,5 @@ function relayed(body: JsonObject): AnswerReading {
 function readWhole(text: string) {
   const answer = parsed(text);
   if (!Array.isArray(answer.choices)) throw new DecodeError('wrong_shape', 'choices', 'must be a list');
-  return { body: text, usage: decodeUsage(answer.usage) };
+  return { body: text, usage: decodeUsage(answer.usage), words: wordsUnder(answer.choices, 'text') };
 }

@@ -11,6 +11,7 @@ import { pricedCall } from '../turn/reserve.ts';
 import { settle } from '../turn/settle.ts';
 import type { Turn } from '../turn/turn.ts';
 import { ProviderError } from '../upstream/call-provider.ts';
+import { rememberAnswer } from './remember-answer.ts';
 
 /** Gives the answer of an operation to the client and settles it exactly once, however it ends. Throws what broke it. */
 export async function deliver(gate: Gate, turn: Turn, answered: ModelAnswer, answer: AnyAnswer): Promise<void> {
@@ -19,6 +20,7 @@ export async function deliver(gate: Gate, turn: Turn, answered: ModelAnswer, ans
   turn.provider = target.provider.name;
   turn.upstreamModel = target.model;
   if ('pieces' in content) return await stream(gate, turn, answered, content, answer);
+  rememberAnswer(gate, turn, content.words ?? []);
   settle(gate, turn, answered, { ...ended(content.end), outcome: 'ok' });
   writeHeaders(turn);
   if (!turn.priced) answer.header('sallyport-cost-usd', 'unknown');
@@ -29,7 +31,7 @@ async function stream(
   gate: Gate,
   turn: Turn,
   answered: ModelAnswer,
-  { pieces, contentType, taken }: StreamedAnswer,
+  { pieces, contentType, taken, words }: StreamedAnswer,
   answer: AnyAnswer,
 ): Promise<void> {
   const isEvents = contentType === 'text/event-stream';
@@ -48,6 +50,7 @@ async function stream(
   } catch (caught) {
     fault = told(caught);
   }
+  rememberAnswer(gate, turn, words?.() ?? []);
   const error = fault === undefined ? undefined : asGatewayError(fault);
   const outcome = error === undefined ? 'ok' : turn.signal.aborted ? 'cancelled' : 'error';
   settle(gate, turn, answered, { ...ended(taken()), outcome, ...(error ? { error } : {}) });

@@ -25,6 +25,7 @@ import {
   type Whole,
 } from './operation-kind.ts';
 import { operationPath, servesAt } from './paths.ts';
+import { wordsUnder } from './remember-answer.ts';
 
 const MAX_IMAGES = 10;
 /** Tokens of a picture in the middle quality of models that are paid by tokens: what is set aside for one. */
@@ -72,6 +73,7 @@ function ofPictures(endpoint: string, route: string, path: keyof OperationPaths)
       }
       return {
         ...wanted(body),
+        attached: true,
         exchange: (target, terms) => ({
           path: operationPath(target, path),
           ...writeForm(formFor(form, target.model, terms)),
@@ -97,24 +99,28 @@ function reading(body: JsonObject): AnswerReading {
   if (!flagIn(body, 'stream')) return { kind: 'whole', read: readWhole };
   let images = 0;
   let usage: Usage | undefined;
-  return {
-    kind: 'events',
-    reader: eventRelay({
-      // Parts of pictures are long and tell nothing.
-      looksAt: (data) => data.includes('completed"'),
-      saw({ type, usage: told }) {
-        if (type !== 'image_generation.completed' && type !== 'image_edit.completed') return;
-        images++;
-        usage = { ...(toldTokens(told) ?? usageOf({})), images };
-      },
-      usage: () => usage,
-    }),
-  };
+  const words: string[] = [];
+  const relay = eventRelay({
+    // Parts of pictures are long and tell nothing.
+    looksAt: (data) => data.includes('completed"'),
+    saw(event) {
+      if (event.type !== 'image_generation.completed' && event.type !== 'image_edit.completed') return;
+      images++;
+      usage = { ...(toldTokens(event.usage) ?? usageOf({})), images };
+      words.push(...wordsUnder([event], 'revised_prompt'));
+    },
+    usage: () => usage,
+  });
+  return { kind: 'events', reader: { ...relay, words: () => words } };
 }
 
 function readWhole(text: string): Whole {
   const answer = parsed(text);
   if (!Array.isArray(answer.data)) throw new DecodeError('wrong_shape', 'data', 'must be a list');
   // Where tokens are not told, pictures are what is counted.
-  return { body: text, usage: { ...(toldTokens(answer.usage) ?? usageOf({})), images: answer.data.length } };
+  return {
+    body: text,
+    usage: { ...(toldTokens(answer.usage) ?? usageOf({})), images: answer.data.length },
+    words: wordsUnder(answer.data, 'revised_prompt'),
+  };
 }

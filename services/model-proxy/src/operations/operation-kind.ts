@@ -39,6 +39,8 @@ export interface Asked {
   readonly stream: boolean;
   readonly user?: string | undefined;
   readonly maxTokens?: number | undefined;
+  /** True where it brings content that nobody here wrote: a recording, a picture, documents. */
+  readonly attached?: true;
   /** What to set aside before a call whose body has so many bytes; also what a silent provider is taken to have used. */
   estimate(bodyBytes: number): Usage;
   /** The call to a target that serves it. Throws GatewayError `unsupported` for what this one cannot say. */
@@ -76,6 +78,8 @@ export interface Whole {
   readonly contentType?: string;
   /** Absent: the provider did not tell it. */
   readonly usage?: Usage | undefined;
+  /** What was written in it by a model, or by somebody else. */
+  readonly words?: readonly string[];
 }
 
 /** Reads the events of one answer. */
@@ -86,6 +90,8 @@ export interface EventReading {
   end(): string;
   /** As far as the provider told it. */
   usage(): Usage | undefined;
+  /** What a model wrote so far; absent: it writes nothing. */
+  words?(): readonly string[];
 }
 
 /** Media type of most bodies. */

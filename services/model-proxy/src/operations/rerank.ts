@@ -43,6 +43,7 @@ export const rerank: OperationKind = {
     return {
       model: modelIn(body),
       stream: false,
+      attached: true,
       estimate: (size) => usageOf({ input: tokensOf(size), searches }),
       exchange: (target, terms) => ({
         path: operationPath(target, 'rerank'),
@@ -54,7 +55,8 @@ export const rerank: OperationKind = {
             const answer = parsed(text);
             if (!Array.isArray(answer.results)) throw new DecodeError('wrong_shape', 'results', 'must be a list');
             const shown = isOfCohere(target) && flagIn(body, 'return_documents');
-            return { body: shown ? withDocuments(answer, documents) : text, usage: told(answer) };
+            const given = shown ? withDocuments(answer, documents) : answer;
+            return { body: shown ? JSON.stringify(given) : text, usage: told(answer), words: documentsIn(given) };
           },
         },
       }),
@@ -83,13 +85,25 @@ function textOf(document: unknown): string | undefined {
   return asString(asObject(document)?.text);
 }
 
-function withDocuments(answer: JsonObject, documents: readonly unknown[]): string {
+function withDocuments(answer: JsonObject, documents: readonly unknown[]): JsonObject {
   const results = asArray(answer.results).map((one) => {
     const result = asObject(one) ?? {};
     const document = documents[tokenCount(result.index) ?? -1];
     return { ...result, document: { text: typeof document === 'string' ? document : textOf(document) } };
   });
-  return JSON.stringify({ ...answer, results });
+  return { ...answer, results };
+}
+
+/** What was reranked, where the answer gives it back. */
+function documentsIn({ results }: JsonObject): string[] {
+  return asArray(results).flatMap((one) => {
+    const document = asObject(one)?.document;
+    return typeof document === 'string' ? [document] : Object.values(asObject(document) ?? {}).filter(isText);
+  });
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }
 
 /** Cohere tells searches, the others tokens. */

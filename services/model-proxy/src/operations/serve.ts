@@ -7,6 +7,7 @@ import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { OpenWorks } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Model } from '../catalog.ts';
+import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import { isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { frontOf } from '../fronts/index.ts';
@@ -16,6 +17,7 @@ import { call } from '../turn/call.ts';
 import type { Gate } from '../turn/gate.ts';
 import { label } from '../turn/label.ts';
 import { route } from '../turn/route.ts';
+import { modelSource } from '../turn/source.ts';
 import type { Turn } from '../turn/turn.ts';
 import { TOOL_FIELDS } from '../wire/openai-chat/tools.ts';
 import { callOperation } from './call-operation.ts';
@@ -25,6 +27,7 @@ import { operationFacts } from './facts.ts';
 import { refuseUrls } from './fetched-urls.ts';
 import { type Form, readForm } from './form.ts';
 import type { Asked, OperationKind, OperationRequest } from './operation-kind.ts';
+import { takeAttached } from './remember-answer.ts';
 import type { Uploads } from './uploads.ts';
 
 /** What stands in no request that carries no tools; a lenient provider would take it for one of chat. */
@@ -96,8 +99,10 @@ export function operationHandler(
       });
       turn = { ...admitted, model: servedBy(admitted.model, kind) };
       await label(gate, turn);
+      if (wanted.attached) takeAttached(turn);
       refuseUrls(request.body, kind.texts, gate.config.turn.linkHosts);
       const answered = await call(gate, turn, route(turn), []);
+      if (capabilitiesOf(answered.target).retrieves) takeAttached(turn, [modelSource(answered.target)]);
       await deliver(gate, turn, answered, answer);
       gate.metrics.turns.inc({ endpoint, outcome: 'ok' });
     } catch (caught) {

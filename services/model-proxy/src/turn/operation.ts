@@ -40,6 +40,8 @@ export interface WholeAnswer {
   readonly contentType: string;
   readonly body: string | Buffer;
   readonly end: OperationEnd;
+  /** What was written in it by a model, or by somebody else. */
+  readonly words?: readonly string[];
 }
 
 /** An answer that has begun; read `pieces` to their end or call `return`, which closes the call. */
@@ -50,4 +52,6 @@ export interface StreamedAnswer {
   readonly pieces: AsyncIterableIterator<string | Buffer>;
   /** What it took so far. */
   taken(): OperationEnd;
+  /** What a model wrote so far. */
+  words?(): readonly string[];
 }
