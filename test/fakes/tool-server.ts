@@ -50,6 +50,8 @@ export interface FakeToolServerOptions extends ListenOptions {
   readonly revisions?: 'both' | '2025-11-25' | '2026-07-28';
   /** Gives session ids to the older line and demands them; stateless otherwise. Only with `revisions: '2025-11-25'`. */
   readonly sessions?: boolean;
+  /** What it has besides tools. */
+  readonly more?: (server: Server) => void;
   /** Tools to a page of `tools/list`; all on one when absent. */
   readonly pageSize?: number;
 }
@@ -88,7 +90,11 @@ export async function startFakeToolServer(options: FakeToolServerOptions = {}): 
     const request = asking.getStore();
     return request === undefined || options.offers?.(tool, request) !== false;
   };
-  const build = () => buildServer(tools, calls, options.pageSize, offered);
+  const build = () => {
+    const server = buildServer(tools, calls, options.pageSize, offered);
+    options.more?.(server);
+    return server;
+  };
   const modern = createMcpHandler(build, { legacy: options.revisions === '2026-07-28' ? 'reject' : 'stateless' });
   const handler = toNodeHandler(
     options.revisions === '2025-11-25' ? { fetch: legacyStatelessFallback(build) } : modern,

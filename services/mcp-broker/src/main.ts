@@ -32,6 +32,7 @@ import type { Gate } from './invoke/gate.ts';
 import { resultMemory } from './invoke/memory.ts';
 import { seenRuns } from './invoke/seen-runs.ts';
 import { brokerMetrics } from './metrics.ts';
+import { offeringCatalog } from './offerings/catalog.ts';
 import { CALLERS, toolService } from './server.ts';
 import { createPinStore, SCHEMA_VERSION } from './store.ts';
 import { createUpstream } from './upstream/upstream.ts';
@@ -84,6 +85,9 @@ run({
       intervalMs: config.catalog.reportInterval,
       log,
     });
+    const { listTimeout: listTimeoutMs } = config.catalog;
+    const offerings = offeringCatalog({ catalog, upstream, log, listTimeoutMs });
+    await life.use({ name: 'offerings', stop: offerings.stop });
     const refresher = refreshCatalog({
       catalog,
       upstream,
@@ -94,6 +98,7 @@ run({
       intervalMs: config.catalog.refreshInterval,
       listTimeoutMs: config.catalog.listTimeout,
       onListed: reporter.soon,
+      onServer: (server) => offerings.refresh(server),
     });
     const onFirst = (uid: string) => refresher.soon(uid);
     const own = ownListing({ catalog, upstream, pins, sha256, log, onFirst });
@@ -132,6 +137,7 @@ run({
       access,
       runner,
       toolsets: followToolsets(snapshot, catalog),
+      offerings,
       listFor: own.look,
       clients,
       digest,

@@ -81,6 +81,8 @@ export const CODES = {
   invalidParams: -32_602,
   internal: -32_603,
   server: -32_000,
+  /** Revisions up to 2025-11-25. */
+  resourceNotFound: -32_002,
   headerMismatch: -32_020,
   unsupportedVersion: -32_022,
   /** 2025-11-25: the request needs elicitation by URL first. */

@@ -48,6 +48,8 @@ export function refreshCatalog(options: {
   readonly intervalMs: number;
   readonly listTimeoutMs: number;
   readonly onListed: () => void;
+  /** Told of each server that has just told what tools it has. */
+  readonly onServer: (server: Server) => void;
 }): Refresher {
   const { catalog, upstream, log, metrics } = options;
   const attempts = new Map<string, Attempt>();
@@ -65,6 +67,7 @@ export function refreshCatalog(options: {
       catalog.listed(server.uid, { definitions, dropped, pins });
       attempts.set(server.uid, { generation: server.generation });
       metrics.listings.inc({ outcome: 'ok' });
+      options.onServer(server);
       return true;
     } catch (caught) {
       if (stopping.signal.aborted) return false;
@@ -167,7 +170,7 @@ export function refreshCatalog(options: {
 }
 
 /** In whose name servers are listed: the broker's own, in the server's tenant. */
-function serviceOf(tenant: string): Principal {
+export function serviceOf(tenant: string): Principal {
   return create(PrincipalSchema, { tenant, kind: Principal_Kind.CLIENT, id: 'service:mcp-broker', name: 'mcp-broker' });
 }
 

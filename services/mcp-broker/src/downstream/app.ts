@@ -14,11 +14,12 @@ import type { Gate } from '../invoke/gate.ts';
 import { readSession, type Session } from '../invoke/run-of-call.ts';
 import { CODES, legacyRevision } from '../protocol.ts';
 import { agreedRevision } from './agreement.ts';
+import { TRAJECTORY_HEADER } from './exchange.ts';
 import { type LateStream, lateStream } from './late-stream.ts';
 import { errorBody, idIn, type Message, RpcFault, readMessage, resultBody } from './message.ts';
 import { checkedOrigin, publicBase } from './origins.ts';
 import { resourceMetadata } from './resource-metadata.ts';
-import { methodLabel, respond, TRAJECTORY_HEADER } from './respond.ts';
+import { methodLabel, respond } from './respond.ts';
 
 const MAX_BATCH = 32;
 const PATH = '/mcp';

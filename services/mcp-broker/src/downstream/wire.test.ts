@@ -126,7 +126,7 @@ describe('revision 2026-07-28', () => {
   });
 
   it('answers an unknown method with 404, one without envelope with 400', async () => {
-    const unknown = await modern('prompts/list');
+    const unknown = await modern('roots/list');
     expect([unknown.status, unknown.json.error.code]).toEqual([404, -32601]);
     const bare = await send(request('tools/list'), {
       'mcp-protocol-version': '2026-07-28',
@@ -178,7 +178,7 @@ describe('the older line', () => {
   });
 
   it('answers an unknown method in band, an unknown version with 400', async () => {
-    const unknown = await send(request('logging/setLevel'));
+    const unknown = await send(request('roots/list'));
     expect([unknown.status, unknown.json.error.code]).toEqual([200, -32601]);
     expect((await send(request('tools/list'), { 'mcp-protocol-version': '2024-01-01' })).status).toBe(400);
   });

@@ -1,19 +1,21 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import { escapeHandles, refusal } from '@sallyport/turn';
+import { escapeHandles, isOfferingCall, type OfferingCall, refusal } from '@sallyport/turn';
 import { pointerTokens } from '@sallyport/turn/json-pointer';
 import { declaresKey } from '@sallyport/turn/schema-position';
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import type { BrokerMetrics } from '../metrics.ts';
+import { clientBlock } from '../offerings/gateway-uri.ts';
+import { toolAnswer } from '../offerings/offering-answer.ts';
 import type { ToolAnswer } from '../upstream/connection.ts';
-import type { Upstream } from '../upstream/upstream.ts';
+import type { ForWhom, Upstream } from '../upstream/upstream.ts';
 import type { Misfit, SchemaCheck } from './schema-check.ts';
 import { boundArguments } from './value-bounds.ts';
 
 /** What running tools needs. */
 export interface ToolRunner {
-  readonly upstream: Pick<Upstream, 'call' | 'ready'>;
+  readonly upstream: Pick<Upstream, 'call' | 'ask' | 'ready'>;
   readonly metrics: BrokerMetrics;
   readonly checks: (key: string, schema: JsonObject) => SchemaCheck;
 }
@@ -52,15 +54,15 @@ export async function runTool(runner: ToolRunner, run: ToolRun): Promise<RanTool
   const misfit = checkArguments(runner, run);
   if (misfit) return ownAnswer(`${refusal('invalid_arguments').text} ${misfit}`, 0, '');
   try {
-    const { answer, credential } = await runner.upstream.call(server, definition, args, {
-      principal: run.principal,
-      signal: run.signal,
-      timeoutMs: tool.timeoutMs,
-    });
+    const for_ = { principal: run.principal, signal: run.signal, timeoutMs: tool.timeoutMs };
+    const { answer: given, credential } = isOfferingCall(definition.name)
+      ? await askServer(runner, definition.name, server, args, for_)
+      : await runner.upstream.call(server, definition, args, for_);
     const latencyMs = performance.now() - startedAt;
+    const answer = isOfferingCall(definition.name) ? given : withGatewayUris(server.name, given);
     runner.metrics.toolCalls(server.name, answer.isError ? 'error' : 'ok').inc();
     runner.metrics.toolSeconds(server.name).observe(latencyMs / 1000);
-    const wrong = checkResult(runner, tool, answer);
+    const wrong = checkResult(runner, tool, given);
     if (wrong)
       return ownAnswer(
         `[upstream_invalid] The tool's answer does not fit its output schema. ${wrong}`,
@@ -77,6 +79,27 @@ export async function runTool(runner: ToolRunner, run: ToolRun): Promise<RanTool
       cause: error,
     });
   }
+}
+
+/** A result in which resources have the URIs by which clients can read them. Structured content is as its schema says. */
+function withGatewayUris(server: string, answer: ToolAnswer): ToolAnswer {
+  const { content } = answer;
+  if (!content.some(({ type }) => type === 'resource' || type === 'resource_link')) return answer;
+  return { ...answer, content: content.map((block) => clientBlock(server, block)) };
+}
+
+/** What is no tool is asked for by its own method, and what comes back is a result like any other. */
+async function askServer(
+  { upstream }: ToolRunner,
+  call: OfferingCall,
+  server: BrokerTool['server'],
+  args: JsonObject,
+  for_: ForWhom,
+): Promise<{ readonly answer: ToolAnswer; readonly credential: string }> {
+  const { answer, credential } = await upstream.ask(server, call, args, for_);
+  const read = toolAnswer(call, server.name, answer);
+  if (read === undefined) throw new GatewayError('upstream_invalid', 'The tool server does not answer as MCP says.');
+  return { answer: read, credential };
 }
 
 function checkArguments(runner: ToolRunner, { tool, args, argumentsJson }: ToolRun): string | undefined {

@@ -6,6 +6,7 @@ import type { Presentation, Question } from '@sallyport/proto/policy/v1/policy_p
 import {
   classesOf,
   type Decision,
+  isOfferingCall,
   join,
   type Label,
   mayRun,
@@ -19,6 +20,7 @@ import {
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import { runTool } from '../execute/run-tool.ts';
+import { offeringTool } from '../offerings/offering-tool.ts';
 import { refOf } from '../server.ts';
 import type { Patience, PendingApproval } from './ask.ts';
 import { type DecidableCall, type DecidedCall, decide } from './decide.ts';
@@ -49,6 +51,8 @@ interface OneCall extends StepCall, DecidableCall {
 /** How a call ended: what the client is shown, and the approval or the account of the person that it still waits for. */
 export interface Called {
   readonly shown: Shown;
+  /** What is shown is what the tool gave, as it gave it: no refusal, no reading of it by quarantine. */
+  readonly asGiven?: boolean;
   readonly pending?: PendingApproval;
   /** The call was not made: the person has to connect the server first, or for more. */
   readonly lacking?: Lacking;
@@ -133,10 +137,23 @@ export async function callTool(
     }
     const pending = result.status === 'waiting' ? call.decided?.pending : undefined;
     const { lacking } = call;
-    return { shown, ...(pending ? { pending } : {}), ...(lacking ? { lacking } : {}) };
+    return {
+      shown,
+      asGiven: result.status === 'done' && result.content !== undefined,
+      ...(pending ? { pending } : {}),
+      ...(lacking ? { lacking } : {}),
+    };
   } finally {
     reserved.settle(amounts);
   }
+}
+
+/** The tool of this identity that is in force now. */
+function currentTool({ catalog }: Pick<Gate, 'catalog'>, tenant: string, tool: BrokerTool): BrokerTool | undefined {
+  const call = tool.definition.name;
+  if (!isOfferingCall(call)) return catalog.byExposedName(tenant, tool.exposedName);
+  const server = catalog.server(tenant, tool.server.name);
+  return server && offeringTool(server, call);
 }
 
 /** Before people are asked: what they approve is approved once, and would be used up by a call that cannot be made. */
@@ -186,7 +203,7 @@ function portsOf(
       if (!decided || !mayRun(decided.decision))
         throw new GatewayError('internal', 'An undecided call was about to run.');
       // Another definition, or the same one at another server or address, is not what was decided.
-      const now = gate.catalog.byExposedName(principal.tenant, tool.exposedName);
+      const now = currentTool(gate, principal.tenant, tool);
       if (now?.definition.digest !== tool.definition.digest || now.server !== tool.server) {
         return { refusal: refusal('tool_changed') };
       }

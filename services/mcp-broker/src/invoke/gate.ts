@@ -14,6 +14,7 @@ import type { Config } from '../config.ts';
 import type { RequestStates } from '../downstream/request-state.ts';
 import type { ToolRunner } from '../execute/run-tool.ts';
 import type { BrokerMetrics } from '../metrics.ts';
+import type { OfferingCatalog } from '../offerings/catalog.ts';
 import type { WaitingCalls } from './ask.ts';
 import type { Memory } from './memory.ts';
 import type { SeenRuns } from './seen-runs.ts';
@@ -33,6 +34,8 @@ export interface Gate {
   readonly runner: ToolRunner;
   readonly listFor: ListFor;
   readonly toolsets: Toolsets;
+  /** What servers have besides tools. */
+  readonly offerings: OfferingCatalog;
   readonly memory: Memory;
   readonly runs: SeenRuns;
   readonly clients: Pick<Clients, 'decisions' | 'trajectories' | 'quarantine' | 'approvals'>;

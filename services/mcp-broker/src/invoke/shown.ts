@@ -35,10 +35,16 @@ export function shownAnswer(answer: ToolAnswer): Shown {
     isError: answer.isError,
   };
   const structuredJson = structured === undefined ? '' : JSON.stringify(structured);
-  const texts = content.map((block) =>
-    block.type === 'text' && typeof block.text === 'string' ? block.text : JSON.stringify(block),
-  );
+  const texts = content.map(textOf);
   return { result, text: texts.join('\n') || escapeHandles(structuredJson), structuredJson };
+}
+
+/** The text of a block, or of the resource that it embeds, which is what clients hand on of it; else the block as JSON. */
+function textOf(block: JsonObject): string {
+  if (block.type === 'text' && typeof block.text === 'string') return block.text;
+  const { resource } = block;
+  const embedded = block.type === 'resource' && typeof resource === 'object' && resource !== null ? resource : {};
+  return 'text' in embedded && typeof embedded.text === 'string' ? embedded.text : JSON.stringify(block);
 }
 
 /**

@@ -148,7 +148,14 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   const access = await inProcess(AccessService, {
     async resolveAccess() {
       const clientTools = AccessGrant_ClientTools.DECIDE;
-      const grant = { policy: 'test', models: [], tools: state.grants, ...state.offered, endpoints: ['*'], clientTools };
+      const grant = {
+        policy: 'test',
+        models: [],
+        tools: state.grants,
+        ...state.offered,
+        endpoints: ['*'],
+        clientTools,
+      };
       return { grants: [grant], policyRevision: 'r1', cacheTtlMs: 0 };
     },
   });

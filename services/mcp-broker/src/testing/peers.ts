@@ -26,6 +26,8 @@ export type PrincipalParts = Omit<Partial<Principal>, '$typeName' | '$unknown'>;
 export interface PeerState {
   /** Globs of AccessPolicy over `<server>/<tool>`. */
   grants: string[];
+  /** Globs of AccessPolicy over what servers have besides tools. */
+  offered: { resources: string[]; prompts: string[] };
   /** Laid over the principal of a key. */
   principals: Record<string, PrincipalParts>;
   credential: string;

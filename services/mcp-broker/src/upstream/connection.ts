@@ -10,6 +10,7 @@ import { z } from 'zod';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
 import { MAX_TOOLS } from '../catalog/definition.ts';
 import { revisionOf } from '../protocol.ts';
+import { type Ask, askBy, type Offers, offersOf } from './asking.ts';
 import { BROKEN_STREAM } from './ended-stream.ts';
 import { guardedFetch } from './guarded-fetch.ts';
 import { plainCalls } from './plain-call.ts';
@@ -29,6 +30,9 @@ export interface Connection {
   /** Raw definitions of all pages. */
   list(signal: AbortSignal, timeoutMs: number): Promise<unknown[]>;
   call(definition: Definition, args: JsonObject, signal: AbortSignal, timeoutMs: number): Promise<ToolAnswer>;
+  /** What the server has besides tools, and how it is asked for it; absent: nothing. */
+  readonly offers?: Offers;
+  readonly ask?: Ask;
   /** Ends the session once nothing is under way. */
   close(): Promise<void>;
 }
@@ -92,6 +96,7 @@ export async function connectTo(
   };
   const list: Connection['list'] = async (ending, ms) => {
     const tools: unknown[] = [];
+    if (client.getServerCapabilities()?.tools === undefined) return tools;
     let cursor: string | undefined;
     try {
       for (let pages = 0; pages < MAX_PAGES && tools.length <= MAX_TOOLS; pages++) {
@@ -131,10 +136,13 @@ export async function connectTo(
       throw upstreamError(error, ending);
     }
   };
+  const ask = askBy(client, CLIENT_LEAD_MS, upstreamError);
   return {
     stateful: transport.sessionId !== undefined,
     list: (...args) => whileBusy(() => list(...args)),
     call: (...args) => whileBusy(() => call(...args)),
+    offers: offersOf(client),
+    ask: (...args) => whileBusy(() => ask(...args)),
     async close() {
       closing = true;
       if (busy === 0) await end();

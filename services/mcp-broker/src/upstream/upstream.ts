@@ -1,4 +1,5 @@
 import { withTimeout } from '@sallyport/chassis/deadline';
+import { GatewayError } from '@sallyport/chassis/errors';
 import { outbound } from '@sallyport/chassis/http/fetch';
 import type { Logger } from '@sallyport/chassis/log';
 import { urlGuard } from '@sallyport/chassis/net/guard';
@@ -7,6 +8,7 @@ import type { Credentials } from '@sallyport/peers/credentials';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Server } from '../catalog/catalog.ts';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
+import type { Asked, Offers } from './asking.ts';
 import { type CallScope, callScope } from './call-scope.ts';
 import { type Connection, isLostSession, type ToolAnswer } from './connection.ts';
 import { credentialOf } from './server-credential.ts';
@@ -27,11 +29,29 @@ export interface Upstream extends Component {
     server: Server,
     definition: Definition,
     args: JsonObject,
-    for_: { readonly principal: Principal; readonly signal: AbortSignal; readonly timeoutMs: number },
+    for_: ForWhom,
   ): Promise<{ readonly answer: ToolAnswer; readonly credential: string }>;
+  /** What a server has besides tools. Throws GatewayError where it cannot be reached. */
+  offers(server: Server, for_: ForWhom): Promise<Offers>;
+  /** Asks for it by a method of MCP. Throws GatewayError where there is no answer, or no such thing at the server. */
+  ask(
+    server: Server,
+    method: string,
+    params: JsonObject,
+    for_: ForWhom,
+  ): Promise<{ readonly answer: Asked; readonly credential: string }>;
   /** Closes connections to servers that are gone or changed. */
   keepOnly(servers: Iterable<Server>): void;
   stop(): Promise<void>;
+}
+
+/** For whom a server is asked, until when. */
+export interface ForWhom {
+  readonly principal: Principal;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  /** On nobody's behalf it may be asked as for anybody. */
+  readonly forNobody?: boolean;
 }
 
 interface Line {
@@ -86,23 +106,19 @@ export function createUpstream(options: {
         }
       });
     },
-    async call(server, definition, args, { principal, signal, timeoutMs }) {
-      const line = lineTo(server);
-      const scope: CallScope = { principal, signal: withTimeout(signal, timeoutMs), credential: '' };
-      return await callScope.run(scope, async () => {
-        let key = SHARED;
-        const once = async () => {
-          const used = await lineOf(line, principal);
-          key = used.key;
-          return await used.connection.call(definition, args, scope.signal, timeoutMs);
-        };
-        try {
-          return { answer: await once(), credential: scope.credential };
-        } catch (error) {
-          if (!isLostSession(error)) throw error;
-          line.drop(key);
-          return { answer: await once(), credential: scope.credential };
-        }
+    async call(server, definition, args, for_) {
+      const { timeoutMs } = for_;
+      return await over(lineTo(server), for_, (one, signal) => one.call(definition, args, signal, timeoutMs));
+    },
+    async offers(server, for_) {
+      const { answer } = await over(lineTo(server), for_, async ({ offers }) => offers ?? NOTHING);
+      return answer;
+    },
+    async ask(server, method, params, for_) {
+      const { timeoutMs } = for_;
+      return await over(lineTo(server), for_, ({ ask }, signal) => {
+        if (ask === undefined) throw new GatewayError('not_found', 'The tool server has nothing of that kind.');
+        return ask(method, params, { signal, timeoutMs });
       });
     },
     async ready(server, principal) {
@@ -122,6 +138,33 @@ export function createUpstream(options: {
       lines.clear();
     },
   };
+}
+
+const NOTHING: Offers = { resources: false, prompts: false, completions: false };
+
+/** Does something over the connection of a principal, once more where the server has lost its session. */
+async function over<T>(
+  line: Line,
+  { principal, signal, timeoutMs, forNobody = false }: ForWhom,
+  work: (connection: Connection, signal: AbortSignal) => Promise<T>,
+): Promise<{ readonly answer: T; readonly credential: string }> {
+  const ending = withTimeout(signal, timeoutMs);
+  const scope: CallScope = { principal, signal: ending, mayGoWithout: forNobody, credential: '' };
+  return await callScope.run(scope, async () => {
+    let key = SHARED;
+    const once = async () => {
+      const used = forNobody ? { key: SHARED, connection: await line.open(SHARED) } : await lineOf(line, principal);
+      key = used.key;
+      return await work(used.connection, scope.signal);
+    };
+    try {
+      return { answer: await once(), credential: scope.credential };
+    } catch (error) {
+      if (!isLostSession(error)) throw error;
+      line.drop(key);
+      return { answer: await once(), credential: scope.credential };
+    }
+  });
 }
 
 interface Opened {

@@ -1,0 +1,101 @@
+import { connectLink, type Lacking } from '@sallyport/peers/connecting';
+import type { BrokerTool } from '../catalog/catalog.ts';
+import type { JsonObject } from '../catalog/definition.ts';
+import { single } from '../invoke/admit.ts';
+import type { Patience } from '../invoke/ask.ts';
+import { callTool } from '../invoke/call-tool.ts';
+import type { Gate } from '../invoke/gate.ts';
+import type { Shown } from '../invoke/shown.ts';
+import type { Turn } from '../invoke/turn.ts';
+import { CODES } from '../protocol.ts';
+import {
+  approvalLink,
+  approvalPage,
+  connectPage,
+  connectResult,
+  inputRequired,
+  opensLinks,
+  readReturn,
+  urlElicitation,
+  waitingResult,
+} from './elicit.ts';
+import { type Exchange, TRAJECTORY_HEADER, TRAJECTORY_META } from './exchange.ts';
+import { type Message, RpcFault } from './message.ts';
+
+/** What is to be called. */
+export interface Callee {
+  readonly tool: BrokerTool;
+  /** Name by which the client called it. */
+  readonly name: string;
+  readonly args: JsonObject;
+}
+
+/** What became of a call, with the `_meta` of its answer. */
+export type Made = { readonly _meta: object } & (
+  | { readonly kind: 'shown'; readonly shown: Shown; readonly asGiven: boolean }
+  /** A result by which the client is asked for input before the call can go on. */
+  | { readonly kind: 'input'; readonly result: object }
+  /** The call waits for people; a result that says so, and where. */
+  | { readonly kind: 'waiting'; readonly result: { readonly content: readonly object[] } }
+);
+
+/** Makes a call for a client: in its run, with the patience that the client has, and asks it for what it can give. */
+export async function makeCall(
+  gate: Gate,
+  message: Message,
+  exchange: Exchange,
+  turn: Turn,
+  { tool, name, args }: Callee,
+): Promise<Made> {
+  const { admitted, answerHeader, revision, session } = exchange;
+  const { principal } = admitted;
+  const named = claimedRun(message, exchange);
+  const request = { principal, method: message.method, name, args };
+  const back = readReturn(gate, message, request);
+  const links = canOpenLinks(message, exchange);
+  const { wait, elicitAfter } = gate.config.approvals;
+  const patience: Patience = {
+    // Who can show the page is not kept waiting before its user knows of it; who declined does not wait at all.
+    waitMs: !exchange.patient || back?.consents === false ? 0 : links && !back ? Math.min(elicitAfter, wait) : wait,
+    waits() {
+      answerHeader(TRAJECTORY_HEADER, turn.trajectory);
+      return exchange.waits('This call waits for an approval.');
+    },
+  };
+  const claim = { trajectory: named || (back?.state.trajectory ?? ''), session: session?.run ?? '' };
+  const called = await callTool(gate, turn, claim, tool, args, patience);
+  answerHeader(TRAJECTORY_HEADER, turn.trajectory);
+  const _meta = { [TRAJECTORY_META]: turn.trajectory };
+  const { shown, asGiven = false, pending, lacking } = called;
+  if (pending === undefined && lacking === undefined) return { kind: 'shown', shown, asGiven, _meta };
+  const base = exchange.base();
+  const page = pending
+    ? approvalPage(approvalLink(base, pending), pending)
+    : connectPage(connectLink(base, lacking as Lacking), lacking as Lacking);
+  if (links && !back) {
+    if (revision.links === 'error') throw urlElicitation(page);
+    const state = { approvalId: pending?.id ?? '', trajectory: turn.trajectory };
+    return { kind: 'input', result: inputRequired(page, gate.states.seal(request, state)), _meta };
+  }
+  const { result, meta } = pending
+    ? waitingResult(called, page.link, pending, back?.consents === false)
+    : connectResult(page.link, lacking as Lacking);
+  return { kind: 'waiting', result, _meta: { ..._meta, ...meta } };
+}
+
+function canOpenLinks(message: Message, { revision, session, patient }: Exchange): boolean {
+  if (!patient) return false;
+  if (revision.links === 'result') return opensLinks(message);
+  return revision.links === 'error' && session?.opensLinks === true;
+}
+
+/** The run that a request names, in its header or its `_meta`; '' for none. Throws RpcFault where they disagree. */
+export function claimedRun(message: Message, { headers }: Pick<Exchange, 'headers'>): string {
+  const inHeader = single(headers[TRAJECTORY_HEADER]);
+  const inMeta = message.meta[TRAJECTORY_META] ?? '';
+  if (typeof inMeta !== 'string') throw new RpcFault(CODES.invalidParams, `_meta ${TRAJECTORY_META} must be a text.`);
+  if (inHeader !== '' && inMeta !== '' && inHeader !== inMeta) {
+    throw new RpcFault(CODES.invalidParams, `${TRAJECTORY_HEADER} and _meta name different runs.`);
+  }
+  return (inHeader || inMeta).slice(0, 64);
+}

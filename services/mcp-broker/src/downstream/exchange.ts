@@ -1,0 +1,34 @@
+import type { Toolset } from '../catalog/toolset.ts';
+import type { Admitted, Headers } from '../invoke/admit.ts';
+import type { Gate } from '../invoke/gate.ts';
+import type { Session } from '../invoke/run-of-call.ts';
+import type { Revision } from '../protocol.ts';
+import type { Message } from './message.ts';
+
+/** Header and member of `_meta` that name the run, in requests and answers. */
+export const TRAJECTORY_HEADER = 'sallyport-trajectory';
+/** The same in `_meta`. */
+export const TRAJECTORY_META = 'sallyport.dev/trajectory';
+
+/** What a request is answered within. */
+export interface Exchange {
+  readonly revision: Revision;
+  readonly admitted: Admitted;
+  readonly headers: Headers;
+  /** The session that the request names. */
+  readonly session: Session | undefined;
+  readonly signal: AbortSignal;
+  /** Sets a header of the answer. */
+  readonly answerHeader: (name: string, value: string) => void;
+  /** Shows the client that its request waits. */
+  readonly waits: (message: string) => Promise<void>;
+  /** Whether the request may wait for people. */
+  readonly patient: boolean;
+  /** The virtual server that is spoken to; none at `/mcp`. */
+  readonly toolset: Toolset | undefined;
+  /** Where people reach the gateway, without a slash at the end. */
+  readonly base: () => string;
+}
+
+/** Answers requests of one method. Throws RpcFault, or GatewayError where a peer is away. */
+export type Method = (gate: Gate, message: Message, exchange: Exchange) => Promise<object> | object;

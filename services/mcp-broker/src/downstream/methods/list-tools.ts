@@ -1,0 +1,13 @@
+import { offeredTools } from '../../catalog/toolsets.ts';
+import { clientTool } from '../client-tool.ts';
+import type { Method } from '../exchange.ts';
+import { kept, LIST_TTL_MS, pageOf } from '../page.ts';
+
+/** `tools/list`: the tools that this principal may use at this endpoint. */
+export const listTools: Method = async (gate, { params }, { admitted, revision, signal, toolset }) => {
+  await gate.listFor(admitted.principal, admitted.access, signal);
+  const entries = offeredTools(gate.catalog, admitted.principal, admitted.access, toolset);
+  const listed = { entries, nameOf: ({ name }: { name: string }) => name, mark: 't' };
+  const { page, next } = pageOf(listed, params.cursor, gate.config.request.pageSize);
+  return { tools: page.map((tool) => clientTool(tool, revision)), ...next, ...kept(revision, LIST_TTL_MS) };
+};

@@ -1,0 +1,169 @@
+import { sleep, within, withTimeout } from '@sallyport/chassis/deadline';
+import { asGatewayError } from '@sallyport/chassis/errors';
+import type { Logger } from '@sallyport/chassis/log';
+import type { Access } from '@sallyport/peers/access';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { Catalog, Server } from '../catalog/catalog.ts';
+import { serviceOf } from '../catalog/refresh.ts';
+import type { ForWhom, Upstream } from '../upstream/upstream.ts';
+import { MAX_LISTED, type Offerings, readPrompts, readResources } from './definitions.ts';
+
+/** What tool servers have besides tools, in memory: nothing here waits for a server. */
+export interface OfferingCatalog {
+  /** What a server was last seen to have for a principal; undefined where that is not known. */
+  of(server: Server, principal: Principal): Offerings | undefined;
+  /** Lists what a server has for everybody anew, behind everybody's back. For one that people call by themselves: nothing. */
+  refresh(server: Server): void;
+  /** Lists what servers that people call by themselves have for a principal; waits a moment for what is not known yet. */
+  look(principal: Principal, access: Access, signal: AbortSignal): Promise<void>;
+  /** Called when what some server has for somebody has changed. */
+  onChange(listener: () => void): void;
+  stop(): Promise<void>;
+}
+
+/** Most persons for whom it is kept what servers have for them. */
+const MAX_HELD = 4_000;
+const MAX_PAGES = 64;
+const MAX_RUNNING = 32;
+const FRESH_MS = 60_000;
+/** A server that failed for a person is not asked for them again at once. */
+const AGAIN_MS = 5_000;
+const WAIT_MS = 1_000;
+
+interface Held {
+  readonly of: Server;
+  readonly offerings: Offerings | undefined;
+  readonly json: string;
+  readonly atMs: number;
+}
+
+/** Makes the catalogue. Of a server that cannot be asked holds what it had before. */
+export function offeringCatalog(options: {
+  readonly catalog: Pick<Catalog, 'servers' | 'onChange'>;
+  readonly upstream: Pick<Upstream, 'offers' | 'ask'>;
+  readonly log: Logger;
+  readonly listTimeoutMs: number;
+}): OfferingCatalog {
+  const { catalog, upstream, log, listTimeoutMs } = options;
+  const held = new Map<string, Held>();
+  const running = new Map<string, Promise<void>>();
+  const listeners = new Set<() => void>();
+  const stopping = new AbortController();
+
+  catalog.onChange(() => {
+    const alive = new Set([...catalog.servers()].map(({ uid }) => uid));
+    for (const key of held.keys()) if (!alive.has(uidOf(key))) held.delete(key);
+  });
+
+  const keep = (key: string, server: Server, offerings: Offerings | undefined) => {
+    const before = held.get(key);
+    const json = offerings === undefined ? (before?.json ?? '') : JSON.stringify(offerings);
+    held.delete(key);
+    if (held.size >= MAX_HELD) held.delete(held.keys().next().value as string);
+    held.set(key, { of: server, offerings: offerings ?? before?.offerings, json, atMs: performance.now() });
+    if (json !== (before?.json ?? '')) for (const listener of listeners) listener();
+  };
+
+  const read = async (server: Server, principal: Principal, forNobody: boolean): Promise<Offerings> => {
+    const ms = listTimeoutMs;
+    const for_ = { principal, forNobody, signal: withTimeout(stopping.signal, ms), timeoutMs: ms };
+    const offers = await upstream.offers(server, for_);
+    const list = (declared: boolean, method: string, member: string) =>
+      declared ? pagesOf(upstream, server, method, member, for_) : [];
+    const resources = await list(offers.resources, 'resources/list', 'resources');
+    const templates = await list(offers.resources, 'resources/templates/list', 'resourceTemplates');
+    const prompts = await list(offers.prompts, 'prompts/list', 'prompts');
+    return {
+      offers,
+      resources: readResources(resources, 'uri'),
+      templates: readResources(templates, 'uriTemplate'),
+      prompts: readPrompts(prompts),
+    };
+  };
+
+  const list = (key: string, server: Server, principal: Principal, forNobody: boolean): Promise<void> => {
+    const already = running.get(key);
+    if (already !== undefined) return already;
+    if (running.size >= MAX_RUNNING || stopping.signal.aborted) return Promise.resolve();
+    // Whichever of its parts it is that waits.
+    const work = within(read(server, principal, forNobody), 2 * listTimeoutMs, 'A listing')
+      .then((offerings) => keep(key, server, offerings))
+      .catch((error: unknown) => {
+        if (stopping.signal.aborted) return;
+        keep(key, server, undefined);
+        log.debug('What a tool server has besides tools could not be listed', {
+          server: server.name,
+          error: asGatewayError(error),
+        });
+      })
+      .finally(() => running.delete(key));
+    running.set(key, work);
+    return work;
+  };
+
+  return {
+    of(server, principal) {
+      const one = held.get(keyOf(server, principal));
+      // Of another address, or under other credentials, it is not known what the server has.
+      return one?.of === server ? one.offerings : undefined;
+    },
+    refresh(server) {
+      if (!isPersonal(server)) void list(keyOf(server, undefined), server, serviceOf(server.tenant), true);
+    },
+    async look(principal, access, signal) {
+      const waits: Promise<void>[] = [];
+      for (const server of catalog.servers()) {
+        if (server.tenant !== principal.tenant || !isPersonal(server) || !access.allowsOfferings(server.name)) continue;
+        const key = keyOf(server, principal);
+        const one = held.get(key);
+        const age = one?.of === server ? performance.now() - one.atMs : Number.POSITIVE_INFINITY;
+        if (age < (one?.offerings === undefined ? AGAIN_MS : FRESH_MS)) continue;
+        const work = list(key, server, principal, false);
+        if (one?.of !== server) waits.push(work);
+      }
+      if (waits.length > 0) await Promise.race([Promise.all(waits), sleep(WAIT_MS, signal).catch(() => undefined)]);
+    },
+    onChange: (listener) => void listeners.add(listener),
+    async stop() {
+      stopping.abort();
+      await Promise.allSettled(running.values());
+    },
+  };
+}
+
+async function pagesOf(
+  upstream: Pick<Upstream, 'ask'>,
+  server: Server,
+  method: string,
+  member: string,
+  for_: ForWhom,
+): Promise<unknown[]> {
+  const found: unknown[] = [];
+  let cursor: string | undefined;
+  for (let pages = 0; pages < MAX_PAGES && found.length < MAX_LISTED; pages++) {
+    const { answer } = await upstream.ask(server, method, cursor === undefined ? {} : { cursor }, for_);
+    // A method that a server declares and does not have: nothing is there by it.
+    if ('refusal' in answer) break;
+    const page = answer.result[member];
+    if (Array.isArray(page)) found.push(...(page as unknown[]).slice(0, MAX_LISTED));
+    const next = answer.result.nextCursor;
+    if (typeof next !== 'string' || next === cursor) break;
+    cursor = next;
+  }
+  return found;
+}
+
+/** Whether a server may have another thing for each person, since each calls it with a credential of their own. */
+function isPersonal({ spec }: Server): boolean {
+  return spec.auth !== undefined || spec.credentials?.perPrincipal !== undefined;
+}
+
+function keyOf(server: Server, principal: Principal | undefined): string {
+  if (principal === undefined || !isPersonal(server)) return `${server.uid}\n`;
+  const { id, user, actors } = principal;
+  return `${server.uid}\n${JSON.stringify([id, user, actors.map((actor) => actor.id)])}`;
+}
+
+function uidOf(key: string): string {
+  return key.slice(0, key.indexOf('\n'));
+}
