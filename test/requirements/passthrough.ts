@@ -3,6 +3,7 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `passthrough:`. */
 export const passthrough: readonly Requirement[] = [
   ...of('DESIGN §8; issue 6', {
+    'passthrough:residency': 'What must stay in a region goes through nowhere else, whether a model is named or not.',
     'passthrough:as-it-is':
       'A request goes on as it is, with the provider’s credential and nothing that is the caller’s.',
     'passthrough:explicit': 'What is passed through is what an AccessPolicy names by provider, method and path.',

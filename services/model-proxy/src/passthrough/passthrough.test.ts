@@ -184,3 +184,60 @@ describe('what is passed through', () => {
     expect(desk.kept.records.at(-1)).toMatchObject({ outcome: 'error' });
   });
 });
+
+describe('what must stay in a region', () => {
+  const eu = providerOf('openai-compatible', 'eu');
+  const us = providerOf('openai-compatible', 'us');
+  const placed = (publicName: string, targets: [typeof eu, string, string][], routing?: object) => {
+    const model = modelOf([], routing === undefined ? {} : { routing: { strategy: 'Priority', ...routing } });
+    const of = targets.map(([at, name, region]) => ({ provider: at, model: name, spec: { region } }));
+    return { ...model, publicName, targets: of as never };
+  };
+  let where: Desk;
+
+  beforeAll(async () => {
+    where = await openDesk({
+      models: [
+        placed(
+          'bound',
+          [
+            [eu, 'g', 'eu-west-1'],
+            [us, 'g', 'us'],
+          ],
+          { residency: [{ regions: ['eu'] }] },
+        ),
+        placed('free', [[us, 'h', 'us']]),
+        placed('only', [[providerOf('openai-compatible', 'far'), 'f', 'us']], { residency: [{ regions: ['eu'] }] }),
+      ],
+      passthrough: ['eu', 'us', 'far'].map((provider) => ({
+        provider,
+        methods: ['POST'],
+        paths: ['/audio', '/models/*'],
+      })),
+    });
+    where.script(() => ({ body: '{}' }));
+  });
+  afterAll(() => where.close());
+
+  it.each<[string, string, string, Record<string, string>, number]>([
+    ['a model where it may be', 'eu', '{"model":"g"}', {}, 200],
+    ['a model where it may not be', 'us', '{"model":"g"}', {}, 403],
+    ['a model that is bound nowhere', 'us', '{"model":"h"}', {}, 200],
+    ['no model, at a provider to which a Model may go', 'us', '{}', {}, 200],
+    ['no model, at a provider to which none may go', 'far', '{}', {}, 403],
+    ['a region that the caller asks for', 'eu', '{}', { 'sallyport-region': 'eu' }, 200],
+    ['another region than the caller asks for', 'us', '{}', { 'sallyport-region': 'eu' }, 403],
+  ])('[passthrough:residency] %s', async (_what, at, body, headers, status) => {
+    where.calls.length = 0;
+    const answer = await where.post(`/passthrough/${at}/audio`, body, headers);
+    expect(answer.status).toBe(status);
+    expect(where.calls).toHaveLength(status === 200 ? 1 : 0);
+  });
+
+  it('[passthrough:residency] holds for a model that the path names', async () => {
+    where.calls.length = 0;
+    expect((await where.post('/passthrough/us/models/g:predict', '{}')).status).toBe(403);
+    expect((await where.post('/passthrough/eu/models/g:predict', '{}')).status).toBe(200);
+    expect(where.calls).toHaveLength(1);
+  });
+});

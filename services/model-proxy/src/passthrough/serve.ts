@@ -9,11 +9,12 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Provider, Target } from '../catalog.ts';
 import type { Usage } from '../chat/usage.ts';
 import { accountCall, outcomeOf } from '../operations/account-call.ts';
-import { accountHandler } from '../operations/account-handler.ts';
+import { type AccountAsk, accountHandler } from '../operations/account-handler.ts';
 import { usageOf } from '../operations/fields.ts';
 import { withheldOf } from '../operations/paths.ts';
 import type { Uploads } from '../operations/uploads.ts';
 import { ownHeaders } from '../providers/define-provider.ts';
+import { REGION_HEADER, refusalBy, residents } from '../routing/eligible.ts';
 import { mayUseModel } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import type { CallEnd } from '../turn/settle.ts';
@@ -51,7 +52,9 @@ export function passthroughHandler(gate: Gate, open: OpenWorks, uploads: Uploads
       withheld: withheldOf(provider.declaration),
     });
     const inPath = modelsInPath(where.path);
-    for (const names of [inPath, ...named.map((name) => [name])]) mayAsk(gate, principal, access, provider, names);
+    const asks = { principal, access, headers: req.headers };
+    staysInRegion(gate, asks, provider);
+    for (const names of [inPath, ...named.map((name) => [name])]) mayAsk(gate, asks, provider, names);
     const target = { provider, model: inPath[0] ?? named[0] ?? '' };
     const turn = await ask.begin(target, {
       detail: { method, path: where.path.slice(0, 512) },
@@ -102,14 +105,40 @@ function modelsInPath(path: string): readonly string[] {
   return /^[A-Za-z]+$/.test(segment.slice(colon + 1)) ? [bare, segment] : [segment, bare];
 }
 
+/** Who asks, and what with. */
+interface Asks extends Pick<AccountAsk, 'principal' | 'access'> {
+  readonly headers: IncomingMessage['headers'];
+}
+
+/**
+ * What must stay in a region does not leave it this way: where Models lead to the provider, one that is the caller's (of those
+ * that are anybody's, where none is) must be allowed to go there now, and a region that is asked for must be a target's.
+ */
+function staysInRegion(gate: Pick<Gate, 'catalog'>, asks: Asks, { name }: Provider): void {
+  const { principal, access, headers } = asks;
+  const leads = gate.catalog
+    .list(principal.tenant)
+    .filter(({ targets }) => targets.some(({ provider }) => provider.name === name));
+  const usable = leads.filter(({ publicName }) => mayUseModel(principal, access, publicName));
+  const counting = usable.length > 0 ? usable : leads;
+  if (counting.length === 0 && !headers[REGION_HEADER]) return;
+  const isResident = counting.some((model) =>
+    residents(model, principal, headers).some(({ provider }) => provider.name === name),
+  );
+  if (!isResident) throw elsewhere();
+}
+
+function elsewhere(): GatewayError {
+  return refusalBy([{ kind: 'region', field: 'region' }]);
+}
+
 /**
  * A model at a provider is one that some Model leads to: then one of those must be allowed. A key that is bound to models
  * asks for no other. Of several readings of a name the first that is known counts.
  */
 function mayAsk(
   gate: Pick<Gate, 'catalog'>,
-  principal: Principal,
-  access: Access,
+  { principal, access, headers }: Asks,
   { name: provider }: Provider,
   names: readonly string[],
 ): void {
@@ -118,11 +147,11 @@ function mayAsk(
   const leadTo = (name: string) =>
     models.filter(({ targets }) => targets.some((one) => one.provider.name === provider && one.model === name));
   const leads = names.map(leadTo).find(({ length }) => length > 0) ?? [];
-  const may =
-    leads.length > 0
-      ? leads.some(({ publicName }) => mayUseModel(principal, access, publicName))
-      : principal.models.length === 0;
-  if (may) return;
+  const usable = leads.filter(({ publicName }) => mayUseModel(principal, access, publicName));
+  const isTarget = (one: Target) => one.provider.name === provider && names.includes(one.model);
+  if (usable.some((model) => residents(model, principal, headers).some(isTarget))) return;
+  if (usable.length > 0) throw elsewhere();
+  if (leads.length === 0 && principal.models.length === 0) return;
   throw new GatewayError('not_found', 'The model does not exist, or you have no access to it.', {
     details: { param: 'model' },
   });
