@@ -20,6 +20,7 @@ import { fault } from './requirements/fault.ts';
 import { files } from './requirements/files.ts';
 import { fragments } from './requirements/fragments.ts';
 import { grants } from './requirements/grants.ts';
+import { hosted } from './requirements/hosted.ts';
 import { house } from './requirements/house.ts';
 import { identity } from './requirements/identity.ts';
 import { imports } from './requirements/import.ts';
@@ -77,6 +78,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   files,
   fragments,
   grants,
+  hosted,
   house,
   identity,
   import: imports,

@@ -8,6 +8,8 @@ const SERVICES = [
   'vault',
   'audit',
   'operator',
+  'mcp-host',
+  'egress-proxy',
   'console',
   'demo',
 ];
@@ -114,11 +116,18 @@ module.exports = {
       to: { circular: true },
     },
     only(
-      'kubernetes-in-operator',
+      'kubernetes-in-chassis',
       ['@kubernetes/client-node'],
-      ['^services/operator/'],
-      'Least privilege stays true in code.',
+      ['^services/chassis/src/kube/'],
+      'One way to the API server.',
     ),
+    {
+      name: 'kubernetes-in-two-services',
+      comment: 'Least privilege stays true in code.',
+      severity: 'error',
+      from: { path: '^services/', pathNot: [...tests, '^services/(operator|mcp-host|chassis/src/kube)/'] },
+      to: { path: '^services/chassis/src/kube/' },
+    },
     only('grpc-in-chassis', ['@grpc/grpc-js'], ['^services/chassis/src/rpc/'], 'One RPC idiom.'),
     only('redis-in-chassis', ['ioredis'], ['^services/chassis/src/redis\\.ts'], 'One way to make a Redis client.'),
     only(

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { type KubeApi, kubeApi } from '@sallyport/operator/kube/api';
+import { type KubeApi, kubeApi } from '@sallyport/chassis/kube/api';
 
 /** An API server for tests. */
 export type ApiServer = {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { KubeError } from '@sallyport/chassis/kube/api';
 import { apiVersion, isKind, kinds, parseResource } from '@sallyport/custom-resources';
-import { KubeError } from '@sallyport/operator/kube/api';
 import { type ApiServer, apiServerPlace } from './api-server.ts';
 import { checkedInCrds, installCrds } from './crds.ts';
 import { cases } from './objects.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { KubeApi } from '@sallyport/chassis/kube/api';
 import { apiVersion } from '@sallyport/custom-resources';
-import type { KubeApi } from '@sallyport/operator/kube/api';
 import { parseAllDocuments } from 'yaml';
 
 type Crd = { readonly metadata: { readonly name: string } };

@@ -1,6 +1,7 @@
 import type { Case } from './case.ts';
 import { casesOfClouds } from './objects-of-clouds.ts';
 import { casesOfDecoration } from './objects-of-decoration.ts';
+import { casesOfHosting } from './objects-of-hosting.ts';
 import { casesOfProviders } from './objects-of-providers.ts';
 import { casesOfRouting } from './objects-of-routing.ts';
 import { casesOfTools } from './objects-of-tools.ts';
@@ -11,6 +12,7 @@ const everyone = { everyone: true };
 
 /** At least one accepted and one refused object for each rule of each kind. */
 export const cases: readonly Case[] = [
+  ...casesOfHosting,
   ...casesOfTools,
   ...casesOfToolsets,
   ...casesOfRouting,

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { type KubeApi, KubeError, kubeApi } from '@sallyport/chassis/kube/api';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { apiVersion, type Condition, findCondition, type Kind, kinds } from '@sallyport/custom-resources';
 import { accessReview } from '@sallyport/operator/kube/access-review';
-import { type KubeApi, KubeError, kubeApi } from '@sallyport/operator/kube/api';
 import { applyStatus, statusManager } from '@sallyport/operator/kube/apply';
 import { eventRecorder } from '@sallyport/operator/kube/events';
 import type { KubeObject } from '@sallyport/operator/kube/informer';

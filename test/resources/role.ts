@@ -1,5 +1,5 @@
+import type { KubeApi } from '@sallyport/chassis/kube/api';
 import { group, kinds } from '@sallyport/custom-resources';
-import type { KubeApi } from '@sallyport/operator/kube/api';
 
 const plurals = Object.values(kinds).map(({ plural }) => plural);
 

@@ -1,6 +1,7 @@
 import type { SecretKeyRef } from './fields.ts';
 import type { Kind } from './kinds.ts';
 import type { Resource } from './parse.ts';
+import { hostedSecretRefs } from './tool-server-hosted.ts';
 
 /** Kinds whose resources name Secrets. */
 export const secretKinds = [
@@ -46,6 +47,7 @@ export function secretRefs(resource: Resource): [path: string, ref: SecretKeyRef
     case 'ToolServer':
       found.push(['spec.auth.secretRef', resource.spec.auth?.secretRef]);
       found.push(['spec.credentials.secretRef', resource.spec.credentials?.secretRef]);
+      found.push(...hostedSecretRefs(resource.spec.hosted));
       break;
     case 'ModelProvider':
       found.push(['spec.credentials.secretRef', resource.spec.credentials?.secretRef]);

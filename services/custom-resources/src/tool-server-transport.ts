@@ -1,10 +1,16 @@
 import type { Rule } from './define-resource.ts';
 
 /** The ways to reach a tool server, by the key of the spec that declares each. A server has exactly one. */
-export const transportKinds = ['remote'] as const;
+export const transportKinds = ['remote', 'hosted'] as const;
 
 /** A way to reach a tool server. */
 export type TransportKind = (typeof transportKinds)[number];
+
+/** Those at an address that somebody wrote. */
+const addressedKinds = transportKinds.filter((kind) => kind !== 'hosted');
+
+/** Stands for the address of a server that Sallyport runs, which only the broker knows. No host can have it (RFC 2606). */
+export const hostedUrl = 'https://hosted.invalid/';
 
 /** What every transport that has an address says of it. */
 interface Addressed {
@@ -13,7 +19,9 @@ interface Addressed {
 }
 
 /** The part of a ToolServer's spec that says where the server is. */
-export type Transports = { readonly [Kind in TransportKind]?: Addressed | undefined };
+export type Transports = { readonly [Kind in Exclude<TransportKind, 'hosted'>]?: Addressed | undefined } & {
+  readonly hosted?: object | undefined;
+};
 
 /** Rules over the transports of a ToolServer: one of them, and at an address that it may have. */
 export const transportRules: readonly Rule<Transports & { readonly allowPrivateNetwork: boolean }>[] = [
@@ -22,7 +30,7 @@ export const transportRules: readonly Rule<Transports & { readonly allowPrivateN
     message: `exactly one of ${transportKinds.join(', ')} must be given`,
     holds: (spec) => transportKinds.filter((kind) => spec[kind] !== undefined).length === 1,
   },
-  ...transportKinds.map((kind) => ({
+  ...addressedKinds.map((kind) => ({
     cel: `!has(self.${kind}) || self.${kind}.url.startsWith('https://') || self.allowPrivateNetwork`,
     message: 'url must be https unless allowPrivateNetwork is true',
     fieldPath: `.${kind}.url`,
@@ -40,10 +48,12 @@ export function transportKind(spec: Transports): TransportKind {
 
 /** URL that calls of a server go to; its credential is bound to the origin of it. */
 export function serverUrl(spec: Transports): string {
-  return (spec[transportKind(spec)] as Addressed).url;
+  const kind = transportKind(spec);
+  return kind === 'hosted' ? hostedUrl : (spec[kind] as Addressed).url;
 }
 
 /** Headers that the resource adds to each request to the server. */
 export function serverHeaders(spec: Transports): Readonly<Record<string, string>> {
-  return spec[transportKind(spec)]?.headers ?? {};
+  const kind = transportKind(spec);
+  return kind === 'hosted' ? {} : (spec[kind]?.headers ?? {});
 }

@@ -4,6 +4,7 @@ import { serverCredentials } from './credential-order.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { entryName, grantedOriginSchema, jsonPointer, listOf, setOf, toolClass, toolName } from './fields.ts';
 import { serverAuth } from './server-auth.ts';
+import { egressStatus, hostedRule, hostedServer } from './tool-server-hosted.ts';
 import { remoteServer } from './tool-server-remote.ts';
 import { serverReviewers, serverStage, stageRules } from './tool-server-stage.ts';
 import { transportRules } from './tool-server-transport.ts';
@@ -106,6 +107,7 @@ const tool = z.object({
 const spec = withRules(
   z.object({
     remote: remoteServer.optional().describe('An MCP server that is there already: where it is.'),
+    hosted: hostedServer.optional().describe('An MCP server that Sallyport runs: what, and what it may reach.'),
     credentials: serverCredentials
       .optional()
       .describe('How Sallyport authenticates to the server. Left out: without credentials.'),
@@ -122,6 +124,7 @@ const spec = withRules(
   }),
   [
     ...transportRules,
+    hostedRule,
     ...stageRules,
     {
       cel: '!has(self.auth) || !has(self.credentials)',
@@ -146,6 +149,7 @@ const status = z.object({
   conditions: conditionsSchema,
   observedGeneration: observedGenerationSchema,
   grantedOrigin: grantedOriginSchema,
+  egress: egressStatus,
   tools: z
     .array(
       z.object({
@@ -200,14 +204,7 @@ export const toolServer = defineResource({
     { name: 'Drift', type: 'string', jsonPath: ".status.conditions[?(@.type=='DefinitionDrift')].status" },
     ...readyColumns,
   ],
-  conditions: [
-    'Accepted',
-    'CredentialsValid',
-    'Reachable',
-    'DefinitionDrift',
-    'DefinitionSuspect',
-    'Ready',
-  ],
+  conditions: ['Accepted', 'CredentialsValid', 'Reachable', 'DefinitionDrift', 'DefinitionSuspect', 'Ready'],
 });
 
 /** Spec of a ToolServer with defaults filled in. */

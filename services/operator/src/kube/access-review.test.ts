@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { type KubeApi, KubeError, type KubeRequest } from '@sallyport/chassis/kube/api';
 import { accessReviewService } from '../server.ts';
 import { accessReview } from './access-review.ts';
-import { type KubeApi, KubeError, type KubeRequest } from './api.ts';
 
 const ROBOT = { user: 'system:serviceaccount:ci:robot', groups: ['system:serviceaccounts'] };
 

@@ -1,5 +1,5 @@
+import type { KubeApi } from '@sallyport/chassis/kube/api';
 import { group, kinds } from '@sallyport/custom-resources';
-import type { KubeApi } from './api.ts';
 
 /** Somebody as the API server names them. */
 export interface Subject {

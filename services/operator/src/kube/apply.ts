@@ -1,6 +1,6 @@
+import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
 import { apiVersion, type Kind, kinds } from '@sallyport/custom-resources';
 import type { Entry, Status } from '../entry.ts';
-import { type KubeApi, KubeError } from './api.ts';
 
 const applyPatch = 'application/apply-patch+yaml';
 

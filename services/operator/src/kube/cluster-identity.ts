@@ -1,6 +1,6 @@
+import type { KubeApi } from '@sallyport/chassis/kube/api';
 import type { Logger } from '@sallyport/chassis/log';
 import type { ClusterIdentity } from '@sallyport/custom-resources';
-import type { KubeApi } from './api.ts';
 
 /** The issuer and public keys with which a cluster signs its service-account tokens. */
 export interface ClusterKeys {

@@ -1,8 +1,8 @@
+import type { KubeApi } from '@sallyport/chassis/kube/api';
 import type { Logger } from '@sallyport/chassis/log';
 import { apiVersion } from '@sallyport/custom-resources';
 import type { Entry } from '../entry.ts';
 import type { Occurrence } from '../source/source.ts';
-import type { KubeApi } from './api.ts';
 
 /** Tells of occurrences as `events.k8s.io/v1` Events. */
 export interface EventRecorder {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { type KubeApi, KubeError, type KubeRequest } from '@sallyport/chassis/kube/api';
 import { createLogger } from '@sallyport/chassis/log';
-import { type KubeApi, KubeError, type KubeRequest } from './api.ts';
 import { informer, type KubeObject } from './informer.ts';
 
 const log = createLogger({ service: 'test', level: 'error' });

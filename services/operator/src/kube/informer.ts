@@ -1,6 +1,6 @@
 import { sleep } from '@sallyport/chassis/deadline';
+import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
 import type { Logger } from '@sallyport/chassis/log';
-import { type KubeApi, KubeError } from './api.ts';
 
 /** An object of the API server; `managedFields` is cut off before it is kept. */
 export type KubeObject = {

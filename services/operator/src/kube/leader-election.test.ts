@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
 import { createLogger } from '@sallyport/chassis/log';
-import { type KubeApi, KubeError } from './api.ts';
 import { leaderElection } from './leader-election.ts';
 
 const log = createLogger({ service: 'test', level: 'error' });

@@ -1,7 +1,7 @@
 import { sleep } from '@sallyport/chassis/deadline';
+import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
-import { type KubeApi, KubeError } from './api.ts';
 
 /** How a leader is elected. */
 export type LeaderElectionOptions = {

@@ -1,7 +1,7 @@
 import { sleep } from '@sallyport/chassis/deadline';
+import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
 import type { Logger } from '@sallyport/chassis/log';
 import { parseSecret, type Secret } from '@sallyport/custom-resources';
-import { type KubeApi, KubeError } from './api.ts';
 import type { KubeObject } from './informer.ts';
 
 /** One Secret, followed by name. */

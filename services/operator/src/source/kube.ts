@@ -1,7 +1,7 @@
+import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
 import type { Logger } from '@sallyport/chassis/log';
 import { apiVersion, type Kind, kindNames, parseResource } from '@sallyport/custom-resources';
 import { type Entry, keyOf, type Status } from '../entry.ts';
-import { type KubeApi, KubeError } from '../kube/api.ts';
 import { apply, applyStatus, pathOf, secretManager } from '../kube/apply.ts';
 import { clusterKeys } from '../kube/cluster-identity.ts';
 import type { EventRecorder } from '../kube/events.ts';

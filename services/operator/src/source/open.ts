@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { podFacts } from '@sallyport/chassis/config';
+import { kubeApi } from '@sallyport/chassis/kube/api';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
 import type { ClusterConfig, Config } from '../config.ts';
 import { accessReview, type MayAdminister } from '../kube/access-review.ts';
-import { kubeApi } from '../kube/api.ts';
 import { eventRecorder } from '../kube/events.ts';
 import { leaderElection } from '../kube/leader-election.ts';
 import type { OperatorMetrics } from '../metrics.ts';

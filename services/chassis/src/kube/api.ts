@@ -43,7 +43,7 @@ export interface KubeApi {
 }
 
 /** Connects by a kubeconfig file, or by the pod's service account (token and CA are read again when they change). */
-export function kubeApi(kubeconfigFile: string | undefined): KubeApi {
+export function kubeApi(kubeconfigFile: string | undefined, userAgent = 'sallyport-operator'): KubeApi {
   const config = new KubeConfig();
   if (kubeconfigFile === undefined) config.loadFromCluster();
   else config.loadFromFile(kubeconfigFile);
@@ -63,7 +63,7 @@ export function kubeApi(kubeconfigFile: string | undefined): KubeApi {
     const headers = {
       ...options.headers,
       accept: 'application/json',
-      'user-agent': 'sallyport-operator',
+      'user-agent': userAgent,
       ...(body === undefined ? {} : { 'content-type': wanted.contentType ?? 'application/json' }),
     };
     const secure = url.protocol === 'https:';

@@ -1,0 +1,78 @@
+import { adminServer } from '@sallyport/chassis/admin';
+import { loadConfig, podFacts, readSecretFile, tlsOf } from '@sallyport/chassis/config';
+import { createLogger } from '@sallyport/chassis/log';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import { urlGuard } from '@sallyport/chassis/net/guard';
+import { run } from '@sallyport/chassis/process';
+import { rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
+import { openSpool } from '@sallyport/chassis/spool';
+import { startTracing } from '@sallyport/chassis/tracing';
+import { recorder } from '@sallyport/peers/records';
+import { watchSnapshot } from '@sallyport/peers/snapshot';
+import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { HostingService } from '@sallyport/proto/hosting/v1/hosting_pb';
+import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import { createAdmission, type OwnerAt } from './admission.ts';
+import { configSchema } from './config.ts';
+import { createEgressProxy } from './proxy.ts';
+import { accountRefusals } from './refusals.ts';
+
+const SELF = 'egress-proxy';
+const ADDRESS_MS = 3_000;
+
+run({
+  name: SELF,
+  async start(life) {
+    const config = loadConfig(configSchema);
+    const log = createLogger({ service: SELF, level: config.log.level });
+    life.configure({ log, drain: config.drain });
+    const tls = tlsOf(config);
+    const metrics = createMetrics(SELF);
+    await life.use(await startTracing(config.tracing, SELF, log));
+    await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SELF } }));
+    const channelTo = (peer: string, target: string) =>
+      life.use(rpcChannel({ target, tls, self: SELF, peer, log, metrics }));
+    const client = rpcClient(SnapshotService, await channelTo('operator', config.peers.operator));
+    const records = rpcClient(RecordService, await channelTo('audit', config.peers.audit));
+    const hosting = config.peers['mcp-host'];
+    let ownerAt: OwnerAt | undefined;
+    if (hosting !== undefined) {
+      const hosts = rpcClient(HostingService, await channelTo('mcp-host', hosting));
+      ownerAt = async (address) => {
+        const owner = await hosts.atAddress({ address }, { timeoutMs: ADDRESS_MS });
+        return owner.uid === '' ? undefined : owner;
+      };
+    }
+    const { snapshotCacheFile: cacheFile } = config;
+    const snapshot = watchSnapshot({ client, kinds: ['ToolServer'], log, ...(cacheFile ? { cacheFile } : {}) });
+    life.readiness.add('snapshot', () => snapshot.seen() || 'no snapshot was received yet');
+    const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, fsync: true, log });
+    const refusals = accountRefusals({
+      recorder: await life.use(recorder({ client: records, spool, log, metrics })),
+      client,
+      reporter: `${SELF}/${podFacts().pod}`,
+      intervalMs: config.reportInterval,
+      log,
+    });
+    await life.use(refusals);
+    const refused = metrics.counter('egress_refused_total', 'Connections of hosted servers that were refused.', [
+      'reason',
+    ]);
+    const opened = metrics.counter('egress_opened_total', 'Connections of hosted servers that were let out.', []);
+    const admission = createAdmission({ snapshot, key: readSecretFile(config.egressKeyFile), ownerAt });
+    await life.use(snapshot);
+    await life.use(
+      createEgressProxy({
+        listen: config.proxy,
+        admission,
+        guards: { strict: urlGuard(), open: urlGuard({ allowPrivate: true }) },
+        onRefused(one) {
+          refused.inc({ reason: one.reason });
+          refusals.add(one);
+        },
+        onOpened: () => opened.inc(),
+        log,
+      }),
+    );
+  },
+});

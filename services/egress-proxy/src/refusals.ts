@@ -1,0 +1,138 @@
+import type { Logger } from '@sallyport/chassis/log';
+import type { Component } from '@sallyport/chassis/process';
+import type { Client } from '@sallyport/chassis/rpc/client';
+import { uuidv7 } from '@sallyport/chassis/uuid';
+import type { EgressStatus } from '@sallyport/custom-resources';
+import type { Recorder } from '@sallyport/peers/records';
+import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
+import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import type { EgressServer } from './admission.ts';
+import type { Refused } from './proxy.ts';
+
+/** Keeps account of what was refused. */
+export interface Refusals extends Component {
+  add(refused: Refused): void;
+  stop(): Promise<void>;
+}
+
+const LAST = 8;
+const MAX_SERVERS = 10_000;
+const SOON_MS = 200;
+const TIMEOUT_MS = 5_000;
+/** Records of one server in a minute; what comes beyond is counted in the next one. */
+const MAX_A_MINUTE = 60;
+
+interface Account {
+  server: EgressServer;
+  refused: number;
+  last: EgressStatus['last'];
+  minute: number;
+  recorded: number;
+  unrecorded: number;
+}
+
+/** Records each refusal of a known server and tells its status, at intervals and soon after one. */
+export function accountRefusals(options: {
+  readonly recorder: Pick<Recorder, 'append'>;
+  readonly client: Pick<Client<typeof SnapshotService>, 'report'>;
+  readonly reporter: string;
+  readonly intervalMs: number;
+  readonly log: Logger;
+}): Refusals {
+  const { recorder, client, log } = options;
+  const accounts = new Map<string, Account>();
+  let timer: NodeJS.Timeout | undefined;
+  let dueAt = 0;
+  let stopped = false;
+  let sending: Promise<void> = Promise.resolve();
+
+  const send = async () => {
+    const observations = [...accounts.values()].map(({ server, refused, last }) => ({
+      kind: 'ToolServer',
+      tenant: server.tenant,
+      name: server.name,
+      uid: server.uid,
+      generation: server.generation,
+      conditions: [],
+      statusJson: JSON.stringify({ egress: { refused, last } }),
+    }));
+    if (observations.length === 0) return;
+    await client
+      .report({ reporter: options.reporter, observations }, { timeoutMs: TIMEOUT_MS })
+      .catch((error: unknown) => log.debug('Refused connections could not be reported', { error }));
+  };
+  const after = (ms: number) => {
+    if (stopped || (timer !== undefined && dueAt <= Date.now() + ms)) return;
+    clearTimeout(timer);
+    dueAt = Date.now() + ms;
+    timer = setTimeout(() => {
+      timer = undefined;
+      sending = sending.then(send).finally(() => after(options.intervalMs));
+    }, ms);
+    timer.unref();
+  };
+  const record = (account: Account, { server, host, port, reason, from }: Refused & { server: EgressServer }) => {
+    const minute = Math.floor(Date.now() / 60_000);
+    if (account.minute !== minute) Object.assign(account, { minute, recorded: 0 });
+    if (account.recorded >= MAX_A_MINUTE) {
+      account.unrecorded++;
+      return;
+    }
+    account.recorded++;
+    const { unrecorded } = account;
+    account.unrecorded = 0;
+    const detail = {
+      action: 'egress.refuse',
+      target: { server: server.name, uid: server.uid, host, port, reason, from, unrecorded },
+    };
+    recorder.append({
+      id: uuidv7(),
+      kind: Record_Kind.ADMISSION_REFUSAL,
+      tenant: server.tenant,
+      step: 1,
+      startedAtMs: Date.now(),
+      principalKind: 'server',
+      principalId: `toolserver:${server.name}`,
+      outcome: 'refused',
+      errorCode: 'permission_denied',
+      verdict: 'deny',
+      enforced: 'deny',
+      rule: 'hosted.egress',
+      reason,
+      detailJson: JSON.stringify(detail),
+    });
+  };
+
+  return {
+    name: 'refusals',
+    add(refused) {
+      const { server, host, port, reason } = refused;
+      log.warn('A connection was refused', { ...refused, server: server?.name, tenant: server?.tenant });
+      if (server === undefined) return;
+      if (accounts.size >= MAX_SERVERS && !accounts.has(server.uid)) return;
+      const account = accounts.get(server.uid) ?? {
+        server,
+        refused: 0,
+        last: [],
+        minute: 0,
+        recorded: 0,
+        unrecorded: 0,
+      };
+      account.server = server;
+      account.refused++;
+      const entry = { host: host.slice(0, 253), port, reason, at: new Date().toISOString() };
+      const others = account.last.filter(
+        (one) => one.host !== entry.host || one.port !== port || one.reason !== reason,
+      );
+      account.last = [entry, ...others].slice(0, LAST);
+      accounts.set(server.uid, account);
+      record(account, { ...refused, server });
+      after(SOON_MS);
+    },
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await sending;
+    },
+  };
+}

@@ -1,0 +1,201 @@
+import { sleep } from '@sallyport/chassis/deadline';
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { Logger } from '@sallyport/chassis/log';
+import type { HostedServerSpec } from '@sallyport/custom-resources';
+import { type Bridge, type BridgeBounds, openBridge } from './stdio/bridge.ts';
+import { isObject, type RpcAnswer, type RpcNotice, type RpcRequest } from './stdio/message.ts';
+import type { OpenPipe } from './stdio/pipe.ts';
+
+/** A hosted server as the snapshot has it. */
+export interface HostedServer {
+  readonly tenant: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly contentHash: string;
+  readonly spec: HostedServerSpec;
+}
+
+/** Where processes run. */
+export interface Backend {
+  /** Starts the process of a server over standard input and output where it does not run yet, and takes hold of it. */
+  open(server: HostedServer): OpenPipe;
+  /** URL of a server over HTTP, started where it does not run yet. */
+  address(server: HostedServer, signal: AbortSignal): Promise<URL>;
+  /** Nobody needs it for now. */
+  idle(server: HostedServer): Promise<void>;
+  /** It is gone, or will be another. */
+  forget(server: HostedServer): Promise<void>;
+}
+
+/** How a process is. */
+export type HostState =
+  | { readonly is: 'idle' | 'starting' | 'running' }
+  | { readonly is: 'ended'; readonly reason: string };
+
+/** One server over standard input and output: started when it is asked, kept, stopped when it is idle. */
+export interface Host {
+  readonly server: HostedServer;
+  state(): HostState;
+  /** Answers a request, by the process or from what it said before. Throws GatewayError. */
+  request(request: RpcRequest, signal: AbortSignal, onNotice?: (notice: RpcNotice) => void): Promise<RpcAnswer>;
+  /** Listens to notices of no request, whichever process they come from. Gives how to stop. */
+  listen(listener: (notice: RpcNotice) => void): () => void;
+  /** Stops it if it was idle for long enough. */
+  sweep(now: number): Promise<void>;
+  stop(reason: string): void;
+}
+
+const LISTS = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']);
+const MAX_KEPT = 256;
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 60_000;
+const STEADY_MS = 60_000;
+const START_MS = 300_000;
+const NOT_FOUND = -32601;
+
+/** Makes the host of a server; nothing runs before somebody asks. */
+export function createHost(options: {
+  readonly server: HostedServer;
+  readonly backend: Pick<Backend, 'open' | 'idle'>;
+  readonly bounds: BridgeBounds;
+  readonly log: Logger;
+  readonly onState: () => void;
+}): Host {
+  const { server, backend, bounds, onState } = options;
+  const log = options.log.child({ server: server.name, tenant: server.tenant });
+  const life = new AbortController();
+  const kept = new Map<string, unknown>();
+  const listeners = new Set<(notice: RpcNotice) => void>();
+  let greeting: Bridge['greeting'];
+  let opening: Promise<Bridge> | undefined;
+  let bridge: Bridge | undefined;
+  let idling: Promise<void> | undefined;
+  let state: HostState = { is: 'idle' };
+  let usedAt = Date.now();
+  let failures = 0;
+  let retryAt = 0;
+
+  const become = (next: HostState) => {
+    state = next;
+    onState();
+  };
+  const failed = (reason: string, steady: boolean) => {
+    failures = steady ? 1 : failures + 1;
+    retryAt = Date.now() + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1));
+    log.warn('A hosted tool server ended', { reason: reason.slice(0, 300), failures });
+    become({ is: 'ended', reason: reason.slice(0, 300) });
+  };
+  const start = async (): Promise<Bridge> => {
+    await idling;
+    const waitMs = retryAt - Date.now();
+    if (waitMs > 1_000 && state.is === 'ended') {
+      const message = `The tool server ended: ${state.reason}. It is started again in ${Math.ceil(waitMs / 1000)} s.`;
+      throw new GatewayError('unavailable', message);
+    }
+    if (waitMs > 0) await sleep(waitMs, life.signal);
+    become({ is: 'starting' });
+    const startedAt = Date.now();
+    let noted = false;
+    let opened: Bridge | undefined;
+    try {
+      opened = await openBridge(backend.open(server), {
+        bounds,
+        signal: AbortSignal.any([life.signal, AbortSignal.timeout(START_MS)]),
+        onEnd(reason) {
+          if (bridge === opened) bridge = undefined;
+          if (life.signal.aborted || state.is === 'idle') return;
+          noted = true;
+          failed(reason, Date.now() - startedAt > STEADY_MS);
+        },
+        onNoise: (line) => log.debug('A hosted tool server wrote what is no message', { line }),
+      });
+    } catch (error) {
+      if (!noted && !life.signal.aborted) failed((error as Error).message, false);
+      throw error instanceof GatewayError
+        ? error
+        : new GatewayError('unavailable', `The tool server cannot be started: ${(error as Error).message}.`, {
+            cause: error,
+          });
+    }
+    bridge = opened;
+    if (noted) throw new GatewayError('unavailable', 'The tool server ended.');
+    greeting = opened.greeting;
+    kept.clear();
+    opened.listen((notice) => {
+      if (notice.method.endsWith('list_changed')) kept.clear();
+      for (const listener of listeners) listener(notice);
+    });
+    become({ is: 'running' });
+    return opened;
+  };
+  const running = async (signal: AbortSignal): Promise<Bridge> => {
+    if (life.signal.aborted) throw new GatewayError('unavailable', 'The tool server is being taken away.');
+    if (bridge !== undefined && idling === undefined) return bridge;
+    opening ??= start().finally(() => {
+      opening = undefined;
+    });
+    opening.catch(() => undefined);
+    return await raced(opening, signal);
+  };
+
+  return {
+    server,
+    state: () => state,
+    async request(request, signal, onNotice) {
+      const { id, method } = request;
+      const stopped = bridge === undefined && state.is !== 'ended';
+      const cursor = request.params?.cursor;
+      const key = `${method}\n${typeof cursor === 'string' ? cursor : ''}`;
+      const listing = LISTS.has(method);
+      if (listing && stopped && kept.has(key)) return { jsonrpc: '2.0', id, result: kept.get(key) };
+      if (method === 'initialize' && stopped && greeting !== undefined) return { jsonrpc: '2.0', id, result: greeting };
+      const used = await running(signal);
+      // Hands were shaken for all; a process that knows a handshake knows no other way to begin.
+      if (greeting !== undefined && method === 'initialize') return { jsonrpc: '2.0', id, result: greeting };
+      if (greeting !== undefined && method === 'server/discover') {
+        return { jsonrpc: '2.0', id, error: { code: NOT_FOUND, message: 'Method not found' } };
+      }
+      // What is asked behind everybody's back keeps nothing alive.
+      if (!listing && method !== 'server/discover') usedAt = Date.now();
+      const answer = await used.request(request, signal, onNotice);
+      if (listing && isObject(answer.result) && kept.size < MAX_KEPT) kept.set(key, answer.result);
+      if (!listing) usedAt = Date.now();
+      return answer;
+    },
+    listen(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async sweep(now) {
+      const { idleMinutes } = server.spec;
+      if (idleMinutes === undefined || bridge === undefined || bridge.pending() > 0 || idling !== undefined) return;
+      if (now - usedAt < idleMinutes * 60_000) return;
+      const ending = bridge;
+      bridge = undefined;
+      state = { is: 'idle' };
+      idling = backend
+        .idle(server)
+        .catch((error: unknown) => log.warn('An idle tool server could not be stopped', { error }))
+        .finally(() => {
+          ending.end('it was idle');
+          idling = undefined;
+        });
+      await idling;
+      onState();
+    },
+    stop(reason) {
+      life.abort(new GatewayError('unavailable', 'The tool server is being taken away.'));
+      bridge?.end(reason);
+    },
+  };
+}
+
+function raced<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason as Error);
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,20 @@
+import { isIP } from 'node:net';
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import type { HostingService } from '@sallyport/proto/hosting/v1/hosting_pb';
+import type { AtAddress } from './backend/cluster.ts';
+
+/** Who may call what. */
+export const CALLERS: Record<string, string[]> = {
+  'sallyport.hosting.v1.HostingService/AtAddress': ['egress-proxy'],
+};
+
+/** HostingService: whose pod is at an address. */
+export function hostingService(atAddress: AtAddress): ServiceImpl<typeof HostingService> {
+  return {
+    async atAddress({ address }) {
+      if (isIP(address) === 0) throw new GatewayError('invalid_request', 'This is no address.');
+      return (await atAddress(address)) ?? {};
+    },
+  };
+}

@@ -1,0 +1,16 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `hosted:`. */
+export const hosted: readonly Requirement[] = [
+  ...of('issue 7, hosted servers', {
+    'hosted:bridge': 'A server over standard input and output is served as Streamable HTTP to several callers at once.',
+    'hosted:bounds': 'A process that floods, writes too long a line or never answers is ended, and its calls with it.',
+    'hosted:on-demand': 'A server that is idle is stopped, its lists stay, and the next call starts it.',
+    'hosted:egress': 'Connections go out to declared hosts only, over TLS to the host that was asked for.',
+    'hosted:egress-guard':
+      'No declared name leads to private, link-local or metadata addresses, nor to another address later.',
+    'hosted:egress-identity': 'The proxy serves the server whose credential is shown from the address of its own pod.',
+    'hosted:egress-record': 'Each refused connection is recorded and counted in the status of its server.',
+    'hosted:status': 'The status says why a hosted server does not run, and whether its egress is enforced.',
+  }),
+];
