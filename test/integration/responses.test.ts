@@ -5,12 +5,12 @@ import type {
   Response,
   ResponseCreateParamsNonStreaming,
   ResponseInputItem,
-  Tool,
 } from 'openai/resources/responses/responses';
 import type { WireRequest } from '../fakes/provider.ts';
 import { FAKE_REASONING } from '../fakes/responses-wire.ts';
 import { httpClient } from '../support/http-client.ts';
 import { resultsIn } from '../support/model-fronts.ts';
+import { note, refusal, server, typesOf } from '../support/responses-items.ts';
 import { eventually } from '../support/suite.ts';
 import { bodies, call, calling, DONE, desk, provider, rounds, runOf, suite, withDesk } from '../support/turn-desk.ts';
 
@@ -23,23 +23,10 @@ beforeAll(() => {
   stranger = new OpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.adminKey, maxRetries: 0 });
 });
 
-const note: Tool = {
-  type: 'function',
-  name: 'note',
-  parameters: { type: 'object', properties: { n: { type: 'number' } } },
-  strict: false,
-};
-const server = (rest: object = {}): Tool => ({ type: 'mcp', server_label: 'desk', ...rest }) as Tool;
 const asked = async (body: ResponseCreateParamsNonStreaming) => {
   const { data, response } = await openai.responses.create(body).withResponse();
   return { data, trajectory: response.headers.get('sallyport-trajectory') ?? '' };
 };
-const typesOf = ({ output }: Response) => output.map(({ type }) => type);
-const refusal = (request: Promise<unknown>) =>
-  request.then(
-    () => undefined,
-    (error: APIError) => [error.status, error.code, error.param],
-  );
 
 describe.each(['actor', 'actor-r', 'actor-a', 'actor-g'])('the Responses API and %s', (model) => {
   it('[responses:front] answers whole and streamed, with usage', async () => {

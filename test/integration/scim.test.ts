@@ -261,18 +261,18 @@ describe('changes of people and groups', () => {
 
   it('[directory:inactive] end whoever is made inactive, with grants, and bring back by saying so alone', async () => {
     const id = await person('gil');
-    await grant('g-gil', 'gil');
+    await house.grant('g-gil', 'gil');
     await house.notices();
     await patch(`/Users/${id}`, { op: 'Replace', path: 'active', value: 'False' });
     expect(await house.notices()).toMatchObject([{ user: 'gil', reason: 'made inactive', by: 'provider:okta' }]);
     expect((await house.directory.standingOf('red', 'gil', [])).state).toBe('ended');
-    expect(await endOf('g-gil')).toBe('made inactive by provider:okta');
+    expect(await house.endOf('g-gil')).toBe('made inactive by provider:okta');
     await okta('PUT', `/Users/${id}`, { userName: 'gil', title: 'x' });
     expect((await house.directory.standingOf('red', 'gil', [])).state).toBe('ended');
     await patch(`/Users/${id}`, { op: 'replace', value: { active: true } });
     expect((await house.directory.standingOf('red', 'gil', [])).state).toBe('active');
     expect(await house.notices()).toMatchObject([{ user: 'gil', reason: 'changed' }]);
-    expect(await endOf('g-gil')).toBe('made inactive by provider:okta');
+    expect(await house.endOf('g-gil')).toBe('made inactive by provider:okta');
   });
 
   it('[directory:deleted] leave of who is deleted a name that ends all that acts for it, also for who has it next', async () => {
@@ -284,12 +284,12 @@ describe('changes of people and groups', () => {
     const first = await person('sam', okta, { externalId: 'x-sam' });
     const before = Date.now();
     expect(await bind('s-1', before)).toBe(first);
-    await grant('g-sam', 'sam');
+    await house.grant('g-sam', 'sam');
     await house.notices();
     await okta('DELETE', `/Users/${first}`);
     expect(await house.notices()).toMatchObject([{ user: 'sam', reason: 'deleted', by: 'provider:okta' }]);
     expect((await house.directory.standingOf('red', 'sam', ['desk'])).state).toBe('ended');
-    expect(await endOf('g-sam')).toBe('deleted by provider:okta');
+    expect(await house.endOf('g-sam')).toBe('deleted by provider:okta');
     // Neither under the name nor under another one does a token that is still good let them in.
     expect(await bind('s-1', Date.now() + 60_000)).toBe('unauthenticated');
     expect(await bind('s-1', Date.now() + 60_000, 'sam.new')).toBe('unauthenticated');
@@ -298,7 +298,7 @@ describe('changes of people and groups', () => {
     expect(second).not.toBe(first);
     const { state, heirSinceMs = 0 } = await house.directory.standingOf('red', 'sam', []);
     expect([state, heirSinceMs >= before]).toEqual(['active', true]);
-    expect(await endOf('g-sam')).toBe('deleted by provider:okta');
+    expect(await house.endOf('g-sam')).toBe('deleted by provider:okta');
     expect(await bind('s-1', before)).toBe('unauthenticated');
     expect(await bind('s-2', Date.now() + 1_000)).toBe(second);
     expect(await bind('s-1', Date.now() + 1_000)).toBe('unauthenticated');
@@ -330,7 +330,7 @@ describe('changes of people and groups', () => {
 
   it('[directory:renamed] end what acts for the name that somebody had, and do not lend the new one what is older', async () => {
     const id = await person('mia');
-    await grant('g-mia', 'mia');
+    await house.grant('g-mia', 'mia');
     await group('movers', [id]);
     await house.notices();
     await patch(`/Users/${id}`, { op: 'replace', value: { userName: 'mia.new' } });
@@ -344,7 +344,7 @@ describe('changes of people and groups', () => {
       teams: ['movers'],
     });
     expect((await house.directory.standingOf('red', 'mia.new', [])).heirSinceMs).toBeGreaterThan(0);
-    expect(await endOf('g-mia')).toBe('renamed to mia.new by provider:okta');
+    expect(await house.endOf('g-mia')).toBe('renamed to mia.new by provider:okta');
     expect(await person('mia')).not.toBe(id);
   });
 
@@ -384,20 +384,3 @@ describe('whatever is sent', () => {
     expect(blue.length).toBeLessThanOrEqual(2);
   }, 60_000);
 });
-
-async function grant(id: string, user: string): Promise<void> {
-  await house.store.withTenant('red', (client) =>
-    client.query(
-      `insert into oauth_grants (tenant, id, user_name, client, identity_provider, scopes, sealed, expires_at)
-       values ('red', $1, $2, 'editor', 'okta', '{}', '', now() + interval '1 day')`,
-      [id, user],
-    ),
-  );
-}
-
-async function endOf(id: string): Promise<string> {
-  const { rows } = await house.store.withTenant('red', (client) =>
-    client.query('select ended_reason, ended_by from oauth_grants where id = $1', [id]),
-  );
-  return `${rows[0]?.ended_reason} by ${rows[0]?.ended_by}`;
-}

@@ -18,6 +18,7 @@ import { type RevocationNotice, revocationsAfter } from '../../services/identity
 import { createFindCaller } from '../../services/identity/src/scim/caller.ts';
 import { scimFront } from '../../services/identity/src/scim/front.ts';
 import { createIngress } from '../../services/peers/src/ingress.ts';
+import { layDatabase } from './database.ts';
 import { type HttpAnswer, httpClient } from './http-client.ts';
 
 /** A provider that keeps people of a tenant by SCIM. */
@@ -34,6 +35,7 @@ export async function scimHouse(keepers: readonly Keeper[]) {
   const dir = mkdtempSync(join(tmpdir(), 'sallyport-scim-'));
   const faults: string[] = [];
   const log = createLogger({ service: 'test', level: 'error', write: (line) => void faults.push(line) });
+  await layDatabase(join(dir, 'postgres'));
   const database = await startPostgres({ dataDir: join(dir, 'postgres'), log });
   const password = 'of-the-test-alone';
   const migrations = new URL('../../services/identity/src/migrations', import.meta.url).pathname;
@@ -108,6 +110,23 @@ export async function scimHouse(keepers: readonly Keeper[]) {
         'select told_by, user_name, coalesce(said, reason) as said from revocations where record_id is not null order by sequence';
       const { rows } = await store.withTenant('*', (client) => client.query(sql));
       return rows.map((row) => `${row.told_by}: ${row.user_name} ${row.said}`);
+    },
+    /** Keeps a grant of an application that acts for a user of tenant `red`. */
+    async grant(id: string, user: string): Promise<void> {
+      await store.withTenant('red', (client) =>
+        client.query(
+          `insert into oauth_grants (tenant, id, user_name, client, identity_provider, scopes, sealed, expires_at)
+           values ('red', $1, $2, 'editor', 'okta', '{}', '', now() + interval '1 day')`,
+          [id, user],
+        ),
+      );
+    },
+    /** Why a grant of tenant `red` ended, and by whom: `<reason> by <whom>`. */
+    async endOf(id: string): Promise<string> {
+      const { rows } = await store.withTenant('red', (client) =>
+        client.query('select ended_reason, ended_by from oauth_grants where id = $1', [id]),
+      );
+      return `${rows[0]?.ended_reason} by ${rows[0]?.ended_by}`;
     },
     async end() {
       await server.stop(Date.now() + 1_000);
