@@ -12,6 +12,8 @@ export const catalog: readonly Requirement[] = [
     'catalog:poison-false': 'Nothing is held of ordinary definitions in any script.',
     'catalog:poison-bounded': 'Definitions are looked through in bounded time.',
     'catalog:reviewed-only': 'A server with reviewers offers, once Live, the definitions that they named and no other.',
+    'catalog:sandbox':
+      'A server in stage Sandbox is there for its reviewers alone; once Live it offers what they pinned.',
     'catalog:pins-durable': 'Pins outlive a restart.',
     'catalog:dead-server': 'A dead tool server delays no list.',
   }),

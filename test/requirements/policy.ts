@@ -4,6 +4,8 @@ import { of, type Requirement } from './requirement.ts';
 export const policy: readonly Requirement[] = [
   ...of('DESIGN §2, §4–§9; issue 3', {
     'policy:access': 'A principal gets what the AccessPolicies that select it grant.',
+    'policy:sandbox':
+      'A server in stage Sandbox is closed to all but its reviewers, and to who acts for another unless both are.',
     'policy:key-scope': "A key's scope only narrows.",
     'policy:void-revoked': 'Approvals and questions of what was revoked are void, also where it was not heard at once.',
     'policy:owner-bound': 'A key never does more than its owner may now, whatever policies name it.',

@@ -77,6 +77,12 @@ const spec = z.object({
     .enum(['Decide', 'Deny'])
     .default('Decide')
     .describe('Functions that a client declares itself: Decide follows ToolPolicies and the state of the run.'),
+  toolList: z
+    .enum(['All', 'Search'])
+    .default('All')
+    .describe(
+      'What these subjects are listed at /mcp. All: every tool that they may use. Search: two tools of the gateway, to search those and to call what was found; one policy that says so is enough. It changes what is listed, never what may be used; a client chooses for itself with /mcp?tools=all or ?tools=search.',
+    ),
   passthrough: z
     .array(passthrough)
     .max(32)

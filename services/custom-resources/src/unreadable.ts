@@ -34,6 +34,7 @@ export function unreadableAccess(written: unknown): AccessPolicySpec | undefined
     prompts: [],
     endpoints: ['*'],
     clientTools: 'Deny',
+    toolList: 'All',
     passthrough: [],
   };
 }

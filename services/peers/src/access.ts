@@ -3,6 +3,7 @@ import type { Client } from '@sallyport/chassis/rpc/client';
 import {
   type AccessGrant,
   AccessGrant_ClientTools,
+  AccessGrant_ToolList,
   type AccessService,
   type ResolveAccessResponse,
 } from '@sallyport/proto/policy/v1/access_pb';
@@ -24,11 +25,15 @@ export interface Access {
   allowsOfferings(server: string): boolean;
   /** Whether some tool of a server might be allowed, whatever its name. */
   allowsServer(server: string): boolean;
+  /** Whether the principal reviews a server in stage Sandbox, which is there for its reviewers alone. */
+  reviews(server: string): boolean;
   allowsEndpoint(endpoint: string): boolean;
   /** Whether a request may go to a provider as it is; `path` is that below its base URL, without escapes. */
   allowsPassthrough(provider: string, method: string, path: string): boolean;
   /** False where a policy that selects the principal denies client-declared tools; one is enough. */
   readonly clientTools: boolean;
+  /** Whether /mcp lists two tools to search and call with, instead of all; one policy that says so is enough. */
+  readonly searchesTools: boolean;
 }
 
 /** Access of principals, cached until AccessPolicy changes or the answer's time is over. */
@@ -55,7 +60,7 @@ export function accessCache(options: {
   let epoch = 0;
   let changedAt = Number.NEGATIVE_INFINITY;
   options.snapshot.onChange((kind) => {
-    if (kind !== 'AccessPolicy') return;
+    if (kind !== 'AccessPolicy' && kind !== 'ToolServer') return;
     epoch++;
     changedAt = performance.now();
     entries.clear();
@@ -99,21 +104,29 @@ export function accessCache(options: {
  * Reads policy's answer into matchers. Grants add up; within a grant each dimension stands alone. What the grants allow,
  * every bound must allow as well: a key's owner, each actor of a delegated chain.
  */
-export function readAccess(answer: Pick<ResolveAccessResponse, 'grants' | 'bounds' | 'policyRevision'>): Access {
+export function readAccess(
+  answer: Pick<ResolveAccessResponse, 'grants' | 'bounds' | 'policyRevision'> &
+    Partial<Pick<ResolveAccessResponse, 'reviewedServers' | 'closedServers'>>,
+): Access {
   const sides = [answer.grants, ...answer.bounds.map((bound) => bound.grants)].map(sideOf);
   const all = (allows: (side: Side) => boolean) => sides.every(allows);
+  const reviewed = new Set(answer.reviewedServers);
+  const closed = new Set(answer.closedServers);
+  const open = (server: string, allows: (side: Side) => boolean) => !closed.has(server) && all(allows);
   return {
     policies: answer.grants.map((grant) => grant.policy),
     policyRevision: answer.policyRevision,
     allowsModel: (name) => all((side) => side.models(name)),
-    allowsTool: (server, tool) => all((side) => side.tools(`${server}/${tool}`)),
-    allowsResource: (server, uri) => all((side) => side.resources(server, uri)),
-    allowsPrompt: (server, prompt) => all((side) => side.prompts(server, prompt)),
-    allowsOfferings: (server) => all((side) => side.offerings(server)),
-    allowsServer: (server) => all((side) => side.servers(server)),
+    allowsTool: (server, tool) => open(server, (side) => side.tools(`${server}/${tool}`)),
+    allowsResource: (server, uri) => open(server, (side) => side.resources(server, uri)),
+    allowsPrompt: (server, prompt) => open(server, (side) => side.prompts(server, prompt)),
+    allowsOfferings: (server) => open(server, (side) => side.offerings(server)),
+    allowsServer: (server) => open(server, (side) => side.servers(server)),
     allowsEndpoint: (endpoint) => all((side) => side.endpoints(endpoint)),
     allowsPassthrough: (provider, method, path) => all((side) => side.passthrough(provider, method, path)),
+    reviews: (server) => reviewed.has(server),
     clientTools: all((side) => side.clientTools),
+    searchesTools: answer.grants.some((grant) => grant.toolList === AccessGrant_ToolList.SEARCH),
   };
 }
 

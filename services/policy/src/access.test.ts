@@ -141,4 +141,26 @@ describe('access', () => {
       expect(resolved.grants.flatMap(({ models, tools }) => [...models, ...tools])).toEqual(['gpt-*', 'mail/*']);
     },
   );
+
+  it('[policy:sandbox] a server in stage Sandbox is closed to all but those whose every side reviews it', async () => {
+    const reviewers = { users: ['Ann'], teams: ['security'] };
+    const staged = { remote: { url: 'https://x.example' }, stage: 'Sandbox', reviewers };
+    const snapshot = await snapshotOf([
+      access('all', { subjects: { everyone: true }, tools: ['*/*'] }),
+      { kind: 'ToolServer', name: 'bank', tenant: 'acme', spec: staged },
+      { kind: 'ToolServer', name: 'mail', tenant: 'acme', spec: { remote: { url: 'https://x.example' } } },
+    ]);
+    const of = (fields: Parameters<typeof principalOfTest>[0]) => {
+      const principal = principalOfTest({ tenant: 'acme', client: '', name: 'x', keyId: 'x', ...fields });
+      return resolveAccess(principal, snapshot.tenants.get('acme'));
+    };
+    expect(grantsTool(of({ user: 'ann' }), 'bank', 'pay')).toBe(true);
+    expect(grantsTool(of({ user: 'bob' }), 'bank', 'pay')).toBe(false);
+    expect(grantsTool(of({ user: 'bob' }), 'mail', 'read')).toBe(true);
+    // The team of a key is not that of its owner.
+    expect(grantsTool(of({ user: 'bob', teams: ['security'] }), 'bank', 'pay')).toBe(false);
+    expect(grantsTool(of({ user: 'bob', teams: ['security'], userTeams: ['security'] }), 'bank', 'pay')).toBe(true);
+    const actors = [{ kind: 'user', id: 'user:bob', teams: [], client: '' }];
+    expect(grantsTool(of({ user: 'ann', actors }), 'bank', 'pay')).toBe(false);
+  });
 });

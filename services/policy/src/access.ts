@@ -1,5 +1,5 @@
 import { personName } from '@sallyport/custom-resources/person-name';
-import { type AccessGrant, AccessGrant_ClientTools } from '@sallyport/proto/policy/v1/access_pb';
+import { type AccessGrant, AccessGrant_ClientTools, AccessGrant_ToolList } from '@sallyport/proto/policy/v1/access_pb';
 import { type Principal, Principal_Kind } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Offering, OfferingCall } from '@sallyport/turn/offering';
 import { intersectGlobs, matchesAny, matchesGlob } from './rules/glob.ts';
@@ -9,7 +9,7 @@ import type { AccessPolicyUnit } from './snapshot/units.ts';
 /** What one AccessPolicy grants to a principal. */
 export type Grant = Pick<
   AccessGrant,
-  'policy' | 'models' | 'tools' | 'resources' | 'prompts' | 'endpoints' | 'clientTools'
+  'policy' | 'models' | 'tools' | 'resources' | 'prompts' | 'endpoints' | 'clientTools' | 'toolList'
 > & {
   readonly passthrough?: { provider: string; methods: string[]; paths: string[] }[];
 };
@@ -25,6 +25,8 @@ export interface Bound {
 export interface ResolvedAccess {
   readonly grants: readonly Grant[];
   readonly bounds: readonly Bound[];
+  /** Tool servers in stage Sandbox, and whether the principal is among their reviewers; absent: there are none. */
+  readonly staged?: ReadonlyMap<string, boolean>;
 }
 
 /** Who asks, as far as AccessPolicies can tell. */
@@ -52,7 +54,33 @@ export function resolveAccess(principal: Principal, rules: TenantRules | undefin
     bounds.push(boundOf(rules, `user:${principal.user}`, ownerSubject(principal)));
   }
   for (const actor of principal.actors) bounds.push(boundOf(rules, actor.id, actorSubject(actor)));
-  return { grants, bounds };
+  return rules.staged.length === 0 ? { grants, bounds } : { grants, bounds, staged: stagedFor(principal, rules) };
+}
+
+// Whoever acts for another reviews what both do.
+function stagedFor(principal: Principal, { staged }: TenantRules): ReadonlyMap<string, boolean> {
+  const owned = principal.user !== '' && principal.kind !== Principal_Kind.USER;
+  const sides = [
+    subjectOf(principal),
+    ...(owned ? [ownerSubject(principal)] : []),
+    ...principal.actors.map((actor) => actorSubject(actor)),
+  ];
+  return new Map(staged.map(({ server, reviewers }) => [server, sides.every((side) => isAmong(side, reviewers))]));
+}
+
+function isAmong(subject: Subject, reviewers: TenantRules['staged'][number]['reviewers']): boolean {
+  const among = (names: readonly string[], those: readonly string[]) => names.some((name) => those.includes(name));
+  return (
+    among(subject.users.map(personName), reviewers.users.map(personName)) ||
+    among(subject.teams, reviewers.teams) ||
+    among(subject.clients, reviewers.clients) ||
+    among(subject.keys, reviewers.keys)
+  );
+}
+
+/** Tells whether a tool server is in stage Sandbox and the principal is none of its reviewers. */
+export function isClosed({ staged }: ResolvedAccess, server: string): boolean {
+  return staged?.get(server) === false;
 }
 
 /** Tells whether anything may be used at all. */
@@ -62,6 +90,7 @@ export function grantsAnything(access: ResolvedAccess): boolean {
 
 /** Tells whether a brokered tool may be used. */
 export function grantsTool(access: ResolvedAccess, server: string, tool: string): boolean {
+  if (isClosed(access, server)) return false;
   return everySide(access, (grants) => grants.some((grant) => matchesAny(grant.tools, `${server}/${tool}`)));
 }
 
@@ -72,6 +101,7 @@ export function grantsOffering(
   dimension: Offering['dimension'],
   offering: Offering | undefined,
 ): boolean {
+  if (isClosed(access, server)) return false;
   return everySide(access, (grants) =>
     grants.some((grant) =>
       grant[dimension].some((glob) => {
@@ -163,6 +193,7 @@ function grantOf({ name, spec }: AccessPolicyUnit): Grant {
     prompts: [...spec.prompts],
     endpoints: [...spec.endpoints],
     clientTools: spec.clientTools === 'Deny' ? AccessGrant_ClientTools.DENY : AccessGrant_ClientTools.DECIDE,
+    toolList: spec.toolList === 'Search' ? AccessGrant_ToolList.SEARCH : AccessGrant_ToolList.ALL,
     ...(spec.passthrough.length === 0 ? {} : { passthrough: spec.passthrough }),
   };
 }

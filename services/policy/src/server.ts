@@ -95,8 +95,14 @@ export function accessService(options: DecisionOptions): ServiceImpl<typeof Acce
   };
 }
 
-function written({ grants, bounds }: ResolvedAccess) {
-  return { grants: [...grants], bounds: bounds.map((bound) => ({ of: bound.of, grants: [...bound.grants] })) };
+function written({ grants, bounds, staged }: ResolvedAccess) {
+  const servers = [...(staged ?? [])];
+  return {
+    grants: [...grants],
+    bounds: bounds.map((bound) => ({ of: bound.of, grants: [...bound.grants] })),
+    reviewedServers: servers.flatMap(([server, reviews]) => (reviews ? [server] : [])),
+    closedServers: servers.flatMap(([server, reviews]) => (reviews ? [] : [server])),
+  };
 }
 
 /** Decides calls, tool lists and results. */

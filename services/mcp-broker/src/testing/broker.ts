@@ -14,7 +14,7 @@ import { principalCache } from '@sallyport/peers/principals';
 import type { RecordInit } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
-import { AccessGrant_ClientTools, AccessService } from '@sallyport/proto/policy/v1/access_pb';
+import { AccessGrant_ClientTools, AccessGrant_ToolList, AccessService } from '@sallyport/proto/policy/v1/access_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
 import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
 import { Action, DecisionService, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
@@ -146,7 +146,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   });
   const policy = playedPolicy(state);
   const access = await inProcess(AccessService, {
-    async resolveAccess() {
+    async resolveAccess({ principal }) {
       const clientTools = AccessGrant_ClientTools.DECIDE;
       const grant = {
         policy: 'test',
@@ -155,8 +155,10 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
         ...state.offered,
         endpoints: ['*'],
         clientTools,
+        toolList: state.searches ? AccessGrant_ToolList.SEARCH : AccessGrant_ToolList.ALL,
       };
-      return { grants: [grant], policyRevision: 'r1', cacheTtlMs: 0 };
+      const reviewedServers = state.reviews[principal?.id ?? ''] ?? [];
+      return { grants: [grant], reviewedServers, policyRevision: 'r1', cacheTtlMs: 0 };
     },
   });
   const decisions = await inProcess(DecisionService, policy.decisions);
@@ -373,6 +375,8 @@ const plainSpec = { allowPrivateNetwork: true, timeoutSeconds: 2, defaultClass: 
 export function playedState(): PeerState {
   return {
     grants: ['*/*'],
+    reviews: {},
+    searches: false,
     offered: { resources: ['*/*'], prompts: ['*/*'] },
     principals: {},
     credential: 'upstream-secret-canary-0123456789',

@@ -26,6 +26,10 @@ export type PrincipalParts = Omit<Partial<Principal>, '$typeName' | '$unknown'>;
 export interface PeerState {
   /** Globs of AccessPolicy over `<server>/<tool>`. */
   grants: string[];
+  /** Servers in stage Sandbox that each principal reviews, by its id. */
+  reviews: Record<string, string[]>;
+  /** Whether AccessPolicies have tools searched at /mcp. */
+  searches: boolean;
   /** Globs of AccessPolicy over what servers have besides tools. */
   offered: { resources: string[]; prompts: string[] };
   /** Laid over the principal of a key. */

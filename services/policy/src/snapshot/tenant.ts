@@ -1,7 +1,7 @@
 import { compileClaims } from '@sallyport/custom-resources/claims-expression';
 import { personName } from '@sallyport/custom-resources/person-name';
 import { type Selector, type SelectorIndex, selectorIndex } from './selectors.ts';
-import type { AccessPolicyUnit, LimitUnit, ToolPolicyUnit, ToolServerUnit, Unit } from './units.ts';
+import type { AccessPolicyUnit, LimitUnit, Reviewers, ToolPolicyUnit, ToolServerUnit, Unit } from './units.ts';
 
 /** AccessPolicies by what selects a principal. */
 export interface AccessIndex {
@@ -25,6 +25,8 @@ export interface TenantRules {
   readonly provider: SelectorIndex<ToolPolicyUnit>;
   readonly policies: readonly ToolPolicyUnit[];
   readonly servers: ReadonlyMap<string, ToolServerUnit>;
+  /** Tool servers that are for their reviewers alone. */
+  readonly staged: readonly { readonly server: string; readonly reviewers: Reviewers }[];
   /** Public names of models. */
   readonly models: ReadonlySet<string>;
   readonly limits: readonly LimitUnit[];
@@ -97,6 +99,9 @@ export function tenantRules(units: readonly Unit[]): TenantRules {
         break;
     }
   }
+  const staged = [...servers.values()].flatMap(({ name, reviewers }) =>
+    reviewers === undefined ? [] : [{ server: name, reviewers }],
+  );
   return {
     access: { everyone, byUser, byTeam, byClient, byKey, byClaims },
     brokered: selectorIndex(brokered),
@@ -104,6 +109,7 @@ export function tenantRules(units: readonly Unit[]): TenantRules {
     provider: selectorIndex(provider),
     policies,
     servers,
+    staged,
     models,
     limits,
   };

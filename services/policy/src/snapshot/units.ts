@@ -9,7 +9,13 @@ import {
   type ToolPolicySpec,
   toolPolicy,
 } from '@sallyport/custom-resources/tool-policy';
-import { type LabelledObjectSpec, type ResultFieldSpec, toolServer } from '@sallyport/custom-resources/tool-server';
+import {
+  type LabelledObjectSpec,
+  type ResultFieldSpec,
+  type ToolServerSpec,
+  toolServer,
+} from '@sallyport/custom-resources/tool-server';
+import { isStaged } from '@sallyport/custom-resources/tool-server-stage';
 import { unreadableAccess, unreadableLimit } from '@sallyport/custom-resources/unreadable';
 import type { Item } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { Mode, ToolClass } from '@sallyport/turn/decision';
@@ -86,7 +92,12 @@ export interface ToolServerUnit {
   readonly revision: string;
   readonly defaultClass: ToolClass;
   readonly tools: ReadonlyMap<string, ServerToolUnit>;
+  /** Set in stage Sandbox: who alone may use it. */
+  readonly reviewers?: Reviewers;
 }
+
+/** Who reviews a tool server. */
+export type Reviewers = NonNullable<ToolServerSpec['reviewers']>;
 
 /** What a ToolServer says of one of its tools. */
 export interface ServerToolUnit {
@@ -171,7 +182,10 @@ export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 
       });
       const revision = digestOf(item.specJson);
       const defaultClass = classOf(spec.data.defaultClass);
-      return usable({ kind, name: item.name, uid: item.uid, revision, defaultClass, tools: new Map(tools) });
+      const { reviewers } = spec.data;
+      const staged = isStaged(spec.data) && reviewers !== undefined ? { reviewers } : {};
+      const unit = { kind, name: item.name, uid: item.uid, revision, defaultClass, tools: new Map(tools), ...staged };
+      return usable(unit);
     }
     case 'Limit': {
       const spec = limit.spec.safeParse(json);

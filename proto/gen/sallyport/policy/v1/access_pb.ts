@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sallyport/policy/v1/access.proto.
  */
 export const file_sallyport_policy_v1_access: GenFile = /*@__PURE__*/
-  fileDesc("CiBzYWxseXBvcnQvcG9saWN5L3YxL2FjY2Vzcy5wcm90bxITc2FsbHlwb3J0LnBvbGljeS52MSJMChRSZXNvbHZlQWNjZXNzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbCKqAQoVUmVzb2x2ZUFjY2Vzc1Jlc3BvbnNlEjAKBmdyYW50cxgBIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuQWNjZXNzR3JhbnQSFwoPcG9saWN5X3JldmlzaW9uGAIgASgJEhQKDGNhY2hlX3R0bF9tcxgDIAEoARIwCgZib3VuZHMYBCADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLkFjY2Vzc0JvdW5kIksKC0FjY2Vzc0JvdW5kEgoKAm9mGAEgASgJEjAKBmdyYW50cxgCIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuQWNjZXNzR3JhbnQimAMKC0FjY2Vzc0dyYW50Eg4KBnBvbGljeRgBIAEoCRIOCgZtb2RlbHMYAiADKAkSDQoFdG9vbHMYAyADKAkSEQoJZW5kcG9pbnRzGAQgAygJEkIKDGNsaWVudF90b29scxgFIAEoDjIsLnNhbGx5cG9ydC5wb2xpY3kudjEuQWNjZXNzR3JhbnQuQ2xpZW50VG9vbHMSQQoLcGFzc3Rocm91Z2gYBiADKAsyLC5zYWxseXBvcnQucG9saWN5LnYxLkFjY2Vzc0dyYW50LlBhc3N0aHJvdWdoEhEKCXJlc291cmNlcxgHIAMoCRIPCgdwcm9tcHRzGAggAygJGj8KC1Bhc3N0aHJvdWdoEhAKCHByb3ZpZGVyGAEgASgJEg8KB21ldGhvZHMYAiADKAkSDQoFcGF0aHMYAyADKAkiWwoLQ2xpZW50VG9vbHMSHAoYQ0xJRU5UX1RPT0xTX1VOU1BFQ0lGSUVEEAASFwoTQ0xJRU5UX1RPT0xTX0RFQ0lERRABEhUKEUNMSUVOVF9UT09MU19ERU5ZEAIyfAoNQWNjZXNzU2VydmljZRJrCg1SZXNvbHZlQWNjZXNzEikuc2FsbHlwb3J0LnBvbGljeS52MS5SZXNvbHZlQWNjZXNzUmVxdWVzdBoqLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVzb2x2ZUFjY2Vzc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_sallyport_principal_v1_principal]);
+  fileDesc("CiBzYWxseXBvcnQvcG9saWN5L3YxL2FjY2Vzcy5wcm90bxITc2FsbHlwb3J0LnBvbGljeS52MSJMChRSZXNvbHZlQWNjZXNzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbCLcAQoVUmVzb2x2ZUFjY2Vzc1Jlc3BvbnNlEjAKBmdyYW50cxgBIAMoCzIgLnNhbGx5cG9ydC5wb2xpY3kudjEuQWNjZXNzR3JhbnQSFwoPcG9saWN5X3JldmlzaW9uGAIgASgJEhQKDGNhY2hlX3R0bF9tcxgDIAEoARIwCgZib3VuZHMYBCADKAsyIC5zYWxseXBvcnQucG9saWN5LnYxLkFjY2Vzc0JvdW5kEhgKEHJldmlld2VkX3NlcnZlcnMYBSADKAkSFgoOY2xvc2VkX3NlcnZlcnMYBiADKAkiSwoLQWNjZXNzQm91bmQSCgoCb2YYASABKAkSMAoGZ3JhbnRzGAIgAygLMiAuc2FsbHlwb3J0LnBvbGljeS52MS5BY2Nlc3NHcmFudCKmBAoLQWNjZXNzR3JhbnQSDgoGcG9saWN5GAEgASgJEg4KBm1vZGVscxgCIAMoCRINCgV0b29scxgDIAMoCRIRCgllbmRwb2ludHMYBCADKAkSQgoMY2xpZW50X3Rvb2xzGAUgASgOMiwuc2FsbHlwb3J0LnBvbGljeS52MS5BY2Nlc3NHcmFudC5DbGllbnRUb29scxJBCgtwYXNzdGhyb3VnaBgGIAMoCzIsLnNhbGx5cG9ydC5wb2xpY3kudjEuQWNjZXNzR3JhbnQuUGFzc3Rocm91Z2gSEQoJcmVzb3VyY2VzGAcgAygJEg8KB3Byb21wdHMYCCADKAkSPAoJdG9vbF9saXN0GAkgASgOMikuc2FsbHlwb3J0LnBvbGljeS52MS5BY2Nlc3NHcmFudC5Ub29sTGlzdBo/CgtQYXNzdGhyb3VnaBIQCghwcm92aWRlchgBIAEoCRIPCgdtZXRob2RzGAIgAygJEg0KBXBhdGhzGAMgAygJIk4KCFRvb2xMaXN0EhkKFVRPT0xfTElTVF9VTlNQRUNJRklFRBAAEhEKDVRPT0xfTElTVF9BTEwQARIUChBUT09MX0xJU1RfU0VBUkNIEAIiWwoLQ2xpZW50VG9vbHMSHAoYQ0xJRU5UX1RPT0xTX1VOU1BFQ0lGSUVEEAASFwoTQ0xJRU5UX1RPT0xTX0RFQ0lERRABEhUKEUNMSUVOVF9UT09MU19ERU5ZEAIyfAoNQWNjZXNzU2VydmljZRJrCg1SZXNvbHZlQWNjZXNzEikuc2FsbHlwb3J0LnBvbGljeS52MS5SZXNvbHZlQWNjZXNzUmVxdWVzdBoqLnNhbGx5cG9ydC5wb2xpY3kudjEuUmVzb2x2ZUFjY2Vzc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.policy.v1.ResolveAccessRequest
@@ -56,6 +56,20 @@ export type ResolveAccessResponse = Message<"sallyport.policy.v1.ResolveAccessRe
    * @generated from field: repeated sallyport.policy.v1.AccessBound bounds = 4;
    */
   bounds: AccessBound[];
+
+  /**
+   * Tool servers in stage Sandbox that the principal reviews: open to it as its grants say.
+   *
+   * @generated from field: repeated string reviewed_servers = 5;
+   */
+  reviewedServers: string[];
+
+  /**
+   * Tool servers in stage Sandbox that it does not review: they do not exist for it, whatever is granted.
+   *
+   * @generated from field: repeated string closed_servers = 6;
+   */
+  closedServers: string[];
 };
 
 /**
@@ -148,6 +162,11 @@ export type AccessGrant = Message<"sallyport.policy.v1.AccessGrant"> & {
    * @generated from field: repeated string prompts = 8;
    */
   prompts: string[];
+
+  /**
+   * @generated from field: sallyport.policy.v1.AccessGrant.ToolList tool_list = 9;
+   */
+  toolList: AccessGrant_ToolList;
 };
 
 /**
@@ -191,6 +210,41 @@ export const AccessGrant_PassthroughSchema: GenMessage<AccessGrant_Passthrough> 
   messageDesc(file_sallyport_policy_v1_access, 3, 0);
 
 /**
+ * What is listed at /mcp.
+ *
+ * @generated from enum sallyport.policy.v1.AccessGrant.ToolList
+ */
+export const AccessGrant_ToolList = {
+  /**
+   * @generated from enum value: TOOL_LIST_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: TOOL_LIST_ALL = 1;
+   */
+  ALL: 1,
+
+  /**
+   * @generated from enum value: TOOL_LIST_SEARCH = 2;
+   */
+  SEARCH: 2,
+} as const;
+
+/**
+ * What is listed at /mcp.
+ *
+ * @generated from enum sallyport.policy.v1.AccessGrant.ToolList
+ */
+export type AccessGrant_ToolList = (typeof AccessGrant_ToolList)[keyof typeof AccessGrant_ToolList] | UnknownEnum;
+
+/**
+ * Describes the enum sallyport.policy.v1.AccessGrant.ToolList.
+ */
+export const AccessGrant_ToolListSchema: GenEnum<AccessGrant_ToolList> = /*@__PURE__*/
+  enumDesc(file_sallyport_policy_v1_access, 3, 0);
+
+/**
  * @generated from enum sallyport.policy.v1.AccessGrant.ClientTools
  */
 export const AccessGrant_ClientTools = {
@@ -219,7 +273,7 @@ export type AccessGrant_ClientTools = (typeof AccessGrant_ClientTools)[keyof typ
  * Describes the enum sallyport.policy.v1.AccessGrant.ClientTools.
  */
 export const AccessGrant_ClientToolsSchema: GenEnum<AccessGrant_ClientTools> = /*@__PURE__*/
-  enumDesc(file_sallyport_policy_v1_access, 3, 0);
+  enumDesc(file_sallyport_policy_v1_access, 3, 1);
 
 /**
  * AccessService says what a principal may use at all (AccessPolicy narrowed by the credential's scope).
