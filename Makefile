@@ -100,7 +100,7 @@ $(TOOLS)/.conformance: $(TOOLS)/.node
 	@npm install --prefix $(TOOLS)/conformance --no-audit --no-fund --loglevel=error @modelcontextprotocol/conformance@0.2.0-alpha.12
 	@touch $@
 
-conformance: setup $(TOOLS)/.conformance ## authorization scenarios of the MCP conformance suite, as server and as client: make conformance [SCENARIO=auth/…]
+conformance: setup $(TOOLS)/.conformance ## the MCP conformance suite against us as server, client and authorization server: make conformance [SCENARIO=served|exact|client|authorization|…]
 	@node test/conformance/run.ts $(SCENARIO)
 
 bench: setup ## measure CPU a request beside a bare proxy and Portkey; writes test/load/results.json

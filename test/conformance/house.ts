@@ -7,6 +7,8 @@ import { eventually } from '../support/suite.ts';
 export interface ScenarioContext {
   readonly client_id?: string;
   readonly client_secret?: string;
+  /** Calls that are to be made, where it matters which. */
+  readonly toolCalls?: readonly { readonly name: string; readonly arguments: Readonly<Record<string, unknown>> }[];
 }
 
 /** A suite that the conformance scenarios are held against. */
