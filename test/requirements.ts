@@ -30,6 +30,7 @@ import { mcp } from './requirements/mcp.ts';
 import { model } from './requirements/model.ts';
 import { oauth } from './requirements/oauth.ts';
 import { offering } from './requirements/offering.ts';
+import { openapi } from './requirements/openapi.ts';
 import { operations } from './requirements/operations.ts';
 import { operator } from './requirements/operator.ts';
 import { passthrough } from './requirements/passthrough.ts';
@@ -88,6 +89,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   model,
   oauth,
   offering,
+  openapi,
   operations,
   operator,
   passthrough,

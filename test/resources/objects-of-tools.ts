@@ -21,6 +21,45 @@ export const casesOfTools: readonly Case[] = [
     errors: ['exactly one of remote'],
   },
   {
+    name: 'an API',
+    kind: 'ToolServer',
+    spec: {
+      openApi: {
+        url: 'https://api.example/v1',
+        documentUrl: 'https://docs.example/openapi.yaml',
+        operations: { ids: ['users/*'], tags: ['a b'], methods: ['GET'] },
+      },
+      credentials: { secretRef: { name: 'a', key: 'b' }, scheme: '', parameter: 'api_key' },
+    },
+  },
+  {
+    name: 'an API without a document',
+    kind: 'ToolServer',
+    spec: { openApi: { url: 'https://api.example/v1' } },
+    errors: ['exactly one of document and documentUrl'],
+  },
+  {
+    name: 'an API that is an MCP server too',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://a.example' }, openApi: { url: 'https://b.example', document: '{}' } },
+    errors: ['exactly one of remote'],
+  },
+  {
+    name: 'a document over http',
+    kind: 'ToolServer',
+    spec: { openApi: { url: 'https://api.example', documentUrl: 'http://api.example/openapi.json' } },
+    errors: ['documentUrl must be https'],
+  },
+  {
+    name: 'a credential in the URL of an MCP server',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://a.example' },
+      credentials: { secretRef: { name: 'a', key: 'b' }, parameter: 'key' },
+    },
+    errors: ['parameter is for openApi only'],
+  },
+  {
     name: 'a token in a static header',
     kind: 'ToolServer',
     spec: { remote: { url: 'https://mail.example/mcp', headers: { AUTHORIZATION: 'x' } } },

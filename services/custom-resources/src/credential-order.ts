@@ -106,6 +106,12 @@ export const serverCredentials = withRules(
       .regex(/^[A-Za-z0-9-]*$/)
       .default('Bearer')
       .describe('Word before the token; empty for the bare token.'),
+    parameter: z
+      .string()
+      .max(64)
+      .regex(/^[A-Za-z0-9_.-]+$/)
+      .optional()
+      .describe('Query parameter that carries the bare token in place of the header; for openApi only.'),
   }),
   [somewhere],
 );

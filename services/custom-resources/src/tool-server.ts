@@ -5,6 +5,7 @@ import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { entryName, grantedOriginSchema, jsonPointer, listOf, setOf, toolClass, toolName } from './fields.ts';
 import { serverAuth } from './server-auth.ts';
 import { egressStatus, hostedRule, hostedServer } from './tool-server-hosted.ts';
+import { openApiRules, openApiServer } from './tool-server-open-api.ts';
 import { remoteServer } from './tool-server-remote.ts';
 import { serverReviewers, serverStage, stageRules } from './tool-server-stage.ts';
 import { transportRules } from './tool-server-transport.ts';
@@ -107,6 +108,9 @@ const tool = z.object({
 const spec = withRules(
   z.object({
     remote: remoteServer.optional().describe('An MCP server that is there already: where it is.'),
+    openApi: openApiServer
+      .optional()
+      .describe('An HTTP API: where it is, and the OpenAPI document that makes tools of it.'),
     hosted: hostedServer.optional().describe('An MCP server that Sallyport runs: what, and what it may reach.'),
     credentials: serverCredentials
       .optional()
@@ -124,6 +128,7 @@ const spec = withRules(
   }),
   [
     ...transportRules,
+    ...openApiRules,
     hostedRule,
     ...stageRules,
     {

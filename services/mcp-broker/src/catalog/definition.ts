@@ -3,6 +3,7 @@ import type { Suspicion } from './poison/detector.ts';
 import { hidesCharacters } from './poison/invisible.ts';
 import { lookThrough } from './poison/look-through.ts';
 import { schemaFault } from './schema-bounds.ts';
+import { UnusableTool } from './unusable-tool.ts';
 
 /** A tool's definition as its server gives it, with what counts for the digest and nothing else. */
 export interface Definition {
@@ -46,7 +47,7 @@ export function readDefinitions(sha256: Sha256, listed: readonly unknown[]): Rea
   const dropped: { name: string; reason: string }[] = [];
   const twice = new Set<string>();
   for (const raw of listed) {
-    const read = readDefinition(sha256, raw);
+    const read = raw instanceof UnusableTool ? raw.reason : readDefinition(sha256, raw);
     const name = shownName(raw);
     if (typeof read === 'string') dropped.push({ name, reason: read });
     else if (twice.has(read.name) || definitions.has(read.name)) {

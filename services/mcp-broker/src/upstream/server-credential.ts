@@ -9,6 +9,8 @@ export interface ServerCredential {
   readonly header: string;
   /** Word before it; empty for the bare value. */
   readonly scheme: string;
+  /** Query parameter that carries it in place of the header. */
+  readonly parameter: string | undefined;
   /** It is a token that vault had for the person, which may be had anew, and lack scopes. */
   readonly isToken: boolean;
 }
@@ -31,12 +33,14 @@ export function credentialOf(server: Server): ServerCredential | undefined {
           use: { ...at, perPrincipal: true, perChain: auth?.type !== 'OAuth', timeoutMs: TOKEN_MS },
           header: 'authorization',
           scheme: 'Bearer',
+          parameter: undefined,
           isToken: true,
         }
       : {
           use: { ...at, ref: credentials.secretRef, perPrincipal: credentials.perPrincipal !== undefined },
           header: credentials.header.toLowerCase(),
           scheme: credentials.scheme,
+          parameter: credentials.parameter,
           isToken: false,
         };
   made.set(server, credential);

@@ -21,9 +21,13 @@ export interface SendOptions {
 export interface ServerRequest {
   readonly method: string;
   readonly headers: Record<string, string>;
-  readonly body?: string | undefined;
+  readonly body?: string | Buffer | undefined;
   /** Signals that end it. */
   readonly signals: readonly AbortSignal[];
+  /** It goes without the credential. */
+  readonly bare?: boolean;
+  /** Status 403 is an answer about this request; only where it says that a token lacks scopes it is about the credential. */
+  readonly mayForbid?: boolean;
 }
 
 /**
@@ -40,8 +44,11 @@ export function serverSend(server: Server, { outbound, credentials: leases }: Se
   const fixed = Object.entries(serverHeaders(server.spec)).map(([name, value]) => [name.toLowerCase(), value] as const);
   const credential = credentialOf(server);
 
-  const attempt = (url: URL, { method, headers, body, signals }: ServerRequest, lease: Lease | undefined) => {
-    if (credential !== undefined && lease !== undefined) {
+  const attempt = (to: URL, { method, headers, body, signals }: ServerRequest, lease: Lease | undefined) => {
+    let url = to;
+    if (credential !== undefined && lease !== undefined && credential.parameter !== undefined) {
+      url = withParameter(to, credential.parameter, lease.value);
+    } else if (credential !== undefined && lease !== undefined) {
       headers[credential.header] = credential.scheme === '' ? lease.value : `${credential.scheme} ${lease.value}`;
     }
     return outbound.request(url, {
@@ -58,9 +65,13 @@ export function serverSend(server: Server, { outbound, credentials: leases }: Se
     for (const [name, value] of fixed) request.headers[name] = value;
     const scope = callScope.getStore();
     // The credential is bound to the origin that it was granted for (DESIGN section 3).
-    if (credential === undefined || url.origin !== credential.use.origin || scope === undefined) {
+    const { bare = false, mayForbid = false } = request;
+    const isRefusal = (answer: OutboundResponse) =>
+      answer.status === 401 ||
+      (answer.status === 403 && (!mayForbid || (credential?.isToken === true && lackedScopes(answer).length > 0)));
+    if (credential === undefined || bare || url.origin !== credential.use.origin || scope === undefined) {
       const answer = await attempt(url, request, undefined);
-      if (isRefusal(answer)) throw await refused(answer);
+      if (isRefusal(answer) && !bare) throw await refused(answer);
       return answer;
     }
     const { use, isToken } = credential;
@@ -97,8 +108,13 @@ export function serverSend(server: Server, { outbound, credentials: leases }: Se
   };
 }
 
-function isRefusal({ status }: OutboundResponse): boolean {
-  return status === 401 || status === 403;
+/** The URL with one more parameter, its query otherwise as it was written. */
+function withParameter(url: URL, name: string, value: string): URL {
+  if (url.searchParams.has(name)) {
+    throw new GatewayError('invalid_request', 'An argument may not set the parameter that carries the credential.');
+  }
+  const begin = url.search === '' ? '?' : '&';
+  return new URL(`${url.href}${begin}${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
 }
 
 async function refused(answer: OutboundResponse): Promise<GatewayError> {

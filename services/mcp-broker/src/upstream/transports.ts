@@ -1,6 +1,7 @@
 import { serverUrl, type TransportKind, transportKind } from '@sallyport/custom-resources/tool-server-transport';
 import type { Server } from '../catalog/catalog.ts';
 import { type Connection, connectTo } from './connection.ts';
+import { openApi } from './openapi/open-api.ts';
 import type { ServerSend } from './server-send.ts';
 
 /** What a transport reaches its server with: guarded, with the server's credential, bounded. */
@@ -21,6 +22,7 @@ const transports: readonly Transport[] = [
     kind: 'remote',
     open: ({ spec }, within, signal, timeoutMs) => connectTo(serverUrl(spec), within, signal, timeoutMs),
   },
+  { kind: 'openApi', open: async (server, within) => openApi(server, within) },
 ];
 
 /** The transport of a server. Throws for a kind that this list lacks. */

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { type Rule, withRules } from './define-resource.ts';
+import { glob, httpUrl, setOf } from './fields.ts';
+import { fixedHeaders, fixedHeadersRule } from './fixed-headers.ts';
+
+/** `openApi` of a ToolServer: an HTTP API, each of whose operations is a tool. */
+export const openApiServer = withRules(
+  z.object({
+    url: httpUrl.describe(
+      'Base URL of the API, to which the paths of its operations are added, whatever servers the document names. The ' +
+        'credential is bound to its origin.',
+    ),
+    headers: fixedHeaders,
+    documentUrl: httpUrl
+      .optional()
+      .describe(
+        'URL of the OpenAPI document (3.0, 3.1, or Swagger 2.0; JSON up to 4 MiB, YAML up to 1 MiB), which is read at ' +
+          'each listing. The credential goes there only where the origin is that of url.',
+      ),
+    document: z
+      .string()
+      .min(1)
+      .max(262_144)
+      .optional()
+      .describe('The OpenAPI document itself, as JSON or YAML, in place of documentUrl.'),
+    operations: z
+      .object({
+        ids: setOf(glob, 128)
+          .optional()
+          .describe('Operations by operationId, or by name of the tool; * stands for any characters.'),
+        tags: setOf(z.string().min(1).max(128), 64).optional().describe('Operations that have one of these tags.'),
+        methods: setOf(z.enum(['GET', 'PUT', 'POST', 'DELETE', 'PATCH']), 5)
+          .optional()
+          .describe(
+            'Operations of these methods. An API as two servers, one of GET alone whose defaultClass is Read, needs no ' +
+              'list of tools.',
+          ),
+      })
+      .optional()
+      .describe('Operations that become tools: those that fit all that is given here. Left out: all.'),
+  }),
+  [
+    fixedHeadersRule('sallyport-'),
+    {
+      cel: 'has(self.document) != has(self.documentUrl)',
+      message: 'exactly one of document and documentUrl must be given',
+      holds: (o) => (o.document === undefined) !== (o.documentUrl === undefined),
+    },
+  ],
+);
+
+type Spec = {
+  readonly openApi?: z.output<typeof openApiServer> | undefined;
+  readonly allowPrivateNetwork: boolean;
+  readonly credentials?: { readonly parameter?: string | undefined } | undefined;
+};
+
+/** Rules over an API and what is said of the server beside it. */
+export const openApiRules: readonly Rule<Spec>[] = [
+  {
+    cel: "!has(self.openApi) || !has(self.openApi.documentUrl) || self.openApi.documentUrl.startsWith('https://') || self.allowPrivateNetwork",
+    message: 'documentUrl must be https unless allowPrivateNetwork is true',
+    fieldPath: '.openApi.documentUrl',
+    holds: ({ openApi, allowPrivateNetwork }) =>
+      allowPrivateNetwork || (openApi?.documentUrl ?? 'https://').startsWith('https://'),
+  },
+  {
+    cel: '!has(self.credentials) || !has(self.credentials.parameter) || has(self.openApi)',
+    message: 'parameter is for openApi only',
+    fieldPath: '.credentials.parameter',
+    holds: ({ credentials, openApi }) => credentials?.parameter === undefined || openApi !== undefined,
+  },
+];
