@@ -99,7 +99,7 @@ describe('approvals, what is kept of them and who is told', () => {
     const four = await suite.replica(config);
     expect((await decide(call, four))?.enforced).toBe(Action.ALLOW);
     await four.stop();
-  }, 30_000);
+  }, 60_000);
 
   it('[approval:sealed] keeps what is asked about sealed, and in one tenant', async () => {
     const id = await ask({ run: fresh(), to: 'sealed@evil.example' });

@@ -154,5 +154,5 @@ describe('identity on Postgres', () => {
     await expect(authenticated(secret, fresh.client(AuthenticationService, 'model-proxy'))).resolves.toMatchObject({
       principal: { name: 'peppered' },
     });
-  }, 30_000);
+  }, 60_000);
 });

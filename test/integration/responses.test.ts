@@ -209,6 +209,7 @@ describe('a response that is made in the background', () => {
     eventually(
       () => openai.responses.retrieve(id),
       ({ status }) => status !== 'queued' && status !== 'in_progress',
+      15_000,
     );
 
   it('[responses:background] is begun at once, made while nobody waits, and told as a stream', async () => {

@@ -222,7 +222,9 @@ describe('several keys at a provider', () => {
 describe('a queue for a target', () => {
   it('[routing:queue] places go to principals in turn, one at a time, and who finds it full is told to come back', async () => {
     calm();
-    providers.narrow.mood = () => ({ text: 'narrow', delayMs: 60 });
+    // The first keeps the place until the others have come, however slow the machine is.
+    const before = providers.narrow.asked.length;
+    providers.narrow.mood = ({ index }) => ({ text: 'narrow', delayMs: index === before ? 800 : 60 });
     providers.narrow.mostAtOnce = 0;
     const done: string[] = [];
     const other = new OpenAI({
@@ -236,7 +238,7 @@ describe('a queue for a target', () => {
     const hog = Array.from({ length: 6 }, () => by('hog', openai));
     await eventually(
       async () => providers.narrow.asked.length,
-      (asked) => asked > 0,
+      (asked) => asked > before,
     );
     const quiet = by('quiet', other);
     const turned = by('late', openai).catch((error: unknown) => error);

@@ -71,7 +71,7 @@ function document({ kind, name, namespace = 'default', spec, stringData }: Resou
 export function openHouse(
   provider: { openAiUrl: string; anthropicUrl: string; geminiUrl: string },
   models: readonly string[],
-  { gemini = false, responses = false } = {},
+  { gemini = false, responses = false, firstByteSeconds = 1 } = {},
 ): ResourceInit[] {
   const target = (name: string, model: string) => ({
     targets: [{ provider: name, model }],
@@ -95,7 +95,7 @@ export function openHouse(
         baseURL,
         allowPrivateNetwork: true,
         credentials: { secretRef: { name: 'provider', key: 'key' } },
-        timeouts: { connectSeconds: 1, firstByteSeconds: 1, idleSeconds: 1, totalSeconds: 10 },
+        timeouts: { connectSeconds: 1, firstByteSeconds, idleSeconds: 1, totalSeconds: 10 },
       },
     })),
     ...models.flatMap((model) => [

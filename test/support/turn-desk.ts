@@ -66,7 +66,8 @@ export function withDesk(wires: { gemini?: boolean; responses?: boolean } = {}):
     });
     suite = await suiteWith(
       [
-        ...openHouse(provider, ['actor', 'reader'], wires),
+        // Loops of many turns: that one of them waits a second tells of the machine, not of the gateway.
+        ...openHouse(provider, ['actor', 'reader'], { ...wires, firstByteSeconds: 3 }),
         {
           kind: 'ToolServer',
           name: 'desk',
