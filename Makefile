@@ -43,7 +43,7 @@ architecture: setup ## import directions, file sizes, names, requirements
 	@$(JEST) --selectProjects architecture
 
 integration: setup ## the suite as real processes with real Postgres and Redis
-	@$(JEST) --selectProjects integration --runInBand $(FILES)
+	@$(JEST) --selectProjects integration $(if $(FILES),--runInBand) $(FILES)
 
 resources: setup ## CRDs and controllers against a real API server
 	@CLUSTER=$(CLUSTER) $(JEST) --selectProjects resources --runInBand $(FILES)
