@@ -1,3 +1,4 @@
+import { a2a } from './requirements/a2a.ts';
 import { approval } from './requirements/approval.ts';
 import { audit } from './requirements/audit.ts';
 import { bad } from './requirements/bad.ts';
@@ -57,6 +58,7 @@ import { wires } from './requirements/wires.ts';
 
 /** What we promise, by area: an id `<area>:<name>` stands in `requirements/<area>.ts`. */
 export const areas: Readonly<Record<string, readonly Requirement[]>> = {
+  a2a,
   approval,
   audit,
   bad,

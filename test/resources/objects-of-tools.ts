@@ -15,6 +15,47 @@ export const casesOfTools: readonly Case[] = [
     },
   },
   {
+    name: 'an agent',
+    kind: 'ToolServer',
+    spec: {
+      agent: {
+        url: 'https://agents.example/a2a',
+        cardUrl: 'https://cards.example/agent.json',
+        headers: { 'X-Team': 'a' },
+      },
+    },
+  },
+  {
+    name: 'an agent and an MCP server in one',
+    kind: 'ToolServer',
+    spec: { agent: { url: 'https://agents.example' }, remote: { url: 'https://mail.example' } },
+    errors: ['exactly one of remote'],
+  },
+  {
+    name: 'an agent over http',
+    kind: 'ToolServer',
+    spec: { agent: { url: 'http://agents.example' } },
+    errors: ['url must be https'],
+  },
+  {
+    name: 'an agent with a card over http',
+    kind: 'ToolServer',
+    spec: { agent: { url: 'https://agents.example', cardUrl: 'http://agents.example/card.json' } },
+    errors: ['cardUrl must be https'],
+  },
+  {
+    name: 'a message to an agent that only reads',
+    kind: 'ToolServer',
+    spec: { agent: { url: 'https://agents.example' }, tools: [{ name: 'send_message', class: 'Read' }] },
+    errors: ['a message to an agent goes out'],
+  },
+  {
+    name: 'a header of A2A',
+    kind: 'ToolServer',
+    spec: { agent: { url: 'https://agents.example', headers: { 'A2A-Version': '1.0' } } },
+    errors: ['may not set credentials'],
+  },
+  {
     name: 'a tool server that is nowhere',
     kind: 'ToolServer',
     spec: { defaultClass: 'Read' },

@@ -1,7 +1,7 @@
 import type { Rule } from './define-resource.ts';
 
 /** The ways to reach a tool server, by the key of the spec that declares each. A server has exactly one. */
-export const transportKinds = ['remote', 'openApi', 'hosted'] as const;
+export const transportKinds = ['remote', 'openApi', 'agent', 'hosted'] as const;
 
 /** A way to reach a tool server. */
 export type TransportKind = (typeof transportKinds)[number];

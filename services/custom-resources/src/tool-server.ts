@@ -4,6 +4,7 @@ import { serverCredentials } from './credential-order.ts';
 import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { entryName, grantedOriginSchema, jsonPointer, listOf, setOf, toolClass, toolName } from './fields.ts';
 import { serverAuth } from './server-auth.ts';
+import { agentRules, agentServer, withAgentTools } from './tool-server-agent.ts';
 import { egressStatus, hostedRule, hostedServer } from './tool-server-hosted.ts';
 import { openApiRules, openApiServer } from './tool-server-open-api.ts';
 import { remoteServer } from './tool-server-remote.ts';
@@ -111,6 +112,9 @@ const spec = withRules(
     openApi: openApiServer
       .optional()
       .describe('An HTTP API: where it is, and the OpenAPI document that makes tools of it.'),
+    agent: agentServer
+      .optional()
+      .describe('An agent that speaks A2A: where it is. It is the tools of its server, and is served at /a2a/<name>.'),
     hosted: hostedServer.optional().describe('An MCP server that Sallyport runs: what, and what it may reach.'),
     credentials: serverCredentials
       .optional()
@@ -128,6 +132,7 @@ const spec = withRules(
   }),
   [
     ...transportRules,
+    ...agentRules,
     ...openApiRules,
     hostedRule,
     ...stageRules,
@@ -202,6 +207,7 @@ export const toolServer = defineResource({
   shortNames: ['tsrv'],
   description: 'An MCP server behind the gateway: where it is, its credential, and the class of its tools.',
   spec: spec.describe('What is wanted.'),
+  complete: withAgentTools,
   status: status.describe('What is known; written by Sallyport.'),
   columns: [
     { name: 'URL', type: 'string', jsonPath: '.spec.remote.url', priority: 1 },

@@ -71,6 +71,13 @@ export const configSchema = z.strictObject({
       stateTtl: durationMs.prefault('30m'),
     })
     .prefault({}),
+  agents: z
+    .strictObject({
+      /** How long it is known whose a task or context of an agent is, after it was used last. */
+      taskTtl: durationMs.prefault('168h'),
+      sweepInterval: durationMs.prefault('10m'),
+    })
+    .prefault({}),
   catalog: z
     .strictObject({
       /** How often each tool server is listed anew. */

@@ -7,6 +7,7 @@ import { postgres } from '@sallyport/chassis/postgres';
 import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { openSpool } from '@sallyport/chassis/spool';
+import { sweeping } from '@sallyport/chassis/sweeping';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { accessCache } from '@sallyport/peers/access';
 import { credentialLeases } from '@sallyport/peers/credentials';
@@ -16,6 +17,9 @@ import { principalCache } from '@sallyport/peers/principals';
 import { recorder } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
+import { createAgentIds } from './a2a/agent-ids.ts';
+import { knownAgents } from './a2a/agents.ts';
+import { serveAgents } from './a2a/front.ts';
 import { followCatalog } from './catalog/catalog.ts';
 import { ownListing } from './catalog/look-for.ts';
 import { refreshCatalog } from './catalog/refresh.ts';
@@ -74,7 +78,10 @@ run({
     const onResource = (_kind: string, uid: string, user: string) => relist(uid, user);
     const credentials = await life.use(credentialLeases({ client: clients.credentials, log, onResource }));
     const { maxResultBytes } = config.request;
-    const upstream = await life.use(createUpstream({ credentials, maxResultBytes, log }));
+    const { taskTtl, sweepInterval } = config.agents;
+    const agents = knownAgents(createAgentIds(database, taskTtl));
+    await life.use(sweeping('tasks of agents', agents.ids, sweepInterval, log));
+    const upstream = await life.use(createUpstream({ credentials, maxResultBytes, agents, log }));
     const pins = createPinStore(database);
     const reporter = reportServers({
       client: clients.snapshot,
@@ -151,6 +158,7 @@ run({
       limits: await life.use(limitShares({ client: clients.limits, snapshot, log, replica })),
     };
     const app = createBrokerApp(gate, metrics);
+    serveAgents(app, { ...gate, agents });
     await life.use(httpServer({ listen: config.http, app, log }));
     if (config.edge !== undefined) await life.use(httpServer({ ...config.edge, app, log }));
   },

@@ -2,17 +2,18 @@ import { tenantOfHost } from '@sallyport/peers/host-tenant';
 import type { Config } from '../config.ts';
 import { ENDPOINT } from '../invoke/admit.ts';
 
-/** Protected-resource metadata (RFC 9728): what `/mcp` is and who issues tokens for it. `resource` is its URL. */
+/** Protected-resource metadata (RFC 9728): what `/mcp` or `/a2a` is and who issues tokens for it. `resource` is its URL. */
 export function resourceMetadata(
   config: Pick<Config, 'authorizationServers' | 'oauth' | 'publicUrl'>,
   resource: string,
+  scope: string = ENDPOINT,
 ) {
   return {
     resource,
     resource_name: 'Sallyport',
     authorization_servers: config.authorizationServers ?? ownIssuers(config, resource),
     bearer_methods_supported: ['header'],
-    scopes_supported: [ENDPOINT],
+    scopes_supported: [scope],
   };
 }
 

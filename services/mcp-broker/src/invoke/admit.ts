@@ -29,17 +29,18 @@ export async function authorise(
   gate: Pick<Gate, 'principals' | 'access' | 'snapshot'>,
   credential: Credential,
   work: OpenWork,
+  endpoint: string = ENDPOINT,
 ): Promise<Admitted> {
   const { signal } = work;
   if (!gate.snapshot.seen()) {
     throw new GatewayError('unavailable', 'The gateway has no configuration yet.', { retryAfterMs: 1_000 });
   }
-  const principal = await gate.principals.authenticate(credential, ENDPOINT, signal);
-  work.own(principal, () => gate.principals.authenticate(credential, ENDPOINT));
+  const principal = await gate.principals.authenticate(credential, endpoint, signal);
+  work.own(principal, () => gate.principals.authenticate(credential, endpoint));
   const access = await gate.access.accessOf(principal, signal);
-  const scoped = principal.endpoints.length === 0 || matcher(principal.endpoints)(ENDPOINT);
-  if (!scoped || !access.allowsEndpoint(ENDPOINT)) {
-    throw new GatewayError('permission_denied', `This key may not use ${ENDPOINT}.`);
+  const scoped = principal.endpoints.length === 0 || matcher(principal.endpoints)(endpoint);
+  if (!scoped || !access.allowsEndpoint(endpoint)) {
+    throw new GatewayError('permission_denied', `This key may not use ${endpoint}.`);
   }
   return { principal, access };
 }

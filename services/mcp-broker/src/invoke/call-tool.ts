@@ -24,6 +24,7 @@ import { offeringTool } from '../offerings/offering-tool.ts';
 import { refOf } from '../server.ts';
 import type { Patience, PendingApproval } from './ask.ts';
 import { type DecidableCall, type DecidedCall, decide } from './decide.ts';
+import { decidingEvents } from './decided-events.ts';
 import type { Gate } from './gate.ts';
 import { nameInRules } from './prepare.ts';
 import { readApart } from './read-apart.ts';
@@ -51,6 +52,8 @@ interface OneCall extends StepCall, DecidableCall {
 /** How a call ended: what the client is shown, and the approval or the account of the person that it still waits for. */
 export interface Called {
   readonly shown: Shown;
+  /** Label of what is shown; absent: words of the gate. */
+  readonly label?: Label;
   /** What is shown is what the tool gave, as it gave it: no refusal, no reading of it by quarantine. */
   readonly asGiven?: boolean;
   readonly pending?: PendingApproval;
@@ -139,6 +142,7 @@ export async function callTool(
     const { lacking } = call;
     return {
       shown,
+      label: result.label,
       asGiven: result.status === 'done' && result.content !== undefined,
       ...(pending ? { pending } : {}),
       ...(lacking ? { lacking } : {}),
@@ -209,13 +213,12 @@ function portsOf(
       }
       const { argumentsJson } = decided.prepared;
       const args = decided.prepared.args as JsonObject;
-      const ran = await runTool(gate.runner, { principal, tool, args, argumentsJson, signal }).catch(
-        (error: unknown) => {
-          call.lacking = lackingOf(error);
-          if (call.lacking === undefined) throw error;
-          return undefined;
-        },
-      );
+      const run = () => runTool(gate.runner, { principal, tool, args, argumentsJson, signal });
+      const ran = await decidingEvents(gate, turn, call, run).catch((error: unknown) => {
+        call.lacking = lackingOf(error);
+        if (call.lacking === undefined) throw error;
+        return undefined;
+      });
       if (ran === undefined) return { refusal: refusal('not_connected') };
       call.detail = { bytes: ran.sizeBytes, upstreamMs: Math.round(ran.latencyMs), credential: ran.credential };
       // Before the tool was reached: words of ours, which no rule on results is about.

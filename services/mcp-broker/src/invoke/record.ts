@@ -118,7 +118,7 @@ export function recordApproval(
 }
 
 function base(turn: Turn): RecordInit {
-  return turnFields(turn, ENDPOINT);
+  return turnFields(turn, turn.endpoint ?? ENDPOINT);
 }
 
 function toolFields(tool: BrokerTool): RecordInit {

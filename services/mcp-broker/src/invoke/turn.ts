@@ -9,6 +9,8 @@ export interface Turn {
   readonly id: string;
   readonly startedAtMs: number;
   readonly principal: Principal;
+  /** The front that it came by, for records; absent: that of MCP. */
+  readonly endpoint?: string;
   readonly access: Access;
   readonly attribution: Attribution;
   /** Ends when the client is gone or the credential is revoked. */

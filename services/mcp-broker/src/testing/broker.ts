@@ -23,6 +23,8 @@ import { QuarantineService } from '@sallyport/proto/quarantine/v1/quarantine_pb'
 import { type Observation, SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
+import { knownAgents } from '../a2a/agents.ts';
+import { serveAgents } from '../a2a/front.ts';
 import { followCatalog } from '../catalog/catalog.ts';
 import { ownListing } from '../catalog/look-for.ts';
 import { refreshCatalog } from '../catalog/refresh.ts';
@@ -41,6 +43,7 @@ import { brokerMetrics } from '../metrics.ts';
 import { offeringCatalog } from '../offerings/catalog.ts';
 import { toolService } from '../server.ts';
 import { createUpstream } from '../upstream/upstream.ts';
+import { memoryAgentIds } from './agent-ids.ts';
 import { memoryPins, type PeerState, type PrincipalParts, playedPolicy, resultsOf } from './peers.ts';
 
 /** A broker whose peers are played by a test over real sockets. */
@@ -181,7 +184,8 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   });
   const catalog = followCatalog(snapshot, sha256);
   const credentials = credentialLeases({ client: vault.client, log });
-  const upstream = createUpstream({ credentials, maxResultBytes: config.request.maxResultBytes, log });
+  const agents = knownAgents(memoryAgentIds());
+  const upstream = createUpstream({ credentials, maxResultBytes: config.request.maxResultBytes, agents, log });
   const runner = { upstream, metrics: counted, checks: schemaChecks() };
   const digest = keyedDigest(DIGEST_SECRET);
   const listed: (() => void)[] = [];
@@ -266,7 +270,9 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     }),
     { caller: 'model-proxy' },
   );
-  const server = httpServer({ listen: { host: '127.0.0.1', port: 0 }, app: createBrokerApp(gate, metrics), log });
+  const app = createBrokerApp(gate, metrics);
+  serveAgents(app, { ...gate, agents });
+  const server = httpServer({ listen: { host: '127.0.0.1', port: 0 }, app, log });
   await server.start();
   await untilTrue(() => snapshot.seen());
 

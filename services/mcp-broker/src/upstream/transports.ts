@@ -1,4 +1,6 @@
 import { serverUrl, type TransportKind, transportKind } from '@sallyport/custom-resources/tool-server-transport';
+import type { Agents } from '../a2a/agents.ts';
+import { connectToAgent } from '../a2a/connection.ts';
 import type { Server } from '../catalog/catalog.ts';
 import { type Connection, connectTo } from './connection.ts';
 import { openApi } from './openapi/open-api.ts';
@@ -8,6 +10,7 @@ import type { ServerSend } from './server-send.ts';
 export interface Within {
   readonly send: ServerSend;
   readonly maxResultBytes: number;
+  readonly agents: Agents;
 }
 
 /** A way to reach tool servers. All that is above it treats their tools alike. */
@@ -18,6 +21,7 @@ export interface Transport {
 }
 
 const transports: readonly Transport[] = [
+  { kind: 'agent', open: connectToAgent },
   {
     kind: 'remote',
     open: ({ spec }, within, signal, timeoutMs) => connectTo(serverUrl(spec), within, signal, timeoutMs),

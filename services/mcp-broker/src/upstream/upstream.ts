@@ -6,6 +6,7 @@ import { urlGuard } from '@sallyport/chassis/net/guard';
 import type { Component } from '@sallyport/chassis/process';
 import type { Credentials } from '@sallyport/peers/credentials';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { Agents } from '../a2a/agents.ts';
 import type { Server } from '../catalog/catalog.ts';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
 import type { Asked, Offers } from './asking.ts';
@@ -71,6 +72,7 @@ const SHARED = '';
 export function createUpstream(options: {
   readonly credentials: Pick<Credentials, 'lease' | 'drop'>;
   readonly maxResultBytes: number;
+  readonly agents: Agents;
   readonly log: Logger;
 }): Upstream {
   const lines = new Map<string, Line>();
@@ -190,7 +192,8 @@ function openLine(server: Server, options: Parameters<typeof createUpstream>[0])
     timeouts: { connectMs: CONNECT_MS, headersMs: 60_000, bodyIdleMs: 60_000 },
   });
   const { open: openTransport } = transportOf(server);
-  const within = { send: serverSend(server, { ...options, outbound: pool }), maxResultBytes: options.maxResultBytes };
+  const { maxResultBytes, agents } = options;
+  const within = { send: serverSend(server, { ...options, outbound: pool }), maxResultBytes, agents };
   const connections = new Map<string, Promise<Connection>>();
   const close = (connection: Promise<Connection>) => {
     connection.then((one) => one.close()).catch(() => undefined);

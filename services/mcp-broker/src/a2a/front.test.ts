@@ -1,0 +1,380 @@
+import { Role, TaskState } from '@a2a-js/sdk';
+import {
+  type Client,
+  ClientFactory,
+  ClientFactoryOptions,
+  DefaultAgentCardResolver,
+  JsonRpcTransportFactory,
+} from '@a2a-js/sdk/client';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
+import { Action } from '@sallyport/proto/policy/v1/policy_pb';
+import { type FakeAgent, startFakeAgent } from '../../../../test/fakes/agent.ts';
+import { KEYS, startBroker, type TestBroker } from '../testing/broker.ts';
+import { resultsOf } from '../testing/peers.ts';
+
+const tools = [
+  { name: 'send_message', class: 'Egress', enabled: true },
+  { name: 'get_task', class: 'Read', enabled: true },
+  { name: 'cancel_task', class: 'Write', enabled: true },
+];
+
+let newer: FakeAgent;
+let older: FakeAgent;
+let broker: TestBroker;
+
+beforeAll(async () => {
+  newer = await startFakeAgent({ name: 'Newer', key: 'upstream-secret-canary-0123456789' });
+  older = await startFakeAgent({ name: 'Older', revisions: ['0.3'] });
+  broker = await startBroker();
+  const credentials = { secretRef: { name: 'agent', key: 'token' }, header: 'Authorization', scheme: 'Bearer' };
+  await broker.servers({
+    newer: { agent: { url: newer.url }, credentials, tools, timeoutSeconds: 5 },
+    older: { agent: { url: older.url }, tools, timeoutSeconds: 5 },
+  });
+  broker.state.decideResult = () => resultsOf(Action.ALLOW, false);
+});
+afterAll(async () => {
+  await broker.close();
+  await Promise.all([newer.close(), older.close()]);
+});
+afterEach(() => {
+  broker.state.grants.splice(0, 9, '*/*');
+  broker.state.decideCall = () => ({ verdict: Action.ALLOW });
+  broker.state.decideResult = () => resultsOf(Action.ALLOW, false);
+});
+
+async function clientOf(agent: string, key = KEYS.alice, revision: '1.0' | '0.3' = '1.0'): Promise<Client> {
+  const fetchImpl: typeof fetch = (input, init) => {
+    const headers = new Headers(init?.headers);
+    headers.set('authorization', `Bearer ${key}`);
+    if (revision === '0.3') headers.delete('a2a-version');
+    return fetch(input, { ...init, headers });
+  };
+  const legacyCompat = { enabled: true };
+  const transports = [new JsonRpcTransportFactory({ fetchImpl, legacyCompat })];
+  const cardResolver = new DefaultAgentCardResolver({ fetchImpl, legacyCompat });
+  const factory = new ClientFactory(
+    ClientFactoryOptions.createFrom(ClientFactoryOptions.default, { transports, cardResolver }),
+  );
+  if (revision === '1.0') return await factory.createFromUrl(`${broker.url}/a2a/${agent}/`);
+  const card = await cardResolver.resolve(`${broker.url}/a2a/${agent}/`);
+  return await factory.createFromAgentCard({
+    ...card,
+    supportedInterfaces: card.supportedInterfaces.filter((one) => one.protocolVersion !== '1.0'),
+  });
+}
+
+function says(text: string, more: { taskId?: string; contextId?: string } = {}) {
+  return {
+    tenant: '',
+    message: {
+      messageId: crypto.randomUUID(),
+      role: Role.ROLE_USER,
+      parts: [{ content: { $case: 'text' as const, value: text }, metadata: undefined, filename: '', mediaType: '' }],
+      contextId: '',
+      taskId: '',
+      metadata: undefined,
+      extensions: [],
+      referenceTaskIds: [],
+      ...more,
+    },
+    configuration: undefined,
+    metadata: undefined,
+  };
+}
+
+const textsOf = (parts: readonly { content?: { $case: string; value: unknown } | undefined }[] = []) =>
+  parts.flatMap(({ content }) => (content?.$case === 'text' ? [String(content.value)] : []));
+
+async function rpc(agent: string, method: string, params: object, over: Record<string, string> = {}) {
+  const response = await fetch(`${broker.url}/a2a/${agent}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEYS.alice}`, 'content-type': 'application/json', ...over },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 7, method, params }),
+  });
+  return {
+    status: response.status,
+    body: (await response.json()) as {
+      id: unknown;
+      result?: never;
+      error?: { code: number; message: string; data: never };
+    },
+  };
+}
+
+describe('an agent behind the gateway', () => {
+  it.each([
+    ['newer', '1.0'],
+    ['older', '1.0'],
+    ['newer', '0.3'],
+    ['older', '0.3'],
+  ] as const)('[a2a:both-revisions] %s is spoken to by the official client in revision %s', async (agent, revision) => {
+    const client = await clientOf(agent, KEYS.alice, revision);
+    expect(client.protocolVersion).toBe(revision);
+    const message = await client.sendMessage(says('echo hello'));
+    if (!('parts' in message)) throw new Error('a message was expected');
+    expect(textsOf(message.parts)).toEqual(['hello']);
+
+    const task = await client.sendMessage(says('task one two'));
+    if (!('status' in task)) throw new Error('a task was expected');
+    expect(task.status?.state).toBe(TaskState.TASK_STATE_COMPLETED);
+    expect(textsOf(task.artifacts[0]?.parts)).toEqual(['one two']);
+
+    const again = await client.getTask({ tenant: '', id: task.id });
+    expect(again.id).toBe(task.id);
+    expect(textsOf(again.artifacts[0]?.parts)).toEqual(['one two']);
+
+    const words: string[] = [];
+    const states: (TaskState | undefined)[] = [];
+    for await (const { payload } of client.sendMessageStream(says('stream a b c'))) {
+      if (payload?.$case === 'artifactUpdate') words.push(...textsOf(payload.value.artifact?.parts));
+      if (payload?.$case === 'statusUpdate' || payload?.$case === 'task') states.push(payload.value.status?.state);
+    }
+    expect(words).toEqual(['a', 'b', 'c']);
+    expect(states.at(-1)).toBe(TaskState.TASK_STATE_COMPLETED);
+  });
+
+  it('[a2a:card] has a card of ours: our address, our ways to authenticate, no signature, nothing of where it is', async () => {
+    const response = await fetch(`${broker.url}/a2a/newer/.well-known/agent-card.json`, {
+      headers: { authorization: `Bearer ${KEYS.alice}`, 'a2a-version': '1.0' },
+    });
+    const text = await response.text();
+    const card = JSON.parse(text);
+    expect(card).toMatchObject({ name: 'Newer', capabilities: { streaming: true, pushNotifications: false } });
+    expect(card.supportedInterfaces.map((one: { url: string }) => one.url)).toEqual([
+      `${broker.url}/a2a/newer`,
+      `${broker.url}/a2a/newer`,
+    ]);
+    expect(Object.keys(card.securitySchemes)).toEqual(['sallyport']);
+    expect(text).not.toContain('signatures');
+    expect(text).not.toContain(new URL(newer.url).host);
+    const extended = await rpc('newer', 'GetExtendedAgentCard', {}, { 'a2a-version': '1.0' });
+    expect(extended.body.result).toEqual(card);
+  });
+
+  it('[a2a:no-passthrough] is told neither the key, nor ids of ours, nor the run, and gets its own credential', async () => {
+    const client = await clientOf('newer');
+    newer.requests.length = 0;
+    const sent = says('task canary');
+    const task = await client.sendMessage(sent);
+    if (!('status' in task)) throw new Error('a task was expected');
+    const follow = await client.sendMessage(says('ask more', { contextId: task.contextId }));
+    if (!('status' in follow)) throw new Error('a task was expected');
+    expect(follow.contextId).toBe(task.contextId);
+    const posted = newer.requests.filter(({ method }) => method === 'POST');
+    expect(posted).toHaveLength(2);
+    for (const { headers, body } of posted) {
+      expect(headers.authorization).toBe('Bearer upstream-secret-canary-0123456789');
+      for (const ours of [KEYS.alice, task.id, task.contextId, sent.message.messageId]) {
+        expect(JSON.stringify(headers) + body).not.toContain(ours);
+      }
+    }
+    // The agent knows the conversation by its own id, and goes on with it.
+    const [first, second] = posted.map(
+      ({ json }) => (json as { params: { message: { contextId?: string } } }).params.message,
+    );
+    expect(first?.contextId).toBeUndefined();
+    expect(second?.contextId).toEqual(expect.any(String));
+  });
+
+  it('[a2a:bound-tasks] tasks are of who began them: to others, and to other agents, they are not there', async () => {
+    const client = await clientOf('newer');
+    const task = await client.sendMessage(says('task mine'));
+    if (!('status' in task)) throw new Error('a task was expected');
+    const before = newer.requests.length;
+    for (const [agent, key] of [
+      ['newer', KEYS.bob],
+      ['older', KEYS.alice],
+    ] as const) {
+      const other = await clientOf(agent, key);
+      await expect(other.getTask({ tenant: '', id: task.id })).rejects.toMatchObject({ name: /TaskNotFound/ });
+      await expect(other.cancelTask({ tenant: '', id: task.id, metadata: undefined })).rejects.toThrow('no such task');
+      await expect(other.sendMessage(says('echo x', { taskId: task.id }))).rejects.toThrow('no such task');
+    }
+    expect(newer.requests.slice(before).filter(({ method }) => method === 'POST')).toEqual([]);
+    expect((await rpc('rival', 'tasks/get', { id: task.id })).status).toBe(404);
+  });
+
+  it('[a2a:cancel] a task is cancelled by its id of ours; one that cannot be is said so', async () => {
+    const client = await clientOf('newer');
+    const [first] = await events(client.sendMessageStream(says('hang')), 2);
+    const id = first?.payload?.$case === 'task' ? first.payload.value.id : '';
+    const cancelled = await client.cancelTask({ tenant: '', id, metadata: undefined });
+    expect(cancelled).toMatchObject({ id, status: { state: TaskState.TASK_STATE_CANCELED } });
+    const done = await client.sendMessage(says('task over'));
+    if (!('status' in done)) throw new Error('a task was expected');
+    await expect(client.cancelTask({ tenant: '', id: done.id, metadata: undefined })).rejects.toMatchObject({
+      name: /TaskNotCancelable/,
+    });
+  });
+
+  it('[a2a:resubscribe] a stream that was left is taken up again', async () => {
+    const client = await clientOf('newer');
+    const [first] = await events(client.sendMessageStream(says('hang')), 2);
+    const id = first?.payload?.$case === 'task' ? first.payload.value.id : '';
+    const seen: string[] = [];
+    const rest = (async () => {
+      for await (const { payload } of client.resubscribeTask({ tenant: '', id })) seen.push(payload?.$case ?? '');
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await client.cancelTask({ tenant: '', id, metadata: undefined });
+    await rest;
+    expect(seen[0]).toBe('task');
+    expect(seen.length).toBeGreaterThan(1);
+  });
+
+  it('[a2a:push] notices to URLs of clients are refused as A2A says', async () => {
+    const config = { url: 'https://hooks.example', id: 'x', taskId: 't' };
+    for (const [method, params, version] of [
+      ['tasks/pushNotificationConfig/set', config, '0.3'],
+      ['CreateTaskPushNotificationConfig', config, '1.0'],
+      ['message/send', { message: older03('echo x'), configuration: { pushNotificationConfig: config } }, '0.3'],
+    ] as const) {
+      const { body } = await rpc('newer', method, params, { 'a2a-version': version });
+      expect([method, body.error?.code]).toEqual([method, -32_003]);
+    }
+  });
+
+  it.each([
+    ['another version', 'GetTask', { id: 'x' }, { 'a2a-version': '2.0' }, 200, -32_009],
+    ['a method of the other revision', 'message/send', {}, { 'a2a-version': '1.0' }, 200, -32_601],
+    ['no message', 'SendMessage', {}, { 'a2a-version': '1.0' }, 200, -32_602],
+    ['no parts', 'SendMessage', { message: { role: 'ROLE_USER', parts: [] } }, { 'a2a-version': '1.0' }, 200, -32_602],
+    [
+      'an empty part',
+      'SendMessage',
+      { message: { role: 'ROLE_USER', parts: [{}] } },
+      { 'a2a-version': '1.0' },
+      200,
+      -32_602,
+    ],
+    [
+      'a client in the role of the agent',
+      'SendMessage',
+      { message: { role: 'ROLE_AGENT', parts: [{ text: 'x' }] } },
+      { 'a2a-version': '1.0' },
+      200,
+      -32_602,
+    ],
+    ['a list of tasks', 'ListTasks', {}, { 'a2a-version': '1.0' }, 200, -32_004],
+    ['another type', 'SendMessage', {}, { 'content-type': 'text/plain' }, 415, -32_005],
+    ['a key that is none', 'SendMessage', {}, { authorization: 'Bearer sk-none-0123456789abcdef' }, 401, -32_000],
+  ])(
+    '[a2a:errors] %s is answered with the code that A2A gives it',
+    async (_what, method, params, headers, status, code) => {
+      const answer = await rpc('newer', method, params, headers);
+      expect([answer.status, answer.body.error?.code]).toEqual([status, code]);
+    },
+  );
+});
+
+describe('what policy says', () => {
+  it('[a2a:decided] a message is a call of a tool of class egress, with its parts as arguments and their origins', async () => {
+    const client = await clientOf('newer');
+    const before = broker.state.decided.length;
+    broker.records.length = 0;
+    const reply = await client.sendMessage(says('echo decided'));
+    const [asked] = broker.state.decided.slice(before);
+    expect(asked?.call.tool).toMatchObject({ server: 'newer', name: 'send_message' });
+    expect(JSON.parse(asked?.call.argumentsJson ?? '')).toEqual({ parts: [{ text: 'echo decided' }] });
+    expect(asked?.call.origins.map(({ pointer, origin }) => [pointer, origin])).toEqual([['/parts/0/text', 'unknown']]);
+    expect(broker.records.map(({ kind }) => kind)).toEqual([Record_Kind.TOOL_INTENT, Record_Kind.TOOL_OUTCOME]);
+    expect(broker.records[0]).toMatchObject({ endpoint: 'a2a', toolClass: 'egress', toolName: 'newer__send_message' });
+    // What comes back is told to be nobody's word but the agent's.
+    expect('parts' in reply && reply.parts[0]?.metadata).toEqual({ 'sallyport.dev/label': 'untrusted' });
+    expect(broker.state.remembered.at(-1)?.fingerprints.length).toBeGreaterThan(0);
+  });
+
+  it('[a2a:denied] a message that is denied is not sent, and the client is told why', async () => {
+    broker.state.decideCall = () => ({ verdict: Action.DENY, reason: 'nothing goes out' });
+    const client = await clientOf('newer');
+    const before = newer.heard.length;
+    await expect(client.sendMessage(says('echo secret'))).rejects.toThrow('nothing goes out');
+    await expect(events(client.sendMessageStream(says('stream secret')), 9)).rejects.toThrow('nothing goes out');
+    expect(newer.heard.length).toBe(before);
+  });
+
+  it('[a2a:audit] without a durable intent nothing is sent', async () => {
+    broker.state.auditAway = true;
+    try {
+      const before = newer.heard.length;
+      await expect((await clientOf('newer')).sendMessage(says('echo x'))).rejects.toThrow();
+      expect(newer.heard.length).toBe(before);
+    } finally {
+      broker.state.auditAway = false;
+    }
+  });
+
+  it('[a2a:access] an agent that is not theirs is not there, and of one that is partly theirs only that part is', async () => {
+    broker.state.grants.splice(0, 9, 'older/*', 'newer/get_task');
+    const other = await rpc('nowhere', 'GetTask', { id: 'x' });
+    expect(other.status).toBe(404);
+    const { body } = await rpc('newer', 'message/send', { message: older03('echo x') });
+    expect(body.error?.code).toBe(-32_004);
+    broker.state.grants.splice(0, 9, 'older/*');
+    const hidden = await rpc('newer', 'GetTask', { id: 'x' });
+    expect([hidden.status, hidden.body]).toEqual([404, other.body]);
+  });
+
+  it('[a2a:quarantined] of a reply that is to be read apart only what quarantine shows is passed on, streamed or not', async () => {
+    broker.state.decideResult = () => resultsOf(Action.QUARANTINE, false);
+    const client = await clientOf('newer');
+    const task = await client.sendMessage(says('task inject'));
+    if (!('status' in task)) throw new Error('a task was expected');
+    expect(task).toMatchObject({ artifacts: [], history: [], status: { state: TaskState.TASK_STATE_COMPLETED } });
+    expect(JSON.stringify(task)).not.toContain('inject');
+    expect(task.status?.message?.parts[0]?.content).toMatchObject({ $case: 'data', value: { urgent: true } });
+    const streamed = await events(client.sendMessageStream(says('stream inject more')), 9);
+    expect(streamed).toHaveLength(1);
+    expect(JSON.stringify(streamed)).not.toContain('inject');
+  });
+
+  it('[a2a:blocked-midway] events stop going out with the first that policy does not allow', async () => {
+    broker.state.decideResult = ({ resultJson }) =>
+      resultsOf(resultJson.includes('poison') ? Action.DENY : Action.ALLOW, false);
+    const client = await clientOf('newer');
+    const seen: string[] = [];
+    const read = async () => {
+      for await (const { payload } of client.sendMessageStream(says('leak'))) {
+        seen.push(JSON.stringify(payload));
+      }
+    };
+    await expect(read()).rejects.toThrow();
+    expect(seen.join()).toContain('fine');
+    expect(seen.join()).not.toMatch(/poison|after/);
+  });
+
+  it('[a2a:revoked] a stream ends within a second of the revocation of its key, and the agent is left', async () => {
+    const client = await clientOf('newer', KEYS.carol);
+    let revokedAt = 0;
+    const read = async () => {
+      for await (const { payload } of client.sendMessageStream(says('hang'))) {
+        if (payload?.$case === 'statusUpdate') {
+          revokedAt = performance.now();
+          broker.revoke('carol');
+        }
+      }
+    };
+    await expect(read()).rejects.toThrow();
+    expect(performance.now() - revokedAt).toBeLessThan(1_000);
+    const last = newer.requests.filter(({ method }) => method === 'POST').at(-1);
+    for (let left = 50; left > 0 && last?.aborted !== true; left--)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(last?.aborted).toBe(true);
+  });
+});
+
+function older03(text: string) {
+  return { kind: 'message', messageId: 'm', role: 'user', parts: [{ kind: 'text', text }] };
+}
+
+/** The first events of a stream. */
+async function events<T>(stream: AsyncIterable<T>, most: number): Promise<T[]> {
+  const seen: T[] = [];
+  for await (const one of stream) {
+    seen.push(one);
+    if (seen.length >= most) break;
+  }
+  return seen;
+}

@@ -1,0 +1,23 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised under `a2a:`. */
+export const a2a: readonly Requirement[] = [
+  ...of('Issue 7; A2A 0.3 and 1.0; DESIGN §5, §8', {
+    'a2a:both-revisions': 'Clients and agents of revisions 0.3 and 1.0 work with each other through the gateway.',
+    'a2a:card':
+      'The served card has addresses and ways to authenticate of ours, no signature, and not where the agent is.',
+    'a2a:no-passthrough': 'An agent is told no key, no run and no id of ours, and gets the credential of its server.',
+    'a2a:bound-tasks': 'Ids of tasks are ours, of one principal and agent; to others they are not there.',
+    'a2a:cancel': 'Tasks are cancelled by ids of ours.',
+    'a2a:resubscribe': 'The stream of a task is taken up again.',
+    'a2a:push': 'Push notifications are refused with the error that A2A has for it.',
+    'a2a:errors': 'What cannot be answered is refused with the codes of A2A.',
+    'a2a:decided': 'A message out is an egress call with its parts as arguments; the reply is labelled and remembered.',
+    'a2a:denied': 'A message that policy denies is not sent.',
+    'a2a:audit': 'No message goes out without a durable intent.',
+    'a2a:access': 'AccessPolicy decides who may use which agent; others are told that there is none.',
+    'a2a:quarantined': 'Of a reply that is to be read apart only what quarantine shows is passed on.',
+    'a2a:blocked-midway': 'No event goes out after the first that policy does not allow.',
+    'a2a:revoked': 'A stream ends within a second of a revocation, and so does the request to the agent.',
+  }),
+];
