@@ -27,6 +27,7 @@ export function createAccumulator(): Accumulator {
   let model = '';
   let created: number | undefined;
   let usage: Usage | undefined;
+  let cited: Pick<ChatResponse, 'cites' | 'sources' | 'extra'> = {};
 
   const answer = (choice = 0): OpenAnswer => {
     let found = answers.get(choice);
@@ -49,6 +50,13 @@ export function createAccumulator(): Accumulator {
         return;
       case 'error':
         return;
+      case 'finish':
+        if ((event.cites || event.sources) && event.choice === undefined) {
+          const { cites, sources, extra } = event;
+          cited = { ...(cites ? { cites } : {}), ...(sources ? { sources } : {}), ...(extra ? { extra } : {}) };
+        }
+        addToAnswer(answer(event.choice), event);
+        return;
       default:
         addToAnswer(answer(event.choice), event);
     }
@@ -66,6 +74,7 @@ export function createAccumulator(): Accumulator {
         ...(created === undefined ? {} : { created }),
         ...main,
         ...(usage ? { usage } : {}),
+        ...cited,
         ...(alternatives.length > 0 ? { alternatives } : {}),
       };
     },

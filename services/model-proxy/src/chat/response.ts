@@ -1,3 +1,4 @@
+import type { Source } from './cited.ts';
 import type { FinishReason } from './finish.ts';
 import type { AssistantContent, Extra } from './message.ts';
 import type { Usage } from './usage.ts';
@@ -19,6 +20,8 @@ export interface ChatResponse {
   usage?: Usage;
   /** The provider names sources of the web for what it says: it searched, whether it was known to or not. */
   cites?: true;
+  /** Those sources, where they stand beside the content. */
+  sources?: readonly Source[];
   alternatives?: Alternative[];
   extra?: Extra;
 }

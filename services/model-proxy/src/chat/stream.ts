@@ -1,6 +1,7 @@
+import type { Source } from './cited.ts';
 import type { ProviderFailure } from './failure.ts';
 import type { FinishReason } from './finish.ts';
-import type { Dialect, JsonObject } from './message.ts';
+import type { Dialect, Extra, JsonObject } from './message.ts';
 import type { Usage } from './usage.ts';
 
 /**
@@ -26,8 +27,15 @@ export type StreamEvent =
   /** A block, or a part of one, that only its dialect can say. */
   | { type: 'opaque'; dialect: Dialect; kind: string; value: JsonObject; choice?: number }
   | { type: 'usage'; usage: Usage }
-  /** `cites`: the answer named sources of the web. */
-  | { type: 'finish'; finish: FinishReason; cites?: true; choice?: number }
+  /** `cites`: the answer named sources of the web; `sources` and `extra`: what stood beside it of them. */
+  | {
+      type: 'finish';
+      finish: FinishReason;
+      cites?: true;
+      sources?: readonly Source[];
+      extra?: Extra;
+      choice?: number;
+    }
   | { type: 'error'; failure: ProviderFailure };
 
 /** Turns the SSE payloads of one answer into events; holds the state of that stream. Its functions never throw. */

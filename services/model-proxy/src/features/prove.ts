@@ -6,6 +6,7 @@ import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
 import { frontOf } from '../fronts/index.ts';
 import { codecs, frontCodecs } from '../wire/codec.ts';
 import { payloadReader } from '../wire/framing.ts';
+import { sourcesIn } from '../wire/sources.ts';
 import { cited, type RequestCase, requestCases } from './cases.ts';
 
 /**
@@ -103,7 +104,10 @@ function citationFate(front: FrontDialect, dialect: Dialect): Fate {
   const answer = cited[dialect];
   if (answer === undefined) return 'unsaid';
   if (front === dialect) return 'carried';
-  const body = frontOf(front).renderResponse(codecs[dialect].decodeResponse(answer), optionsOf());
+  const response = codecs[dialect].decodeResponse(answer);
+  const { extra, events = [] } = frontOf(front).cite?.(response.sources ?? sourcesIn(response.content)) ?? {};
+  const told = { ...response, content: [...response.content, ...events], ...(extra ? { extra } : {}) };
+  const body = frontOf(front).renderResponse(told, optionsOf());
   return JSON.stringify(body).includes('needle.example') ? 'carried' : 'left-out';
 }
 

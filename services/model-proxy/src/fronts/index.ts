@@ -1,4 +1,5 @@
 import type { GatewayError } from '@sallyport/chassis/errors';
+import type { Cited, Source } from '../chat/cited.ts';
 import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import type { ChatRequest } from '../chat/request.ts';
 import type { ChatResponse } from '../chat/response.ts';
@@ -36,6 +37,8 @@ export interface Front {
   neutralRequest(parsed: ParsedRequest): ChatRequest;
   renderResponse(response: ChatResponse, options: FrontOptions): JsonObject;
   renderStream(options: FrontOptions): StreamEncoder;
+  /** Absent: the dialect has no place for a source that its own provider did not seal. */
+  cite?(sources: readonly Source[]): Cited;
   errorBody(error: GatewayError, trajectory?: string): JsonObject;
   errorFrame(error: GatewayError, trajectory?: string): string;
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { Ending } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { RetryBudget } from '@sallyport/chassis/retry-budget';
 import { Concurrency } from './concurrency.ts';
 import { FairQueue } from './fair-queue.ts';
-import { RetryBudget } from './retry-budget.ts';
 import { ShadowBudget } from './shadow-budget.ts';
 
 const bounds = { size: 100, waitMs: 10_000 };

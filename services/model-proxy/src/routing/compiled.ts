@@ -1,8 +1,8 @@
+import type { BreakerOptions } from '@sallyport/chassis/breaker';
 import type { ModelSpec } from '@sallyport/custom-resources/model';
 import type { StrategyName } from '@sallyport/custom-resources/model-routing';
 import type { Model, Target } from '../catalog.ts';
 import { capabilitiesOf } from '../catalogue/capabilities.ts';
-import type { BreakerOptions } from './breaker.ts';
 import { MOST_BYTES_PER_TOKEN } from './capability.ts';
 import type { RetryCause } from './cause.ts';
 import type { AutoBounds } from './complexity.ts';

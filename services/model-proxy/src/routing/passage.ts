@@ -1,6 +1,6 @@
+import type { BreakerOutcome, Passage as BreakerPassage } from '@sallyport/chassis/breaker';
 import type { EndSignal } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
-import type { BreakerOutcome, Passage as BreakerPassage } from './breaker.ts';
 import type { Step } from './plan.ts';
 import type { RoutingState, TargetState } from './state.ts';
 

@@ -1,9 +1,9 @@
+import { Breaker } from '@sallyport/chassis/breaker';
+import { RetryBudget } from '@sallyport/chassis/retry-budget';
 import type { Target } from '../catalog.ts';
 import { Average, ErrorShare, PeakAverage } from './averages.ts';
-import { Breaker } from './breaker.ts';
 import { Concurrency } from './concurrency.ts';
 import { FairQueue } from './fair-queue.ts';
-import { RetryBudget } from './retry-budget.ts';
 import { ShadowBudget } from './shadow-budget.ts';
 
 /** What this replica knows of a target: nothing of it is in a resource, and nothing of it outlives the process. */

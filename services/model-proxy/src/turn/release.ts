@@ -1,6 +1,7 @@
 import {
   createInertText,
   fillText,
+  type InertSettings,
   type InertText,
   join,
   type Label,
@@ -8,12 +9,14 @@ import {
   TRUSTED,
 } from '@sallyport/turn';
 import { openHandleAt } from '@sallyport/turn/handle';
+import type { Cited } from '../chat/cited.ts';
 import type { FinishReason } from '../chat/finish.ts';
-import type { AssistantContent, Extra, ToolCallBlock } from '../chat/message.ts';
+import type { AssistantContent, ToolCallBlock } from '../chat/message.ts';
 import type { StreamEncoder, StreamEvent } from '../chat/stream.ts';
 import { frontOf } from '../fronts/index.ts';
 import { formatUsd } from '../pricing.ts';
 import { cacheWord } from './cache-lookup.ts';
+import { inertBlock, inertExtra } from './cite.ts';
 import { guardOut } from './guard-out.ts';
 import type { Turn } from './turn.ts';
 
@@ -33,8 +36,8 @@ export interface Release {
   say(text: string): Promise<void>;
   /** Tells a client of a stream that the turn waits; on other answers nothing can be said before the end. */
   waits(note: string): Promise<void>;
-  /** Ends the answer, with usage and cost of the whole turn; `extra` goes into a body of its dialect, not into streams. */
-  finish(finish: FinishReason, extra?: Extra): Promise<void>;
+  /** Ends the answer, with usage and cost of the whole turn, and where what it says was found. */
+  finish(finish: FinishReason, cited?: Cited): Promise<void>;
   /** The client's own bytes go through unchanged. */
   frames(bytes: string): Promise<void>;
   whole(text: string): void;
@@ -101,7 +104,7 @@ class ClientRelease implements Release {
         return;
       default:
         await this.settled();
-        await this.#show(event);
+        await this.#show(this.#inspected() ? inertBlock(event, this.#linkSettings()) : event);
     }
   }
 
@@ -144,12 +147,14 @@ class ClientRelease implements Release {
     await this.#turn.answer.comment(note);
   }
 
-  async finish(finish: FinishReason, extra?: Extra): Promise<void> {
+  async finish(finish: FinishReason, cited?: Cited): Promise<void> {
     await this.settled();
     const turn = this.#turn;
+    for (const event of cited?.events ?? []) await this.event(event);
+    const extra = cited?.extra && this.#inspected() ? inertExtra(cited.extra, this.#linkSettings()) : cited?.extra;
     if (turn.facts.stream) {
       await this.#write({ type: 'usage', usage: turn.usage });
-      await this.#write({ type: 'finish', finish });
+      await this.#write(extra === undefined ? { type: 'finish', finish } : { type: 'finish', finish, extra });
       const last = this.#rendering().end();
       closeStream(turn, turn.exchange === undefined ? last : await turn.exchange.end(last, turn));
       return;
@@ -218,11 +223,15 @@ class ClientRelease implements Release {
     return this.#turn.handles.size > 0 || this.#turn.label.integrity === 'untrusted';
   }
 
-  async #text(written: string): Promise<void> {
-    this.#links ??= createInertText({
+  #linkSettings(): InertSettings {
+    return {
       known: (host) => this.#knownHost(host),
       doubtful: () => this.#turn.label.integrity === 'untrusted',
-    });
+    };
+  }
+
+  async #text(written: string): Promise<void> {
+    this.#links ??= createInertText(this.#linkSettings());
     const links = this.#links;
     if (this.#turn.handles.size === 0) return await this.#words(links.push(written, false));
     const { value, filled } = fillText(written, (id) => this.#values.get(id));

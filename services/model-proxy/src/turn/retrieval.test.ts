@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { frontOf } from '../fronts/index.ts';
 import { runTurn } from './run.ts';
+import { createSpoken } from './spoken.ts';
 import { gateOf, listener, modelOf, providerOf, turnOf } from './testing.ts';
 
 const LINK = 'See [the page](https://evil.example/x?q=1).';
@@ -73,7 +75,55 @@ describe('the answer of a model that retrieves by itself', () => {
 
   it('[providers:retrieves] keeps the list of its sources, and nothing else that stands beside the text', async () => {
     const { text } = await answered('perplexity', JSON.stringify({ ...whole, made_up: 'CANARY' }), false);
-    expect(JSON.parse(text)).toMatchObject({ citations: ['https://evil.example/x'] });
+    expect(JSON.parse(text)).toMatchObject({ citations: ['`https://evil.example/x`'] });
     expect(text).not.toContain('CANARY');
   });
+
+  const listed = [{ title: '![a](https://evil.example/a.png)', url: 'https://evil.example/x' }, { title: 'ok' }];
+  const cited = `data: ${JSON.stringify({ id: 'x', model: 's', made_up: 'CANARY', citations: ['https://a.example'], search_results: listed, choices: [{ index: 0, delta: { content: 'Hi' }, finish_reason: null }] })}\n\n`;
+
+  it('[providers:sources] tells a stream of its sources at the end, with links as inert as in the text', async () => {
+    const { text } = await answered('perplexity', cited + streamed, true);
+    expect(text).toContain('"citations":["`https://a.example`"]');
+    expect(text).toContain('"url":"`https://evil.example/x`"');
+    expect(text).not.toMatch(/[^`]https:\/\/evil|CANARY/);
+  });
+
+  it.each([
+    ['openai-responses', false],
+    ['openai-responses', true],
+    ['gemini', false],
+    ['gemini', true],
+    ['anthropic-messages', false],
+  ] as const)(
+    '[providers:sources] names them to a client of %s where it has a place, streamed: %s',
+    async (dialect, stream) => {
+      const own = {
+        'openai-responses': { input: 'hi', stream, store: false },
+        gemini: { contents: [{ role: 'user', parts: [{ text: 'hi' }] }], model: 'm', stream },
+        'anthropic-messages': { max_tokens: 5, stream },
+      }[dialect];
+      const body = stream ? cited + streamed : JSON.stringify({ ...whole, search_results: listed });
+      const kept = gateOf({ upstream: { request: async () => answer(body) } });
+      const heard = listener();
+      const front = frontOf(dialect);
+      const base = turnOf({ model: modelOf([providerOf('perplexity', 'web')]) }, heard);
+      const said = {
+        model: 'm',
+        ...(dialect === 'anthropic-messages' ? { messages: [{ role: 'user', content: 'hi' }] } : {}),
+        ...own,
+      };
+      const parsed = front.parseRequest(said);
+      await runTurn(kept.gate, {
+        ...base,
+        ...parsed,
+        dialect,
+        bytes: Buffer.from(JSON.stringify(said)),
+        spoken: createSpoken(dialect),
+      });
+      const text = heard.text();
+      expect(text).not.toMatch(/[^`\w]https:\/\/evil/);
+      expect(text.includes('`https://evil.example/x`"')).toBe(dialect !== 'anthropic-messages');
+    },
+  );
 });

@@ -1,12 +1,12 @@
 import { finalText, join, type Label, type Refusal, type ResolvedHandle, TRUSTED, untrusted } from '@sallyport/turn';
 import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import type { RequestFacts } from '../chat/facts.ts';
-import type { AssistantContent, Extra, JsonObject } from '../chat/message.ts';
-import type { ChatResponse } from '../chat/response.ts';
+import type { AssistantContent, JsonObject } from '../chat/message.ts';
 import type { Tool } from '../chat/tools.ts';
 import { frontOf } from '../fronts/index.ts';
 import { cacheLookup, give, letGo, toKeep } from './cache-lookup.ts';
 import { boundModelCalls, call } from './call.ts';
+import { citedFor } from './cite.ts';
 import { takeControls } from './controls.ts';
 import { callsOf, handleValues } from './decide.ts';
 import { decorate } from './decorate.ts';
@@ -78,7 +78,7 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
       keep?.();
       await release.settled();
       await rememberWords(gate, turn, release.filledLabel());
-      return await release.finish(said.finish, retrieves ? sourcesOf(said.response) : undefined);
+      return await release.finish(said.finish, citedFor(turn, answer.target, said.response));
     }
     const clientOwned = calls.every((one) => one.tool?.runBy === 'client');
     const outcome = clientOwned
@@ -129,18 +129,6 @@ function labelOfProviderRuns(turn: Turn, tools: readonly Tool[], content: readon
   }
   for (const block of content) if (block.type === 'opaque') of = join(of, untrusted('provider:block'));
   return of;
-}
-
-/** Where a model says that it found what it tells, in a list beside the text, as Perplexity's do; nothing else of the body. */
-function sourcesOf(response: ChatResponse | undefined): Extra | undefined {
-  const { citations, search_results: results } = response?.extra?.['openai-chat'] ?? {};
-  if (citations === undefined && results === undefined) return undefined;
-  return {
-    'openai-chat': {
-      ...(citations === undefined ? {} : { citations }),
-      ...(results === undefined ? {} : { search_results: results }),
-    },
-  };
 }
 
 /** The provider's own bytes were the answer. */

@@ -1,3 +1,4 @@
+import type { Cited, Source } from '../../chat/cited.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { ChatResponse } from '../../chat/response.ts';
 import type { StreamEncoder } from '../../chat/stream.ts';
@@ -15,6 +16,14 @@ export interface RenderOptions extends ResponseNames {
 /** Writes a whole answer for a client of generateContent. DecodeError where a tool call's arguments are no JSON object. */
 export function renderResponse(response: ChatResponse, options: RenderOptions = {}): JsonObject {
   return encodeResponse(response, options);
+}
+
+/** Names sources as Google's grounding does. */
+export function cite(sources: readonly Source[]): Cited {
+  const groundingChunks = sources.map(({ url, title }) => ({ web: { uri: url, ...(title ? { title } : {}) } }));
+  return {
+    events: [{ type: 'opaque', dialect: 'gemini', kind: 'groundingMetadata', value: { groundingChunks } }],
+  };
 }
 
 /** Writes a streamed answer for a client of streamGenerateContent; a failure becomes its last event. */

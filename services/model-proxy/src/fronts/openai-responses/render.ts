@@ -1,8 +1,10 @@
+import type { Cited, Source } from '../../chat/cited.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { ChatResponse } from '../../chat/response.ts';
 import type { StreamEncoder } from '../../chat/stream.ts';
 import type { Exchange } from '../../responses/exchange.ts';
 import type { ResponseNames } from '../../wire/openai-chat/response.ts';
+import { ANNOTATION } from '../../wire/openai-responses/items.ts';
 import { encodeResponse } from '../../wire/openai-responses/response.ts';
 import { createStreamEncoder } from '../../wire/openai-responses/stream-encode.ts';
 import { asGatewayFailure } from '../failure.ts';
@@ -22,6 +24,18 @@ export function renderResponse(response: ChatResponse, options: RenderOptions = 
   const rendered = encodeResponse(response, { ...options, id, ...(exchange ? { fields: exchange.fields } : {}) });
   exchange?.tell(rendered);
   return rendered;
+}
+
+/** Names sources at the start of the text: which words each of them stands for is not known. */
+export function cite(sources: readonly Source[]): Cited {
+  return {
+    events: sources.map(({ url, title = '' }) => ({
+      type: 'opaque',
+      dialect: 'openai-responses',
+      kind: ANNOTATION,
+      value: { type: 'url_citation', url, title, start_index: 0, end_index: 0 },
+    })),
+  };
 }
 
 /** Writes a streamed response; a failure becomes its last event. */

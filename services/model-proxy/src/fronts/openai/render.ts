@@ -1,3 +1,4 @@
+import type { Cited, Source } from '../../chat/cited.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { ChatResponse } from '../../chat/response.ts';
 import type { StreamEncoder } from '../../chat/stream.ts';
@@ -28,6 +29,11 @@ export function renderStream(options: RenderOptions = {}): StreamEncoder {
     errorFrame: (failure) => errorFrame(asGatewayFailure(failure), trajectory),
   });
   return withOwnId(encoder, ownId);
+}
+
+/** Names sources in the lists that Perplexity's answers have: annotations would have to say which words each stands for. */
+export function cite(sources: readonly Source[]): Cited {
+  return { extra: { 'openai-chat': { citations: sources.map(({ url }) => url), search_results: [...sources] } } };
 }
 
 function ownId(id: string): string {

@@ -3,6 +3,7 @@ import { asNumber, asObject, asString, parseObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
 import { readEvent } from '../read-event.ts';
+import { citedSources } from '../sources.ts';
 import { decodeFailure } from './failure.ts';
 import { decodeFinish, decodeUsage } from './usage.ts';
 
@@ -17,6 +18,7 @@ export function createStreamDecoder(): StreamDecoder {
   const blocks = new Map<number, OpenBlock>();
   const usage: JsonObject = {};
   let calls = 0;
+  let cited: unknown[] | undefined;
   let started = false;
   let finished = false;
   let done = false;
@@ -56,7 +58,8 @@ export function createStreamDecoder(): StreamDecoder {
         const delta = asObject(event.delta);
         if (!block) throw new DecodeError('out_of_order', 'index', 'names a block that is not open');
         if (!delta) throw new DecodeError('wrong_shape', 'delta', 'must be an object');
-        readDelta(block, delta, events);
+        if (delta.type === 'citations_delta') cited = [...(cited ?? []), delta.citation].slice(0, MAX_CITED);
+        else readDelta(block, delta, events);
         return;
       }
       case 'content_block_stop': {
@@ -73,7 +76,7 @@ export function createStreamDecoder(): StreamDecoder {
         if (typeof delta?.stop_reason === 'string') {
           finished = true;
           const finish = decodeFinish(delta.stop_reason, delta.stop_sequence, calls > 0);
-          events.push({ type: 'finish', finish });
+          events.push({ type: 'finish', finish, ...(cited ? { sources: citedSources(cited) } : {}) });
         }
         return;
       }
@@ -111,6 +114,8 @@ export function createStreamDecoder(): StreamDecoder {
     done: () => done,
   };
 }
+
+const MAX_CITED = 256;
 
 function blockIndex(event: JsonObject): number {
   const index = asNumber(event.index);

@@ -3,6 +3,7 @@ import { asArray, asObject, asString } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
 import { markedDecoder } from '../read-event.ts';
+import { documentSources } from '../sources.ts';
 import { decodeFailure, isFailure } from './failure.ts';
 import { readCall } from './response.ts';
 import { decodeFinish, decodeUsage } from './usage.ts';
@@ -19,6 +20,7 @@ export function createStreamDecoder(): StreamDecoder {
   let calls = 0;
   let started = false;
   let planned = false;
+  let cited: unknown[] | undefined;
 
   const start = (body: JsonObject, events: StreamEvent[]): void => {
     if (started) return;
@@ -51,7 +53,10 @@ export function createStreamDecoder(): StreamDecoder {
     if (usage) events.push({ type: 'usage', usage });
     if (isFailure(said) || asString(said.error))
       events.push({ type: 'error', failure: decodeFailure(undefined, body) });
-    else events.push({ type: 'finish', finish: decodeFinish(said.finish_reason, calls > 0) });
+    else {
+      const sources = cited ? { sources: documentSources(cited) } : {};
+      events.push({ type: 'finish', finish: decodeFinish(said.finish_reason, calls > 0), ...sources });
+    }
   };
 
   const readers: Readonly<
@@ -69,6 +74,9 @@ export function createStreamDecoder(): StreamDecoder {
     },
     'content-delta': (_body, message, events) => say(message, events),
     'content-end': (_body, _message, events) => void events.push({ type: 'blockStop' }),
+    'citation-start': (_body, message) => {
+      cited = [...(cited ?? []), message?.citations].slice(0, MAX_CITED);
+    },
     'tool-call-start': ({ index }, message, events) => {
       endPlan(events);
       beginCall(index, message?.tool_calls, events);
@@ -99,7 +107,7 @@ export function createStreamDecoder(): StreamDecoder {
       end(body, events);
       return;
     }
-    // Sources (`citation-start`) and what a later version adds are passed over.
+    // What a later version adds is passed over.
     if (type !== undefined && Object.hasOwn(readers, type)) {
       readers[type]?.(body, asObject(asObject(body.delta)?.message), events);
     }
@@ -107,6 +115,8 @@ export function createStreamDecoder(): StreamDecoder {
 
   return markedDecoder(read);
 }
+
+const MAX_CITED = 256;
 
 /** The one call of an event; some servers write a list of it. */
 function callIn(value: unknown): JsonObject | undefined {

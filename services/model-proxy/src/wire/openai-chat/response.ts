@@ -3,6 +3,7 @@ import type { FinishReason } from '../../chat/finish.ts';
 import { asArray, asNumber, asObject, asString, isObject, otherFields } from '../../chat/json.ts';
 import type { AssistantContent, JsonObject } from '../../chat/message.ts';
 import type { Alternative, ChatResponse } from '../../chat/response.ts';
+import { listedSources } from '../sources.ts';
 import { decodeAssistant, encodeAssistantContent, encodeReasoningDetail } from './messages.ts';
 import { decodeFinish, decodeUsage, encodeFinish, encodeUsage } from './usage.ts';
 
@@ -27,7 +28,7 @@ export function decodeResponse(body: unknown): ChatResponse {
     content: first.content,
     finish: first.finish,
     ...(usage ? { usage } : {}),
-    ...(cites(body) ? { cites: true as const } : {}),
+    ...(cites(body) ? { cites: true as const, sources: listedSources(body, annotationsOf(body)) } : {}),
     ...(choices.length > 1 ? { alternatives: choices.slice(1) } : {}),
     ...(other ? { extra: { 'openai-chat': other } } : {}),
   };
@@ -37,6 +38,10 @@ export function decodeResponse(body: unknown): ChatResponse {
 function cites({ citations, search_results: results, choices }: JsonObject): boolean {
   if (asArray(citations).length > 0 || asArray(results).length > 0) return true;
   return asArray(choices).some((choice) => asArray(asObject(asObject(choice)?.message)?.annotations).length > 0);
+}
+
+function annotationsOf({ choices }: JsonObject): unknown {
+  return asObject(asObject(asArray(choices)[0])?.message)?.annotations;
 }
 
 function decodeChoice(choice: unknown, position: number): Alternative {

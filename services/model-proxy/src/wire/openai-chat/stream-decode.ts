@@ -2,6 +2,7 @@ import { DecodeError, malformed } from '../../chat/failure.ts';
 import { asArray, asNumber, asObject, asString, isObject, parseBody } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
+import { listedSources } from '../sources.ts';
 import { decodeFailure, isFailure } from './failure.ts';
 import { thoughtOf } from './messages.ts';
 import { decodeFinish, decodeUsage } from './usage.ts';
@@ -23,7 +24,8 @@ interface OpenChoice {
   /** A delta was read: the whole message that some providers put into their last chunk would say all of it again. */
   begun: boolean;
   /** It names sources, in its own deltas or beside them. */
-  cited: boolean;
+  /** What was named as where it was found. */
+  cited: { readonly extra: JsonObject; readonly annotations: readonly unknown[] } | undefined;
 }
 
 /** Decodes the chunks of one streamed chat completion. */
@@ -74,10 +76,10 @@ export function createStreamDecoder(): StreamDecoder {
       let choice = choices.get(index);
       if (!choice) {
         if (choices.size >= 128) throw new DecodeError('too_large', 'choices', 'are too many');
-        choice = { calls: [], finished: false, begun: false, cited: false };
+        choice = { calls: [], finished: false, begun: false, cited: undefined };
         choices.set(index, choice);
       }
-      if (namesSources(chunk, entry)) choice.cited = true;
+      if (namesSources(chunk, entry)) cite(choice, chunk, entry);
       if (!choice.finished) readChoice(choice, index, entry, chunkId, events);
     }
     if (usage) events.push({ type: 'usage', usage });
@@ -116,6 +118,28 @@ export function createStreamDecoder(): StreamDecoder {
 function namesSources({ citations, search_results: results }: JsonObject, { delta }: JsonObject): boolean {
   if (citations === undefined && results === undefined) return asArray(asObject(delta)?.annotations).length > 0;
   return asArray(citations).length > 0 || asArray(results).length > 0;
+}
+
+/** The lists are told again with each chunk, annotations once. */
+function cite(choice: OpenChoice, { citations, search_results: results }: JsonObject, { delta }: JsonObject): void {
+  const { extra = {}, annotations = [] } = choice.cited ?? {};
+  choice.cited = {
+    extra: {
+      ...extra,
+      ...(citations === undefined ? {} : { citations }),
+      ...(results === undefined ? {} : { search_results: results }),
+    },
+    annotations: [...annotations, ...asArray(asObject(delta)?.annotations)].slice(0, MAX_ANNOTATIONS),
+  };
+}
+
+const MAX_ANNOTATIONS = 256;
+
+function citedAt({ cited }: OpenChoice) {
+  if (cited === undefined) return {};
+  const { extra, annotations } = cited;
+  const lists = Object.keys(extra).length > 0 ? { extra: { 'openai-chat': extra } } : {};
+  return { cites: true as const, sources: listedSources(extra, annotations), ...lists };
 }
 
 function readChoice(
@@ -230,6 +254,5 @@ function closeChoice(choice: OpenChoice, index: number, events: StreamEvent[], r
     if (!call.started) throw new DecodeError('wrong_shape', 'choices[].delta.tool_calls', 'have a call without a name');
     events.push({ type: 'toolCallStop', index: call.index, ...at });
   }
-  const cites = choice.cited ? { cites: true as const } : {};
-  events.push({ type: 'finish', finish: decodeFinish(raw, choice.calls.length > 0), ...cites, ...at });
+  events.push({ type: 'finish', finish: decodeFinish(raw, choice.calls.length > 0), ...citedAt(choice), ...at });
 }

@@ -26,10 +26,11 @@ export function createStreamEncoder(options: OpenAiStreamOptions): StreamEncoder
   };
 
   // Every chunk is put together from the constant head and the JSON text of its delta.
-  const chunk = (choice: number, delta: string, finish: string): string => {
+  const chunk = (choice: number, delta: string, finish: string, beside?: JsonObject): string => {
     const usageField = options.includeUsage ? ',"usage":null' : '';
     const entry = `{"index":${choice},"delta":${delta},"logprobs":null,"finish_reason":${finish}}`;
-    return `${head}${entry}]${usageField}}\n\n`;
+    const rest = beside === undefined ? '' : `,${JSON.stringify(beside).slice(1, -1)}`;
+    return `${head}${entry}]${usageField}${rest}}\n\n`;
   };
 
   const begin = (choice: number): string => {
@@ -83,7 +84,8 @@ export function createStreamEncoder(options: OpenAiStreamOptions): StreamEncoder
           return '';
         case 'finish': {
           const choice = event.choice ?? 0;
-          return begin(choice) + chunk(choice, '{}', JSON.stringify(encodeFinish(event.finish)));
+          const beside = event.extra?.['openai-chat'];
+          return begin(choice) + chunk(choice, '{}', JSON.stringify(encodeFinish(event.finish)), beside);
         }
         case 'error':
           failed = true;
