@@ -17,6 +17,8 @@ export { findSecret, type RecordedRequest } from './listening.ts';
 export interface FakeToolContext {
   /** Fires when the caller cancels or leaves. */
   readonly signal: AbortSignal;
+  /** Tells the caller how far it is; nothing where it does not want to know. */
+  readonly progress: (progress: number, total: number, message: string) => Promise<void>;
 }
 
 /** A tool under a test's control. What `run` returns is sent as it is, whether or not it fits `outputSchema`. */
@@ -196,7 +198,14 @@ function buildServer(
     const tool = tools.get(params.name);
     if (tool === undefined) return { content: [{ type: 'text', text: `Unknown tool: ${params.name}` }], isError: true };
     calls.push({ name: params.name, arguments: params.arguments ?? {} });
-    return tool.run(params.arguments ?? {}, { signal: context.mcpReq.signal });
+    const { signal, notify } = context.mcpReq;
+    const token = context.mcpReq._meta?.progressToken;
+    const progress: FakeToolContext['progress'] = async (done, total, message) => {
+      if (token === undefined) return;
+      const told = { progressToken: token, progress: done, total, message };
+      await notify({ method: 'notifications/progress', params: told });
+    };
+    return tool.run(params.arguments ?? {}, { signal, progress });
   });
   return server;
 }

@@ -148,6 +148,7 @@ run({
       listFor: own.look,
       clients,
       digest,
+      ending: [],
       waiting: waitingCalls(config.approvals),
       states: requestStates(secret, digest, config.approvals.stateTtl),
       runs: seenRuns(),
@@ -161,5 +162,6 @@ run({
     serveAgents(app, { ...gate, agents });
     await life.use(httpServer({ listen: config.http, app, log }));
     if (config.edge !== undefined) await life.use(httpServer({ ...config.edge, app, log }));
+    await life.use({ name: 'streams', stop: () => Promise.all(gate.ending.map((end) => end())).then(() => undefined) });
   },
 });

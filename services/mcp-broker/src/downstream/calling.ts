@@ -8,13 +8,17 @@ import type { Gate } from '../invoke/gate.ts';
 import type { Shown } from '../invoke/shown.ts';
 import type { Turn } from '../invoke/turn.ts';
 import { CODES } from '../protocol.ts';
+import { type Caller, callerOfCall } from '../upstream/caller.ts';
 import {
   approvalLink,
   approvalPage,
+  askedByServer,
   connectPage,
   connectResult,
+  elicitationOf,
   inputRequired,
   opensLinks,
+  type Return,
   readReturn,
   urlElicitation,
   waitingResult,
@@ -53,34 +57,56 @@ export async function makeCall(
   const request = { principal, method: message.method, name, args };
   const back = readReturn(gate, message, request);
   const links = canOpenLinks(message, exchange);
+  // Who comes back with what a tool server asked for was not asked by us.
+  const asked = back !== undefined && back.state.upstream === undefined;
+  const declined = asked && !back.consents;
   const { wait, elicitAfter } = gate.config.approvals;
   const patience: Patience = {
     // Who can show the page is not kept waiting before its user knows of it; who declined does not wait at all.
-    waitMs: !exchange.patient || back?.consents === false ? 0 : links && !back ? Math.min(elicitAfter, wait) : wait,
+    waitMs: !exchange.patient || declined ? 0 : links && !asked ? Math.min(elicitAfter, wait) : wait,
     waits() {
       answerHeader(TRAJECTORY_HEADER, turn.trajectory);
       return exchange.waits('This call waits for an approval.');
     },
   };
   const claim = { trajectory: named || (back?.state.trajectory ?? ''), session: session?.run ?? '' };
-  const called = await callTool(gate, turn, claim, tool, args, patience);
+  const caller = callerOf(message, exchange, back);
+  const call = () => callTool(gate, turn, claim, tool, args, patience);
+  const called = caller === undefined ? await call() : await callerOfCall.run(caller, call);
   answerHeader(TRAJECTORY_HEADER, turn.trajectory);
   const _meta = { [TRAJECTORY_META]: turn.trajectory };
   const { shown, asGiven = false, pending, lacking } = called;
+  if (asGiven && caller?.asked !== undefined) {
+    const state = { approvalId: '', trajectory: turn.trajectory, upstream: caller.asked.state ?? '' };
+    return { kind: 'input', result: askedByServer(shown.text, gate.states.seal(request, state)), _meta };
+  }
   if (pending === undefined && lacking === undefined) return { kind: 'shown', shown, asGiven, _meta };
   const base = exchange.base();
   const page = pending
     ? approvalPage(approvalLink(base, pending), pending)
     : connectPage(connectLink(base, lacking as Lacking), lacking as Lacking);
-  if (links && !back) {
+  if (links && !asked) {
     if (revision.links === 'error') throw urlElicitation(page);
     const state = { approvalId: pending?.id ?? '', trajectory: turn.trajectory };
     return { kind: 'input', result: inputRequired(page, gate.states.seal(request, state)), _meta };
   }
   const { result, meta } = pending
-    ? waitingResult(called, page.link, pending, back?.consents === false)
+    ? waitingResult(called, page.link, pending, declined)
     : connectResult(page.link, lacking as Lacking);
   return { kind: 'waiting', result, _meta: { ..._meta, ...meta } };
+}
+
+/** What a call carries of its client; undefined for most: how far it has come is not asked, and nobody can be asked. */
+function callerOf(message: Message, { revision, progress, patient }: Exchange, back: Return): Caller | undefined {
+  const elicitation = patient && revision.links === 'result' ? elicitationOf(message) : undefined;
+  const state = back?.state.upstream;
+  if (progress === undefined && elicitation === undefined && state === undefined) return undefined;
+  const responses = back?.responses as JsonObject;
+  return {
+    ...(progress === undefined ? {} : { progress }),
+    ...(elicitation === undefined ? {} : { elicitation }),
+    ...(state === undefined ? {} : { back: { state: state === '' ? undefined : state, responses } }),
+  };
 }
 
 function canOpenLinks(message: Message, { revision, session, patient }: Exchange): boolean {

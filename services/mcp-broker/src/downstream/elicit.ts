@@ -16,11 +16,28 @@ export const CONNECT_META = 'sallyport.dev/connect';
 const INPUTS = ['approval', 'connect'] as const;
 
 /** What a client says when it comes back with the state of an earlier answer. */
-export type Return = { readonly state: RequestState; readonly consents: boolean } | undefined;
+export type Return =
+  | { readonly state: RequestState; readonly consents: boolean; readonly responses: Readonly<Record<string, unknown>> }
+  | undefined;
 
 /** Tells whether a client of revision 2026-07-28 opens links for its user; said with each request. */
 export function opensLinks(message: Message): boolean {
   return hasUrlMode(message.meta[META.clientCapabilities]);
+}
+
+/** How a client of revision 2026-07-28 can ask its user, said with each request; undefined: not at all. */
+export function elicitationOf({ meta }: Message): { readonly form: boolean; readonly url: boolean } | undefined {
+  const capabilities = meta[META.clientCapabilities];
+  const elicitation = isObject(capabilities) ? capabilities.elicitation : undefined;
+  if (!isObject(elicitation)) return undefined;
+  const url = isObject(elicitation.url);
+  // Without a word on modes it is forms, as before there were links.
+  return { form: isObject(elicitation.form) || !url, url };
+}
+
+/** A result of revision 2026-07-28 that hands on what a tool server asks of the user: `text` is its requests as JSON. */
+export function askedByServer(text: string, requestState: string): object {
+  return { resultType: 'input_required', inputRequests: JSON.parse(text) as object, requestState };
 }
 
 /** Tells whether capabilities declare elicitation by URL. */
@@ -39,8 +56,9 @@ export function readReturn(gate: Pick<Gate, 'states'>, message: Message, request
   if (state === undefined) {
     throw new RpcFault(CODES.invalidParams, 'requestState was not issued for this request, or has expired.');
   }
-  const responses = isObject(inputResponses) ? INPUTS.map((key) => inputResponses[key]) : [];
-  return { state, consents: responses.some((answer) => isObject(answer) && answer.action === 'accept') };
+  const responses = isObject(inputResponses) ? inputResponses : {};
+  const own = INPUTS.map((key) => responses[key]);
+  return { state, consents: own.some((answer) => isObject(answer) && answer.action === 'accept'), responses };
 }
 
 /** The page of an approval, which names it without granting it. */

@@ -72,7 +72,9 @@ beforeAll(async () => {
   const client = await older();
   for (let listed = 0; listed < 4; ) listed = (await client.listResources()).resources.length;
 }, 30_000);
+const clients: { close(): Promise<void> }[] = [];
 afterAll(async () => {
+  await Promise.all(clients.map((client) => client.close()));
   await broker?.close();
   await server?.close();
   await other?.close();
@@ -99,11 +101,13 @@ async function modern(key = KEYS.alice): Promise<ModernClient> {
     { versionNegotiation: { mode: { pin: '2026-07-28' } } },
   );
   await client.connect(new ModernTransport(url(), init(key)));
+  clients.push(client);
   return client;
 }
 async function older(key = KEYS.alice): Promise<ModernClient> {
   const client = new OlderClient({ name: 'test', version: '1' });
   await client.connect(new OlderTransport(url(), init(key)) as Parameters<OlderClient['connect']>[0]);
+  clients.push(client);
   return client as unknown as ModernClient;
 }
 

@@ -8,6 +8,8 @@ export interface RequestState {
   readonly approvalId: string;
   /** The run that the approval is bound to. */
   readonly trajectory: string;
+  /** It is the tool server that asked: its own state, which it alone can read, or '' where it gave none. */
+  readonly upstream?: string;
 }
 
 /** The request that a state is bound to. */
@@ -26,7 +28,8 @@ export interface RequestStates {
   open(request: StatedRequest, sealed: string, nowMs?: number): RequestState | undefined;
 }
 
-const MAX_LENGTH = 4_096;
+/** That of a tool server is in it. */
+const MAX_LENGTH = 40_000;
 
 /** Makes the seal; the key is derived from the secret under which content is digested. */
 export function requestStates(secret: string, digest: Digest, ttlMs: number): RequestStates {
@@ -37,16 +40,18 @@ export function requestStates(secret: string, digest: Digest, ttlMs: number): Re
     return JSON.stringify([tenant, id, user, method, name, digest('mcp-params', canonicalJson(args))]);
   };
   return {
-    seal(request, { approvalId, trajectory }, nowMs = Date.now()) {
-      const plain = JSON.stringify([approvalId, trajectory, nowMs + ttlMs]);
+    seal(request, { approvalId, trajectory, upstream }, nowMs = Date.now()) {
+      const more = upstream === undefined ? [] : [upstream];
+      const plain = JSON.stringify([approvalId, trajectory, nowMs + ttlMs, ...more]);
       return sealing.seal(Buffer.from(plain), purpose(request)).toString('base64url');
     },
     open(request, sealed, nowMs = Date.now()) {
       if (sealed.length > MAX_LENGTH) return undefined;
       try {
         const plain = sealing.open(Buffer.from(sealed, 'base64url'), purpose(request)).toString();
-        const [approvalId, trajectory, expiresAtMs] = JSON.parse(plain) as [string, string, number];
-        return nowMs < expiresAtMs ? { approvalId, trajectory } : undefined;
+        const [approvalId, trajectory, expiresAtMs, upstream] = JSON.parse(plain) as [string, string, number, string?];
+        if (nowMs >= expiresAtMs) return undefined;
+        return { approvalId, trajectory, ...(upstream === undefined ? {} : { upstream }) };
       } catch {
         return undefined;
       }

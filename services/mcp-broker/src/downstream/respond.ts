@@ -10,6 +10,7 @@ import { initialize } from './methods/initialize.ts';
 import { listPrompts } from './methods/list-prompts.ts';
 import { listResources, listTemplates } from './methods/list-resources.ts';
 import { listTools } from './methods/list-tools.ts';
+import { listen } from './methods/listen.ts';
 import { readResource } from './methods/read-resource.ts';
 import { setLevel } from './methods/set-level.ts';
 import { infoOf } from './server-says.ts';
@@ -26,7 +27,7 @@ const OFFERINGS: Methods = {
   'completion/complete': complete,
 };
 const HANDSHAKE: Methods = { initialize, ping: () => ({}), 'logging/setLevel': setLevel };
-const DISCOVERY: Methods = { 'server/discover': discover };
+const DISCOVERY: Methods = { 'server/discover': discover, 'subscriptions/listen': listen };
 
 /** The methods of an endpoint: a toolset is a list of tools, and what servers have besides is at `/mcp`. */
 const METHODS: Readonly<Record<'legacy' | 'modern', Readonly<Record<'all' | 'toolset', Methods>>>> = {

@@ -237,13 +237,16 @@ describe('bad input', () => {
     expect((await send(request('ping'), { 'content-type': 'text/plain' })).status).toBe(415);
   });
 
-  it('serves POST only', async () => {
-    for (const method of ['GET', 'DELETE', 'PUT']) {
-      const answer = await fetch(`${broker.url}/mcp`, { method, headers: { authorization: `Bearer ${KEYS.alice}` } });
-      expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
-    }
+  it('serves POST, and GET and DELETE of sessions to who has one', async () => {
+    const ask = async (method: string, headers: Record<string, string> = {}) => {
+      const authorization = `Bearer ${KEYS.alice}`;
+      return (await fetch(`${broker.url}/mcp`, { method, headers: { authorization, ...headers } })).status;
+    };
+    expect(await Promise.all([ask('PUT'), ask('GET'), ask('DELETE')])).toEqual([405, 405, 400]);
+    const modern = { 'mcp-protocol-version': '2026-07-28' };
+    expect(await Promise.all([ask('GET', modern), ask('DELETE', modern)])).toEqual([405, 405]);
     expect((await fetch(`${broker.url}/mcp/a/b`, { method: 'POST' })).status).toBe(404);
-    expect((await fetch(`${broker.url}/mcp/a`)).status).toBe(405);
+    expect((await fetch(`${broker.url}/mcp/a`)).status).toBe(401);
   });
 });
 

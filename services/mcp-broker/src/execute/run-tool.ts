@@ -115,7 +115,7 @@ function checkArguments(runner: ToolRunner, { tool, args, argumentsJson }: ToolR
 
 function checkResult(runner: ToolRunner, tool: BrokerTool, answer: ToolAnswer): string | undefined {
   const { outputSchema, digest } = tool.definition;
-  if (outputSchema === undefined || answer.isError) return undefined;
+  if (outputSchema === undefined || answer.isError || answer.asks === true) return undefined;
   if (answer.structuredContent === undefined) return 'It has no structured content.';
   try {
     const misfit = runner.checks(`out:${digest}`, outputSchema)(answer.structuredContent);

@@ -24,7 +24,7 @@ export interface Gate {
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: BrokerMetrics;
-  readonly snapshot: Pick<Snapshot, 'seen'>;
+  readonly snapshot: Pick<Snapshot, 'seen' | 'onChange'>;
   readonly catalog: Catalog;
   readonly ingress: Ingress;
   readonly principals: Principals;
@@ -39,6 +39,8 @@ export interface Gate {
   readonly memory: Memory;
   readonly runs: SeenRuns;
   readonly clients: Pick<Clients, 'decisions' | 'trajectories' | 'quarantine' | 'approvals'>;
+  /** What ends what would go on for long, when the process stops. */
+  readonly ending: (() => Promise<void>)[];
   /** How many calls wait for people now. */
   readonly waiting: WaitingCalls;
   /** Seals what clients hand back. */

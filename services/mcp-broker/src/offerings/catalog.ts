@@ -16,7 +16,7 @@ export interface OfferingCatalog {
   refresh(server: Server): void;
   /** Lists what servers that people call by themselves have for a principal; waits a moment for what is not known yet. */
   look(principal: Principal, access: Access, signal: AbortSignal): Promise<void>;
-  /** Called when what some server has for somebody has changed. */
+  /** Called when what some server has for somebody has changed, tools too, or who may see it. */
   onChange(listener: () => void): void;
   stop(): Promise<void>;
 }
@@ -39,7 +39,7 @@ interface Held {
 
 /** Makes the catalogue. Of a server that cannot be asked holds what it had before. */
 export function offeringCatalog(options: {
-  readonly catalog: Pick<Catalog, 'servers' | 'onChange'>;
+  readonly catalog: Pick<Catalog, 'servers' | 'settled' | 'onChange'>;
   readonly upstream: Pick<Upstream, 'offers' | 'ask'>;
   readonly log: Logger;
   readonly listTimeoutMs: number;
@@ -48,11 +48,14 @@ export function offeringCatalog(options: {
   const held = new Map<string, Held>();
   const running = new Map<string, Promise<void>>();
   const listeners = new Set<() => void>();
+  /** Tools of servers as they were told of last. */
+  const tools = new Map<string, string | undefined>();
   const stopping = new AbortController();
 
   catalog.onChange(() => {
     const alive = new Set([...catalog.servers()].map(({ uid }) => uid));
     for (const key of held.keys()) if (!alive.has(uidOf(key))) held.delete(key);
+    for (const uid of tools.keys()) if (!alive.has(uid)) tools.delete(uid);
   });
 
   const keep = (key: string, server: Server, offerings: Offerings | undefined) => {
@@ -108,6 +111,11 @@ export function offeringCatalog(options: {
       return one?.of === server ? one.offerings : undefined;
     },
     refresh(server) {
+      const status = JSON.stringify(catalog.settled(server.uid)?.status);
+      if (tools.get(server.uid) !== status) {
+        tools.set(server.uid, status);
+        for (const listener of listeners) listener();
+      }
       if (!isPersonal(server)) void list(keyOf(server, undefined), server, serviceOf(server.tenant), true);
     },
     async look(principal, access, signal) {

@@ -232,6 +232,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     toolsets: followToolsets(snapshot, catalog),
     offerings,
     digest,
+    ending: [],
     waiting: waitingCalls(config.approvals),
     states: requestStates(DIGEST_SECRET, digest, config.approvals.stateTtl),
     clients: {
@@ -342,6 +343,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
       for (const tell of revoked) tell(keyId);
     },
     async close() {
+      for (const end of gate.ending) await end();
       await server.stop(Date.now() + 500);
       await refresher.stop();
       await offerings.stop();

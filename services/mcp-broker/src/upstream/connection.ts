@@ -11,6 +11,7 @@ import type { Definition, JsonObject } from '../catalog/definition.ts';
 import { MAX_TOOLS } from '../catalog/definition.ts';
 import { revisionOf } from '../protocol.ts';
 import { type Ask, askBy, type Offers, offersOf } from './asking.ts';
+import { type Caller, callerOfCall, readProgress } from './caller.ts';
 import { BROKEN_STREAM } from './ended-stream.ts';
 import { guardedFetch } from './guarded-fetch.ts';
 import { plainCalls } from './plain-call.ts';
@@ -21,6 +22,8 @@ export interface ToolAnswer {
   readonly content: readonly JsonObject[];
   readonly structuredContent?: unknown;
   readonly isError: boolean;
+  /** It is no result: the server asks the user for something first (`Caller.asked`). */
+  readonly asks?: boolean;
 }
 
 /** A client that has shaken hands with a tool server, on whichever line of MCP the server speaks. */
@@ -121,7 +124,7 @@ export async function connectTo(
     try {
       const answer = await client.callTool(
         { name, arguments: args },
-        { signal: ending, timeout, maxTotalTimeout: timeout, toolDefinition },
+        { signal: ending, timeout, maxTotalTimeout: timeout, toolDefinition, ...progressTo(callerOfCall.getStore()) },
       );
       return {
         content: answer.content as unknown as JsonObject[],
@@ -146,6 +149,17 @@ export async function connectTo(
     async close() {
       closing = true;
       if (busy === 0) await end();
+    },
+  };
+}
+
+function progressTo(caller: Caller | undefined): object {
+  const tell = caller?.progress;
+  if (tell === undefined) return {};
+  return {
+    onprogress(params: unknown) {
+      const read = readProgress(params);
+      if (read !== undefined) tell(read.done, read.total);
     },
   };
 }

@@ -2,6 +2,8 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { readSse } from '@sallyport/chassis/http/sse';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
 import { META } from '../protocol.ts';
+import { readAskedInput } from './asked-input.ts';
+import { type Caller, callerOfCall, readProgress } from './caller.ts';
 import type { ToolAnswer } from './connection.ts';
 import { atMost } from './guarded-fetch.ts';
 import type { ServerSend } from './server-send.ts';
@@ -30,7 +32,8 @@ export function plainCalls(
   const meta = { [META.protocolVersion]: version, ...ENVELOPE };
   return async ({ name }, args, signal) => {
     const id = ++lastId;
-    const params = { name, arguments: args, _meta: meta };
+    const caller = callerOfCall.getStore();
+    const params = paramsOf({ name, arguments: args, _meta: meta }, id, caller);
     const answer = await line.send(target, {
       method: 'POST',
       headers: {
@@ -47,13 +50,15 @@ export function plainCalls(
     const type = String(answer.headers['content-type'] ?? '');
     const encoding = answer.headers['content-encoding'] ?? 'identity';
     if (encoding === 'identity' && type.startsWith('application/json')) {
-      return resultOf(parsed(await answer.text(line.maxResultBytes)), id, status);
+      return resultOf(parsed(await answer.text(line.maxResultBytes)), id, status, caller);
     }
     if (encoding === 'identity' && type.startsWith('text/event-stream')) {
       const events = readSse(atMost(answer.body, line.maxResultBytes), { maxEventBytes: line.maxResultBytes, signal });
       for await (const { data } of events) {
         const message = parsed(data);
-        if (isObject(message) && message.id === id && !('method' in message)) return resultOf(message, id, status);
+        if (!isObject(message)) continue;
+        if (message.id === id && !('method' in message)) return resultOf(message, id, status, caller);
+        if (caller?.progress !== undefined) tellProgress(message, id, caller.progress);
       }
       throw new GatewayError('upstream_error', 'The tool server ended its answer early.');
     }
@@ -62,7 +67,39 @@ export function plainCalls(
   };
 }
 
-function resultOf(message: unknown, id: number, status: number): ToolAnswer {
+interface CallParams {
+  readonly name: string;
+  readonly arguments: JsonObject;
+  readonly _meta: object;
+}
+
+/** The params of a call, with what its caller takes and brings. */
+function paramsOf(params: CallParams, id: number, caller: Caller | undefined): object {
+  if (caller === undefined) return params;
+  const { progress, elicitation, back } = caller;
+  const can = elicitation && {
+    elicitation: { ...(elicitation.form ? { form: {} } : {}), ...(elicitation.url ? { url: {} } : {}) },
+  };
+  return {
+    ...params,
+    ...(back === undefined ? {} : { inputResponses: back.responses }),
+    ...(back?.state === undefined ? {} : { requestState: back.state }),
+    _meta: {
+      ...params._meta,
+      ...(progress === undefined ? {} : { progressToken: id }),
+      ...(can === undefined ? {} : { [META.clientCapabilities]: can }),
+    },
+  };
+}
+
+function tellProgress(message: Record<string, unknown>, id: number, tell: NonNullable<Caller['progress']>): void {
+  const { method, params } = message;
+  if (method !== 'notifications/progress' || !isObject(params) || params.progressToken !== id) return;
+  const read = readProgress(params);
+  if (read !== undefined) tell(read.done, read.total);
+}
+
+function resultOf(message: unknown, id: number, status: number, caller: Caller | undefined): ToolAnswer {
   if (!isObject(message) || message.jsonrpc !== '2.0') throw status >= 400 ? failed(status) : invalid();
   const { error, result } = message;
   if (isObject(error) && typeof error.message === 'string') {
@@ -72,6 +109,13 @@ function resultOf(message: unknown, id: number, status: number): ToolAnswer {
   }
   if (message.id !== id || !isObject(result)) throw invalid();
   const { content, structuredContent, isError, resultType } = result;
+  if (resultType === 'input_required' && caller !== undefined) {
+    const asked = readAskedInput(result as JsonObject, caller);
+    if (asked === undefined) throw invalid();
+    caller.asked = asked;
+    // What the server asks is content of its own, like any result.
+    return { content: [{ type: 'text', text: JSON.stringify(asked.requests) }], isError: false, asks: true };
+  }
   // Of a server that wants input nothing was declared that it may ask for.
   if (resultType !== undefined && resultType !== 'complete') throw invalid();
   const blocks = Array.isArray(content) ? content : [];

@@ -1,0 +1,150 @@
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { offeredTools } from '../catalog/toolsets.ts';
+import type { Admitted } from '../invoke/admit.ts';
+import type { Gate } from '../invoke/gate.ts';
+import { visiblePrompts, visibleResources } from '../offerings/visible.ts';
+
+/** Lists of which a client can be told that they have changed for it. */
+export type ChangingList = 'tools' | 'prompts' | 'resources';
+
+/** One stream of notices of change. */
+export interface ChangeStream {
+  readonly admitted: Admitted;
+  /** Name of the toolset that is spoken to; none at `/mcp`. */
+  readonly toolset: string | undefined;
+  readonly lists: readonly ChangingList[];
+  readonly signal: AbortSignal;
+  /** Told of each list that is another one now. */
+  readonly changed: (list: ChangingList) => void;
+}
+
+/** Streams that tell clients of changes of what they may see, bounded in number. */
+export interface ChangeStreams {
+  /** Serves a stream until its signal fires, its principal may use this plane no longer, or the gate stops. Undefined: no room. */
+  serve(stream: ChangeStream): Promise<void> | undefined;
+  stop(): Promise<void>;
+}
+
+const MAX_STREAMS = 1_024;
+const MAX_OF_ONE = 16;
+/** Changes come in bunches; clients are told once of a bunch. */
+const BUNCH_MS = 250;
+const SETTLED_MS = 3_200;
+/** So much of each second, at most, goes into looking what has changed for whom. */
+const AT_A_TIME = 64;
+
+interface Open {
+  readonly stream: ChangeStream;
+  readonly end: () => void;
+  seen: Readonly<Record<ChangingList, string>>;
+}
+
+/**
+ * Makes them. What a principal may see is worked out anew for each stream when something has changed that lists are made of
+ * (policies, servers, toolsets, what servers have), and only a list that is another one then is told of: a change of what
+ * is hidden from somebody is none for them.
+ */
+export function changeStreams(gate: Gate): ChangeStreams {
+  const open = new Set<Open>();
+  const counts = new Map<string, number>();
+  let timer: NodeJS.Timeout | undefined;
+  let again: NodeJS.Timeout | undefined;
+  let looking = false;
+  let stopped = false;
+
+  const look = async () => {
+    looking = true;
+    let done = 0;
+    for (const one of [...open]) {
+      if (++done % AT_A_TIME === 0) await new Promise((resolve) => setTimeout(resolve, 1_000 / AT_A_TIME));
+      if (open.has(one)) await tell(gate, one).catch(() => undefined);
+    }
+    looking = false;
+  };
+  const soon = () => {
+    if (timer !== undefined || open.size === 0 || stopped) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (looking) soon();
+      else void look();
+    }, BUNCH_MS);
+    timer.unref();
+  };
+  gate.snapshot.onChange(() => {
+    soon();
+    // For a while policy may not have heard of a change, and answers as before it.
+    clearTimeout(again);
+    again = setTimeout(soon, SETTLED_MS);
+    again.unref();
+  });
+  gate.offerings.onChange(soon);
+
+  return {
+    serve(stream) {
+      const whose = nameOf(stream.admitted.principal);
+      const own = counts.get(whose) ?? 0;
+      if (stopped || stream.signal.aborted || open.size >= MAX_STREAMS || own >= MAX_OF_ONE) return undefined;
+      const seen = seenBy(gate, stream);
+      counts.set(whose, own + 1);
+      return new Promise<void>((ended) => {
+        const end = () => {
+          if (!open.delete(one)) return;
+          const left = (counts.get(whose) ?? 1) - 1;
+          if (left > 0) counts.set(whose, left);
+          else counts.delete(whose);
+          ended();
+        };
+        const one: Open = { stream, end, seen };
+        open.add(one);
+        stream.signal.addEventListener('abort', end, { once: true });
+      });
+    },
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      clearTimeout(again);
+      for (const one of open) one.end();
+    },
+  };
+}
+
+async function tell(gate: Gate, one: Open): Promise<void> {
+  const { stream } = one;
+  const { principal } = stream.admitted;
+  const access = await gate.access.accessOf(principal, stream.signal);
+  if (!access.allowsEndpoint('mcp')) return one.end();
+  const now = seenBy(gate, { ...stream, admitted: { principal, access } });
+  const before = one.seen;
+  one.seen = now;
+  for (const list of stream.lists) if (now[list] !== before[list]) stream.changed(list);
+}
+
+/** What a stream's principal may see of each list that it is told of, in a form to be compared. */
+function seenBy(gate: Gate, { admitted, toolset: named, lists }: ChangeStream): Open['seen'] {
+  const { principal, access } = admitted;
+  const toolset = named === undefined ? undefined : gate.toolsets.find(principal, access, named);
+  const gone = named !== undefined && toolset === undefined;
+  const of = (list: ChangingList, see: () => unknown) => (lists.includes(list) && !gone ? digestOf(gate, see()) : '');
+  return {
+    tools: of('tools', () =>
+      offeredTools(gate.catalog, principal, access, toolset).map(({ name, shown, tool }) => [
+        name,
+        tool.definition.digest,
+        shown === tool.definition ? '' : shown,
+      ]),
+    ),
+    prompts: of('prompts', () => visiblePrompts(gate, admitted).map(({ shown, entry }) => [shown, entry])),
+    resources: of('resources', () => [
+      visibleResources(gate, admitted, 'resources').map(({ shown, entry }) => [shown, entry]),
+      visibleResources(gate, admitted, 'templates').map(({ shown, entry }) => [shown, entry]),
+    ]),
+  };
+}
+
+function digestOf(gate: Gate, value: unknown): string {
+  return gate.digest('mcp-seen-list', JSON.stringify(value));
+}
+
+function nameOf({ tenant, id }: Principal): string {
+  return `${tenant}\n${id}`;
+}

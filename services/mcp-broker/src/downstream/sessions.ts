@@ -1,0 +1,68 @@
+import type { IncomingMessage } from 'node:http';
+import { GatewayError } from '@sallyport/chassis/errors';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { single } from '../invoke/admit.ts';
+import type { Gate } from '../invoke/gate.ts';
+import { readSession, type Session } from '../invoke/run-of-call.ts';
+import { CODES } from '../protocol.ts';
+import { RpcFault } from './message.ts';
+
+/**
+ * Sessions of the older line. An id is a name with a proof of whose it is: any replica takes it, after a restart too. That
+ * its client has ended one is remembered here for courtesy, by this replica; it takes nothing away that a key gives.
+ */
+export interface Sessions {
+  /** The session that a request names; undefined where it names none. Throws RpcFault 404: the client shakes hands anew. */
+  read(principal: Principal, req: IncomingMessage): Session | undefined;
+  /** Ends a session. */
+  end(session: Session): void;
+  /** Calls back when a session is ended, until what is returned is called. */
+  onEnd(session: Session, listener: () => void): () => void;
+}
+
+const MAX_ENDED = 10_000;
+/** What decides how a request is taken, and of which a proxy on the way might heed another copy. */
+const ONCE = ['mcp-session-id', 'mcp-protocol-version', 'mcp-method', 'mcp-name', 'sallyport-trajectory'];
+
+/** Makes them for one replica. */
+export function sessionsOf(gate: Pick<Gate, 'digest'>): Sessions {
+  const ended = new Set<string>();
+  const listeners = new Map<string, Set<() => void>>();
+  return {
+    read(principal, req) {
+      const named = single(req.headers['mcp-session-id']);
+      if (named === '') return undefined;
+      const session = readSession(gate.digest, principal, named);
+      // 404 makes a client shake hands anew (2025-11-25, Session Management).
+      if (session === undefined || ended.has(session.run)) {
+        throw new RpcFault(CODES.server, 'There is no such session.', { status: 404 });
+      }
+      return session;
+    },
+    end({ run }) {
+      if (ended.size >= MAX_ENDED) ended.delete(ended.values().next().value as string);
+      ended.add(run);
+      for (const listener of listeners.get(run) ?? []) listener();
+    },
+    onEnd({ run }, listener) {
+      const own = listeners.get(run) ?? new Set();
+      listeners.set(run, own.add(listener));
+      return () => {
+        own.delete(listener);
+        if (own.size === 0) listeners.delete(run);
+      };
+    },
+  };
+}
+
+/** Refuses requests that say twice what may be said once. Throws GatewayError invalid_request. */
+export function refuseTwice(req: IncomingMessage): void {
+  for (const name of ONCE) {
+    const value = req.headers[name];
+    // Only what Node has joined has a comma that nobody wrote.
+    if (typeof value !== 'string' || !value.includes(',')) continue;
+    if ((req.headersDistinct[name]?.length ?? 0) > 1) {
+      throw new GatewayError('invalid_request', `The header ${name} was sent twice.`);
+    }
+  }
+}
