@@ -14,6 +14,9 @@ export const catalog: readonly Requirement[] = [
     'catalog:reviewed-only': 'A server with reviewers offers, once Live, the definitions that they named and no other.',
     'catalog:sandbox':
       'A server in stage Sandbox is there for its reviewers alone; once Live it offers what they pinned.',
+    'catalog:search': 'The tools that fit a query best are found by its words.',
+    'catalog:search-scope': 'An order of what was found tells nothing of tools that are not theirs.',
+    'catalog:search-scale': 'Ten thousand tools are searched within some milliseconds.',
     'catalog:pins-durable': 'Pins outlive a restart.',
     'catalog:dead-server': 'A dead tool server delays no list.',
   }),

@@ -79,6 +79,12 @@ const spec = z.object({
     .max(4096)
     .optional()
     .describe('What clients are told of the server when they begin; many give it to the model.'),
+  mode: z
+    .enum(['All', 'Search'])
+    .default('All')
+    .describe(
+      'What is listed. All: the tools. Search: two tools of the gateway, to search them and to call what was found. A client chooses for itself with ?tools=all or ?tools=search behind the URL.',
+    ),
   tools: z
     .array(pick)
     .min(1)

@@ -26,6 +26,12 @@ export function brokerMetrics(metrics: Metrics) {
     suspicious: metrics.gauge('suspicious_definitions', 'Tools with something suspicious in their definition.', [
       'code',
     ]),
+    listTokens: metrics.counter(
+      'tool_list_tokens_total',
+      'Estimated tokens of the definitions that lists gave, and of those that a list of search tools left out.',
+      ['list'],
+    ),
+    searches: metrics.counter('tool_searches_total', 'Searches for tools, by whether something was found.', ['found']),
     definitionTokens: metrics.gauge(
       'definition_tokens',
       'What the definitions of all tools take in the context of a model, estimated.',

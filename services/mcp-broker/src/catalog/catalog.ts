@@ -68,6 +68,7 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
   let servers = new Map<string, Server>();
   const listings = new Map<string, Listing>();
   const settled = new Map<string, { readonly of: Server; readonly from: readonly unknown[]; readonly to: Settled }>();
+  const made = new WeakMap<Settled, readonly BrokerTool[]>();
   const own = ownLists(OWN_LIST_MS);
   /** Pins as they were when a server was listed for a person last. */
   const ownPins = new Map<string, Listing['pins']>();
@@ -109,22 +110,26 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
     return to;
   };
 
+  // The same objects for as long as the server says the same: what is made of one is kept with it.
+  const toolsOf = (server: Server, of: Settled): readonly BrokerTool[] => {
+    const known = made.get(of);
+    if (known !== undefined) return known;
+    const tools = of.inForce.map(({ definition, toolClass, timeoutMs }) => {
+      const name = exposedName(sha256, server.name, definition.name);
+      return { server, definition, exposedName: name, toolClass, timeoutMs };
+    });
+    made.set(of, tools);
+    return tools;
+  };
+
   const indexOf = (tenant: string): Index => {
     const held = indexes.get(tenant);
     if (held) return held;
     const tools: BrokerTool[] = [];
     for (const server of servers.values()) {
       if (server.tenant !== tenant) continue;
-      for (const one of settledOf(server)?.inForce ?? []) {
-        const { definition, toolClass, timeoutMs } = one;
-        tools.push({
-          server,
-          definition,
-          exposedName: exposedName(sha256, server.name, definition.name),
-          toolClass,
-          timeoutMs,
-        });
-      }
+      const settled = settledOf(server);
+      if (settled !== undefined) tools.push(...toolsOf(server, settled));
     }
     const sorted = tools.sort((a, b) => (a.exposedName < b.exposedName ? -1 : 1));
     const index: Index = {

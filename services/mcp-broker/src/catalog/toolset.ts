@@ -32,27 +32,40 @@ export interface Toolset {
 type Pick = ToolsetSpec['tools'][number];
 type Argument = Pick['arguments'][number];
 
+const plain = new WeakMap<BrokerTool, OfferedTool>();
+
 /** A tool under its own name, as `/mcp` shows it. */
 export function plainly(tool: BrokerTool): OfferedTool {
-  return { tool, name: tool.exposedName, shown: tool.definition, complete: (args) => ({ args, set: [] }) };
+  const known = plain.get(tool);
+  if (known !== undefined) return known;
+  const { exposedName: name, definition: shown } = tool;
+  const made: OfferedTool = { tool, name, shown, complete: (args) => ({ args, set: [] }) };
+  plain.set(tool, made);
+  return made;
 }
 
 /**
- * What a toolset offers of some tools (those that a principal may use), in ascending order of names. A pick that cannot be
- * as it is written, since the tool has no such argument, offers nothing.
+ * What a toolset offers of some tools, by name in ascending order. Of several with one name the first that a principal may
+ * use has it. A pick that cannot be as it is written, since the tool has no such argument, offers nothing.
  */
-export function offeredBy({ name: of, spec }: Toolset, tools: readonly BrokerTool[]): OfferedTool[] {
-  const offered = new Map<string, OfferedTool>();
+export function offersOf(
+  { name: of, spec }: Toolset,
+  tools: readonly BrokerTool[],
+): ReadonlyMap<string, readonly OfferedTool[]> {
+  const offers = new Map<string, OfferedTool[]>();
+  const byServer = Map.groupBy(tools, ({ server }) => server.name);
   for (const pick of spec.tools) {
-    for (const tool of tools) {
-      if (tool.server.name !== pick.server || !matchesGlob(pick.tool, tool.definition.name)) continue;
+    for (const tool of byServer.get(pick.server) ?? []) {
+      if (!matchesGlob(pick.tool, tool.definition.name)) continue;
       const name = pick.as ?? tool.exposedName;
-      if (offered.has(name)) continue;
       const one = offer(pick, tool, name, of);
-      if (one !== undefined) offered.set(name, one);
+      if (one === undefined) continue;
+      const alike = offers.get(name);
+      if (alike === undefined) offers.set(name, [one]);
+      else alike.push(one);
     }
   }
-  return [...offered.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return new Map([...offers].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 const made = new WeakMap<Pick, WeakMap<BrokerTool, OfferedTool | 'none'>>();

@@ -2,9 +2,9 @@ import type { ToolsetSpec } from '@sallyport/custom-resources/toolset';
 import type { Access } from '@sallyport/peers/access';
 import type { Snapshot } from '@sallyport/peers/snapshot';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import type { Catalog } from './catalog.ts';
-import { type OfferedTool, offeredBy, plainly, type Toolset } from './toolset.ts';
-import { mayUseServer, visibleTools } from './visibility.ts';
+import type { BrokerTool, Catalog } from './catalog.ts';
+import { type OfferedTool, offersOf, plainly, type Toolset } from './toolset.ts';
+import { mayUseServer, toolFilter, visibleTools } from './visibility.ts';
 
 /** The virtual servers at `/mcp/<name>`. */
 export interface Toolsets {
@@ -41,13 +41,51 @@ export function followToolsets(
   };
 }
 
+type Tools = Pick<Catalog, 'tools' | 'offers' | 'byExposedName'>;
+type Offers = ReturnType<typeof offersOf>;
+
+/** Worked out once for a toolset and what is in force, not for each request. */
+const worked = new WeakMap<readonly BrokerTool[], Map<string, { readonly of: string; readonly offers: Offers }>>();
+
+function offersFor(catalog: Tools, toolset: Toolset): Offers {
+  const tools = catalog.tools(toolset.tenant);
+  const held = worked.get(tools) ?? new Map<string, { of: string; offers: Offers }>();
+  worked.set(tools, held);
+  const known = held.get(toolset.uid);
+  if (known?.of === toolset.contentHash) return known.offers;
+  const offers = offersOf(toolset, tools);
+  held.set(toolset.uid, { of: toolset.contentHash, offers });
+  return offers;
+}
+
 /** The tools of an endpoint for a principal, in ascending order of names: of a toolset, or of `/mcp` where there is none. */
 export function offeredTools(
-  catalog: Pick<Catalog, 'tools' | 'offers'>,
+  catalog: Tools,
   principal: Principal,
   access: Access,
   toolset: Toolset | undefined,
 ): OfferedTool[] {
-  const tools = visibleTools(catalog, principal, access);
-  return toolset === undefined ? tools.map(plainly) : offeredBy(toolset, tools);
+  if (toolset === undefined) return visibleTools(catalog, principal, access).map(plainly);
+  const may = mayCall(catalog, principal, access);
+  return [...offersFor(catalog, toolset).values()].flatMap((alike) => alike.find(may) ?? []);
+}
+
+/** The tool of a name at an endpoint, if it is there for a principal. */
+export function offeredTool(
+  catalog: Tools,
+  principal: Principal,
+  access: Access,
+  toolset: Toolset | undefined,
+  name: string,
+): OfferedTool | undefined {
+  const may = mayCall(catalog, principal, access);
+  if (toolset !== undefined) return offersFor(catalog, toolset).get(name)?.find(may);
+  const tool = catalog.byExposedName(principal.tenant, name);
+  const plain = tool && plainly(tool);
+  return plain && may(plain) ? plain : undefined;
+}
+
+function mayCall(catalog: Tools, principal: Principal, access: Access): (offered: OfferedTool) => boolean {
+  const may = toolFilter(principal, access);
+  return ({ tool }) => may(tool) && catalog.offers(principal, tool);
 }

@@ -21,10 +21,13 @@ import type { JsonObject } from '../catalog/definition.ts';
 import type { Gate } from './gate.ts';
 import { digestsToKeep, leavesOf } from './known-values.ts';
 import { nameInRules } from './prepare.ts';
-import type { PlacedValue, Shown } from './shown.ts';
+import type { PlacedValue, Shown, ShownTool } from './shown.ts';
 import type { Turn } from './turn.ts';
 
 const TIMEOUT_MS = 2_000;
+
+/** What became of a call, as far as it is remembered. */
+export type ShownResult = Pick<StepResult<Shown>, 'status' | 'label' | 'contextLabel'> & Partial<StepResult<Shown>>;
 
 /** A call whose result is shown; its arguments as they were written. */
 export interface ShownCall {
@@ -34,10 +37,13 @@ export interface ShownCall {
   readonly label?: Label;
 }
 
+/** The same of any tool whose results are remembered, the gateway's own too. */
+export type RememberedCall = Omit<ShownCall, 'tool'> & { readonly tool: ShownTool };
+
 /** Tells policy what was given to a client, so that it is known when it comes back to either plane. */
 export interface Memory {
   /** Durable when it resolves: a run whose taint is not kept would be clean at the next call. */
-  remember(turn: Turn, call: ShownCall, result: StepResult<Shown>, shown: Shown): Promise<void>;
+  remember(turn: Turn, call: RememberedCall, result: ShownResult, shown: Shown): Promise<void>;
   /**
    * What policy is to remember with its decision on a result, should it allow it; undefined where results of this tool are
    * not shown as they are. What is told fits how the last result of the tool was decided: if this one is decided
@@ -237,20 +243,20 @@ function refused(error: unknown): boolean {
 }
 
 /** What a client now knows by fields that nobody outside can write. */
-function trustedIn({ status, label }: StepResult<Shown>, shown: Shown): readonly PlacedValue[] {
+function trustedIn({ status, label }: ShownResult, shown: Shown): readonly PlacedValue[] {
   if (status === 'quarantined') return shown.trusted ?? [];
   const trusted = status === 'done' && label.integrity === 'trusted' && shown.structuredJson !== '';
   return trusted ? leavesOf(JSON.parse(shown.structuredJson) as JsonValue) : [];
 }
 
 /** Fingerprints of what outsiders brought, shown or behind handles: in another run it is still theirs. */
-function fingerprintsIn(digest: Digest, turn: Turn, call: ShownCall, result: StepResult<Shown>, shown: Shown) {
+function fingerprintsIn(digest: Digest, turn: Turn, call: RememberedCall, result: ShownResult, shown: Shown) {
   const { status, label } = result;
   if (label.integrity === 'trusted' || (status !== 'done' && status !== 'quarantined')) return [];
   return fingerprintsOf(digest, turn, call, shown);
 }
 
-function fingerprintsOf(digest: Digest, turn: Turn, call: ShownCall, shown: Shown) {
+function fingerprintsOf(digest: Digest, turn: Turn, call: RememberedCall, shown: Shown) {
   const source = `tool:${nameInRules(call.tool)}`;
   const trusted = new Set((shown.trusted ?? []).map(({ path }) => path));
   const notTheirs = { said: JSON.stringify(call.written), trusted };

@@ -16,6 +16,7 @@ import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import { refOf } from '../server.ts';
 import type { Gate } from './gate.ts';
+import type { ShownTool } from './shown.ts';
 import type { Turn } from './turn.ts';
 
 const RESOLVE_TIMEOUT_MS = 2_000;
@@ -106,6 +107,6 @@ function originName(gate: PrepareGate, turn: Turn, exposedName: string): string 
 }
 
 /** Names a tool as the origin of a value, as rules do: `<server>/<tool>`. */
-export function nameInRules({ server, definition }: BrokerTool): string {
+export function nameInRules({ server, definition }: ShownTool): string {
   return `${server.name}/${definition.name}`;
 }

@@ -52,7 +52,7 @@ export function recordToolOutcome<C extends StepCall, R>(
   outcome: StepOutcome<C, R>,
   facts: CallFacts,
 ): void {
-  const detail = { ...facts.detail, ...foreign(turn) };
+  const detail = { ...facts.detail, ...furtherOf(turn) };
   gate.recorder.append({
     ...base(turn),
     ...toolFields(facts.tool),
@@ -74,7 +74,7 @@ export function recordRefusedCall(gate: Gate, turn: Turn, tool: BrokerTool, call
     outcome: 'refused',
     errorCode: error.code,
     reason: error.message,
-    detailJson: JSON.stringify({ status: 'refused', ...error.details, ...foreign(turn) }),
+    detailJson: JSON.stringify({ status: 'refused', ...error.details, ...furtherOf(turn) }),
   });
 }
 
@@ -125,6 +125,9 @@ function toolFields(tool: BrokerTool): RecordInit {
   return { tool: refText(refOf(tool)), toolName: tool.exposedName, toolClass: tool.toolClass };
 }
 
-function foreign(turn: Turn): object {
-  return turn.foreignTrajectory === '' ? {} : { foreignTrajectory: turn.foreignTrajectory };
+function furtherOf(turn: Turn): object {
+  return {
+    ...(turn.foreignTrajectory === '' ? {} : { foreignTrajectory: turn.foreignTrajectory }),
+    ...(turn.via === undefined ? {} : { via: turn.via }),
+  };
 }

@@ -19,6 +19,13 @@ export interface Shown {
   readonly unread?: { readonly text: string; readonly structuredJson: string };
 }
 
+/** A tool whose result is shown, as far as that is remembered. */
+export interface ShownTool {
+  readonly exposedName: string;
+  readonly server: { readonly uid: string; readonly name: string };
+  readonly definition: { readonly name: string };
+}
+
 /** A value and its JSON pointer in the structured result. */
 export interface PlacedValue {
   readonly path: string;

@@ -30,6 +30,8 @@ export interface Turn {
   /** Values among the arguments that the administrator wrote into a toolset. */
   readonly set: readonly KnownValue[];
   policyRevision: string;
+  /** The tool of the gateway by which the call was made, where it named another; for the record. */
+  via?: string;
   /** Steps recorded in this turn, for numbering. */
   step: number;
 }

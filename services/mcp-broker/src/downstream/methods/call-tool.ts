@@ -1,7 +1,6 @@
 import type { JsonObject } from '../../catalog/definition.ts';
-import { type Completed, type OfferedTool, plainly, type Toolset } from '../../catalog/toolset.ts';
-import { offeredTools } from '../../catalog/toolsets.ts';
-import { toolFilter } from '../../catalog/visibility.ts';
+import type { Completed, OfferedTool, Toolset } from '../../catalog/toolset.ts';
+import { offeredTool } from '../../catalog/toolsets.ts';
 import { beginTurn } from '../../invoke/admit.ts';
 import type { Gate } from '../../invoke/gate.ts';
 import type { KnownValue } from '../../invoke/known-values.ts';
@@ -11,16 +10,24 @@ import type { ToolAnswer } from '../../upstream/connection.ts';
 import { makeCall } from '../calling.ts';
 import type { Exchange, Method } from '../exchange.ts';
 import { isObject, RpcFault } from '../message.ts';
+import { SEARCH_TOOLS, unwrapped } from '../searching.ts';
+import { searchTools } from './search-tools.ts';
 
 /** `tools/call`. */
 export const callOne: Method = async (gate, message, exchange) => {
   const { admitted, headers, answerHeader, revision } = exchange;
-  const { name, arguments: given = {} } = message.params;
-  if (typeof name !== 'string' || name === '') throw new RpcFault(CODES.invalidParams, 'name must be a text.');
-  if (!isObject(given)) throw new RpcFault(CODES.invalidParams, 'arguments must be an object.');
+  const { name: called, arguments: written = {} } = message.params;
+  if (typeof called !== 'string' || called === '') throw new RpcFault(CODES.invalidParams, 'name must be a text.');
+  if (!isObject(written)) throw new RpcFault(CODES.invalidParams, 'arguments must be an object.');
+  const { searching } = exchange;
+  if (searching && called === SEARCH_TOOLS) return await searchTools(gate, message, exchange, written as JsonObject);
+  // From here on a call that stands in another is what it is: nothing is decided, limited or recorded of the other.
+  const asked = { name: called, given: written as JsonObject };
+  const { name, given } = searching ? unwrapped(asked) : asked;
   const offered = await toolOf(gate, exchange, name);
-  const completed = offered?.complete(given as JsonObject);
+  const completed = offered?.complete(given);
   const turn = beginTurn(admitted, headers, exchange.signal, setBy(exchange.toolset, completed));
+  if (name !== called) turn.via = called;
   answerHeader('sallyport-turn', turn.id);
   if (offered === undefined || completed === undefined) {
     recordUnknownTool(gate, turn, name);
@@ -38,12 +45,7 @@ async function toolOf(gate: Gate, exchange: Exchange, name: string): Promise<Off
   const { catalog, listFor } = gate;
   const { admitted, toolset, signal } = exchange;
   const { principal, access } = admitted;
-  const find = (): OfferedTool | undefined => {
-    if (toolset !== undefined)
-      return offeredTools(catalog, principal, access, toolset).find((one) => one.name === name);
-    const tool = catalog.byExposedName(principal.tenant, name);
-    return tool && toolFilter(principal, access)(tool) && catalog.offers(principal, tool) ? plainly(tool) : undefined;
-  };
+  const find = () => offeredTool(catalog, principal, access, toolset, name);
   const found = find();
   if (found !== undefined) return found;
   // It may be one that its server offers to this person, and nobody has asked here yet.
