@@ -5,27 +5,31 @@ import { parseJson } from '@sallyport/chassis/http/json';
 import { createApp, postPlainly, REQUEST_ID_HEADER } from '@sallyport/chassis/http/server';
 import type { Metrics } from '@sallyport/chassis/metrics';
 import { challengeOf } from '@sallyport/peers/ingress';
-import { type OpenWorks, openWork } from '@sallyport/peers/open-work';
+import { type OpenWork, type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import { hasInexactNumber } from '@sallyport/turn';
 import type { Express, Request, Response } from 'express';
 import type { Toolset } from '../catalog/toolset.ts';
 import { type Admitted, authorise, single } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
-import { readSession, type Session } from '../invoke/run-of-call.ts';
 import { CODES, legacyRevision } from '../protocol.ts';
 import { agreedRevision } from './agreement.ts';
+import { type ChangeStreams, changeStreams } from './change-streams.ts';
 import { TRAJECTORY_HEADER } from './exchange.ts';
 import { type LateStream, lateStream } from './late-stream.ts';
-import { errorBody, idIn, type Message, RpcFault, readMessage, resultBody } from './message.ts';
+import { endSession, serveStream } from './legacy-stream.ts';
+import { errorBody, idIn, RpcFault, readMessage, resultBody } from './message.ts';
 import { checkedOrigin, publicBase } from './origins.ts';
 import { resourceMetadata } from './resource-metadata.ts';
 import { methodLabel, respond } from './respond.ts';
 import { searchesHere } from './searching.ts';
+import { refuseTwice, type Sessions, sessionsOf } from './sessions.ts';
+import { requestsUnderWay, type UnderWay } from './under-way.ts';
 
 const MAX_BATCH = 32;
 const PATH = '/mcp';
 const TOOLSETS = `${PATH}/:toolset`;
 const BOTH = [PATH, TOOLSETS];
+const CANCELLED = 'notifications/cancelled';
 const EXPOSED = `${TRAJECTORY_HEADER}, sallyport-turn, mcp-session-id, www-authenticate`;
 
 /** One answer: nothing to say (202), or a JSON-RPC message. */
@@ -35,8 +39,9 @@ interface Answer {
 }
 
 /**
- * The tool plane's HTTP front. Every request stands alone and is answered with one JSON body, on all revisions; only one
- * that has to wait for people becomes a stream. No session is kept (the session id of the older line only names a run).
+ * The tool plane's HTTP front. Every request stands alone and is answered with one JSON body, on all revisions; one that has
+ * to wait for people, tells of its progress or listens for changes becomes a stream. No session is kept (the session id of
+ * the older line only names a run).
  */
 export function createBrokerApp(gate: Gate, metrics: Metrics): Express {
   const app = createApp({
@@ -45,19 +50,32 @@ export function createBrokerApp(gate: Gate, metrics: Metrics): Express {
     renderError: (error, req, res) => renderError(gate, error, req, res),
   });
   const open = openWork(gate);
-  postPlainly(app, PATH, (req, res, requestId) => post(gate, open, { req, res, requestId }));
+  const sessions = sessionsOf(gate);
+  const streams = changeStreams(gate);
+  gate.ending.push(streams.stop);
+  const front = { gate, open, sessions, streams, underWay: requestsUnderWay() };
+  postPlainly(app, PATH, (req, res, requestId) => post(front, { req, res, requestId }));
   app.post(TOOLSETS, (req, res) =>
-    post(gate, open, { req, res, requestId: res.locals.requestId, toolset: String(req.params.toolset) }),
+    post(front, { req, res, requestId: res.locals.requestId, toolset: String(req.params.toolset) }),
   );
+  const serveLegacy = (serve: typeof serveStream) => (req: Request, res: Response) => {
+    allowOrigin(gate, req, res);
+    const named = req.params.toolset;
+    const toolset = (admitted: Admitted) =>
+      named === undefined ? undefined : toolsetOf(gate, admitted, String(named));
+    return serve({ gate, open, sessions, streams, toolsetOf: toolset }, req, res);
+  };
+  app.get(BOTH, serveLegacy(serveStream));
+  app.delete(BOTH, serveLegacy(endSession));
   app.options(BOTH, (req, res) => {
     allowOrigin(gate, req, res);
-    res.setHeader('access-control-allow-methods', 'POST');
+    res.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
     res.setHeader('access-control-allow-headers', req.headers['access-control-request-headers'] ?? 'authorization');
     res.status(204).end();
   });
   app.all(BOTH, (_req, res) => {
-    res.setHeader('allow', 'POST');
-    res.status(405).json(errorBody(null, CODES.server, 'Only POST is served here.'));
+    res.setHeader('allow', 'GET, POST, DELETE');
+    res.status(405).json(errorBody(null, CODES.server, 'This method is not served here.'));
   });
   for (const path of ['/.well-known/oauth-protected-resource', `/.well-known/oauth-protected-resource${PATH}`]) {
     app.get(path, (req, res) => {
@@ -76,7 +94,17 @@ interface Posted {
   readonly toolset?: string;
 }
 
-async function post(gate: Gate, open: OpenWorks, { req, res, requestId, toolset: named }: Posted): Promise<void> {
+interface Front {
+  readonly gate: Gate;
+  readonly open: OpenWorks;
+  readonly sessions: Sessions;
+  readonly streams: ChangeStreams;
+  readonly underWay: UnderWay;
+}
+
+async function post(front: Front, { req, res, requestId, toolset: named }: Posted): Promise<void> {
+  const { gate, open } = front;
+  refuseTwice(req);
   allowOrigin(gate, req, res);
   if (!/^application\/json\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
     throw new GatewayError('unsupported', 'Content-Type must be application/json.', { status: 415 });
@@ -105,9 +133,9 @@ async function post(gate: Gate, open: OpenWorks, { req, res, requestId, toolset:
     const head: Record<string, string> = { [REQUEST_ID_HEADER]: requestId };
     const late = lateStream(req, res, body, head);
     const patient = !Array.isArray(body);
-    const context = { gate, req, head, admitted, toolset, signal, waits: late.waits, patient };
+    const context = { front, req, head, admitted, toolset, work, late, patient };
     const answer = Array.isArray(body) ? await answerBatch(context, body) : await answerOne(context, body);
-    if (gone || (answer.body !== undefined && late.end(answer.body))) return;
+    if (gone || late.end(answer.body)) return;
     send(res, answer, head);
   } finally {
     work.end();
@@ -124,14 +152,14 @@ function send(res: ServerResponse, { status, body }: Answer, head: Record<string
 }
 
 interface Context {
-  readonly gate: Gate;
+  readonly front: Front;
   readonly req: IncomingMessage;
   /** Headers of the answer. */
   readonly head: Record<string, string>;
   readonly admitted: Admitted;
   readonly toolset: Toolset | undefined;
-  readonly signal: AbortSignal;
-  readonly waits: LateStream['waits'];
+  readonly work: OpenWork;
+  readonly late: LateStream;
   /** Whether calls may wait for people: not those of a batch, which wait for each other. */
   readonly patient: boolean;
 }
@@ -151,8 +179,12 @@ async function answerBatch(context: Context, body: readonly unknown[]): Promise<
 }
 
 async function answerOne(context: Context, body: unknown): Promise<Answer> {
-  const { gate, req, head, admitted, toolset, signal, waits, patient } = context;
+  const { front, req, head, admitted, toolset, work, late, patient } = context;
+  const { gate, sessions, streams, underWay } = front;
+  const { signal } = work;
   let method = 'other';
+  let cancelled = false;
+  let ended: (() => void) | undefined;
   try {
     const message = readMessage(body);
     if (message === 'response') return { status: 202 };
@@ -160,21 +192,39 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
     const revision = agreedRevision(message, req.headers);
     if (message.id === undefined) {
       gate.metrics.requests('notification', 'ok').inc();
+      if (message.method === CANCELLED && revision.era === 'legacy') {
+        const of = sessions.read(admitted.principal, req);
+        underWay.cancel(admitted.principal, of?.run ?? '', message.params.requestId);
+      }
       return { status: 202 };
     }
-    const session = revision.era === 'legacy' ? sessionOf(gate, message, req, admitted) : undefined;
+    const isNamed = revision.era === 'legacy' && message.method !== 'initialize';
+    const session = isNamed ? sessions.read(admitted.principal, req) : undefined;
+    // On 2026-07-28 closing the stream is what cancels; of a batch nothing can be cancelled by itself.
+    if (isNamed && patient) {
+      ended = underWay.begin(admitted.principal, session?.run ?? '', message.id, () => {
+        cancelled = true;
+        work.leave();
+      });
+    }
     // Where a wait has opened a stream, its headers were told then.
     const answerHeader = (name: string, value: string) => {
       head[name] = value;
     };
     const base = () => baseOf(gate, req);
+    const { waits, progress, notify } = late;
     const searching = searchesHere(req.url, toolset, admitted.access);
-    const within = { signal, answerHeader, waits, patient, base, searching };
+    const within = { signal, answerHeader, waits, progress, notify, streams, patient, base, searching };
     const exchange = { revision, admitted, headers: req.headers, session, toolset, ...within };
     const result = await respond(gate, message, exchange);
     gate.metrics.requests(method, 'ok').inc();
     return { status: 200, body: resultBody(message.id, result) };
   } catch (caught) {
+    // Who has cancelled a request gets no answer to it (MCP, Cancellation).
+    if (cancelled) {
+      gate.metrics.requests(method, 'cancelled').inc();
+      return { status: 202 };
+    }
     const id = idIn(body);
     if (caught instanceof RpcFault) {
       gate.metrics.requests(method, String(caught.code)).inc();
@@ -184,6 +234,8 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
     gate.metrics.requests(method, error.code).inc();
     if (error.code === 'internal') gate.log.error('An MCP request failed', { method, error: caught });
     return { status: error.status, body: gatewayErrorBody(error, id) };
+  } finally {
+    ended?.();
   }
 }
 
@@ -192,15 +244,6 @@ function toolsetOf(gate: Gate, { principal, access }: Admitted, name: string): T
   // The same words for one that is not there and one that is not theirs.
   if (found === undefined) throw new GatewayError('not_found', 'There is no such server.');
   return found;
-}
-
-function sessionOf(gate: Gate, message: Message, req: IncomingMessage, admitted: Admitted): Session | undefined {
-  const named = single(req.headers['mcp-session-id']);
-  if (named === '' || message.method === 'initialize') return undefined;
-  const run = readSession(gate.digest, admitted.principal, named);
-  // 404 makes a client shake hands anew (2025-11-25, Session Management).
-  if (run === undefined) throw new RpcFault(CODES.server, 'There is no such session.', { status: 404 });
-  return run;
 }
 
 function allowOrigin(gate: Gate, req: IncomingMessage, res: ServerResponse): void {

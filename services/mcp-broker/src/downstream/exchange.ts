@@ -3,6 +3,8 @@ import type { Admitted, Headers } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
 import type { Session } from '../invoke/run-of-call.ts';
 import type { Revision } from '../protocol.ts';
+import type { ChangeStreams } from './change-streams.ts';
+import type { LateStream } from './late-stream.ts';
 import type { Message } from './message.ts';
 
 /** Header and member of `_meta` that name the run, in requests and answers. */
@@ -22,6 +24,12 @@ export interface Exchange {
   readonly answerHeader: (name: string, value: string) => void;
   /** Shows the client that its request waits. */
   readonly waits: (message: string) => Promise<void>;
+  /** Tells how far the request has come; absent where its client does not want to know. */
+  readonly progress: LateStream['progress'];
+  /** Sends a notification on the stream of the answer; false where the client takes none. */
+  readonly notify: LateStream['notify'];
+  /** Where clients are told of changes. */
+  readonly streams: ChangeStreams;
   /** Whether the request may wait for people. */
   readonly patient: boolean;
   /** The virtual server that is spoken to; none at `/mcp`. */
