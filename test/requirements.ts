@@ -51,6 +51,7 @@ import { scim } from './requirements/scim.ts';
 import { security } from './requirements/security.ts';
 import { tenancy } from './requirements/tenancy.ts';
 import { tokens } from './requirements/tokens.ts';
+import { tool } from './requirements/tool.ts';
 import { turn } from './requirements/turn.ts';
 import { turnLoop } from './requirements/turn-loop.ts';
 import { vault } from './requirements/vault.ts';
@@ -110,6 +111,7 @@ export const areas: Readonly<Record<string, readonly Requirement[]>> = {
   security,
   tenancy,
   tokens,
+  tool,
   turn,
   'turn-loop': turnLoop,
   vault,

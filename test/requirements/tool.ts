@@ -1,0 +1,12 @@
+import { of, type Requirement } from './requirement.ts';
+
+/** What is promised of the tool plane as a whole, under `tool:`. */
+export const tool: readonly Requirement[] = [
+  ...of('issue 7; DESIGN §3, §7, §8', {
+    'tool:isolation': 'Callers who use the same request ids at once get their own answers, on both lines of MCP.',
+    'tool:isolation-series': 'That holds through two brokers in series.',
+    'tool:isolation-slow': 'That holds for clients that write one byte at a time.',
+    'tool:list-waits-for-none': 'No list waits for a server that hangs.',
+    'tool:killed-broker': 'When a broker is killed in a call nothing runs twice, and sessions go on at another.',
+  }),
+];
