@@ -9,6 +9,7 @@ const commands: Readonly<Record<string, () => Promise<{ run(args: readonly strin
   trajectory: () => import('./commands/trajectory.ts'),
   approvals: () => import('./commands/approvals.ts'),
   get: () => import('./commands/get.ts'),
+  promote: () => import('./commands/promote.ts'),
   lint: () => import('./commands/lint.ts'),
   import: () => import('./commands/import.ts'),
   policy: () => import('./policy/command.ts'),

@@ -12,6 +12,9 @@ export const usageText = `sallyport: the gate that an agent's whole turn passes
       decides in place of the approvers
   sallyport get [kind] [name] [--json]
       resources and how each is doing
+  sallyport promote <server> [--namespace NAME] [--file FILE] [--accept TOOL]…
+      a ToolServer in stage Live with the digests of what it offers now, printed or written into its file; what is
+      suspicious is left out unless it is accepted by name
   sallyport lint <file or folder>…
       what is wrong with resources, before they are applied; exits 1 when anything is
   sallyport import litellm <config.yaml> [--out litellm-import] [--report text|json]
@@ -31,5 +34,5 @@ export const usageText = `sallyport: the gate that an agent's whole turn passes
   sallyport certificates --dir DIR [--namespace NAMESPACE]
       makes a CA and one certificate a service, where missing or near their end
 
-trajectory, approvals, get, policy explain and policy replay ask the suite of --data (default .sallyport), or the one at --endpoint with --key.
+trajectory, approvals, get, promote, policy explain and policy replay ask the suite of --data (default .sallyport), or the one at --endpoint with --key.
 `;

@@ -1,0 +1,62 @@
+import { describe, expect, it } from '@jest/globals';
+import { promotedText, promotionOf } from './promotion.ts';
+
+const digest = (of: string) => `sha256:${of.repeat(64)}`;
+const FILE = `# Tools of the bank.
+apiVersion: v1
+kind: Secret
+metadata: { name: bank }
+---
+apiVersion: sallyport.dev/v1alpha1
+kind: ToolServer
+metadata: { name: bank }
+spec:
+  remote: { url: https://bank.example/mcp } # theirs
+  stage: Sandbox
+  reviewers: { teams: [security] }
+  tools:
+    - { name: pay, class: Egress } # money leaves
+`;
+
+describe('promotion of a tool server', () => {
+  const seen = [
+    { name: 'pay', class: 'Egress', digest: digest('a'), heldDigest: digest('b') },
+    { name: 'balance', class: 'Sensitive', digest: digest('c') },
+    {
+      name: 'odd',
+      class: 'Sensitive',
+      heldDigest: digest('d'),
+      suspicions: [{ code: 'Concealment', at: '/description' }],
+    },
+  ];
+
+  it('[cli:promote] pins what is there now, keeps what was said, and leaves out what has to be looked at', () => {
+    const named = [
+      { name: 'pay', class: 'Egress', timeoutSeconds: 5 },
+      { name: 'gone', class: 'Read' },
+    ];
+    const { tools, pinned, leftOut } = promotionOf(named, seen, []);
+    expect(tools).toEqual([
+      { name: 'pay', class: 'Egress', timeoutSeconds: 5, digest: digest('b') },
+      { name: 'balance', class: 'Sensitive', digest: digest('c') },
+      { name: 'gone', class: 'Read' },
+    ]);
+    expect(pinned).toEqual(['pay', 'balance']);
+    expect(leftOut.map(({ name }) => name)).toEqual(['odd']);
+    expect(promotionOf(named, seen, ['odd']).pinned).toContain('odd');
+  });
+
+  it('[cli:promote] writes into the file in which it stands, and leaves all else as it was written', () => {
+    const { tools } = promotionOf([{ name: 'pay', class: 'Egress' }], seen, []);
+    const text = promotedText(FILE, 'bank', tools) as string;
+    expect(text).toContain('# Tools of the bank.');
+    expect(text).toContain('# theirs');
+    expect(text).toContain('# money leaves');
+    expect(text).toContain('stage: Live');
+    expect(text).toContain(`name: pay, class: Egress, digest: ${digest('b')}`);
+    expect(text).toContain('reviewers: { teams: [ security ] }');
+    expect(text.match(/digest:/g)).toHaveLength(2);
+    expect(promotedText(text, 'bank', tools)).toBe(text);
+    expect(promotedText(FILE, 'other', tools)).toBeUndefined();
+  });
+});
