@@ -18,6 +18,8 @@ export const providers: readonly Requirement[] = [
     'providers:models': 'The list of models tells what each can do and costs, to those who may use it.',
     'providers:probe':
       'A probe learns what a provider lists where it is to be discovered, bounded, and reports it in the status.',
+    'providers:attribution-only':
+      'A gateway behind is told who asks as attribution declares, never by what a client wrote.',
     'providers:sources':
       'Sources that a model names are told to clients of each dialect that has a place, with inert links.',
     'providers:retrieves': 'What a model that searches or browses by itself answers is untrusted.',

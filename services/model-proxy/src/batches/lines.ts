@@ -12,7 +12,7 @@ import { refuseUrls } from '../operations/fetched-urls.ts';
 import { tokensOf } from '../operations/fields.ts';
 import { moderations } from '../operations/moderations.ts';
 import type { OperationKind } from '../operations/operation-kind.ts';
-import { withheldOf } from '../operations/paths.ts';
+import { leftOutOf } from '../operations/paths.ts';
 import { refuseTools } from '../passthrough/tool-traces.ts';
 import { residents } from '../routing/eligible.ts';
 import { mayUseModel, rejectProviderIds } from '../turn/admit.ts';
@@ -80,7 +80,7 @@ export async function readLines(gate: Gate, ask: AccountAsk, data: Buffer): Prom
       const asked = check(gate, ask, path, body);
       tokens.output += Math.min(asked.output, EXPECTED_OUTPUT) * asked.n;
       tokens.input += tokensOf(line.length);
-      const own = without(body, withheldOf(first.target.provider.declaration));
+      const own = without(body, leftOutOf(first.target.provider.declaration));
       if (most !== undefined && asked.output > most) Object.assign(own, lowered(own, most));
       written.push(JSON.stringify({ ...rest, method: 'POST', url: path, body: { ...own, model: first.target.model } }));
     } catch (error) {

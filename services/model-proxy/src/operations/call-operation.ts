@@ -16,7 +16,7 @@ import { type CallScope, callScope } from '../upstream/call-scope.ts';
 import { providerKey } from '../upstream/provider-key.ts';
 import { type Framing, payloadReader } from '../wire/framing.ts';
 import type { Asked, EventReading, Exchange } from './operation-kind.ts';
-import { withheldOf } from './paths.ts';
+import { leftOutOf } from './paths.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -38,7 +38,7 @@ export async function callOperation(
   const { provider } = target;
   const told = attributionOf(turn, provider);
   const exchange = asked.exchange(target, {
-    withheld: withheldOf(provider.declaration),
+    withheld: leftOutOf(provider.declaration),
     fields: told?.fields ?? {},
     mostTokens: turn.model.spec.maxOutputTokens,
   });

@@ -12,6 +12,13 @@ export function withheldOf({ wire, quirks }: ProviderDeclaration): readonly stri
   return (wire === 'openai-chat' && quirks.differs?.withheld) || [];
 }
 
+/** All that is left out of what a client wrote: that, and what would tell the provider who asks. */
+export function leftOutOf(declaration: ProviderDeclaration): readonly string[] {
+  const { wire, quirks } = declaration;
+  const attributing = (wire === 'openai-chat' && quirks.differs?.attributing) || [];
+  return [...withheldOf(declaration), ...attributing];
+}
+
 /** The path of an operation at a target that serves it. A model's name cannot lead out of its place in it. */
 export function operationPath({ provider, model }: Target, operation: keyof OperationPaths): string {
   const path = provider.declaration.paths[operation];

@@ -23,6 +23,8 @@ export const litellm = openAiAlike({
   topK: true,
   cacheMarks: true,
   differs: {
+    // Tags, traces and whom it charges stand in it; OpenAI's own is not told on by it.
+    attributing: ['metadata', 'litellm_session_id', 'litellm_trace_id', 'trace_id', 'session_id'],
     withheld: [
       'fallbacks',
       'context_window_fallbacks',

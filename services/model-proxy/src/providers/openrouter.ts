@@ -18,5 +18,9 @@ export const openrouter = openAiAlike({
   topK: true,
   cacheMarks: true,
   reasoningDetails: true,
-  differs: { withheld: ['models', 'route', 'preset'], reasoning: 'reasoning' },
+  differs: {
+    attributing: ['trace', 'session_id', 'metadata'],
+    withheld: ['models', 'route', 'preset'],
+    reasoning: 'reasoning',
+  },
 });

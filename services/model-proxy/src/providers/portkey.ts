@@ -20,4 +20,5 @@ export const portkey = openAiAlike({
   takes: 'all',
   topK: true,
   cacheMarks: true,
+  differs: { attributing: ['metadata', 'trace_id'] },
 });

@@ -11,6 +11,8 @@ export const sallyport = openAiAlike({
   },
   takes: 'all',
   cacheMarks: true,
+  // Customer, user and project are asserted in it.
+  differs: { attributing: ['metadata'] },
   developerRole: true,
   reasoningDetails: true,
 });

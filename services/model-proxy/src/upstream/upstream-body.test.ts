@@ -28,6 +28,31 @@ describe('the body for a provider', () => {
   });
 
   it.each([
+    ['litellm', 'metadata', {}],
+    ['openrouter', 'trace', { trace: { tags: 'paid' } }],
+    ['portkey', 'metadata', {}],
+    ['sallyport', 'metadata', {}],
+  ])(
+    '[providers:attribution-only] tells %s of who asks what is declared, never what a client wrote',
+    (type, field, told) => {
+      const plain = providerOf(type, 'gateway');
+      const declared = { ...plain, spec: { ...plain.spec, attribution: ['Tags'] as never } };
+      const body = { [field]: { tags: ['mine'], trace_id: 'run-1' }, session_id: 'run-1' };
+      const init = { body, principal: { tags: ['paid'] } };
+      const left = written(turnOf({ ...init, model: modelOf([plain]) }), 0, []);
+      expect(JSON.stringify(left)).not.toMatch(/mine|"trace/);
+      const opted = written(turnOf({ ...init, model: modelOf([declared]) }), 0, []);
+      expect(JSON.stringify(opted)).not.toMatch(/mine|run-1.*trace/);
+      expect(opted).toMatchObject(told);
+    },
+  );
+
+  it('[providers:attribution-only] leaves metadata to a provider that is no gateway', () => {
+    const metadata = { tags: 'mine' };
+    expect(written(begun('openai-chat', { metadata }), 0, [])).toMatchObject({ metadata });
+  });
+
+  it.each([
     ['openai-chat', 0],
     ['openai-chat', 1],
   ] as const)('[turn:body-hidden] %s leaves hidden tools out, and a choice that names one', (dialect, at) => {

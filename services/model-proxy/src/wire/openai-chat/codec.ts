@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../chat/message.ts';
 import type { FrontCodec } from '../define-codec.ts';
-import type { RequestChanges } from '../forward.ts';
+import { type RequestChanges, without } from '../forward.ts';
 import { spliceOr } from '../splice.ts';
 import { adaptBody } from './differences.ts';
 import { decodeFailure, isFailure } from './failure.ts';
@@ -30,7 +30,10 @@ function forwardBytes(bytes: Buffer, body: JsonObject, changes: RequestChanges, 
   if (differs === undefined) return spliceOr(bytes, body, changes, () => forwardRequest(body, changes, quirks));
   const { streamUsage, ...others } = changes;
   const wanted = differs.drops?.includes('stream_options') || streamUsage === undefined ? others : changes;
-  const adapted = adaptBody(body, differs).body;
+  const said = differs.attributing?.some((name) => body[name] !== undefined)
+    ? without(body, differs.attributing)
+    : body;
+  const adapted = adaptBody(said, differs).body;
   if (adapted === body) return spliceOr(bytes, body, wanted, () => adaptedForward(body, wanted, quirks));
   return Buffer.from(JSON.stringify(adaptedForward(adapted, wanted, quirks)));
 }

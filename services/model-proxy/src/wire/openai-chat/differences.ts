@@ -11,6 +11,8 @@ export interface Differences {
   drops?: readonly string[];
   /** Fields by which a client would choose for the gateway, another model, URL or key: they never go there. */
   withheld?: readonly string[];
+  /** Fields in which a client could tell it who asks, or in which run: they go as attribution declares, and not otherwise. */
+  attributing?: readonly string[];
   /** Fields that it knows by another name. */
   renames?: Readonly<Record<string, string>>;
   /** Most stop sequences. */
