@@ -8,6 +8,8 @@ export const broker: readonly Requirement[] = [
     'broker:session-per-principal': 'Upstream sessions are never shared between principals.',
     'broker:result-bound': 'Too large answers are cut.',
     'broker:ssrf': 'Tool servers lead to no private address unless allowed.',
+    'broker:breaker': 'A server whose calls fail is left alone for a while, then tried again by one call.',
+    'broker:breaker-apart': 'What fails for one principal alone keeps nobody else from calling.',
     'broker:bounded': 'Whatever is sent to a tool server has an end.',
   }),
 ];

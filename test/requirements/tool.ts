@@ -3,6 +3,8 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised of the tool plane as a whole, under `tool:`. */
 export const tool: readonly Requirement[] = [
   ...of('issue 7; DESIGN §3, §7, §8', {
+    'tool:concurrency': 'No more calls at once than declared; others wait, and not too many.',
+    'tool:retry': 'A call is made again only where that is declared and the server failed.',
     'tool:isolation': 'Callers who use the same request ids at once get their own answers, on both lines of MCP.',
     'tool:isolation-series': 'That holds through two brokers in series.',
     'tool:isolation-slow': 'That holds for clients that write one byte at a time.',

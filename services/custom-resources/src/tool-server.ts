@@ -5,6 +5,7 @@ import { defineResource, readyColumns, withRules } from './define-resource.ts';
 import { entryName, grantedOriginSchema, jsonPointer, listOf, setOf, toolClass, toolName } from './fields.ts';
 import { serverAuth } from './server-auth.ts';
 import { agentRules, agentServer, withAgentTools } from './tool-server-agent.ts';
+import { callFields, retriesRule } from './tool-server-calls.ts';
 import { egressStatus, hostedRule, hostedServer } from './tool-server-hosted.ts';
 import { openApiRules, openApiServer } from './tool-server-open-api.ts';
 import { remoteServer } from './tool-server-remote.ts';
@@ -89,22 +90,26 @@ const labelledObject = withRules(
   ],
 );
 
-const tool = z.object({
-  name: toolName.describe('Name of the tool as its server gives it.'),
-  class: toolClass.describe('What the tool can do.'),
-  timeoutSeconds: z.int().min(1).max(3600).optional().describe('Longest duration of a call. Default: of the server.'),
-  digest: digest.optional().describe('The reviewed definition. A definition with another digest is held back.'),
-  enabled: z.boolean().default(true).describe('False takes the tool away from everybody.'),
-  fields: listOf(resultField, 64, 'path')
-    .optional()
-    .describe('What is known of fields of the structured result; decides what quarantine shows in plain.'),
-  objects: z
-    .array(labelledObject)
-    .max(8)
-    .optional()
-    .meta({ 'x-kubernetes-list-type': 'atomic' })
-    .describe('Objects that the tool writes or reads: what untrusted content was written into stays untrusted.'),
-});
+const tool = withRules(
+  z.object({
+    name: toolName.describe('Name of the tool as its server gives it.'),
+    class: toolClass.describe('What the tool can do.'),
+    timeoutSeconds: z.int().min(1).max(3600).optional().describe('Longest duration of a call. Default: of the server.'),
+    digest: digest.optional().describe('The reviewed definition. A definition with another digest is held back.'),
+    enabled: z.boolean().default(true).describe('False takes the tool away from everybody.'),
+    fields: listOf(resultField, 64, 'path')
+      .optional()
+      .describe('What is known of fields of the structured result; decides what quarantine shows in plain.'),
+    objects: z
+      .array(labelledObject)
+      .max(8)
+      .optional()
+      .meta({ 'x-kubernetes-list-type': 'atomic' })
+      .describe('Objects that the tool writes or reads: what untrusted content was written into stays untrusted.'),
+    ...callFields,
+  }),
+  [retriesRule],
+);
 
 const spec = withRules(
   z.object({
@@ -125,6 +130,12 @@ const spec = withRules(
       .default(false)
       .describe('Lets the URL be http or lead to private addresses. Metadata addresses stay closed.'),
     timeoutSeconds: z.int().min(1).max(3600).default(30).describe('Longest duration of a call.'),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(4096)
+      .default(128)
+      .describe('Calls of the server under way at once, at most, in each replica; others wait their turn.'),
     defaultClass: toolClass.default('Sensitive').describe('Class of tools that are not named in tools.'),
     tools: listOf(tool, 256, 'name').default([]).describe('What is known of single tools.'),
     stage: serverStage,

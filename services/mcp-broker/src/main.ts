@@ -81,7 +81,7 @@ run({
     const { taskTtl, sweepInterval } = config.agents;
     const agents = knownAgents(createAgentIds(database, taskTtl));
     await life.use(sweeping('tasks of agents', agents.ids, sweepInterval, log));
-    const upstream = await life.use(createUpstream({ credentials, maxResultBytes, agents, log }));
+    const upstream = await life.use(createUpstream({ credentials, maxResultBytes, metrics: counted, agents, log }));
     const pins = createPinStore(database);
     const reporter = reportServers({
       client: clients.snapshot,

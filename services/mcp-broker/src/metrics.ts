@@ -21,6 +21,12 @@ export function brokerMetrics(metrics: Metrics) {
     approvals: metrics.counter('approval_waits_total', 'Calls that waited for people, by how they stood at the end.', [
       'state',
     ]),
+    opened: metrics.counter(
+      'server_breaker_opened_total',
+      'Times that calls of a tool server failed so that it is left alone.',
+      ['server'],
+    ),
+    retries: metrics.counter('tool_call_retries_total', 'Calls of tools that were made again.', ['server']),
     listings: metrics.counter('server_listings_total', 'Listings of tool servers by outcome.', ['outcome']),
     held: metrics.gauge('held_definitions', 'Tools whose definition waits for review.', []),
     suspicious: metrics.gauge('suspicious_definitions', 'Tools with something suspicious in their definition.', [

@@ -18,6 +18,7 @@ export type RefusalCode =
   | 'not_connected'
   | 'step_limit'
   | 'result_withheld'
+  | 'tool_unavailable'
   | 'tool_failed'
   | 'cancelled'
   | 'not_run';
@@ -44,6 +45,7 @@ const TEXTS: Readonly<Record<RefusalCode, string>> = {
     'This tool needs an account of the user at its server, which they have not connected, or not for this. The call was not made.',
   step_limit: 'No steps are left in this run. The call was not made.',
   result_withheld: 'The result of this call is withheld by a rule. The call was made.',
+  tool_unavailable: 'The server of this tool cannot be called now. The call was not made; it may be tried again later.',
   tool_failed: 'The tool reported an error. Its text is not shown because its source is untrusted.',
   cancelled: 'The run was stopped before a result of this call was known.',
   not_run:

@@ -51,6 +51,8 @@ export interface Catalog {
   offers(principal: Pick<Principal, 'user'>, tool: BrokerTool): boolean;
   /** Called after ToolServers have changed. */
   onChange(listener: () => void): void;
+  /** Says how to know whether a server cannot be called now; until then none is down. */
+  judge(isDown: (uid: string) => boolean): void;
 }
 
 interface Index {
@@ -76,6 +78,7 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
   /** Names of all tools of a tenant, for the same time as its index. */
   const names = new Map<string, OtherNames>();
   const listeners = new Set<() => void>();
+  let isDown = (_uid: string) => false;
 
   const follow = () => {
     const before = servers;
@@ -201,12 +204,16 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
       forget(server.tenant);
     },
     offers({ user }, { server, definition }) {
+      if (isDisabled(server, definition.name) && isDown(server.uid)) return false;
       if (server.spec.auth === undefined) return true;
       const known = user === '' ? 'left' : own.offers(server.uid, user, definition);
       // Who has not connected it is shown what anybody is, to be led to connect it by the first call.
       return known === 'left' ? listings.get(server.uid)?.definitions.has(definition.name) === true : known;
     },
     onChange: (listener) => void listeners.add(listener),
+    judge(by) {
+      isDown = by;
+    },
   };
 }
 
@@ -214,6 +221,18 @@ function isSame(one: Listing | undefined, other: Listing): boolean {
   if (one === undefined || one.definitions.size !== other.definitions.size) return false;
   for (const [name, { digest }] of one.definitions) if (other.definitions.get(name)?.digest !== digest) return false;
   return JSON.stringify([[...one.pins], one.dropped]) === JSON.stringify([[...other.pins], other.dropped]);
+}
+
+const disabling = new WeakMap<Server, ReadonlySet<string>>();
+
+/** Whether a tool is not offered while its server is down. */
+function isDisabled(server: Server, tool: string): boolean {
+  let names = disabling.get(server);
+  if (names === undefined) {
+    names = new Set(server.spec.tools.flatMap(({ name, whileDown }) => (whileDown?.type === 'Disabled' ? [name] : [])));
+    disabling.set(server, names);
+  }
+  return names.has(tool);
 }
 
 function sameOrNew(held: Server | undefined, item: SnapshotItem): Server {

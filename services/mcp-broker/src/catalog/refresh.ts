@@ -40,7 +40,7 @@ const LOOK_MS = 25;
 /** Lists all servers at intervals, the new and changed ones at once, and those that failed again after 0.1, 0.2, 0.4 … seconds. */
 export function refreshCatalog(options: {
   readonly catalog: Catalog;
-  readonly upstream: Pick<Upstream, 'list' | 'keepOnly'>;
+  readonly upstream: Pick<Upstream, 'list' | 'keepOnly' | 'failing'>;
   readonly pins: PinStore;
   readonly sha256: Sha256;
   readonly metrics: BrokerMetrics;
@@ -138,9 +138,16 @@ export function refreshCatalog(options: {
     wake();
   };
 
+  const attempt: Refresher['attempt'] = (uid) => {
+    const last = attempts.get(uid);
+    const error = last?.error === undefined ? upstream.failing(uid) : undefined;
+    // One that lists its tools and fails at each call of them is not there for anybody.
+    return last === undefined || error === undefined ? last : { ...last, error };
+  };
+  catalog.judge((uid) => attempt(uid)?.error !== undefined);
   return {
     name: 'catalog',
-    attempt: (uid) => attempts.get(uid),
+    attempt,
     soon(uid) {
       const held = due.get(uid);
       // One that is being listed right now began before.

@@ -13,6 +13,9 @@ import type { ForWhom, Upstream } from '../upstream/upstream.ts';
 import type { Misfit, SchemaCheck } from './schema-check.ts';
 import { boundArguments } from './value-bounds.ts';
 
+/** Codes of a server that cannot be called. */
+const DOWN = new Set(['upstream_error', 'upstream_timeout', 'deadline_exceeded', 'unavailable', 'rate_limited']);
+
 /** What running tools needs. */
 export interface ToolRunner {
   readonly upstream: Pick<Upstream, 'call' | 'ask' | 'ready'>;
@@ -40,6 +43,8 @@ export interface RanTool {
   readonly sizeBytes: number;
   /** The words are the gate's own: the tool was not called, or what it gave does not fit its schema. */
   readonly own: boolean;
+  /** Why the tool was not called; absent: it was. */
+  readonly notCalled?: 'invalid_arguments' | 'tool_unavailable';
 }
 
 /**
@@ -52,7 +57,10 @@ export async function runTool(runner: ToolRunner, run: ToolRun): Promise<RanTool
   const { definition, server } = tool;
   const startedAt = performance.now();
   const misfit = checkArguments(runner, run);
-  if (misfit) return ownAnswer(`${refusal('invalid_arguments').text} ${misfit}`, 0, '');
+  if (misfit) {
+    const said = ownAnswer(`${refusal('invalid_arguments').text} ${misfit}`, 0, '');
+    return { ...said, notCalled: 'invalid_arguments' };
+  }
   try {
     const for_ = { principal: run.principal, signal: run.signal, timeoutMs: tool.timeoutMs };
     const { answer: given, credential } = isOfferingCall(definition.name)
@@ -74,6 +82,14 @@ export async function runTool(runner: ToolRunner, run: ToolRun): Promise<RanTool
   } catch (caught) {
     const error = asGatewayError(caught);
     runner.metrics.toolCalls(server.name, error.code).inc();
+    const canned = DOWN.has(error.code) && !run.signal.aborted ? cannedContent(tool) : undefined;
+    // Its words are the administrator's. A schema that they cannot fit is for what the tool itself gives.
+    if (canned !== undefined) {
+      return ownAnswer(canned, performance.now() - startedAt, '', definition.outputSchema !== undefined);
+    }
+    if (error.details?.notMade === true) {
+      return { ...ownAnswer(refusal('tool_unavailable').text, 0, ''), notCalled: 'tool_unavailable' };
+    }
     if (error.code !== 'deadline_exceeded' || run.signal.aborted) throw error;
     throw new GatewayError('upstream_timeout', `The tool did not answer within ${tool.timeoutMs} ms.`, {
       cause: error,
@@ -135,8 +151,12 @@ function placeOf({ pointer, keyword }: Misfit, schema: JsonObject): string {
   return `At ${shown.length === 0 ? 'the root' : `/${shown.join('/').slice(0, 200)}`}: ${keyword}.`;
 }
 
-function ownAnswer(text: string, latencyMs: number, credential: string): RanTool {
-  const answer: ToolAnswer = { content: [{ type: 'text', text }], isError: true };
+function cannedContent({ server, definition }: BrokerTool): string | undefined {
+  return server.spec.tools.find(({ name }) => name === definition.name)?.whileDown?.content;
+}
+
+function ownAnswer(text: string, latencyMs: number, credential: string, isError = true): RanTool {
+  const answer: ToolAnswer = { content: [{ type: 'text', text }], isError };
   const resultJson = JSON.stringify(answer);
   return { answer, resultJson, latencyMs, credential, sizeBytes: Buffer.byteLength(resultJson), own: true };
 }

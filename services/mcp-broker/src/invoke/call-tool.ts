@@ -222,8 +222,8 @@ function portsOf(
       if (ran === undefined) return { refusal: refusal('not_connected') };
       call.detail = { bytes: ran.sizeBytes, upstreamMs: Math.round(ran.latencyMs), credential: ran.credential };
       // Before the tool was reached: words of ours, which no rule on results is about.
-      if (ran.own && ran.latencyMs === 0) {
-        return { refusal: { code: 'invalid_arguments', text: String(ran.answer.content[0]?.text) } };
+      if (ran.notCalled !== undefined) {
+        return { refusal: { code: ran.notCalled, text: String(ran.answer.content[0]?.text) } };
       }
       const content = shownAnswer(ran.answer);
       // A call that is to be read apart is, whatever is decided about its result.

@@ -185,7 +185,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   const catalog = followCatalog(snapshot, sha256);
   const credentials = credentialLeases({ client: vault.client, log });
   const agents = knownAgents(memoryAgentIds());
-  const upstream = createUpstream({ credentials, maxResultBytes: config.request.maxResultBytes, agents, log });
+  const upstream = createUpstream({ credentials, maxResultBytes: config.request.maxResultBytes, metrics: counted, agents, log });
   const runner = { upstream, metrics: counted, checks: schemaChecks() };
   const digest = keyedDigest(DIGEST_SECRET);
   const listed: (() => void)[] = [];

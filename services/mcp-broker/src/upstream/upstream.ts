@@ -9,11 +9,13 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Agents } from '../a2a/agents.ts';
 import type { Server } from '../catalog/catalog.ts';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
+import type { BrokerMetrics } from '../metrics.ts';
 import type { Asked, Offers } from './asking.ts';
 import { type CallScope, callScope } from './call-scope.ts';
 import { type Connection, isLostSession, type ToolAnswer } from './connection.ts';
 import { credentialOf } from './server-credential.ts';
 import { serverSend } from './server-send.ts';
+import { steadyCalls } from './steady-calls.ts';
 import { transportOf } from './transports.ts';
 
 /** Calls tool servers. */
@@ -41,6 +43,8 @@ export interface Upstream extends Component {
     params: JsonObject,
     for_: ForWhom,
   ): Promise<{ readonly answer: Asked; readonly credential: string }>;
+  /** Why calls of a server fail now, whoever makes them; undefined: they do not, as far as anybody tried. */
+  failing(uid: string): GatewayError | undefined;
   /** Closes connections to servers that are gone or changed. */
   keepOnly(servers: Iterable<Server>): void;
   stop(): Promise<void>;
@@ -72,10 +76,12 @@ const SHARED = '';
 export function createUpstream(options: {
   readonly credentials: Pick<Credentials, 'lease' | 'drop'>;
   readonly maxResultBytes: number;
+  readonly metrics: Pick<BrokerMetrics, 'opened' | 'retries'>;
   readonly agents: Agents;
   readonly log: Logger;
 }): Upstream {
   const lines = new Map<string, Line>();
+  const steady = steadyCalls(options.metrics);
 
   const lineTo = (server: Server): Line => {
     const held = lines.get(server.uid);
@@ -110,7 +116,9 @@ export function createUpstream(options: {
     },
     async call(server, definition, args, for_) {
       const { timeoutMs } = for_;
-      return await over(lineTo(server), for_, (one, signal) => one.call(definition, args, signal, timeoutMs));
+      return await steady.make(server, definition.name, for_, () =>
+        over(lineTo(server), for_, (one, signal) => one.call(definition, args, signal, timeoutMs)),
+      );
     },
     async offers(server, for_) {
       const { answer } = await over(lineTo(server), for_, async ({ offers }) => offers ?? NOTHING);
@@ -118,17 +126,21 @@ export function createUpstream(options: {
     },
     async ask(server, method, params, for_) {
       const { timeoutMs } = for_;
-      return await over(lineTo(server), for_, ({ ask }, signal) => {
-        if (ask === undefined) throw new GatewayError('not_found', 'The tool server has nothing of that kind.');
-        return ask(method, params, { signal, timeoutMs });
-      });
+      return await steady.make(server, method, for_, () =>
+        over(lineTo(server), for_, ({ ask }, signal) => {
+          if (ask === undefined) throw new GatewayError('not_found', 'The tool server has nothing of that kind.');
+          return ask(method, params, { signal, timeoutMs });
+        }),
+      );
     },
     async ready(server, principal) {
       const credential = credentialOf(server);
       if (credential?.isToken === true) await options.credentials.lease(credential.use, principal);
     },
+    failing: (uid) => steady.failing(uid),
     keepOnly(servers) {
       const hashes = new Map([...servers].map((server) => [server.uid, server.contentHash]));
+      steady.keepOnly(new Set(hashes.keys()));
       for (const [uid, line] of lines) {
         if (hashes.get(uid) === line.server.contentHash) continue;
         lines.delete(uid);
