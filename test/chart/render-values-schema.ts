@@ -113,7 +113,7 @@ With \`secrets.generate: false\`, for each service with a schema in Postgres \`<
 those of vault also \`master-keys\`, of identity \`peppers\`, of audit, policy, quarantine and model-proxy \`seal-keys\`, and for console one with
 \`session-keys\` alone, each a JSON list of
 \`{"id": "k1", "key": "<32 bytes in base64>"}\`, newest first; and \`<fullname>-digest-keys\` with \`digest-key\`, at least 32
-characters. With \`certificates.mode: existing\`, \`<fullname>-<component>-tls\` with \`tls.crt\`, \`tls.key\`, \`ca.crt\` for each
+characters; where hosted tool servers are enabled, \`<fullname>-egress-keys\` with such an \`egress-key\`. With \`certificates.mode: existing\`, \`<fullname>-<component>-tls\` with \`tls.crt\`, \`tls.key\`, \`ca.crt\` for each
 service but the demo, all of one CA of their own, with the component's plain name as the first DNS name.
 
 Key material is kept on uninstall (\`helm.sh/resource-policy\`) when the database is not the bundled one: without it, what

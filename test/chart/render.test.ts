@@ -47,11 +47,11 @@ withHelm.each(scenarios)('scenario %s', (scenario) => {
     for (const { name, pod } of pods) expect({ name, faults: restrictedFaults(pod) }).toEqual({ name, faults: [] });
   });
 
-  it('[chart:token] gives a token of the API server to operator and bootstrap alone', () => {
+  it('[chart:token] gives a token of the API server to operator, mcp-host and bootstrap alone', () => {
     const holders = podsOf(objects)
       .filter(({ pod }) => pod.spec.automountServiceAccountToken !== false)
       .map(({ pod }) => pod.spec.serviceAccountName.replace(/^(sallyport|gate)-/, ''));
-    expect(holders.filter((holder) => !['operator', 'bootstrap'].includes(holder))).toEqual([]);
+    expect(holders.filter((holder) => !['operator', 'mcp-host', 'bootstrap'].includes(holder))).toEqual([]);
     for (const account of ofKind(objects, 'ServiceAccount')) expect(account.automountServiceAccountToken).toBe(false);
   });
 
@@ -103,6 +103,21 @@ withHelm('values', () => {
     ['approvals.webhook.urlSecret.name=hook,approvals.webhook.secret.name=hook', /publicUrl/],
   ])('[chart:strict] refuses %s', (set, message) => {
     expect(() => render('default', set)).toThrow(message);
+  });
+
+  it('[chart:hosted] runs and permits nothing for hosted tool servers unless they are enabled', () => {
+    const traces = (objects: Rendered[]) =>
+      JSON.stringify(ofKind(objects, 'Deployment', 'ClusterRole', 'Role', 'ConfigMap', 'Service')).match(
+        /mcp-host|egress-proxy|pods\/attach|networkpolicies/g,
+      );
+    expect(traces(render('default'))).toBe(null);
+    const objects = render('default', 'toolServers.hosted.enabled=true');
+    expect(new Set(traces(objects)).size).toBe(4);
+    const host = ofKind(objects, 'Deployment').find(({ metadata }) => metadata.name === 'sallyport-mcp-host');
+    expect([host?.spec.replicas, host?.spec.strategy]).toEqual([1, { type: 'Recreate' }]);
+    const narrow = render('ha', 'toolServers.hosted.enabled=true');
+    const wide = ofKind(narrow, 'ClusterRole').filter(({ rules }) => JSON.stringify(rules).includes('pods'));
+    expect(wide).toEqual([]);
   });
 
   it('[chart:posture] hands enforce to policy', () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
-import { rules as operatorRules } from '../resources/role.ts';
+import { hostingRules, rules as operatorRules } from '../resources/role.ts';
 import { chart, helm, ofKind, type Rendered, render } from './helm.ts';
 
 const withHelm = helm === undefined ? describe.skip : describe;
@@ -10,13 +10,13 @@ const withHelm = helm === undefined ? describe.skip : describe;
 interface Edge {
   readonly from: string;
   readonly to: string;
-  readonly port?: 'http' | 'grpc';
+  readonly port?: 'http' | 'grpc' | 'proxy';
 }
 const { edges } = parse(readFileSync(join(chart, 'files/edges.yaml'), 'utf8')) as { edges: Edge[] };
 const { routes } = parse(readFileSync(join(chart, 'files/routes.yaml'), 'utf8')) as {
   routes: { path: string; service: string }[];
 };
-const portOf: Readonly<Record<string, number>> = { http: 8080, grpc: 9000, postgres: 5432, redis: 6379 };
+const portOf: Readonly<Record<string, number>> = { http: 8080, grpc: 9000, proxy: 3128, postgres: 5432, redis: 6379 };
 
 type Peer = { podSelector?: { matchLabels?: Record<string, string> } };
 type Rule = { ports?: { port: number }[]; to?: Peer[]; from?: Peer[] };
@@ -42,7 +42,10 @@ function pairs(objects: readonly Rendered[], side: 'ingress' | 'egress'): string
 withHelm('network policies', () => {
   const objects = helm === undefined ? [] : render('small');
   const inside = edges
-    .filter(({ from, to }) => !['clients'].includes(from) && !['internet', 'api-server', 'redis'].includes(to))
+    .filter(
+      ({ from, to }) =>
+        !['clients', 'hosted'].includes(from) && !['internet', 'api-server', 'redis', 'hosted'].includes(to),
+    )
     .map(({ from, to, port }) => `${from}→${to}:${portOf[port ?? to]}`)
     .sort();
 
@@ -63,11 +66,12 @@ withHelm('network policies', () => {
     expect(covered.sort()).toEqual([...pods, 'bootstrap', 'migrate'].sort());
   });
 
-  it('[chart:internet] let out only the two gates, sign-in of identity, grants of vault and the webhook of policy, and never to link-local addresses', () => {
+  it('[chart:internet] let out only the two gates, the proxy of hosted servers, sign-in of identity, grants of vault and the webhook of policy, and never to link-local addresses', () => {
     const out = ofKind(objects, 'NetworkPolicy').filter(({ spec }) =>
       JSON.stringify(spec.egress).includes('0.0.0.0/0'),
     );
     expect(out.map(({ metadata }) => metadata.name).sort()).toEqual([
+      'sallyport-egress-proxy',
       'sallyport-identity',
       'sallyport-mcp-broker',
       'sallyport-model-proxy',
@@ -82,7 +86,7 @@ withHelm('network policies', () => {
       ofKind(all, 'NetworkPolicy')
         .filter(({ spec }) => ((spec.ingress ?? []) as Rule[]).some(({ ports }) => ports?.[0]?.port === 8080))
         .map(({ spec }) => componentOf(spec as Peer));
-    expect(open(objects).sort()).toEqual(['console', 'demo', 'identity', 'mcp-broker', 'model-proxy']);
+    expect(open(objects).sort()).toEqual(['console', 'demo', 'identity', 'mcp-broker', 'mcp-host', 'model-proxy']);
     const narrowed = ofKind(render('ha'), 'NetworkPolicy').find(({ metadata }) => /console$/.test(metadata.name));
     expect(JSON.stringify(narrowed?.spec.ingress)).toContain('ingress-nginx');
   });
@@ -113,7 +117,7 @@ withHelm('network policies', () => {
 });
 
 describe('the table of edges', () => {
-  it.each(['audit', 'identity', 'mcp-broker', 'operator', 'policy', 'quarantine', 'vault'])(
+  it.each(['audit', 'identity', 'mcp-broker', 'mcp-host', 'operator', 'policy', 'quarantine', 'vault'])(
     '[chart:callers] names as callers of %s exactly those that it lets call anything',
     async (service) => {
       // By path, since services are no packages of the tests: nothing else may reach into one.
@@ -188,7 +192,12 @@ withHelm('rights', () => {
     const { 'Role/sallyport-bootstrap': bootstrap, ...others } = table(render('small'));
     expect(others).toEqual({
       ...forUsers,
-      'ClusterRole/gate-sallyport-operator': sorted(operatorRules as never),
+      'ClusterRole/gate-sallyport-operator': sorted([...operatorRules, ...hostingRules] as never),
+      'ClusterRole/gate-sallyport-mcp-host': sorted([
+        { apiGroups: [''], resources: ['pods'], verbs: ['list', 'delete'] },
+        { apiGroups: [''], resources: ['pods/attach'], verbs: ['get', 'create'] },
+        { apiGroups: ['apps'], resources: ['deployments/scale'], verbs: ['patch'] },
+      ] as never),
       'Role/sallyport-operator-lease': sorted([lease]),
     });
     expect(bootstrap).toHaveLength(1);

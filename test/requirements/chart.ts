@@ -32,6 +32,7 @@ export const chart: readonly Requirement[] = [
     'chart:posture': 'The chart hands enforce to policy.',
     'chart:restricted': 'The chart has only pods that meet the Pod Security Standard restricted.',
     'chart:secrets': 'The chart holds no secret value itself.',
-    'chart:token': 'The chart gives a token of the API server to operator and bootstrap alone.',
+    'chart:hosted': 'What hosted tool servers need is run and permitted only where they are enabled.',
+    'chart:token': 'The chart gives a token of the API server to operator, mcp-host and bootstrap alone.',
   }),
 ];

@@ -16,6 +16,18 @@ export const rules = [
   { apiGroups: ['authorization.k8s.io'], resources: ['localsubjectaccessreviews'], verbs: ['create'] },
 ];
 
+/** What it may do besides where hosted tool servers are enabled. */
+export const hostingRules = [
+  { apiGroups: ['apps'], resources: ['deployments'], verbs: ['list', 'watch', 'create', 'update', 'delete'] },
+  {
+    apiGroups: ['networking.k8s.io'],
+    resources: ['networkpolicies'],
+    verbs: ['list', 'watch', 'create', 'update', 'delete'],
+  },
+  { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['create', 'patch', 'delete'] },
+  { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
+];
+
 /** Gives the service account of the operator its role in every namespace. */
 export async function operatorRole(admin: KubeApi): Promise<void> {
   const path = '/apis/rbac.authorization.k8s.io/v1';
@@ -27,7 +39,7 @@ export async function operatorRole(admin: KubeApi): Promise<void> {
       contentType: 'application/apply-patch+yaml',
       body: { apiVersion: 'rbac.authorization.k8s.io/v1', kind, metadata: { name: 'sallyport-operator' }, ...body },
     });
-  await apply('ClusterRole', 'clusterroles', { rules });
+  await apply('ClusterRole', 'clusterroles', { rules: [...rules, ...hostingRules] });
   await apply('ClusterRoleBinding', 'clusterrolebindings', {
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'sallyport-operator' },
     subjects: [

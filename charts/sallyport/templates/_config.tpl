@@ -51,6 +51,7 @@
 {{- end -}}
 {{- if .spool }}{{- $_ := set $config "spoolDir" "/var/lib/sallyport/spool" -}}{{- end -}}
 {{- if .snapshot }}{{- $_ := set $config "snapshotCacheFile" "/var/cache/sallyport/snapshot.json" -}}{{- end -}}
+{{- if .proxy }}{{- $_ := set $config "proxy" (dict "host" $listen "port" 3128) -}}{{- end -}}
 {{- if .digest }}{{- $_ := set $config "digestKeyFile" "/etc/sallyport/digest/digest-key" -}}{{- end -}}
 {{- mergeOverwrite $config (.own | default dict) ((include "sallyport.values" . | fromJson).config | default dict) | toYaml -}}
 {{- end -}}

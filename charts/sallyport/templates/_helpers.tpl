@@ -52,6 +52,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- define "sallyport.services" -}}
 {{- $names := list "model-proxy" "mcp-broker" "policy" "quarantine" "identity" "vault" "audit" "operator" "console" -}}
 {{- if .Values.demo.enabled -}}{{- $names = append $names "demo" -}}{{- end -}}
+{{- if .Values.toolServers.hosted.enabled -}}{{- $names = concat $names (list "mcp-host" "egress-proxy") -}}{{- end -}}
 {{- $names | toJson -}}
 {{- end -}}
 

@@ -20,6 +20,21 @@ spec:
     - { name: admin, port: 9090, targetPort: admin }
     {{- end }}
 {{- end }}
+{{- if .proxy }}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ $fullname }}-{{ .component }}
+  labels:
+    {{- include "sallyport.labels" . | nindent 4 }}
+spec:
+  selector:
+    {{- include "sallyport.selector" . | nindent 4 }}
+  ports:
+    - { name: proxy, port: 3128, targetPort: proxy }
+    - { name: admin, port: 9090, targetPort: admin }
+{{- end }}
 {{- if .grpc }}
 ---
 # Headless, so that clients see every pod and spread their calls.

@@ -7,6 +7,7 @@
 {{- $_ := set $secrets (printf "%s-%s-keys" $fullname $component) (include "sallyport.keysOf" (dict "keys" $own "signingKeys" (eq $component "identity" | ternary (list "signing-keys") list) "texts" (and (eq $component "identity") $.Values.bootstrapAdmin.enabled | ternary (list "bootstrap-admin") list) "database" (ne $component "console")) | fromJson) -}}
 {{- end -}}
 {{- $_ := set $secrets (printf "%s-digest-keys" $fullname) (dict "digest-key" "text") -}}
+{{- if .Values.toolServers.hosted.enabled -}}{{- $_ := set $secrets (printf "%s-egress-keys" $fullname) (dict "egress-key" "text") -}}{{- end -}}
 {{- end -}}
 {{- if .Values.postgres.bundled.enabled -}}
 {{- $_ := set $secrets (printf "%s-postgres-keys" $fullname) (dict "password" "text" "url" (printf "from:postgresql://postgres:{password}@%s-postgres:%d/%s" $fullname (int .Values.postgres.port) .Values.postgres.database)) -}}
@@ -17,7 +18,7 @@
 {{- $plan := dict "secrets" $secrets -}}
 {{- if eq .Values.certificates.mode "job" -}}
 {{- $services := dict -}}
-{{- range $component := list "model-proxy" "mcp-broker" "policy" "quarantine" "identity" "vault" "audit" "operator" "console" -}}
+{{- range $component := without (include "sallyport.services" . | fromJsonArray) "demo" -}}
 {{- $names := include "sallyport.certificateNames" (dict "root" $ "component" $component) | fromJsonArray -}}
 {{- $_ := set $services $component (dict "secret" (printf "%s-%s-tls" $fullname $component) "names" $names) -}}
 {{- end -}}

@@ -49,6 +49,9 @@ spec:
         {{- if and .clients $v.edge.declared }}
         - { name: edge, containerPort: 8443 }
         {{- end }}
+        {{- if .proxy }}
+        - { name: proxy, containerPort: 3128 }
+        {{- end }}
         {{- if .grpc }}
         - { name: grpc, containerPort: 9000 }
         {{- end }}

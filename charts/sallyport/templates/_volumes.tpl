@@ -45,6 +45,14 @@
     items:
       - { key: digest-key, path: digest-key }
 {{- end }}
+{{- if .egress }}
+- name: egress
+  secret:
+    secretName: {{ $fullname }}-egress-keys
+    defaultMode: 0440
+    items:
+      - { key: egress-key, path: egress-key }
+{{- end }}
 {{- if and .database $v.postgres.caSecret.name (not $v.postgres.bundled.enabled) }}
 - name: postgres-ca
   secret:

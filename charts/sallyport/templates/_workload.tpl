@@ -1,6 +1,6 @@
 {{/*
 What a service consists of. Each takes a dict: root, component, and what it has: http, clients (of the gateway call it), grpc, database, spool, snapshot
-(keeps the last one in a file), keys and signingKeys (its own generated files), digest (the key shared by the two gates), redis, token,
+(keeps the last one in a file), keys and signingKeys (its own generated files), digest (the key shared by the two gates), egress (that of credentials for the egress proxy), proxy (listens for hosted servers), single (never two pods), redis, token,
 given (files of Secrets that somebody else keeps: a list of name, which is the folder, secret {name, key} and path).
 */}}
 
@@ -17,7 +17,7 @@ metadata:
     {{- include "sallyport.labels" . | nindent 4 }}
 spec:
   {{- if not $values.autoscaling.enabled }}
-  replicas: {{ $values.replicas }}
+  replicas: {{ ternary 1 $values.replicas (.single | default false) }}
   {{- end }}
   selector:
     matchLabels:
@@ -46,8 +46,12 @@ spec:
   {{- end }}
   {{- else }}
   strategy:
+    {{- if .single }}
+    type: Recreate
+    {{- else }}
     type: RollingUpdate
     rollingUpdate: { maxUnavailable: 0, maxSurge: 1 }
+    {{- end }}
   {{- end }}
   template:
     {{- include "sallyport.podTemplate" . | nindent 4 }}

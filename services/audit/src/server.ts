@@ -14,7 +14,15 @@ import type { UsageQuestion, UsageTotals } from './usage.ts';
 
 /** Who may call what: the one place where audit's edges stand. */
 export const CALLERS: Record<string, string[]> = {
-  'sallyport.audit.v1.RecordService': ['model-proxy', 'mcp-broker', 'policy', 'console', 'vault', 'identity'],
+  'sallyport.audit.v1.RecordService': [
+    'model-proxy',
+    'mcp-broker',
+    'policy',
+    'console',
+    'vault',
+    'identity',
+    'egress-proxy',
+  ],
   'sallyport.audit.v1.QueryService': ['console'],
 };
 

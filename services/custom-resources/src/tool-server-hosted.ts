@@ -101,7 +101,7 @@ export const hostedServer = withRules(
     egress: setOf(egressHost, 64)
       .default([])
       .describe(
-        'Hosts that it may reach, over TLS and through the proxy alone: api.example.com, *.example.com, api.example.com:8443.',
+        'Hosts that it may reach, over TLS and through the proxy alone: api.example.com, *.example.com, api.example.com:9443.',
       ),
     resources: resources.prefault({}).describe('The most that it may use.'),
     runAsUser: z

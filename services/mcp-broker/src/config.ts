@@ -28,6 +28,8 @@ export const configSchema = z.strictObject({
     audit: z.string(),
     quarantine: z.string(),
   }),
+  /** Where mcp-host serves the tool servers that Sallyport runs, `https://host:port`; absent: none are run. */
+  hosted: z.strictObject({ url: z.url({ protocol: /^https?$/ }) }).optional(),
   /** Directory of the fsynced spool: records that audit could not take yet. On a persistent volume. */
   spoolDir: z.string().min(1),
   spoolMaxBytes: z

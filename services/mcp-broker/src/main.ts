@@ -39,6 +39,7 @@ import { brokerMetrics } from './metrics.ts';
 import { offeringCatalog } from './offerings/catalog.ts';
 import { CALLERS, toolService } from './server.ts';
 import { createPinStore, SCHEMA_VERSION } from './store.ts';
+import { hostedLine } from './upstream/hosted.ts';
 import { createUpstream } from './upstream/upstream.ts';
 
 const SELF = 'mcp-broker';
@@ -81,7 +82,10 @@ run({
     const { taskTtl, sweepInterval } = config.agents;
     const agents = knownAgents(createAgentIds(database, taskTtl));
     await life.use(sweeping('tasks of agents', agents.ids, sweepInterval, log));
-    const upstream = await life.use(createUpstream({ credentials, maxResultBytes, metrics: counted, agents, log }));
+    const hosted = config.hosted && hostedLine(config.hosted.url, tls);
+    const upstream = await life.use(
+      createUpstream({ credentials, maxResultBytes, hosted, metrics: counted, agents, log }),
+    );
     const pins = createPinStore(database);
     const reporter = reportServers({
       client: clients.snapshot,

@@ -10,6 +10,23 @@ const folder = z.strictObject({
   generatedDir: z.string().min(1),
 });
 
+const labels = z.record(z.string().max(317), z.string().max(63));
+
+const hosting = z.strictObject({
+  /** Image of Sallyport, for the probe that tries what a hosted server can reach. */
+  image: z.string().min(1),
+  imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
+  /** Host name and port of the Service of egress-proxy. */
+  proxy: z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535) }),
+  /** Labels of the pods of egress-proxy and mcp-host, which stand in the operator's own namespace. */
+  proxyLabels: labels,
+  hostLabels: labels,
+  /** Key of the credentials that hosted servers show to egress-proxy; the same as its own. */
+  egressKeyFile: z.string().min(1),
+  /** Most hosted servers of one namespace. */
+  maxPerNamespace: z.int().min(1).max(1_000).default(20),
+});
+
 const cluster = z.strictObject({
   /** Namespaces that are watched; empty: all. */
   watchNamespaces: z.array(namespace).max(100).default([]),
@@ -24,6 +41,8 @@ const cluster = z.strictObject({
       retrySeconds: z.int().min(1).default(2),
     })
     .prefault({}),
+  /** Runs hosted tool servers; absent: they are not run. */
+  hosting: hosting.optional(),
 });
 
 /** The configuration of operator: exactly one of `folder` and `cluster` says where resources come from. */

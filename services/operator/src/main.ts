@@ -31,10 +31,11 @@ run({
     for (const channel of channels) await life.use(channel);
 
     const measured = operatorMetrics(metrics);
-    const { source, election, mayAdminister } = openSource(config, { log, metrics: measured });
-    const operator = await life.use(createOperator({ source, clients, log, metrics: measured }));
+    const { source, hosting, election, mayAdminister } = openSource(config, { log, metrics: measured });
+    const operator = await life.use(createOperator({ source, clients, hosting, log, metrics: measured }));
     life.readiness.add('resources', () => source.synced() || 'resources are being read');
     await life.use(source);
+    await life.use(hosting);
 
     const { publisher, observations, leads, observed } = operator;
     await life.use(

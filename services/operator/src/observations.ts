@@ -16,6 +16,7 @@ export const observable: Readonly<Partial<Record<Kind, { conditions: readonly st
     IdentityProvider: { conditions: ['Reachable'], fields: ['keys'] },
     Team: { conditions: [], fields: ['memberCount'] },
     ToolPolicy: { conditions: [], fields: ['observed'] },
+    Toolset: { conditions: ['ResolvedRefs'], fields: ['toolCount', 'definitionTokens'] },
     ToolServer: {
       conditions: ['Reachable', 'CredentialsValid', 'DefinitionDrift', 'DefinitionSuspect'],
       fields: ['tools', 'definitionTokens'],
@@ -23,8 +24,11 @@ export const observable: Readonly<Partial<Record<Kind, { conditions: readonly st
   };
 
 /** Checks an observation of a kind; what a service may not say, or says wrongly, comes back in `refused`. */
-export function readObservation(kind: Kind, observation: Observation): { observed: Observed; refused: string[] } {
-  const allowed = observable[kind] ?? { conditions: [], fields: [] };
+export function readObservation(
+  kind: Kind,
+  observation: Observation,
+  allowed = observable[kind] ?? { conditions: [], fields: [] },
+): { observed: Observed; refused: string[] } {
   const refused: string[] = [];
   const findings: Finding[] = [];
   for (const { type, status, reason, message } of observation.conditions) {

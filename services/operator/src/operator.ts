@@ -5,6 +5,7 @@ import type { Clients } from './clients.ts';
 import { createRunner, type Runner } from './controllers/runner.ts';
 import { secretNames } from './controllers/secret-users.ts';
 import { type Entry, keyOf } from './entry.ts';
+import { type Hosting, noHosting } from './hosting/hosting.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { type Observations, observations } from './observations.ts';
 import { createCompiler, snapshotKinds } from './snapshot/compile.ts';
@@ -25,6 +26,8 @@ export interface Operator extends Component {
 export type OperatorOptions = {
   readonly source: Source;
   readonly clients: Clients;
+  /** Runs hosted tool servers; absent: they are not run. */
+  readonly hosting?: Hosting;
   readonly log: Logger;
   readonly metrics: OperatorMetrics;
   readonly now?: () => number;
@@ -37,6 +40,7 @@ export type OperatorOptions = {
 /** Makes an operator over a source. */
 export function createOperator(options: OperatorOptions): Operator {
   const { source, clients, log, metrics, now = Date.now, heartbeatMs = 1000, gatherMs = 20 } = options;
+  const { hosting = noHosting() } = options;
   const compiler = createCompiler();
   const publisher = createPublisher({ heartbeatMs });
   const seen = observations();
@@ -54,7 +58,7 @@ export function createOperator(options: OperatorOptions): Operator {
     const granted = new Map();
     const { inForce } = compiler;
     runner = createRunner(
-      { source, observations: seen, inForce, clients, granted, log, now, signal: life.signal },
+      { source, observations: seen, inForce, clients, hosting, granted, log, now, signal: life.signal },
       metrics,
     );
     await runner.begin();
@@ -113,6 +117,7 @@ export function createOperator(options: OperatorOptions): Operator {
     observed: ({ kind, tenant, name }) => runner?.look(kind, tenant, name),
     start() {
       source.onChange(onChange);
+      hosting.onChange((tenant, name) => runner?.look('ToolServer', tenant, name));
     },
     async stop() {
       clearTimeout(timer);

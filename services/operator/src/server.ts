@@ -13,7 +13,7 @@ import { snapshotKinds } from './snapshot/compile.ts';
 import type { Publisher } from './snapshot/publish.ts';
 import type { View } from './source/source.ts';
 
-const watchers = ['model-proxy', 'mcp-broker', 'policy', 'identity'];
+const watchers = ['model-proxy', 'mcp-broker', 'policy', 'identity', 'mcp-host', 'egress-proxy'];
 
 /** Who may call what. */
 export const CALLERS: Record<string, string[]> = {
@@ -27,8 +27,16 @@ export const CALLERS: Record<string, string[]> = {
 const reporters: Readonly<Record<string, readonly Kind[]>> = {
   'model-proxy': ['ModelProvider'],
   'mcp-broker': ['ToolServer'],
+  'mcp-host': ['ToolServer'],
+  'egress-proxy': ['ToolServer'],
   policy: ['ToolPolicy'],
   identity: ['IdentityProvider', 'Team'],
+};
+
+// And these of no more than that: what hosted servers can reach must not be able to say that a credential is fine.
+const spoken: Readonly<Record<string, { conditions: readonly string[]; fields: readonly string[] }>> = {
+  'mcp-host': { conditions: ['Deployed'], fields: [] },
+  'egress-proxy': { conditions: [], fields: ['egress'] },
 };
 
 /** What SnapshotService works with. */
@@ -69,7 +77,7 @@ export function snapshotService(options: SnapshotOptions): ServiceImpl<typeof Sn
         const entry = view.get(kind, tenant, name);
         // Of a resource that is gone, or of a later revision than this replica has seen: it will be said again.
         if (entry === undefined || entry.uid !== uid || generation > entry.generation) continue;
-        const { observed, refused } = readObservation(kind, observation);
+        const { observed, refused } = readObservation(kind, observation, spoken[caller]);
         if (refused.length > 0) refuse(refused.join(', '));
         observations.add(uid, observed);
         onObserved(entry);

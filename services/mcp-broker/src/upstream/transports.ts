@@ -3,6 +3,7 @@ import type { Agents } from '../a2a/agents.ts';
 import { connectToAgent } from '../a2a/connection.ts';
 import type { Server } from '../catalog/catalog.ts';
 import { type Connection, connectTo } from './connection.ts';
+import { type HostedLine, hostedUrlOf } from './hosted.ts';
 import { openApi } from './openapi/open-api.ts';
 import type { ServerSend } from './server-send.ts';
 
@@ -10,6 +11,8 @@ import type { ServerSend } from './server-send.ts';
 export interface Within {
   readonly send: ServerSend;
   readonly maxResultBytes: number;
+  /** The way to hosted servers; undefined: none are run. */
+  readonly hosted: HostedLine | undefined;
   readonly agents: Agents;
 }
 
@@ -25,6 +28,11 @@ const transports: readonly Transport[] = [
   {
     kind: 'remote',
     open: ({ spec }, within, signal, timeoutMs) => connectTo(serverUrl(spec), within, signal, timeoutMs),
+  },
+  {
+    kind: 'hosted',
+    open: async (server, within, signal, timeoutMs) =>
+      connectTo(hostedUrlOf(within.hosted, server), within, signal, timeoutMs),
   },
   { kind: 'openApi', open: async (server, within) => openApi(server, within) },
 ];

@@ -13,6 +13,7 @@ import type { BrokerMetrics } from '../metrics.ts';
 import type { Asked, Offers } from './asking.ts';
 import { type CallScope, callScope } from './call-scope.ts';
 import { type Connection, isLostSession, type ToolAnswer } from './connection.ts';
+import type { HostedLine } from './hosted.ts';
 import { credentialOf } from './server-credential.ts';
 import { serverSend } from './server-send.ts';
 import { steadyCalls } from './steady-calls.ts';
@@ -76,6 +77,8 @@ const SHARED = '';
 export function createUpstream(options: {
   readonly credentials: Pick<Credentials, 'lease' | 'drop'>;
   readonly maxResultBytes: number;
+  /** The way to hosted servers; absent: none are run. */
+  readonly hosted?: HostedLine | undefined;
   readonly metrics: Pick<BrokerMetrics, 'opened' | 'retries'>;
   readonly agents: Agents;
   readonly log: Logger;
@@ -199,13 +202,17 @@ async function lineOf(line: Line, { tenant, id }: Principal): Promise<Opened> {
 
 function openLine(server: Server, options: Parameters<typeof createUpstream>[0]): Line {
   const { allowPrivateNetwork } = server.spec;
-  const pool = outbound({
-    guard: urlGuard({ allowPrivate: allowPrivateNetwork, allowHttp: allowPrivateNetwork }),
-    timeouts: { connectMs: CONNECT_MS, headersMs: 60_000, bodyIdleMs: 60_000 },
-  });
+  const { hosted } = options;
+  const pool =
+    server.spec.hosted !== undefined && hosted !== undefined
+      ? hosted.outbound
+      : outbound({
+          guard: urlGuard({ allowPrivate: allowPrivateNetwork, allowHttp: allowPrivateNetwork }),
+          timeouts: { connectMs: CONNECT_MS, headersMs: 60_000, bodyIdleMs: 60_000 },
+        });
   const { open: openTransport } = transportOf(server);
   const { maxResultBytes, agents } = options;
-  const within = { send: serverSend(server, { ...options, outbound: pool }), maxResultBytes, agents };
+  const within = { send: serverSend(server, { ...options, outbound: pool }), maxResultBytes, agents, hosted };
   const connections = new Map<string, Promise<Connection>>();
   const close = (connection: Promise<Connection>) => {
     connection.then((one) => one.close()).catch(() => undefined);

@@ -2,6 +2,7 @@ import type { Logger } from '@sallyport/chassis/log';
 import type { Finding, Kind } from '@sallyport/custom-resources';
 import type { Clients } from '../clients.ts';
 import type { Entry } from '../entry.ts';
+import type { Hosting } from '../hosting/hosting.ts';
 import type { Observations } from '../observations.ts';
 import type { Compiler } from '../snapshot/compile.ts';
 import type { Departed, Source } from '../source/source.ts';
@@ -16,6 +17,8 @@ export type ControllerContext = {
   /** What is in force of a resource that is not accepted. */
   readonly inForce: Compiler['inForce'];
   readonly clients: Clients;
+  /** Runs hosted tool servers. */
+  readonly hosting: Hosting;
   /** What this process has handed to vault already. */
   readonly granted: Granted;
   readonly log: Logger;

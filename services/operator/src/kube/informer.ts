@@ -31,6 +31,8 @@ export type InformerOptions = {
   readonly api: Pick<KubeApi, 'request' | 'watch'>;
   /** For instance `/apis/sallyport.dev/v1alpha1/models`. */
   readonly path: string;
+  /** Only objects with these labels. */
+  readonly labelSelector?: string;
   readonly log: Logger;
   /** Called when an object came, changed (`object`) or went (`undefined`). */
   readonly onChange: (namespace: string, name: string, object: KubeObject | undefined) => void;
@@ -47,7 +49,8 @@ const pageSize = 500;
 
 /** Makes an informer over list and watch, as client-go's reflector does it. */
 export function informer(options: InformerOptions): Informer {
-  const { api, path, log, onChange, onSynced, onRestart, backoffMs = [500, 30_000], watchSeconds = 90 } = options;
+  const { api, path, labelSelector, log, onChange, onSynced, onRestart } = options;
+  const { backoffMs = [500, 30_000], watchSeconds = 90 } = options;
   const objects = new Map<string, KubeObject>();
   const life = new AbortController();
   let synced = false;
@@ -75,7 +78,7 @@ export function informer(options: InformerOptions): Informer {
     do {
       const page = (await api.request({
         path,
-        query: { limit: pageSize, continue: next },
+        query: { limit: pageSize, continue: next, labelSelector },
         signal: life.signal,
         timeoutMs: 30_000,
       })) as { items: KubeObject[]; metadata: { resourceVersion: string; continue?: string } };
@@ -101,7 +104,7 @@ export function informer(options: InformerOptions): Informer {
     await api.watch(
       {
         path,
-        query: { resourceVersion: from, allowWatchBookmarks: true, timeoutSeconds: seconds },
+        query: { resourceVersion: from, allowWatchBookmarks: true, timeoutSeconds: seconds, labelSelector },
         signal: life.signal,
         timeoutMs: (seconds + 15) * 1000,
       },

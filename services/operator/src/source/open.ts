@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { podFacts } from '@sallyport/chassis/config';
+import { podFacts, readSecretFile } from '@sallyport/chassis/config';
 import { kubeApi } from '@sallyport/chassis/kube/api';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
 import type { ClusterConfig, Config } from '../config.ts';
+import { clusterHosting } from '../hosting/cluster.ts';
+import { folderHosting, type Hosting, noHosting } from '../hosting/hosting.ts';
 import { accessReview, type MayAdminister } from '../kube/access-review.ts';
 import { eventRecorder } from '../kube/events.ts';
 import { leaderElection } from '../kube/leader-election.ts';
@@ -16,6 +18,7 @@ import type { Source } from './source.ts';
 /** A source and how it is decided which replica leads. */
 export type Opened = {
   readonly source: Source;
+  readonly hosting: Hosting;
   readonly election: (operator: Pick<Operator, 'lead'>) => Component;
   /** Whom the cluster makes an admin of a tenant; without a cluster nobody. */
   readonly mayAdminister: MayAdminister;
@@ -31,18 +34,29 @@ export function openSource(
   if (config.folder === undefined) throw new Error('neither folder nor cluster is given');
   return {
     source: folderSource({ ...config.folder, log }),
+    hosting: folderHosting(),
     election: (operator) => ({ name: 'leadership', start: () => operator.lead(true) }),
     mayAdminister: async () => false,
   };
 }
 
 function openCluster(config: ClusterConfig, { log, metrics }: { log: Logger; metrics: OperatorMetrics }): Opened {
-  const { watchNamespaces, leaderElection: election } = config;
+  const { watchNamespaces, leaderElection: election, hosting } = config;
   const { pod, namespace } = podFacts();
   const api = kubeApi(config.kubeconfigFile);
   const events = eventRecorder({ api, instance: pod, log });
+  const hostingIn = ({ egressKeyFile, proxy, maxPerNamespace, ...facts }: NonNullable<ClusterConfig['hosting']>) =>
+    clusterHosting({
+      api,
+      watchNamespaces,
+      facts: { ...facts, namespace, egressKey: readSecretFile(egressKeyFile) },
+      proxy,
+      maxPerNamespace,
+      log,
+    });
   return {
     mayAdminister: accessReview(api),
+    hosting: hosting === undefined ? noHosting() : hostingIn(hosting),
     source: kubeSource({ api, events, watchNamespaces, log, onRestart: metrics.watchRestarted }),
     election: (operator) =>
       leaderElection({

@@ -1,0 +1,193 @@
+import { lookup } from 'node:dns/promises';
+import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
+import type { Logger } from '@sallyport/chassis/log';
+import { type Finding, findCondition, type HostedServerSpec } from '@sallyport/custom-resources';
+import { fails } from '../checks/findings.ts';
+import { canonicalJson, type Entry, sha256 } from '../entry.ts';
+import { apply } from '../kube/apply.ts';
+import { type Informer, informer, type KubeObject } from '../kube/informer.ts';
+import { type DeploymentState, deployed, egressEnforced, type PodState } from './findings.ts';
+import type { Hosting } from './hosting.ts';
+import { HOSTED_LABEL, type HostingFacts, hostedObjects, NAME_ANNOTATION, UID_LABEL } from './objects.ts';
+
+/** How hosted servers are run in a cluster. */
+export type ClusterHostingOptions = {
+  readonly api: KubeApi;
+  /** Empty: all. */
+  readonly watchNamespaces: readonly string[];
+  readonly facts: Omit<HostingFacts, 'proxy' | 'proxyPort'>;
+  /** Host name and port of the proxy's Service. */
+  readonly proxy: { readonly host: string; readonly port: number };
+  /** Most hosted servers of one namespace. */
+  readonly maxPerNamespace: number;
+  readonly log: Logger;
+  /** How the proxy's name is resolved; for tests. */
+  readonly resolve?: (host: string) => Promise<string>;
+};
+
+const MANAGER = 'sallyport-operator-hosting';
+/** Objects without a generation of their own are written again after this time, whatever has become of them. */
+const WRITE_AGAIN_MS = 300_000;
+
+interface Written {
+  readonly hash: string;
+  readonly generations: Readonly<Record<string, number>>;
+  readonly atMs: number;
+}
+
+/**
+ * Hosted servers as Deployments in the namespace of their ToolServer, owned by it. Deployment and NetworkPolicy are replaced
+ * as a whole whenever they are not what was last written: what somebody added to them would else stay.
+ */
+export function clusterHosting(options: ClusterHostingOptions): Hosting {
+  const { api, watchNamespaces, facts, proxy, log } = options;
+  const resolve = options.resolve ?? (async (host: string) => (await lookup(host)).address);
+  const listeners: ((tenant: string, name: string) => void)[] = [];
+  const written = new Map<string, Written>();
+  const scopes = watchNamespaces.length === 0 ? [''] : watchNamespaces;
+
+  const tell = (object: KubeObject | undefined) => {
+    const annotations = object?.metadata.annotations as Record<string, string> | undefined;
+    const name = annotations?.[NAME_ANNOTATION];
+    if (object === undefined || name === undefined) return;
+    for (const listener of listeners) listener(object.metadata.namespace ?? '', name);
+  };
+  const follow = (base: string, plural: string) => {
+    const last = new Map<string, KubeObject>();
+    return scopes.map((namespace) =>
+      informer({
+        api,
+        path: `${base}${namespace === '' ? '' : `/namespaces/${namespace}`}/${plural}`,
+        labelSelector: `${HOSTED_LABEL}=true`,
+        log,
+        onChange(tenant, name, object) {
+          const key = `${tenant}/${name}`;
+          tell(object ?? last.get(key));
+          if (object === undefined) last.delete(key);
+          else last.set(key, object);
+        },
+      }),
+    );
+  };
+  const watched = {
+    deployments: follow('/apis/apps/v1', 'deployments'),
+    policies: follow('/apis/networking.k8s.io/v1', 'networkpolicies'),
+    pods: follow('/api/v1', 'pods'),
+  };
+  const all: Informer[] = Object.values(watched).flat();
+  const ofUid = (informers: readonly Informer[], tenant: string, uid: string) =>
+    informers
+      .flatMap((one) => one.list())
+      .filter(
+        ({ metadata }) =>
+          metadata.namespace === tenant && (metadata.labels as Record<string, string>)?.[UID_LABEL] === uid,
+      );
+
+  /** Creates or replaces; gives the generation that it has then. */
+  const replace = async (path: string, name: string, live: KubeObject | undefined, body: object): Promise<number> => {
+    const send = (method: 'POST' | 'PUT') =>
+      api.request({ method, path: method === 'POST' ? path : `${path}/${name}`, body }) as Promise<KubeObject>;
+    let made: KubeObject;
+    try {
+      made = await send(live === undefined ? 'POST' : 'PUT');
+    } catch (error) {
+      const other = error instanceof KubeError && { 404: 'POST', 409: 'PUT' }[error.status];
+      if (other !== 'POST' && other !== 'PUT') throw error;
+      made = await send(other);
+    }
+    return Number(made.metadata.generation ?? 0);
+  };
+
+  const write = async (entry: Entry<'ToolServer'>, hosted: HostedServerSpec, secrets: string) => {
+    const { tenant, uid } = entry;
+    const address = await resolve(proxy.host);
+    const at = `${address.includes(':') ? `[${address}]` : address}:${proxy.port}`;
+    const objects = hostedObjects(entry, hosted, { ...facts, proxy: at, proxyPort: proxy.port }, secrets);
+    const [deployment] = ofUid(watched.deployments, tenant, uid);
+    const [policy] = ofUid(watched.policies, tenant, uid);
+    const scaled =
+      (deployment as DeploymentState | undefined)?.spec?.replicas === 0 && hosted.idleMinutes !== undefined;
+    const wanted = objects.deployment(scaled ? 0 : 1);
+    const { serviceAccount, secret, networkPolicy, name } = objects;
+    // How often it is scaled is mcp-host's affair.
+    const hash = sha256(canonicalJson([serviceAccount, secret, networkPolicy, objects.deployment(1)]));
+    const before = written.get(uid);
+    const asWritten = (kind: string, live: KubeObject | undefined) =>
+      live !== undefined && before?.generations[kind] === Number(live.metadata.generation);
+    const core = `/api/v1/namespaces/${tenant}`;
+    if (before?.hash !== hash || Date.now() - before.atMs > WRITE_AGAIN_MS) {
+      await apply(api, `${core}/serviceaccounts/${name}`, serviceAccount, MANAGER);
+      await apply(api, `${core}/secrets/${name}`, secret, MANAGER);
+    } else if (asWritten('deployment', deployment) && asWritten('policy', policy)) {
+      return;
+    }
+    // The fence stands before what it is for.
+    const generations = {
+      policy: await replace(
+        `/apis/networking.k8s.io/v1/namespaces/${tenant}/networkpolicies`,
+        name,
+        policy,
+        networkPolicy,
+      ),
+      deployment: await replace(`/apis/apps/v1/namespaces/${tenant}/deployments`, name, deployment, wanted),
+    };
+    written.set(uid, { hash, generations, atMs: Date.now() });
+  };
+
+  const overQuota = ({ tenant, uid }: Entry<'ToolServer'>) => {
+    const others = new Set(
+      watched.deployments
+        .flatMap((one) => one.list())
+        .filter(({ metadata }) => metadata.namespace === tenant)
+        .map(({ metadata }) => (metadata.labels as Record<string, string>)[UID_LABEL]),
+    );
+    return !others.has(uid) && others.size >= options.maxPerNamespace;
+  };
+
+  return {
+    name: 'hosting',
+    start() {
+      for (const one of all) one.start();
+    },
+    async stop() {
+      await Promise.all(all.map((one) => one.stop()));
+    },
+    onChange: (listener) => void listeners.push(listener),
+    async reconcile(entry, hosted, secrets) {
+      const { tenant, uid, status } = entry;
+      const held = findCondition(status.conditions, 'EgressEnforced');
+      const pods = () => ofUid(watched.pods, tenant, uid) as unknown as PodState[];
+      const enforced = (): Finding => egressEnforced(pods(), held && { ...held });
+      if (!all.every((one) => one.synced())) throw new Error('what runs in the cluster is being read');
+      if (overQuota(entry)) {
+        const message = `This namespace has as many hosted servers as one may have (${options.maxPerNamespace}).`;
+        return [fails('Deployed', 'QuotaExceeded', message), enforced()];
+      }
+      try {
+        await write(entry, hosted, secrets);
+      } catch (error) {
+        if (!(error instanceof KubeError) || ![403, 422].includes(error.status)) throw error;
+        return [fails('Deployed', 'Refused', `The API server refuses it: ${error.message.slice(0, 300)}`), enforced()];
+      }
+      const [deployment] = ofUid(watched.deployments, tenant, uid);
+      return [deployed(deployment as DeploymentState | undefined, pods()), enforced()];
+    },
+    async release({ tenant, uid }) {
+      const [deployment] = ofUid(watched.deployments, tenant, uid);
+      if (deployment === undefined && !written.has(uid)) return;
+      written.delete(uid);
+      const name = `sallyport-mcp-${uid}`;
+      for (const path of [
+        `/apis/apps/v1/namespaces/${tenant}/deployments`,
+        `/apis/networking.k8s.io/v1/namespaces/${tenant}/networkpolicies`,
+        `/api/v1/namespaces/${tenant}/serviceaccounts`,
+      ]) {
+        // A pod that is still there stays behind its fence: the Deployment goes with its pods first.
+        const query = { propagationPolicy: path.endsWith('deployments') ? 'Foreground' : 'Background' };
+        await api.request({ method: 'DELETE', path: `${path}/${name}`, query }).catch((error: unknown) => {
+          if (!(error instanceof KubeError && error.status === 404)) throw error;
+        });
+      }
+    },
+  };
+}
