@@ -103,8 +103,8 @@ $(TOOLS)/.conformance: $(TOOLS)/.node
 conformance: setup $(TOOLS)/.conformance ## the MCP conformance suite against us as server, client and authorization server: make conformance [SCENARIO=served|exact|client|authorization|…]
 	@node test/conformance/run.ts $(SCENARIO)
 
-bench: setup ## measure CPU a request beside a bare proxy and Portkey; writes test/load/results.json
-	@node test/load/bench.ts
+bench: setup ## CPU a request beside a bare proxy and Portkey, and more; writes test/load/results.json: make bench [NAMES="chat stream"] [FLAGS=--quick]
+	@node test/load/bench.ts $(FLAGS) $(NAMES)
 
 clean: ## remove what was installed and built
 	@rm -rf node_modules .tools services/*/node_modules services/*/dist proto/node_modules test/node_modules

@@ -1,7 +1,6 @@
-// Measures what authenticating adds to a warm call, with few keys and with many. Run alone: node test/load/auth.ts
+// Measures what authenticating adds to a warm call, with few keys and with many. Alone: make bench NAMES=auth
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause, setImmediate } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import type { AuthenticateRequest } from '@sallyport/proto/identity/v1/identity_pb';
 import { createIngress, type IngressRequest } from '../../services/peers/src/ingress.ts';
@@ -184,10 +183,4 @@ function requestOf(secret: string): Request {
   };
   const rawHeaders = Object.entries(headers).flat();
   return { headers, rawHeaders, url: '/v1/chat/completions', method: 'POST', socket: { remoteAddress: '127.0.0.1' } };
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  for (const { name, value, unit, bar, note } of await measureAuth()) {
-    process.stdout.write(`${name} ${value.toFixed(2)} ${unit} bar=${bar} (${note})\n`);
-  }
 }

@@ -1,4 +1,4 @@
-// Measures one decision of policy among many rules. Run alone: node test/load/decision.ts
+// Measures one decision of policy among many rules. Alone: make bench NAMES=decision
 import { judgeCalls } from '../../services/policy/src/evaluate.ts';
 import type { OriginFields } from '../../services/policy/src/rules/provenance.ts';
 import { createCompiler } from '../../services/policy/src/snapshot/compile.ts';
@@ -75,9 +75,4 @@ export async function measureDecision(): Promise<Measure> {
   const value = await medianOf(1_000);
   const note = `1,000 rules of which ${APPLYING} apply, 12 origins; ratio to ${APPLYING} rules alone (${few.toFixed(0)} us)`;
   return { name: 'decision', value, unit: 'us', ratio: value / few, bar: BAR_US, note };
-}
-
-if (process.argv[1] === import.meta.filename) {
-  const { createReport } = await import('./report.ts');
-  createReport().add(await measureDecision());
 }

@@ -1,11 +1,9 @@
-// Measures what many keys, tools and policies cost a request, beside few. Run: node test/load/growth.ts [--quick]
+// Measures what many keys, tools and policies cost a request, beside few: make bench NAMES=growth
 import { setTimeout as pause } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
-import { type SallyportUnderLoad, startSallyport } from './contestants.ts';
+import type { SallyportUnderLoad } from './contestants.ts';
 import { type Job, loadOf, median, type Sample, sample, type ToolJob } from './measuring.ts';
-import { cpuSeconds, type Driver, type Started, startDriver, startScript } from './processes.ts';
-import { createReport, type Report } from './report.ts';
+import { cpuSeconds, type Driver } from './processes.ts';
+import type { Report } from './report.ts';
 import { brokerOf, listed } from './tool.ts';
 
 /** First bar of DESIGN section 9. */
@@ -146,24 +144,4 @@ spec:
       action: Deny
       reason: Too many arguments.
 `;
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { values } = parseArgs({ options: { quick: { type: 'boolean' } } });
-  const plan = values.quick ? { warmMs: 3_000, pairs: 3, roundMs: 1_000 } : { warmMs: 8_000, pairs: 7, roundMs: 3_000 };
-  const started: (Started | Driver | SallyportUnderLoad)[] = [];
-  try {
-    const mock = await startScript('./mock.ts');
-    started.push(mock);
-    const small = await startSallyport(mock.origin);
-    started.push(small);
-    const large = await startSallyport(mock.origin, largeHouse());
-    started.push(large);
-    const driver = startDriver();
-    started.push(driver);
-    await measureGrowth({ driver, small, large }, plan, createReport());
-  } finally {
-    for (const one of started.reverse()) await one.stop();
-  }
-  process.exit(0);
 }

@@ -1,13 +1,10 @@
-// Measures the memory of model-proxy: after 10⁶ requests against after 10⁵, and with 1,000 open streams. Takes minutes. Run:
-// node test/load/memory.ts [--quick]
+// Measures the memory of model-proxy: after 10⁶ requests against after 10⁵, and with 1,000 open streams: make bench NAMES=memory
 import { request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
-import { type Contestant, type SallyportUnderLoad, startSallyport } from './contestants.ts';
+import type { Contestant, SallyportUnderLoad } from './contestants.ts';
 import { loadOf } from './measuring.ts';
-import { type Driver, memoryOf, type Started, startDriver, startScript } from './processes.ts';
-import { createReport, type Report } from './report.ts';
+import { type Driver, memoryOf } from './processes.ts';
+import type { Report } from './report.ts';
 
 /** Bars of DESIGN section 9. */
 const BARS = { growth: 1.1, streamsMb: 120 } as const;
@@ -97,22 +94,4 @@ async function openStreams(one: Contestant, count: number): Promise<{ readonly b
       for (const { sent } of requests) sent.destroy();
     },
   };
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { values } = parseArgs({ options: { quick: { type: 'boolean' } } });
-  const plan = values.quick ? { few: 10_000, many: 100_000 } : { few: 100_000, many: 1_000_000 };
-  const started: (Started | Driver | SallyportUnderLoad)[] = [];
-  try {
-    const mock = await startScript('./mock.ts');
-    started.push(mock);
-    const sallyport = await startSallyport(mock.origin);
-    started.push(sallyport);
-    const driver = startDriver();
-    started.push(driver);
-    await measureMemory({ driver, sallyport }, plan, createReport());
-  } finally {
-    for (const one of started.reverse()) await one.stop();
-  }
-  process.exit(0);
 }

@@ -1,5 +1,5 @@
 // A mock tool server for the benchmark: MCP over HTTP without state, revisions 2025-11-25 and 2026-07-28, one tool,
-// or, where the URL asks for `tools=N`, N of them.
+// or, where the URL asks for `tools=N`, N of them; with `slow=N` it answers after N milliseconds.
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 
 const INFO = { name: 'mock-tools', version: '1.0.0' };
@@ -59,6 +59,11 @@ export function answerMcp(url: string, headers: IncomingHttpHeaders, body: strin
       ? { jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } }
       : { jsonrpc: '2.0', id, result: complete };
   const text = JSON.stringify(answer);
-  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
-  response.end(text);
+  const send = () => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+    response.end(text);
+  };
+  const slow = /[?&]slow=(\d+)/.exec(url)?.[1];
+  if (slow === undefined) send();
+  else setTimeout(send, Number(slow));
 }

@@ -1,6 +1,5 @@
 // Measures what it takes to find where the arguments of a model's calls come from, in a history of 100 KB that is looked at
-// for the first time. Run alone: node test/load/provenance.ts
-import { pathToFileURL } from 'node:url';
+// for the first time. Alone: make bench NAMES=provenance
 import { addResult, addSpan, createCorpus, originsOf, TRUSTED, untrusted } from '../../services/turn/src/index.ts';
 import type { Measure } from './report.ts';
 
@@ -57,9 +56,4 @@ function prose(length: number, seed: number): string {
     text += `${WORDS[state % WORDS.length]} `;
   }
   return text.trim();
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { value, unit, note } = measureProvenance();
-  process.stdout.write(`provenance ${value.toFixed(2)} ${unit} (${note})\n`);
 }

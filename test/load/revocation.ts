@@ -1,5 +1,5 @@
 // Measures how long somebody who is moved out of a team by SCIM can still do anything: from the answer of SCIM until every
-// replica of both gates refuses. Run alone: node test/load/revocation.ts
+// replica of both gates refuses. Alone: make bench NAMES=revocation
 import { setTimeout as pause } from 'node:timers/promises';
 import { type DirectoryHouse, directoryHouse, type Employee } from '../support/directory-house.ts';
 import { eventually } from '../support/suite.ts';
@@ -53,11 +53,4 @@ export async function measureRevocation(moves = MOVES): Promise<Measure> {
   } finally {
     await house.end();
   }
-}
-
-if (process.argv[1] === import.meta.filename) {
-  const { createReport } = await import('./report.ts');
-  const report = createReport();
-  report.add(await measureRevocation());
-  process.exit(report.short().length > 0 ? 1 : 0);
 }

@@ -1,12 +1,10 @@
-// Measures what a tools/call costs through /mcp: CPU of all services, latency beside the official client's direct call.
-// Run alone: node test/load/tool.ts [--quick]
-import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
+// Measures what a tools/call costs through /mcp: CPU of all services, latency beside the official client's direct call:
+// make bench NAMES=tool
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { type Contestant, type SallyportUnderLoad, single, startSallyport } from './contestants.ts';
+import type { Contestant, SallyportUnderLoad } from './contestants.ts';
 import { loadOf, median, type Sample, sample, TOOL_CALL, type ToolJob } from './measuring.ts';
-import { type Driver, type Started, startDriver, startScript } from './processes.ts';
-import { createReport, type Report } from './report.ts';
+import type { Driver } from './processes.ts';
+import type { Report } from './report.ts';
 
 /** First bars of DESIGN section 9. */
 const BARS = { cpuUs: 1_300, latency: 2 } as const;
@@ -138,27 +136,4 @@ export async function listed(broker: Contestant): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   throw new Error('The tool server of the benchmark was not listed.');
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { values } = parseArgs({ options: { quick: { type: 'boolean' } } });
-  const plan = values.quick
-    ? { warmMs: 4_000, pairs: 3, roundMs: 1_500, sequential: 100 }
-    : { warmMs: 10_000, pairs: 7, roundMs: 4_000, sequential: 300 };
-  const started: (Started | Driver | SallyportUnderLoad)[] = [];
-  try {
-    const mock = await startScript('./mock.ts');
-    started.push(mock);
-    const bare = await startScript('./bare-proxy.ts', mock.origin);
-    started.push(bare);
-    const sallyport = await startSallyport(mock.origin);
-    started.push(sallyport);
-    const driver = startDriver();
-    started.push(driver);
-    const field = { driver, sallyport, bare: single('bare', bare), mock: mock.origin };
-    await measureTool(field, plan, createReport());
-  } finally {
-    for (const one of started.reverse()) await one.stop();
-  }
-  process.exit(0);
 }

@@ -1,11 +1,8 @@
-// Measures what it costs when client and provider speak different dialects, beside the same dialect. Run alone:
-// node test/load/translate.ts [--quick]
-import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
-import { type Contestant, type SallyportUnderLoad, startSallyport } from './contestants.ts';
+// Measures what it costs when client and provider speak different dialects, beside the same dialect: make bench NAMES=translate
+import type { Contestant } from './contestants.ts';
 import { type Crossing, crossingLoad, type Job, loadOf, median, type Sample, sample } from './measuring.ts';
-import { type Driver, type Started, startDriver, startScript } from './processes.ts';
-import { createReport, type Report } from './report.ts';
+import type { Driver } from './processes.ts';
+import type { Report } from './report.ts';
 
 /** First bar of DESIGN section 9: cross-dialect against same-dialect. */
 const BAR = 1.5;
@@ -63,22 +60,4 @@ export async function measureTranslate(
 function load(one: Contestant, job: Job, crossing: 'plain' | Crossing, requests: number, ms: number) {
   const bounds = { connections: CONNECTIONS, requests, ms };
   return crossing === 'plain' ? loadOf(one, job, bounds) : crossingLoad(one, job, crossing, bounds);
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { values } = parseArgs({ options: { quick: { type: 'boolean' } } });
-  const plan = values.quick ? { warmMs: 3_000, pairs: 3, roundMs: 1_000 } : { warmMs: 8_000, pairs: 7, roundMs: 3_000 };
-  const started: (Started | Driver | SallyportUnderLoad)[] = [];
-  try {
-    const mock = await startScript('./mock.ts');
-    started.push(mock);
-    const sallyport = await startSallyport(mock.origin);
-    started.push(sallyport);
-    const driver = startDriver();
-    started.push(driver);
-    await measureTranslate({ driver, sallyport }, plan, createReport());
-  } finally {
-    for (const one of started.reverse()) await one.stop();
-  }
-  process.exit(0);
 }
