@@ -10,6 +10,8 @@ export const responses: readonly Requirement[] = [
     'responses:reasoning': 'Encrypted reasoning comes back to its provider under its own id, and to no other.',
     'responses:state': 'A response is gone on from, retrieved, listed and deleted by who made it, and by nobody else.',
     'responses:stateless': 'A client that wants nothing kept finds nothing kept.',
+    'responses:bounded':
+      'Conversations of a principal, and items of a conversation, are bounded, and it is said what to do.',
     'responses:conversations': 'Conversations hold what was said in them, and are as private as responses.',
     'responses:references': 'An item of an earlier answer can be named by its id, by who was given it.',
     'responses:mcp': 'Calls that the gateway runs are shown with their results, and known when they come back.',

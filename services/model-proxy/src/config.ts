@@ -33,6 +33,10 @@ export const configSchema = z.strictObject({
       /** How long a response or a conversation is kept after it was last used. */
       ttl: durationMs.prefault('30d'),
       sweepInterval: durationMs.prefault('10m'),
+      /** Most conversations of one principal. */
+      maxConversations: z.int().min(1).default(10_000),
+      /** Items from which on nothing is added to a conversation any more. */
+      maxItems: z.int().min(1).max(1_000_000).default(10_000),
     })
     .prefault({}),
   /** Directory of the fsynced spool: records that audit could not take yet. On a persistent volume. */

@@ -66,6 +66,10 @@ run({
     const routing = new RoutingState();
     const own = proxyMetrics(metrics, routing);
     const records = await life.use(recorder({ client: clients.records, spool, log, metrics }));
+    const upstream = await life.use(createUpstream());
+    snapshot.onChange((kind) => {
+      if (kind === 'ModelProvider') upstream.keepOnly(catalog.providers());
+    });
     const gate: Gate = {
       config,
       log,
@@ -83,7 +87,7 @@ run({
       ),
       ...(await openStores(life, config, { service: SELF, log, metrics })),
       cache: await openAnswerCache(life, config, { secret, log, away: own.cacheAway }),
-      upstream: await life.use(createUpstream()),
+      upstream,
       routing,
       clients,
       digest: (key, text) => digest(`${key}\n${text}`),

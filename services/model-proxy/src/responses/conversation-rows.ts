@@ -1,3 +1,4 @@
+import { GatewayError } from '@sallyport/chassis/errors';
 import type { Postgres, Row, TenantClient } from '@sallyport/chassis/postgres';
 import { asString } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
@@ -20,8 +21,24 @@ type ConversationStore = Pick<
   | 'removeItem'
 >;
 
-/** The part of the store that keeps conversations. Each use of one makes it live `ttlMs` from then. */
-export function conversationRows(postgres: Postgres, seals: RowSeal, ttlMs: number): ConversationStore {
+/** How much of conversations is kept. */
+export interface ConversationBounds {
+  /** Most conversations of one principal. */
+  readonly maxConversations: number;
+  /** Items from which on nothing is added to a conversation any more. */
+  readonly maxItems: number;
+}
+
+/**
+ * The part of the store that keeps conversations. Each use of one makes it live `ttlMs` from then. What would go beyond the
+ * bounds is refused with `rate_limited` (too many conversations) or `conflict` (a full one).
+ */
+export function conversationRows(
+  postgres: Postgres,
+  seals: RowSeal,
+  ttlMs: number,
+  { maxConversations, maxItems }: ConversationBounds,
+): ConversationStore {
   const read = (row: Row, owner: Owner): KeptConversation => {
     const id = row.id as string;
     const metadata = seals.open(row.sealed, placeOf(owner, id));
@@ -44,9 +61,25 @@ export function conversationRows(postgres: Postgres, seals: RowSeal, ttlMs: numb
       [owner.tenant, id, ids, items.map((item, at) => seals.seal(item, [...placeOf(owner, id), ids[at] as string]))],
     );
   };
+  /** Counts no further than to the bound: that is all that is to be known. */
+  const refuseFull = async (client: TenantClient, owner: Owner, id: string) => {
+    const { rows } = await client.query(
+      `select count(*) as items from
+         (select from conversation_items where tenant = $1 and conversation_id = $2 limit $3) as held`,
+      [owner.tenant, id, maxItems],
+    );
+    if (Number(rows[0]?.items) >= maxItems) throw full(maxItems);
+  };
   return {
     openConversation: (owner, { id, metadata, trajectory }, items) =>
       postgres.withTenant(owner.tenant, async (client) => {
+        if (items.length > maxItems) throw full(maxItems);
+        const { rows } = await client.query(
+          `select count(*) as kept from (select from conversations
+             where tenant = $1 and principal_id = $2 and user_id = $3 and expires_at > now() limit $4) as held`,
+          [...whose(owner), maxConversations],
+        );
+        if (Number(rows[0]?.kept) >= maxConversations) throw tooMany(maxConversations);
         await client.query(
           `insert into conversations (tenant, principal_id, user_id, id, trajectory, sealed, expires_at)
            values ($1, $2, $3, $4, $5, $6, now() + $7::float8 * interval '1 ms')`,
@@ -81,6 +114,8 @@ export function conversationRows(postgres: Postgres, seals: RowSeal, ttlMs: numb
           [...whose(owner), id, ttlMs, trajectory],
         );
         if (rowCount === 0) return false;
+        // Its row is locked: nobody else adds meanwhile.
+        await refuseFull(client, owner, id);
         await insert(client, owner, id, items);
         return true;
       }),
@@ -110,6 +145,8 @@ export function conversationRows(postgres: Postgres, seals: RowSeal, ttlMs: numb
           values,
         );
         if (Number(sums[0]?.bytes) > maxBytes) throw tooLarge();
+        // Before a model is asked for what could not be kept.
+        await refuseFull(client, owner, id);
         const { rows } = await client.query(`select id, sealed ${of} order by position`, values);
         return rows.map((row) => readItem(row, owner, id));
       }),
@@ -134,6 +171,17 @@ export function conversationRows(postgres: Postgres, seals: RowSeal, ttlMs: numb
         return rowCount !== 0;
       }),
   };
+}
+
+function full(most: number): GatewayError {
+  return new GatewayError('conflict', `This conversation holds ${most} items and takes no more: begin another one.`, {
+    details: { param: 'conversation' },
+  });
+}
+
+function tooMany(most: number): GatewayError {
+  const why = `There are ${most} conversations already: delete some, or wait until those that nobody uses have expired.`;
+  return new GatewayError('rate_limited', why, { details: { param: 'conversation' } });
 }
 
 function placeOf(owner: Owner, id: string): string[] {

@@ -42,7 +42,7 @@ export async function openStores(
   });
   const keys = sealer(readKeyFile(config.sealKeysFile));
   const { ttl, sweepInterval } = config.responses;
-  const responses = createResponseStore(database, keys, ttl);
+  const responses = createResponseStore(database, keys, ttl, config.responses);
   const files = createFileStore(database, rowSeal(keys), ttl);
   const batches = createBatchStore(database, rowSeal(keys), ttl);
   await life.use(sweeping('responses', responses, sweepInterval, log));

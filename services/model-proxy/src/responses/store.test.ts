@@ -4,6 +4,7 @@ import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
 import { sealer } from '@sallyport/chassis/seal';
 import { createResponseStore } from './store.ts';
 
+const BOUNDS = { maxConversations: 2, maxItems: 3 };
 const owner = { tenant: 'acme', principalId: 'key:k1', user: 'ann' };
 const kept = {
   id: 'resp_1',
@@ -34,7 +35,7 @@ describe('the store of responses', () => {
 
   it('[responses:sealed] seals what was said, for its row alone, with the time of its end', async () => {
     const { asked, postgres } = database();
-    await createResponseStore(postgres, sealer(keys), 60_000).keep(owner, kept, 10);
+    await createResponseStore(postgres, sealer(keys), 60_000, BOUNDS).keep(owner, kept, 10);
     const [insert] = asked;
     expect(insert?.tenant).toBe('acme');
     expect(insert?.values.slice(0, 3)).toEqual(['acme', 'key:k1', 'ann']);
@@ -44,7 +45,7 @@ describe('the store of responses', () => {
     expect(sealed.includes('CANARY')).toBe(false);
 
     const row = { id: 'resp_1', trajectory: 't', previous_id: '', conversation_id: '', sealed, context_bytes: '10' };
-    const found = createResponseStore(database([row]).postgres, sealer(keys), 1);
+    const found = createResponseStore(database([row]).postgres, sealer(keys), 1, BOUNDS);
     expect(await found.find(owner, 'resp_1')).toEqual(kept);
     for (const other of [
       { ...owner, principalId: 'key:k2' },
@@ -58,7 +59,7 @@ describe('the store of responses', () => {
   it('refuses a context that has become too large, and knows no chain of which a part is gone', async () => {
     const { asked, postgres } = database();
     const seals = sealer(keys);
-    await createResponseStore(postgres, seals, 1).keep(owner, { ...kept, previousId: 'resp_0' }, 10);
+    await createResponseStore(postgres, seals, 1, BOUNDS).keep(owner, { ...kept, previousId: 'resp_0' }, 10);
     const sealed = asked[0]?.values.find((value) => Buffer.isBuffer(value));
     const row = {
       id: 'resp_1',
@@ -68,8 +69,35 @@ describe('the store of responses', () => {
       sealed,
       context_bytes: '10',
     };
-    const store = createResponseStore(database([row]).postgres, seals, 1);
+    const store = createResponseStore(database([row]).postgres, seals, 1, BOUNDS);
     await expect(store.chain(owner, 'resp_1', 9)).rejects.toMatchObject({ code: 'body_too_large' });
     expect(await store.chain(owner, 'resp_1', 100)).toBeUndefined();
+  });
+});
+
+describe('the bounds of conversations', () => {
+  const opened = (rows: Record<string, unknown>[]) => {
+    const { asked, postgres } = database(rows);
+    return { asked, store: createResponseStore(postgres, sealer([{ id: 'k1', key: randomBytes(32) }]), 1, BOUNDS) };
+  };
+  const begun = { id: 'conv_1', createdAtMs: 0, metadata: {}, trajectory: '' };
+  const item = (id: string) => ({ id, type: 'message' });
+
+  it('[responses:bounded] lets a principal have so many, and tells what to do about it', async () => {
+    const few = opened([{ kept: '1' }]);
+    await few.store.openConversation(owner, begun, []);
+    expect(few.asked.some(({ sql }) => sql.startsWith('insert'))).toBe(true);
+    const { asked, store } = opened([{ kept: '2' }]);
+    await expect(store.openConversation(owner, begun, [])).rejects.toMatchObject({ code: 'rate_limited' });
+    expect(asked.some(({ sql }) => sql.startsWith('insert'))).toBe(false);
+  });
+
+  it('[responses:bounded] adds nothing to a full one, and lets no model be asked to go on from it', async () => {
+    const { asked, store } = opened([{ items: '3', bytes: '1' }]);
+    await expect(store.add(owner, 'conv_1', [item('a')])).rejects.toMatchObject({ code: 'conflict' });
+    await expect(store.openConversation(owner, begun, ['a', 'b', 'c', 'd'].map(item))).rejects.toThrow('takes no more');
+    expect(asked.some(({ sql }) => sql.startsWith('insert'))).toBe(false);
+    const free = opened([{ items: '2' }]);
+    expect(await free.store.add(owner, 'conv_1', [item('a')])).toBe(true);
   });
 });

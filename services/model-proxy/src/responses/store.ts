@@ -2,13 +2,13 @@ import type { Postgres, Row, TenantClient } from '@sallyport/chassis/postgres';
 import type { Sealer } from '@sallyport/chassis/seal';
 import { asArray, asObject, asString, isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
-import { conversationRows } from './conversation-rows.ts';
+import { type ConversationBounds, conversationRows } from './conversation-rows.ts';
 import { hasItemId } from './items.ts';
 import type { KeptResponse, Owner, ResponseStore } from './kept.ts';
 import { rowSeal, tooLarge, whose } from './own-rows.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 const SWEEP_ROWS = 500;
 /** Longer chains no run makes; a loop would be one. */
@@ -17,7 +17,12 @@ const OWN = 'tenant = $1 and principal_id = $2 and user_id = $3 and expires_at >
 const COLUMNS = 'id, trajectory, previous_id, conversation_id, sealed, context_bytes';
 
 /** Keeps responses and conversations in Postgres for `ttlMs`, sealed. */
-export function createResponseStore(postgres: Postgres, sealer: Sealer, ttlMs: number): ResponseStore {
+export function createResponseStore(
+  postgres: Postgres,
+  sealer: Sealer,
+  ttlMs: number,
+  bounds: ConversationBounds,
+): ResponseStore {
   const seals = rowSeal(sealer);
   const read = (row: Row, owner: Owner): KeptResponse => {
     const id = row.id as string;
@@ -40,7 +45,7 @@ export function createResponseStore(postgres: Postgres, sealer: Sealer, ttlMs: n
     return rows[0];
   };
   return {
-    ...conversationRows(postgres, seals, ttlMs),
+    ...conversationRows(postgres, seals, ttlMs, bounds),
 
     keep: (owner, kept, contextBytes) =>
       postgres.withTenant(owner.tenant, async (client) => {

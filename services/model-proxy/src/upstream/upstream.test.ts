@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Ending } from '@sallyport/chassis/ending';
+import { outbound } from '@sallyport/chassis/http/fetch';
 import type { Provider } from '../catalog.ts';
 import { findProvider } from '../providers/index.ts';
 import { createUpstream, type Upstream } from './upstream.ts';
@@ -33,7 +34,17 @@ async function scene(
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const upstream: Upstream = createUpstream();
+  let stopped = 0;
+  const upstream: Upstream = createUpstream((options) => {
+    const made = outbound(options);
+    return {
+      ...made,
+      stop: () => {
+        stopped++;
+        return made.stop();
+      },
+    };
+  });
   open.push({ close: () => upstream.stop() }, { close: () => new Promise((closed) => server.close(closed)) });
   const timeouts = { connectSeconds: 1, firstByteSeconds: 1, idleSeconds: 1, totalSeconds: 1 };
   const { allowPrivateNetwork = true, tokenURL = `${url}/token` } = spec;
@@ -51,8 +62,26 @@ async function scene(
     await answer.discard();
     return answer.status;
   };
-  return { ask, seen };
+  return { ask, seen, upstream, provider, stopped: () => stopped };
 }
+
+describe('the connections of a provider', () => {
+  it('[providers:forgotten] are closed once it is gone and the last call over them is over', async () => {
+    const { ask, seen, upstream, provider, stopped } = await scene(() => true);
+    expect(await ask()).toBe(200);
+    upstream.keepOnly([provider]);
+    expect(stopped()).toBe(0);
+    const late = ask();
+    upstream.keepOnly([{ uid: 'another' }]);
+    expect([await late, stopped()]).toEqual([200, 1]);
+    // One that begins while its provider goes is still answered, over connections that the next change forgets.
+    expect(await ask()).toBe(200);
+    upstream.keepOnly([]);
+    upstream.keepOnly([]);
+    expect(stopped()).toBe(2);
+    expect(seen.filter((one) => one === 'token')).toHaveLength(1);
+  });
+});
 
 describe('a call with a token', () => {
   it('[clouds:tokens] is made once more with a new token where the one that was held is refused', async () => {

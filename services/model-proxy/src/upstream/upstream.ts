@@ -9,6 +9,8 @@ import { authenticate, type CarriedToken, type Outgoing, type TokenPorts } from 
 export interface Upstream {
   readonly name: string;
   request(provider: Provider, call: UpstreamCall): Promise<OutboundResponse>;
+  /** Forgets providers that are not among these: their connections close once the last call over them is over. */
+  keepOnly(providers: readonly Pick<Provider, 'uid'>[]): void;
   stop(): Promise<void>;
 }
 
@@ -32,21 +34,24 @@ interface Connections {
   readonly generation: number;
   readonly outbound: Outbound;
   readonly ports: TokenPorts;
+  /** Calls that wait for a token before they are sent; once the provider is gone the last of them closes the connections. */
+  waiting: number;
+  isGone: boolean;
 }
 
 /** Longest wait for a token endpoint. */
 const TOKEN_MS = 10_000;
 
-/** Opens connections as providers are called; a provider that was changed gets new ones. */
-export function createUpstream(): Upstream {
+/** Opens connections as providers are called; a provider that was changed gets new ones. `open` makes them. */
+export function createUpstream(open: typeof outbound = outbound): Upstream {
   const byProvider = new Map<string, Connections>();
   const tokens = createAccessTokens();
   const of = (provider: Provider): Connections => {
     const held = byProvider.get(provider.uid);
     if (held?.generation === provider.generation) return held;
-    void held?.outbound.stop();
+    if (held) letGo(held);
     const { timeouts, allowPrivateNetwork } = provider.spec;
-    const calls = outbound({
+    const calls = open({
       guard: urlGuard({ allowPrivate: allowPrivateNetwork, allowHttp: allowPrivateNetwork }),
       timeouts: {
         connectMs: timeouts.connectSeconds * 1000,
@@ -56,7 +61,7 @@ export function createUpstream(): Upstream {
       maxConnections: MAX_CONNECTIONS,
     });
     const ports: TokenPorts = { tokens, now: () => new Date(), post: (url, form) => postForm(calls, url, form) };
-    const made: Connections = { generation: provider.generation, outbound: calls, ports };
+    const made: Connections = { generation: provider.generation, outbound: calls, ports, waiting: 0, isGone: false };
     byProvider.set(provider.uid, made);
     return made;
   };
@@ -75,11 +80,26 @@ export function createUpstream(): Upstream {
         return Promise.reject(error);
       }
     },
+    keepOnly(providers) {
+      if (byProvider.size === 0) return;
+      const there = new Set(providers.map(({ uid }) => uid));
+      for (const [uid, held] of byProvider) {
+        if (there.has(uid)) continue;
+        byProvider.delete(uid);
+        letGo(held);
+      }
+    },
     async stop() {
       await Promise.all([...byProvider.values()].map((one) => one.outbound.stop()));
       byProvider.clear();
     },
   };
+}
+
+/** Calls under way go on to their end. */
+function letGo(connections: Connections): void {
+  connections.isGone = true;
+  if (connections.waiting === 0) connections.outbound.stop().catch(() => {});
 }
 
 function send({ outbound }: Connections, { baseUrl }: Provider, outgoing: Outgoing): Promise<OutboundResponse> {
@@ -95,14 +115,20 @@ async function sendWithToken(
   carried: Promise<CarriedToken>,
   key: string,
 ): Promise<OutboundResponse> {
-  const token = await carried;
-  const answer = await send(connections, provider, outgoing);
-  if (answer.status !== 401) return answer;
-  token.refused();
-  if (token.fresh) return answer;
-  await answer.discard();
-  await authenticate(provider, key, outgoing, connections.ports);
-  return await send(connections, provider, outgoing);
+  connections.waiting++;
+  try {
+    const token = await carried;
+    const answer = await send(connections, provider, outgoing);
+    if (answer.status !== 401) return answer;
+    token.refused();
+    if (token.fresh) return answer;
+    await answer.discard();
+    await authenticate(provider, key, outgoing, connections.ports);
+    return await send(connections, provider, outgoing);
+  } finally {
+    connections.waiting--;
+    if (connections.isGone) letGo(connections);
+  }
 }
 
 function postForm(to: Outbound, url: string, form: string): Promise<OutboundResponse> {
