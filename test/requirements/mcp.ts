@@ -9,6 +9,8 @@ export const mcp: readonly Requirement[] = [
     'mcp:toolset-policy': 'Policy decides on the tool itself, whatever it is called there.',
     'mcp:toolset-bounds': 'A Toolset has nothing beside its picks and grants nothing.',
     'mcp:toolset-unknown': 'A Toolset that is not theirs looks absent.',
+    'mcp:toolset-label': 'A Toolset is named on the model plane as a server is, and holds a call to what it allows.',
+    'mcp:toolset-status': 'The status of a Toolset says of each pick that offers nothing why, and what the list costs.',
     'mcp:search-mode':
       'Where tools are searched, two tools of the gateway are listed: by URL, Toolset or AccessPolicy.',
     'mcp:search-finds': 'A search gives names, input schemas and what they cost in tokens.',

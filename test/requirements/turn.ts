@@ -76,6 +76,8 @@ export const turn: readonly Requirement[] = [
     'turn:fetched':
       'A URL that the provider would fetch is egress: with untrusted content in play only known hosts are fetched from.',
     'turn:offer-client': "A function is its client's by name and digest, and egress until policy says otherwise.",
+    'turn:offer-toolset':
+      'A Toolset named by server_label has its own names and texts, and what it sets is decided on.',
     'turn:offer-mcp': "A server's tools are narrowed as the client asks.",
     'turn:offer-provider': 'A provider-run tool is known by provider and type.',
     'turn:offer-refuse': 'Ambiguous, foreign or unreadable tools are refused.',

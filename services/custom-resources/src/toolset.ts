@@ -105,9 +105,22 @@ export const toolset = defineResource({
     .object({
       conditions: conditionsSchema,
       observedGeneration: observedGenerationSchema,
+      toolCount: z.int().min(0).optional().describe('How many tools it has, for who may use them all.'),
+      definitionTokens: z
+        .int()
+        .min(0)
+        .optional()
+        .describe(
+          'What their definitions take in the context of a model together, estimated; nearly nothing with mode Search.',
+        ),
     })
     .describe('What is known; written by Sallyport.'),
-  columns: [{ name: 'Title', type: 'string', jsonPath: '.spec.title', priority: 1 }, ...readyColumns],
+  columns: [
+    { name: 'Title', type: 'string', jsonPath: '.spec.title', priority: 1 },
+    { name: 'Tools', type: 'integer', jsonPath: '.status.toolCount' },
+    { name: 'Tokens', type: 'integer', jsonPath: '.status.definitionTokens' },
+    ...readyColumns,
+  ],
   conditions: ['Accepted', 'ResolvedRefs', 'Ready'],
 });
 

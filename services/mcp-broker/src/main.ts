@@ -87,7 +87,9 @@ run({
       createUpstream({ credentials, maxResultBytes, hosted, metrics: counted, agents, log }),
     );
     const pins = createPinStore(database);
+    const toolsets = followToolsets(snapshot, catalog);
     const reporter = reportServers({
+      toolsets,
       client: clients.snapshot,
       catalog,
       metrics: counted,
@@ -132,6 +134,7 @@ run({
           revision: () => snapshot.revision('ToolServer'),
           tried: (uids, signal) => refresher.tried(uids, signal),
           listFor: own.look,
+          toolsets,
         }),
       ),
     );
@@ -147,7 +150,7 @@ run({
       catalog,
       access,
       runner,
-      toolsets: followToolsets(snapshot, catalog),
+      toolsets,
       offerings,
       listFor: own.look,
       clients,

@@ -8,8 +8,10 @@ import { parseStrict } from '@sallyport/turn';
 import type { BrokerTool, Catalog } from './catalog/catalog.ts';
 import type { JsonObject } from './catalog/definition.ts';
 import type { ListFor } from './catalog/look-for.ts';
+import type { Toolsets } from './catalog/toolsets.ts';
 import { mayUseServer, toolFilter, visibleTools } from './catalog/visibility.ts';
 import { runTool, type ToolRunner } from './execute/run-tool.ts';
+import { breaksToolset, ofToolset } from './toolset-tools.ts';
 
 /** Who may call what, by the service's name in its certificate. */
 export const CALLERS = { 'sallyport.tools.v1.ToolService': ['model-proxy'] } as const;
@@ -25,6 +27,7 @@ export function toolService(options: {
   /** Waits a little for servers that were never listed yet, as right after a start. */
   readonly tried: (uids: readonly string[], signal: AbortSignal) => Promise<void>;
   readonly listFor: ListFor;
+  readonly toolsets: Toolsets;
 }): ServiceImpl<typeof ToolService> {
   const { catalog, access, runner } = options;
   return {
@@ -38,8 +41,10 @@ export function toolService(options: {
       const allowed = visibleTools(catalog, principal, granted);
       const wanted = new Set(request.servers);
       const tools = allowed.filter((tool) => wanted.size === 0 || wanted.has(tool.server.name));
+      const sets = request.servers.filter((name) => catalog.server(principal.tenant, name) === undefined);
+      const picked = sets.flatMap((name) => ofToolset(options, principal, granted, name));
       return {
-        tools: tools.map(wireTool),
+        tools: [...tools.map(wireTool), ...picked.map(({ tool, as }) => ({ ...wireTool(tool), ...as }))],
         unavailable: request.servers.filter((name) => {
           const server = catalog.server(principal.tenant, name);
           if (server === undefined || catalog.settled(server.uid) !== undefined) return false;
@@ -70,6 +75,10 @@ export function toolService(options: {
       }
       const { argumentsJson } = request;
       const args = readArguments(argumentsJson);
+      if (request.toolset !== '') {
+        const broken = breaksToolset(options, principal, granted, request, args);
+        if (broken !== undefined) return broken;
+      }
       const ran = await runTool(runner, { principal, tool, args, argumentsJson, signal: context.signal });
       return {
         resultJson: ran.resultJson,
@@ -104,6 +113,8 @@ function wireTool(tool: BrokerTool) {
     inputSchemaJson: JSON.stringify(definition.inputSchema),
     outputSchemaJson: definition.outputSchema === undefined ? '' : JSON.stringify(definition.outputSchema),
     toolClass: tool.toolClass,
+    toolset: '',
+    setArgumentsJson: '',
   };
 }
 

@@ -11,6 +11,8 @@ import type { Suspicion } from './poison/detector.ts';
 import type { Attempt } from './refresh.ts';
 import type { HeldFor, Settled } from './settle.ts';
 import { definitionTokens } from './token-cost.ts';
+import { toolsetObservation } from './toolset-report.ts';
+import type { Toolsets } from './toolsets.ts';
 
 const TIMEOUT_MS = 5_000;
 const SOON_MS = 100;
@@ -27,7 +29,8 @@ export interface Reporter extends Component {
 /** Reports every ToolServer at intervals (the operator keeps observations in memory only) and soon after each change. */
 export function reportServers(options: {
   readonly client: Pick<Client<typeof SnapshotService>, 'report'>;
-  readonly catalog: Pick<Catalog, 'servers' | 'settled' | 'suspicions'>;
+  readonly catalog: Pick<Catalog, 'servers' | 'server' | 'settled' | 'suspicions' | 'tools'>;
+  readonly toolsets: Pick<Toolsets, 'all' | 'onChange'>;
   readonly metrics: Pick<BrokerMetrics, 'suspicious' | 'definitionTokens'>;
   readonly attempt: (uid: string) => Attempt | undefined;
   readonly reporter: string;
@@ -37,7 +40,7 @@ export function reportServers(options: {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let sending: Promise<void> = Promise.resolve();
-  const { catalog, metrics } = options;
+  const { catalog, metrics, toolsets } = options;
   const send = async () => {
     const counts = new Map(SUSPICION_CODES.map((code) => [code, 0]));
     let tokens = 0;
@@ -53,6 +56,7 @@ export function reportServers(options: {
     });
     for (const [code, count] of counts) metrics.suspicious.set({ code }, count);
     metrics.definitionTokens.set(tokens);
+    for (const toolset of toolsets.all()) observations.push(...toolsetObservation(toolset, catalog));
     if (observations.length === 0) return;
     try {
       await options.client.report({ reporter: options.reporter, observations }, { timeoutMs: TIMEOUT_MS });
@@ -68,6 +72,7 @@ export function reportServers(options: {
     }, ms);
     timer.unref();
   };
+  toolsets.onChange(() => after(SOON_MS));
   return {
     name: 'tool server reports',
     start: () => after(SOON_MS),

@@ -25,6 +25,7 @@ export interface Toolset {
   readonly tenant: string;
   readonly name: string;
   readonly uid: string;
+  readonly generation: number;
   readonly contentHash: string;
   readonly spec: ToolsetSpec;
 }
@@ -81,8 +82,7 @@ function offer(pick: Pick, tool: BrokerTool, name: string, toolset: string): Off
 
 function makeOffer(pick: Pick, tool: BrokerTool, name: string, toolset: string): OfferedTool | undefined {
   const { definition } = tool;
-  const own = membersOf(definition.inputSchema.properties);
-  if (!pick.arguments.every((one) => Object.hasOwn(own, one.name))) return undefined;
+  if (lackedBy(pick, definition).length > 0) return undefined;
   const description = pick.description ?? definition.description;
   const shown: Definition = {
     ...definition,
@@ -106,6 +106,12 @@ function makeOffer(pick: Pick, tool: BrokerTool, name: string, toolset: string):
       return { args: { ...given, ...Object.fromEntries(set.map((one) => [one.name, one.value])) }, set };
     },
   };
+}
+
+/** Arguments that a pick speaks of and the tool does not have. */
+export function lackedBy(pick: Pick, { inputSchema }: Definition): string[] {
+  const own = membersOf(inputSchema.properties);
+  return pick.arguments.flatMap(({ name }) => (Object.hasOwn(own, name) ? [] : [name]));
 }
 
 function faultOf(argument: Argument, given: JsonObject, toolset: string): string | undefined {

@@ -10,6 +10,9 @@ import { mayUseServer, toolFilter, visibleTools } from './visibility.ts';
 export interface Toolsets {
   /** One that this principal may know of: some server that it picks from is theirs to use. Others look as if they were not. */
   find(principal: Principal, access: Access, name: string): Toolset | undefined;
+  all(): Iterable<Toolset>;
+  /** Called after Toolsets have changed. */
+  onChange(listener: () => void): void;
 }
 
 /** Follows Toolset in the snapshot. */
@@ -18,18 +21,23 @@ export function followToolsets(
   catalog: Pick<Catalog, 'server'>,
 ): Toolsets {
   let byName = new Map<string, Toolset>();
+  const listeners = new Set<() => void>();
   const follow = () => {
     byName = new Map(
-      snapshot.items('Toolset').map(({ tenant, name, uid, contentHash, spec }) => {
-        return [`${tenant}/${name}`, { tenant, name, uid, contentHash, spec: spec as ToolsetSpec }];
+      snapshot.items('Toolset').map(({ tenant, name, uid, generation, contentHash, spec }) => {
+        return [`${tenant}/${name}`, { tenant, name, uid, generation, contentHash, spec: spec as ToolsetSpec }];
       }),
     );
   };
   snapshot.onChange((kind) => {
-    if (kind === 'Toolset') follow();
+    if (kind !== 'Toolset') return;
+    follow();
+    for (const listener of listeners) listener();
   });
   follow();
   return {
+    all: () => byName.values(),
+    onChange: (listener) => void listeners.add(listener),
     find(principal, access, name) {
       const found = byName.get(`${principal.tenant}/${name}`);
       const mayKnow = found?.spec.tools.some((pick) => {

@@ -208,7 +208,9 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
       },
     });
   let refresher = newRefresher();
+  const toolsets = followToolsets(snapshot, catalog);
   const reporter = reportServers({
+    toolsets,
     client: snapshots.client,
     catalog,
     metrics: counted,
@@ -229,7 +231,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     access: accesses,
     runner,
     listFor,
-    toolsets: followToolsets(snapshot, catalog),
+    toolsets,
     offerings,
     digest,
     ending: [],
@@ -268,6 +270,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
       revision: () => snapshot.revision('ToolServer'),
       tried: (uids, signal) => refresher.tried(uids, signal),
       listFor,
+      toolsets,
     }),
     { caller: 'model-proxy' },
   );

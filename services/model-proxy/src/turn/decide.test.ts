@@ -184,4 +184,19 @@ describe('hiding tools', () => {
     await expect(hide([ALLOW]).shown).rejects.toMatchObject({ code: 'unavailable' });
     expect(await hide([{ ...ALLOW, enforced: 99 }, undefined]).shown).toEqual([]);
   });
+
+  it('[turn:offer-toolset] what a toolset sets is decided on with the rest, as of known origin, whatever the model gave', async () => {
+    const turn = turnWith(['report']);
+    const tool = turn.tools.get('report') as TurnTool;
+    const toolset = { name: 'support', set: { project: 'SUP' } };
+    turn.tools.set('report', {
+      ...tool,
+      toolset,
+      inputSchema: { type: 'object', properties: { project: {}, title: {} } },
+    });
+    const { asked } = await decided(turn, [block('report', '{"project":"OTHER","title":"new"}')]);
+    const [call] = asked[0]?.calls ?? [];
+    expect(JSON.parse(call?.argumentsJson ?? '{}')).toEqual({ project: 'SUP', title: 'new' });
+    expect(call?.origins.find(({ pointer }) => pointer === '/project')?.label?.trusted).toBe(true);
+  });
 });

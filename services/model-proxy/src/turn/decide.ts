@@ -5,6 +5,7 @@ import { decisionOf, labelOf, wireLabel } from '@sallyport/peers/decision-wire';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   addHandle,
+  addValue,
   canonicalJson,
   type Decision,
   defangArguments,
@@ -215,6 +216,7 @@ function prepare(
   if (typeof written !== 'object' || written === null || Array.isArray(written)) {
     return denial('builtin/invalid-arguments', 'The arguments are not a JSON object.');
   }
+  if (tool.toolset !== undefined) written = completed(turn, written, tool.toolset);
   const inputSchema = tool.inputSchema as JsonValue | undefined;
   const declared = inputSchema ?? (call.kind === 'custom' ? FREE_TEXT : NOTHING_DECLARED);
   const origins = turn.corpus ? originsOf(written, turn.corpus, declared) : [];
@@ -236,6 +238,19 @@ function prepare(
   const label = join(labelOfOrigins(origins), filledLabel);
   const released = same ? call.written : releasedForm(call, value);
   return { call, argumentsJson, value, released, origins, label, filledLabel, defanged };
+}
+
+/** The arguments with what the administrator wrote into a toolset: values of known origin, whatever the model gave. */
+function completed(
+  { corpus }: Turn,
+  written: { [name: string]: JsonValue },
+  { name: of, set }: NonNullable<TurnTool['toolset']>,
+): { [name: string]: JsonValue } {
+  const values = set as { [name: string]: JsonValue };
+  for (const [name, value] of Object.entries(values)) {
+    if (corpus !== undefined) addValue(corpus, `toolset/${of}`, `/${name}`, value, TRUSTED);
+  }
+  return { ...written, ...values };
 }
 
 function sendsContent(tool: TurnTool): boolean {

@@ -204,6 +204,7 @@ function portsOf(gate: Gate, turn: Turn, decided: DecidedOrFault): ToolStepPorts
             tool: tool.ref,
             argumentsJson: call.decided.argumentsJson,
             intentId: call.intentId,
+            ...(tool.toolset === undefined ? {} : { toolset: tool.toolset.name, exposedName: tool.name }),
           },
           { timeoutMs: EXECUTE_TIMEOUT_MS, signal },
         )

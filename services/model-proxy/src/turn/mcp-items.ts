@@ -7,7 +7,8 @@ import type { Release } from './release.ts';
 import type { TurnCall } from './turn.ts';
 
 /** A tool as mcp-broker lists it. */
-export type BrokeredTool = Pick<Tool, 'ref' | 'exposedName' | 'description' | 'inputSchemaJson' | 'toolClass'>;
+export type BrokeredTool = Pick<Tool, 'ref' | 'exposedName' | 'description' | 'inputSchemaJson' | 'toolClass'> &
+  Partial<Pick<Tool, 'toolset' | 'setArgumentsJson'>>;
 
 /** An id of an item that the gateway makes; `prefix` is that of its type at OpenAI. */
 export function itemId(prefix: 'mcp' | 'mcpl' | 'mcpr'): string {

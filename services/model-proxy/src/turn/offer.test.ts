@@ -51,6 +51,26 @@ describe('tools of a request', () => {
     expect((await offered([mcp])).tools.get('desk__send')).toMatchObject({ runBy: 'gateway', toolClass: 'egress' });
   });
 
+  it("[turn:offer-toolset] a toolset's tools have its names and texts, and what it sets is part of each", async () => {
+    const report = {
+      ...listed('create'),
+      exposedName: 'support__report',
+      inputSchemaJson: '{"type":"object","properties":{"title":{}}}',
+      toolset: 'support',
+      setArgumentsJson: '{"project":"SUP"}',
+    };
+    const mcp = { type: 'mcp', server_label: 'support', allowed_tools: ['report'] };
+    const { tools, request } = await offered([mcp], { tools: [report] });
+    expect(tools.get('support__report')).toMatchObject({
+      ref: { server: 'desk', name: 'create' },
+      toolset: { name: 'support', set: { project: 'SUP' } },
+    });
+    expect(JSON.stringify(request?.tools)).not.toContain('project');
+    await expect(offered([{ ...mcp, allowed_tools: ['create'] }], { tools: [report] })).resolves.toMatchObject({
+      tools: new Map(),
+    });
+  });
+
   it('[turn:offer-provider] a tool that the provider runs is known by provider and type', async () => {
     const { tools } = await offered([{ type: 'web_search' }]);
     expect(tools.get('web_search')).toMatchObject({

@@ -4,6 +4,7 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { definitionDigest, JsonFault, type JsonValue } from '@sallyport/turn';
 import type { JsonObject } from '../chat/message.ts';
 import type { FunctionTool, McpTool, RequireApproval, Tool, ToolNameFilter } from '../chat/tools.ts';
+import { nameOnServer } from '../wire/openai-responses/tools.ts';
 import { clientOf } from './admit.ts';
 import type { Gate } from './gate.ts';
 import { type BrokeredTool, listItem } from './mcp-items.ts';
@@ -112,17 +113,43 @@ async function offerServer(gate: Gate, turn: Turn, tool: McpTool): Promise<Funct
     if (!one.ref) return [];
     const { ref, exposedName: name, description, toolClass } = one;
     const inputSchema = JSON.parse(one.inputSchemaJson || '{"type":"object"}') as JsonObject;
+    const set = setBy(one);
     take(turn, name);
     const outputSchemaJson = one.outputSchemaJson;
     const listed = exchange === undefined ? {} : { listed: { label, asks: asks(one, tool.requireApproval) } };
-    turn.tools.set(name, { name, ref, runBy: 'gateway', toolClass, inputSchema, outputSchemaJson, ...listed });
+    const known = set === undefined ? inputSchema : { ...inputSchema, properties: declaredWith(inputSchema, set.set) };
+    const toolset = set === undefined ? {} : { toolset: set };
+    turn.tools.set(name, {
+      name,
+      ref,
+      runBy: 'gateway',
+      toolClass,
+      inputSchema: known,
+      outputSchemaJson,
+      ...listed,
+      ...toolset,
+    });
     return [{ type: 'function', name, description, parameters: inputSchema }];
   });
 }
 
+function setBy({ toolset, setArgumentsJson }: BrokeredTool): { name: string; set: JsonObject } | undefined {
+  // Absent where a broker of before answers.
+  if (!toolset) return undefined;
+  return { name: toolset, set: JSON.parse(setArgumentsJson || '{}') as JsonObject };
+}
+
+// The names that the toolset gave are none that the model chose.
+function declaredWith({ properties }: JsonObject, set: JsonObject): JsonObject {
+  return {
+    ...(properties as JsonObject | undefined),
+    ...Object.fromEntries(Object.keys(set).map((name) => [name, {}])),
+  };
+}
+
 function fits(tool: BrokeredTool, { toolNames, readOnly }: ToolNameFilter): boolean {
-  const isNamed =
-    toolNames === undefined || toolNames.some((name) => name === tool.ref?.name || name === tool.exposedName);
+  const own = tool.toolset ? nameOnServer(tool.toolset, tool.exposedName) : tool.ref?.name;
+  const isNamed = toolNames === undefined || toolNames.some((name) => name === own || name === tool.exposedName);
   return isNamed && (readOnly === undefined || readOnly === (tool.toolClass === 'read'));
 }
 

@@ -41,6 +41,8 @@ export interface TurnTool {
   readonly inputSchema?: JsonObject;
   /** JSON Schema of the structured result, of the reviewed definition, as JSON text. */
   readonly outputSchemaJson?: string;
+  /** Of a tool that was asked for by a toolset: its name, and the arguments that are part of every call. */
+  readonly toolset?: { readonly name: string; readonly set: JsonObject };
   /** Of a brokered tool: the label under which the client named its server, and whether the client wants to be asked. */
   readonly listed?: { readonly label: string; readonly asks: boolean };
   /** JSON pointers (`*` for any token) of arguments that name a host or identifier and that policy lets a handle fill. */

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/tools/v1/tools.proto.
  */
 export const file_sallyport_tools_v1_tools: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zYWxseXBvcnQvdG9vbHMvdjEvdG9vbHMucHJvdG8SEnNhbGx5cG9ydC50b29scy52MSJZChBMaXN0VG9vbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEg8KB3NlcnZlcnMYAiADKAkiYwoRTGlzdFRvb2xzUmVzcG9uc2USJwoFdG9vbHMYASADKAsyGC5zYWxseXBvcnQudG9vbHMudjEuVG9vbBITCgt1bmF2YWlsYWJsZRgCIAMoCRIQCghyZXZpc2lvbhgDIAEoCSK2AQoEVG9vbBIpCgNyZWYYASABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYSFAoMZXhwb3NlZF9uYW1lGAIgASgJEg0KBXRpdGxlGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEhkKEWlucHV0X3NjaGVtYV9qc29uGAUgASgJEhoKEm91dHB1dF9zY2hlbWFfanNvbhgGIAEoCRISCgp0b29sX2NsYXNzGAcgASgJIs0BCg5FeGVjdXRlUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEgwKBHR1cm4YAyABKAkSDAoEc3RlcBgEIAEoCRIqCgR0b29sGAUgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhYKDmFyZ3VtZW50c19qc29uGAYgASgJEhEKCWludGVudF9pZBgHIAEoCSJ+Cg9FeGVjdXRlUmVzcG9uc2USEwoLcmVzdWx0X2pzb24YASABKAkSEAoIaXNfZXJyb3IYAiABKAgSEgoKbGF0ZW5jeV9tcxgDIAEoARIcChRjcmVkZW50aWFsX3JlZmVyZW5jZRgEIAEoCRISCgpzaXplX2J5dGVzGAUgASgBMsABCgtUb29sU2VydmljZRJdCglMaXN0VG9vbHMSJC5zYWxseXBvcnQudG9vbHMudjEuTGlzdFRvb2xzUmVxdWVzdBolLnNhbGx5cG9ydC50b29scy52MS5MaXN0VG9vbHNSZXNwb25zZSIDkAIBElIKB0V4ZWN1dGUSIi5zYWxseXBvcnQudG9vbHMudjEuRXhlY3V0ZVJlcXVlc3QaIy5zYWxseXBvcnQudG9vbHMudjEuRXhlY3V0ZVJlc3BvbnNlYgZwcm90bzM", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
+  fileDesc("Ch5zYWxseXBvcnQvdG9vbHMvdjEvdG9vbHMucHJvdG8SEnNhbGx5cG9ydC50b29scy52MSJZChBMaXN0VG9vbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEg8KB3NlcnZlcnMYAiADKAkiYwoRTGlzdFRvb2xzUmVzcG9uc2USJwoFdG9vbHMYASADKAsyGC5zYWxseXBvcnQudG9vbHMudjEuVG9vbBITCgt1bmF2YWlsYWJsZRgCIAMoCRIQCghyZXZpc2lvbhgDIAEoCSLjAQoEVG9vbBIpCgNyZWYYASABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYSFAoMZXhwb3NlZF9uYW1lGAIgASgJEg0KBXRpdGxlGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEhkKEWlucHV0X3NjaGVtYV9qc29uGAUgASgJEhoKEm91dHB1dF9zY2hlbWFfanNvbhgGIAEoCRISCgp0b29sX2NsYXNzGAcgASgJEg8KB3Rvb2xzZXQYCCABKAkSGgoSc2V0X2FyZ3VtZW50c19qc29uGAkgASgJIvQBCg5FeGVjdXRlUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEgwKBHR1cm4YAyABKAkSDAoEc3RlcBgEIAEoCRIqCgR0b29sGAUgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhYKDmFyZ3VtZW50c19qc29uGAYgASgJEhEKCWludGVudF9pZBgHIAEoCRIPCgd0b29sc2V0GAggASgJEhQKDGV4cG9zZWRfbmFtZRgJIAEoCSJ+Cg9FeGVjdXRlUmVzcG9uc2USEwoLcmVzdWx0X2pzb24YASABKAkSEAoIaXNfZXJyb3IYAiABKAgSEgoKbGF0ZW5jeV9tcxgDIAEoARIcChRjcmVkZW50aWFsX3JlZmVyZW5jZRgEIAEoCRISCgpzaXplX2J5dGVzGAUgASgBMsABCgtUb29sU2VydmljZRJdCglMaXN0VG9vbHMSJC5zYWxseXBvcnQudG9vbHMudjEuTGlzdFRvb2xzUmVxdWVzdBolLnNhbGx5cG9ydC50b29scy52MS5MaXN0VG9vbHNSZXNwb25zZSIDkAIBElIKB0V4ZWN1dGUSIi5zYWxseXBvcnQudG9vbHMudjEuRXhlY3V0ZVJlcXVlc3QaIy5zYWxseXBvcnQudG9vbHMudjEuRXhlY3V0ZVJlc3BvbnNlYgZwcm90bzM", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.tools.v1.ListToolsRequest
@@ -26,7 +26,7 @@ export type ListToolsRequest = Message<"sallyport.tools.v1.ListToolsRequest"> & 
   principal?: Principal | undefined;
 
   /**
-   * ToolServer names; empty: every one.
+   * Names of ToolServers, or of Toolsets where no ToolServer has the name; empty: every server.
    *
    * @generated from field: repeated string servers = 2;
    */
@@ -111,6 +111,20 @@ export type Tool = Message<"sallyport.tools.v1.Tool"> & {
    * @generated from field: string tool_class = 7;
    */
   toolClass: string;
+
+  /**
+   * Toolset that it was asked for by; empty: none. Then exposed_name, description and input_schema_json are the toolset's.
+   *
+   * @generated from field: string toolset = 8;
+   */
+  toolset: string;
+
+  /**
+   * Arguments that the toolset sets, as a JSON object: part of every call, before it is decided. Empty: none.
+   *
+   * @generated from field: string set_arguments_json = 9;
+   */
+  setArgumentsJson: string;
 };
 
 /**
@@ -160,6 +174,18 @@ export type ExecuteRequest = Message<"sallyport.tools.v1.ExecuteRequest"> & {
    * @generated from field: string intent_id = 7;
    */
   intentId: string;
+
+  /**
+   * The tool as it was listed, where it was asked for by a toolset: its arguments are held to what that allows.
+   *
+   * @generated from field: string toolset = 8;
+   */
+  toolset: string;
+
+  /**
+   * @generated from field: string exposed_name = 9;
+   */
+  exposedName: string;
 };
 
 /**
