@@ -18,6 +18,10 @@ export const catalog: readonly Requirement[] = [
     'catalog:search': 'The tools that fit a query best are found by its words.',
     'catalog:search-scope': 'An order of what was found tells nothing of tools that are not theirs.',
     'catalog:search-scale': 'Ten thousand tools are searched within some milliseconds.',
+    'catalog:drift-any-list':
+      'A definition that changes on any list is held until it is the pinned one again, or named.',
+    'catalog:drift-each-person': 'What is another thing for one person is held for that person.',
+    'catalog:names': 'Each tool has a name of its own, whatever servers and tools are called.',
     'catalog:pins-durable': 'Pins outlive a restart.',
     'catalog:dead-server': 'A dead tool server delays no list.',
   }),

@@ -2,6 +2,7 @@ import { type Access, matcher } from '@sallyport/peers/access';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { exposedName, type OfferingCall, uriFault } from '@sallyport/turn';
 import type { BrokerTool, Catalog, Server } from '../catalog/catalog.ts';
+import { isOpen } from '../catalog/visibility.ts';
 import { sha256 } from '../digests.ts';
 import type { OfferingCatalog } from './catalog.ts';
 import type { Offerings, Prompt, Resource } from './definitions.ts';
@@ -81,15 +82,16 @@ function visible<T>(
 ): Visible<T>[] {
   const found: Visible<T>[] = [];
   for (const server of catalog.servers()) {
-    if (server.tenant !== asker.principal.tenant || callable(asker, server, call) === undefined) continue;
+    if (callable(asker, server, call) === undefined) continue;
     const known = offerings.of(server, asker.principal);
     if (known !== undefined) found.push(...of(server, known));
   }
   return found.sort((a, b) => (a.shown < b.shown ? -1 : 1));
 }
 
-/** The tool that a method stands for at a server, where the credential's scope of tools has it. */
-function callable({ principal }: Asker, server: Server, call: OfferingCall): BrokerTool | undefined {
+/** The tool that a method stands for at a server that is open to who asks, where the credential's scope of tools has it. */
+function callable({ principal, access }: Asker, server: Server, call: OfferingCall): BrokerTool | undefined {
+  if (!isOpen(principal, access, server)) return undefined;
   const inScope = principal.tools.length === 0 || matcher(principal.tools)(`${server.name}/${call}`);
   return inScope ? offeringTool(server, call) : undefined;
 }
