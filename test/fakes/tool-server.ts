@@ -19,6 +19,8 @@ export interface FakeToolContext {
   readonly signal: AbortSignal;
   /** Tells the caller how far it is; nothing where it does not want to know. */
   readonly progress: (progress: number, total: number, message: string) => Promise<void>;
+  /** Logs to the caller. */
+  readonly log: (level: 'debug' | 'info' | 'error', data: string) => Promise<void>;
 }
 
 /** A tool under a test's control. What `run` returns is sent as it is, whether or not it fits `outputSchema`. */
@@ -205,7 +207,9 @@ function buildServer(
       const told = { progressToken: token, progress: done, total, message };
       await notify({ method: 'notifications/progress', params: told });
     };
-    return tool.run(params.arguments ?? {}, { signal, progress });
+    const log: FakeToolContext['log'] = (level, data) =>
+      notify({ method: 'notifications/message', params: { level, data } });
+    return tool.run(params.arguments ?? {}, { signal, progress, log });
   });
   return server;
 }

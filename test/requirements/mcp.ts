@@ -83,6 +83,11 @@ export const mcp: readonly Requirement[] = [
     'mcp:asked-by-server': 'What a tool server asks of the user is bound to principal and call, its state sealed.',
     'mcp:asked-undeclared': 'Nothing is asked that the client did not declare it shows, and no sampling.',
     'mcp:asked-decided': 'What a tool server asks is content, which policy may withhold.',
+    'mcp:asked-older':
+      'Clients of the older line are asked on the stream of their call, and only their session answers.',
+    'mcp:asked-lacking': 'A client that lacks a capability is told which, in the words of MCP alone.',
+    'mcp:logs': 'Logs of a server reach the client at the level it set, once the result may be shown.',
+    'mcp:told-upstream': 'A change that a server tells of is told on within seconds.',
     'mcp:own-words': 'A refusal for arguments names places of the schema, and nothing that was given.',
   }),
 ];

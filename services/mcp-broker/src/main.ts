@@ -20,9 +20,9 @@ import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { createAgentIds } from './a2a/agent-ids.ts';
 import { knownAgents } from './a2a/agents.ts';
 import { serveAgents } from './a2a/front.ts';
-import { followCatalog } from './catalog/catalog.ts';
+import { followCatalog, type Server } from './catalog/catalog.ts';
 import { ownListing } from './catalog/look-for.ts';
-import { refreshCatalog } from './catalog/refresh.ts';
+import { refreshCatalog, serviceOf } from './catalog/refresh.ts';
 import { reportServers } from './catalog/report.ts';
 import { followToolsets } from './catalog/toolsets.ts';
 import { connect } from './clients.ts';
@@ -36,7 +36,7 @@ import type { Gate } from './invoke/gate.ts';
 import { resultMemory } from './invoke/memory.ts';
 import { seenRuns } from './invoke/seen-runs.ts';
 import { brokerMetrics } from './metrics.ts';
-import { offeringCatalog } from './offerings/catalog.ts';
+import { isPersonal, offeringCatalog } from './offerings/catalog.ts';
 import { CALLERS, toolService } from './server.ts';
 import { createPinStore, SCHEMA_VERSION } from './store.ts';
 import { hostedLine } from './upstream/hosted.ts';
@@ -101,6 +101,10 @@ run({
     const { listTimeout: listTimeoutMs } = config.catalog;
     const offerings = offeringCatalog({ catalog, upstream, log, listTimeoutMs });
     await life.use({ name: 'offerings', stop: offerings.stop });
+    const onServer = (server: Server) => {
+      offerings.refresh(server);
+      if (!isPersonal(server)) upstream.watch(server, serviceOf(server.tenant), () => refresher.soon(server.uid));
+    };
     const refresher = refreshCatalog({
       catalog,
       upstream,
@@ -111,7 +115,7 @@ run({
       intervalMs: config.catalog.refreshInterval,
       listTimeoutMs: config.catalog.listTimeout,
       onListed: reporter.soon,
-      onServer: (server) => offerings.refresh(server),
+      onServer,
     });
     const onFirst = (uid: string) => refresher.soon(uid);
     const own = ownListing({ catalog, upstream, pins, sha256, log, onFirst });

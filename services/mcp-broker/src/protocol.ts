@@ -12,6 +12,8 @@ export interface Revision {
   readonly batches: boolean;
   /** How a client is asked to open a link for its user: in the result, by an error, or not at all. */
   readonly links: 'result' | 'error' | 'none';
+  /** How a client is handed what a tool server asks of its user: in the result, by a request to it, or not at all. */
+  readonly asks: 'result' | 'request' | 'none';
 }
 
 const modern = (version: string): Revision => ({
@@ -20,8 +22,9 @@ const modern = (version: string): Revision => ({
   structured: true,
   batches: false,
   links: 'result',
+  asks: 'result',
 });
-const legacy = (version: string, knows: Pick<Revision, 'structured' | 'batches' | 'links'>): Revision => ({
+const legacy = (version: string, knows: Pick<Revision, 'structured' | 'batches' | 'links' | 'asks'>): Revision => ({
   version,
   era: 'legacy',
   ...knows,
@@ -30,9 +33,9 @@ const legacy = (version: string, knows: Pick<Revision, 'structured' | 'batches' 
 /** The revisions that are served, newest first. This file is the only place that tells them apart by name. */
 export const REVISIONS: readonly Revision[] = [
   modern('2026-07-28'),
-  legacy('2025-11-25', { structured: true, batches: false, links: 'error' }),
-  legacy('2025-06-18', { structured: true, batches: false, links: 'none' }),
-  legacy('2025-03-26', { structured: false, batches: true, links: 'none' }),
+  legacy('2025-11-25', { structured: true, batches: false, links: 'error', asks: 'request' }),
+  legacy('2025-06-18', { structured: true, batches: false, links: 'none', asks: 'request' }),
+  legacy('2025-03-26', { structured: false, batches: true, links: 'none', asks: 'none' }),
 ];
 
 /** Names of all revisions served, newest first. */
@@ -71,6 +74,7 @@ export const META = {
   clientCapabilities: 'io.modelcontextprotocol/clientCapabilities',
   clientInfo: 'io.modelcontextprotocol/clientInfo',
   serverInfo: 'io.modelcontextprotocol/serverInfo',
+  logLevel: 'io.modelcontextprotocol/logLevel',
   subscriptionId: 'io.modelcontextprotocol/subscriptionId',
 } as const;
 
@@ -85,6 +89,7 @@ export const CODES = {
   /** Revisions up to 2025-11-25. */
   resourceNotFound: -32_002,
   headerMismatch: -32_020,
+  missingCapability: -32_021,
   unsupportedVersion: -32_022,
   /** 2025-11-25: the request needs elicitation by URL first. */
   urlElicitation: -32_042,

@@ -1,5 +1,14 @@
 import { type Headers, single } from '../invoke/admit.ts';
-import { CODES, legacyRevision, META, NAMED_BY, type Revision, revisionOf, VERSIONS } from '../protocol.ts';
+import {
+  CODES,
+  legacyRevision,
+  META,
+  MODERN_VERSIONS,
+  NAMED_BY,
+  type Revision,
+  revisionOf,
+  VERSIONS,
+} from '../protocol.ts';
 import { isObject, type Message, RpcFault } from './message.ts';
 
 /**
@@ -15,7 +24,8 @@ export function agreedRevision(message: Message, headers: Headers): Revision {
   if (typeof claimed !== 'string') throw badEnvelope(META.protocolVersion);
   if (version !== undefined && version !== claimed) throw mismatch('MCP-Protocol-Version', version, claimed);
   const revision = revisionOf(claimed);
-  if (revision?.era !== 'modern') throw unsupported(claimed);
+  // Those that `server/discover` offers: who claims in the envelope speaks no other.
+  if (revision?.era !== 'modern') throw unsupported(claimed, MODERN_VERSIONS);
   const method = header(headers, 'mcp-method');
   if (method !== undefined && method !== message.method) throw mismatch('Mcp-Method', method, message.method);
   if (message.id === undefined) return revision;
@@ -88,9 +98,9 @@ function badEnvelope(key: string): RpcFault {
   });
 }
 
-function unsupported(requested: string): RpcFault {
+function unsupported(requested: string, supported: readonly string[] = VERSIONS): RpcFault {
   return new RpcFault(CODES.unsupportedVersion, 'This protocol version is not supported.', {
     status: 400,
-    data: { supported: VERSIONS, requested: requested.slice(0, 64) },
+    data: { supported, requested: requested.slice(0, 64) },
   });
 }

@@ -8,16 +8,19 @@ import { challengeOf } from '@sallyport/peers/ingress';
 import { type OpenWork, type OpenWorks, openWork } from '@sallyport/peers/open-work';
 import { hasInexactNumber } from '@sallyport/turn';
 import type { Express, Request, Response } from 'express';
+import type { JsonObject } from '../catalog/definition.ts';
 import type { Toolset } from '../catalog/toolset.ts';
 import { type Admitted, authorise, single } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
-import { CODES, legacyRevision } from '../protocol.ts';
+import { CODES, legacyRevision, META } from '../protocol.ts';
+import { LOG_LEVELS, type LogLevel } from '../upstream/caller.ts';
 import { agreedRevision } from './agreement.ts';
+import { type AskingClients, askingClients } from './asking-clients.ts';
 import { type ChangeStreams, changeStreams } from './change-streams.ts';
 import { TRAJECTORY_HEADER } from './exchange.ts';
 import { type LateStream, lateStream } from './late-stream.ts';
 import { endSession, serveStream } from './legacy-stream.ts';
-import { errorBody, idIn, RpcFault, readMessage, resultBody } from './message.ts';
+import { errorBody, idIn, type Message, RpcFault, readMessage, resultBody } from './message.ts';
 import { checkedOrigin, publicBase } from './origins.ts';
 import { resourceMetadata } from './resource-metadata.ts';
 import { methodLabel, respond } from './respond.ts';
@@ -53,7 +56,7 @@ export function createBrokerApp(gate: Gate, metrics: Metrics): Express {
   const sessions = sessionsOf(gate);
   const streams = changeStreams(gate);
   gate.ending.push(streams.stop);
-  const front = { gate, open, sessions, streams, underWay: requestsUnderWay() };
+  const front = { gate, open, sessions, streams, underWay: requestsUnderWay(), asking: askingClients() };
   postPlainly(app, PATH, (req, res, requestId) => post(front, { req, res, requestId }));
   app.post(TOOLSETS, (req, res) =>
     post(front, { req, res, requestId: res.locals.requestId, toolset: String(req.params.toolset) }),
@@ -100,6 +103,7 @@ interface Front {
   readonly sessions: Sessions;
   readonly streams: ChangeStreams;
   readonly underWay: UnderWay;
+  readonly asking: AskingClients;
 }
 
 async function post(front: Front, { req, res, requestId, toolset: named }: Posted): Promise<void> {
@@ -187,7 +191,11 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
   let ended: (() => void) | undefined;
   try {
     const message = readMessage(body);
-    if (message === 'response') return { status: 202 };
+    if (message === 'response') {
+      const of = sessions.read(admitted.principal, req);
+      if (of !== undefined) front.asking.answer(admitted.principal, of.run, body);
+      return { status: 202 };
+    }
     method = methodLabel(message.method);
     const revision = agreedRevision(message, req.headers);
     if (message.id === undefined) {
@@ -213,8 +221,15 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
     };
     const base = () => baseOf(gate, req);
     const { waits, progress, notify } = late;
+    const elicit = (params: JsonObject) => {
+      const send = (id: string) => late.request(id, 'elicitation/create', params);
+      return front.asking.ask(admitted.principal, session?.run ?? '', send, signal);
+    };
+    const logLevel = session === undefined ? wantedLevel(message) : sessions.levelOf(session);
+    const keepLevel = (level: LogLevel) => session && sessions.keepLevel(session, level);
+    const asking = { elicit, logLevel, keepLevel };
     const searching = searchesHere(req.url, toolset, admitted.access);
-    const within = { signal, answerHeader, waits, progress, notify, streams, patient, base, searching };
+    const within = { signal, answerHeader, waits, progress, notify, ...asking, streams, patient, base, searching };
     const exchange = { revision, admitted, headers: req.headers, session, toolset, ...within };
     const result = await respond(gate, message, exchange);
     gate.metrics.requests(method, 'ok').inc();
@@ -237,6 +252,11 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
   } finally {
     ended?.();
   }
+}
+
+/** On 2026-07-28 each request says what its client wants to be told of logs. */
+function wantedLevel({ meta }: Message): LogLevel | undefined {
+  return LOG_LEVELS.find((one) => one === meta[META.logLevel]);
 }
 
 function toolsetOf(gate: Gate, { principal, access }: Admitted, name: string): Toolset {

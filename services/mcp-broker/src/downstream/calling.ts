@@ -8,23 +8,24 @@ import type { Gate } from '../invoke/gate.ts';
 import type { Shown } from '../invoke/shown.ts';
 import type { Turn } from '../invoke/turn.ts';
 import { CODES } from '../protocol.ts';
-import { type Caller, callerOfCall } from '../upstream/caller.ts';
+import { callAsking, callerOf, lacksCapability } from './caller-side.ts';
 import {
   approvalLink,
   approvalPage,
   askedByServer,
   connectPage,
   connectResult,
-  elicitationOf,
   inputRequired,
   opensLinks,
-  type Return,
   readReturn,
   urlElicitation,
   waitingResult,
 } from './elicit.ts';
 import { type Exchange, TRAJECTORY_HEADER, TRAJECTORY_META } from './exchange.ts';
 import { type Message, RpcFault } from './message.ts';
+
+/** Member of `_meta` by which a client names a call: sent again under this name, it is not made again. */
+const ONCE_META = 'sallyport.dev/idempotency-key';
 
 /** What is to be called. */
 export interface Callee {
@@ -69,13 +70,15 @@ export async function makeCall(
       return exchange.waits('This call waits for an approval.');
     },
   };
-  const claim = { trajectory: named || (back?.state.trajectory ?? ''), session: session?.run ?? '' };
-  const caller = callerOf(message, exchange, back);
+  const trajectory = named || (back?.state.trajectory ?? '');
+  const claim = { trajectory, session: session?.run ?? '', onceKey: onceKeyOf(message) };
+  const callerSide = callerOf(message, exchange, back);
   const call = () => callTool(gate, turn, claim, tool, args, patience);
-  const called = caller === undefined ? await call() : await callerOfCall.run(caller, call);
+  const { called, caller } = await callAsking(callerSide, exchange, call);
   answerHeader(TRAJECTORY_HEADER, turn.trajectory);
   const _meta = { [TRAJECTORY_META]: turn.trajectory };
   const { shown, asGiven = false, pending, lacking } = called;
+  if (caller?.lacked !== undefined) throw lacksCapability(caller.lacked);
   if (asGiven && caller?.asked !== undefined) {
     const state = { approvalId: '', trajectory: turn.trajectory, upstream: caller.asked.state ?? '' };
     return { kind: 'input', result: askedByServer(shown.text, gate.states.seal(request, state)), _meta };
@@ -96,23 +99,18 @@ export async function makeCall(
   return { kind: 'waiting', result, _meta: { ..._meta, ...meta } };
 }
 
-/** What a call carries of its client; undefined for most: how far it has come is not asked, and nobody can be asked. */
-function callerOf(message: Message, { revision, progress, patient }: Exchange, back: Return): Caller | undefined {
-  const elicitation = patient && revision.links === 'result' ? elicitationOf(message) : undefined;
-  const state = back?.state.upstream;
-  if (progress === undefined && elicitation === undefined && state === undefined) return undefined;
-  const responses = back?.responses as JsonObject;
-  return {
-    ...(progress === undefined ? {} : { progress }),
-    ...(elicitation === undefined ? {} : { elicitation }),
-    ...(state === undefined ? {} : { back: { state: state === '' ? undefined : state, responses } }),
-  };
-}
-
 function canOpenLinks(message: Message, { revision, session, patient }: Exchange): boolean {
   if (!patient) return false;
   if (revision.links === 'result') return opensLinks(message);
   return revision.links === 'error' && session?.opensLinks === true;
+}
+
+/** The client's own name for a call; undefined for none. Throws RpcFault for what is no such name. */
+function onceKeyOf({ meta }: Message): string | undefined {
+  const key = meta[ONCE_META];
+  if (key === undefined) return undefined;
+  if (typeof key === 'string' && /^[\x21-\x7e]{1,128}$/.test(key)) return key;
+  throw new RpcFault(CODES.invalidParams, `_meta ${ONCE_META} must be 1 to 128 printable ASCII characters.`);
 }
 
 /** The run that a request names, in its header or its `_meta`; '' for none. Throws RpcFault where they disagree. */

@@ -25,9 +25,8 @@ export function opensLinks(message: Message): boolean {
   return hasUrlMode(message.meta[META.clientCapabilities]);
 }
 
-/** How a client of revision 2026-07-28 can ask its user, said with each request; undefined: not at all. */
-export function elicitationOf({ meta }: Message): { readonly form: boolean; readonly url: boolean } | undefined {
-  const capabilities = meta[META.clientCapabilities];
+/** How a client can ask its user, by its capabilities; undefined: not at all. */
+export function elicitationIn(capabilities: unknown): { readonly form: boolean; readonly url: boolean } | undefined {
   const elicitation = isObject(capabilities) ? capabilities.elicitation : undefined;
   if (!isObject(elicitation)) return undefined;
   const url = isObject(elicitation.url);

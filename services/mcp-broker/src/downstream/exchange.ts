@@ -1,8 +1,10 @@
+import type { JsonObject } from '../catalog/definition.ts';
 import type { Toolset } from '../catalog/toolset.ts';
 import type { Admitted, Headers } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
 import type { Session } from '../invoke/run-of-call.ts';
 import type { Revision } from '../protocol.ts';
+import type { LogLevel } from '../upstream/caller.ts';
 import type { ChangeStreams } from './change-streams.ts';
 import type { LateStream } from './late-stream.ts';
 import type { Message } from './message.ts';
@@ -28,6 +30,12 @@ export interface Exchange {
   readonly progress: LateStream['progress'];
   /** Sends a notification on the stream of the answer; false where the client takes none. */
   readonly notify: LateStream['notify'];
+  /** Asks the user of a client of the older line, on the stream of the answer; undefined where nothing came back. */
+  readonly elicit: (params: JsonObject) => Promise<JsonObject | undefined>;
+  /** From what level on the client wants to be told what servers log; undefined: not at all. */
+  readonly logLevel: LogLevel | undefined;
+  /** Keeps that for the session. */
+  readonly keepLevel: (level: LogLevel) => void;
   /** Where clients are told of changes. */
   readonly streams: ChangeStreams;
   /** Whether the request may wait for people. */

@@ -10,6 +10,8 @@ export interface LateStream {
   readonly progress?: (done: number, total: number | undefined) => void;
   /** Sends a notification on the stream of the answer; false where the client takes no stream. */
   notify(method: string, params: object): Promise<boolean>;
+  /** Sends a request to the client on the stream of the answer; false where it takes no stream. */
+  request(id: string, method: string, params: object): Promise<boolean>;
   /** Sends the last message on the stream, or none; false where no stream was opened. */
   end(body?: object): boolean;
 }
@@ -62,6 +64,11 @@ export function lateStream(
     async notify(method, params) {
       if (!accepts || res.destroyed) return false;
       await send(method, params);
+      return true;
+    },
+    async request(id, method, params) {
+      if (!accepts || res.destroyed) return false;
+      await opened().event('message', JSON.stringify({ jsonrpc: '2.0', id, method, params }));
       return true;
     },
     end(answer) {

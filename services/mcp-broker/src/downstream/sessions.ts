@@ -5,6 +5,7 @@ import { single } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
 import { readSession, type Session } from '../invoke/run-of-call.ts';
 import { CODES } from '../protocol.ts';
+import type { LogLevel } from '../upstream/caller.ts';
 import { RpcFault } from './message.ts';
 
 /**
@@ -16,17 +17,21 @@ export interface Sessions {
   read(principal: Principal, req: IncomingMessage): Session | undefined;
   /** Ends a session. */
   end(session: Session): void;
+  /** From what level on its client wants to be told what servers log, as far as this replica was told. */
+  levelOf(session: Session): LogLevel | undefined;
+  keepLevel(session: Session, level: LogLevel): void;
   /** Calls back when a session is ended, until what is returned is called. */
   onEnd(session: Session, listener: () => void): () => void;
 }
 
-const MAX_ENDED = 10_000;
+const MAX_KEPT = 10_000;
 /** What decides how a request is taken, and of which a proxy on the way might heed another copy. */
 const ONCE = ['mcp-session-id', 'mcp-protocol-version', 'mcp-method', 'mcp-name', 'sallyport-trajectory'];
 
 /** Makes them for one replica. */
 export function sessionsOf(gate: Pick<Gate, 'digest'>): Sessions {
   const ended = new Set<string>();
+  const levels = new Map<string, LogLevel>();
   const listeners = new Map<string, Set<() => void>>();
   return {
     read(principal, req) {
@@ -40,9 +45,15 @@ export function sessionsOf(gate: Pick<Gate, 'digest'>): Sessions {
       return session;
     },
     end({ run }) {
-      if (ended.size >= MAX_ENDED) ended.delete(ended.values().next().value as string);
+      levels.delete(run);
+      if (ended.size >= MAX_KEPT) ended.delete(ended.values().next().value as string);
       ended.add(run);
       for (const listener of listeners.get(run) ?? []) listener();
+    },
+    levelOf: ({ run }) => levels.get(run),
+    keepLevel({ run }, level) {
+      if (levels.size >= MAX_KEPT && !levels.has(run)) levels.delete(levels.keys().next().value as string);
+      levels.set(run, level);
     },
     onEnd({ run }, listener) {
       const own = listeners.get(run) ?? new Set();

@@ -116,7 +116,11 @@ describe('a run of which nothing is known yet', () => {
 describe('a session', () => {
   it('[mcp:session-holder] belongs to tenant, principal and user', () => {
     const session = issueSession(digest, principal());
-    expect(readSession(digest, principal(), session)).toEqual({ run: session.split('.')[0], opensLinks: false });
+    expect(readSession(digest, principal(), session)).toEqual({
+      run: session.split('.')[0],
+      opensLinks: false,
+      fillsForms: false,
+    });
     for (const other of [{ tenant: 'other' }, { id: 'key:k2' }, { user: 'bob' }]) {
       expect(readSession(digest, principal(other), session)).toBeUndefined();
     }

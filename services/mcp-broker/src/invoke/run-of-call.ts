@@ -17,6 +17,8 @@ export interface Claim {
   readonly trajectory: string;
   /** Run of a session that was issued to this principal (`runOfSession`); ''. */
   readonly session: string;
+  /** The client's own name for the call, under which it is made once. */
+  readonly onceKey?: string | undefined;
 }
 
 /**
@@ -116,16 +118,21 @@ export interface Session {
   readonly run: string;
   /** The client opens links for its user (URL elicitation, 2025-11-25). */
   readonly opensLinks: boolean;
+  /** The client shows its user forms (elicitation, 2025-06-18 and later). */
+  readonly fillsForms: boolean;
 }
 
 const LINKS = 'l';
+const FORMS = 'f';
+const CAN = /^(l|f|lf)$/;
 
 /**
  * A session id for a principal: the id of a new run, what the client can do, and a proof that we issued it to them.
  * Nothing is kept of it.
  */
-export function issueSession(digest: Digest, principal: Principal, opensLinks = false): string {
-  const named = opensLinks ? `${uuidv7()}.${LINKS}` : uuidv7();
+export function issueSession(digest: Digest, principal: Principal, opensLinks = false, fillsForms = false): string {
+  const can = `${opensLinks ? LINKS : ''}${fillsForms ? FORMS : ''}`;
+  const named = can === '' ? uuidv7() : `${uuidv7()}.${can}`;
   return `${named}.${proofOf(digest, principal, named)}`;
 }
 
@@ -134,11 +141,11 @@ export function readSession(digest: Digest, principal: Principal, session: strin
   const at = session.lastIndexOf('.');
   const named = session.slice(0, Math.max(0, at));
   const [run = '', can, ...more] = named.split('.');
-  if (!UUID.test(run) || (can !== undefined && can !== LINKS) || more.length > 0) return undefined;
+  if (!UUID.test(run) || (can !== undefined && !CAN.test(can)) || more.length > 0) return undefined;
   const wanted = Buffer.from(proofOf(digest, principal, named));
   const given = Buffer.from(session.slice(at + 1));
   if (wanted.length !== given.length || !timingSafeEqual(wanted, given)) return undefined;
-  return { run, opensLinks: can === LINKS };
+  return { run, opensLinks: can?.includes(LINKS) === true, fillsForms: can?.includes(FORMS) === true };
 }
 
 // A run belongs to principal and user: a key that was given to somebody else brings no session along.

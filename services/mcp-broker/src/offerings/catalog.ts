@@ -151,7 +151,7 @@ async function pagesOf(
   for (let pages = 0; pages < MAX_PAGES && found.length < MAX_LISTED; pages++) {
     const { answer } = await upstream.ask(server, method, cursor === undefined ? {} : { cursor }, for_);
     // A method that a server declares and does not have: nothing is there by it.
-    if ('refusal' in answer) break;
+    if (!('result' in answer)) break;
     const page = answer.result[member];
     if (Array.isArray(page)) found.push(...(page as unknown[]).slice(0, MAX_LISTED));
     const next = answer.result.nextCursor;
@@ -162,7 +162,7 @@ async function pagesOf(
 }
 
 /** Whether a server may have another thing for each person, since each calls it with a credential of their own. */
-function isPersonal({ spec }: Server): boolean {
+export function isPersonal({ spec }: Server): boolean {
   return spec.auth !== undefined || spec.credentials?.perPrincipal !== undefined;
 }
 

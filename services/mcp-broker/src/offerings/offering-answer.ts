@@ -16,6 +16,7 @@ const MAX_VALUE = 1_024;
  */
 export function toolAnswer(call: OfferingCall, server: string, asked: Asked): ToolAnswer | undefined {
   if ('refusal' in asked) return { content: [{ type: 'text', text: asked.refusal }], isError: true };
+  if ('asked' in asked) return { content: [{ type: 'text', text: asked.asked }], isError: false, asks: true };
   const { result } = asked;
   const content =
     call === 'resources/read'

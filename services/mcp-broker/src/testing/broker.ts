@@ -25,9 +25,9 @@ import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
 import { knownAgents } from '../a2a/agents.ts';
 import { serveAgents } from '../a2a/front.ts';
-import { followCatalog } from '../catalog/catalog.ts';
+import { followCatalog, type Server } from '../catalog/catalog.ts';
 import { ownListing } from '../catalog/look-for.ts';
-import { refreshCatalog } from '../catalog/refresh.ts';
+import { refreshCatalog, serviceOf } from '../catalog/refresh.ts';
 import { reportServers } from '../catalog/report.ts';
 import { followToolsets } from '../catalog/toolsets.ts';
 import { configSchema } from '../config.ts';
@@ -40,7 +40,7 @@ import type { Gate } from '../invoke/gate.ts';
 import { resultMemory } from '../invoke/memory.ts';
 import { seenRuns } from '../invoke/seen-runs.ts';
 import { brokerMetrics } from '../metrics.ts';
-import { offeringCatalog } from '../offerings/catalog.ts';
+import { isPersonal, offeringCatalog } from '../offerings/catalog.ts';
 import { toolService } from '../server.ts';
 import { createUpstream } from '../upstream/upstream.ts';
 import { memoryAgentIds } from './agent-ids.ts';
@@ -191,6 +191,10 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   const listed: (() => void)[] = [];
   const pins = memoryPins();
   const offerings = offeringCatalog({ catalog, upstream, log, listTimeoutMs: 2_000 });
+  const onServer = (server: Server) => {
+    offerings.refresh(server);
+    if (!isPersonal(server)) upstream.watch(server, serviceOf(server.tenant), () => refresher.soon(server.uid));
+  };
   const newRefresher = (): ReturnType<typeof refreshCatalog> =>
     refreshCatalog({
       catalog,
@@ -201,7 +205,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
       log,
       intervalMs: 600_000,
       listTimeoutMs: 2_000,
-      onServer: (server) => offerings.refresh(server),
+      onServer,
       onListed: () => {
         reporter.soon();
         for (const tell of listed) tell();

@@ -12,7 +12,11 @@ export interface Offers {
 }
 
 /** What a server answered to a method: a result, or a refusal in words of its own, which are content like any result's. */
-export type Asked = { readonly result: JsonObject } | { readonly refusal: string };
+export type Asked =
+  | { readonly result: JsonObject }
+  | { readonly refusal: string }
+  /** It asks the user for something first (`Caller.asked`), as JSON. */
+  | { readonly asked: string };
 
 /** Asks a server by one method of MCP. Throws GatewayError where it gave no answer. */
 export type Ask = (

@@ -6,16 +6,19 @@ import {
   StreamableHTTPClientTransport,
 } from '@modelcontextprotocol/client';
 import { asGatewayError, GatewayError, isErrorCode } from '@sallyport/chassis/errors';
+import { isOfferingCall } from '@sallyport/turn';
 import { z } from 'zod';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
 import { MAX_TOOLS } from '../catalog/definition.ts';
 import { revisionOf } from '../protocol.ts';
 import { type Ask, askBy, type Offers, offersOf } from './asking.ts';
-import { type Caller, callerOfCall, readProgress } from './caller.ts';
+import { type Caller, callerOfCall, readLog, readProgress } from './caller.ts';
 import { BROKEN_STREAM } from './ended-stream.ts';
 import { guardedFetch } from './guarded-fetch.ts';
-import { plainCalls } from './plain-call.ts';
+import { plainAsk, plainCalls } from './plain-call.ts';
+import { plainExchange } from './plain-exchange.ts';
 import type { ServerSend } from './server-send.ts';
+import { watchBy } from './watching.ts';
 
 /** What a tool gave back, as an MCP CallToolResult without `_meta`. */
 export interface ToolAnswer {
@@ -36,6 +39,8 @@ export interface Connection {
   /** What the server has besides tools, and how it is asked for it; absent: nothing. */
   readonly offers?: Offers;
   readonly ask?: Ask;
+  /** Listens for changes of its lists until the signal fires; absent: it tells of none. */
+  readonly watch?: ((told: () => void, signal: AbortSignal) => Promise<void>) | undefined;
   /** Ends the session once nothing is under way. */
   close(): Promise<void>;
 }
@@ -64,6 +69,11 @@ export async function connectTo(
       },
     },
   );
+  // On whose stream it comes, its caller keeps it until the result is decided.
+  client.setNotificationHandler('notifications/message', ({ params }) => {
+    const logged = readLog(params);
+    if (logged !== undefined) callerOfCall.getStore()?.log?.(logged);
+  });
   const transport = new StreamableHTTPClientTransport(new URL(url), {
     fetch: guardedFetch(line.send, line.maxResultBytes),
     reconnectionOptions: {
@@ -81,7 +91,8 @@ export async function connectTo(
   }
   const version = client.getNegotiatedProtocolVersion() ?? '';
   const stateless = revisionOf(version)?.era === 'modern' && transport.sessionId === undefined;
-  const plain = stateless ? plainCalls(url, version, line) : undefined;
+  const plainly = stateless ? plainExchange(url, version, line) : undefined;
+  const plain = plainly && plainCalls(plainly);
   let busy = 0;
   let closing = false;
   const end = async () => {
@@ -139,11 +150,14 @@ export async function connectTo(
       throw upstreamError(error, ending);
     }
   };
-  const ask = askBy(client, CLIENT_LEAD_MS, upstreamError);
+  const byClient = askBy(client, CLIENT_LEAD_MS, upstreamError);
+  const byUs = plainly && plainAsk(plainly);
+  const ask: Ask = (method, ...rest) => (isOfferingCall(method) ? (byUs ?? byClient) : byClient)(method, ...rest);
   return {
     stateful: transport.sessionId !== undefined,
     list: (...args) => whileBusy(() => list(...args)),
     call: (...args) => whileBusy(() => call(...args)),
+    watch: stateless ? watchBy(client) : undefined,
     offers: offersOf(client),
     ask: (...args) => whileBusy(() => ask(...args)),
     async close() {

@@ -18,6 +18,7 @@ import { credentialOf } from './server-credential.ts';
 import { serverSend } from './server-send.ts';
 import { steadyCalls } from './steady-calls.ts';
 import { transportOf } from './transports.ts';
+import { type Watching, watchServers } from './watching.ts';
 
 /** Calls tool servers. */
 export interface Upstream extends Component {
@@ -46,6 +47,8 @@ export interface Upstream extends Component {
   ): Promise<{ readonly answer: Asked; readonly credential: string }>;
   /** Why calls of a server fail now, whoever makes them; undefined: they do not, as far as anybody tried. */
   failing(uid: string): GatewayError | undefined;
+  /** Has `told` called when a server that all share says that it has changed (`Watching`). */
+  watch: Watching['watch'];
   /** Closes connections to servers that are gone or changed. */
   keepOnly(servers: Iterable<Server>): void;
   stop(): Promise<void>;
@@ -95,8 +98,11 @@ export function createUpstream(options: {
     return line;
   };
 
+  const watching = watchServers((server) => lineTo(server).open(SHARED));
+
   return {
     name: 'tool servers',
+    watch: watching.watch,
     async list(server, principal, signal, timeoutMs) {
       const line = lineTo(server);
       const ending = withTimeout(signal, timeoutMs);
@@ -144,6 +150,7 @@ export function createUpstream(options: {
     keepOnly(servers) {
       const hashes = new Map([...servers].map((server) => [server.uid, server.contentHash]));
       steady.keepOnly(new Set(hashes.keys()));
+      watching.keepOnly(hashes);
       for (const [uid, line] of lines) {
         if (hashes.get(uid) === line.server.contentHash) continue;
         lines.delete(uid);
@@ -151,6 +158,7 @@ export function createUpstream(options: {
       }
     },
     async stop() {
+      watching.keepOnly(new Map());
       await Promise.all([...lines.values()].map((line) => line.close()));
       lines.clear();
     },
