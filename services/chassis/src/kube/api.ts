@@ -62,13 +62,14 @@ export function kubeApi(kubeconfigFile: string | undefined, userAgent = 'sallypo
     const body = wanted.body === undefined ? undefined : JSON.stringify(wanted.body);
     const headers = {
       ...options.headers,
-      accept: 'application/json',
+      // The keys of service accounts come as what they are, and as nothing else since 1.34.
+      accept: 'application/json, application/jwk-set+json;q=0.5',
       'user-agent': userAgent,
       ...(body === undefined ? {} : { 'content-type': wanted.contentType ?? 'application/json' }),
     };
     const secure = url.protocol === 'https:';
     const send = secure ? httpsRequest : httpRequest;
-    const timeout = AbortSignal.timeout(wanted.timeoutMs ?? 10_000);
+    const timeout = AbortSignal.timeout(Math.ceil(wanted.timeoutMs ?? 10_000));
     const signal = wanted.signal === undefined ? timeout : AbortSignal.any([wanted.signal, timeout]);
     return new Promise((resolve, reject) => {
       const method = wanted.method ?? 'GET';
