@@ -3,6 +3,8 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `lint:`. */
 export const lint: readonly Requirement[] = [
   ...of('DESIGN §2, §3, §7, §8', {
+    'lint:catalog':
+      'Picks that offer nothing, names that mean two things and servers that wait for reviewers are remarked on.',
     'lint:name-taken': 'A public name held by another Model is a fault.',
     'lint:cel': 'Conditions of ToolPolicies are compiled.',
   }),

@@ -15,6 +15,7 @@ import {
   type ToolPolicySpec,
   toolPolicyFaults,
 } from '@sallyport/custom-resources';
+import { stageRemarks, toolsetRemarks } from './catalog-lint.ts';
 import { readable } from './policy/readable.ts';
 import { lintToolPolicy, lintToolServer } from './policy/rule-lint.ts';
 
@@ -137,8 +138,10 @@ function together(all: readonly Placed<Resource>[], secrets: ReadonlyMap<string,
         }
         if (as !== undefined && names.indexOf(as) < index) error(`spec.tools[${index}].as`, `"${as}" is given twice`);
       });
+      for (const { path, message } of toolsetRemarks(value, everything)) warning(path, message);
     }
     if (value.kind === 'ToolServer') {
+      for (const { path, message } of stageRemarks(value)) warning(path, message);
       for (const fault of lintToolServer(value, everything)) say(fault.severity)(fault.path, fault.message);
     }
     if (value.kind === 'AccessPolicy') {
