@@ -56,6 +56,11 @@ export function runHelm(...args: string[]): { readonly code: number; readonly ou
 
 /** The objects of a scenario, as release `sallyport` in namespace `gate`. Throws what helm says when it refuses. */
 export function render(scenario: string, ...sets: string[]): Rendered[] {
+  return objectsIn(renderText(scenario, ...sets));
+}
+
+/** The same as helm prints it. */
+export function renderText(scenario: string, ...sets: string[]): string {
   const values = join(chart, 'ci', `${scenario}-values.yaml`);
   const args = ['template', 'sallyport', chart, '--namespace', 'gate', '--values', values];
   const done = spawnSync(helm as string, [...args, ...sets.flatMap((set) => ['--set', set])], {
@@ -64,7 +69,12 @@ export function render(scenario: string, ...sets: string[]): Rendered[] {
     timeout: 60_000,
   });
   if (done.status !== 0) throw new Error(done.stderr);
-  return parseAllDocuments(done.stdout)
+  return done.stdout;
+}
+
+/** The objects in a text of YAML. Helm and kubectl read 1.1, in which a bare `on` is true and `0777` is octal. */
+export function objectsIn(text: string, version: '1.1' | '1.2' = '1.2'): Rendered[] {
+  return parseAllDocuments(text, { version })
     .map((document) => document.toJS() as Rendered | null)
     .filter((object): object is Rendered => object !== null);
 }

@@ -221,13 +221,20 @@ describe('many streams', () => {
           messages: [{ role: 'user', content: 'x'.repeat(1_000) }],
         });
         const texts = Array.from({ length: STREAMS }, async () => {
-          const heard = await request(url, { method: 'POST', headers, body, dispatcher: agent, bodyTimeout: 60_000 });
+          const heard = await request(url, {
+            method: 'POST',
+            headers,
+            body,
+            dispatcher: agent,
+            bodyTimeout: 90_000,
+            headersTimeout: 90_000,
+          });
           return [heard.statusCode, (await heard.body.text()).includes('[DONE]')] as const;
         });
         await eventually(
           async () => open.length,
           (count) => count === STREAMS,
-          30_000,
+          60_000,
         );
         const added = residentMib() - before;
         for (const res of open.splice(0)) res.end(chunk({ content: 'two.' }) + ENDING);
@@ -238,6 +245,6 @@ describe('many streams', () => {
         await agent.destroy();
       }
     },
-    60_000,
+    120_000,
   );
 });

@@ -16,6 +16,7 @@ export const chart: readonly Requirement[] = [
     'chart:internet':
       'Network policies let out only the two gates, sign-in of identity, grants of vault and the webhook of policy, and never to link-local addresses.',
     'chart:routes': 'The paths of the Ingress are those of the table.',
+    'chart:yaml': 'What is rendered, and the CRDs, mean the same to a reader of YAML 1.1, as Helm is, and of 1.2.',
     'chart:generated': 'The schema and the README of the chart are those of values.yaml.',
     'chart:all-services': 'The chart runs every service, each under an account of its own.',
     'chart:availability':
