@@ -5,6 +5,11 @@ SHELL := /bin/bash
 NODE_VERSION := 24
 PNPM_VERSION := 12
 LITELLM_VERSION := 1.106.2
+MCP_SERVERS_VERSION := 2026.8.31
+MCP_INSPECTOR_VERSION := 2.12.0
+MCP_PYTHON_VERSION := 2.3.0
+MCP_PYTHON_OLDER_VERSION := 1.30.0
+FASTAPI_VERSION := 0.165.0
 TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS)/node_modules/.bin:$(PATH)
 CLUSTER ?= ../shared/cluster/cluster
@@ -15,7 +20,7 @@ IMAGE ?= localhost/sallyport:dev
 # Services are started some hundred times; with one compile cache for all of them each start costs half.
 JEST := NODE_COMPILE_CACHE=$(CURDIR)/node_modules/.cache/compile pnpm --silent jest --reporters=default --reporters=./test/support/tally-reporter.cjs
 
-.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images security security-sample keycloak-test litellm-test conformance bench clean
+.PHONY: help setup dev test unit architecture integration resources chart cluster-test generate verify lint typecheck images security security-sample keycloak-test litellm-test tools-test conformance bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -95,6 +100,21 @@ $(TOOLS)/.litellm: Makefile
 
 litellm-test: setup $(TOOLS)/.litellm ## a real LiteLLM proxy as upstream, and beside what was imported of its config
 	@$(JEST) --selectProjects litellm --runInBand $(FILES)
+
+# Real tool servers and clients from npm and PyPI. What cannot be had the tests say that they skip.
+$(TOOLS)/.mcp: Makefile $(TOOLS)/.node
+	@npm install --prefix $(TOOLS)/mcp --no-audit --no-fund --loglevel=error \
+		$(addprefix @modelcontextprotocol/server-,$(addsuffix @$(MCP_SERVERS_VERSION),everything filesystem memory)) \
+		@modelcontextprotocol/inspector@$(MCP_INSPECTOR_VERSION) || echo "no tool servers from npm" >&2
+	@python3 -m venv $(TOOLS)/mcp-python && $(TOOLS)/mcp-python/bin/pip install --quiet mcp==$(MCP_PYTHON_VERSION) fastapi==$(FASTAPI_VERSION) \
+		|| { rm -rf $(TOOLS)/mcp-python; echo "no tool servers from PyPI: they need python3 with venv and pip" >&2; }
+	@python3 -m venv $(TOOLS)/mcp-python-1 && $(TOOLS)/mcp-python-1/bin/pip install --quiet mcp==$(MCP_PYTHON_OLDER_VERSION) \
+		|| { rm -rf $(TOOLS)/mcp-python-1; echo "no older tool server from PyPI" >&2; }
+	@touch $@
+
+tools-test: setup $(TOOLS)/.mcp ## real tool servers and MCP clients, ten thousand calls of fifty people, brokers killed: make tools-test [CALLS=n] [KILLS=n] [SEED=n]
+	@$(JEST) --selectProjects tools --runInBand $(FILES)
+	@CALLS=$(or $(CALLS),10000) KILLS=$(or $(KILLS),20) $(if $(SEED),SEED=$(SEED)) $(JEST) --selectProjects integration --runInBand test/integration/tool-plane.test.ts
 
 $(TOOLS)/.conformance: $(TOOLS)/.node
 	@npm install --prefix $(TOOLS)/conformance --no-audit --no-fund --loglevel=error @modelcontextprotocol/conformance@0.2.0-alpha.12

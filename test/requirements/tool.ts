@@ -5,10 +5,14 @@ export const tool: readonly Requirement[] = [
   ...of('issue 7; DESIGN §3, §7, §8', {
     'tool:concurrency': 'No more calls at once than declared; others wait, and not too many.',
     'tool:retry': 'A call is made again only where that is declared and the server failed.',
+    'tool:once':
+      'A call that is sent again under its key is answered as the first time and not made again, by any replica.',
     'tool:isolation': 'Callers who use the same request ids at once get their own answers, on both lines of MCP.',
     'tool:isolation-series': 'That holds through two brokers in series.',
     'tool:isolation-slow': 'That holds for clients that write one byte at a time.',
     'tool:list-waits-for-none': 'No list waits for a server that hangs.',
+    'tool:real-servers': 'Tool servers from npm and PyPI work behind the gate as they are.',
+    'tool:real-clients': 'Official clients of both lines, in TypeScript and Python, and the inspector work unchanged.',
     'tool:killed-broker': 'When a broker is killed in a call nothing runs twice, and sessions go on at another.',
   }),
 ];
