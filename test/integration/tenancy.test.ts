@@ -227,6 +227,7 @@ describe('over all of them', () => {
       '/.well-known/oauth-authorization-server',
       '/.well-known/oauth-protected-resource',
       '/.well-known/openid-configuration',
+      '/a2a',
       '/admin/v1',
       '/anthropic/v1',
       '/approve',

@@ -18,6 +18,20 @@ export const a2a: readonly Requirement[] = [
     'a2a:access': 'AccessPolicy decides who may use which agent; others are told that there is none.',
     'a2a:quarantined': 'Of a reply that is to be read apart only what quarantine shows is passed on.',
     'a2a:blocked-midway': 'No event goes out after the first that policy does not allow.',
+    'a2a:card-origin': 'Messages go to an address of the declared origin only, whatever a card says.',
+    'a2a:card-bounded':
+      'A card that is too large, ambiguous, elsewhere or no card makes an agent unreachable, no more.',
+    'a2a:card-pinned':
+      'A card is pinned but for its signatures, and an agent whose card changed is held until it is reviewed.',
+    'a2a:guarded': 'Agents lead to no private address unless allowed.',
+    'a2a:lying-agent': 'Wrong ids, garbage, hang and cut end in a clean error, and the next message works.',
+    'a2a:endless-stream': 'A stream without end is cut.',
+    'a2a:no-forged-label': 'An agent cannot say of its words what the gateway says.',
+    'a2a:end-to-end':
+      'The official client works over the whole suite, and rules and records see its messages as calls.',
+    'a2a:tenants': 'Agents, contexts and tasks of one tenant are not there for another.',
+    'a2a:tools': 'An agent is tools for models and MCP clients.',
+    'a2a:protected-resource': 'Who may issue tokens for agents is told as RFC 9728 says.',
     'a2a:revoked': 'A stream ends within a second of a revocation, and so does the request to the agent.',
   }),
 ];

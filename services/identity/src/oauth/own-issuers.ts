@@ -27,7 +27,11 @@ export interface OwnIssuersOptions {
 /** Our issuers with an `iss`, under the rules that they have at an endpoint. */
 export type OwnIssuers = (iss: string, endpoint: string) => readonly TokenIssuer[];
 
-const PATHS: Readonly<Record<string, readonly string[]>> = { mcp: ['/mcp'], admin: ['/admin/v1'] };
+const PATHS: Readonly<Record<string, readonly string[]>> = {
+  mcp: ['/mcp'],
+  a2a: ['/a2a'],
+  admin: ['/admin/v1'],
+};
 const MODEL_PATHS = ['/v1', '/anthropic'];
 const MAX_AGE_SECONDS = 900;
 
@@ -140,10 +144,10 @@ function scopeFields(scope: string, endpoint: string): TokenPrincipal {
   const scopes = scope.split(' ');
   const named = (kind: string) =>
     scopes.flatMap((one) => (one.startsWith(`${kind}:`) ? [one.slice(kind.length + 1)] : []));
-  if (endpoint === 'mcp') {
+  if (endpoint === 'mcp' || endpoint === 'a2a') {
     const tools = named('tool');
     if (!scopes.includes('mcp') && tools.length === 0) throw new TokenFault('scope');
-    return { endpoints: ['mcp'], tools: scopes.includes('mcp') ? [] : tools };
+    return { endpoints: [endpoint], tools: scopes.includes('mcp') ? [] : tools };
   }
   if (endpoint === 'admin') {
     if (!scopes.includes('admin')) throw new TokenFault('scope');

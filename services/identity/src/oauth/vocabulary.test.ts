@@ -6,6 +6,7 @@ const bases = ['https://gate.example', 'https://acme.example'];
 describe('resources and scopes', () => {
   it.each<[string, string, string[], string[] | undefined]>([
     ['the tool plane', 'https://gate.example/mcp', ['tool:mail/*', 'models'], ['mcp', 'tool:mail/*']],
+    ['agents', 'https://gate.example/a2a', ['tool:helper/*', 'a2a'], ['mcp', 'tool:helper/*']],
     ['the model plane', 'https://acme.example/v1', ['model:gpt-*', 'mcp'], ['models', 'model:gpt-*']],
     ['administration', 'https://gate.example/admin/v1', ['tool:mail/*'], ['admin']],
     ['another host', 'https://evil.example/mcp', ['mcp'], undefined],

@@ -12,6 +12,8 @@ const MODEL = /^model:[A-Za-z0-9._:/*?-]{1,128}$/;
 
 const RESOURCES: readonly Resource[] = [
   { path: '/mcp', scope: 'mcp', narrow: TOOL },
+  // An agent is tools: who may use tools may send messages to it, as far as policy lets them.
+  { path: '/a2a', scope: 'mcp', narrow: TOOL },
   { path: '/v1', scope: 'models', narrow: MODEL },
   { path: '/anthropic', scope: 'models', narrow: MODEL },
   { path: '/admin/v1', scope: 'admin' },

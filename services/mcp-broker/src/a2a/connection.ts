@@ -95,7 +95,7 @@ async function ask(line: Line, { name }: Definition, args: JsonObject, signal: A
   }
   const context = inContext === undefined ? undefined : await ids.context(of, inContext);
   const trajectory = exchange?.trajectory ?? '';
-  const expected: Expected = { scope: of, context, task, named: inContext, trajectory };
+  const expected: Expected = { scope: of, context, task, named: inContext ?? exchange?.contextId, trajectory };
   const { historyLength } = args as { historyLength?: number };
   const known = { id: task?.agentId ?? '' };
   if (name === 'cancel_task') return await single(line, expected, 'cancel', known, signal);

@@ -18,6 +18,8 @@ export interface AgentExchange {
   readonly messageId: string;
   /** The run that a conversation begun by it is part of. */
   readonly trajectory: string;
+  /** What such a conversation is called where the client does not say; undefined: whatever. */
+  readonly contextId: string | undefined;
   /** Goes on with the stream of a task in place of asking how it stands. */
   readonly subscribes: boolean;
   /** Takes each event that the client may be shown. Absent: no stream is wanted. */

@@ -58,7 +58,7 @@ export function serveAgents(app: Express, gate: AgentGate): void {
   for (const path of [METADATA, `${METADATA}/:agent`]) {
     app.get(path, (req, res) => {
       res.setHeader('access-control-allow-origin', '*');
-      res.json(resourceMetadata(gate.config, `${baseOf(gate, req)}${PATH}`, ENDPOINT));
+      res.json(resourceMetadata(gate.config, `${baseOf(gate, req)}${PATH}`));
     });
   }
 }
@@ -84,13 +84,13 @@ async function card({ gate, req, res, work, agent }: Served): Promise<void> {
 const OLDEST = REVISIONS.at(-1) as Revision;
 
 async function post({ gate, req, res, work, agent }: Served): Promise<void> {
-  if (!/^application\/(a2a\+)?json\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
-    throw new RpcFault(CODES.contentType, 'Content-Type must be application/json.', { status: 415 });
-  }
   const { signal } = work;
   // The key first: who has none learns nothing of how bodies are read.
   const admitted = await authorise(gate, gate.ingress.credentialOf(req), work, ENDPOINT);
   const found = await findAgent(gate, admitted, agent, signal);
+  if (!/^application\/(a2a\+)?json\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
+    throw new RpcFault(CODES.contentType, 'Content-Type must be application/json.', { status: 415 });
+  }
   const { maxBytes, maxDepth } = gate.config.request;
   const bytes = await readBody(req, { limitBytes: maxBytes, signal });
   const body = parseJson(bytes, { maxDepth });

@@ -129,6 +129,8 @@ async function call(
   const exchange: AgentExchange = {
     messageId: sentId(gate, admitted, about.messageId),
     trajectory: claim.trajectory || claim.session,
+    // A conversation that begins its run has the run's name.
+    contextId: claim.trajectory === '' ? claim.session : undefined,
     subscribes: operation === 'subscribe',
     told,
     ...(streams ? { event } : {}),

@@ -6,14 +6,13 @@ import { ENDPOINT } from '../invoke/admit.ts';
 export function resourceMetadata(
   config: Pick<Config, 'authorizationServers' | 'oauth' | 'publicUrl'>,
   resource: string,
-  scope: string = ENDPOINT,
 ) {
   return {
     resource,
     resource_name: 'Sallyport',
     authorization_servers: config.authorizationServers ?? ownIssuers(config, resource),
     bearer_methods_supported: ['header'],
-    scopes_supported: [scope],
+    scopes_supported: [ENDPOINT],
   };
 }
 
