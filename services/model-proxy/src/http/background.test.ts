@@ -13,6 +13,9 @@ const kept = (status: string, beatMs?: number): KeptResponse => ({
   input: [],
   ...(beatMs === undefined ? {} : { beatMs }),
 });
+const openai = providerOf('openai', 'openai');
+const timeouts = { connectSeconds: 60, firstByteSeconds: 60, idleSeconds: 60, totalSeconds: 60 };
+const patient = { ...openai, spec: { ...openai.spec, timeouts } };
 const owner = { tenant: 'acme', principalId: 'p', user: '' };
 
 describe('a response in the background', () => {
@@ -50,7 +53,7 @@ describe('a response in the background', () => {
       alter: async (_owner: unknown, id: string) => rows.get(id),
       remove: async () => true,
     };
-    const model = { ...modelOf([providerOf('openai', 'openai')]), publicName: 'm' };
+    const model = { ...modelOf([patient]), publicName: 'm' };
     const desk = await openDesk({ models: [model], ports: { responses } });
     const never = async function* ({ signal }: Called) {
       await new Promise((_, reject) =>
@@ -75,6 +78,58 @@ describe('a response in the background', () => {
     for (let tries = 0; again.status !== 200 && tries < 50; tries++) again = await begin();
     expect(again.status).toBe(200);
     for (const one of [...first.slice(1), await again.json()]) await remove(one);
+    await desk.close();
+  });
+
+  it('[responses:background] that another replica cancels or deletes is ended here before its next beat', async () => {
+    const rows = new Map<string, KeptResponse>();
+    const asked: { id: string }[][] = [];
+    const responses = {
+      keep: async (_owner: unknown, one: KeptResponse) => void rows.set(one.id, one),
+      alter: async (_owner: unknown, id: string) => rows.get(id),
+      find: async (_owner: unknown, id: string) => rows.get(id),
+      ended: async (runs: { id: string }[]) => {
+        asked.push(runs);
+        return runs.map(({ id }) => id).filter((id) => (rows.get(id)?.response.status ?? 'cancelled') === 'cancelled');
+      },
+    };
+    const model = { ...modelOf([patient]), publicName: 'm' };
+    const desk = await openDesk({ models: [model], ports: { responses } });
+    let cut = 0;
+    const never = async function* ({ signal }: Called) {
+      await new Promise((_, reject) =>
+        signal.addEventListener('abort', () => reject(new Error('cut')), { once: true }),
+      );
+      yield '';
+    };
+    desk.script((call) => {
+      call.signal.addEventListener('abort', () => cut++, { once: true });
+      return { body: never(call) };
+    });
+    const begin = async (stream: boolean) =>
+      await desk.post('/v1/responses', { model: 'm', input: 'hi', background: true, stream });
+    const { id } = (await (await begin(false)).json()) as { id: string };
+    const streamed = (await begin(true)).body?.getReader();
+    const first = new TextDecoder().decode((await streamed?.read())?.value);
+    expect(first).toContain('event: response.created');
+    expect(first).toContain('"sequence_number":1');
+    const other = [...rows.keys()].find((one) => one !== id) as string;
+    expect(first).toContain(other);
+    rows.delete(id);
+    rows.set(other, kept('cancelled'));
+    const since = performance.now();
+    while (cut < 2 && performance.now() - since < 5_000) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(performance.now() - since).toBeLessThan(2_000);
+    const rest: string[] = [];
+    for (let piece = await streamed?.read(); piece && !piece.done; piece = await streamed?.read())
+      rest.push(new TextDecoder().decode(piece.value));
+    expect(rest.join('')).toContain('"sequence_number":2');
+    expect(rest.join('')).not.toContain('response.created');
+    // One question for all, and none where nothing runs.
+    expect(asked[0]?.length).toBeGreaterThan(0);
+    const count = asked.length;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(asked.length).toBeLessThanOrEqual(count + 1);
     await desk.close();
   });
 

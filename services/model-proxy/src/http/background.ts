@@ -8,7 +8,7 @@ import type { JsonObject } from '../chat/message.ts';
 import { errorBody } from '../fronts/openai/errors.ts';
 import type { KeptResponse, Owner, ResponseStore } from '../responses/kept.ts';
 import { isRunning, ownerOf, type Prepared } from '../responses/prepare.ts';
-import { replayed } from '../responses/replay.ts';
+import { OPENING_EVENTS, opening, replayed } from '../responses/replay.ts';
 import { admit, newTrajectory } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import { recordEndedTurn, recordRefusedAdmission } from '../turn/record.ts';
@@ -19,6 +19,8 @@ import { responseObject } from '../wire/openai-responses/response.ts';
 import type { ClientAnswer } from './client-answer.ts';
 
 const BEAT_MS = 3_000;
+/** How often it is asked whether runs of this process were cancelled or deleted by another one: one question for all of them. */
+const LOOK_MS = 250;
 /** A run of which nothing was heard for so long is none any more: its process is gone. */
 const DEAD_MS = 20_000;
 /** How often a client that waits for the end is told that it waits. */
@@ -41,20 +43,42 @@ export interface BackgroundRequest {
 export interface BackgroundRuns {
   /** Begins a run and tells the client of it: the response as it stands, or its events. Throws before the run has begun. */
   serve(request: BackgroundRequest): Promise<void>;
-  /** Ends a run here; one of another process ends with its next beat, by what is kept of it. */
+  /** Ends a run here; one of another process is ended there a quarter of a second later, by what is kept of it. */
   cancel(id: string): void;
+}
+
+interface Run {
+  readonly entry: OpenWork;
+  readonly owner: Owner;
+  /** From then on it counts as ended where nothing is kept of it. */
+  isKept: boolean;
 }
 
 /** Makes the runs of this process. A response is kept from its beginning, with a beat by which others see that it lives. */
 export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
-  const running = new Map<string, { readonly entry: OpenWork; readonly owner: Owner }>();
+  const running = new Map<string, Run>();
+  let isLooking = false;
   const take = (id: string, entry: OpenWork, owner: Owner): void => {
     const isTheirs = ({ owner: { tenant, principalId } }: { readonly owner: Owner }) =>
       tenant === owner.tenant && principalId === owner.principalId;
     if (running.size >= MOST || [...running.values()].filter(isTheirs).length >= MOST_OF_ONE) {
       throw new GatewayError('unavailable', 'Too many responses are made in the background.', { retryAfterMs: 5_000 });
     }
-    running.set(id, { entry, owner });
+    running.set(id, { entry, owner, isKept: false });
+    if (isLooking) return;
+    isLooking = true;
+    setTimeout(look, LOOK_MS);
+  };
+  const look = async (): Promise<void> => {
+    const begun = [...running].flatMap(([id, { isKept, owner }]) => (isKept ? [{ tenant: owner.tenant, id }] : []));
+    try {
+      const over = begun.length === 0 ? [] : ((await gate.responses?.ended(begun)) ?? []);
+      for (const id of over) running.get(id)?.entry.leave();
+    } catch (error) {
+      gate.log.debug('It could not be asked which responses were cancelled', { error });
+    }
+    isLooking = running.size > 0;
+    if (isLooking) setTimeout(look, LOOK_MS);
   };
 
   const begin = async (
@@ -93,7 +117,9 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
         { fields: exchange.fields },
       );
       await background?.begin(begun, turn.principal);
-      return { owner, begun, over: run(turn, owner, exchange.id, entry) };
+      const run = running.get(exchange.id);
+      if (run) run.isKept = true;
+      return { owner, begun, over: make(turn, owner, exchange.id, entry) };
     } catch (caught) {
       running.delete(exchange.id);
       entry.end();
@@ -106,7 +132,7 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
     }
   };
 
-  const run = async (turn: Turn, owner: Owner, id: string, entry: OpenWork): Promise<void> => {
+  const make = async (turn: Turn, owner: Owner, id: string, entry: OpenWork): Promise<void> => {
     const store = gate.responses as ResponseStore;
     const beat = setInterval(() => void tick(store, owner, id, entry, gate), BEAT_MS);
     try {
@@ -138,10 +164,12 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
         answer.json(200, JSON.stringify(begun));
         return;
       }
+      // The client knows at once what it may ask for later; what is said comes as it is replayed, under the same numbers.
+      await answer.frames(opening(begun));
       const wait = setInterval(() => void answer.comment('the response is made in the background'), POLL_MS * 10);
       await over.finally(() => clearInterval(wait));
       const kept = await gate.responses?.find(owner, prepared.exchange.id);
-      if (!answer.gone()) answer.end(kept ? replayed(kept.response) : '');
+      if (!answer.gone()) answer.end(kept ? replayed(kept.response, OPENING_EVENTS - 1) : '');
     },
     cancel: (id) => running.get(id)?.entry.leave(),
   };

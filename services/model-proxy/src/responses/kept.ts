@@ -63,6 +63,8 @@ export interface ResponseStore {
    */
   chain(owner: Owner, id: string, maxBytes: number): Promise<readonly KeptResponse[] | undefined>;
   remove(owner: Owner, id: string): Promise<boolean>;
+  /** Those of some responses, of whichever tenants, that were cancelled or are gone. */
+  ended(asked: readonly { readonly tenant: string; readonly id: string }[]): Promise<readonly string[]>;
   /** Items of responses by their ids. */
   items(owner: Owner, ids: readonly string[]): Promise<ReadonlyMap<string, JsonObject>>;
 

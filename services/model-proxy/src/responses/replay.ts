@@ -28,6 +28,15 @@ export function replayed(response: JsonObject, startingAfter = -1): string {
   return frames.join('');
 }
 
+/** How many events tell that a response has begun: the first of each stream. */
+export const OPENING_EVENTS = 2;
+
+/** Those events, of a response that is not over. */
+export function opening(response: JsonObject): string {
+  const frames = replayed({ ...response, output: [] }).split(/(?<=\n\n)/);
+  return frames.slice(0, OPENING_EVENTS).join('');
+}
+
 /** The last event by how a response stands; there is none for one that was cancelled. */
 const LAST_EVENTS: Readonly<Record<string, string>> = {
   incomplete: 'incomplete',

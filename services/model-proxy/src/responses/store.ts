@@ -8,7 +8,7 @@ import type { KeptResponse, Owner, ResponseStore } from './kept.ts';
 import { rowSeal, tooLarge, whose } from './own-rows.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 const SWEEP_ROWS = 500;
 /** Longer chains no run makes; a loop would be one. */
@@ -100,7 +100,12 @@ export function createResponseStore(
         if (changed === undefined) return kept;
         const { response, input, beatMs } = changed;
         const sealed = seals.seal({ response, input, beatMs }, placeOf(owner, id));
-        await client.query(`update responses set sealed = $5 where ${OWN} and id = $4`, [...whose(owner), id, sealed]);
+        await client.query(`update responses set sealed = $5, cancelled = $6 where ${OWN} and id = $4`, [
+          ...whose(owner),
+          id,
+          sealed,
+          response.status === 'cancelled',
+        ]);
         return changed;
       }),
 
@@ -131,6 +136,16 @@ export function createResponseStore(
           id,
         ]);
         return rowCount !== 0;
+      }),
+
+    ended: (asked) =>
+      postgres.withTenant('*', async (client) => {
+        const { rows } = await client.query(
+          `select asked.id from unnest($1::text[], $2::text[]) as asked (tenant, id) where not exists (select from responses r
+             where r.tenant = asked.tenant and r.id = asked.id and not r.cancelled and r.expires_at > now())`,
+          [asked.map(({ tenant }) => tenant), asked.map(({ id }) => id)],
+        );
+        return rows.map(({ id }) => id as string);
       }),
 
     items: (owner, ids) =>
