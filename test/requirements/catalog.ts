@@ -22,6 +22,7 @@ export const catalog: readonly Requirement[] = [
       'A definition that changes on any list is held until it is the pinned one again, or named.',
     'catalog:drift-each-person': 'What is another thing for one person is held for that person.',
     'catalog:names': 'Each tool has a name of its own, whatever servers and tools are called.',
+    'catalog:found-recorded': 'What is held or flagged is recorded once a day, for all replicas together.',
     'catalog:pins-durable': 'Pins outlive a restart.',
     'catalog:dead-server': 'A dead tool server delays no list.',
   }),

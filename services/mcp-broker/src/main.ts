@@ -87,8 +87,11 @@ run({
       createUpstream({ credentials, maxResultBytes, hosted, metrics: counted, agents, log }),
     );
     const pins = createPinStore(database);
+    const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, fsync: true, log });
+    const records = await life.use(recorder({ client: clients.records, spool, log, metrics }));
     const toolsets = followToolsets(snapshot, catalog);
     const reporter = reportServers({
+      recorder: records,
       toolsets,
       client: clients.snapshot,
       catalog,
@@ -143,7 +146,6 @@ run({
       ),
     );
 
-    const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, fsync: true, log });
     const secret = readSecretFile(config.digestKeyFile);
     const digest = keyedDigest(secret);
     const gate: Gate = {
@@ -164,7 +166,7 @@ run({
       states: requestStates(secret, digest, config.approvals.stateTtl),
       runs: seenRuns(),
       memory: resultMemory(clients.trajectories, digest, log),
-      recorder: await life.use(recorder({ client: clients.records, spool, log, metrics })),
+      recorder: records,
       ingress: createIngress(config, { log, metrics }),
       principals: await life.use(principalCache({ client: clients.authentication, log })),
       limits: await life.use(limitShares({ client: clients.limits, snapshot, log, replica })),

@@ -27,7 +27,10 @@ function catalogOf(servers: Readonly<Record<string, object>>) {
         spec: of,
       }) as unknown as SnapshotItem,
   );
-  const catalog = followCatalog({ items: (kind) => (kind === 'ToolServer' ? items : []), onChange: () => {} }, sha256);
+  const catalog = followCatalog(
+    { items: (kind) => (kind === 'ToolServer' ? items : []), onChange: () => () => {} },
+    sha256,
+  );
   const pins = memoryPins();
   const pinned = async (name: string, tools: readonly object[]) => {
     const server = catalog.server('acme', name);

@@ -3,9 +3,11 @@ import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { lackingOf, lacksPerson } from '@sallyport/peers/connecting';
+import type { Recorder } from '@sallyport/peers/records';
 import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { BrokerMetrics } from '../metrics.ts';
 import type { Catalog, Server } from './catalog.ts';
+import { foundRecords } from './found-record.ts';
 import { SUSPICION_CODES } from './poison/codes.ts';
 import type { Suspicion } from './poison/detector.ts';
 import type { Attempt } from './refresh.ts';
@@ -30,6 +32,7 @@ export interface Reporter extends Component {
 export function reportServers(options: {
   readonly client: Pick<Client<typeof SnapshotService>, 'report'>;
   readonly catalog: Pick<Catalog, 'servers' | 'server' | 'settled' | 'suspicions' | 'tools'>;
+  readonly recorder: Pick<Recorder, 'append'>;
   readonly toolsets: Pick<Toolsets, 'all' | 'onChange'>;
   readonly metrics: Pick<BrokerMetrics, 'suspicious' | 'definitionTokens'>;
   readonly attempt: (uid: string) => Attempt | undefined;
@@ -41,11 +44,13 @@ export function reportServers(options: {
   let stopped = false;
   let sending: Promise<void> = Promise.resolve();
   const { catalog, metrics, toolsets } = options;
+  const recordsDue = foundRecords();
   const send = async () => {
     const counts = new Map(SUSPICION_CODES.map((code) => [code, 0]));
     let tokens = 0;
     const observations = [...catalog.servers()].flatMap((server) => {
       const attempt = options.attempt(server.uid);
+      for (const record of recordsDue(server, catalog)) options.recorder.append(record);
       const settled = catalog.settled(server.uid);
       const suspicions = catalog.suspicions(server.uid);
       for (const found of suspicions.values()) {

@@ -214,6 +214,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   let refresher = newRefresher();
   const toolsets = followToolsets(snapshot, catalog);
   const reporter = reportServers({
+    recorder: { append: () => undefined },
     toolsets,
     client: snapshots.client,
     catalog,
