@@ -19,6 +19,8 @@ export interface FakeReply {
   readonly chunks?: readonly string[];
   /** Wait before the first byte, in milliseconds. */
   readonly delayMs?: number;
+  /** What has to be over before the first byte. */
+  readonly after?: Promise<unknown>;
   /** Wait between two events of a stream, in milliseconds. */
   readonly chunkDelayMs?: number;
 }

@@ -155,6 +155,7 @@ async function sendReply(
   reply: FakeReply,
   signal: AbortSignal,
 ): Promise<void> {
+  await reply.after;
   if (reply.delayMs !== undefined) await wait(reply.delayMs, undefined, { signal });
   if (!request.stream) return sendJson(res, renderWhole(request, reply));
   res.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });

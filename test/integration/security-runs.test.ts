@@ -151,8 +151,10 @@ async function approve(id: string) {
 describe('two at once in one run', () => {
   it('[security:race] what was about to be sent is decided with what the other turn has read meanwhile', async () => {
     const { trajectory } = await turn('sender', [DONE]);
-    const sending = turn('sender', [{ ...SEND, delayMs: 700 }, DONE], trajectory);
+    const read = Promise.withResolvers<void>();
+    const sending = turn('sender', [{ ...SEND, after: read.promise }, DONE], trajectory);
     const reading = await turn('actor', [calling(['desk__page', {}]), DONE], trajectory);
+    read.resolve();
     expect(reading.trajectory).toBe(trajectory);
     expect((await sending).trajectory).toBe(trajectory);
     expect(acts()).toEqual([]);
@@ -160,8 +162,10 @@ describe('two at once in one run', () => {
 
   it('[security:race] nor does it matter on which plane the other one reads', async () => {
     const { trajectory } = await turn('sender', [DONE]);
-    const sending = turn('sender', [{ ...SEND, delayMs: 700 }, DONE], trajectory);
+    const read = Promise.withResolvers<void>();
+    const sending = turn('sender', [{ ...SEND, after: read.promise }, DONE], trajectory);
     expect((await atMcp('desk__page', {}, trajectory)).content[0]?.text).toBe(PAGE);
+    read.resolve();
     await sending;
     expect(acts()).toEqual([]);
   }, 20_000);

@@ -16,7 +16,7 @@ export function shippedPolicies(domain: string): ResourceInit[] {
 
 /** An open house in which key `demo` speaks for a human who types, and `quarantine-reader` reads for policies. */
 export function typedHouse(provider: FakeProvider, models: readonly string[] = ['actor']): ResourceInit[] {
-  return openHouse(provider, [...models, 'quarantine-reader']).map((one) =>
+  return openHouse(provider, [...models, 'quarantine-reader'], { firstByteSeconds: 5 }).map((one) =>
     one.kind === 'VirtualKey' && one.name === 'demo'
       ? { ...one, spec: { ...one.spec, origin: 'human', instructionAuthority: { system: 'Authored', user: 'Typed' } } }
       : one,

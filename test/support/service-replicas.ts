@@ -16,7 +16,7 @@ import { layDatabase } from './database.ts';
 type Service = Parameters<typeof rpcClient>[0];
 
 const ROOT = new URL('../../', import.meta.url).pathname;
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 const STOP_MS = 8_000;
 
 /** One running process of the service under test. */

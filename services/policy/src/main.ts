@@ -6,6 +6,7 @@ import { createMetrics } from '@sallyport/chassis/metrics';
 import { postgres } from '@sallyport/chassis/postgres';
 import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
+import { sweeping } from '@sallyport/chassis/sweeping';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
 import { AccessService } from '@sallyport/proto/policy/v1/access_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
@@ -25,7 +26,7 @@ import { accessService, CALLERS, decisionService, settingOf } from './server.ts'
 import { watchSnapshots } from './snapshot/watch.ts';
 import { createKept } from './trajectories/kept.ts';
 import { createKnownRuns } from './trajectories/known-runs.ts';
-import { sweeping, trajectoryService } from './trajectories/service.ts';
+import { trajectoryService } from './trajectories/service.ts';
 import { rememberShown } from './trajectories/showing.ts';
 import { createTrajectoryStore, SCHEMA_VERSION } from './trajectories/store.ts';
 import { createWritten } from './untrusted/written.ts';
@@ -48,7 +49,7 @@ run({
     life.readiness.add('postgres', () => database.schemaReady(Math.max(SCHEMA_VERSION, APPROVALS_SCHEMA)));
     const runs = createKnownRuns();
     const trajectories = createTrajectoryStore(database, { runs, valueTtlMs: config.untrusted.valueTtl });
-    await life.use(sweeping(trajectories, config.trajectories.sweepInterval, log));
+    await life.use(sweeping('runs', trajectories, config.trajectories.sweepInterval, log));
 
     const clients = createClients({ peers: config.peers, tls, log, metrics });
     for (const channel of clients.channels) await life.use(channel);

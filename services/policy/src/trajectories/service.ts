@@ -1,6 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
-import type { Component } from '@sallyport/chassis/process';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import { writeLabel } from '../labels.ts';
@@ -52,34 +51,6 @@ export function trajectoryService(options: {
         });
       }
       return {};
-    },
-  };
-}
-
-/** Deletes expired runs in small portions. Running on every replica at once does no harm. */
-export function sweeping(store: TrajectoryStore, intervalMs: number, log: Logger): Component {
-  let timer: NodeJS.Timeout | undefined;
-  let stopped = false;
-  let running: Promise<void> = Promise.resolve();
-  const sweep = async () => {
-    try {
-      while (!stopped && (await store.sweep(Date.now())) > 0);
-    } catch (error) {
-      log.warn('expired runs could not be deleted', { error });
-    }
-  };
-  return {
-    name: 'sweeping',
-    start() {
-      timer = setInterval(() => {
-        running = sweep();
-      }, intervalMs);
-      timer.unref();
-    },
-    async stop() {
-      stopped = true;
-      clearInterval(timer);
-      await running;
     },
   };
 }
