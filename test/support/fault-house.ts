@@ -26,7 +26,7 @@ export const ACCESS_TTL_MS = 3_000;
 const UNKNOWN_MS = 1_000;
 /** How long a call of the slow tool takes. */
 const TOOL_MS = 600;
-const NEVER = { signal: new AbortController().signal };
+const NEVER = { signal: new AbortController().signal, progress: async () => undefined, log: async () => undefined };
 /** The tools of the server `notes`. */
 export const NOTES = { tools: [{ type: 'mcp', server_label: 'notes' }] };
 
