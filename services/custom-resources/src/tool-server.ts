@@ -117,10 +117,10 @@ const spec = withRules(
     openApi: openApiServer
       .optional()
       .describe('An HTTP API: where it is, and the OpenAPI document that makes tools of it.'),
+    hosted: hostedServer.optional().describe('An MCP server that Sallyport runs: what, and what it may reach.'),
     agent: agentServer
       .optional()
       .describe('An agent that speaks A2A: where it is. It is the tools of its server, and is served at /a2a/<name>.'),
-    hosted: hostedServer.optional().describe('An MCP server that Sallyport runs: what, and what it may reach.'),
     credentials: serverCredentials
       .optional()
       .describe('How Sallyport authenticates to the server. Left out: without credentials.'),
@@ -143,10 +143,10 @@ const spec = withRules(
   }),
   [
     ...transportRules,
-    ...agentRules,
     ...openApiRules,
-    hostedRule,
     ...stageRules,
+    ...agentRules,
+    hostedRule,
     {
       cel: '!has(self.auth) || !has(self.credentials)',
       message: 'auth and credentials exclude each other',
@@ -226,7 +226,16 @@ export const toolServer = defineResource({
     { name: 'Drift', type: 'string', jsonPath: ".status.conditions[?(@.type=='DefinitionDrift')].status" },
     ...readyColumns,
   ],
-  conditions: ['Accepted', 'CredentialsValid', 'Reachable', 'DefinitionDrift', 'DefinitionSuspect', 'Ready'],
+  conditions: [
+    'Accepted',
+    'CredentialsValid',
+    'Deployed',
+    'EgressEnforced',
+    'Reachable',
+    'DefinitionDrift',
+    'DefinitionSuspect',
+    'Ready',
+  ],
 });
 
 /** Spec of a ToolServer with defaults filled in. */
