@@ -21,15 +21,20 @@ export const services = [
   'model-proxy',
   'console',
 ] as const;
+/** What runs besides for hosted tool servers. */
+export const hostingServices = ['mcp-host', 'egress-proxy'] as const;
 
 function readEnvironment() {
   const { KUBECONFIG, SALLYPORT_IMAGE, SALLYPORT_POSTGRES_IMAGE, SALLYPORT_ENDPOINT, SALLYPORT_VOLUMES } = process.env;
+  const { SALLYPORT_HOSTED_IMAGE } = process.env;
   if (!KUBECONFIG || !SALLYPORT_IMAGE || !SALLYPORT_ENDPOINT) return undefined;
   return {
     /** `repository:tag` that the cluster can have. */
     image: SALLYPORT_IMAGE,
     /** Absent: the public image. */
     postgresImage: SALLYPORT_POSTGRES_IMAGE,
+    /** Image of test/cluster/hosted; absent: no servers are hosted. */
+    hostedImage: SALLYPORT_HOSTED_IMAGE,
     /** Where the Ingress listens, without a slash at the end. */
     endpoint: SALLYPORT_ENDPOINT,
     /** Folder on the node for volumes; absent: the cluster has a default storage class. */
@@ -111,7 +116,7 @@ export function diagnosis(): string {
     '--sort-by',
     '.lastTimestamp',
   );
-  const logs = services.map((name) => {
+  const logs = [...services, ...hostingServices].map((name) => {
     const selector = `app.kubernetes.io/component=${name}`;
     return `== ${name}\n${look('-n', NAMESPACE, 'logs', '-l', selector, '--tail', '15', '--prefix=false')}`;
   });

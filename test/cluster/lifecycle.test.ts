@@ -3,11 +3,13 @@ import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import OpenAI from 'openai';
+import { callServers, holdHostile, hostServers, keepAndRemove } from './hosted.ts';
 import { installArguments, kindsIn, prepareCluster, restoreCluster, USER_KINDS } from './install.ts';
 import {
   cluster,
   diagnosis,
   eventually,
+  hostingServices,
   kubectl,
   kubectlBeside,
   NAMESPACE,
@@ -57,7 +59,7 @@ onCluster('a release on a real cluster', () => {
     async () => {
       run('helm', ['install', RELEASE, ...installArguments(), '--wait', '--timeout', '5m']);
       kubectl('-n', NAMESPACE, 'wait', '--for=condition=Ready', 'pod', '-l', pods, '--timeout=60s');
-      expect(names('-n', NAMESPACE, 'pods', '-l', pods)).toHaveLength(services.length + 1);
+      expect(names('-n', NAMESPACE, 'pods', '-l', pods)).toHaveLength(services.length + hostingServices.length + 1);
       const jobs = kubectl('-n', NAMESPACE, 'wait', '--for=condition=Complete', 'job', '--all', '--timeout=30s');
       expect(jobs.trim().split('\n')).toHaveLength(2);
     },
@@ -144,6 +146,17 @@ onCluster('a release on a real cluster', () => {
     },
     30_000,
   );
+
+  if (cluster?.hostedImage !== undefined) {
+    step('[cluster:hosted] hosts a server from npm over stdio and over HTTP', hostServers, 150_000);
+    step('[cluster:hosted] serves their tools through the Ingress', () => callServers(endpoint, key), 60_000);
+    step(
+      '[cluster:hostile] holds a hostile server: what it tries fails, in its status and in the records',
+      () => holdHostile(endpoint, key),
+      120_000,
+    );
+    step('[cluster:hosted] repairs what was changed, and leaves nothing behind', keepAndRemove, 120_000);
+  }
 
   for (const service of services) {
     step(

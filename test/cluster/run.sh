@@ -28,12 +28,15 @@ if [ -x "$cluster" ]; then
   "$cluster" base >"$log" 2>&1 || { tail -40 "$log"; exit 1; }
   build localhost/sallyport:cluster-test . -f deploy/Dockerfile
   build localhost/sallyport-postgres:cluster-test deploy/trial -f deploy/trial/postgres.Dockerfile
+  everything=$(sed -n "s#^  '@modelcontextprotocol/server-everything': *##p" pnpm-workspace.yaml)
+  build localhost/sallyport-hosted:cluster-test test/cluster/hosted -f test/cluster/hosted/Dockerfile --build-arg "VERSION=$everything"
   rm -f "$log"
   echo "images built in $((SECONDS - clock)) s"
   volumes=$(mktemp -d /var/tmp/sallyport-volumes.XXXXXX)
   chmod 755 "$volumes"
   for claim in spool-sallyport-model-proxy-0 spool-sallyport-mcp-broker-0; do install -d -m 700 -o 65532 -g 65532 "$volumes/$claim"; done
   export SALLYPORT_IMAGE=localhost/sallyport:cluster-test SALLYPORT_POSTGRES_IMAGE=localhost/sallyport-postgres:cluster-test
+  export SALLYPORT_HOSTED_IMAGE=localhost/sallyport-hosted:cluster-test
   export SALLYPORT_ENDPOINT=http://127.0.0.1:${INGRESS_PORT:-8080} SALLYPORT_VOLUMES=$volumes
   jest
 elif [ -n "${KUBECONFIG:-}" ] && [ -n "${SALLYPORT_IMAGE:-}" ] && [ -n "${SALLYPORT_ENDPOINT:-}" ]; then

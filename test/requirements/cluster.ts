@@ -5,6 +5,9 @@ export const cluster: readonly Requirement[] = [
   ...of('issue 3, done when', {
     'cluster:kill': 'Killing a pod of any service loses no acknowledged record.',
     'cluster:anthropic': 'A release answers an Anthropic SDK through the Ingress.',
+    'cluster:hosted': 'A release hosts tool servers over stdio and over HTTP, and leaves nothing of them behind.',
+    'cluster:hostile':
+      'A hosted server that tries to reach what it should not fails, in its status and in the records.',
     'cluster:install': 'A release is installed into a restricted namespace, and all pods become ready.',
     'cluster:mcp': 'A release serves an MCP client through the Ingress.',
     'cluster:openai': 'A release answers an OpenAI SDK through the Ingress, and records it.',

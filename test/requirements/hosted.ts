@@ -12,6 +12,7 @@ export const hosted: readonly Requirement[] = [
     'hosted:egress-identity': 'The proxy serves the server whose credential is shown from the address of its own pod.',
     'hosted:egress-record': 'Each refused connection is recorded and counted in the status of its server.',
     'hosted:pod': 'The pod of a hosted server is restricted, without a token, and reaches the proxy alone.',
+    'hosted:reconcile': 'The objects of a hosted server are made, kept as they should be, and taken away with it.',
     'hosted:status': 'The status says why a hosted server does not run, and whether its egress is enforced.',
   }),
 ];

@@ -3,6 +3,7 @@ import { type KubeApi, KubeError, kubeApi } from '@sallyport/chassis/kube/api';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { apiVersion, type Condition, findCondition, type Kind, kinds } from '@sallyport/custom-resources';
+import { clusterHosting } from '@sallyport/operator/hosting/cluster';
 import { accessReview } from '@sallyport/operator/kube/access-review';
 import { applyStatus, statusManager } from '@sallyport/operator/kube/apply';
 import { eventRecorder } from '@sallyport/operator/kube/events';
@@ -81,12 +82,30 @@ real('the operator on a real API server', () => {
     const events = eventRecorder({ api, instance: 'test', log });
     const source = kubeSource({ api, events, watchNamespaces: [ns], log });
     const metrics = operatorMetrics(createMetrics('operator', { defaults: false }));
-    const operator = createOperator({ source, clients: peers.clients, log, metrics });
+    const labels = { proxyLabels: { app: 'egress-proxy' }, hostLabels: { app: 'mcp-host' } };
+    const hosting = clusterHosting({
+      api,
+      watchNamespaces: [ns],
+      facts: {
+        image: 'sallyport:1',
+        imagePullPolicy: 'Never',
+        namespace: 'gate',
+        egressKey: 'k'.repeat(48),
+        ...labels,
+      },
+      proxy: { host: 'egress-proxy', port: 3128 },
+      maxPerNamespace: 1,
+      log,
+      resolve: async () => '10.96.0.7',
+    });
+    const operator = createOperator({ source, clients: peers.clients, hosting, log, metrics });
     operator.start?.();
     await source.start?.();
+    hosting.start?.();
     await operator.lead(true);
     const stop = async () => {
       await operator.stop?.(0);
+      await hosting.stop?.(0);
       await source.stop?.(0);
     };
     undo.push(stop);
@@ -123,6 +142,79 @@ real('the operator on a real API server', () => {
     await eventually(() => may(ns, robot), true);
     expect(await may(ns, { ...robot, user: `system:serviceaccount:${ns}:other` })).toBe(false);
     expect(await may('default', robot)).toBe(false);
+  });
+
+  it('[hosted:reconcile] makes what a hosted server needs, puts right what is changed, tells how it is, and takes it away', async () => {
+    const ns = await namespace();
+    const { write, read, condition } = within(ns);
+    await run(ns);
+    await write('ToolServer', 'jira', { hosted: { image: 'example.com/jira:1', egress: ['api.example.com'] } });
+    await eventually(() => condition('ToolServer', 'jira', 'Deployed'), 'Unknown Starting');
+    const { uid } = (await read('ToolServer', 'jira')).metadata;
+    const name = `sallyport-mcp-${uid}`;
+    const paths = {
+      deployment: `/apis/apps/v1/namespaces/${ns}/deployments/${name}`,
+      policy: `/apis/networking.k8s.io/v1/namespaces/${ns}/networkpolicies/${name}`,
+      account: `/api/v1/namespaces/${ns}/serviceaccounts/${name}`,
+    };
+    // biome-ignore lint/suspicious/noExplicitAny: tests look into objects of many kinds
+    const get = async (path: string): Promise<any> => await admin.request({ path });
+    for (const path of [...Object.values(paths), `/api/v1/namespaces/${ns}/secrets/${name}`]) {
+      expect((await get(path)).metadata.ownerReferences[0]).toMatchObject({ kind: 'ToolServer', name: 'jira', uid });
+    }
+    const merge = (path: string, body: object) =>
+      admin.request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body });
+    await merge(paths.deployment, { spec: { replicas: 3, template: { spec: { hostNetwork: true } } } });
+    await eventually(async () => (await get(paths.deployment)).spec.template.spec.hostNetwork ?? false, false);
+    expect((await get(paths.deployment)).spec.replicas).toBe(1);
+    await merge(paths.policy, { spec: { egress: [{}] } });
+    await eventually(async () => (await get(paths.policy)).spec.egress[0].ports?.[0].port, 3128);
+    await admin.request({ method: 'DELETE', path: paths.deployment });
+    await eventually(
+      () =>
+        get(paths.deployment)
+          .then(({ spec }) => spec.replicas)
+          .catch(() => 0),
+      1,
+    );
+
+    const pods = `/api/v1/namespaces/${ns}/pods`;
+    const { template } = (await get(paths.deployment)).spec;
+    await admin.request({
+      method: 'POST',
+      path: pods,
+      body: { metadata: { name: 'jira-1', ...template.metadata }, spec: template.spec },
+    });
+    await merge(`${pods}/jira-1/status`, {
+      status: {
+        initContainerStatuses: [
+          {
+            ...{ name: 'egress-probe', ready: true, restartCount: 0, image: 'x', imageID: 'x' },
+            state: { terminated: { exitCode: 0, message: '{"open":[],"proxy":true}' } },
+          },
+        ],
+        containerStatuses: [
+          {
+            ...{ name: 'server', ready: false, restartCount: 4, image: 'x', imageID: 'x' },
+            state: { waiting: { reason: 'CrashLoopBackOff' } },
+            lastState: { terminated: { exitCode: 1, message: 'no such board' } },
+          },
+        ],
+      },
+    });
+    await eventually(() => condition('ToolServer', 'jira', 'Deployed'), 'False CrashLoopBackOff');
+    expect(await condition('ToolServer', 'jira', 'EgressEnforced')).toBe('True Probed');
+    expect(await condition('ToolServer', 'jira', 'Ready')).toBe('False CrashLoopBackOff');
+
+    await write('ToolServer', 'second', { hosted: { image: 'example.com/second:1' } });
+    await eventually(() => condition('ToolServer', 'second', 'Deployed'), 'False QuotaExceeded');
+    await write('ToolServer', 'jira', { remote: { url: 'https://jira.example/mcp' } });
+    const gone = (path: string) =>
+      get(path).then(
+        ({ metadata }) => metadata.deletionTimestamp !== undefined,
+        () => true,
+      );
+    for (const path of Object.values(paths)) await eventually(() => gone(path), true);
   });
 
   it('[resources:end-to-end] makes resources ready with the permissions of its role alone', async () => {

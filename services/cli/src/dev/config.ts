@@ -33,6 +33,7 @@ export function configOf(instance: Instance, facts: SuiteFacts): ConfigDocument 
     admin: listen(ports.admin),
     http: listen(ports.http),
     grpc: listen(ports.grpc),
+    proxy: listen(ports.proxy),
     tls: shape.name === 'demo' ? undefined : certificateFiles(facts.certificates, shape.name),
     postgres: shape.database ? database(shape.name, facts) : undefined,
     ...own[shape.name](facts, instance),
@@ -89,6 +90,21 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
     spoolDir: spool(facts, instance),
     digestKeyFile: facts.secrets.text('digest-key'),
     snapshotCacheFile: cache(facts, instance),
+    hosted: { url: `https://127.0.0.1:${portOf(facts, 'mcp-host', 'http')}` },
+  }),
+  'mcp-host': (facts) => ({
+    peers: peers(facts, 'operator'),
+    local: {
+      secretsDirs: [facts.resources, facts.generated],
+      workDir: join(facts.data, 'hosted'),
+      proxy: `http://127.0.0.1:${portOf(facts, 'egress-proxy', 'proxy')}`,
+      egressKeyFile: facts.secrets.text('egress-key'),
+    },
+  }),
+  'egress-proxy': (facts, instance) => ({
+    peers: peers(facts, 'operator', 'audit'),
+    egressKeyFile: facts.secrets.text('egress-key'),
+    spoolDir: spool(facts, instance),
   }),
   'model-proxy': (facts, instance) => ({
     peers: peers(facts, 'operator', 'identity', 'vault', 'policy', 'audit', 'quarantine', 'mcp-broker'),
@@ -132,6 +148,11 @@ function peers(facts: SuiteFacts, ...names: readonly ServiceName[]): Record<stri
     return `ipv4:${addresses.length === 0 ? '127.0.0.1:9' : addresses.join(',')}`;
   };
   return Object.fromEntries(names.map((name) => [name, target(name)]));
+}
+
+/** A port of the first process of a service; 9 (discard), which refuses, where it is not part of the suite. */
+function portOf({ instances }: SuiteFacts, service: ServiceName, which: 'http' | 'proxy'): number {
+  return instances.find(({ name }) => name === service)?.ports[which] ?? 9;
 }
 
 const spool = ({ data }: SuiteFacts, { name }: Instance) => join(data, 'spool', name);

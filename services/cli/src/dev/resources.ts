@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Logger } from '@sallyport/chassis/log';
+import { parseYaml } from '@sallyport/custom-resources/parse';
 
 /** From where to where resources are expanded, and what `${name}` stands for. */
 export interface ExpansionOptions {
@@ -17,6 +18,8 @@ export interface ExpansionOptions {
   readonly to: string;
   readonly values: Readonly<Record<string, string>>;
   readonly log: Logger;
+  /** Called after they were copied again. */
+  readonly onCopied?: () => void;
 }
 
 const SETTLE_MS = 100;
@@ -34,6 +37,7 @@ export function expandResources(options: ExpansionOptions): () => void {
     timer = setTimeout(() => {
       try {
         copyAll(options);
+        options.onCopied?.();
       } catch (error) {
         options.log.warn('the resources could not be read', { error });
       }
@@ -45,6 +49,19 @@ export function expandResources(options: ExpansionOptions): () => void {
     clearTimeout(timer);
     watcher.close();
   };
+}
+
+/** Whether a resource of a folder declares a tool server that Sallyport runs. */
+export function hostsServers(dir: string): boolean {
+  return yamlFiles(dir).some((file) => {
+    const text = textOf(join(dir, file)) ?? '';
+    return /\bhosted\b/.test(text) && parseYaml(text).some(({ value }) => isHosted(value));
+  });
+}
+
+function isHosted(value: unknown): boolean {
+  const { kind, spec } = (value ?? {}) as { kind?: unknown; spec?: { hosted?: unknown } };
+  return kind === 'ToolServer' && spec?.hosted !== undefined;
 }
 
 /** Replaces each `${name}` that `values` has; others stay. */

@@ -11,7 +11,7 @@ import { type Front, startFront } from './front.ts';
 import { openPortBook, releasePorts } from './ports.ts';
 import { type LocalPostgres, startPostgres } from './postgres.ts';
 import { migrationsOf } from './repository.ts';
-import { expandResources } from './resources.ts';
+import { expandResources, hostsServers } from './resources.ts';
 import { readRoutes } from './routes.ts';
 import { openSecrets } from './secrets.ts';
 import { type ServiceProcess, serviceProcess, turnLog } from './service-process.ts';
@@ -114,6 +114,7 @@ async function assemble(
         admin: await portFor(`${name}.admin`),
         ...(shape.http ? { http: await portFor(`${name}.http`) } : {}),
         ...(shape.grpc ? { grpc: await portFor(`${name}.grpc`) } : {}),
+        ...(shape.proxy ? { proxy: await portFor(`${name}.proxy`) } : {}),
       };
       instances.push({ name, shape, ports });
     }
@@ -124,6 +125,8 @@ async function assemble(
 
   // The front listens first: a taken PORT is said at once, and /readyz tells how far the start is.
   const processes = new Map<string, ServiceProcess>();
+  // Those that nobody needs yet.
+  const resting = new Set<ServiceProcess>();
   let prepared = false;
   const front: Front = await startFront({
     port,
@@ -132,7 +135,7 @@ async function assemble(
       instances
         .filter(({ shape, name }) => shape.name === service && processes.get(name)?.pid() !== undefined)
         .flatMap(({ ports }) => ports.http ?? []),
-    failures: () => (prepared ? failuresOf(processes) : Promise.resolve({ launcher: 'starting' })),
+    failures: () => (prepared ? failuresOf(processes, resting) : Promise.resolve({ launcher: 'starting' })),
   });
   undo.push(() => front.stop());
   const endpoint = `http://127.0.0.1:${front.port}`;
@@ -177,25 +180,36 @@ async function assemble(
         'demo.key': secrets.value('demo-provider-key'),
       },
       log,
+      onCopied: () => wake(),
     }),
   );
 
-  for (const name of ['cache', 'spool']) folder.folder(name);
+  for (const name of ['cache', 'spool', 'hosted']) folder.folder(name);
   for (const instance of instances) {
     const service = prepare(instance, options, facts, folder, log);
     processes.set(instance.name, service);
+    if (instance.shape.onDemand) resting.add(service);
   }
   const inStages = (...stages: number[]) =>
     [...processes.values()].filter(({ instance }) => stages.includes(instance.shape.stage));
   for (const stage of [1, 2, 3, 4]) {
     undo.push(async () => void (await Promise.all(inStages(stage).map((service) => service.stop()))));
   }
+  const wake = (): ServiceProcess[] => {
+    if (!prepared || resting.size === 0 || !hostsServers(facts.resources)) return [];
+    const woken = [...resting];
+    resting.clear();
+    for (const service of woken) service.start();
+    return woken;
+  };
   prepared = true;
   // All could start at once and find each other; in this order nobody waits out a back-off.
   for (const wave of [inStages(1, 2), inStages(3, 4)]) {
-    for (const service of wave) service.start();
-    await Promise.all(wave.map((service) => service.ready()));
+    const needed = wave.filter((service) => !resting.has(service));
+    for (const service of needed) service.start();
+    await Promise.all(needed.map((service) => service.ready()));
   }
+  await Promise.all(wake().map((service) => service.ready()));
 
   const find = (name: string) => {
     const service = processes.get(name);
@@ -241,9 +255,11 @@ function prepare(instance: Instance, options: SuiteOptions, facts: SuiteFacts, f
   });
 }
 
-async function failuresOf(processes: ReadonlyMap<string, ServiceProcess>): Promise<Record<string, string>> {
-  const answers = await Promise.all(
-    [...processes].map(async ([name, service]) => [name, await service.readiness()] as const),
-  );
+async function failuresOf(
+  processes: ReadonlyMap<string, ServiceProcess>,
+  resting: ReadonlySet<ServiceProcess>,
+): Promise<Record<string, string>> {
+  const awake = [...processes].filter(([, service]) => !resting.has(service));
+  const answers = await Promise.all(awake.map(async ([name, service]) => [name, await service.readiness()] as const));
   return Object.fromEntries(answers.filter((answer): answer is [string, string] => answer[1] !== true));
 }

@@ -7,6 +7,10 @@ export interface ServiceShape {
   readonly grpc?: true;
   /** Has a schema and a role in Postgres, and migrations under src/migrations. */
   readonly database?: true;
+  /** Listens for hosted tool servers. */
+  readonly proxy?: true;
+  /** Runs only once a resource declares a hosted tool server: most suites have none. */
+  readonly onDemand?: true;
 }
 
 /** The deployable services. */
@@ -20,7 +24,9 @@ export type ServiceName =
   | 'demo'
   | 'mcp-broker'
   | 'model-proxy'
-  | 'console';
+  | 'console'
+  | 'mcp-host'
+  | 'egress-proxy';
 
 /** The services, what others lean on first. */
 export const services: readonly ServiceShape[] = [
@@ -34,6 +40,8 @@ export const services: readonly ServiceShape[] = [
   { name: 'mcp-broker', stage: 4, http: true, grpc: true, database: true },
   { name: 'model-proxy', stage: 4, http: true, grpc: true, database: true },
   { name: 'console', stage: 4, http: true },
+  { name: 'egress-proxy', stage: 3, proxy: true, onDemand: true },
+  { name: 'mcp-host', stage: 3, http: true, grpc: true, onDemand: true },
 ];
 
 /** Ports of one process, all on loopback. */
@@ -41,6 +49,7 @@ export interface InstancePorts {
   readonly admin: number;
   readonly http?: number;
   readonly grpc?: number;
+  readonly proxy?: number;
 }
 
 /** One process of a service: `policy`, or `policy-2` where two were asked for. */
