@@ -97,11 +97,9 @@ export async function holdHostile(endpoint: string, key: string): Promise<void> 
     expect(Number(field('hostile', '{.status.egress.refused}'))).toBeGreaterThanOrEqual(targets.length);
     expect(field('hostile', '{.status.egress.last[*].host}')).toContain('evil.example');
   });
-  const counted = () =>
-    kubectl(
-      ...['-n', NAMESPACE, 'exec', 'sallyport-postgres-0', '--', 'psql', '-U', 'postgres', 'sallyport', '-tAc'],
-      "select count(*) from audit.records where principal_id = 'toolserver:hostile'",
-    );
+  const query = "select count(*) from sallyport_audit.records where principal_id = 'toolserver:hostile'";
+  const psql = `PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE") psql -h 127.0.0.1 -U postgres sallyport -tAc "${query}"`;
+  const counted = () => kubectl('-n', NAMESPACE, 'exec', 'sallyport-postgres-0', '--', 'sh', '-c', psql);
   await eventually('its records', 30, () => expect(Number(counted())).toBeGreaterThanOrEqual(targets.length));
   // Said by a probe in the pod: what this cluster does with NetworkPolicies is not for the operator to believe.
   expect(condition('hostile', 'EgressEnforced')).toMatch(/^(True Probed|False NotEnforced)$/);

@@ -35,10 +35,17 @@ export interface Target {
   readonly port: number;
 }
 
+/** A connection that is nobody's, or that shows the credential of a server and does not come from it. */
+export interface Unidentified {
+  readonly refusal: Refusal;
+  /** Whose credential was shown. */
+  readonly shown: EgressServer | undefined;
+}
+
 /** Decides who asks and whether they may. */
 export interface Admission {
   /** Whose connection it is, by the credential and the address that it comes from. */
-  identify(credential: string | undefined, address: string): Promise<EgressServer | Refusal>;
+  identify(credential: string | undefined, address: string): Promise<EgressServer | Unidentified>;
   /** Whether a server may reach what `host:port` says. */
   admit(server: EgressServer, authority: string): Target | Refusal;
 }
@@ -90,15 +97,16 @@ export function createAdmission(options: {
     async identify(credential, remote) {
       const shown = egressOwner(key, credential);
       const server = shown === undefined ? undefined : serverOf(shown);
-      if (server === undefined) return 'Unidentified';
+      if (server === undefined) return { refusal: 'Unidentified', shown: undefined };
       if (ownerAt === undefined) return server;
       const address = canonicalAddress(remote);
-      if (address === undefined) return 'WrongAddress';
+      if (address === undefined) return { refusal: 'WrongAddress', shown: server };
       try {
         // A credential that got away is of no use elsewhere than in the pod that it was given to.
-        return (await ownerOf(ownerAt, address))?.uid === server.uid ? server : 'WrongAddress';
+        const owner = await ownerOf(ownerAt, address);
+        return owner?.uid === server.uid ? server : { refusal: 'WrongAddress', shown: server };
       } catch {
-        return 'AddressUnknown';
+        return { refusal: 'AddressUnknown', shown: server };
       }
     },
     admit(server, authority) {

@@ -219,6 +219,8 @@ describe('the way out of hosted servers', () => {
     expect(await statusOf(at, authorization(GONE))).toBe(407);
     expect(await statusOf(at, authorization(OTHER))).toBe(403);
     expect(refused.map(({ reason }) => reason)).toEqual([...Array(4).fill('Unidentified'), 'WrongAddress']);
+    // Told of the server whose credential got away.
+    expect(refused.map(({ server }) => server?.uid)).toEqual([...Array(4).fill(undefined), OTHER.uid]);
   });
 
   it('[hosted:egress] reads a ClientHello however it is cut, and none that hides its name', async () => {

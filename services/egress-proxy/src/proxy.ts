@@ -87,7 +87,7 @@ export function createEgressProxy(options: ProxyOptions): EgressProxy {
       from,
     };
     const server = await admission.identify(req.headers['proxy-authorization'], from);
-    if (typeof server === 'string') return refuse(client, { ...told, server: undefined, reason: server });
+    if ('refusal' in server) return refuse(client, { ...told, server: server.shown, reason: server.refusal });
     const target = admission.admit(server, authority);
     if (typeof target === 'string') return refuse(client, { ...told, server, reason: target });
     const count = open.get(server.uid) ?? 0;
@@ -124,9 +124,11 @@ export function createEgressProxy(options: ProxyOptions): EgressProxy {
     const from = req.socket.remoteAddress ?? '';
     const host = (URL.canParse(req.url ?? '') ? new URL(req.url ?? '').host : (req.headers.host ?? '')).slice(0, 253);
     void admission.identify(req.headers['proxy-authorization'], from).then((found) => {
-      const known = typeof found === 'string' ? undefined : found;
-      const reason = typeof found === 'string' ? found : 'NotConnect';
-      refuse(req.socket, { server: known, reason, host, port: 80, from });
+      const refused =
+        'refusal' in found
+          ? { server: found.shown, reason: found.refusal }
+          : { server: found, reason: 'NotConnect' as const };
+      refuse(req.socket, { ...refused, host, port: 80, from });
       res.destroy();
     });
   });
