@@ -71,6 +71,11 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
   const listings = new Map<string, Listing>();
   const settled = new Map<string, { readonly of: Server; readonly from: readonly unknown[]; readonly to: Settled }>();
   const made = new WeakMap<Settled, readonly BrokerTool[]>();
+  /** What was found in a server's definitions beside these names. */
+  const suspected = new WeakMap<
+    Settled,
+    { readonly beside: OtherNames; readonly found: ReadonlyMap<string, readonly Suspicion[]> }
+  >();
   const own = ownLists(OWN_LIST_MS);
   /** Pins as they were when a server was listed for a person last. */
   const ownPins = new Map<string, Listing['pins']>();
@@ -175,13 +180,17 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
     },
     suspicions(uid) {
       const server = servers.get(uid);
-      const definitions = (server && settledOf(server)?.definitions) ?? [];
-      const found = new Map(definitions.flatMap(({ name, suspicions }) => (suspicions ? [[name, suspicions]] : [])));
-      if (server === undefined || definitions.length === 0) return found;
-      const own = definitions.map((definition) => ({ server: server.name, definition }));
-      for (const [name, more] of besideOthers(server.name, own, namesOf(server.tenant))) {
+      const of = server && settledOf(server);
+      if (server === undefined || of === undefined) return new Map();
+      const names = namesOf(server.tenant);
+      const held = suspected.get(of);
+      if (held?.beside === names) return held.found;
+      const found = new Map(of.definitions.flatMap(({ name, suspicions }) => (suspicions ? [[name, suspicions]] : [])));
+      const own = of.definitions.map((definition) => ({ server: server.name, definition }));
+      for (const [name, more] of besideOthers(server.name, own, names)) {
         found.set(name, [...(found.get(name) ?? []), ...more]);
       }
+      suspected.set(of, { beside: names, found });
       return found;
     },
     tools: (tenant) => (tenant === '' ? NONE : indexOf(tenant)).sorted,
