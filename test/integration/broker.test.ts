@@ -242,6 +242,30 @@ describe('what the broker keeps and survives', () => {
     expect(text).toBe('said reviewed');
   }, 60_000);
 
+  it('[tool:once] makes a call with a key once, also where the broker was away in between', async () => {
+    const before = tools.calls.length;
+    const call = async (text: string) => {
+      const params = {
+        name: 'notes__say',
+        arguments: { text },
+        _meta: { 'sallyport.dev/idempotency-key': 'order-7' },
+      };
+      const { json } = await rpc('tools/call', params, suite.key, await newRun());
+      return json.result?.content?.[0]?.text;
+    };
+    expect(await call('once')).toBe('said once');
+    await suite.kill('mcp-broker');
+    await suite.restart('mcp-broker');
+    const again = await eventually(
+      () => call('once'),
+      (text) => text === 'said once',
+      15_000,
+    );
+    expect(again).toBe('said once');
+    expect(await call('another')).toContain('[key_used]');
+    expect(tools.calls.length).toBe(before + 1);
+  }, 60_000);
+
   it('[mcp:policy-away] calls nothing while policy is away, and goes on without a restart', async () => {
     const run = await newRun();
     await suite.kill('policy');

@@ -10,6 +10,9 @@ export const broker: readonly Requirement[] = [
     'broker:ssrf': 'Tool servers lead to no private address unless allowed.',
     'broker:breaker': 'A server whose calls fail is left alone for a while, then tried again by one call.',
     'broker:breaker-apart': 'What fails for one principal alone keeps nobody else from calling.',
+    'broker:while-down': 'While a server cannot be called its tools are answered for, or not listed, as declared.',
+    'broker:hostile-result': 'Results that are huge, endless, binary or of another request end in a clean error.',
+    'broker:contradiction': 'A result whose text contradicts its structured content is not used.',
     'broker:bounded': 'Whatever is sent to a tool server has an end.',
   }),
 ];

@@ -101,6 +101,33 @@ export const casesOfTools: readonly Case[] = [
     errors: ['parameter is for openApi only'],
   },
   {
+    name: 'what is said of calls',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://mail.example' },
+      concurrency: 8,
+      tools: [
+        { name: 'a', class: 'Read', retries: 2, concurrency: 1, whileDown: { type: 'Canned', content: 'Later.' } },
+        { name: 'b', class: 'Write', retries: 1, idempotent: true, whileDown: { type: 'Disabled' } },
+      ],
+    },
+  },
+  {
+    name: 'retries of what may not be made twice',
+    kind: 'ToolServer',
+    spec: { remote: { url: 'https://mail.example' }, tools: [{ name: 'a', class: 'Write', retries: 1 }] },
+    errors: ['retries are for tools that are idempotent'],
+  },
+  {
+    name: 'a canned answer without words',
+    kind: 'ToolServer',
+    spec: {
+      remote: { url: 'https://a.example' },
+      tools: [{ name: 'a', class: 'Read', whileDown: { type: 'Canned' } }],
+    },
+    errors: ['content must be given'],
+  },
+  {
     name: 'a token in a static header',
     kind: 'ToolServer',
     spec: { remote: { url: 'https://mail.example/mcp', headers: { AUTHORIZATION: 'x' } } },

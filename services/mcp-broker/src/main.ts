@@ -30,6 +30,7 @@ import { configSchema } from './config.ts';
 import { keyedDigest, sha256 } from './digests.ts';
 import { createBrokerApp } from './downstream/app.ts';
 import { requestStates } from './downstream/request-state.ts';
+import { createOnceCalls } from './execute/once-calls.ts';
 import { schemaChecks } from './execute/schema-check.ts';
 import { waitingCalls } from './invoke/ask.ts';
 import type { Gate } from './invoke/gate.ts';
@@ -82,6 +83,8 @@ run({
     const { taskTtl, sweepInterval } = config.agents;
     const agents = knownAgents(createAgentIds(database, taskTtl));
     await life.use(sweeping('tasks of agents', agents.ids, sweepInterval, log));
+    const once = { calls: createOnceCalls(database, readSecretFile(config.digestKeyFile)), log };
+    await life.use(sweeping('keys of calls', once.calls, sweepInterval, log));
     const hosted = config.hosted && hostedLine(config.hosted.url, tls);
     const upstream = await life.use(
       createUpstream({ credentials, maxResultBytes, hosted, metrics: counted, agents, log }),
@@ -156,6 +159,7 @@ run({
       catalog,
       access,
       runner,
+      once,
       toolsets,
       offerings,
       listFor: own.look,

@@ -19,6 +19,7 @@ export type RefusalCode =
   | 'step_limit'
   | 'result_withheld'
   | 'tool_unavailable'
+  | 'key_used'
   | 'tool_failed'
   | 'cancelled'
   | 'not_run';
@@ -46,6 +47,8 @@ const TEXTS: Readonly<Record<RefusalCode, string>> = {
   step_limit: 'No steps are left in this run. The call was not made.',
   result_withheld: 'The result of this call is withheld by a rule. The call was made.',
   tool_unavailable: 'The server of this tool cannot be called now. The call was not made; it may be tried again later.',
+  key_used:
+    'The idempotency key of this call stands for another call, or for one of which nobody knows whether it was made. This one was not made.',
   tool_failed: 'The tool reported an error. Its text is not shown because its source is untrusted.',
   cancelled: 'The run was stopped before a result of this call was known.',
   not_run:

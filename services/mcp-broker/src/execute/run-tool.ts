@@ -10,6 +10,7 @@ import { clientBlock } from '../offerings/gateway-uri.ts';
 import { toolAnswer } from '../offerings/offering-answer.ts';
 import type { ToolAnswer } from '../upstream/connection.ts';
 import type { ForWhom, Upstream } from '../upstream/upstream.ts';
+import { contradictsItself } from './contradiction.ts';
 import type { Misfit, SchemaCheck } from './schema-check.ts';
 import { boundArguments } from './value-bounds.ts';
 
@@ -33,6 +34,9 @@ export interface ToolRun {
   readonly signal: AbortSignal;
 }
 
+/** Why a tool was not called. */
+export type NotCalled = 'invalid_arguments' | 'tool_unavailable' | 'key_used';
+
 /** How a call went. */
 export interface RanTool {
   readonly answer: ToolAnswer;
@@ -44,7 +48,7 @@ export interface RanTool {
   /** The words are the gate's own: the tool was not called, or what it gave does not fit its schema. */
   readonly own: boolean;
   /** Why the tool was not called; absent: it was. */
-  readonly notCalled?: 'invalid_arguments' | 'tool_unavailable';
+  readonly notCalled?: NotCalled;
 }
 
 /**
@@ -57,10 +61,7 @@ export async function runTool(runner: ToolRunner, run: ToolRun): Promise<RanTool
   const { definition, server } = tool;
   const startedAt = performance.now();
   const misfit = checkArguments(runner, run);
-  if (misfit) {
-    const said = ownAnswer(`${refusal('invalid_arguments').text} ${misfit}`, 0, '');
-    return { ...said, notCalled: 'invalid_arguments' };
-  }
+  if (misfit) return notCalled('invalid_arguments', `${refusal('invalid_arguments').text} ${misfit}`);
   try {
     const for_ = { principal: run.principal, signal: run.signal, timeoutMs: tool.timeoutMs };
     const { answer: given, credential } = isOfferingCall(definition.name)
@@ -71,12 +72,7 @@ export async function runTool(runner: ToolRunner, run: ToolRun): Promise<RanTool
     runner.metrics.toolCalls(server.name, answer.isError ? 'error' : 'ok').inc();
     runner.metrics.toolSeconds(server.name).observe(latencyMs / 1000);
     const wrong = checkResult(runner, tool, given);
-    if (wrong)
-      return ownAnswer(
-        `[upstream_invalid] The tool's answer does not fit its output schema. ${wrong}`,
-        latencyMs,
-        credential,
-      );
+    if (wrong) return ownAnswer(`[upstream_invalid] ${wrong}`, latencyMs, credential);
     const resultJson = JSON.stringify(answer);
     return { answer, resultJson, latencyMs, credential, sizeBytes: Buffer.byteLength(resultJson), own: false };
   } catch (caught) {
@@ -88,7 +84,7 @@ export async function runTool(runner: ToolRunner, run: ToolRun): Promise<RanTool
       return ownAnswer(canned, performance.now() - startedAt, '', definition.outputSchema !== undefined);
     }
     if (error.details?.notMade === true) {
-      return { ...ownAnswer(refusal('tool_unavailable').text, 0, ''), notCalled: 'tool_unavailable' };
+      return notCalled('tool_unavailable', refusal('tool_unavailable').text);
     }
     if (error.code !== 'deadline_exceeded' || run.signal.aborted) throw error;
     throw new GatewayError('upstream_timeout', `The tool did not answer within ${tool.timeoutMs} ms.`, {
@@ -130,6 +126,12 @@ function checkArguments(runner: ToolRunner, { tool, args, argumentsJson }: ToolR
 }
 
 function checkResult(runner: ToolRunner, tool: BrokerTool, answer: ToolAnswer): string | undefined {
+  if (contradictsItself(answer)) return "The text of the tool's answer contradicts its structured content.";
+  const misfit = misfitOf(runner, tool, answer);
+  return misfit && `The tool's answer does not fit its output schema. ${misfit}`;
+}
+
+function misfitOf(runner: ToolRunner, tool: BrokerTool, answer: ToolAnswer): string | undefined {
   const { outputSchema, digest } = tool.definition;
   if (outputSchema === undefined || answer.isError || answer.asks === true) return undefined;
   if (answer.structuredContent === undefined) return 'It has no structured content.';
@@ -149,6 +151,11 @@ function placeOf({ pointer, keyword }: Misfit, schema: JsonObject): string {
     return declared && /^[\x21-\x7e]{1,64}$/.test(token) ? escapeHandles(token) : '?';
   });
   return `At ${shown.length === 0 ? 'the root' : `/${shown.join('/').slice(0, 200)}`}: ${keyword}.`;
+}
+
+/** The answer for a tool that was not called: why, in the gate's own words. */
+export function notCalled(why: NotCalled, text: string): RanTool {
+  return { ...ownAnswer(text, 0, ''), notCalled: why };
 }
 
 function cannedContent({ server, definition }: BrokerTool): string | undefined {

@@ -19,6 +19,7 @@ import {
 } from '@sallyport/turn';
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
+import { runOnce } from '../execute/run-once.ts';
 import { runTool } from '../execute/run-tool.ts';
 import { offeringTool } from '../offerings/offering-tool.ts';
 import { refOf } from '../server.ts';
@@ -47,6 +48,8 @@ interface OneCall extends StepCall, DecidableCall {
   detail: Record<string, unknown>;
   /** What an account of the person would have to be connected for. */
   lacking?: Lacking | undefined;
+  /** The client's own name for this call, under which it is made once. */
+  readonly onceKey?: string | undefined;
 }
 
 /** How a call ended: what the client is shown, and the approval or the account of the person that it still waits for. */
@@ -117,6 +120,7 @@ export async function callTool(
     tool,
     written,
     detail: {},
+    onceKey: claim.onceKey,
   };
   try {
     const batch = await runToolBatch<OneCall, Shown>(
@@ -213,7 +217,11 @@ function portsOf(
       }
       const { argumentsJson } = decided.prepared;
       const args = decided.prepared.args as JsonObject;
-      const run = () => runTool(gate.runner, { principal, tool, args, argumentsJson, signal });
+      const make = () => runTool(gate.runner, { principal, tool, args, argumentsJson, signal });
+      const { onceKey: key } = call;
+      const which = [tool.server.uid, tool.definition.name, argumentsJson].join('\n');
+      const run = () =>
+        key === undefined ? make() : runOnce(gate.once, { principal, key, call: which }, tool, signal, make);
       const ran = await decidingEvents(gate, turn, call, run).catch((error: unknown) => {
         call.lacking = lackingOf(error);
         if (call.lacking === undefined) throw error;

@@ -12,6 +12,7 @@ import type { Toolsets } from '../catalog/toolsets.ts';
 import type { Clients } from '../clients.ts';
 import type { Config } from '../config.ts';
 import type { RequestStates } from '../downstream/request-state.ts';
+import type { Once } from '../execute/run-once.ts';
 import type { ToolRunner } from '../execute/run-tool.ts';
 import type { BrokerMetrics } from '../metrics.ts';
 import type { OfferingCatalog } from '../offerings/catalog.ts';
@@ -32,6 +33,7 @@ export interface Gate {
   readonly limits: Pick<Limits, 'reserve'>;
   readonly recorder: Pick<Recorder, 'append' | 'commit'>;
   readonly runner: ToolRunner;
+  readonly once: Once;
   readonly listFor: ListFor;
   readonly toolsets: Toolsets;
   /** What servers have besides tools. */

@@ -44,6 +44,7 @@ import { isPersonal, offeringCatalog } from '../offerings/catalog.ts';
 import { toolService } from '../server.ts';
 import { createUpstream } from '../upstream/upstream.ts';
 import { memoryAgentIds } from './agent-ids.ts';
+import { memoryOnceCalls } from './once-calls.ts';
 import { memoryPins, type PeerState, type PrincipalParts, playedPolicy, resultsOf } from './peers.ts';
 
 /** A broker whose peers are played by a test over real sockets. */
@@ -185,7 +186,13 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   const catalog = followCatalog(snapshot, sha256);
   const credentials = credentialLeases({ client: vault.client, log });
   const agents = knownAgents(memoryAgentIds());
-  const upstream = createUpstream({ credentials, maxResultBytes: config.request.maxResultBytes, metrics: counted, agents, log });
+  const upstream = createUpstream({
+    credentials,
+    maxResultBytes: config.request.maxResultBytes,
+    metrics: counted,
+    agents,
+    log,
+  });
   const runner = { upstream, metrics: counted, checks: schemaChecks() };
   const digest = keyedDigest(DIGEST_SECRET);
   const listed: (() => void)[] = [];
@@ -235,6 +242,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     catalog,
     access: accesses,
     runner,
+    once: { calls: memoryOnceCalls(), log },
     listFor,
     toolsets,
     offerings,

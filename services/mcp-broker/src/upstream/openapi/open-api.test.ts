@@ -1,7 +1,8 @@
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { startBroker, type TestBroker, untilTrue } from '../../testing/broker.ts';
+import { compileApart } from './compile-apart.ts';
 
 interface Seen {
   readonly method: string;
@@ -37,6 +38,11 @@ const userPaths = {
   },
 };
 
+// The first thread takes a while to begin on a busy machine.
+beforeAll(async () => {
+  const text = '{"openapi":"3.1.0","paths":{}}';
+  await compileApart({ text, picked: {}, reserved: [] }, new AbortController().signal);
+}, 60_000);
 beforeEach(async () => {
   seen = [];
   document = { openapi: '3.1.0', info: { title: 'users', version: '1' }, paths: userPaths };
@@ -66,8 +72,18 @@ afterEach(async () => {
 function sendJson(response: ServerResponse, status: number, value: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
 }
-const begin = (openApi: object = {}, spec: object = {}) =>
+const declare = (openApi: object = {}, spec: object = {}) =>
   broker.servers({ s: { openApi: { url: `${base}/v1`, documentUrl: `${base}/openapi.json`, ...openApi }, ...spec } });
+const begin = async (openApi: object = {}, spec: object = {}) => {
+  await declare(openApi, spec);
+  await listedAs((count) => count > 0);
+};
+/** Reading a document may take longer than its first listing on a busy machine. */
+const listedAs = async (well: (count: number) => boolean) => {
+  for (const end = Date.now() + 15_000; Date.now() < end && !well((await list()).length); ) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+};
 const list = async () =>
   (await broker.tools.listTools({ principal: broker.principal(), servers: ['s'] }, { timeoutMs })).tools;
 const run = async (name: string, args: object) => {
@@ -215,6 +231,7 @@ describe('an API behind the broker', () => {
     const [tool] = await list();
     document = { ...document, paths: { '/admin/{id}': userPaths['/users/{id}'] } };
     await broker.relist();
+    await listedAs((count) => count === 0);
     expect(await list()).toEqual([]);
     const stale = { principal: broker.principal(), tool: tool?.ref as never, argumentsJson: '{"id":"1"}' };
     await expect(broker.tools.execute(stale, { timeoutMs })).rejects.toMatchObject({ code: 'not_found' });
@@ -227,7 +244,7 @@ describe('an API behind the broker', () => {
       documentUrl: undefined,
       document: JSON.stringify({ openapi: '3.1.0', info: {}, paths }),
     });
-    await begin(
+    await declare(
       inline({
         '/a': { get: {}, put: { requestBody: { required: true, content: { 'application/x': {} } } } },
         '/b': bad,
@@ -236,10 +253,10 @@ describe('an API behind the broker', () => {
     await untilTrue(() => condition('Reachable')?.status === 'True');
     expect(condition('Reachable')?.message).toContain('put_a (its body is of type application/x)');
     expect(calls()).toMatchObject([{ method: 'HEAD', url: '/v1' }]);
-    await begin({ documentUrl: undefined, document: '{}' });
+    await declare({ documentUrl: undefined, document: '{}' });
     await untilTrue(() => condition('Reachable')?.status === 'False');
     expect(condition('Reachable')?.message).toContain('does not say that it is OpenAPI');
-    await begin({ ...inline({}), url: 'http://127.0.0.1:9' });
+    await declare({ ...inline({}), url: 'http://127.0.0.1:9' });
     await untilTrue(() => condition('Reachable')?.reason === 'UpstreamError');
   });
 });
