@@ -104,9 +104,9 @@ describe('agents over the whole suite', () => {
       ({ records }) => (records ?? []).some(({ kind }) => kind === 'tool_outcome'),
     );
     const tools = (run.records ?? []).filter(({ kind }) => kind.startsWith('tool_'));
-    expect(tools.map(({ kind, tool }) => [kind, tool?.class])).toEqual([
-      ['tool_intent', 'egress'],
-      ['tool_outcome', 'egress'],
+    expect(tools.map(({ kind, toolClass, endpoint }) => [kind, toolClass, endpoint])).toEqual([
+      ['tool_intent', 'egress', 'a2a'],
+      ['tool_outcome', 'egress', 'a2a'],
     ]);
   });
 
@@ -150,5 +150,6 @@ describe('agents over the whole suite', () => {
 
 interface Recorded {
   readonly kind: string;
-  readonly tool?: { readonly class: string };
+  readonly toolClass?: string;
+  readonly endpoint?: string;
 }

@@ -32,6 +32,8 @@ export const a2a: readonly Requirement[] = [
     'a2a:tenants': 'Agents, contexts and tasks of one tenant are not there for another.',
     'a2a:tools': 'An agent is tools for models and MCP clients.',
     'a2a:protected-resource': 'Who may issue tokens for agents is told as RFC 9728 says.',
+    'a2a:client-gone': 'The request to an agent ends when its client leaves.',
+    'a2a:approval': 'A message that a rule asks people about waits for them, and goes out once approved.',
     'a2a:revoked': 'A stream ends within a second of a revocation, and so does the request to the agent.',
   }),
 ];

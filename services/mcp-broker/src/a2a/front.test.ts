@@ -1,10 +1,11 @@
 import { TaskState } from '@a2a-js/sdk';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
+import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import { type FakeAgent, startFakeAgent } from '../../../../test/fakes/agent.ts';
 import { agentClient, says, taskFor, textsOf } from '../../../../test/fakes/agent-client.ts';
-import { KEYS, startBroker, type TestBroker } from '../testing/broker.ts';
+import { KEYS, startBroker, type TestBroker, untilTrue } from '../testing/broker.ts';
 import { resultsOf } from '../testing/peers.ts';
 
 const tools = [
@@ -20,7 +21,7 @@ let broker: TestBroker;
 beforeAll(async () => {
   newer = await startFakeAgent({ name: 'Newer', key: 'upstream-secret-canary-0123456789' });
   older = await startFakeAgent({ name: 'Older', revisions: ['0.3'] });
-  broker = await startBroker();
+  broker = await startBroker({ approvals: { wait: '100ms' } });
   const credentials = { secretRef: { name: 'agent', key: 'token' }, header: 'Authorization', scheme: 'Bearer' };
   await broker.servers({
     newer: { agent: { url: newer.url }, credentials, tools, timeoutSeconds: 5 },
@@ -311,6 +312,67 @@ describe('what policy says', () => {
     for (let left = 50; left > 0 && last?.aborted !== true; left--)
       await new Promise((resolve) => setTimeout(resolve, 20));
     expect(last?.aborted).toBe(true);
+  });
+});
+
+describe('the other ways', () => {
+  it('[a2a:client-gone] the agent is left when the client leaves', async () => {
+    const client = await clientOf('newer');
+    await events(client.sendMessageStream(says('hang')), 2);
+    const last = newer.requests.filter(({ method }) => method === 'POST').at(-1);
+    await untilTrue(() => last?.aborted === true);
+  });
+
+  it('[a2a:approval] a message that a rule asks people about goes out once it is approved, and not before', async () => {
+    broker.state.decideCall = () => ({ verdict: Action.ASK });
+    const client = await clientOf('newer');
+    const sent = says('echo approved', { contextId: 'asking' });
+    const said = await client.sendMessage(sent).catch((error: Error) => error.message);
+    expect(said).toMatch(/The approval .* can be given at http.*\/approve\//);
+    expect(newer.heard).not.toContain('echo approved');
+    for (const one of broker.state.approvals.values()) one.state = ApprovalState.APPROVED;
+    const trajectory = /sallyport-trajectory: (\S+)/.exec(String(said))?.[1] ?? '';
+    expect([...broker.state.approvals.values()].at(-1)?.trajectory).toBe(trajectory);
+    broker.state.runs.set(trajectory, { principalId: 'key:alice', label: undefined });
+    const again = await rpc(
+      'newer',
+      'message/send',
+      { message: { ...older03('echo approved'), contextId: 'asking' } },
+      {
+        'sallyport-trajectory': trajectory,
+      },
+    );
+    expect(again.body.result).toMatchObject({ parts: [{ text: 'approved' }] });
+  });
+
+  it('[a2a:tools] an MCP client sends messages and looks at tasks, with the same ids of ours', async () => {
+    const call = async (name: string, args: object) => {
+      const response = await fetch(`${broker.url}/mcp`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${KEYS.alice}`,
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': '2025-11-25',
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } }),
+      });
+      return (
+        (await response.json()) as {
+          result: { structuredContent: { task: { id: string } }; content: { text: string }[] };
+        }
+      ).result;
+    };
+    const sent = await call('newer__send_message', { parts: [{ text: 'task by a model' }] });
+    expect(sent.content.map(({ text }) => text)).toEqual([
+      'by a model',
+      expect.stringContaining('TASK_STATE_COMPLETED'),
+    ]);
+    const { id } = sent.structuredContent.task;
+    expect((await call('newer__get_task', { taskId: id })).structuredContent.task.id).toBe(id);
+    const client = await clientOf('newer');
+    expect((await client.getTask({ tenant: '', id })).id).toBe(id);
+    expect((await call('newer__get_task', { taskId: 'none' })).content[0]?.text).toBe('There is no such task.');
   });
 });
 

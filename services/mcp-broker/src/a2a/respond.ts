@@ -146,7 +146,7 @@ async function call(
   answerHeader(TRAJECTORY_HEADER, turn.trajectory);
   signal.throwIfAborted();
   const reply = replyOf(called, told);
-  if (reply === undefined) throw refusalOf(request, tool, called, told);
+  if (reply === undefined) throw refusalOf(request, called, { tool, told, trajectory: turn.trajectory });
   // All that was allowed event by event is there already; the whole of it again would be told twice.
   if (streams && sent > 0 && called.shown.structuredJson !== '') return undefined;
   const shown = labelled(reply, called.label);
@@ -187,8 +187,18 @@ function replyOf({ shown }: Called, told: Told): Reply | undefined {
   return shown.unread === undefined ? undefined : maskedReply(shown, told);
 }
 
-function refusalOf(request: AgentRequest, tool: BrokerTool, { shown, pending, lacking }: Called, told: Told): RpcFault {
-  const base = request.url.replace(/\/a2a\/[^/]*$/, '');
+interface Refused {
+  readonly tool: BrokerTool;
+  readonly told: Told;
+  readonly trajectory: string;
+}
+
+function refusalOf(
+  { url: at }: AgentRequest,
+  { shown, pending, lacking }: Called,
+  { tool, told, trajectory }: Refused,
+): RpcFault {
+  const base = at.replace(/\/a2a\/[^/]*$/, '');
   const { fault } = told;
   if (fault !== undefined) {
     const known = fault <= -32_001 && fault >= -32_009;
@@ -199,8 +209,11 @@ function refusalOf(request: AgentRequest, tool: BrokerTool, { shown, pending, la
   }
   if (pending !== undefined) {
     const url = approvalLink(base, pending);
-    const facts = { id: pending.id, url, expiresAt: new Date(pending.expiresAtMs || Date.now()).toISOString() };
-    const text = `${shown.text} The approval ${pending.id} can be given at ${url} . Once it is given, send exactly the same again.`;
+    const expiresAt = new Date(pending.expiresAtMs || Date.now()).toISOString();
+    const facts = { id: pending.id, url, expiresAt, trajectory };
+    // An approval is bound to its run, and a message that names none has one of its own.
+    const next = `Once it is given, send exactly the same again with the header ${TRAJECTORY_HEADER}: ${trajectory} .`;
+    const text = `${shown.text} The approval ${pending.id} can be given at ${url} . ${next}`;
     return new RpcFault(RPC.server, text, { data: [info('APPROVAL_PENDING', facts)] });
   }
   if (lacking !== undefined) {
