@@ -6,7 +6,7 @@ import { CODES, META } from '../protocol.ts';
 import { type AskedInput, type Caller, callerOfCall, LOG_LEVELS, type Logged } from '../upstream/caller.ts';
 import { elicitationIn, type Return } from './elicit.ts';
 import type { Exchange } from './exchange.ts';
-import { type Message, RpcFault } from './message.ts';
+import { isObject, type Message, RpcFault } from './message.ts';
 
 /** What a call carries of its client, and what is kept of it until the result is decided. */
 interface CallerSide extends Caller {
@@ -16,6 +16,7 @@ interface CallerSide extends Caller {
 /** Most rounds of asking within one call of the older line. */
 const MAX_ROUNDS = 8;
 const MAX_LOGGED = 100;
+const MAX_BROUGHT = 65_536;
 
 /** What a call carries of its client; undefined where there is nothing that it takes, and nobody who can be asked. */
 export function callerOf(message: Message, exchange: Exchange, back: Return): CallerSide | undefined {
@@ -23,16 +24,29 @@ export function callerOf(message: Message, exchange: Exchange, back: Return): Ca
   const elicitation = elicitationOf(message, exchange);
   const nothing = progress === undefined && elicitation === undefined && logLevel === undefined;
   if (revision.era === 'legacy' && nothing) return undefined;
-  const state = back?.state.upstream;
-  const responses = back?.responses as JsonObject;
+  const roots = revision.asks === 'result' && declares(message, 'roots');
   const logged: Logged[] = [];
   return {
     logged,
+    ...broughtBy(message, exchange, back),
+    ...(roots ? { roots } : {}),
     ...(progress === undefined ? {} : { progress }),
     ...(elicitation === undefined ? {} : { elicitation }),
     ...(logLevel === undefined ? {} : { logLevel, log: (one: Logged) => keep(logged, one, logLevel) }),
-    ...(state === undefined ? {} : { back: { state: state === '' ? undefined : state, responses } }),
   };
+}
+
+/** What a client brings for the tool server: to what that asked, or unasked, which it may do on 2026-07-28. */
+function broughtBy({ params }: Message, { revision }: Exchange, back: Return): Pick<Caller, 'back'> {
+  if (revision.asks !== 'result' || (back !== undefined && back.state.upstream === undefined)) return {};
+  const { inputResponses } = params;
+  if (back === undefined && !isObject(inputResponses)) return {};
+  const responses = (back?.responses ?? inputResponses) as JsonObject;
+  if (JSON.stringify(responses).length > MAX_BROUGHT) {
+    throw new RpcFault(CODES.invalidParams, 'inputResponses are too long.');
+  }
+  const state = back?.state.upstream;
+  return { back: { state: state === '' ? undefined : state, responses } };
 }
 
 /**
@@ -84,6 +98,11 @@ async function answersTo(asked: AskedInput, shown: string, { elicit }: Exchange)
     responses[key] = answer ?? { action: 'cancel' };
   }
   return responses;
+}
+
+function declares({ meta }: Message, capability: string): boolean {
+  const capabilities = meta[META.clientCapabilities];
+  return isObject(capabilities) && isObject(capabilities[capability]);
 }
 
 function elicitationOf({ meta }: Message, { revision, session, patient }: Exchange): Caller['elicitation'] {

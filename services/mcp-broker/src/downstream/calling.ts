@@ -78,7 +78,7 @@ export async function makeCall(
   answerHeader(TRAJECTORY_HEADER, turn.trajectory);
   const _meta = { [TRAJECTORY_META]: turn.trajectory };
   const { shown, asGiven = false, pending, lacking } = called;
-  if (caller?.lacked !== undefined) throw lacksCapability(caller.lacked);
+  if (caller?.lacked !== undefined && revision.era === 'modern') throw lacksCapability(caller.lacked);
   if (asGiven && caller?.asked !== undefined) {
     const state = { approvalId: '', trajectory: turn.trajectory, upstream: caller.asked.state ?? '' };
     return { kind: 'input', result: askedByServer(shown.text, gate.states.seal(request, state)), _meta };

@@ -31,7 +31,8 @@ export function lateStream(
   const token = accepts ? progressToken(body) : undefined;
   let stream: ReturnType<typeof sseWriter> | undefined;
   let waited = 0;
-  let last = 0;
+  // A server may begin to count at nothing.
+  let last = -1;
   let told = 0;
   const opened = () => {
     if (stream === undefined) {

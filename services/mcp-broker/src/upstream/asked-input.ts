@@ -8,14 +8,14 @@ const MAX_STATE = 16_384;
 
 /**
  * What a server asks of the user in place of a result (MCP 2026-07-28, `input_required`): forms and links, as far as the
- * client declared that it shows them. Undefined for what was not declared, or is none: sampling, roots, other schemes.
+ * client declared that it shows them, and its roots. Undefined for what was not declared, or is none: sampling, other schemes.
  */
 export function readAskedInput(
   result: JsonObject,
-  { elicitation }: Pick<Caller, 'elicitation'>,
+  caller: Pick<Caller, 'elicitation' | 'roots'>,
 ): AskedInput | undefined {
   const { inputRequests, requestState } = result;
-  if (elicitation === undefined || !isObject(inputRequests)) return undefined;
+  if (!isObject(inputRequests)) return undefined;
   if (requestState !== undefined && (typeof requestState !== 'string' || requestState.length > MAX_STATE))
     return undefined;
   const entries = Object.entries(inputRequests);
@@ -24,12 +24,21 @@ export function readAskedInput(
   }
   const requests: JsonObject = {};
   for (const [key, one] of entries) {
-    const params = isObject(one) && one.method === 'elicitation/create' ? one.params : undefined;
-    const read = isObject(params) ? elicited(params, elicitation) : undefined;
+    const read = isObject(one) ? requestOf(one, caller) : undefined;
     if (read === undefined || !/^[\w.-]{1,128}$/.test(key)) return undefined;
-    requests[key] = { method: 'elicitation/create', params: read };
+    requests[key] = read;
   }
   return { requests, state: requestState };
+}
+
+function requestOf(
+  { method, params }: JsonObject,
+  { elicitation, roots }: Pick<Caller, 'elicitation' | 'roots'>,
+): JsonObject | undefined {
+  if (method === 'roots/list' && roots === true) return { method };
+  if (method !== 'elicitation/create' || elicitation === undefined || !isObject(params)) return undefined;
+  const read = elicited(params, elicitation);
+  return read && { method, params: read };
 }
 
 function elicited(params: JsonObject, can: { form: boolean; url: boolean }): JsonObject | undefined {

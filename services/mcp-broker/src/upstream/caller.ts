@@ -10,6 +10,8 @@ export interface Caller {
   readonly log?: (logged: Logged) => void;
   /** How its user can be asked by the tool server; absent: not at all. */
   readonly elicitation?: { readonly form: boolean; readonly url: boolean };
+  /** The client tells servers which folders it works in, where they ask. */
+  readonly roots?: boolean;
   /** What the client brings back to a server that asked: its state, and the answers. */
   readonly back?: { readonly state: string | undefined; readonly responses: JsonObject };
   /** What the server asks in place of a result; set by the connection. */

@@ -72,10 +72,12 @@ export function plainExchange(
 
 /** The params of a request, with what its caller takes and brings. */
 function withCaller(params: object, meta: object, id: number, caller: Caller): object {
-  const { progress, elicitation, back, logLevel } = caller;
-  const can = elicitation && {
-    elicitation: { ...(elicitation.form ? { form: {} } : {}), ...(elicitation.url ? { url: {} } : {}) },
-  };
+  const { progress, elicitation, roots, back, logLevel } = caller;
+  const modes = elicitation && { ...(elicitation.form ? { form: {} } : {}), ...(elicitation.url ? { url: {} } : {}) };
+  const can =
+    modes === undefined && roots === undefined
+      ? undefined
+      : { ...(modes === undefined ? {} : { elicitation: modes }), ...(roots === undefined ? {} : { roots: {} }) };
   return {
     ...params,
     ...(back === undefined ? {} : { inputResponses: back.responses }),
