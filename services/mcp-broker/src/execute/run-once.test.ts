@@ -89,6 +89,10 @@ describe('a call with a key', () => {
     const refused = house();
     const run = async () => ran('bad arguments', { notCalled: 'invalid_arguments' });
     expect([await refused.call('k', { run }), await refused.call('k')]).toEqual(['invalid_arguments', 'made 2']);
+    const asking = house();
+    const asks = async () => ran('', { answer: { content: [], isError: false, asks: true } });
+    await asking.call('k', { run: asks });
+    expect(await asking.call('k')).toBe('made 2');
     for (const tool of [toolOf('read'), toolOf('write', { idempotent: true })]) {
       const twice = house(tool);
       expect([await twice.call('k', fails()), await twice.call('k')]).toEqual(['upstream_error', 'made 2']);

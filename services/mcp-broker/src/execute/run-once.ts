@@ -48,7 +48,8 @@ export async function runOnce(
     throw error;
   }
   const outcome = JSON.stringify(ran);
-  if (ran.notCalled !== undefined) await release();
+  // One that asks its caller for something has not come to its end: it is sent again, with that, under the same key.
+  if (ran.notCalled !== undefined || ran.answer.asks === true) await release();
   else if (outcome.length <= MAX_OUTCOME) {
     // The call was made, so its answer counts, whether or not it can be told again.
     await calls.done(call, outcome).catch((error: unknown) => log.warn('An outcome could not be kept', { error }));

@@ -225,6 +225,12 @@ describe('bad documents', () => {
       {},
       'application/x-protobuf',
     ],
+    [
+      'a body of a type that hides something',
+      { required: true, content: { 'application/x\u200b\n': {} } },
+      {},
+      'of type application/x?',
+    ],
   ])(
     '[openapi:bad-operation] leave out an operation with %s, and no other',
     (_name, requestBody, components, reason) => {

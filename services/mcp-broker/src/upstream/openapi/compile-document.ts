@@ -34,7 +34,8 @@ export function compileDocument({ text, picked, reserved }: Compile): CompiledDo
       tools.push(toolOfOperation(document, operation, taken));
     } catch (error) {
       if (!(error instanceof DocumentFault)) throw error;
-      unusable.push({ name, reason: error.message });
+      // It may quote the document, and stands in a status.
+      unusable.push({ name, reason: error.message.replace(/[^\x20-\x7e]/g, '?') });
     }
   }
   return { tools, unusable };
