@@ -113,7 +113,7 @@ function serverDoc(index: number): string {
   return `${HEAD}kind: ToolServer
 metadata: { name: many-${index} }
 spec:
-  remote: { url: "\${mock.url}/mcp?tools=${LARGE.toolsOfServer}" }
+  remote: { url: "\${mock.url}/mcp/tools=${LARGE.toolsOfServer}" }
   allowPrivateNetwork: true
   tools:
 ${tools}`;

@@ -1,5 +1,5 @@
 // A mock tool server for the benchmark: MCP over HTTP without state, revisions 2025-11-25 and 2026-07-28, one tool,
-// or, where the URL asks for `tools=N`, N of them; with `slow=N` it answers after N milliseconds.
+// or, where the path or query says `tools=N`, N of them; with `slow=N` it answers after N milliseconds.
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 
 const INFO = { name: 'mock-tools', version: '1.0.0' };
@@ -24,7 +24,7 @@ interface Message {
 }
 
 function toolsOf(url: string): object[] {
-  const many = Number(/[?&]tools=(\d+)/.exec(url)?.[1] ?? 0);
+  const many = Number(/[/?&]tools=(\d+)/.exec(url)?.[1] ?? 0);
   return many === 0 ? [TOOL] : Array.from({ length: many }, (_, index) => ({ ...TOOL, name: `tool-${index}` }));
 }
 
@@ -63,7 +63,7 @@ export function answerMcp(url: string, headers: IncomingHttpHeaders, body: strin
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
     response.end(text);
   };
-  const slow = /[?&]slow=(\d+)/.exec(url)?.[1];
+  const slow = /[/?&]slow=(\d+)/.exec(url)?.[1];
   if (slow === undefined) send();
   else setTimeout(send, Number(slow));
 }

@@ -28,21 +28,26 @@ export interface ScalePlan {
 /** The servers of the large list, as a file of resources. */
 export function manyServers(): Record<string, string> {
   const doc = (index: number) => {
-    const slow = index === 1 ? `&slow=${SLOW_MS}` : '';
+    const slow = index === 1 ? `/slow=${SLOW_MS}` : '';
     const origin = index === 0 ? NOWHERE : `\${mock.url}`;
     return `apiVersion: sallyport.dev/v1alpha1
 kind: ToolServer
 metadata: { name: scale-${index} }
 spec:
-  remote: { url: "${origin}/mcp?tools=${TOOLS}${slow}" }
+  remote: { url: "${origin}/mcp/tools=${TOOLS}${slow}" }
   allowPrivateNetwork: true
   defaultClass: Read
 `;
   };
-  return { 'scale.yaml': Array.from({ length: SERVERS }, (_, index) => doc(index)).join('---\n') };
+  const access = `apiVersion: sallyport.dev/v1alpha1
+kind: AccessPolicy
+metadata: { name: scale }
+spec: { subjects: { everyone: true }, tools: ["*/*"] }
+`;
+  return { 'scale.yaml': [access, ...Array.from({ length: SERVERS }, (_, index) => doc(index))].join('---\n') };
 }
 
-/** Lists all tools page by page, warm, one list after the other, and reports. The suite has `manyServers` among its resources. */
+/** Lists all tools, warm, one page after the other, and reports how long a `tools/list` takes. The suite has `manyServers` among its resources. */
 export async function measureList(sallyport: SallyportUnderLoad, plan: ScalePlan, report: Report): Promise<void> {
   const broker = brokerOf(sallyport);
   // The one that is down has no tools to list, and the slow one has them when it has answered once.
@@ -54,14 +59,19 @@ export async function measureList(sallyport: SallyportUnderLoad, plan: ScalePlan
     found = (await listOnce(broker)).tools;
   }
   const times: number[] = [];
-  for (let list = 0; list < plan.lists; list++) times.push((await listOnce(broker)).ms);
+  const wholes: number[] = [];
+  for (let list = 0; list < plan.lists; list++) {
+    const { pages } = await listOnce(broker);
+    times.push(...pages);
+    wholes.push(pages.reduce((sum, ms) => sum + ms, 0));
+  }
   times.sort((a, b) => a - b);
   report.add({
     name: 'tool.list-p99',
     value: times[Math.floor(times.length * 0.99)] ?? Number.NaN,
     unit: 'ms',
     bar: LIST_BAR_MS,
-    note: `${SERVERS} servers of ${TOOLS} tools, one down, one slow; all pages; p50 ${median(times).toFixed(1)} ms, ${found} tools`,
+    note: `${SERVERS} servers of ${TOOLS} tools, one down, one slow; a page: p50 ${median(times).toFixed(1)} ms; all ${found} tools: p50 ${median(wholes).toFixed(0)} ms`,
   });
 }
 
@@ -99,10 +109,15 @@ export async function measureCrowd(
   }
 }
 
-async function listOnce({ origin, headers }: Contestant): Promise<{ readonly ms: number; readonly tools: number }> {
-  const began = performance.now();
+/** Lists everything: how many tools there are, and how long each page took. */
+async function listOnce({
+  origin,
+  headers,
+}: Contestant): Promise<{ readonly pages: number[]; readonly tools: number }> {
+  const pages: number[] = [];
   let [tools, cursor]: [number, string | undefined] = [0, undefined];
   do {
+    const began = performance.now();
     const params: object = cursor === undefined ? {} : { cursor };
     const answer = await fetch(`${origin}/mcp`, {
       method: 'POST',
@@ -110,10 +125,11 @@ async function listOnce({ origin, headers }: Contestant): Promise<{ readonly ms:
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params }),
     });
     const { result } = (await answer.json()) as { result?: { tools: unknown[]; nextCursor?: string } };
+    pages.push(performance.now() - began);
     tools += result?.tools.length ?? 0;
     cursor = result?.nextCursor;
   } while (cursor !== undefined);
-  return { ms: performance.now() - began, tools };
+  return { pages, tools };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
