@@ -21,7 +21,7 @@ const NAME = 'conformance';
 const SERVICES: ServiceName[] = ['audit', 'vault', 'identity', 'operator', 'policy', 'quarantine', 'mcp-broker'];
 const LISTED_MS = 20_000;
 /** Some servers of the suite have no tools: then there is nothing more to wait for. */
-const FOUND_MS = 5_000;
+const FOUND_MS = 15_000;
 
 /** Starts the fixture and a suite before it. */
 export async function served(): Promise<Served> {

@@ -13,16 +13,16 @@ export interface Contents {
 /** Resources that are listed. */
 export const resources = [
   {
-    uri: 'test://static-text',
-    name: 'Static text',
-    description: 'A text that stays as it is.',
-    mimeType: 'text/plain',
-  },
-  {
     uri: 'test://static-binary',
     name: 'Static binary',
     description: 'An image that stays as it is.',
     mimeType: 'image/png',
+  },
+  {
+    uri: 'test://static-text',
+    name: 'Static text',
+    description: 'A text that stays as it is.',
+    mimeType: 'text/plain',
   },
   { uri: 'test://watched-resource', name: 'Watched', description: 'A text to be watched.', mimeType: 'text/plain' },
 ] as const;

@@ -38,8 +38,8 @@ export const listed = ({ name, description, inputSchema = { type: 'object' } }: 
 });
 
 /** A prompt as it is listed. */
-export const listedPrompt = ({ name, description, arguments: taken = [] }: FixturePrompt) => ({
+export const listedPrompt = ({ name, description, arguments: taken }: FixturePrompt) => ({
   name,
   description,
-  arguments: [...taken],
+  ...(taken === undefined ? {} : { arguments: [...taken] }),
 });

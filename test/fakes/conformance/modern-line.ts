@@ -72,7 +72,9 @@ function build(lists: Lists, states: States): Server {
       const prompt = lists.prompts().find(({ name }) => name === params.name);
       if (prompt === undefined) throw new ProtocolError(INVALID_PARAMS, `Unknown prompt: ${params.name}`);
       const messages = prompt.messages(params.arguments ?? {}, context.mcpReq.inputResponses);
-      return 'needs' in messages ? await asked(messages, states) : ({ messages } as GetPromptResult);
+      return 'needs' in messages
+        ? await asked(messages, states)
+        : ({ description: prompt.description, messages } as GetPromptResult);
     },
   );
   server.setRequestHandler('completion/complete', ({ params }) => ({

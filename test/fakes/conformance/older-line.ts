@@ -109,7 +109,7 @@ function build(lists: Lists): Server {
     if (prompt === undefined) throw new McpError(INVALID_PARAMS, `Unknown prompt: ${params.name}`);
     return (await inRounds(extra, async (answers) => {
       const messages = prompt.messages(params.arguments ?? {}, answers);
-      return 'needs' in messages ? messages : { messages };
+      return 'needs' in messages ? messages : { description: prompt.description, messages };
     })) as GetPromptResult;
   });
   server.setRequestHandler(CompleteRequestSchema, ({ params }) => ({
