@@ -15,6 +15,7 @@ import { CONNECTIONS, type Field, measureCost, measureLatency } from './requests
 import { measureRevocation } from './revocation.ts';
 import { createStage, type Stage } from './stage.ts';
 import { measureTool } from './tool.ts';
+import { manyServers, measureCrowd, measureList } from './tool-scale.ts';
 import { measureTranslate } from './translate.ts';
 
 const NAMES = [
@@ -25,6 +26,7 @@ const NAMES = [
   'chat',
   'stream',
   'tool',
+  'scale',
   'translate',
   'growth',
   'memory',
@@ -44,6 +46,7 @@ const chosen = NAMES.filter((name) => positionals.length === 0 || positionals.in
 const PLAN = options.quick
   ? { warmMs: 3_000, pairs: 3, roundMs: 1_000, peers: 1, sequential: 60 }
   : { warmMs: 10_000, pairs: 7, roundMs: 4_000, peers: 3, sequential: 300 };
+const SCALE = { lists: options.quick ? 20 : 200, rounds: PLAN.pairs, roundMs: PLAN.roundMs };
 const MEMORY = options.quick ? { few: 10_000, many: 100_000 } : { few: 100_000, many: 1_000_000 };
 /** Longest that one measure may take on a slow machine: a million requests take half an hour. */
 const MEASURE_MS = options.quick ? 300_000 : 2_700_000;
@@ -76,6 +79,12 @@ const MEASURES: Readonly<Record<Exclude<Name, Job | 'tool'> | 'requests', (on: S
   growth: async (on) => {
     const { mock, driver, sallyport: small } = await underLoad(on);
     await measureGrowth({ driver, small, large: await on.sallyport(mock, largeHouse()) }, PLAN, report);
+  },
+  scale: async (on) => {
+    const mock = await on.script('./mock.ts');
+    const sallyport = await on.sallyport(mock.origin, manyServers());
+    await measureList(sallyport, SCALE, report);
+    await measureCrowd({ driver: on.driver(), sallyport, direct: single('mock', mock) }, SCALE, report);
   },
   memory: async (on) => measureMemory(await underLoad(on), MEMORY, report),
 };

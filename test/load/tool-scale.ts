@@ -1,11 +1,9 @@
 // Measures the tool plane at scale: lists of 200 servers with 20 tools each, one down and one slow; and 100 clients at once
-// beside the same calls without a gate. Run: node test/load/tool-scale.ts [--quick]
-import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
-import { type Contestant, type SallyportUnderLoad, single, startSallyport } from './contestants.ts';
+// beside the same calls without a gate: make bench NAMES=scale
+import type { Contestant, SallyportUnderLoad } from './contestants.ts';
 import { loadOf, median } from './measuring.ts';
-import { type Driver, type Started, startDriver, startScript } from './processes.ts';
-import { createReport, type Report } from './report.ts';
+import type { Driver } from './processes.ts';
+import type { Report } from './report.ts';
 import { brokerOf, listed } from './tool.ts';
 
 const SERVERS = 200;
@@ -130,26 +128,4 @@ async function listOnce({
     cursor = result?.nextCursor;
   } while (cursor !== undefined);
   return { pages, tools };
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { values } = parseArgs({ options: { quick: { type: 'boolean' } } });
-  const plan: ScalePlan = values.quick
-    ? { lists: 100, rounds: 2, roundMs: 1_500 }
-    : { lists: 500, rounds: 5, roundMs: 4_000 };
-  const started: (Started | Driver | SallyportUnderLoad)[] = [];
-  try {
-    const mock = await startScript('./mock.ts');
-    started.push(mock);
-    const sallyport = await startSallyport(mock.origin, manyServers());
-    started.push(sallyport);
-    const driver = startDriver();
-    started.push(driver);
-    const report = createReport();
-    await measureList(sallyport, plan, report);
-    await measureCrowd({ driver, sallyport, direct: single('mock', mock) }, plan, report);
-  } finally {
-    for (const one of started.reverse()) await one.stop();
-  }
-  process.exit(0);
 }
