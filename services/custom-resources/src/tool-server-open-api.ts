@@ -14,7 +14,7 @@ export const openApiServer = withRules(
     documentUrl: httpUrl
       .optional()
       .describe(
-        'URL of the OpenAPI document (3.0, 3.1, or Swagger 2.0; JSON up to 4 MiB, YAML up to 1 MiB), which is read at ' +
+        'URL of the OpenAPI document (3.0, 3.1, or Swagger 2.0; JSON up to 4 MiB, YAML up to 512 KiB), which is read at ' +
           'each listing. The credential goes there only where the origin is that of url.',
       ),
     document: z

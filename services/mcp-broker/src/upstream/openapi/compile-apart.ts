@@ -6,8 +6,8 @@ import type { Compile } from './compile-document.ts';
 import type { CompiledDocument } from './plan.ts';
 
 const MAX_MS = 15_000;
-const MAX_MEMORY_MB = 256;
-const MAX_AT_ONCE = 2;
+const MAX_MEMORY_MB = 160;
+const MAX_AT_ONCE = 1;
 const MAX_WAITING = 256;
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const MAX_KEPT = 32;

@@ -7,7 +7,7 @@ export type Node = Readonly<Record<string, unknown>>;
 
 /** Largest document as JSON, and as YAML, which takes far longer to read. */
 export const MAX_JSON_BYTES = 4 * 1024 * 1024;
-const MAX_YAML_BYTES = 1024 * 1024;
+const MAX_YAML_BYTES = 512 * 1024;
 const MAX_ALIASES = 100;
 const MAX_PARTS = 400_000;
 const MAX_DEPTH = 100;
