@@ -86,7 +86,10 @@ export async function holdHostile(endpoint: string, key: string): Promise<void> 
   );
   const stolen = `${other.username}:${other.password}`;
   const report = await withClient(endpoint, key, async (client) => {
-    const { structuredContent } = await client.callTool({ name: 'hostile__attempt', arguments: { targets, stolen } });
+    const { structuredContent } = await client.callTool({
+      name: 'hostile__attempt',
+      arguments: { targets, stolen, beside: { host: api, port: 443 } },
+    });
     return structuredContent as { proxy: Record<string, number>; environment: string[] } & Record<string, unknown>;
   });
   expect(report.proxy).toEqual(Object.fromEntries(targets.map((target) => [target, 403])));
@@ -102,7 +105,10 @@ export async function holdHostile(endpoint: string, key: string): Promise<void> 
   const counted = () => kubectl('-n', NAMESPACE, 'exec', 'sallyport-postgres-0', '--', 'sh', '-c', psql);
   await eventually('its records', 30, () => expect(Number(counted())).toBeGreaterThanOrEqual(targets.length));
   // Said by a probe in the pod: what this cluster does with NetworkPolicies is not for the operator to believe.
-  expect(condition('hostile', 'EgressEnforced')).toMatch(/^(True Probed|False NotEnforced)$/);
+  expect(condition('hostile', 'EgressEnforced')).toBe(report.beside === true ? 'False NotEnforced' : 'True Probed');
+  process.stderr.write(
+    `  direct connections beside the proxy: ${report.beside === true ? 'not held back by this cluster' : 'held back'}\n`,
+  );
 }
 
 /** Changes what the operator made, and sees it made good again; then takes the resources away, and all goes with them. */

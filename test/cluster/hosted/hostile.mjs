@@ -23,8 +23,23 @@ function throughProxy(target, credential = `${proxy.username}:${proxy.password}`
   });
 }
 
-async function attempt({ targets = [], stolen = '' }) {
+/** Whether a place can be reached beside the proxy. */
+function directly({ host, port }) {
+  return new Promise((done) => {
+    const socket = connect({ host, port, timeout: 2_000 });
+    const finish = (reached) => {
+      socket.destroy();
+      done(reached);
+    };
+    socket.once('connect', () => finish(true));
+    socket.once('timeout', () => finish(false));
+    socket.once('error', () => finish(false));
+  });
+}
+
+async function attempt({ targets = [], stolen = '', beside }) {
   const report = { proxy: {}, stolen: stolen === '' ? 0 : await throughProxy('api.example.com:443', stolen) };
+  if (beside !== undefined) report.beside = await directly(beside);
   for (const target of targets) report.proxy[target] = await throughProxy(target);
   report.names = await lookup('sallyport-postgres.sallyport.svc').then(
     () => 'resolved',
