@@ -13,6 +13,7 @@ export const tool: readonly Requirement[] = [
     'tool:list-waits-for-none': 'No list waits for a server that hangs.',
     'tool:real-servers': 'Tool servers from npm and PyPI work behind the gate as they are.',
     'tool:real-clients': 'Official clients of both lines, in TypeScript and Python, and the inspector work unchanged.',
+    'tool:header-marks': 'A tool whose marks for headers cannot be followed is left out, and no other of its server.',
     'tool:killed-broker': 'When a broker is killed in a call nothing runs twice, and sessions go on at another.',
   }),
 ];

@@ -15,6 +15,7 @@ import { type Ask, askBy, type Offers, offersOf } from './asking.ts';
 import { type Caller, callerOfCall, readLog, readProgress } from './caller.ts';
 import { BROKEN_STREAM } from './ended-stream.ts';
 import { guardedFetch } from './guarded-fetch.ts';
+import { usableByMarks } from './header-marks.ts';
 import { plainAsk, plainCalls } from './plain-call.ts';
 import { plainExchange } from './plain-exchange.ts';
 import type { ServerSend } from './server-send.ts';
@@ -90,7 +91,8 @@ export async function connectTo(
     throw upstreamError(error, signal);
   }
   const version = client.getNegotiatedProtocolVersion() ?? '';
-  const stateless = revisionOf(version)?.era === 'modern' && transport.sessionId === undefined;
+  const isModern = revisionOf(version)?.era === 'modern';
+  const stateless = isModern && transport.sessionId === undefined;
   const plainly = stateless ? plainExchange(url, version, line) : undefined;
   const plain = plainly && plainCalls(plainly);
   let busy = 0;
@@ -117,7 +119,7 @@ export async function connectTo(
         const params = cursor === undefined ? {} : { cursor };
         const timeout = ms + CLIENT_LEAD_MS;
         const answer = await client.request({ method: 'tools/list', params }, page, { signal: ending, timeout });
-        tools.push(...answer.tools);
+        tools.push(...(isModern ? answer.tools.map(usableByMarks) : answer.tools));
         cursor = answer.nextCursor;
         if (cursor === undefined) break;
       }
