@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { services } from '@sallyport/cli/dev/topology';
 import pg from 'pg';
@@ -140,12 +141,26 @@ describe('what is presented to the gateway', () => {
             scopes: ['mcp', 'models'],
           },
         },
+        { kind: 'Secret', name: 'hosted', stringData: { token: set.put('the secret of a hosted tool server') } },
+        {
+          // mcp-host and egress-proxy are started where something is hosted.
+          kind: 'ToolServer',
+          name: 'hosted',
+          spec: {
+            hosted: {
+              image: 'example.com/none:1',
+              command: [process.execPath],
+              args: [fileURLToPath(new URL('../cluster/hosted/hostile.mjs', import.meta.url))],
+              env: [{ name: 'TOKEN', secretRef: { name: 'hosted', key: 'token' } }],
+            },
+          },
+        },
       ],
       { services: SERVICES, overrides: Object.fromEntries(SERVICES.map((name) => [name, { tracing }])) },
     );
     await eventually(
       async () => (await rawRequest(`${suite.endpoint}/mcp`, mcp('tools/list'))).text,
-      (text) => text.includes('mail__send'),
+      (text) => text.includes('mail__send') && text.includes('hosted__'),
       20_000,
     );
   }, 120_000);
