@@ -80,6 +80,14 @@ describe('a call with a key', () => {
       new Promise((resolve) => setTimeout(() => resolve('waits'), 50)),
     ]);
     expect([soon, unsure.made()]).toEqual(['waits', 1]);
+    const cannot = house();
+    const answered = async () => ran('come back', { whileDown: { notMade: false } });
+    expect(await cannot.call('k', { run: answered })).toBe('come back');
+    const again = await Promise.race([
+      cannot.call('k'),
+      new Promise((resolve) => setTimeout(() => resolve('waits'), 50)),
+    ]);
+    expect([again, cannot.made()]).toEqual(['waits', 1]);
 
     const notMade = house();
     expect([await notMade.call('k', fails({ notMade: true })), await notMade.call('k')]).toEqual([
@@ -93,6 +101,9 @@ describe('a call with a key', () => {
     const asks = async () => ran('', { answer: { content: [], isError: false, asks: true } });
     await asking.call('k', { run: asks });
     expect(await asking.call('k')).toBe('made 2');
+    const down = house();
+    const canned = async () => ran('come back', { whileDown: { notMade: true } });
+    expect([await down.call('k', { run: canned }), await down.call('k')]).toEqual(['come back', 'made 2']);
     for (const tool of [toolOf('read'), toolOf('write', { idempotent: true })]) {
       const twice = house(tool);
       expect([await twice.call('k', fails()), await twice.call('k')]).toEqual(['upstream_error', 'made 2']);

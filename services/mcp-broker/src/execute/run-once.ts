@@ -47,6 +47,12 @@ export async function runOnce(
     if (asGatewayError(error).details?.notMade === true || mayBeMadeTwice(tool)) await release();
     throw error;
   }
+  const { whileDown } = ran;
+  // What is said in the place of a server is not what the call came to.
+  if (whileDown !== undefined) {
+    if (whileDown.notMade || mayBeMadeTwice(tool)) await release();
+    return ran;
+  }
   const outcome = JSON.stringify(ran);
   // One that asks its caller for something has not come to its end: it is sent again, with that, under the same key.
   if (ran.notCalled !== undefined || ran.answer.asks === true) await release();

@@ -49,6 +49,8 @@ export interface RanTool {
   readonly own: boolean;
   /** Why the tool was not called; absent: it was. */
   readonly notCalled?: NotCalled;
+  /** It is what the administrator says while the server is down; whether the call certainly was not made. */
+  readonly whileDown?: { readonly notMade: boolean };
 }
 
 /**
@@ -81,7 +83,8 @@ export async function runTool(runner: ToolRunner, run: ToolRun): Promise<RanTool
     const canned = DOWN.has(error.code) && !run.signal.aborted ? cannedContent(tool) : undefined;
     // Its words are the administrator's. A schema that they cannot fit is for what the tool itself gives.
     if (canned !== undefined) {
-      return ownAnswer(canned, performance.now() - startedAt, '', definition.outputSchema !== undefined);
+      const ran = ownAnswer(canned, performance.now() - startedAt, '', definition.outputSchema !== undefined);
+      return { ...ran, whileDown: { notMade: error.details?.notMade === true } };
     }
     if (error.details?.notMade === true) {
       return notCalled('tool_unavailable', refusal('tool_unavailable').text);
