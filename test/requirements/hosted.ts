@@ -9,6 +9,8 @@ export const hosted: readonly Requirement[] = [
     'hosted:egress': 'Connections go out to declared hosts only, over TLS to the host that was asked for.',
     'hosted:egress-guard':
       'No declared name leads to private, link-local or metadata addresses, nor to another address later.',
+    'hosted:egress-bounds':
+      'No pod holds up the way out of others: sockets, names and first bytes of each are bounded.',
     'hosted:egress-identity': 'The proxy serves the server whose credential is shown from the address of its own pod.',
     'hosted:egress-record': 'Each refused connection is recorded and counted in the status of its server.',
     'hosted:pod': 'The pod of a hosted server is restricted, without a token, and reaches the proxy alone.',

@@ -104,7 +104,9 @@ export function createAdmission(options: {
       try {
         // A credential that got away is of no use elsewhere than in the pod that it was given to.
         const owner = await ownerOf(ownerAt, address);
-        return owner?.uid === server.uid ? server : { refusal: 'WrongAddress', shown: server };
+        return owner?.uid === server.uid && owner.tenant === server.tenant
+          ? server
+          : { refusal: 'WrongAddress', shown: server };
       } catch {
         return { refusal: 'AddressUnknown', shown: server };
       }

@@ -12,6 +12,8 @@ const SERVER_NAME = 0;
 const ENCRYPTED_HELLO = 0xfe0d;
 /** A ClientHello with post-quantum keys is some 2 KiB. */
 const MAX_HELLO = 16 * 1024;
+/** Each is looked at again whenever a byte comes: thousands of them would take seconds. */
+const MAX_RECORDS = 32;
 const NOT_TLS: ClientHello = { is: 'refused', why: 'NotTls' };
 
 /** Reads the server name (RFC 6066 §3) out of a ClientHello (RFC 8446 §4.1.2), which may come in several records. */
@@ -20,7 +22,7 @@ export function readClientHello(bytes: Buffer): ClientHello {
   let size = 0;
   let wanted = 4;
   for (let at = 0; size < wanted; ) {
-    if (bytes.length > at && bytes[at] !== HANDSHAKE) return NOT_TLS;
+    if (parts.length === MAX_RECORDS || (bytes.length > at && bytes[at] !== HANDSHAKE)) return NOT_TLS;
     if (bytes.length < at + 5) return { is: 'partial' };
     const length = bytes.readUInt16BE(at + 3);
     if (bytes[at + 1] !== 3 || length === 0 || length > 16_384) return NOT_TLS;

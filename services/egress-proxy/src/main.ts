@@ -16,6 +16,7 @@ import { createAdmission, type OwnerAt } from './admission.ts';
 import { configSchema } from './config.ts';
 import { createEgressProxy } from './proxy.ts';
 import { accountRefusals } from './refusals.ts';
+import { nameResolver } from './resolve.ts';
 
 const SELF = 'egress-proxy';
 const ADDRESS_MS = 3_000;
@@ -60,12 +61,13 @@ run({
     ]);
     const opened = metrics.counter('egress_opened_total', 'Connections of hosted servers that were let out.', []);
     const admission = createAdmission({ snapshot, key: readSecretFile(config.egressKeyFile), ownerAt });
+    const lookup = nameResolver();
     await life.use(snapshot);
     await life.use(
       createEgressProxy({
         listen: config.proxy,
         admission,
-        guards: { strict: urlGuard(), open: urlGuard({ allowPrivate: true }) },
+        guards: { strict: urlGuard({ lookup }), open: urlGuard({ lookup, allowPrivate: true }) },
         onRefused(one) {
           refused.inc({ reason: one.reason });
           refusals.add(one);

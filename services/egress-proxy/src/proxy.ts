@@ -33,6 +33,8 @@ interface Timeouts {
   readonly connectMs: number;
   readonly helloMs: number;
   readonly idleMs: number;
+  /** How long one that was refused may take to end. */
+  readonly lingerMs: number;
 }
 
 /** A listening proxy. */
@@ -42,8 +44,9 @@ export interface EgressProxy extends Component {
   stop(): Promise<void>;
 }
 
-const TIMEOUTS: Timeouts = { connectMs: 10_000, helloMs: 10_000, idleMs: 600_000 };
+const TIMEOUTS: Timeouts = { connectMs: 10_000, helloMs: 10_000, idleMs: 600_000, lingerMs: 5_000 };
 const MAX_OF_ONE = 128;
+const MAX_OF_ADDRESS = 256;
 const MAX_SOCKETS = 10_000;
 const MAX_HELLO = 32 * 1024;
 const STATUS: Readonly<Partial<Record<Refusal, string>>> = {
@@ -64,11 +67,17 @@ export function createEgressProxy(options: ProxyOptions): EgressProxy {
   const { admission, guards, log } = options;
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
   const open = new Map<string, number>();
+  const addresses = new Map<string, number>();
   const sockets = new Set<Duplex>();
 
   const refuse = (client: Duplex, told: Refused) => {
     options.onRefused(told);
-    if (client.destroyed || !client.writable) return;
+    if (client.destroyed) return;
+    // Who does not end its half would keep the socket for good, and Node looks after it no more.
+    const over = setTimeout(() => client.destroy(), timeouts.lingerMs);
+    client.once('close', () => clearTimeout(over));
+    client.resume();
+    if (!client.writable) return;
     const status = STATUS[told.reason] ?? '403 Forbidden';
     const challenge = told.reason === 'Unidentified' ? 'proxy-authenticate: Basic realm="sallyport"\r\n' : '';
     const body = `Sallyport refused this connection: ${told.reason}.\n`;
@@ -90,11 +99,14 @@ export function createEgressProxy(options: ProxyOptions): EgressProxy {
     if ('refusal' in server) return refuse(client, { ...told, server: server.shown, reason: server.refusal });
     const target = admission.admit(server, authority);
     if (typeof target === 'string') return refuse(client, { ...told, server, reason: target });
-    const count = open.get(server.uid) ?? 0;
-    if (count >= MAX_OF_ONE) return refuse(client, { ...told, server, reason: 'TooMany' });
-    open.set(server.uid, count + 1);
-    client.once('close', () => open.set(server.uid, (open.get(server.uid) ?? 1) - 1));
-    const upstream = await reach(target, server.allowPrivate ? guards.open : guards.strict, timeouts.connectMs);
+    if ((open.get(server.uid) ?? 0) >= MAX_OF_ONE) return refuse(client, { ...told, server, reason: 'TooMany' });
+    // It would never say again that it has gone.
+    if (client.destroyed) return;
+    const reaching = reach(target, server.allowPrivate ? guards.open : guards.strict, timeouts.connectMs);
+    // Who leaves while a name is asked for counts until it is answered.
+    const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+    count(open, server.uid, Promise.all([closed, reaching]));
+    const upstream = await reaching;
     if (typeof upstream === 'string') return refuse(client, { ...told, server, reason: upstream });
     if (client.destroyed) return void upstream.destroy();
     client.once('close', () => upstream.destroy());
@@ -134,9 +146,14 @@ export function createEgressProxy(options: ProxyOptions): EgressProxy {
   });
   server.maxConnections = MAX_SOCKETS;
   server.on('connection', (socket) => {
+    socket.on('error', () => undefined);
+    // One pod has one address: it must not take the sockets of all others, not even by saying nothing.
+    const from = socket.remoteAddress ?? '';
+    if ((addresses.get(from) ?? 0) >= MAX_OF_ADDRESS) return void socket.destroy();
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    count(addresses, from, closed);
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    socket.on('error', () => undefined);
   });
   server.on('connect', (req: IncomingMessage, client: Socket, head: Buffer) => {
     serve(req, client, head).catch((error: unknown) => {
@@ -163,6 +180,16 @@ export function createEgressProxy(options: ProxyOptions): EgressProxy {
   };
 }
 
+/** Counts one under a key until what it is under way for is over. */
+function count(counts: Map<string, number>, key: string, over: Promise<unknown>): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+  void over.then(() => {
+    const left = (counts.get(key) ?? 1) - 1;
+    if (left > 0) counts.set(key, left);
+    else counts.delete(key);
+  });
+}
+
 function sameName(shown: string, asked: string): boolean {
   return shown.toLowerCase().replace(/\.$/, '') === asked;
 }
@@ -172,13 +199,12 @@ function reach({ host, port }: Target, guard: UrlGuard, timeoutMs: number): Prom
   return new Promise((resolve) => {
     const timer = setTimeout(() => finish('Unreachable'), timeoutMs);
     let done = false;
+    let trying: Socket | undefined;
     const finish = (outcome: Socket | Refusal) => {
       clearTimeout(timer);
-      if (done) {
-        if (typeof outcome !== 'string') outcome.destroy();
-        return;
-      }
+      if (done) return;
       done = true;
+      if (typeof outcome === 'string') trying?.destroy();
       resolve(outcome);
     };
     try {
@@ -194,6 +220,7 @@ function reach({ host, port }: Target, guard: UrlGuard, timeoutMs: number): Prom
         const address = list[at];
         if (address === undefined || done) return finish('Unreachable');
         const socket = connect({ host: address.address, port, family: address.family, noDelay: true });
+        trying = socket;
         socket.once('connect', () => {
           socket.removeAllListeners('error');
           socket.on('error', () => socket.destroy());
