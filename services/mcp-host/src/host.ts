@@ -48,10 +48,10 @@ export interface Host {
 
 const LISTS = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']);
 const MAX_KEPT = 256;
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 60_000;
 const STEADY_MS = 60_000;
-const START_MS = 300_000;
 const NOT_FOUND = -32601;
 
 /** Makes the host of a server; nothing runs before somebody asks. */
@@ -65,7 +65,8 @@ export function createHost(options: {
   const { server, backend, bounds, onState } = options;
   const log = options.log.child({ server: server.name, tenant: server.tenant });
   const life = new AbortController();
-  const kept = new Map<string, unknown>();
+  const kept = new Map<string, { readonly result: unknown; readonly bytes: number }>();
+  let keptBytes = 0;
   const listeners = new Set<(notice: RpcNotice) => void>();
   let greeting: Bridge['greeting'];
   let opening: Promise<Bridge> | undefined;
@@ -76,6 +77,18 @@ export function createHost(options: {
   let failures = 0;
   let retryAt = 0;
 
+  const keep = (key: string, result: unknown) => {
+    const bytes = JSON.stringify(result).length;
+    keptBytes -= kept.get(key)?.bytes ?? 0;
+    kept.delete(key);
+    if (kept.size >= MAX_KEPT || keptBytes + bytes > MAX_KEPT_BYTES) return;
+    kept.set(key, { result, bytes });
+    keptBytes += bytes;
+  };
+  const keepNothing = () => {
+    kept.clear();
+    keptBytes = 0;
+  };
   const become = (next: HostState) => {
     state = next;
     onState();
@@ -98,10 +111,13 @@ export function createHost(options: {
     const startedAt = Date.now();
     let noted = false;
     let opened: Bridge | undefined;
+    // The process lives by this signal too, for longer than it may take to start.
+    const starting = new AbortController();
+    const late = setTimeout(() => starting.abort(new Error('it took too long to start')), bounds.startMs);
     try {
       opened = await openBridge(backend.open(server), {
         bounds,
-        signal: AbortSignal.any([life.signal, AbortSignal.timeout(START_MS)]),
+        signal: AbortSignal.any([life.signal, starting.signal]),
         onEnd(reason) {
           if (bridge === opened) bridge = undefined;
           if (life.signal.aborted || state.is === 'idle') return;
@@ -117,13 +133,15 @@ export function createHost(options: {
         : new GatewayError('unavailable', `The tool server cannot be started: ${(error as Error).message}.`, {
             cause: error,
           });
+    } finally {
+      clearTimeout(late);
     }
     bridge = opened;
     if (noted) throw new GatewayError('unavailable', 'The tool server ended.');
     greeting = opened.greeting;
-    kept.clear();
+    keepNothing();
     opened.listen((notice) => {
-      if (notice.method.endsWith('list_changed')) kept.clear();
+      if (notice.method.endsWith('list_changed')) keepNothing();
       for (const listener of listeners) listener(notice);
     });
     become({ is: 'running' });
@@ -148,7 +166,7 @@ export function createHost(options: {
       const cursor = request.params?.cursor;
       const key = `${method}\n${typeof cursor === 'string' ? cursor : ''}`;
       const listing = LISTS.has(method);
-      if (listing && stopped && kept.has(key)) return { jsonrpc: '2.0', id, result: kept.get(key) };
+      if (listing && stopped && kept.has(key)) return { jsonrpc: '2.0', id, result: kept.get(key)?.result };
       if (method === 'initialize' && stopped && greeting !== undefined) return { jsonrpc: '2.0', id, result: greeting };
       const used = await running(signal);
       // Hands were shaken for all; a process that knows a handshake knows no other way to begin.
@@ -159,7 +177,7 @@ export function createHost(options: {
       // What is asked behind everybody's back keeps nothing alive.
       if (!listing && method !== 'server/discover') usedAt = Date.now();
       const answer = await used.request(request, signal, onNotice);
-      if (listing && isObject(answer.result) && kept.size < MAX_KEPT) kept.set(key, answer.result);
+      if (listing && isObject(answer.result)) keep(key, answer.result);
       if (!listing) usedAt = Date.now();
       return answer;
     },

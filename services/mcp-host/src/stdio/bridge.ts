@@ -26,6 +26,10 @@ export interface BridgeBounds {
   /** Messages that nobody asked for, and bytes that are no message, in ten seconds. */
   readonly maxUnasked: number;
   readonly maxNoise: number;
+  /** Bytes of notices and of messages that nobody asked for, in ten seconds: each of them is parsed. */
+  readonly maxNotices: number;
+  /** Longest time until it runs. */
+  readonly startMs: number;
   /** Longest time until it has answered the handshake. */
   readonly handshakeMs: number;
   /** Longest time that it takes nothing of what is written to it. */
@@ -39,6 +43,8 @@ export const bridgeBounds: BridgeBounds = {
   maxWriting: 32 * 1024 * 1024,
   maxUnasked: 2_000,
   maxNoise: 256 * 1024,
+  maxNotices: 16 * 1024 * 1024,
+  startMs: 300_000,
   handshakeMs: 60_000,
   stallMs: 30_000,
 };
@@ -93,6 +99,7 @@ export async function openBridge(
   let writing = 0;
   let unasked = 0;
   let noise = 0;
+  let notices = 0;
   let windowEnd = 0;
 
   const over = (reason: string) => {
@@ -104,16 +111,18 @@ export async function openBridge(
     waiting.clear();
     onEnd(reason);
   };
-  const spend = (messages: number, bytes: number) => {
+  const spend = (messages: number, bytes: number, told: number) => {
     const now = Date.now();
     if (now > windowEnd) {
       windowEnd = now + WINDOW_MS;
       unasked = 0;
       noise = 0;
+      notices = 0;
     }
     unasked += messages;
     noise += bytes;
-    if (unasked > bounds.maxUnasked) over('it sent too much that nobody asked for');
+    notices += told;
+    if (unasked > bounds.maxUnasked || notices > bounds.maxNotices) over('it sent too much that nobody asked for');
     else if (noise > bounds.maxNoise) over('it wrote too much that is no message');
   };
   const write = async (message: Message) => {
@@ -142,16 +151,16 @@ export async function openBridge(
   };
   const tell = (message: Message) => void write(message).catch(() => undefined);
 
-  const onMessage = (message: Message) => {
+  const onMessage = (message: Message, bytes: number) => {
     if (isAnswer(message)) {
       const one = waiting.get(message.id as number);
       // Late, for somebody who has gone, or an invention: either way nobody's.
-      if (one === undefined) return spend(1, 0);
+      if (one === undefined) return spend(1, 0, bytes);
       waiting.delete(message.id as number);
       return one.resolve({ ...message, id: one.id });
     }
     if (isRequest(message)) {
-      spend(1, 0);
+      spend(1, 0, bytes);
       const { id, method } = message;
       if (method === 'ping') return tell({ jsonrpc: '2.0', id, result: {} });
       return tell({ jsonrpc: '2.0', id, error: { code: NOT_OFFERED, message: 'This is not offered here.' } });
@@ -159,10 +168,11 @@ export async function openBridge(
     const { method, params } = message;
     if (method === 'notifications/progress') {
       const one = waiting.get(params?.progressToken as number);
-      if (one?.token === undefined || one.onNotice === undefined) return spend(1, 0);
+      if (one?.token === undefined || one.onNotice === undefined) return spend(1, 0, bytes);
+      spend(0, 0, bytes);
       return one.onNotice({ ...message, params: { ...params, progressToken: one.token } });
     }
-    spend(1, 0);
+    spend(1, 0, bytes);
     for (const listener of listeners) listener(message);
   };
   const onData = lineReader({
@@ -171,9 +181,9 @@ export async function openBridge(
     onLine(line) {
       if (ended !== undefined || line.length === 0) return;
       const message = parsed(line);
-      if (message !== undefined) return onMessage(message);
+      if (message !== undefined) return onMessage(message, line.length);
       options.onNoise?.(line.subarray(0, 512).toString('utf8'));
-      spend(0, line.length);
+      spend(0, line.length, 0);
     },
   });
   pipe = await open({ onData, onEnd: over }, options.signal);

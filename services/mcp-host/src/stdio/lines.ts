@@ -9,11 +9,26 @@ export interface LineOptions {
 
 const NEWLINE = 0x0a;
 
-/** Cuts a stream into lines without a copy where a chunk holds whole ones. */
+const FIRST_BYTES = 1024;
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Cuts a stream into lines without a copy where a chunk holds whole ones. What is held of a line takes twice its bytes at most,
+ * however small the pieces are that it comes in.
+ */
 export function lineReader({ maxBytes, onLine, onTooLong }: LineOptions): (chunk: Buffer) => void {
-  let parts: Buffer[] = [];
+  let line = NOTHING;
   let held = 0;
   let ended = false;
+  const hold = (part: Buffer) => {
+    if (held + part.length > line.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, 2 * (held + part.length)));
+      line.copy(grown, 0, 0, held);
+      line = grown;
+    }
+    part.copy(line, held);
+    held += part.length;
+  };
   return (chunk) => {
     let from = 0;
     while (!ended) {
@@ -21,20 +36,19 @@ export function lineReader({ maxBytes, onLine, onTooLong }: LineOptions): (chunk
       const part = chunk.subarray(from, to < 0 ? undefined : to);
       if (held + part.length > maxBytes) {
         ended = true;
-        parts = [];
+        line = NOTHING;
         return onTooLong();
       }
-      if (to < 0) {
-        // A copy: what is kept of it must not hold on to the whole chunk.
-        if (part.length > 0) parts.push(Buffer.from(part));
-        held += part.length;
-        return;
+      if (to < 0) return hold(part);
+      let whole = part;
+      if (held > 0) {
+        hold(part);
+        whole = line.subarray(0, held);
+        line = NOTHING;
+        held = 0;
       }
-      const line = parts.length === 0 ? part : Buffer.concat([...parts, part]);
-      parts = [];
-      held = 0;
       from = to + 1;
-      onLine(line);
+      onLine(whole);
     }
   };
 }
