@@ -1,12 +1,10 @@
 import { Attach as Attaching, KubeConfig } from '@kubernetes/client-node';
+import { reasonOf } from '../deadline.ts';
 
 /** What a container runs, by its standard input and output. */
 export interface Attachment {
   /** Writes to its standard input; resolves once the connection takes more. Rejects where it has ended. */
   write(data: Buffer): Promise<void>;
-  /** Stops and goes on taking what it writes: the kubelet then holds the process back. */
-  pause(): void;
-  resume(): void;
   /** Lets go of it. With `stdinOnce` its standard input ends then. */
   close(): void;
 }
@@ -36,8 +34,6 @@ interface Socket {
   readonly bufferedAmount: number;
   readonly readyState: number;
   send(data: Buffer): void;
-  pause(): void;
-  resume(): void;
   close(): void;
   terminate(): void;
   ping(): void;
@@ -57,7 +53,7 @@ export function kubeAttach(kubeconfigFile: string | undefined): Attach {
     signal.throwIfAborted();
     const query = new URLSearchParams({ container, stdin: 'true', stdout: 'true', stderr: 'false', tty: 'false' });
     let status = '';
-    const socket = (await handler.connect(
+    const connecting = handler.connect(
       `/api/v1/namespaces/${namespace}/pods/${pod}/attach?${query}`,
       null,
       (stream: number, data: Buffer) => {
@@ -65,7 +61,9 @@ export function kubeAttach(kubeconfigFile: string | undefined): Attach {
         else if (stream === STATUS) status = data.toString('utf8').slice(0, 1_000);
         return true;
       },
-    )) as unknown as Socket;
+    ) as unknown as Promise<Socket>;
+    // An API server that takes the connection and says nothing would else be waited for without an end.
+    const socket = await unlessEnded(connecting, signal);
     let ended = false;
     let answered = true;
     // A node that is gone says nothing: only what is asked tells.
@@ -103,11 +101,24 @@ export function kubeAttach(kubeconfigFile: string | undefined): Attach {
         while (!ended && socket.bufferedAmount > MAX_BUFFERED) await new Promise((go) => setTimeout(go, LOOK_MS));
         if (ended) throw new Error('the process has ended');
       },
-      pause: () => socket.pause(),
-      resume: () => socket.resume(),
       close: () => socket.close(),
     };
   };
+}
+
+/** The socket once it is open. Rejects as soon as the signal fires; the socket is then closed when it comes. */
+function unlessEnded(connecting: Promise<Socket>, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      reject(reasonOf(signal));
+      connecting.then(
+        (late) => late.terminate(),
+        () => undefined,
+      );
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    connecting.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 function messageOf(status: string): string {
