@@ -85,6 +85,7 @@ export const mcp: readonly Requirement[] = [
     'mcp:asked-decided': 'What a tool server asks is content, which policy may withhold.',
     'mcp:asked-older':
       'Clients of the older line are asked on the stream of their call, and only their session answers.',
+    'mcp:asks-bounded': 'Questions that lie with the clients of one principal take no room from those of others.',
     'mcp:asked-lacking': 'A client that lacks a capability is told which, in the words of MCP alone.',
     'mcp:logs': 'Logs of a server reach the client at the level it set, once the result may be shown.',
     'mcp:told-upstream': 'A change that a server tells of is told on within seconds.',

@@ -22,21 +22,31 @@ export interface AskingClients {
 /** People read before they answer. */
 const WAIT_MS = 5 * 60_000;
 const MAX_ASKED = 512;
+/** Of one principal: whoever lets questions lie leaves room for everybody else's. */
+const MAX_OF_ONE = 16;
 const MAX_ANSWER = 65_536;
 const ACTIONS = ['accept', 'decline', 'cancel'];
 
+interface Asked {
+  readonly principal: string;
+  readonly whose: string;
+  readonly answered: (answer: JsonObject) => void;
+}
+
 /** Makes them, for one replica: a client's answer has to come to the one that asked. */
 export function askingClients(): AskingClients {
-  const open = new Map<string, { readonly whose: string; readonly answered: (answer: JsonObject) => void }>();
+  const open = new Map<string, Asked>();
   return {
     async ask(whose, session, send, signal) {
-      if (open.size >= MAX_ASKED) return undefined;
+      const principal = nameOf(whose, '');
+      const own = [...open.values()].filter((one) => one.principal === principal).length;
+      if (open.size >= MAX_ASKED || own >= MAX_OF_ONE) return undefined;
       const id = `sallyport-${uuidv7()}`;
       let timer: NodeJS.Timeout | undefined;
       let stop: (() => void) | undefined;
       try {
         const answer = new Promise<JsonObject | undefined>((resolve, reject) => {
-          open.set(id, { whose: nameOf(whose, session), answered: resolve });
+          open.set(id, { principal, whose: nameOf(whose, session), answered: resolve });
           timer = setTimeout(() => resolve(undefined), WAIT_MS);
           stop = () => reject(signal.reason);
           signal.addEventListener('abort', stop, { once: true });
