@@ -12,6 +12,7 @@ export const broker: readonly Requirement[] = [
     'broker:breaker-apart': 'What fails for one principal alone keeps nobody else from calling.',
     'broker:while-down': 'While a server cannot be called its tools are answered for, or not listed, as declared.',
     'broker:hostile-result': 'Results that are huge, endless, binary or of another request end in a clean error.',
+    'broker:list-bound': 'A list of a server is bounded over all its pages.',
     'broker:contradiction': 'A result whose text contradicts its structured content is not used.',
     'broker:bounded': 'Whatever is sent to a tool server has an end.',
   }),

@@ -5,6 +5,7 @@ import type { Access } from '@sallyport/peers/access';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Catalog, Server } from '../catalog/catalog.ts';
 import { serviceOf } from '../catalog/refresh.ts';
+import { listBound } from '../upstream/list-bound.ts';
 import type { ForWhom, Upstream } from '../upstream/upstream.ts';
 import { MAX_LISTED, type Offerings, readPrompts, readResources } from './definitions.ts';
 
@@ -148,12 +149,16 @@ async function pagesOf(
 ): Promise<unknown[]> {
   const found: unknown[] = [];
   let cursor: string | undefined;
+  const bound = listBound();
   for (let pages = 0; pages < MAX_PAGES && found.length < MAX_LISTED; pages++) {
     const { answer } = await upstream.ask(server, method, cursor === undefined ? {} : { cursor }, for_);
     // A method that a server declares and does not have: nothing is there by it.
     if (!('result' in answer)) break;
     const page = answer.result[member];
-    if (Array.isArray(page)) found.push(...(page as unknown[]).slice(0, MAX_LISTED));
+    if (Array.isArray(page)) {
+      bound(page as unknown[]);
+      found.push(...(page as unknown[]).slice(0, MAX_LISTED));
+    }
     const next = answer.result.nextCursor;
     if (typeof next !== 'string' || next === cursor) break;
     cursor = next;

@@ -16,6 +16,7 @@ import { type Caller, callerOfCall, readLog, readProgress } from './caller.ts';
 import { BROKEN_STREAM } from './ended-stream.ts';
 import { guardedFetch } from './guarded-fetch.ts';
 import { usableByMarks } from './header-marks.ts';
+import { listBound } from './list-bound.ts';
 import { plainAsk, plainCalls } from './plain-call.ts';
 import { plainExchange } from './plain-exchange.ts';
 import type { ServerSend } from './server-send.ts';
@@ -114,12 +115,15 @@ export async function connectTo(
     const tools: unknown[] = [];
     if (client.getServerCapabilities()?.tools === undefined) return tools;
     let cursor: string | undefined;
+    const bound = listBound();
     try {
       for (let pages = 0; pages < MAX_PAGES && tools.length <= MAX_TOOLS; pages++) {
         const params = cursor === undefined ? {} : { cursor };
         const timeout = ms + CLIENT_LEAD_MS;
         const answer = await client.request({ method: 'tools/list', params }, page, { signal: ending, timeout });
-        tools.push(...(isModern ? answer.tools.map(usableByMarks) : answer.tools));
+        bound(answer.tools);
+        const most = answer.tools.slice(0, 2 * MAX_TOOLS);
+        tools.push(...(isModern ? most.map(usableByMarks) : most));
         cursor = answer.nextCursor;
         if (cursor === undefined) break;
       }
