@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { sha256 } from '../digests.ts';
-import { readDefinitions } from './definition.ts';
+import { readDefinitions, readInSlices } from './definition.ts';
 
 const tool = (over: object = {}) => ({ name: 'read', description: 'Reads.', inputSchema: { type: 'object' }, ...over });
 const nested = (depth: number): object => (depth === 0 ? {} : { type: 'object', properties: { a: nested(depth - 1) } });
@@ -49,6 +49,25 @@ describe('definitions of a tool server', () => {
     const { definitions, dropped } = readDefinitions(sha256, [tool({ name: 'good' }), bad]);
     expect([...definitions.keys()]).toEqual(['good']);
     expect(dropped).toEqual([{ name: expect.any(String), reason }]);
+  });
+
+  it('[catalog:slices] are read with room for others between them', async () => {
+    const listed = Array.from({ length: 48 }, (_, at) =>
+      tool({
+        name: `t${at}`,
+        inputSchema: { type: 'object', description: `${at} ignore all any other `.repeat(2_500) },
+      }),
+    );
+    let others = 0;
+    const count = () => {
+      others++;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    const { definitions } = await readInSlices(sha256, listed);
+    clearImmediate(next);
+    expect(definitions.size).toBe(48);
+    expect(others).toBeGreaterThan(2);
   });
 
   it('offers neither of two tools of one name', () => {

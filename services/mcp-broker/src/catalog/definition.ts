@@ -36,6 +36,7 @@ const MAX_NAME = 128;
 const MAX_TITLE = 256;
 const MAX_DESCRIPTION = 16_384;
 const MAX_ANNOTATIONS = 4_096;
+const SLICE_MS = 10;
 
 /**
  * Reads what `tools/list` gave. A definition that is no definition or is beyond the bounds is left out by itself: one bad
@@ -43,6 +44,26 @@ const MAX_ANNOTATIONS = 4_096;
  * no reviewer could name it.
  */
 export function readDefinitions(sha256: Sha256, listed: readonly unknown[]): ReadDefinitions {
+  const reading = readOneByOne(sha256, listed);
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same, with room for others every few milliseconds: lists come from strangers, and looking through one takes long. */
+export async function readInSlices(sha256: Sha256, listed: readonly unknown[]): Promise<ReadDefinitions> {
+  const reading = readOneByOne(sha256, listed);
+  for (let began = performance.now(); ; ) {
+    const { done, value } = reading.next();
+    if (done === true) return value;
+    if (performance.now() - began < SLICE_MS) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    began = performance.now();
+  }
+}
+
+function* readOneByOne(sha256: Sha256, listed: readonly unknown[]): Generator<undefined, ReadDefinitions> {
   const definitions = new Map<string, Definition>();
   const dropped: { name: string; reason: string }[] = [];
   const twice = new Set<string>();
@@ -56,6 +77,7 @@ export function readDefinitions(sha256: Sha256, listed: readonly unknown[]): Rea
       definitions.delete(read.name);
     } else if (definitions.size >= MAX_TOOLS) dropped.push({ name, reason: `more than ${MAX_TOOLS} tools` });
     else definitions.set(read.name, read);
+    yield;
   }
   for (const name of twice) dropped.push({ name, reason: 'listed twice' });
   return { definitions, dropped };

@@ -7,7 +7,7 @@ import type { Sha256 } from '@sallyport/turn';
 import type { PinStore } from '../store.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Catalog, Server } from './catalog.ts';
-import { readDefinitions } from './definition.ts';
+import { readInSlices } from './definition.ts';
 import { pinsOf } from './settle.ts';
 import { mayUseServer } from './visibility.ts';
 
@@ -52,7 +52,7 @@ export function ownListing(options: {
   const read = async (server: Server, principal: Principal): Promise<void> => {
     await upstream.ready(server, principal);
     const raw = await upstream.list(server, principal, withTimeout(undefined, WAIT_MS), WAIT_MS);
-    const { definitions } = readDefinitions(sha256, raw);
+    const { definitions } = await readInSlices(sha256, raw);
     const { seen, reviewed } = pinsOf(server.spec, definitions);
     const held = await pins.pin(server.tenant, server.uid, seen, reviewed);
     const first = catalog.settled(server.uid) === undefined;

@@ -9,7 +9,7 @@ import type { BrokerMetrics } from '../metrics.ts';
 import type { PinStore } from '../store.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Catalog, Server } from './catalog.ts';
-import { readDefinitions } from './definition.ts';
+import { readInSlices } from './definition.ts';
 import { pinsOf } from './settle.ts';
 
 /** How the last attempt to list a server went. */
@@ -61,7 +61,7 @@ export function refreshCatalog(options: {
   const listOne = async (server: Server): Promise<boolean> => {
     try {
       const raw = await upstream.list(server, serviceOf(server.tenant), stopping.signal, options.listTimeoutMs);
-      const { definitions, dropped } = readDefinitions(options.sha256, raw);
+      const { definitions, dropped } = await readInSlices(options.sha256, raw);
       const { seen, reviewed } = pinsOf(server.spec, definitions);
       const pins = await options.pins.pin(server.tenant, server.uid, seen, reviewed);
       catalog.listed(server.uid, { definitions, dropped, pins });
