@@ -30,6 +30,9 @@ describe('what a call reaches for', () => {
       'file:///public/./a',
       'file:///public/..?x',
       'file:..%5csecret',
+      'file:///public/%252e%252e/secret',
+      'file:///public%252f%25252e.%252fsecret',
+      'https://host/public/..;x=1/secret',
       'file:///public\\secret',
       'file:///a b',
       'file:///a\nb',
@@ -43,6 +46,7 @@ describe('what a call reaches for', () => {
     expect(bad.filter((uri) => uriFault(uri) === undefined)).toEqual([]);
     const good = [
       'file:///a..b/c',
+      'file:///100%25/a;b/..c;d',
       'test://static-text',
       'ui://x/y.html',
       'mailto:a@b',

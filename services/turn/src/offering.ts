@@ -45,7 +45,9 @@ export function uriFault(uri: string): string | undefined {
     return 'has blanks, backslashes, control or invisible characters';
   }
   if (!/^(\{\+?[a-z0-9_]{1,64}\}|[a-z][a-z0-9+.-]{0,63}):/i.test(uri)) return 'has no scheme';
-  if (/(^|[/:])(\.|%2e){1,2}($|[/?#])/i.test(uri.replaceAll(/%(2f|5c)/gi, '/'))) return 'has dot segments';
+  // Also as servers read them that decode twice (`%252e`), or take parameters off a segment (`..;a`).
+  const read = uri.replaceAll(/%(25)+/gi, '%').replaceAll(/%(2f|5c)/gi, '/');
+  if (/(^|[/:])(\.|%2e){1,2}($|[/?#;])/i.test(read)) return 'has dot segments';
   return undefined;
 }
 
