@@ -67,6 +67,16 @@ export async function within<T>(promise: Promise<T>, ms: number, what: string): 
   }
 }
 
+/** What a promise gives, or a rejection with the signal's reason as soon as it fires; the promise itself is not stopped. */
+export function orEnded<T>(promise: Promise<T>, signal: EndSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(reasonOf(signal));
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
 /** Why a signal fired, as an error that may be thrown. */
 export function reasonOf(signal: Pick<EndSignal, 'reason'>): Error {
   return signal.reason instanceof GatewayError

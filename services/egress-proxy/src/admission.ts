@@ -50,8 +50,8 @@ export interface Admission {
   admit(server: EgressServer, authority: string): Target | Refusal;
 }
 
-/** Which hosted server has a pod at an address; undefined where addresses say nothing. */
-export type OwnerAt = (address: string) => Promise<EgressOwner | undefined>;
+/** Which hosted server of a namespace has a pod at an address. */
+export type OwnerAt = (address: string, tenant: string) => Promise<EgressOwner | undefined>;
 
 const KNOWN_MS = 5_000;
 const MAX_KNOWN = 10_000;
@@ -80,15 +80,16 @@ export function createAdmission(options: {
     const server = servers.get(uid);
     return server?.tenant === tenant ? server : undefined;
   };
-  const ownerOf = (ask: OwnerAt, address: string) => {
-    const held = known.get(address);
+  const ownerOf = (ask: OwnerAt, address: string, tenant: string) => {
+    const key = `${tenant} ${address}`;
+    const held = known.get(key);
     if (held !== undefined && held.until > Date.now()) return held.owner;
     if (known.size >= MAX_KNOWN) known.clear();
-    const owner = ask(address);
-    known.set(address, { owner, until: Date.now() + KNOWN_MS });
+    const owner = ask(address, tenant);
+    known.set(key, { owner, until: Date.now() + KNOWN_MS });
     owner.then(
-      (found) => found === undefined && known.delete(address),
-      () => known.delete(address),
+      (found) => found === undefined && known.delete(key),
+      () => known.delete(key),
     );
     return owner;
   };
@@ -103,7 +104,7 @@ export function createAdmission(options: {
       if (address === undefined) return { refusal: 'WrongAddress', shown: server };
       try {
         // A credential that got away is of no use elsewhere than in the pod that it was given to.
-        const owner = await ownerOf(ownerAt, address);
+        const owner = await ownerOf(ownerAt, address, server.tenant);
         return owner?.uid === server.uid && owner.tenant === server.tenant
           ? server
           : { refusal: 'WrongAddress', shown: server };

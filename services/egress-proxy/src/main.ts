@@ -39,8 +39,8 @@ run({
     let ownerAt: OwnerAt | undefined;
     if (hosting !== undefined) {
       const hosts = rpcClient(HostingService, await channelTo('mcp-host', hosting));
-      ownerAt = async (address) => {
-        const owner = await hosts.atAddress({ address }, { timeoutMs: ADDRESS_MS });
+      ownerAt = async (address, tenant) => {
+        const owner = await hosts.atAddress({ address, tenant }, { timeoutMs: ADDRESS_MS });
         return owner.uid === '' ? undefined : owner;
       };
     }

@@ -1,4 +1,4 @@
-import { sleep } from '@sallyport/chassis/deadline';
+import { orEnded, sleep } from '@sallyport/chassis/deadline';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { HostedServerSpec } from '@sallyport/custom-resources';
@@ -154,7 +154,7 @@ export function createHost(options: {
       opening = undefined;
     });
     opening.catch(() => undefined);
-    return await raced(opening, signal);
+    return await orEnded(opening, signal);
   };
 
   return {
@@ -207,13 +207,4 @@ export function createHost(options: {
       bridge?.end(reason);
     },
   };
-}
-
-function raced<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason as Error);
-    if (signal.aborted) return abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

@@ -12,9 +12,10 @@ export const CALLERS: Record<string, string[]> = {
 /** HostingService: whose pod is at an address. */
 export function hostingService(atAddress: AtAddress): ServiceImpl<typeof HostingService> {
   return {
-    async atAddress({ address }) {
+    async atAddress({ address, tenant }) {
       if (isIP(address) === 0) throw new GatewayError('invalid_request', 'This is no address.');
-      return (await atAddress(address)) ?? {};
+      if (!/^[a-z0-9-]{1,63}$/.test(tenant)) throw new GatewayError('invalid_request', 'This is no namespace.');
+      return (await atAddress(address, tenant)) ?? {};
     },
   };
 }

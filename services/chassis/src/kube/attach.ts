@@ -1,5 +1,5 @@
 import { Attach as Attaching, KubeConfig } from '@kubernetes/client-node';
-import { reasonOf } from '../deadline.ts';
+import { orEnded } from '../deadline.ts';
 
 /** What a container runs, by its standard input and output. */
 export interface Attachment {
@@ -63,7 +63,13 @@ export function kubeAttach(kubeconfigFile: string | undefined): Attach {
       },
     ) as unknown as Promise<Socket>;
     // An API server that takes the connection and says nothing would else be waited for without an end.
-    const socket = await unlessEnded(connecting, signal);
+    const socket = await orEnded(connecting, signal).catch((error: unknown) => {
+      connecting.then(
+        (late) => late.terminate(),
+        () => undefined,
+      );
+      throw error;
+    });
     let ended = false;
     let answered = true;
     // A node that is gone says nothing: only what is asked tells.
@@ -104,21 +110,6 @@ export function kubeAttach(kubeconfigFile: string | undefined): Attach {
       close: () => socket.close(),
     };
   };
-}
-
-/** The socket once it is open. Rejects as soon as the signal fires; the socket is then closed when it comes. */
-function unlessEnded(connecting: Promise<Socket>, signal: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      reject(reasonOf(signal));
-      connecting.then(
-        (late) => late.terminate(),
-        () => undefined,
-      );
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    connecting.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
 
 function messageOf(status: string): string {

@@ -1,4 +1,4 @@
-import { sleep } from '@sallyport/chassis/deadline';
+import { orEnded, sleep } from '@sallyport/chassis/deadline';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
 import type { Attach } from '@sallyport/chassis/kube/attach';
@@ -39,8 +39,11 @@ const BROKEN = new Set([
   'CreateContainerConfigError',
 ]);
 
-/** Which hosted server has a pod at an address. */
-export type AtAddress = (address: string) => Promise<{ readonly tenant: string; readonly uid: string } | undefined>;
+/** Which hosted server has a pod at an address, of those of a namespace. */
+export type AtAddress = (
+  address: string,
+  tenant: string,
+) => Promise<{ readonly tenant: string; readonly uid: string } | undefined>;
 
 /**
  * Hosted servers in pods, which the operator makes: here they are found, scaled between none and one, taken hold of by
@@ -95,6 +98,17 @@ export function clusterBackend(options: {
     }
   };
 
+  const waking = new Map<string, Promise<PodObject>>();
+  /** The same for a server over HTTP, whose every call asks: those that wait do so together. */
+  const listening = (server: HostedServer, signal: AbortSignal): Promise<PodObject> => {
+    let found = waking.get(server.uid);
+    if (found === undefined) {
+      found = awake(server, true, AbortSignal.timeout(WAIT_MS)).finally(() => waking.delete(server.uid));
+      waking.set(server.uid, found);
+    }
+    return orEnded(found, signal);
+  };
+
   return {
     open: (server) => async (listener, signal) => {
       const { metadata } = await awake(server, false, signal);
@@ -102,21 +116,24 @@ export function clusterBackend(options: {
     },
     async address(server, signal) {
       const { http } = server.spec;
-      const pod = await awake(server, true, signal);
+      const pod = await listening(server, signal);
       const ip = pod.status?.podIP ?? '';
       return new URL(`http://${ip.includes(':') ? `[${ip}]` : ip}:${http?.port}${http?.path}`);
     },
     idle: (server) => scale(server, 0),
     // What the operator made it takes away.
     forget: async () => undefined,
-    async atAddress(address) {
-      const pods = await list('/api/v1/pods', {
+    async atAddress(address, tenant) {
+      const pods = await list(`/api/v1/namespaces/${tenant}/pods`, {
         labelSelector: `${HOSTED_LABEL}=true`,
         fieldSelector: `status.podIP=${address}`,
       });
-      const [pod] = pods.filter(({ status }) => status?.phase === 'Running' || status?.phase === 'Pending');
-      const uid = pod?.metadata.labels?.[UID_LABEL];
-      return pod === undefined || uid === undefined ? undefined : { tenant: pod.metadata.namespace, uid };
+      const uids = pods
+        .filter(({ status }) => status?.phase === 'Running' || status?.phase === 'Pending')
+        .map(({ metadata }) => metadata.labels?.[UID_LABEL]);
+      const [uid] = uids;
+      // Pods in the network of their node share its address: then it says nothing.
+      return uid === undefined || uids.some((one) => one !== uid) ? undefined : { tenant, uid };
     },
   };
 }

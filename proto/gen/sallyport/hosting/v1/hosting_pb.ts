@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/hosting/v1/hosting.proto.
  */
 export const file_sallyport_hosting_v1_hosting: GenFile = /*@__PURE__*/
-  fileDesc("CiJzYWxseXBvcnQvaG9zdGluZy92MS9ob3N0aW5nLnByb3RvEhRzYWxseXBvcnQuaG9zdGluZy52MSIjChBBdEFkZHJlc3NSZXF1ZXN0Eg8KB2FkZHJlc3MYASABKAkiMAoRQXRBZGRyZXNzUmVzcG9uc2USDgoGdGVuYW50GAEgASgJEgsKA3VpZBgCIAEoCTJzCg5Ib3N0aW5nU2VydmljZRJhCglBdEFkZHJlc3MSJi5zYWxseXBvcnQuaG9zdGluZy52MS5BdEFkZHJlc3NSZXF1ZXN0Gicuc2FsbHlwb3J0Lmhvc3RpbmcudjEuQXRBZGRyZXNzUmVzcG9uc2UiA5ACAWIGcHJvdG8z");
+  fileDesc("CiJzYWxseXBvcnQvaG9zdGluZy92MS9ob3N0aW5nLnByb3RvEhRzYWxseXBvcnQuaG9zdGluZy52MSIzChBBdEFkZHJlc3NSZXF1ZXN0Eg8KB2FkZHJlc3MYASABKAkSDgoGdGVuYW50GAIgASgJIjAKEUF0QWRkcmVzc1Jlc3BvbnNlEg4KBnRlbmFudBgBIAEoCRILCgN1aWQYAiABKAkycwoOSG9zdGluZ1NlcnZpY2USYQoJQXRBZGRyZXNzEiYuc2FsbHlwb3J0Lmhvc3RpbmcudjEuQXRBZGRyZXNzUmVxdWVzdBonLnNhbGx5cG9ydC5ob3N0aW5nLnYxLkF0QWRkcmVzc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw");
 
 /**
  * @generated from message sallyport.hosting.v1.AtAddressRequest
@@ -22,6 +22,13 @@ export type AtAddressRequest = Message<"sallyport.hosting.v1.AtAddressRequest"> 
    * @generated from field: string address = 1;
    */
   address: string;
+
+  /**
+   * Namespace of the ToolServer whose credential was shown there; pods of others are not looked at.
+   *
+   * @generated from field: string tenant = 2;
+   */
+  tenant: string;
 };
 
 /**
@@ -62,7 +69,7 @@ export const AtAddressResponseSchema: GenMessage<AtAddressResponse> = /*@__PURE_
  */
 export const HostingService: GenService<{
   /**
-   * Which hosted server has a pod at an address.
+   * Which hosted server of a namespace has a pod at an address.
    *
    * @generated from rpc sallyport.hosting.v1.HostingService.AtAddress
    */
