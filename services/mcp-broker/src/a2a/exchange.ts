@@ -10,6 +10,8 @@ export interface Told {
   state?: TaskState;
   /** JSON-RPC code with which the agent, or the gateway in its place, refused the request. */
   fault?: number;
+  /** Some event of a stream was not shown as it came. */
+  untold?: boolean;
 }
 
 /** A request of A2A, as far as it is more than a call of a tool. */

@@ -280,6 +280,16 @@ describe('what policy says', () => {
     expect(JSON.stringify(streamed)).not.toContain('inject');
   });
 
+  it('[a2a:blocked-midway] what could not be decided as it came is told at the end, once it is allowed', async () => {
+    let asked = 0;
+    broker.state.decideResult = () => resultsOf(++asked === 2 ? Action.DENY : Action.ALLOW, false);
+    const client = await clientOf('newer');
+    const seen: string[] = [];
+    for await (const { payload } of client.sendMessageStream(says('stream a b c'))) seen.push(JSON.stringify(payload));
+    expect(asked).toBeGreaterThan(1);
+    expect(JSON.parse(seen.at(-1) ?? '{}').value.status.state).toBe(TaskState.TASK_STATE_COMPLETED);
+  });
+
   it('[a2a:blocked-midway] events stop going out with the first that policy does not allow', async () => {
     broker.state.decideResult = ({ resultJson }) =>
       resultsOf(resultJson.includes('poison') ? Action.DENY : Action.ALLOW, false);

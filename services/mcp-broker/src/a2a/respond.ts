@@ -148,7 +148,7 @@ async function call(
   const reply = replyOf(called, told);
   if (reply === undefined) throw refusalOf(request, called, { tool, told, trajectory: turn.trajectory });
   // All that was allowed event by event is there already; the whole of it again would be told twice.
-  if (streams && sent > 0 && called.shown.structuredJson !== '') return undefined;
+  if (streams && sent > 0 && told.untold !== true && called.shown.structuredJson !== '') return undefined;
   const shown = labelled(reply, called.label);
   if (streams || operation === 'send') return revision.writeReply(shown);
   if (!('task' in shown)) throw new RpcFault(CODES.invalidAgent, 'The agent did not answer with a task.');

@@ -46,7 +46,10 @@ export async function decidingEvents<T>(
       waiting = [];
       const label = await labelWhereAllowed(gate, turn, call, latest(), events);
       open = label !== undefined;
-      if (label === undefined) return;
+      if (label === undefined) {
+        exchange.told.untold = true;
+        return;
+      }
       for (const one of events) await event(escapeHandlesIn(one as unknown as JsonValue) as unknown as Reply, label);
     }
   };
