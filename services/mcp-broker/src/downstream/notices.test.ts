@@ -344,6 +344,8 @@ describe('what a tool server asks of the user', () => {
     const second = await call(client, { inputResponses, requestState: first.requestState });
     expect(second.content).toMatchObject([{ text: JSON.stringify(inputResponses) }]);
     expect(asked.at(-1)).toMatchObject({ requestState: 'state-of-the-server', inputResponses });
+    const inputs = broker.records.map(({ decisionInputsJson }) => decisionInputsJson).filter(Boolean);
+    expect(JSON.parse(inputs.at(-1) ?? '{}')).toMatchObject({ arguments: {}, answers: inputResponses });
     // A client may say it unasked; roots are told where the client has some, and sampling is nothing that may be asked.
     expect((await call(client, { inputResponses, requestState: undefined })).content).toMatchObject([
       { text: JSON.stringify(inputResponses) },

@@ -6,6 +6,7 @@ import { APPROVAL_EXPIRED_RULE, type Decision, deny, join, sameLabel } from '@sa
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import { refOf } from '../server.ts';
+import { callerOfCall } from '../upstream/caller.ts';
 import { askPeople, type Patience, type PendingApproval, refused } from './ask.ts';
 import type { Gate } from './gate.ts';
 import { lookUpKnown } from './known-values.ts';
@@ -118,10 +119,13 @@ function told(gate: Gate, turn: Turn, call: DecidableCall, prepared: PreparedCal
   const { decision, asked } = answer;
   const { principal, label } = turn;
   gate.metrics.decisions(decision.verdict, decision.enforced).inc();
+  const answers = callerOfCall.getStore()?.back?.responses;
   const inputsJson = JSON.stringify({
     arguments: prepared.argumentsJson === '' ? call.written : prepared.args,
     origins: Object.fromEntries(prepared.origins.map(({ pointer, origin }) => [pointer, origin.kind])),
     context: { trusted: label.integrity === 'trusted', sources: label.sources },
+    // They reach the server beside the arguments.
+    ...(answers === undefined ? {} : { answers }),
     ...(prepared.defanged > 0 ? { defanged: prepared.defanged } : {}),
     ...(asked && asked.said.grantedBy.length > 0 ? { grantedBy: asked.said.grantedBy } : {}),
     // With the resources in force this is enough to decide the call again.
