@@ -94,6 +94,20 @@ describe('the operator over a folder', () => {
     await eventually(() => reason('ModelProvider', 'openai', 'Reachable'), 'Unknown NotObserved');
   });
 
+  it('shows what the broker sees of each pick of a Toolset', async () => {
+    const set = `${head('Toolset', 'desk')}spec: {tools: [{server: mail, tool: send}]}\n`;
+    const { source, snapshots, reason } = await suite({ 'set.yaml': set });
+    await eventually(() => source.get('Toolset', 'default', 'desk')?.status.observedGeneration, 1);
+    const { uid = '' } = source.get('Toolset', 'default', 'desk') ?? {};
+    const conditions = [{ type: 'ResolvedRefs', status: 'False', reason: 'PickOffersNothing', message: 'send' }];
+    const seen = { kind: 'Toolset', tenant: 'default', name: 'desk', uid, generation: 1, conditions };
+    const statusJson = JSON.stringify({ toolCount: 3, definitionTokens: 120 });
+    await snapshots.client.report({ reporter: 'b', observations: [{ ...seen, statusJson }] }, { timeoutMs: 1000 });
+    await eventually(() => source.get('Toolset', 'default', 'desk')?.status.toolCount, 3);
+    expect(source.get('Toolset', 'default', 'desk')?.status.definitionTokens).toBe(120);
+    expect(reason('Toolset', 'desk', 'Ready')).toMatch(/^False/);
+  });
+
   it('shows what rules in Observe would have done, as policy and nobody else counts it', async () => {
     const rule = '{name: r, action: Deny, reason: No.}';
     const spec = `spec: {tools: [{server: mail, tool: "*"}], mode: Observe, calls: [${rule}]}`;

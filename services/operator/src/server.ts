@@ -26,7 +26,7 @@ export const CALLERS: Record<string, string[]> = {
 // Who speaks of which kind: a broker that was taken over cannot say anything of providers.
 const reporters: Readonly<Record<string, readonly Kind[]>> = {
   'model-proxy': ['ModelProvider'],
-  'mcp-broker': ['ToolServer'],
+  'mcp-broker': ['ToolServer', 'Toolset'],
   'mcp-host': ['ToolServer'],
   'egress-proxy': ['ToolServer'],
   policy: ['ToolPolicy'],
