@@ -8,6 +8,7 @@ import { egressCredential } from '@sallyport/peers/egress-credential';
 import { createAdmission } from './admission.ts';
 import { readClientHello } from './client-hello.ts';
 import { createEgressProxy, type EgressProxy } from './proxy.ts';
+import { accountRefusals } from './refusals.ts';
 import { nameResolver } from './resolve.ts';
 
 const log = createLogger({ service: 'test', level: 'error', write: () => undefined });
@@ -161,6 +162,26 @@ describe('a hostile pod before the way out', () => {
     expect(await ask('api.example.com')).toEqual([{ address: '192.0.2.7', family: 4 }]);
     expect(new Set(await Promise.all(slow))).toEqual(new Set(['failed']));
     names.close();
+  });
+
+  it('[hosted:egress-bounds] writes no more lines into the log than are read, with a credential or without', async () => {
+    const lines: string[] = [];
+    const account = accountRefusals({
+      recorder: { append: () => undefined },
+      client: { report: async () => ({}) as never },
+      reporter: 'test',
+      intervalMs: 60_000,
+      log: createLogger({ service: 'test', level: 'warn', write: (line) => void lines.push(line) }),
+    });
+    const server = { ...JIRA, name: 'jira', generation: 1, targets: [], allowPrivate: false };
+    for (const who of [server, undefined]) {
+      for (let at = 0; at < 1_000; at++)
+        account.add({ server: who, reason: 'BadTarget', host: 'x', port: 1, from: '10.0.0.9' });
+    }
+    await account.stop();
+    // 60 of each in a minute, of which another may have begun.
+    expect(lines.length).toBeGreaterThanOrEqual(120);
+    expect(lines.length).toBeLessThanOrEqual(240);
   });
 
   it('[hosted:egress-bounds] cannot have its first bytes read for long by cutting them into thousands of records', () => {

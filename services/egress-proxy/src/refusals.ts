@@ -22,13 +22,16 @@ const TIMEOUT_MS = 5_000;
 /** Records of one server in a minute; what comes beyond is counted in the next one. */
 const MAX_A_MINUTE = 60;
 
-interface Account {
-  server: EgressServer;
-  refused: number;
-  last: EgressStatus['last'];
+interface Budget {
   minute: number;
   recorded: number;
   unrecorded: number;
+}
+
+interface Account extends Budget {
+  server: EgressServer;
+  refused: number;
+  last: EgressStatus['last'];
 }
 
 /** Records each refusal of a known server and tells its status, at intervals and soon after one. */
@@ -41,6 +44,7 @@ export function accountRefusals(options: {
 }): Refusals {
   const { recorder, client, log } = options;
   const accounts = new Map<string, Account>();
+  const strangers: Budget = { minute: 0, recorded: 0, unrecorded: 0 };
   let timer: NodeJS.Timeout | undefined;
   let dueAt = 0;
   let stopped = false;
@@ -71,16 +75,25 @@ export function accountRefusals(options: {
     }, ms);
     timer.unref();
   };
-  const record = (account: Account, { server, host, port, reason, from }: Refused & { server: EgressServer }) => {
+  /** Writes a line of the log if there is one left in this minute, and tells how many were left out before; else undefined. */
+  const written = (budget: Budget, refused: Refused): number | undefined => {
     const minute = Math.floor(Date.now() / 60_000);
-    if (account.minute !== minute) Object.assign(account, { minute, recorded: 0 });
-    if (account.recorded >= MAX_A_MINUTE) {
-      account.unrecorded++;
-      return;
+    if (budget.minute !== minute) Object.assign(budget, { minute, recorded: 0 });
+    if (budget.recorded >= MAX_A_MINUTE) {
+      budget.unrecorded++;
+      return undefined;
     }
-    account.recorded++;
-    const { unrecorded } = account;
-    account.unrecorded = 0;
+    budget.recorded++;
+    const { unrecorded } = budget;
+    budget.unrecorded = 0;
+    const { server } = refused;
+    log.warn('A connection was refused', { ...refused, server: server?.name, tenant: server?.tenant, unrecorded });
+    return unrecorded;
+  };
+  const record = (account: Account, refused: Refused & { server: EgressServer }) => {
+    const unrecorded = written(account, refused);
+    if (unrecorded === undefined) return;
+    const { server, host, port, reason, from } = refused;
     const detail = {
       action: 'egress.refuse',
       target: { server: server.name, uid: server.uid, host, port, reason, from, unrecorded },
@@ -107,8 +120,7 @@ export function accountRefusals(options: {
     name: 'refusals',
     add(refused) {
       const { server, host, port, reason } = refused;
-      log.warn('A connection was refused', { ...refused, server: server?.name, tenant: server?.tenant });
-      if (server === undefined) return;
+      if (server === undefined) return void written(strangers, refused);
       if (accounts.size >= MAX_SERVERS && !accounts.has(server.uid)) return;
       const account = accounts.get(server.uid) ?? {
         server,
