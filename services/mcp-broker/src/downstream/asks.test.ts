@@ -166,8 +166,10 @@ describe('a call that a rule asks about', () => {
 
   it('[mcp:ask-gone] stops waiting when the client leaves, and keeps the approval', async () => {
     const leaving = new AbortController();
+    broker.state.awaited.clear();
     const waiting = call({ signal: leaving.signal }).catch(() => 'left');
-    await untilTrue(() => broker.state.approvals.has(PENDING));
+    // Before, the gate may not know yet that it was asked for.
+    await untilTrue(() => broker.state.awaited.has(PENDING));
     leaving.abort();
     expect(await waiting).toBe('left');
     await untilTrue(() => broker.records.some(({ kind }) => kind === Record_Kind.APPROVAL));

@@ -414,6 +414,7 @@ export function playedState(): PeerState {
     remembered: [],
     handles: new Map(),
     approvals: new Map(),
+    awaited: new Set(),
     extracted: [],
   };
 }

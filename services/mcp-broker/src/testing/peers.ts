@@ -52,6 +52,8 @@ export interface PeerState {
   readonly handles: Map<string, { value: unknown; trajectory: string }>;
   /** Approvals by id. The id of a call's approval is `a:<canonical arguments>`. */
   readonly approvals: Map<string, { state: ApprovalState; principalId: string; trajectory: string }>;
+  /** Ids of approvals that somebody waits for, or did. */
+  readonly awaited: Set<string>;
   /** What quarantine was asked. */
   readonly extracted: ExtractRequest[];
 }
@@ -139,6 +141,7 @@ export function playedPolicy(state: PeerState) {
       };
     },
     async awaitApprovals({ ids }, { signal, deadlineMs = Date.now() }) {
+      for (const id of ids) state.awaited.add(id);
       const states = () => ids.map((id) => state.approvals.get(id)?.state ?? ApprovalState.UNSPECIFIED);
       while (states().includes(ApprovalState.PENDING) && !signal.aborted && Date.now() < deadlineMs - 50) {
         await new Promise((resolve) => setTimeout(resolve, 10));
