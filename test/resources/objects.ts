@@ -4,6 +4,7 @@ import { casesOfDecoration } from './objects-of-decoration.ts';
 import { casesOfHosting } from './objects-of-hosting.ts';
 import { casesOfProviders } from './objects-of-providers.ts';
 import { casesOfRouting } from './objects-of-routing.ts';
+import { casesOfToolPolicies } from './objects-of-tool-policies.ts';
 import { casesOfTools } from './objects-of-tools.ts';
 import { casesOfToolsets } from './objects-of-toolsets.ts';
 
@@ -14,6 +15,7 @@ const everyone = { everyone: true };
 export const cases: readonly Case[] = [
   ...casesOfHosting,
   ...casesOfTools,
+  ...casesOfToolPolicies,
   ...casesOfToolsets,
   ...casesOfRouting,
   ...casesOfProviders,
