@@ -1,12 +1,12 @@
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
 import type { Sealer } from '@sallyport/chassis/seal';
+import { sweepExpired } from '@sallyport/chassis/sweep-expired';
 import type { Extraction, ExtractionStore, Reader, Shown } from './extraction-store.ts';
 import type { HandleRecord } from './handle-record.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
 export const SCHEMA_VERSION = 2;
 
-const SWEEP_ROWS = 1000;
 const TABLES = ['presentations', 'extractions'] as const;
 const RUN_BITS = `select coalesce(sum(bits), 0)::float8 from presentations where tenant = $1 and trajectory = $2`;
 
@@ -133,19 +133,7 @@ export function createExtractionStore(postgres: Postgres, sealer: Sealer): Extra
         );
       }),
 
-    sweep: (nowMs) =>
-      postgres.withTenant('*', async (client) => {
-        let gone = 0;
-        for (const table of TABLES) {
-          const { rowCount } = await client.query(
-            `delete from ${table} where ctid in (select ctid from ${table}
-              where expires_at < to_timestamp($1::float8 / 1000) limit ${SWEEP_ROWS} for update skip locked)`,
-            [nowMs],
-          );
-          gone += rowCount ?? 0;
-        }
-        return gone;
-      }),
+    sweep: (nowMs) => sweepExpired(postgres, TABLES, nowMs),
   };
 }
 

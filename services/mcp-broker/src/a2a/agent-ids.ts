@@ -1,5 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Postgres } from '@sallyport/chassis/postgres';
+import { sweepExpired } from '@sallyport/chassis/sweep-expired';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 
@@ -44,7 +45,6 @@ export interface AgentIds {
 
 type Kept = { readonly id: string; readonly value: string };
 
-const SWEEP_ROWS = 500;
 const OWN = 'tenant = $1 and principal_id = $2 and user_id = $3 and server_uid = $4';
 const WHOSE = 'tenant, principal_id, user_id, server_uid';
 
@@ -93,19 +93,7 @@ export function createAgentIds(postgres: Postgres, ttlMs: number): AgentIds {
       const kept = await keep('agent_tasks', 'context_id', scope, [uuidv7(), agentId, contextId]);
       return { id: kept.id, agentId, contextId: kept.value };
     },
-    sweep: (nowMs) =>
-      postgres.withTenant('*', async (client) => {
-        let gone = 0;
-        for (const table of ['agent_contexts', 'agent_tasks']) {
-          const { rowCount } = await client.query(
-            `delete from ${table} where ctid in (select ctid from ${table}
-              where expires_at < to_timestamp($1::float8 / 1000) limit ${SWEEP_ROWS} for update skip locked)`,
-            [nowMs],
-          );
-          gone += rowCount ?? 0;
-        }
-        return gone;
-      }),
+    sweep: (nowMs) => sweepExpired(postgres, ['agent_contexts', 'agent_tasks'], nowMs),
   };
 }
 

@@ -1,9 +1,9 @@
 import type { Postgres, Row } from '@sallyport/chassis/postgres';
+import { sweepExpired } from '@sallyport/chassis/sweep-expired';
 import type { Owner } from '../responses/kept.ts';
 import { type RowSeal, whose } from '../responses/own-rows.ts';
 import type { BatchStore, KeptBatch } from './kept.ts';
 
-const SWEEP_ROWS = 500;
 const OWN = 'tenant = $1 and principal_id = $2 and user_id = $3 and expires_at > now()';
 
 /** Keeps in Postgres whose batches are, for `ttlMs` after they began or changed; all that is known of them is sealed. */
@@ -59,15 +59,7 @@ export function createBatchStore(postgres: Postgres, seals: RowSeal, ttlMs: numb
         return rowCount !== 0;
       }),
 
-    sweep: (nowMs) =>
-      postgres.withTenant('*', async (client) => {
-        const { rowCount } = await client.query(
-          `delete from batches where ctid in (select ctid from batches
-            where expires_at < to_timestamp($1::float8 / 1000) limit ${SWEEP_ROWS} for update skip locked)`,
-          [nowMs],
-        );
-        return rowCount ?? 0;
-      }),
+    sweep: (nowMs) => sweepExpired(postgres, ['batches'], nowMs),
   };
 }
 

@@ -1,10 +1,10 @@
 import type { Postgres, Row } from '@sallyport/chassis/postgres';
+import { sweepExpired } from '@sallyport/chassis/sweep-expired';
 import { asObject } from '../chat/json.ts';
 import type { Owner } from '../responses/kept.ts';
 import { type RowSeal, whose } from '../responses/own-rows.ts';
 import type { FileStore, KeptFile } from './kept.ts';
 
-const SWEEP_ROWS = 500;
 const OWN = 'tenant = $1 and principal_id = $2 and user_id = $3 and expires_at > now()';
 
 /** Keeps in Postgres whose files are, for `ttlMs` after they were last used; where they are is sealed. */
@@ -61,15 +61,7 @@ export function createFileStore(postgres: Postgres, seals: RowSeal, ttlMs: numbe
         return rowCount !== 0;
       }),
 
-    sweep: (nowMs) =>
-      postgres.withTenant('*', async (client) => {
-        const { rowCount } = await client.query(
-          `delete from files where ctid in (select ctid from files
-            where expires_at < to_timestamp($1::float8 / 1000) limit ${SWEEP_ROWS} for update skip locked)`,
-          [nowMs],
-        );
-        return rowCount ?? 0;
-      }),
+    sweep: (nowMs) => sweepExpired(postgres, ['files'], nowMs),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Postgres, Row, TenantClient } from '@sallyport/chassis/postgres';
 import type { Sealer } from '@sallyport/chassis/seal';
+import { sweepExpired } from '@sallyport/chassis/sweep-expired';
 import { asArray, asObject, asString, isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { type ConversationBounds, conversationRows } from './conversation-rows.ts';
@@ -10,7 +11,6 @@ import { rowSeal, tooLarge, whose } from './own-rows.ts';
 /** The schema version this store needs: the number of its newest migration. */
 export const SCHEMA_VERSION = 5;
 
-const SWEEP_ROWS = 500;
 /** Longer chains no run makes; a loop would be one. */
 const LONGEST_CHAIN = 1_000;
 const OWN = 'tenant = $1 and principal_id = $2 and user_id = $3 and expires_at > now()';
@@ -166,19 +166,7 @@ export function createResponseStore(
         return found;
       }),
 
-    sweep: (nowMs) =>
-      postgres.withTenant('*', async (client) => {
-        let gone = 0;
-        for (const table of ['responses', 'conversations']) {
-          const { rowCount } = await client.query(
-            `delete from ${table} where ctid in (select ctid from ${table}
-              where expires_at < to_timestamp($1::float8 / 1000) limit ${SWEEP_ROWS} for update skip locked)`,
-            [nowMs],
-          );
-          gone += rowCount ?? 0;
-        }
-        return gone;
-      }),
+    sweep: (nowMs) => sweepExpired(postgres, ['responses', 'conversations'], nowMs),
   };
 }
 
