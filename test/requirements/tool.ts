@@ -7,6 +7,8 @@ export const tool: readonly Requirement[] = [
     'tool:retry': 'A call is made again only where that is declared and the server failed.',
     'tool:once':
       'A call that is sent again under its key is answered as the first time and not made again, by any replica.',
+    'tool:once-own': 'A key of a call is of a principal and the chain that acts for it.',
+    'tool:once-bounded': 'A principal holds a bounded number of keys of calls; beyond it no call is made.',
     'tool:isolation': 'Callers who use the same request ids at once get their own answers, on both lines of MCP.',
     'tool:isolation-series': 'That holds through two brokers in series.',
     'tool:isolation-slow': 'That holds for clients that write one byte at a time.',

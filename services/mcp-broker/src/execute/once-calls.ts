@@ -1,12 +1,14 @@
 import { hkdfSync } from 'node:crypto';
+import { GatewayError } from '@sallyport/chassis/errors';
 import type { Postgres } from '@sallyport/chassis/postgres';
 import { sealer } from '@sallyport/chassis/seal';
+import { sweepExpired } from '@sallyport/chassis/sweep-expired';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { sha256 } from '../digests.ts';
 
 /** A call that its caller gave a key. */
 export interface OnceCall {
-  readonly principal: Pick<Principal, 'tenant' | 'id' | 'user'>;
+  readonly principal: Pick<Principal, 'tenant' | 'id' | 'user' | 'actors'>;
   readonly key: string;
   /** Says which call it is: server, tool, definition, arguments. */
   readonly call: string;
@@ -22,7 +24,7 @@ export type Begun =
 
 /** Keeps which calls were made, and what they came to, for all replicas. */
 export interface OnceCalls {
-  /** Takes a key. Who takes it first makes the call, within `runningMs`. */
+  /** Takes a key. Who takes it first makes the call, within `runningMs`. Rejects with `rate_limited` where one holds too many. */
   begin(call: OnceCall, runningMs: number): Promise<Begun>;
   done(call: OnceCall, outcome: string): Promise<void>;
   /** The call was certainly not made. */
@@ -32,9 +34,13 @@ export interface OnceCalls {
 }
 
 const TTL_MS = 24 * 3_600_000;
-const SWEEP_ROWS = 500;
+/** Keys that one principal may hold: each keeps an outcome for a day. */
+const MAX_OF_ONE = 10_000;
 const OWN = 'tenant = $1 and principal_id = $2 and user_id = $3 and key = $4';
 const after = (at: number) => `now() + $${at}::float8 * interval '1 ms'`;
+
+/** The key was not taken, so the call was not made. */
+const NOT_MADE = { details: { notMade: true } };
 
 type Row = { readonly call: string; readonly outcome: Buffer | null; readonly running: boolean };
 
@@ -48,6 +54,13 @@ export function createOnceCalls(postgres: Postgres, secret: string): OnceCalls {
       postgres.withTenant(call.principal.tenant, async (client): Promise<Begun> => {
         const own = whose(call);
         await client.query(`delete from once_calls where ${OWN} and expires_at <= now()`, own);
+        const { rowCount: full } = await client.query(
+          `select 1 from once_calls where tenant = $1 and principal_id = $2 and user_id = $3 and key <> $4
+             offset ${MAX_OF_ONE - 1} limit 1`,
+          own,
+        );
+        if (full !== 0)
+          throw new GatewayError('rate_limited', 'Too many keys of calls are kept for you already.', NOT_MADE);
         const { rowCount } = await client.query(
           `insert into once_calls (tenant, principal_id, user_id, key, call, running_until, expires_at)
              values ($1, $2, $3, $4, $5, ${after(6)}, ${after(7)}) on conflict do nothing`,
@@ -73,18 +86,12 @@ export function createOnceCalls(postgres: Postgres, secret: string): OnceCalls {
       postgres.withTenant(call.principal.tenant, async (client) => {
         await client.query(`delete from once_calls where ${OWN} and outcome is null`, whose(call));
       }),
-    sweep: (nowMs) =>
-      postgres.withTenant('*', async (client) => {
-        const { rowCount } = await client.query(
-          `delete from once_calls where ctid in (select ctid from once_calls
-            where expires_at < to_timestamp($1::float8 / 1000) limit ${SWEEP_ROWS} for update skip locked)`,
-          [nowMs],
-        );
-        return rowCount ?? 0;
-      }),
+    sweep: (nowMs) => sweepExpired(postgres, ['once_calls'], nowMs),
   };
 }
 
+/** What a call came to under the credentials of one chain of actors is nothing for another. */
 function whose({ principal, key }: OnceCall): string[] {
-  return [principal.tenant, principal.id, principal.user, sha256(key)];
+  const { tenant, id, user, actors } = principal;
+  return [tenant, id, user, sha256(JSON.stringify([key, ...actors.map((actor) => actor.id)]))];
 }

@@ -8,7 +8,7 @@ import type { RanTool } from './run-tool.ts';
 
 const log = createLogger({ service: 'test', level: 'error' });
 const { signal } = new AbortController();
-const alice = { tenant: 'acme', id: 'key:alice', user: 'alice' };
+const alice = { tenant: 'acme', id: 'key:alice', user: 'alice', actors: [] };
 const toolOf = (toolClass: string, more: object = {}) =>
   ({
     server: { spec: { tools: [{ name: 't', ...more }] } },

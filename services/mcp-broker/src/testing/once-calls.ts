@@ -3,7 +3,8 @@ import type { OnceCall, OnceCalls } from '../execute/once-calls.ts';
 /** Which calls were made, in memory. */
 export function memoryOnceCalls(): OnceCalls {
   const kept = new Map<string, { readonly call: string; readonly until: number; outcome?: string }>();
-  const at = ({ principal, key }: OnceCall) => [principal.tenant, principal.id, principal.user, key].join('\n');
+  const at = ({ principal, key }: OnceCall) =>
+    [principal.tenant, principal.id, principal.user, ...principal.actors.map(({ id }) => id), key].join('\n');
   return {
     async begin(one, runningMs) {
       const held = kept.get(at(one));

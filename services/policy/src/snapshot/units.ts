@@ -99,6 +99,8 @@ export interface ToolServerUnit {
 /** Who reviews a tool server. */
 export type Reviewers = NonNullable<ToolServerSpec['reviewers']>;
 
+const NOBODY: Reviewers = { users: [], teams: [], clients: [], keys: [] };
+
 /** What a ToolServer says of one of its tools. */
 export interface ServerToolUnit {
   readonly toolClass: ToolClass;
@@ -182,8 +184,8 @@ export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 
       });
       const revision = digestOf(item.specJson);
       const defaultClass = classOf(spec.data.defaultClass);
-      const { reviewers } = spec.data;
-      const staged = isStaged(spec.data) && reviewers !== undefined ? { reviewers } : {};
+      // One that names no reviewers is there for nobody, however it came to be.
+      const staged = isStaged(spec.data) ? { reviewers: spec.data.reviewers ?? NOBODY } : {};
       const unit = { kind, name: item.name, uid: item.uid, revision, defaultClass, tools: new Map(tools), ...staged };
       return usable(unit);
     }
