@@ -70,7 +70,8 @@ export function pass<Subject>(guards: readonly Guard<Subject>[], subject: Subjec
 }
 
 function isCanonical(part: string): boolean {
-  return /^[A-Za-z0-9_-]+$/.test(part) && bytesOf(part).toString('base64url') === part;
+  // What is written anew holds base64url's characters alone. No pattern is asked: on many megabytes V8 may run out of its stack.
+  return part !== '' && bytesOf(part).toString('base64url') === part;
 }
 
 function faultOfJson(token: string): string | undefined {

@@ -7,7 +7,8 @@ import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import { type FakeOfferings, noOfferings, withOfferings } from '../../../../test/fakes/offerings.ts';
 import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
 import { KEYS, startBroker, type TestBroker, untilTrue } from '../testing/broker.ts';
-import { resultsOf } from '../testing/peers.ts';
+import { allowAll, resultsOf } from '../testing/peers.ts';
+import { mcpClients, withKey } from '../testing/testing-clients.ts';
 
 let server: FakeToolServer;
 let other: FakeToolServer;
@@ -72,44 +73,22 @@ beforeAll(async () => {
   const client = await older();
   for (let listed = 0; listed < 4; ) listed = (await client.listResources()).resources.length;
 }, 30_000);
-const clients: { close(): Promise<void> }[] = [];
+const clients = mcpClients(() => broker);
+const { modern } = clients;
+const older = clients.older as unknown as typeof modern;
 afterAll(async () => {
-  await Promise.all(clients.map((client) => client.close()));
+  await clients.close();
   await broker?.close();
   await server?.close();
   await other?.close();
 });
 beforeEach(() => {
-  Object.assign(broker.state, {
-    grants: ['*/*'],
-    offered: { resources: ['*/*'], prompts: ['*/*'] },
-    principals: {},
-    decideCall: () => ({ verdict: Action.ALLOW }),
-    decideResult: () => resultsOf(Action.ALLOW, false),
-  });
+  allowAll(broker.state);
   broker.state.decided.length = 0;
   broker.state.remembered.length = 0;
   broker.records.length = 0;
   docs.asked.length = 0;
 });
-
-const url = () => new URL(`${broker.url}/mcp`);
-const init = (key: string) => ({ requestInit: { headers: { authorization: `Bearer ${key}` } } });
-async function modern(key = KEYS.alice): Promise<ModernClient> {
-  const client = new ModernClient(
-    { name: 'test', version: '1' },
-    { versionNegotiation: { mode: { pin: '2026-07-28' } } },
-  );
-  await client.connect(new ModernTransport(url(), init(key)));
-  clients.push(client);
-  return client;
-}
-async function older(key = KEYS.alice): Promise<ModernClient> {
-  const client = new OlderClient({ name: 'test', version: '1' });
-  await client.connect(new OlderTransport(url(), init(key)) as Parameters<OlderClient['connect']>[0]);
-  clients.push(client);
-  return client as unknown as ModernClient;
-}
 
 describe.each([
   ['client 2.x on 2026-07-28', modern],
@@ -268,7 +247,7 @@ describe('the catalogue of what servers have', () => {
   it('[offering:toolset] is at /mcp: a toolset is a list of tools and declares no more', async () => {
     await broker.toolsets({ one: { tools: [{ server: 'docs', tool: 'link' }] } });
     const client = new OlderClient({ name: 'test', version: '1' });
-    const at = new OlderTransport(new URL(`${broker.url}/mcp/one`), init(KEYS.alice));
+    const at = new OlderTransport(new URL(`${broker.url}/mcp/one`), withKey(KEYS.alice));
     await client.connect(at as Parameters<OlderClient['connect']>[0]);
     expect(Object.keys(client.getServerCapabilities() ?? {}).sort()).toEqual(['logging', 'tools']);
     await expect(client.listResources()).rejects.toMatchObject({});
@@ -303,7 +282,7 @@ describe('the catalogue of what servers have', () => {
     const small = await startBroker({ request: { pageSize: 2 } });
     await small.servers({ docs: { remote: { url: server.url } } });
     const client = new ModernClient({ name: 'test', version: '1' });
-    await client.connect(new ModernTransport(new URL(`${small.url}/mcp`), init(KEYS.alice)));
+    await client.connect(new ModernTransport(new URL(`${small.url}/mcp`), withKey(KEYS.alice)));
     await untilTrue(() => docs.asked.includes('resources/list'));
     const list = (cursor?: string) => client.request({ method: 'resources/list', params: cursor ? { cursor } : {} });
     let first = (await list()) as { resources: object[]; nextCursor?: string };

@@ -58,6 +58,17 @@ export interface PeerState {
   readonly extracted: ExtractRequest[];
 }
 
+/** Has the peers allow everything again, as they do at first. */
+export function allowAll(state: PeerState): void {
+  Object.assign(state, {
+    grants: ['*/*'],
+    offered: { resources: ['*/*'], prompts: ['*/*'] },
+    principals: {},
+    decideCall: () => ({ verdict: Action.ALLOW }),
+    decideResult: () => resultsOf(Action.ALLOW, false),
+  });
+}
+
 /** Policy and quarantine by the rules of a test. */
 export function playedPolicy(state: PeerState) {
   const decisions: ServiceImpl<typeof DecisionService> = {
