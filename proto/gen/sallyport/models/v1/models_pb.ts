@@ -4,6 +4,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Label } from "../../policy/v1/policy_pb.ts";
+import { file_sallyport_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { Principal } from "../../principal/v1/principal_pb.ts";
 import { file_sallyport_principal_v1_principal } from "../../principal/v1/principal_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/models/v1/models.proto.
  */
 export const file_sallyport_models_v1_models: GenFile = /*@__PURE__*/
-  fileDesc("CiBzYWxseXBvcnQvbW9kZWxzL3YxL21vZGVscy5wcm90bxITc2FsbHlwb3J0Lm1vZGVscy52MSLXAQoPQ29tcGxldGVSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSDAoEdHVybhgDIAEoCRIMCgRzdGVwGAQgASgJEg0KBW1vZGVsGAUgASgJEg4KBnN5c3RlbRgGIAEoCRIPCgdjb250ZW50GAcgASgJEhMKC3NjaGVtYV9qc29uGAggASgJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAkgASgFIoUBChBDb21wbGV0ZVJlc3BvbnNlEgwKBHRleHQYASABKAkSFAoMaW5wdXRfdG9rZW5zGAIgASgBEhUKDW91dHB1dF90b2tlbnMYAyABKAESFQoNY29zdF9uYW5vX3VzZBgEIAEoARIQCghwcm92aWRlchgFIAEoCRINCgVtb2RlbBgGIAEoCTJsChFDb21wbGV0aW9uU2VydmljZRJXCghDb21wbGV0ZRIkLnNhbGx5cG9ydC5tb2RlbHMudjEuQ29tcGxldGVSZXF1ZXN0GiUuc2FsbHlwb3J0Lm1vZGVscy52MS5Db21wbGV0ZVJlc3BvbnNlYgZwcm90bzM", [file_sallyport_principal_v1_principal]);
+  fileDesc("CiBzYWxseXBvcnQvbW9kZWxzL3YxL21vZGVscy5wcm90bxITc2FsbHlwb3J0Lm1vZGVscy52MSLXAQoPQ29tcGxldGVSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSDAoEdHVybhgDIAEoCRIMCgRzdGVwGAQgASgJEg0KBW1vZGVsGAUgASgJEg4KBnN5c3RlbRgGIAEoCRIPCgdjb250ZW50GAcgASgJEhMKC3NjaGVtYV9qc29uGAggASgJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAkgASgFIoUBChBDb21wbGV0ZVJlc3BvbnNlEgwKBHRleHQYASABKAkSFAoMaW5wdXRfdG9rZW5zGAIgASgBEhUKDW91dHB1dF90b2tlbnMYAyABKAESFQoNY29zdF9uYW5vX3VzZBgEIAEoARIQCghwcm92aWRlchgFIAEoCRINCgVtb2RlbBgGIAEoCSKfAgoKUnVuUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEisKB2NvbnRleHQYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEg0KBW1vZGVsGAQgASgJEhQKDGluc3RydWN0aW9ucxgFIAEoCRIPCgdzZXJ2ZXJzGAYgAygJEhcKD21heF9tb2RlbF9jYWxscxgHIAEoBRIQCghwcmV2aW91cxgIIAEoCRIQCghhbnN3ZXJlZBgJIAMoCRIMCgRzYWlkGAogAygJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAsgASgFIoMBCghSdW5FdmVudBIuCgViZWd1bhgBIAEoCzIdLnNhbGx5cG9ydC5tb2RlbHMudjEuUnVuQmVndW5IABIOCgR0ZXh0GAIgASgJSAASLgoFZW5kZWQYAyABKAsyHS5zYWxseXBvcnQubW9kZWxzLnYxLlJ1bkVuZGVkSABCBwoFZXZlbnQiLAoIUnVuQmVndW4SEgoKdHJhamVjdG9yeRgBIAEoCRIMCgR0dXJuGAIgASgJIoEBCghSdW5FbmRlZBIQCghyZXNwb25zZRgBIAEoCRIpCgVsYWJlbBgCIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSEQoJcXVlc3Rpb25zGAMgAygJEhEKCWFwcHJvdmFscxgEIAMoCRISCgppbmNvbXBsZXRlGAUgASgIMmwKEUNvbXBsZXRpb25TZXJ2aWNlElcKCENvbXBsZXRlEiQuc2FsbHlwb3J0Lm1vZGVscy52MS5Db21wbGV0ZVJlcXVlc3QaJS5zYWxseXBvcnQubW9kZWxzLnYxLkNvbXBsZXRlUmVzcG9uc2UyVgoLTG9vcFNlcnZpY2USRwoDUnVuEh8uc2FsbHlwb3J0Lm1vZGVscy52MS5SdW5SZXF1ZXN0Gh0uc2FsbHlwb3J0Lm1vZGVscy52MS5SdW5FdmVudDABYgZwcm90bzM", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.models.v1.CompleteRequest
@@ -118,6 +120,191 @@ export const CompleteResponseSchema: GenMessage<CompleteResponse> = /*@__PURE__*
   messageDesc(file_sallyport_models_v1_models, 1);
 
 /**
+ * @generated from message sallyport.models.v1.RunRequest
+ */
+export type RunRequest = Message<"sallyport.models.v1.RunRequest"> & {
+  /**
+   * @generated from field: sallyport.principal.v1.Principal principal = 1;
+   */
+  principal?: Principal | undefined;
+
+  /**
+   * Run that the turn is part of, issued or judged by the caller.
+   *
+   * @generated from field: string trajectory = 2;
+   */
+  trajectory: string;
+
+  /**
+   * Label of what is said; it only adds to what the turn itself finds.
+   *
+   * @generated from field: sallyport.policy.v1.Label context = 3;
+   */
+  context?: Label | undefined;
+
+  /**
+   * Public name of a Model in the principal's tenant.
+   *
+   * @generated from field: string model = 4;
+   */
+  model: string;
+
+  /**
+   * @generated from field: string instructions = 5;
+   */
+  instructions: string;
+
+  /**
+   * Names of ToolServers and Toolsets whose tools the model has.
+   *
+   * @generated from field: repeated string servers = 6;
+   */
+  servers: string[];
+
+  /**
+   * @generated from field: int32 max_model_calls = 7;
+   */
+  maxModelCalls: number;
+
+  /**
+   * Response that the turn goes on from; empty: none.
+   *
+   * @generated from field: string previous = 8;
+   */
+  previous: string;
+
+  /**
+   * Questions of that response that are not to be asked again: the calls are decided anew.
+   *
+   * @generated from field: repeated string answered = 9;
+   */
+  answered: string[];
+
+  /**
+   * What the user says, a text a part.
+   *
+   * @generated from field: repeated string said = 10;
+   */
+  said: string[];
+
+  /**
+   * @generated from field: int32 max_output_tokens = 11;
+   */
+  maxOutputTokens: number;
+};
+
+/**
+ * Describes the message sallyport.models.v1.RunRequest.
+ * Use `create(RunRequestSchema)` to create a new message.
+ */
+export const RunRequestSchema: GenMessage<RunRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_models_v1_models, 2);
+
+/**
+ * @generated from message sallyport.models.v1.RunEvent
+ */
+export type RunEvent = Message<"sallyport.models.v1.RunEvent"> & {
+  /**
+   * @generated from oneof sallyport.models.v1.RunEvent.event
+   */
+  event: {
+    /**
+     * @generated from field: sallyport.models.v1.RunBegun begun = 1;
+     */
+    value: RunBegun;
+    case: "begun";
+  } | {
+    /**
+     * More of the text that the turn releases.
+     *
+     * @generated from field: string text = 2;
+     */
+    value: string;
+    case: "text";
+  } | {
+    /**
+     * @generated from field: sallyport.models.v1.RunEnded ended = 3;
+     */
+    value: RunEnded;
+    case: "ended";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message sallyport.models.v1.RunEvent.
+ * Use `create(RunEventSchema)` to create a new message.
+ */
+export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
+  messageDesc(file_sallyport_models_v1_models, 3);
+
+/**
+ * @generated from message sallyport.models.v1.RunBegun
+ */
+export type RunBegun = Message<"sallyport.models.v1.RunBegun"> & {
+  /**
+   * @generated from field: string trajectory = 1;
+   */
+  trajectory: string;
+
+  /**
+   * @generated from field: string turn = 2;
+   */
+  turn: string;
+};
+
+/**
+ * Describes the message sallyport.models.v1.RunBegun.
+ * Use `create(RunBegunSchema)` to create a new message.
+ */
+export const RunBegunSchema: GenMessage<RunBegun> = /*@__PURE__*/
+  messageDesc(file_sallyport_models_v1_models, 4);
+
+/**
+ * @generated from message sallyport.models.v1.RunEnded
+ */
+export type RunEnded = Message<"sallyport.models.v1.RunEnded"> & {
+  /**
+   * By which the next turn goes on from this one.
+   *
+   * @generated from field: string response = 1;
+   */
+  response: string;
+
+  /**
+   * Of the text: what the model read.
+   *
+   * @generated from field: sallyport.policy.v1.Label label = 2;
+   */
+  label?: Label | undefined;
+
+  /**
+   * The turn waits for people: its questions, and the approvals that answer them.
+   *
+   * @generated from field: repeated string questions = 3;
+   */
+  questions: string[];
+
+  /**
+   * @generated from field: repeated string approvals = 4;
+   */
+  approvals: string[];
+
+  /**
+   * The model stopped before it was done.
+   *
+   * @generated from field: bool incomplete = 5;
+   */
+  incomplete: boolean;
+};
+
+/**
+ * Describes the message sallyport.models.v1.RunEnded.
+ * Use `create(RunEndedSchema)` to create a new message.
+ */
+export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
+  messageDesc(file_sallyport_models_v1_models, 5);
+
+/**
  * CompletionService lets quarantine call a model through model-proxy: no tools, its own pool, charged to the turn's principal. Served by model-proxy.
  *
  * @generated from service sallyport.models.v1.CompletionService
@@ -133,4 +320,24 @@ export const CompletionService: GenService<{
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sallyport_models_v1_models, 0);
+
+/**
+ * LoopService runs the turn loop of the gateway itself for an agent that a resource declares. Served by model-proxy, called by mcp-broker.
+ *
+ * @generated from service sallyport.models.v1.LoopService
+ */
+export const LoopService: GenService<{
+  /**
+   * One turn: model calls, and the tools that they call, until the model calls none or people have to be asked. It is admitted as the
+   * principal's own: access to model and tools, decisions, limits and records are theirs. Cancelling the call ends the turn.
+   *
+   * @generated from rpc sallyport.models.v1.LoopService.Run
+   */
+  run: {
+    methodKind: "server_streaming";
+    input: typeof RunRequestSchema;
+    output: typeof RunEventSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_sallyport_models_v1_models, 1);
 
