@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/models/v1/models.proto.
  */
 export const file_sallyport_models_v1_models: GenFile = /*@__PURE__*/
-  fileDesc("CiBzYWxseXBvcnQvbW9kZWxzL3YxL21vZGVscy5wcm90bxITc2FsbHlwb3J0Lm1vZGVscy52MSLXAQoPQ29tcGxldGVSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSDAoEdHVybhgDIAEoCRIMCgRzdGVwGAQgASgJEg0KBW1vZGVsGAUgASgJEg4KBnN5c3RlbRgGIAEoCRIPCgdjb250ZW50GAcgASgJEhMKC3NjaGVtYV9qc29uGAggASgJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAkgASgFIoUBChBDb21wbGV0ZVJlc3BvbnNlEgwKBHRleHQYASABKAkSFAoMaW5wdXRfdG9rZW5zGAIgASgBEhUKDW91dHB1dF90b2tlbnMYAyABKAESFQoNY29zdF9uYW5vX3VzZBgEIAEoARIQCghwcm92aWRlchgFIAEoCRINCgVtb2RlbBgGIAEoCSKfAgoKUnVuUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEisKB2NvbnRleHQYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEg0KBW1vZGVsGAQgASgJEhQKDGluc3RydWN0aW9ucxgFIAEoCRIPCgdzZXJ2ZXJzGAYgAygJEhcKD21heF9tb2RlbF9jYWxscxgHIAEoBRIQCghwcmV2aW91cxgIIAEoCRIQCghhbnN3ZXJlZBgJIAMoCRIMCgRzYWlkGAogAygJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAsgASgFIoMBCghSdW5FdmVudBIuCgViZWd1bhgBIAEoCzIdLnNhbGx5cG9ydC5tb2RlbHMudjEuUnVuQmVndW5IABIOCgR0ZXh0GAIgASgJSAASLgoFZW5kZWQYAyABKAsyHS5zYWxseXBvcnQubW9kZWxzLnYxLlJ1bkVuZGVkSABCBwoFZXZlbnQiLAoIUnVuQmVndW4SEgoKdHJhamVjdG9yeRgBIAEoCRIMCgR0dXJuGAIgASgJIoEBCghSdW5FbmRlZBIQCghyZXNwb25zZRgBIAEoCRIpCgVsYWJlbBgCIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSEQoJcXVlc3Rpb25zGAMgAygJEhEKCWFwcHJvdmFscxgEIAMoCRISCgppbmNvbXBsZXRlGAUgASgIMmwKEUNvbXBsZXRpb25TZXJ2aWNlElcKCENvbXBsZXRlEiQuc2FsbHlwb3J0Lm1vZGVscy52MS5Db21wbGV0ZVJlcXVlc3QaJS5zYWxseXBvcnQubW9kZWxzLnYxLkNvbXBsZXRlUmVzcG9uc2UyVgoLTG9vcFNlcnZpY2USRwoDUnVuEh8uc2FsbHlwb3J0Lm1vZGVscy52MS5SdW5SZXF1ZXN0Gh0uc2FsbHlwb3J0Lm1vZGVscy52MS5SdW5FdmVudDABYgZwcm90bzM", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
+  fileDesc("CiBzYWxseXBvcnQvbW9kZWxzL3YxL21vZGVscy5wcm90bxITc2FsbHlwb3J0Lm1vZGVscy52MSLXAQoPQ29tcGxldGVSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSDAoEdHVybhgDIAEoCRIMCgRzdGVwGAQgASgJEg0KBW1vZGVsGAUgASgJEg4KBnN5c3RlbRgGIAEoCRIPCgdjb250ZW50GAcgASgJEhMKC3NjaGVtYV9qc29uGAggASgJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAkgASgFIoUBChBDb21wbGV0ZVJlc3BvbnNlEgwKBHRleHQYASABKAkSFAoMaW5wdXRfdG9rZW5zGAIgASgBEhUKDW91dHB1dF90b2tlbnMYAyABKAESFQoNY29zdF9uYW5vX3VzZBgEIAEoARIQCghwcm92aWRlchgFIAEoCRINCgVtb2RlbBgGIAEoCSKfAgoKUnVuUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEisKB2NvbnRleHQYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEg0KBW1vZGVsGAQgASgJEhQKDGluc3RydWN0aW9ucxgFIAEoCRIPCgdzZXJ2ZXJzGAYgAygJEhcKD21heF9tb2RlbF9jYWxscxgHIAEoBRIQCghwcmV2aW91cxgIIAEoCRIQCghhbnN3ZXJlZBgJIAMoCRIMCgRzYWlkGAogAygJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAsgASgFIoYBCgtSdW5SZXNwb25zZRIuCgViZWd1bhgBIAEoCzIdLnNhbGx5cG9ydC5tb2RlbHMudjEuUnVuQmVndW5IABIOCgR0ZXh0GAIgASgJSAASLgoFZW5kZWQYAyABKAsyHS5zYWxseXBvcnQubW9kZWxzLnYxLlJ1bkVuZGVkSABCBwoFZXZlbnQiLAoIUnVuQmVndW4SEgoKdHJhamVjdG9yeRgBIAEoCRIMCgR0dXJuGAIgASgJIoEBCghSdW5FbmRlZBIQCghyZXNwb25zZRgBIAEoCRIpCgVsYWJlbBgCIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSEQoJcXVlc3Rpb25zGAMgAygJEhEKCWFwcHJvdmFscxgEIAMoCRISCgppbmNvbXBsZXRlGAUgASgIMmwKEUNvbXBsZXRpb25TZXJ2aWNlElcKCENvbXBsZXRlEiQuc2FsbHlwb3J0Lm1vZGVscy52MS5Db21wbGV0ZVJlcXVlc3QaJS5zYWxseXBvcnQubW9kZWxzLnYxLkNvbXBsZXRlUmVzcG9uc2UyWQoLTG9vcFNlcnZpY2USSgoDUnVuEh8uc2FsbHlwb3J0Lm1vZGVscy52MS5SdW5SZXF1ZXN0GiAuc2FsbHlwb3J0Lm1vZGVscy52MS5SdW5SZXNwb25zZTABYgZwcm90bzM", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.models.v1.CompleteRequest
@@ -201,11 +201,11 @@ export const RunRequestSchema: GenMessage<RunRequest> = /*@__PURE__*/
   messageDesc(file_sallyport_models_v1_models, 2);
 
 /**
- * @generated from message sallyport.models.v1.RunEvent
+ * @generated from message sallyport.models.v1.RunResponse
  */
-export type RunEvent = Message<"sallyport.models.v1.RunEvent"> & {
+export type RunResponse = Message<"sallyport.models.v1.RunResponse"> & {
   /**
-   * @generated from oneof sallyport.models.v1.RunEvent.event
+   * @generated from oneof sallyport.models.v1.RunResponse.event
    */
   event: {
     /**
@@ -231,10 +231,10 @@ export type RunEvent = Message<"sallyport.models.v1.RunEvent"> & {
 };
 
 /**
- * Describes the message sallyport.models.v1.RunEvent.
- * Use `create(RunEventSchema)` to create a new message.
+ * Describes the message sallyport.models.v1.RunResponse.
+ * Use `create(RunResponseSchema)` to create a new message.
  */
-export const RunEventSchema: GenMessage<RunEvent> = /*@__PURE__*/
+export const RunResponseSchema: GenMessage<RunResponse> = /*@__PURE__*/
   messageDesc(file_sallyport_models_v1_models, 3);
 
 /**
@@ -336,7 +336,7 @@ export const LoopService: GenService<{
   run: {
     methodKind: "server_streaming";
     input: typeof RunRequestSchema;
-    output: typeof RunEventSchema;
+    output: typeof RunResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sallyport_models_v1_models, 1);
