@@ -18,6 +18,11 @@ export const limits: readonly Requirement[] = [
     'limits:retry-after': 'Lets the key through again when the time it named is over.',
     'limits:steps': 'Over each is stopped by the steps of its run, and another run goes on.',
     'limits:steps-gateway': 'Ends within one request when the steps of the run are used up.',
+    'limits:tools': 'A Limit may pick tools: calls of them count by whom it says, and nothing else does.',
+    'limits:tools-retry': 'A call that a limit refuses says when it may be made again: header, result, record.',
+    'limits:tools-turns': 'Calls that the gateway makes in a turn count for the tool too.',
+    'limits:tools-replicas': 'Brokers together let no more calls through than a Limit says, in a window and at once.',
+    'limits:tools-unasked': 'Where no Limit picks tools a call costs no question more.',
     'limits:tokens': 'Counts the tokens that were really used.',
   }),
   ...of('DESIGN §4, §5, §7, §8: the turn, part by part', {

@@ -113,6 +113,23 @@ export const cases: readonly Case[] = [
 
   { name: 'a limit with a window', kind: 'Limit', spec: { per: 'Key', requests: 5, window: '1m' } },
   { name: 'a limit on a trajectory', kind: 'Limit', spec: { per: 'Trajectory', steps: 20, usd: '0.50' } },
+  {
+    name: 'a limit on calls of tools',
+    kind: 'Limit',
+    spec: { per: 'User', requests: 10, window: '1m', match: { tools: [{ server: 'github', tool: 'create_*' }] } },
+  },
+  {
+    name: 'a limit on tokens of tools',
+    kind: 'Limit',
+    spec: { per: 'User', tokens: 10, window: '1m', match: { tools: [{ server: '*', tool: '*' }] } },
+    errors: ['requests, steps and concurrency count'],
+  },
+  {
+    name: 'a limit on models and tools',
+    kind: 'Limit',
+    spec: { per: 'User', requests: 9, window: '1m', match: { models: ['*'], tools: [{ server: '*', tool: '*' }] } },
+    errors: ['exclude each other'],
+  },
   { name: 'concurrency alone', kind: 'Limit', spec: { per: 'Key', concurrency: 4 } },
   {
     name: 'a limit on nothing',

@@ -90,6 +90,18 @@ export const offeringGlob = z
 /** Name of a tool as its server, client or provider gives it; `*` stands for any characters where a glob is allowed. */
 export const toolName = z.string().max(128).regex(/^\S+$/);
 
+/** Tools of tool servers, picked by patterns over the names of both. */
+export const pickedTools = z
+  .array(
+    z.object({
+      server: serverGlob.describe('ToolServer in this namespace; * stands for any characters.'),
+      tool: toolName.describe('Its tool; * stands for any characters.'),
+    }),
+  )
+  .max(64)
+  .default([])
+  .meta({ 'x-kubernetes-list-type': 'atomic' });
+
 /** What a tool can do, from least to most dangerous. */
 export const toolClass = z.enum(['Read', 'Write', 'Egress', 'Sensitive']);
 

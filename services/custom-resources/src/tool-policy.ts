@@ -8,8 +8,8 @@ import {
   glob,
   jsonPointer,
   listOf,
+  pickedTools,
   resourceName,
-  serverGlob,
   setOf,
   toolClass,
   toolName,
@@ -179,17 +179,7 @@ const approvers = z.object({
 
 const spec = withRules(
   z.object({
-    tools: z
-      .array(
-        z.object({
-          server: serverGlob.describe('ToolServer in this namespace; * stands for any characters.'),
-          tool: toolName.describe('Its tool; * stands for any characters.'),
-        }),
-      )
-      .max(64)
-      .default([])
-      .meta({ 'x-kubernetes-list-type': 'atomic' })
-      .describe('Tools of tool servers that the policy is about.'),
+    tools: pickedTools.describe('Tools of tool servers that the policy is about.'),
     clientTools: z
       .array(
         z.object({

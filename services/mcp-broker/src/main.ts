@@ -133,6 +133,7 @@ run({
     await life.use(reporter);
     await life.use(snapshot);
 
+    const limits = await life.use(limitShares({ client: clients.limits, snapshot, log, replica }));
     const runner = { upstream, metrics: counted, checks: schemaChecks() };
     await life.use(
       rpcServer({ listen: config.grpc, tls, log, metrics, callers: CALLERS }).add(
@@ -145,6 +146,7 @@ run({
           tried: (uids, signal) => refresher.tried(uids, signal),
           listFor: own.look,
           toolsets,
+          limits,
         }),
       ),
     );
@@ -173,7 +175,7 @@ run({
       recorder: records,
       ingress: createIngress(config, { log, metrics }),
       principals: await life.use(principalCache({ client: clients.authentication, log })),
-      limits: await life.use(limitShares({ client: clients.limits, snapshot, log, replica })),
+      limits,
     };
     const app = createBrokerApp(gate, metrics);
     serveAgents(app, { ...gate, agents });

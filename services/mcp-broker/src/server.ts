@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import type { AccessCache } from '@sallyport/peers/access';
+import type { Limits } from '@sallyport/peers/limits';
 import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
@@ -11,6 +12,7 @@ import type { ListFor } from './catalog/look-for.ts';
 import type { Toolsets } from './catalog/toolsets.ts';
 import { mayUseServer, toolFilter, visibleTools } from './catalog/visibility.ts';
 import { runTool, type ToolRunner } from './execute/run-tool.ts';
+import { callSubject, ONE_CALL } from './invoke/limit-call.ts';
 import { breaksToolset, ofToolset } from './toolset-tools.ts';
 
 /** Who may call what, by the service's name in its certificate. */
@@ -28,6 +30,7 @@ export function toolService(options: {
   readonly tried: (uids: readonly string[], signal: AbortSignal) => Promise<void>;
   readonly listFor: ListFor;
   readonly toolsets: Toolsets;
+  readonly limits: Pick<Limits, 'reserve'>;
 }): ServiceImpl<typeof ToolService> {
   const { catalog, access, runner } = options;
   return {
@@ -79,14 +82,21 @@ export function toolService(options: {
         const broken = breaksToolset(options, principal, granted, request, args);
         if (broken !== undefined) return broken;
       }
-      const ran = await runTool(runner, { principal, tool, args, argumentsJson, signal: context.signal });
-      return {
-        resultJson: ran.resultJson,
-        isError: ran.answer.isError,
-        latencyMs: ran.latencyMs,
-        credentialReference: ran.credential,
-        sizeBytes: ran.sizeBytes,
-      };
+      const { trajectory, customer } = request;
+      const who = { principal, trajectory, customer, newTrajectory: false, toolLimitsOnly: true };
+      const reserved = await options.limits.reserve(callSubject(tool, who), ONE_CALL);
+      try {
+        const ran = await runTool(runner, { principal, tool, args, argumentsJson, signal: context.signal });
+        return {
+          resultJson: ran.resultJson,
+          isError: ran.answer.isError,
+          latencyMs: ran.latencyMs,
+          credentialReference: ran.credential,
+          sizeBytes: ran.sizeBytes,
+        };
+      } finally {
+        reserved.settle(ONE_CALL);
+      }
     },
   };
 }

@@ -29,6 +29,10 @@ export interface LimitSubject {
   readonly customer: string;
   /** True when this replica issued the trajectory id in this request. */
   readonly newTrajectory: boolean;
+  /** Tool that is called, "<server>/<tool>"; absent for a model call. */
+  readonly tool?: string;
+  /** Only Limits that pick tools count: the turn that makes the call counts for the others. */
+  readonly toolLimitsOnly?: boolean;
 }
 
 /** Limits spent locally from leased shares. */
@@ -74,19 +78,26 @@ export function limitShares(options: LimitSharesOptions): Limits {
   const { log, replica, snapshot } = options;
   const timeoutMs = options.timeoutMs ?? 1_000;
   const subjects = knownSubjects();
+  /** Tenants of which some Limit picks tools. Elsewhere what is known of a subject is known for all its tools. */
+  const byTool = new Set<string>();
   const open: OpenShares = openShares({ client: options.client, log, replica, timeoutMs });
   let timer: NodeJS.Timeout | undefined;
 
   snapshot.onChange((kind) => {
     if (kind !== 'Limit') return;
     subjects.clear();
+    byTool.clear();
     open.closeAll();
   });
+
+  const toolOf = ({ principal, tool = '', toolLimitsOnly }: LimitSubject): string =>
+    `${toolLimitsOnly === true ? '+' : ''}${byTool.has(principal.tenant) ? tool : ''}`;
 
   /** The shares of a subject; undefined: policy must be asked which there are. */
   const find = (subject: LimitSubject, needed: Amounts): HeldShare[] | undefined => {
     const now = performance.now();
-    const known = subjects.get(subject, needed, false) ?? subjects.get(subject, needed, true);
+    const what = toolOf(subject);
+    const known = subjects.get(subject, needed, what, false) ?? subjects.get(subject, needed, what, true);
     if (known === undefined || now >= known.until) return undefined;
     const held: HeldShare[] = [];
     for (const id of known.shares) {
@@ -98,12 +109,12 @@ export function limitShares(options: LimitSharesOptions): Limits {
   };
 
   const ask = (subject: LimitSubject, needed: Amounts): Promise<LeaseResponse> => {
-    const { principal, model, trajectory, customer, newTrajectory } = subject;
+    const { principal, model, trajectory, customer, newTrajectory, tool = '', toolLimitsOnly = false } = subject;
     return options.client.lease(
       {
         requestId: uuidv7(),
         replica,
-        subject: { principal, model, trajectory, customer },
+        subject: { principal, model, trajectory, customer, tool, toolLimitsOnly },
         needed: needed as Record<string, number>,
         newTrajectory,
       },
@@ -140,6 +151,7 @@ export function limitShares(options: LimitSharesOptions): Limits {
         retryAfterMs: 1_000,
       });
     }
+    if (answer.byTool) byTool.add(tenant);
     const exhausted = answer.shares.find((share) => share.exhausted);
     if (exhausted) throw refusalOf(exhausted, Date.now());
     const leased = answer.unlimited ? [] : answer.shares.map((share) => holdShare(share, tenant, now));
@@ -147,9 +159,10 @@ export function limitShares(options: LimitSharesOptions): Limits {
     const kept = (held ?? []).filter((share) => !short.includes(share));
     const perTrajectory = [...kept, ...leased].some(({ id }) => id.includes('\ntrajectory:'));
     // A run's own entry must not be hidden by one from before there was a limit per run.
-    if (perTrajectory) subjects.delete(subject, needed);
+    const what = toolOf(subject);
+    if (perTrajectory) subjects.delete(subject, needed, what);
     const sameRevision = answer.limitRevision === snapshot.revision('Limit');
-    subjects.set(subject, needed, perTrajectory, {
+    subjects.set(subject, needed, what, perTrajectory, {
       shares: [...new Set([...kept, ...leased].map(({ id }) => id))],
       until: sameRevision ? Number.POSITIVE_INFINITY : performance.now() + OTHER_REVISION_MS,
     });
@@ -197,20 +210,20 @@ function knownSubjects() {
   };
   return {
     clear,
-    get: (subject: LimitSubject, needed: Amounts, perTrajectory: boolean) =>
-      byStanding.get(standingOf(subject.principal))?.get(keyOf(subject, needed, perTrajectory)),
-    set(subject: LimitSubject, needed: Amounts, perTrajectory: boolean, known: KnownSubject): void {
+    get: (subject: LimitSubject, needed: Amounts, tool: string, perTrajectory: boolean) =>
+      byStanding.get(standingOf(subject.principal))?.get(keyOf(subject, needed, tool, perTrajectory)),
+    set(subject: LimitSubject, needed: Amounts, tool: string, perTrajectory: boolean, known: KnownSubject): void {
       if (size >= MAX_SUBJECTS) clear();
       const standing = standingOf(subject.principal);
       const ofWho = byStanding.get(standing) ?? new Map<string, KnownSubject>();
       byStanding.set(standing, ofWho);
       const before = ofWho.size;
-      ofWho.set(keyOf(subject, needed, perTrajectory), known);
+      ofWho.set(keyOf(subject, needed, tool, perTrajectory), known);
       size += ofWho.size - before;
     },
     /** Forgets what was known of a subject beside its trajectory. */
-    delete(subject: LimitSubject, needed: Amounts): void {
-      if (byStanding.get(standingOf(subject.principal))?.delete(keyOf(subject, needed, false))) size--;
+    delete(subject: LimitSubject, needed: Amounts, tool: string): void {
+      if (byStanding.get(standingOf(subject.principal))?.delete(keyOf(subject, needed, tool, false))) size--;
     },
   };
 }
@@ -218,9 +231,10 @@ function knownSubjects() {
 const BITS: Readonly<Record<Dimension, number>> = { requests: 1, tokens: 2, nano_usd: 4, steps: 8, concurrency: 16 };
 
 // Policy answers for the dimensions asked for, and for a trajectory only where one is named: both are in the key.
-function keyOf({ model, customer, trajectory }: LimitSubject, needed: Amounts, perTrajectory: boolean): string {
+function keyOf(subject: LimitSubject, needed: Amounts, tool: string, perTrajectory: boolean): string {
+  const { model, customer, trajectory } = subject;
   let dimensions = 0;
   for (const dimension of Object.keys(needed)) dimensions |= BITS[dimension as Dimension];
   const run = perTrajectory || trajectory === '' ? trajectory : '*';
-  return `${dimensions}\n${model}\n${customer}\n${run}`;
+  return `${dimensions}\n${model}\n${customer}\n${run}\n${tool}`;
 }

@@ -17,6 +17,7 @@ export type RefusalCode =
   | 'handle_refused'
   | 'not_connected'
   | 'step_limit'
+  | 'rate_limited'
   | 'result_withheld'
   | 'tool_unavailable'
   | 'key_used'
@@ -45,6 +46,7 @@ const TEXTS: Readonly<Record<RefusalCode, string>> = {
   not_connected:
     'This tool needs an account of the user at its server, which they have not connected, or not for this. The call was not made.',
   step_limit: 'No steps are left in this run. The call was not made.',
+  rate_limited: 'A limit on calls of this tool is used up. The call was not made; it may be tried again later.',
   result_withheld: 'The result of this call is withheld by a rule. The call was made.',
   tool_unavailable: 'The server of this tool cannot be called now. The call was not made; it may be tried again later.',
   key_used:

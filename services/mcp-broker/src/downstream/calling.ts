@@ -27,6 +27,9 @@ import { type Message, RpcFault } from './message.ts';
 /** Member of `_meta` by which a client names a call: sent again under this name, it is not made again. */
 const ONCE_META = 'sallyport.dev/idempotency-key';
 
+/** Member of `_meta` that says in how many seconds a call that a limit refused may be made again. */
+const RETRY_META = 'sallyport.dev/retry-after-seconds';
+
 /** What is to be called. */
 export interface Callee {
   readonly tool: BrokerTool;
@@ -76,8 +79,12 @@ export async function makeCall(
   const call = () => callTool(gate, turn, claim, tool, args, patience);
   const { called, caller } = await callAsking(callerSide, exchange, call);
   answerHeader(TRAJECTORY_HEADER, turn.trajectory);
-  const _meta = { [TRAJECTORY_META]: turn.trajectory };
-  const { shown, asGiven = false, pending, lacking } = called;
+  const { shown, asGiven = false, pending, lacking, retryAfterSeconds } = called;
+  const _meta: Record<string, unknown> = { [TRAJECTORY_META]: turn.trajectory };
+  if (retryAfterSeconds !== undefined) {
+    answerHeader('retry-after', `${retryAfterSeconds}`);
+    _meta[RETRY_META] = retryAfterSeconds;
+  }
   if (caller?.lacked !== undefined && revision.era === 'modern') throw lacksCapability(caller.lacked);
   if (asGiven && caller?.asked !== undefined) {
     const state = { approvalId: '', trajectory: turn.trajectory, upstream: caller.asked.state ?? '' };

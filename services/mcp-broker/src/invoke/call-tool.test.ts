@@ -68,4 +68,45 @@ describe('a call', () => {
     expect(planted.text).toMatch(/^\[invalid_arguments\].* At \/to/);
     expect(planted.text).not.toContain('Ignore');
   });
+
+  it('[limits:tools-retry] that a limit refuses is not made, says when it may be, and is recorded', async () => {
+    const asked: unknown[] = [];
+    const share = { leaseId: '1', limit: 'create/requests', dimension: 'requests', subject: 'user:a', limitValue: 10 };
+    const resetsAtMs = Date.now() + 41_500;
+    broker.state.lease = async (subject) => {
+      asked.push([subject?.tool, subject?.toolLimitsOnly]);
+      return { shares: [{ ...share, resetsAtMs, expiresAtMs: resetsAtMs, exhausted: true }], byTool: true };
+    };
+    server.setTool(say);
+    await broker.servers({ a: { remote: { url: server.url } } });
+    const before = server.calls.length;
+    const answer = await fetch(`${broker.url}/mcp`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${KEYS.bob}`, 'content-type': 'application/json' },
+      body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a__say"}}',
+    });
+    const { result } = (await answer.json()) as { result: { isError: boolean; content: object[]; _meta: object } };
+    const seconds = Number(answer.headers.get('retry-after'));
+    expect([41, 42]).toContain(seconds);
+    expect(result).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringMatching(/^\[rate_limited\] .*create.* may be made again in 4[12] s\.$/) }],
+      _meta: { 'sallyport.dev/retry-after-seconds': seconds },
+    });
+    expect(broker.records.at(-1)).toMatchObject({ errorCode: 'rate_limited', toolName: 'a__say' });
+    const { tools } = await broker.tools.listTools(
+      { principal: broker.principal(), servers: ['a'] },
+      { timeoutMs: 5_000 },
+    );
+    const { ref } = tools[0] as (typeof tools)[number];
+    await expect(
+      broker.tools.execute({ principal: broker.principal(), tool: ref as object }, { timeoutMs: 5_000 }),
+    ).rejects.toMatchObject({ code: 'rate_limited' });
+    expect(server.calls.length).toBe(before);
+    expect(asked).toEqual([
+      ['a/say', false],
+      ['a/say', true],
+    ]);
+    delete broker.state.lease;
+  });
 });

@@ -27,6 +27,7 @@ import type { Patience, PendingApproval } from './ask.ts';
 import { type DecidableCall, type DecidedCall, decide } from './decide.ts';
 import { decidingEvents } from './decided-events.ts';
 import type { Gate } from './gate.ts';
+import { callSubject, ONE_CALL } from './limit-call.ts';
 import { nameInRules } from './prepare.ts';
 import { readApart } from './read-apart.ts';
 import { type CallFacts, recordRefusedCall, recordToolOutcome, toolIntent } from './record.ts';
@@ -62,6 +63,8 @@ export interface Called {
   readonly pending?: PendingApproval;
   /** The call was not made: the person has to connect the server first, or for more. */
   readonly lacking?: Lacking;
+  /** A limit refused the call; whole seconds until it lets one through. */
+  readonly retryAfterSeconds?: number;
 }
 
 /**
@@ -96,14 +99,17 @@ export async function callTool(
   }
   const { principal, limitRun, newTrajectory } = turn;
   const { customer } = turn.attribution;
-  const amounts = { requests: 1, steps: 1, concurrency: 1 };
   const reserved = await gate.limits
-    .reserve({ principal, model: '', trajectory: limitRun, customer, newTrajectory }, amounts)
+    .reserve(callSubject(tool, { principal, trajectory: limitRun, customer, newTrajectory }), ONE_CALL)
     .catch((error: unknown) => asGatewayError(error));
   if (reserved instanceof GatewayError) {
     recordRefusedCall(gate, turn, tool, callId, reserved);
-    const why = `[${reserved.code}] ${reserved.message} The call was not made.`;
-    return { shown: shownWords(reserved.code === 'step_limit' ? refusal('step_limit').text : why) };
+    const { code, message, retryAfterMs } = reserved;
+    if (code === 'step_limit') return { shown: shownWords(refusal('step_limit').text) };
+    const seconds = retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs / 1_000);
+    const when = seconds === undefined ? '' : ` It may be made again in ${seconds} s.`;
+    const shown = shownWords(`[${code}] ${message} The call was not made.${when}`);
+    return seconds === undefined ? { shown } : { shown, retryAfterSeconds: seconds };
   }
   const facts: Omit<CallFacts, 'inputsJson' | 'detail'> = {
     tool,
@@ -152,7 +158,7 @@ export async function callTool(
       ...(lacking ? { lacking } : {}),
     };
   } finally {
-    reserved.settle(amounts);
+    reserved.settle(ONE_CALL);
   }
 }
 

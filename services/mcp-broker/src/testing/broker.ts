@@ -169,7 +169,8 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   const approvals = await inProcess(ApprovalService, policy.approvals);
   const trajectories = await inProcess(TrajectoryService, policy.trajectories);
   const limits = await inProcess(LimitService, {
-    async lease() {
+    async lease({ subject }) {
+      if (state.lease !== undefined) return state.lease(subject);
       return { shares: state.shares, unlimited: state.shares.length === 0, limitRevision: '1' };
     },
     settle: async () => ({}),
@@ -234,6 +235,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
   const accesses = accessCache({ client: access.client, snapshot });
   const onFirst = (uid: string) => refresher.soon(uid);
   const { look: listFor } = ownListing({ catalog, upstream, pins, sha256, log, onFirst });
+  const shares = limitShares({ client: limits.client, snapshot, log, replica: 'test' });
   const gate: Gate = {
     config,
     log,
@@ -267,7 +269,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     },
     ingress: createIngress({ trustedProxies: [], forwardedHeader: 'x-forwarded-for' }, { log, metrics }),
     principals: principalCache({ client: identity.client, log }),
-    limits: limitShares({ client: limits.client, snapshot, log, replica: 'test' }),
+    limits: shares,
   };
   gate.principals.start();
   credentials.start();
@@ -284,6 +286,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
       tried: (uids, signal) => refresher.tried(uids, signal),
       listFor,
       toolsets,
+      limits: shares,
     }),
     { caller: 'model-proxy' },
   );

@@ -1,6 +1,7 @@
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { labelOf, wireLabel } from '@sallyport/peers/decision-wire';
 import { type ApprovalService, ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
+import type { LimitService, LimitSubject } from '@sallyport/proto/policy/v1/limit_pb';
 import {
   Action,
   type Call,
@@ -39,6 +40,8 @@ export interface PeerState {
   resolve?: (request: ResolveRequest) => Given<ServiceImpl<typeof CredentialService>['resolve']>;
   readonly leases: { ref: string; kind: string; origin: string }[];
   shares: object[];
+  /** What LimitService answers in place of `shares`. */
+  lease?: (subject: LimitSubject | undefined) => Given<ServiceImpl<typeof LimitService>['lease']>;
   auditAway: boolean;
   decideCall: (call: Call, context: Label | undefined) => { verdict: Action; rule?: string; reason?: string };
   /** Happens while policy decides about calls. */

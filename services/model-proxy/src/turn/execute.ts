@@ -204,6 +204,7 @@ function portsOf(gate: Gate, turn: Turn, decided: DecidedOrFault): ToolStepPorts
             tool: tool.ref,
             argumentsJson: call.decided.argumentsJson,
             intentId: call.intentId,
+            customer: turn.attribution.customer,
             ...(tool.toolset === undefined ? {} : { toolset: tool.toolset.name, exposedName: tool.name }),
           },
           { timeoutMs: EXECUTE_TIMEOUT_MS, signal },
@@ -296,6 +297,9 @@ function ruleOf(error: unknown, publicUrl: string | undefined): Refusal | undefi
       return refusal('no_such_tool');
     case 'invalid_request':
       return refusal('invalid_arguments');
+    case 'rate_limited':
+    case 'step_limit':
+      return refusal('rate_limited');
     default:
       return undefined;
   }

@@ -1,5 +1,5 @@
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import { matchesAny } from '../rules/glob.ts';
+import { matchesAny, matchesGlob } from '../rules/glob.ts';
 import type { LimitUnit } from '../snapshot/units.ts';
 
 /** What a Limit can bound. */
@@ -15,6 +15,10 @@ export interface Spender {
   readonly trajectory: string;
   /** Asserted customer; empty: that of the key. */
   readonly customer: string;
+  /** Tool that is called, "<server>/<tool>"; empty for a model call. */
+  readonly tool: string;
+  /** Only Limits that pick tools count. */
+  readonly toolLimitsOnly: boolean;
 }
 
 /** One counter that a spender counts against. */
@@ -44,8 +48,10 @@ export function countersOf(limits: readonly LimitUnit[], spender: Spender, neede
   );
 }
 
-function selects({ match }: LimitUnit, { principal, model, customer }: Spender): boolean {
-  const { keys, users, teams, customers, models } = match;
+function selects({ match }: LimitUnit, spender: Spender): boolean {
+  const { principal, model, customer, tool, toolLimitsOnly } = spender;
+  const { keys, users, teams, customers, models, tools } = match;
+  if (tools.length > 0 ? !picks(tools, tool) : toolLimitsOnly) return false;
   const oneOf = (list: readonly string[], names: readonly string[]) =>
     list.length === 0 || names.some((name) => name !== '' && list.includes(name));
   return (
@@ -55,6 +61,13 @@ function selects({ match }: LimitUnit, { principal, model, customer }: Spender):
     oneOf(customers, [customer || principal.customer]) &&
     (models.length === 0 || (model !== '' && matchesAny(models, model)))
   );
+}
+
+function picks(tools: LimitUnit['match']['tools'], called: string): boolean {
+  const at = called.indexOf('/');
+  if (at < 0) return false;
+  const [ofServer, ofTool] = [called.slice(0, at), called.slice(at + 1)];
+  return tools.some(({ server, tool }) => matchesGlob(server, ofServer) && matchesGlob(tool, ofTool));
 }
 
 /** What the counters of a Limit are of. Where there is nothing to count per (no team, no model), it does not count. */

@@ -98,10 +98,12 @@ export function limitService(options: LimitOptions): ServiceImpl<typeof LimitSer
       const snapshot = options.snapshot();
       if (snapshot === undefined) throw new GatewayError('unavailable', 'No limits are known yet.');
       const { limitRevision } = snapshot;
-      const limits = limitsOf(snapshot.tenants.get(tenant)?.limits ?? [], spender);
+      const all = snapshot.tenants.get(tenant)?.limits ?? [];
+      const byTool = all.some(({ match }) => match.tools.length > 0);
+      const limits = limitsOf(all, spender);
       if (limits.length === 0) {
         metrics.leased('unlimited');
-        return { shares: [], unlimited: true, limitRevision };
+        return { shares: [], unlimited: true, limitRevision, byTool };
       }
       const unusable = limits.find((one) => one.unusable);
       if (unusable !== undefined) {
@@ -114,7 +116,7 @@ export function limitService(options: LimitOptions): ServiceImpl<typeof LimitSer
       const counting = countersOf(limits, spender, neededOf(request)).map(
         (one): Counting => ({ ...one, ...windowOf(one, nowMs) }),
       );
-      if (counting.length === 0) return { shares: [], unlimited: false, limitRevision };
+      if (counting.length === 0) return { shares: [], unlimited: false, limitRevision, byTool };
 
       let leaseMs = counting.map(() => OPEN_MS);
       let grants: readonly CounterGrant[];
@@ -148,7 +150,7 @@ export function limitService(options: LimitOptions): ServiceImpl<typeof LimitSer
       });
       // What is exhausted first: it is what the caller names as the reason.
       shares.sort((a, b) => Number(b.exhausted) - Number(a.exhausted));
-      return { shares, unlimited: false, limitRevision };
+      return { shares, unlimited: false, limitRevision, byTool };
     },
 
     async settle(request) {
@@ -170,8 +172,8 @@ function spenderOf(request: LeaseRequest): Spender {
   if (subject === undefined || request.requestId === '') {
     throw new GatewayError('invalid_request', 'The request names no subject or has no id.');
   }
-  const { model, trajectory, customer } = subject;
-  return { principal: principalOf(subject), model, trajectory, customer };
+  const { model, trajectory, customer, tool, toolLimitsOnly } = subject;
+  return { principal: principalOf(subject), model, trajectory, customer, tool, toolLimitsOnly };
 }
 
 function neededOf(request: LeaseRequest): ReadonlySet<Dimension> {

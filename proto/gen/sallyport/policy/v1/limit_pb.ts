@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/policy/v1/limit.proto.
  */
 export const file_sallyport_policy_v1_limit: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zYWxseXBvcnQvcG9saWN5L3YxL2xpbWl0LnByb3RvEhNzYWxseXBvcnQucG9saWN5LnYxInkKDExpbWl0U3ViamVjdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBINCgVtb2RlbBgCIAEoCRISCgp0cmFqZWN0b3J5GAMgASgJEhAKCGN1c3RvbWVyGAQgASgJIu0BCgxMZWFzZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdyZXBsaWNhGAIgASgJEjIKB3N1YmplY3QYAyABKAsyIS5zYWxseXBvcnQucG9saWN5LnYxLkxpbWl0U3ViamVjdBI9CgZuZWVkZWQYBCADKAsyLS5zYWxseXBvcnQucG9saWN5LnYxLkxlYXNlUmVxdWVzdC5OZWVkZWRFbnRyeRIWCg5uZXdfdHJhamVjdG9yeRgFIAEoCBotCgtOZWVkZWRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBImYKDUxlYXNlUmVzcG9uc2USKgoGc2hhcmVzGAEgAygLMhouc2FsbHlwb3J0LnBvbGljeS52MS5TaGFyZRIRCgl1bmxpbWl0ZWQYAiABKAgSFgoObGltaXRfcmV2aXNpb24YAyABKAki3QEKBVNoYXJlEhAKCGxlYXNlX2lkGAEgASgJEg0KBWxpbWl0GAIgASgJEhEKCWRpbWVuc2lvbhgDIAEoCRIPCgdzdWJqZWN0GAQgASgJEg8KB2dyYW50ZWQYBSABKAESEQoJcmVtYWluaW5nGAYgASgBEhMKC2xpbWl0X3ZhbHVlGAcgASgBEhUKDWV4cGlyZXNfYXRfbXMYCCABKAESFAoMcmVzZXRzX2F0X21zGAkgASgBEhEKCWV4aGF1c3RlZBgKIAEoCBIWCg5mYWlsdXJlX3BvbGljeRgLIAEoCSJLCg1TZXR0bGVSZXF1ZXN0Eg8KB3JlcGxpY2EYASABKAkSKQoFc3BlbnQYAiADKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLlNwZW50IkgKBVNwZW50EhAKCGxlYXNlX2lkGAEgASgJEg4KBnRlbmFudBgCIAEoCRIOCgZhbW91bnQYAyABKAESDQoFZmluYWwYBCABKAgiKwoOU2V0dGxlUmVzcG9uc2USGQoRdW5rbm93bl9sZWFzZV9pZHMYASADKAkyuwEKDExpbWl0U2VydmljZRJTCgVMZWFzZRIhLnNhbGx5cG9ydC5wb2xpY3kudjEuTGVhc2VSZXF1ZXN0GiIuc2FsbHlwb3J0LnBvbGljeS52MS5MZWFzZVJlc3BvbnNlIgOQAgISVgoGU2V0dGxlEiIuc2FsbHlwb3J0LnBvbGljeS52MS5TZXR0bGVSZXF1ZXN0GiMuc2FsbHlwb3J0LnBvbGljeS52MS5TZXR0bGVSZXNwb25zZSIDkAICYgZwcm90bzM", [file_sallyport_principal_v1_principal]);
+  fileDesc("Ch9zYWxseXBvcnQvcG9saWN5L3YxL2xpbWl0LnByb3RvEhNzYWxseXBvcnQucG9saWN5LnYxIqEBCgxMaW1pdFN1YmplY3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSDQoFbW9kZWwYAiABKAkSEgoKdHJhamVjdG9yeRgDIAEoCRIQCghjdXN0b21lchgEIAEoCRIMCgR0b29sGAUgASgJEhgKEHRvb2xfbGltaXRzX29ubHkYBiABKAgi7QEKDExlYXNlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEg8KB3JlcGxpY2EYAiABKAkSMgoHc3ViamVjdBgDIAEoCzIhLnNhbGx5cG9ydC5wb2xpY3kudjEuTGltaXRTdWJqZWN0Ej0KBm5lZWRlZBgEIAMoCzItLnNhbGx5cG9ydC5wb2xpY3kudjEuTGVhc2VSZXF1ZXN0Lk5lZWRlZEVudHJ5EhYKDm5ld190cmFqZWN0b3J5GAUgASgIGi0KC05lZWRlZEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEidwoNTGVhc2VSZXNwb25zZRIqCgZzaGFyZXMYASADKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLlNoYXJlEhEKCXVubGltaXRlZBgCIAEoCBIWCg5saW1pdF9yZXZpc2lvbhgDIAEoCRIPCgdieV90b29sGAQgASgIIt0BCgVTaGFyZRIQCghsZWFzZV9pZBgBIAEoCRINCgVsaW1pdBgCIAEoCRIRCglkaW1lbnNpb24YAyABKAkSDwoHc3ViamVjdBgEIAEoCRIPCgdncmFudGVkGAUgASgBEhEKCXJlbWFpbmluZxgGIAEoARITCgtsaW1pdF92YWx1ZRgHIAEoARIVCg1leHBpcmVzX2F0X21zGAggASgBEhQKDHJlc2V0c19hdF9tcxgJIAEoARIRCglleGhhdXN0ZWQYCiABKAgSFgoOZmFpbHVyZV9wb2xpY3kYCyABKAkiSwoNU2V0dGxlUmVxdWVzdBIPCgdyZXBsaWNhGAEgASgJEikKBXNwZW50GAIgAygLMhouc2FsbHlwb3J0LnBvbGljeS52MS5TcGVudCJICgVTcGVudBIQCghsZWFzZV9pZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDgoGYW1vdW50GAMgASgBEg0KBWZpbmFsGAQgASgIIisKDlNldHRsZVJlc3BvbnNlEhkKEXVua25vd25fbGVhc2VfaWRzGAEgAygJMrsBCgxMaW1pdFNlcnZpY2USUwoFTGVhc2USIS5zYWxseXBvcnQucG9saWN5LnYxLkxlYXNlUmVxdWVzdBoiLnNhbGx5cG9ydC5wb2xpY3kudjEuTGVhc2VSZXNwb25zZSIDkAICElYKBlNldHRsZRIiLnNhbGx5cG9ydC5wb2xpY3kudjEuU2V0dGxlUmVxdWVzdBojLnNhbGx5cG9ydC5wb2xpY3kudjEuU2V0dGxlUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.policy.v1.LimitSubject
@@ -39,6 +39,20 @@ export type LimitSubject = Message<"sallyport.policy.v1.LimitSubject"> & {
    * @generated from field: string customer = 4;
    */
   customer: string;
+
+  /**
+   * Tool that is called, "<server>/<tool>"; empty for a model call.
+   *
+   * @generated from field: string tool = 5;
+   */
+  tool: string;
+
+  /**
+   * True: only Limits that pick tools count; the turn that makes the call counts for the others.
+   *
+   * @generated from field: bool tool_limits_only = 6;
+   */
+  toolLimitsOnly: boolean;
 };
 
 /**
@@ -111,6 +125,13 @@ export type LeaseResponse = Message<"sallyport.policy.v1.LeaseResponse"> & {
    * @generated from field: string limit_revision = 3;
    */
   limitRevision: string;
+
+  /**
+   * True: some Limit of the tenant picks tools, so that what is said here is of this tool alone.
+   *
+   * @generated from field: bool by_tool = 4;
+   */
+  byTool: boolean;
 };
 
 /**

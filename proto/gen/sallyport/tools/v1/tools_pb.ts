@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { ToolRef } from "../../policy/v1/policy_pb.ts";
+import type { Label, ToolRef } from "../../policy/v1/policy_pb.ts";
 import { file_sallyport_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { Principal } from "../../principal/v1/principal_pb.ts";
 import { file_sallyport_principal_v1_principal } from "../../principal/v1/principal_pb.ts";
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/tools/v1/tools.proto.
  */
 export const file_sallyport_tools_v1_tools: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zYWxseXBvcnQvdG9vbHMvdjEvdG9vbHMucHJvdG8SEnNhbGx5cG9ydC50b29scy52MSJZChBMaXN0VG9vbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEg8KB3NlcnZlcnMYAiADKAkiYwoRTGlzdFRvb2xzUmVzcG9uc2USJwoFdG9vbHMYASADKAsyGC5zYWxseXBvcnQudG9vbHMudjEuVG9vbBITCgt1bmF2YWlsYWJsZRgCIAMoCRIQCghyZXZpc2lvbhgDIAEoCSLjAQoEVG9vbBIpCgNyZWYYASABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYSFAoMZXhwb3NlZF9uYW1lGAIgASgJEg0KBXRpdGxlGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEhkKEWlucHV0X3NjaGVtYV9qc29uGAUgASgJEhoKEm91dHB1dF9zY2hlbWFfanNvbhgGIAEoCRISCgp0b29sX2NsYXNzGAcgASgJEg8KB3Rvb2xzZXQYCCABKAkSGgoSc2V0X2FyZ3VtZW50c19qc29uGAkgASgJIvQBCg5FeGVjdXRlUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEgwKBHR1cm4YAyABKAkSDAoEc3RlcBgEIAEoCRIqCgR0b29sGAUgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhYKDmFyZ3VtZW50c19qc29uGAYgASgJEhEKCWludGVudF9pZBgHIAEoCRIPCgd0b29sc2V0GAggASgJEhQKDGV4cG9zZWRfbmFtZRgJIAEoCSJ+Cg9FeGVjdXRlUmVzcG9uc2USEwoLcmVzdWx0X2pzb24YASABKAkSEAoIaXNfZXJyb3IYAiABKAgSEgoKbGF0ZW5jeV9tcxgDIAEoARIcChRjcmVkZW50aWFsX3JlZmVyZW5jZRgEIAEoCRISCgpzaXplX2J5dGVzGAUgASgBMsABCgtUb29sU2VydmljZRJdCglMaXN0VG9vbHMSJC5zYWxseXBvcnQudG9vbHMudjEuTGlzdFRvb2xzUmVxdWVzdBolLnNhbGx5cG9ydC50b29scy52MS5MaXN0VG9vbHNSZXNwb25zZSIDkAIBElIKB0V4ZWN1dGUSIi5zYWxseXBvcnQudG9vbHMudjEuRXhlY3V0ZVJlcXVlc3QaIy5zYWxseXBvcnQudG9vbHMudjEuRXhlY3V0ZVJlc3BvbnNlYgZwcm90bzM", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
+  fileDesc("Ch5zYWxseXBvcnQvdG9vbHMvdjEvdG9vbHMucHJvdG8SEnNhbGx5cG9ydC50b29scy52MSJZChBMaXN0VG9vbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEg8KB3NlcnZlcnMYAiADKAkiYwoRTGlzdFRvb2xzUmVzcG9uc2USJwoFdG9vbHMYASADKAsyGC5zYWxseXBvcnQudG9vbHMudjEuVG9vbBITCgt1bmF2YWlsYWJsZRgCIAMoCRIQCghyZXZpc2lvbhgDIAEoCSLjAQoEVG9vbBIpCgNyZWYYASABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYSFAoMZXhwb3NlZF9uYW1lGAIgASgJEg0KBXRpdGxlGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEhkKEWlucHV0X3NjaGVtYV9qc29uGAUgASgJEhoKEm91dHB1dF9zY2hlbWFfanNvbhgGIAEoCRISCgp0b29sX2NsYXNzGAcgASgJEg8KB3Rvb2xzZXQYCCABKAkSGgoSc2V0X2FyZ3VtZW50c19qc29uGAkgASgJIrMCCg5FeGVjdXRlUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEgwKBHR1cm4YAyABKAkSDAoEc3RlcBgEIAEoCRIqCgR0b29sGAUgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhYKDmFyZ3VtZW50c19qc29uGAYgASgJEhEKCWludGVudF9pZBgHIAEoCRIPCgd0b29sc2V0GAggASgJEhQKDGV4cG9zZWRfbmFtZRgJIAEoCRIQCghjdXN0b21lchgKIAEoCRIrCgdjb250ZXh0GAsgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbCKpAQoPRXhlY3V0ZVJlc3BvbnNlEhMKC3Jlc3VsdF9qc29uGAEgASgJEhAKCGlzX2Vycm9yGAIgASgIEhIKCmxhdGVuY3lfbXMYAyABKAESHAoUY3JlZGVudGlhbF9yZWZlcmVuY2UYBCABKAkSEgoKc2l6ZV9ieXRlcxgFIAEoARIpCgVsYWJlbBgGIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwywAEKC1Rvb2xTZXJ2aWNlEl0KCUxpc3RUb29scxIkLnNhbGx5cG9ydC50b29scy52MS5MaXN0VG9vbHNSZXF1ZXN0GiUuc2FsbHlwb3J0LnRvb2xzLnYxLkxpc3RUb29sc1Jlc3BvbnNlIgOQAgESUgoHRXhlY3V0ZRIiLnNhbGx5cG9ydC50b29scy52MS5FeGVjdXRlUmVxdWVzdBojLnNhbGx5cG9ydC50b29scy52MS5FeGVjdXRlUmVzcG9uc2ViBnByb3RvMw", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.tools.v1.ListToolsRequest
@@ -186,6 +186,20 @@ export type ExecuteRequest = Message<"sallyport.tools.v1.ExecuteRequest"> & {
    * @generated from field: string exposed_name = 9;
    */
   exposedName: string;
+
+  /**
+   * Asserted customer, where the key may assert it.
+   *
+   * @generated from field: string customer = 10;
+   */
+  customer: string;
+
+  /**
+   * Label of the arguments and of what the model has read: with it begins the turn of an agent that is the gateway's own loop.
+   *
+   * @generated from field: sallyport.policy.v1.Label context = 11;
+   */
+  context?: Label | undefined;
 };
 
 /**
@@ -227,6 +241,13 @@ export type ExecuteResponse = Message<"sallyport.tools.v1.ExecuteResponse"> & {
    * @generated from field: double size_bytes = 5;
    */
   sizeBytes: number;
+
+  /**
+   * What is known of the result beside policy's word, of an agent that is the gateway's own loop: what it has read. Absent: nothing.
+   *
+   * @generated from field: sallyport.policy.v1.Label label = 6;
+   */
+  label?: Label | undefined;
 };
 
 /**
