@@ -16,13 +16,14 @@ import { limitShares } from '@sallyport/peers/limits';
 import { principalCache } from '@sallyport/peers/principals';
 import { recorder } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
-import { CompletionService } from '@sallyport/proto/models/v1/models_pb';
+import { CompletionService, LoopService } from '@sallyport/proto/models/v1/models_pb';
 import { openAnswerCache } from './cache/open.ts';
 import { followCatalog } from './catalog.ts';
 import { connect } from './clients.ts';
 import { completionService } from './completion.ts';
 import { configSchema } from './config.ts';
 import { createModelApp } from './http/app.ts';
+import { LOOP_CALLERS, loopService } from './loop/loop-service.ts';
 import { proxyMetrics } from './metrics.ts';
 import { probeProviders } from './probe.ts';
 import { openStores } from './responses/open.ts';
@@ -100,8 +101,10 @@ run({
         tls,
         log,
         metrics,
-        callers: { 'sallyport.models.v1.CompletionService': ['quarantine'] },
-      }).add(CompletionService, completionService(gate)),
+        callers: { 'sallyport.models.v1.CompletionService': ['quarantine'], ...LOOP_CALLERS },
+      })
+        .add(CompletionService, completionService(gate))
+        .add(LoopService, loopService(gate)),
     );
     const app = createModelApp(gate, metrics);
     await life.use(httpServer({ listen: config.http, app, log }));

@@ -16,7 +16,7 @@ import { bareModel, wishOf, withoutWish } from '../routing/wish.ts';
 import type { Gate } from './gate.ts';
 import type { Operation } from './operation.ts';
 import { createSpoken } from './spoken.ts';
-import type { Attribution, Turn } from './turn.ts';
+import type { Attribution, LoopBounds, Turn } from './turn.ts';
 
 /** What arrived: a parsed body of known dialect and the headers that matter. */
 export interface Arrival {
@@ -37,6 +37,8 @@ export interface Arrival {
   readonly exchange?: Exchange | undefined;
   /** The run that the request goes on from, by what was kept of it; a header stands above it. */
   readonly goesOn?: string | undefined;
+  /** Of an agent's turn alone; `goesOn` is then the run that mcp-broker issued, or judged to be the principal's. */
+  readonly loop?: LoopBounds | undefined;
   /** Told as soon as it is known who asks, so that a refusal can name them and a revocation end the turn. */
   readonly onPrincipal?: (principal: Principal) => void;
 }
@@ -162,6 +164,7 @@ export function beginTurn(
     bodyControls: undefined,
     decoration: undefined,
     exchange: arrival.exchange,
+    loop: arrival.loop,
     spoken: createSpoken(arrival.dialect),
   };
 }

@@ -102,7 +102,8 @@ export async function call(gate: Gate, turn: Turn, plan: Plan, tools: readonly T
 
 /** Bounds the model calls of a turn; throws step_limit. */
 export function boundModelCalls(gate: Pick<Gate, 'config'>, turn: Turn): void {
-  const { maxModelCalls } = gate.config.turn;
+  const most = gate.config.turn.maxModelCalls;
+  const maxModelCalls = turn.loop === undefined ? most : Math.min(most, turn.loop.maxModelCalls);
   if (turn.modelCalls < maxModelCalls) return;
   throw new GatewayError('step_limit', `A turn makes at most ${maxModelCalls} model calls.`);
 }

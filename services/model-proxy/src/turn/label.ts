@@ -104,8 +104,11 @@ async function joinHistory(gate: Gate, turn: Turn): Promise<Attested> {
   const history = historyOf(gate, turn);
   const results = facts.toolResults.map((result) => broughtResult(gate, turn, result));
   const answer = await ask(gate, turn, [...history, ...results.flatMap(({ forms }) => forms.flat())]);
-  if (answer.foreign) turn.foreignTrajectory = turn.claimed;
-  if (answer.trajectory === '') newTrajectory(turn);
+  // A run that mcp-broker has issued may be one of which policy has not heard yet.
+  const isIssued = turn.loop !== undefined && turn.claimed !== '' && answer.trajectory === '';
+  if (answer.foreign && !isIssued) turn.foreignTrajectory = turn.claimed;
+  if (isIssued) turn.trajectory = turn.claimed;
+  else if (answer.trajectory === '') newTrajectory(turn);
   else turn.trajectory = answer.trajectory;
 
   const known = new Map(answer.known.map((one) => [one.digest, one]));

@@ -29,6 +29,13 @@ export interface Attribution {
   readonly tags: readonly string[];
 }
 
+/** What bounds the turn of an agent that a resource declares. */
+export interface LoopBounds {
+  /** How many calls of the gateway's services lead to it. */
+  readonly depth: number;
+  readonly maxModelCalls: number;
+}
+
 /** A tool offered to the model in this turn. */
 export interface TurnTool {
   /** Name that the model sees and calls. */
@@ -151,6 +158,8 @@ export interface Turn {
   decoration: Decoration | undefined;
   /** Of the Responses API alone. */
   readonly exchange: Exchange | undefined;
+  /** Of an agent's turn alone. */
+  readonly loop: LoopBounds | undefined;
   /** What the client was shown of the assistant's words, to be known when it comes back. */
   readonly spoken: Spoken;
 }
