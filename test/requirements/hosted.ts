@@ -13,6 +13,8 @@ export const hosted: readonly Requirement[] = [
       'No pod holds up the way out of others: sockets, names and first bytes of each are bounded.',
     'hosted:egress-identity': 'The proxy serves the server whose credential is shown from the address of its own pod.',
     'hosted:egress-record': 'Each refused connection is recorded and counted in the status of its server.',
+    'hosted:admission':
+      'What may attach to, scale, make and delete pods may do so with those of hosted tool servers alone.',
     'hosted:pod': 'The pod of a hosted server is restricted, without a token, and reaches the proxy alone.',
     'hosted:reconcile': 'The objects of a hosted server are made, kept as they should be, and taken away with it.',
     'hosted:status': 'The status says why a hosted server does not run, and whether its egress is enforced.',

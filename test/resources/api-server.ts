@@ -14,6 +14,8 @@ export type ApiServer = {
   readonly kubeconfig: string;
   /** A kubeconfig file of the service account `sallyport-operator`, which may do what its role says. */
   readonly operatorKubeconfig: string | undefined;
+  /** The same of `sallyport-mcp-host`. */
+  readonly hostKubeconfig: string | undefined;
   stop(): Promise<void>;
 };
 
@@ -32,6 +34,7 @@ export function apiServerPlace(): (() => Promise<ApiServer>) | undefined {
       api: kubeApi(KUBECONFIG),
       kubeconfig: KUBECONFIG,
       operatorKubeconfig: undefined,
+      hostKubeconfig: undefined,
       stop: async () => undefined,
     });
   }
@@ -79,10 +82,12 @@ async function start(folder: string): Promise<ApiServer> {
     writeFileSync(join(home, name), text, { mode: 0o600 });
     return join(home, name);
   };
-  const [admin, operator] = [randomBytes(16).toString('hex'), randomBytes(16).toString('hex')];
+  const token = () => randomBytes(16).toString('hex');
+  const [admin, operator, host] = [token(), token(), token()];
+  const account = (name: string) => `system:serviceaccount:sallyport:sallyport-${name},${name},system:serviceaccounts`;
   const tokens = file(
     'tokens.csv',
-    `${admin},admin,admin,system:masters\n${operator},system:serviceaccount:sallyport:sallyport-operator,operator,system:serviceaccounts\n`,
+    `${admin},admin,admin,system:masters\n${operator},${account('operator')}\n${host},${account('mcp-host')}\n`,
   );
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const key = file('sa.key', privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
@@ -148,7 +153,13 @@ async function start(folder: string): Promise<ApiServer> {
     }
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  return { api, kubeconfig, operatorKubeconfig: config('operator', operator), stop };
+  return {
+    api,
+    kubeconfig,
+    operatorKubeconfig: config('operator', operator),
+    hostKubeconfig: config('host', host),
+    stop,
+  };
 }
 
 async function freePort(): Promise<number> {

@@ -13,7 +13,9 @@ import { operatorMetrics } from '@sallyport/operator/metrics';
 import { createOperator } from '@sallyport/operator/operator';
 import { kubeSource } from '@sallyport/operator/source/kube';
 import { fakePeers } from '@sallyport/operator/testing/fake-peers';
+import { helm } from '../chart/helm.ts';
 import { type ApiServer, apiServerPlace } from './api-server.ts';
+import { applyAdmission } from './chart-objects.ts';
 import { installCrds } from './crds.ts';
 import { operatorRole } from './role.ts';
 
@@ -35,6 +37,8 @@ real('the operator on a real API server', () => {
     admin = server.api;
     await installCrds(admin);
     if (server.operatorKubeconfig !== undefined) await operatorRole(admin);
+    // What follows is done under the policies that hold the operator to hosted tool servers.
+    if (server.operatorKubeconfig !== undefined && helm !== undefined) await applyAdmission(admin);
     api = server.operatorKubeconfig === undefined ? admin : kubeApi(server.operatorKubeconfig);
   }, 120_000);
   afterEach(async () => {
