@@ -41,7 +41,9 @@ export function loopService(gate: Gate): ServiceImpl<typeof LoopService> {
         const turn = await admitted(gate, request, context, heard);
         over = made(gate, turn).finally(heard.close);
         over.catch(() => undefined);
-        for await (const value of heard.texts()) yield { event: { case: 'text', value } };
+        for await (const text of heard.texts()) {
+          yield { event: { case: 'text', value: { text, label: wireLabel(labelOfWords(turn)) } } };
+        }
         await over;
         yield { event: { case: 'ended', value: endOf(turn, heard) } };
       } finally {

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/models/v1/models.proto.
  */
 export const file_sallyport_models_v1_models: GenFile = /*@__PURE__*/
-  fileDesc("CiBzYWxseXBvcnQvbW9kZWxzL3YxL21vZGVscy5wcm90bxITc2FsbHlwb3J0Lm1vZGVscy52MSLXAQoPQ29tcGxldGVSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSDAoEdHVybhgDIAEoCRIMCgRzdGVwGAQgASgJEg0KBW1vZGVsGAUgASgJEg4KBnN5c3RlbRgGIAEoCRIPCgdjb250ZW50GAcgASgJEhMKC3NjaGVtYV9qc29uGAggASgJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAkgASgFIoUBChBDb21wbGV0ZVJlc3BvbnNlEgwKBHRleHQYASABKAkSFAoMaW5wdXRfdG9rZW5zGAIgASgBEhUKDW91dHB1dF90b2tlbnMYAyABKAESFQoNY29zdF9uYW5vX3VzZBgEIAEoARIQCghwcm92aWRlchgFIAEoCRINCgVtb2RlbBgGIAEoCSKfAgoKUnVuUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEisKB2NvbnRleHQYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEg0KBW1vZGVsGAQgASgJEhQKDGluc3RydWN0aW9ucxgFIAEoCRIPCgdzZXJ2ZXJzGAYgAygJEhcKD21heF9tb2RlbF9jYWxscxgHIAEoBRIQCghwcmV2aW91cxgIIAEoCRIQCghhbnN3ZXJlZBgJIAMoCRIMCgRzYWlkGAogAygJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAsgASgFIlYKC1J1blJlc3BvbnNlEg4KBHRleHQYASABKAlIABIuCgVlbmRlZBgCIAEoCzIdLnNhbGx5cG9ydC5tb2RlbHMudjEuUnVuRW5kZWRIAEIHCgVldmVudCKBAQoIUnVuRW5kZWQSEAoIcmVzcG9uc2UYASABKAkSKQoFbGFiZWwYAiABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEhEKCXF1ZXN0aW9ucxgDIAMoCRIRCglhcHByb3ZhbHMYBCADKAkSEgoKaW5jb21wbGV0ZRgFIAEoCDJsChFDb21wbGV0aW9uU2VydmljZRJXCghDb21wbGV0ZRIkLnNhbGx5cG9ydC5tb2RlbHMudjEuQ29tcGxldGVSZXF1ZXN0GiUuc2FsbHlwb3J0Lm1vZGVscy52MS5Db21wbGV0ZVJlc3BvbnNlMlkKC0xvb3BTZXJ2aWNlEkoKA1J1bhIfLnNhbGx5cG9ydC5tb2RlbHMudjEuUnVuUmVxdWVzdBogLnNhbGx5cG9ydC5tb2RlbHMudjEuUnVuUmVzcG9uc2UwAWIGcHJvdG8z", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
+  fileDesc("CiBzYWxseXBvcnQvbW9kZWxzL3YxL21vZGVscy5wcm90bxITc2FsbHlwb3J0Lm1vZGVscy52MSLXAQoPQ29tcGxldGVSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSDAoEdHVybhgDIAEoCRIMCgRzdGVwGAQgASgJEg0KBW1vZGVsGAUgASgJEg4KBnN5c3RlbRgGIAEoCRIPCgdjb250ZW50GAcgASgJEhMKC3NjaGVtYV9qc29uGAggASgJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAkgASgFIoUBChBDb21wbGV0ZVJlc3BvbnNlEgwKBHRleHQYASABKAkSFAoMaW5wdXRfdG9rZW5zGAIgASgBEhUKDW91dHB1dF90b2tlbnMYAyABKAESFQoNY29zdF9uYW5vX3VzZBgEIAEoARIQCghwcm92aWRlchgFIAEoCRINCgVtb2RlbBgGIAEoCSKfAgoKUnVuUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEisKB2NvbnRleHQYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEg0KBW1vZGVsGAQgASgJEhQKDGluc3RydWN0aW9ucxgFIAEoCRIPCgdzZXJ2ZXJzGAYgAygJEhcKD21heF9tb2RlbF9jYWxscxgHIAEoBRIQCghwcmV2aW91cxgIIAEoCRIQCghhbnN3ZXJlZBgJIAMoCRIMCgRzYWlkGAogAygJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAsgASgFInQKC1J1blJlc3BvbnNlEiwKBHRleHQYASABKAsyHC5zYWxseXBvcnQubW9kZWxzLnYxLlJ1blRleHRIABIuCgVlbmRlZBgCIAEoCzIdLnNhbGx5cG9ydC5tb2RlbHMudjEuUnVuRW5kZWRIAEIHCgVldmVudCJCCgdSdW5UZXh0EgwKBHRleHQYASABKAkSKQoFbGFiZWwYAiABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsIoEBCghSdW5FbmRlZBIQCghyZXNwb25zZRgBIAEoCRIpCgVsYWJlbBgCIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSEQoJcXVlc3Rpb25zGAMgAygJEhEKCWFwcHJvdmFscxgEIAMoCRISCgppbmNvbXBsZXRlGAUgASgIMmwKEUNvbXBsZXRpb25TZXJ2aWNlElcKCENvbXBsZXRlEiQuc2FsbHlwb3J0Lm1vZGVscy52MS5Db21wbGV0ZVJlcXVlc3QaJS5zYWxseXBvcnQubW9kZWxzLnYxLkNvbXBsZXRlUmVzcG9uc2UyWQoLTG9vcFNlcnZpY2USSgoDUnVuEh8uc2FsbHlwb3J0Lm1vZGVscy52MS5SdW5SZXF1ZXN0GiAuc2FsbHlwb3J0Lm1vZGVscy52MS5SdW5SZXNwb25zZTABYgZwcm90bzM", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.models.v1.CompleteRequest
@@ -209,11 +209,9 @@ export type RunResponse = Message<"sallyport.models.v1.RunResponse"> & {
    */
   event: {
     /**
-     * More of the text that the turn releases.
-     *
-     * @generated from field: string text = 1;
+     * @generated from field: sallyport.models.v1.RunText text = 1;
      */
-    value: string;
+    value: RunText;
     case: "text";
   } | {
     /**
@@ -230,6 +228,32 @@ export type RunResponse = Message<"sallyport.models.v1.RunResponse"> & {
  */
 export const RunResponseSchema: GenMessage<RunResponse> = /*@__PURE__*/
   messageDesc(file_sallyport_models_v1_models, 3);
+
+/**
+ * More of the text that the turn releases.
+ *
+ * @generated from message sallyport.models.v1.RunText
+ */
+export type RunText = Message<"sallyport.models.v1.RunText"> & {
+  /**
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * Of all that the model has read so far.
+   *
+   * @generated from field: sallyport.policy.v1.Label label = 2;
+   */
+  label?: Label | undefined;
+};
+
+/**
+ * Describes the message sallyport.models.v1.RunText.
+ * Use `create(RunTextSchema)` to create a new message.
+ */
+export const RunTextSchema: GenMessage<RunText> = /*@__PURE__*/
+  messageDesc(file_sallyport_models_v1_models, 4);
 
 /**
  * @generated from message sallyport.models.v1.RunEnded
@@ -274,7 +298,7 @@ export type RunEnded = Message<"sallyport.models.v1.RunEnded"> & {
  * Use `create(RunEndedSchema)` to create a new message.
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
-  messageDesc(file_sallyport_models_v1_models, 4);
+  messageDesc(file_sallyport_models_v1_models, 5);
 
 /**
  * CompletionService lets quarantine call a model through model-proxy: no tools, its own pool, charged to the turn's principal. Served by model-proxy.
