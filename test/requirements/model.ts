@@ -55,6 +55,8 @@ export const model: readonly Requirement[] = [
   ...of('what users of LLM gateways ask for', {
     'model:features-proved':
       'What a client asks for reaches a target of every dialect, is left out with a note or refused by name: nothing is lost.',
+    'model:odds':
+      "Odds of an answer's tokens pass between the dialects that have them, streamed and whole; never those of a call, or of text that is shown otherwise than it was written.",
     'model:wire-round-trip': 'What both dialects can say reads back the same.',
     'model:unsupported-reported': 'What a target cannot say is reported before the call.',
     'model:stream-equals-body': 'A stream spells the same answer as a whole body.',

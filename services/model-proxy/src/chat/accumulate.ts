@@ -1,5 +1,6 @@
 import type { FinishReason } from './finish.ts';
 import type { AssistantContent, ReasoningBlock, TextBlock, ToolCallBlock } from './message.ts';
+import type { ChosenOdds } from './odds.ts';
 import type { Alternative, ChatResponse } from './response.ts';
 import type { StreamEvent } from './stream.ts';
 import type { Usage } from './usage.ts';
@@ -10,6 +11,7 @@ interface OpenAnswer {
   argumentParts: string[][];
   textParts: string[];
   reasoningParts: string[];
+  odds?: ChosenOdds[] | undefined;
   finish?: FinishReason;
 }
 
@@ -87,6 +89,7 @@ function addToAnswer(open: OpenAnswer, event: Exclude<StreamEvent, { type: 'star
       if (event.delta === '') return;
       flushReasoning(open);
       open.textParts.push(event.delta);
+      if (event.odds !== undefined) addOdds(open, event.odds);
       return;
     }
     case 'reasoning': {
@@ -145,10 +148,19 @@ function addToAnswer(open: OpenAnswer, event: Exclude<StreamEvent, { type: 'star
   }
 }
 
+function addOdds(open: OpenAnswer, odds: readonly ChosenOdds[]): void {
+  open.odds ??= [];
+  for (const one of odds) open.odds.push(one);
+}
+
 function flushText(open: OpenAnswer): void {
   if (open.textParts.length === 0) return;
   const block: TextBlock = { type: 'text', text: open.textParts.join('') };
   open.textParts = [];
+  if (open.odds !== undefined) {
+    block.odds = open.odds;
+    open.odds = undefined;
+  }
   open.content.push(block);
 }
 

@@ -1,3 +1,5 @@
+import type { ChosenOdds } from './odds.ts';
+
 /** A protocol in which clients speak to the gateway, a line each; providers speak it, too. */
 export type FrontDialect = 'openai-chat' | 'openai-responses' | 'anthropic-messages' | 'gemini';
 
@@ -29,10 +31,11 @@ export type FileSource =
   | { kind: 'text'; mediaType: string; text: string }
   | { kind: 'id'; id: string };
 
-/** Plain text. */
+/** Plain text; `odds` are those of its tokens, in answers that were asked for them. */
 export interface TextBlock {
   type: 'text';
   text: string;
+  odds?: readonly ChosenOdds[];
   cache?: CacheMark;
   extra?: Extra;
 }

@@ -2,6 +2,7 @@ import type { Source } from './cited.ts';
 import type { ProviderFailure } from './failure.ts';
 import type { FinishReason } from './finish.ts';
 import type { Dialect, Extra, JsonObject } from './message.ts';
+import type { ChosenOdds } from './odds.ts';
 import type { Usage } from './usage.ts';
 
 /**
@@ -11,7 +12,7 @@ import type { Usage } from './usage.ts';
  */
 export type StreamEvent =
   | { type: 'start'; id: string; model: string; created?: number }
-  | { type: 'text'; delta: string; choice?: number }
+  | { type: 'text'; delta: string; odds?: readonly ChosenOdds[]; choice?: number }
   | { type: 'refusal'; delta: string; choice?: number }
   /** `id` on the first delta of a block: its name at the provider, which the proof of it is bound to. */
   | { type: 'reasoning'; delta: string; id?: string; choice?: number }

@@ -1,5 +1,6 @@
 import { createAccumulator } from '../chat/accumulate.ts';
 import type { Dialect, FrontDialect, JsonObject } from '../chat/message.ts';
+import type { ChosenOdds } from '../chat/odds.ts';
 import type { ChatRequest, Encoded } from '../chat/request.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
@@ -62,11 +63,16 @@ function fateOf({ request, without, needles, isHint }: RequestCase, front: Front
 const USAGE = { input: 24, output: 9, cacheRead: 0, cacheWrite: 0, reasoning: 0 };
 const ARGUMENTS = ['{"city":"Kraków"}', '{"city":"Łódź","days":2}'];
 
-/** A streamed answer with a text, two calls in pieces, usage and a reason to stop. */
+const WORDS = ['Let me ', 'see.'];
+
+function oddsOf(token: string): ChosenOdds {
+  return { token, logprob: -0.5, top: [{ token, logprob: -0.5 }] };
+}
+
+/** A streamed answer with a text and the odds of its tokens, two calls in pieces, usage and a reason to stop. */
 const ANSWER: readonly StreamEvent[] = [
   { type: 'start', id: 'r1', model: 'm' },
-  { type: 'text', delta: 'Let me ' },
-  { type: 'text', delta: 'see.' },
+  ...WORDS.map((token): StreamEvent => ({ type: 'text', delta: token, odds: [oddsOf(token)] })),
   { type: 'blockStop' },
   ...ARGUMENTS.flatMap((json, index): StreamEvent[] => [
     { type: 'toolCallStart', index, id: `call_${index}aaaaaaaa`, name: 'look_up' },
@@ -92,12 +98,26 @@ function answerFates(front: FrontDialect, dialect: Dialect): [string, Fate][] {
   const callsOf = ({ content }: ChatResponse) =>
     content.flatMap((block) => (block.type === 'toolCall' ? [block.arguments] : []));
   return [
+    ['logprobs of answers', oddsFate(front, dialect, [streamed, whole])],
     ['citations', citationFate(front, dialect)],
     ['streamed arguments', fate((one) => same(callsOf(one), ARGUMENTS))],
     ['usage', fate(({ usage }) => usage?.input === USAGE.input && usage.output === USAGE.output)],
     ['finish reasons', fate(({ finish }) => finish.unified === 'tool_calls')],
   ];
 }
+
+/** Odds are told by dialects that can be asked for them: a request for them is refused elsewhere. */
+function oddsFate(front: FrontDialect, dialect: Dialect, answers: readonly ChatResponse[]): Fate {
+  if (![front, dialect].every((one) => TELLS_ODDS.has(one))) return 'unsaid';
+  const told = answers.map(({ content }) =>
+    content.flatMap((block) => (block.type === 'text' ? (block.odds ?? []) : [])),
+  );
+  const isWhole = told.every((odds) => odds.map(({ token, logprob }) => `${token}${logprob}`).join() === WANTED);
+  return isWhole ? 'carried' : 'lost';
+}
+
+const TELLS_ODDS: ReadonlySet<Dialect> = new Set(['openai-chat', 'openai-responses', 'gemini']);
+const WANTED = WORDS.map((token) => `${token}-0.5`).join();
 
 /** A source is no part of the answer's words: a client whose dialect says it otherwise gets those alone. */
 function citationFate(front: FrontDialect, dialect: Dialect): Fate {

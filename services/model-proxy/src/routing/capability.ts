@@ -2,6 +2,7 @@ import type { Capabilities, Modality } from '../catalogue/capabilities.ts';
 import type { RequestFacts } from '../chat/facts.ts';
 import { isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
+import { asksForOdds } from '../wire/odds.ts';
 
 /** What a request asks of a target beside text. Absent: it does not. */
 export interface Needs {
@@ -29,7 +30,7 @@ export function needsOf(facts: RequestFacts, body: JsonObject, bytes: number): N
     ...(facts.tools.length > 0 ? { tools: true } : {}),
     ...(forcesTool(body) && facts.tools.length > 0 ? { toolChoice: true } : {}),
     ...(wantsSchema(body) ? { jsonSchema: true } : {}),
-    ...(body.logprobs === true ? { logprobs: true } : {}),
+    ...(asksForOdds(body) ? { logprobs: true } : {}),
     ...(body.seed !== undefined && body.seed !== null ? { seed: true } : {}),
     ...(facts.n > 1 ? { severalAnswers: true } : {}),
     ...(facts.stream ? { streaming: true } : {}),

@@ -5,6 +5,7 @@ import { mayUseModel } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import type { Turn } from '../turn/turn.ts';
 import { PROVIDER_KEY_HEADER } from '../upstream/provider-key.ts';
+import { asksForOdds } from '../wire/odds.ts';
 import { askedOf, classOf } from './asked.ts';
 import { needsOf } from './capability.ts';
 import { type Capacity, type Cause, type CompiledRouting, type CompiledTarget, routingOf } from './compiled.ts';
@@ -74,7 +75,7 @@ function isEasy({ facts, body, bytes }: Turn, { targets }: CompiledRouting): boo
     facts.n <= 1 &&
     body.response_format === undefined &&
     body.seed === undefined &&
-    body.logprobs === undefined &&
+    !asksForOdds(body) &&
     (streams || !facts.stream) &&
     bytes.length <= mostBytes
   );

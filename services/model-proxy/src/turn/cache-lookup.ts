@@ -8,6 +8,7 @@ import type { Target } from '../catalog.ts';
 import type { UnifiedFinish } from '../chat/finish.ts';
 import type { AssistantContent } from '../chat/message.ts';
 import type { Tool } from '../chat/tools.ts';
+import { asksForOdds } from '../wire/odds.ts';
 import type { ModelAnswer } from './call.ts';
 import { withFreshCallIds } from './call-ids.ts';
 import type { Gate } from './gate.ts';
@@ -91,9 +92,9 @@ async function look(gate: Gate, turn: Turn, cache: TurnCache, tools: readonly To
 function isRepeatable({ facts, body, operation, wish, tools: known }: Turn, tools: readonly Tool[]): boolean {
   // Who wants nothing kept by a provider wants nothing kept on the way.
   if (operation !== undefined || wish?.zeroRetention) return false;
-  const { modalities, logprobs, conversation, background } = body;
+  const { modalities, conversation, background } = body;
   if (conversation !== undefined || background === true) return false;
-  const bytesOnly = facts.n > 1 || logprobs === true || Array.isArray(modalities);
+  const bytesOnly = facts.n > 1 || asksForOdds(body) || Array.isArray(modalities);
   if (facts.stream && bytesOnly) return false;
   return !tools.some((tool) => tool.type === 'provider' && known.get(tool.name ?? tool.kind)?.runBy !== 'client');
 }

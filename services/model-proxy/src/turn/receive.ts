@@ -3,7 +3,7 @@ import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { join, untrusted } from '@sallyport/turn';
 import { createAccumulator } from '../chat/accumulate.ts';
 import type { FinishReason } from '../chat/finish.ts';
-import type { AssistantContent } from '../chat/message.ts';
+import type { AssistantContent, TextBlock } from '../chat/message.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 import type { Usage } from '../chat/usage.ts';
@@ -282,13 +282,17 @@ function watching(gate: Gate, turn: Turn, answer: ModelAnswer) {
   };
 }
 
+function textEvent({ text, odds }: TextBlock): StreamEvent {
+  return odds === undefined ? { type: 'text', delta: text } : { type: 'text', delta: text, odds };
+}
+
 /** A whole answer, block by block, as the events it would have been streamed in, without its tool calls. */
 function eventsOf(response: ChatResponse): StreamEvent[] {
   const events: StreamEvent[] = [{ type: 'start', id: response.id, model: response.model }];
   for (const block of response.content) {
     switch (block.type) {
       case 'text':
-        events.push({ type: 'text', delta: block.text }, { type: 'blockStop' });
+        events.push(textEvent(block), { type: 'blockStop' });
         break;
       case 'refusal':
         events.push({ type: 'refusal', delta: block.text });

@@ -12,12 +12,14 @@ import { openHandleAt } from '@sallyport/turn/handle';
 import type { Cited } from '../chat/cited.ts';
 import type { FinishReason } from '../chat/finish.ts';
 import type { AssistantContent, ToolCallBlock } from '../chat/message.ts';
+import type { ChosenOdds } from '../chat/odds.ts';
 import type { StreamEncoder, StreamEvent } from '../chat/stream.ts';
 import { frontOf } from '../fronts/index.ts';
 import { formatUsd } from '../pricing.ts';
 import { cacheWord } from './cache-lookup.ts';
 import { inertBlock, inertExtra } from './cite.ts';
 import { guardOut } from './guard-out.ts';
+import { OddsAlong } from './odds-along.ts';
 import type { Turn } from './turn.ts';
 
 /** Gives what the model said to the client: as it comes on a stream, at the end otherwise. */
@@ -64,6 +66,8 @@ class ClientRelease implements Release {
   /** Undefined until the gate says something itself; only of streams. */
   #encoder: StreamEncoder | undefined;
   #links: InertText | undefined;
+  /** Only where the answer comes with odds of its tokens and has to be looked at. */
+  #odds: OddsAlong | undefined;
   #waiting = '';
   #started = false;
   #apart = false;
@@ -87,7 +91,9 @@ class ClientRelease implements Release {
         this.#started = true;
         return await this.#write(event);
       case 'text': {
-        if (!this.#inspected()) return await this.#words(event.delta);
+        if (!this.#inspected()) return await this.#words(event.delta, event.odds);
+        if (event.odds !== undefined) this.#odds ??= new OddsAlong();
+        this.#odds?.wrote(event.delta, event.odds);
         if (this.#turn.handles.size === 0) return await this.#text(event.delta);
         this.#waiting += event.delta;
         const open = openHandleAt(this.#waiting);
@@ -132,7 +138,7 @@ class ClientRelease implements Release {
     const rest = this.#waiting;
     this.#waiting = '';
     if (rest !== '') await this.#text(rest);
-    if (this.#links) await this.#words(this.#links.end());
+    if (this.#links) await this.#looked(this.#links.end());
   }
 
   async say(own: string): Promise<void> {
@@ -207,7 +213,7 @@ class ClientRelease implements Release {
     }
   }
 
-  async #words(written: string): Promise<void> {
+  async #words(written: string, odds?: readonly ChosenOdds[]): Promise<void> {
     if (written === '') return;
     const isApart = this.#apart && this.#said;
     this.#apart = false;
@@ -215,7 +221,7 @@ class ClientRelease implements Release {
     if (isApart && this.#turn.exchange !== undefined) await this.#show({ type: 'blockStop' });
     const shown = guardOut(isApart && this.#turn.exchange === undefined ? `\n\n${written}` : written);
     this.#said = true;
-    await this.#show({ type: 'text', delta: shown });
+    await this.#show(odds === undefined ? { type: 'text', delta: shown } : { type: 'text', delta: shown, odds });
   }
 
   /** Whether text has to be looked at before it is shown. */
@@ -233,7 +239,7 @@ class ClientRelease implements Release {
   async #text(written: string): Promise<void> {
     this.#links ??= createInertText(this.#linkSettings());
     const links = this.#links;
-    if (this.#turn.handles.size === 0) return await this.#words(links.push(written, false));
+    if (this.#turn.handles.size === 0) return await this.#looked(links.push(written, false));
     const { value, filled } = fillText(written, (id) => this.#values.get(id));
     let shown = '';
     let from = 0;
@@ -242,7 +248,12 @@ class ClientRelease implements Release {
       shown += links.push(value.slice(from, start), false) + links.push(value.slice(start, end), true);
       from = end;
     }
-    await this.#words(shown + links.push(value.slice(from), false));
+    await this.#looked(shown + links.push(value.slice(from), false));
+  }
+
+  /** Text that was looked at, with the odds of its tokens where it is as it was written. */
+  #looked(shown: string): Promise<void> {
+    return this.#words(shown, this.#odds?.shows(shown));
   }
 }
 
@@ -292,8 +303,10 @@ function keep(content: AssistantContent[], event: StreamEvent, open: boolean): v
   const last = content.at(-1);
   switch (event.type) {
     case 'text':
-      if (open && last?.type === 'text') last.text += event.delta;
-      else content.push({ type: 'text', text: event.delta });
+      if (open && last?.type === 'text') {
+        last.text += event.delta;
+        if (event.odds) last.odds = [...(last.odds ?? []), ...event.odds];
+      } else content.push({ type: 'text', text: event.delta, ...(event.odds ? { odds: event.odds } : {}) });
       return;
     case 'reasoning':
       if (last?.type === 'reasoning' && last.signature === undefined) last.text += event.delta;

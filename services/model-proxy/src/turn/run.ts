@@ -112,9 +112,9 @@ function needsLook({ facts, body }: Turn): boolean {
   );
 }
 
-/** Whether a client asks for what only the provider's own bytes can tell: several answers, speech, odds of words. */
-function asWritten({ n }: RequestFacts, { modalities, logprobs }: JsonObject): boolean {
-  return n > 1 || logprobs === true || (Array.isArray(modalities) && modalities.includes('audio'));
+/** Whether a client asks for what only the provider's own bytes can tell: several answers, speech. */
+function asWritten({ n }: RequestFacts, { modalities }: JsonObject): boolean {
+  return n > 1 || (Array.isArray(modalities) && modalities.includes('audio'));
 }
 
 /**

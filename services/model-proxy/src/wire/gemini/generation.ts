@@ -13,6 +13,7 @@ const numbers = {
   presencePenalty: 'presencePenalty',
   seed: 'seed',
   n: 'candidateCount',
+  topLogprobs: 'logprobs',
 } as const satisfies Partial<Record<keyof Sampling, string>>;
 const numberEntries = Object.entries(numbers) as [keyof typeof numbers, string][];
 const known = spellings(
@@ -22,6 +23,7 @@ const known = spellings(
   'responseSchema',
   'responseJsonSchema',
   'thinkingConfig',
+  'responseLogprobs',
 );
 
 /** How a model of this dialect is told how much to think: by a word or by a number of tokens. */
@@ -50,6 +52,8 @@ export function decodeGeneration(config: JsonObject, request: ChatRequest): Json
     const value = numberField(config, name);
     if (value !== undefined) request.sampling[neutral] = value;
   }
+  const odds = field(config, 'responseLogprobs');
+  if (typeof odds === 'boolean') request.sampling.logprobs = odds;
   const stop = arrayField(config, 'stopSequences').filter((one) => typeof one === 'string');
   if (stop.length > 0) request.stop = stop;
   const format = decodeFormat(config);
@@ -89,8 +93,9 @@ export function encodeGeneration(
   const config: JsonObject = {};
   for (const [neutral, name] of numberEntries) {
     const value = request.sampling[neutral];
-    if (value !== undefined) config[name] = value;
+    if (value !== undefined && (value !== 0 || neutral !== 'topLogprobs')) config[name] = value;
   }
+  if (request.sampling.logprobs === true) config.responseLogprobs = true;
   if (request.stop) config.stopSequences = request.stop;
   const format = request.responseFormat;
   if (format?.type === 'json_object') config.responseMimeType = 'application/json';

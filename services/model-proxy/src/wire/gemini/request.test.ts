@@ -111,7 +111,6 @@ describe('requests of generateContent', () => {
   });
 
   it.each<[string, Partial<ChatRequest>, string]>([
-    ['log probabilities', { sampling: { logprobs: true } }, 'sampling.logprobs'],
     ['a bias', { sampling: { logitBias: { 5: 1 } } }, 'sampling.logitBias'],
     ['one call at a time', { parallelToolCalls: false }, 'parallelToolCalls'],
     ['free text tools', { tools: [{ type: 'custom', name: 'x' }] }, 'tools[0]'],

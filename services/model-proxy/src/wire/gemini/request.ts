@@ -81,8 +81,6 @@ function noteLosses(request: ChatRequest, notes: Notes): void {
   const isForm = request.tools.length === 1 && /^(required|tool)$/.test(request.toolChoice?.type ?? '');
   if (isSingle && isForm) notes.adjusted.push({ field: 'parallelToolCalls', reason: 'one tool is filled in once' });
   const lost: [string, boolean, string][] = [
-    ['sampling.logprobs', sampling.logprobs === true, 'log probabilities of Gemini are not translated'],
-    ['sampling.topLogprobs', (sampling.topLogprobs ?? 0) !== 0, 'log probabilities of Gemini are not translated'],
     ['sampling.logitBias', Object.keys(sampling.logitBias ?? {}).length > 0, 'Gemini has no such parameter'],
     ['parallelToolCalls', isSingle && !isForm, 'Gemini decides itself how many calls it makes at once'],
   ];

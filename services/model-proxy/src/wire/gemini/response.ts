@@ -4,6 +4,7 @@ import type { AssistantContent, JsonObject, ReasoningBlock } from '../../chat/me
 import type { Alternative, ChatResponse } from '../../chat/response.ts';
 import type { ResponseNames } from '../openai-chat/response.ts';
 import { arrayField, field, objectField, spellings, stringField } from './field.ts';
+import { decodeOdds, encodeOdds, meanOdds, withOdds } from './odds.ts';
 import { decodeModelParts } from './parts.ts';
 import { ownSignature, wrappedRedacted, wrappedSignature } from './signature.ts';
 import { decodeFinish, decodeUsage, encodeFinish, encodeUsage } from './usage.ts';
@@ -51,7 +52,8 @@ function decodeCandidate(value: unknown, position: number): Alternative {
   const path = `candidates[${position}]`;
   if (!isObject(value)) throw new DecodeError('wrong_shape', path, 'must be an object');
   const parts = asArray(objectField(value, 'content')?.parts);
-  const content = decodeModelParts(parts, (part) => callIdOf(parts[part]), `${path}.content.parts`, true);
+  const said = decodeModelParts(parts, (part) => callIdOf(parts[part]), `${path}.content.parts`, true);
+  const content = withOdds(said, decodeOdds(value));
   content.push(...groundingOf(value));
   const hasToolCalls = content.some((block) => block.type === 'toolCall');
   return { index: position, content, finish: decodeFinish(field(value, 'finishReason'), hasToolCalls) };
@@ -82,8 +84,14 @@ function encodeCandidate({ index, content, finish }: Alternative): JsonObject {
     content: { role: 'model', parts: encodeAnswerParts(content) },
     finishReason: encodeFinish(finish),
     index,
+    ...oddsFields(content),
     ...groundingFields(content),
   };
+}
+
+function oddsFields(content: readonly AssistantContent[]): JsonObject {
+  const odds = content.flatMap((block) => (block.type === 'text' ? (block.odds ?? []) : []));
+  return odds.length === 0 ? {} : { avgLogprobs: meanOdds(odds), logprobsResult: encodeOdds(odds) };
 }
 
 /** Writes the parts of an answer. Gemini's own signatures stand on the part after what they prove, as it writes them. */

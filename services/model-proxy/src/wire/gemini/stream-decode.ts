@@ -5,6 +5,7 @@ import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
 import { readEvent } from '../read-event.ts';
 import { decodeFailure } from './failure.ts';
 import { arrayField, field, objectField, stringField } from './field.ts';
+import { decodeOdds, withOdds } from './odds.ts';
 import { decodeModelParts } from './parts.ts';
 import { blocked, callIdOf, groundingOf, indexOf } from './response.ts';
 import { decodeFinish, decodeUsage } from './usage.ts';
@@ -42,7 +43,8 @@ export function createStreamDecoder(): StreamDecoder {
     const candidate = candidateAt(index);
     const choice = index === 0 ? {} : { choice: index };
     const parts = asArray(objectField(value, 'content')?.parts);
-    const content = decodeModelParts(parts, (part) => callIdOf(parts[part]), `${path}.content.parts`);
+    const said = decodeModelParts(parts, (part) => callIdOf(parts[part]), `${path}.content.parts`);
+    const content = withOdds(said, decodeOdds(value));
     for (const block of [...content, ...groundingOf(value)]) events.push(...eventsOf(block, candidate, choice));
     const reason = field(value, 'finishReason');
     if (typeof reason === 'string' && reason !== 'FINISH_REASON_UNSPECIFIED' && !candidate.finished) {
@@ -97,7 +99,7 @@ export function createStreamDecoder(): StreamDecoder {
 function eventsOf(block: AssistantContent, candidate: Candidate, choice: { choice?: number }): StreamEvent[] {
   switch (block.type) {
     case 'text':
-      return [{ type: 'text', delta: block.text, ...choice }];
+      return [{ type: 'text', delta: block.text, ...(block.odds ? { odds: block.odds } : {}), ...choice }];
     case 'reasoning': {
       if (block.redacted !== undefined) return [{ type: 'redacted', data: block.redacted, ...choice }];
       const events: StreamEvent[] = block.text === '' ? [] : [{ type: 'reasoning', delta: block.text, ...choice }];

@@ -1,8 +1,10 @@
 import { DecodeError, malformed, type ProviderFailure } from '../../chat/failure.ts';
 import type { JsonObject } from '../../chat/message.ts';
+import type { ChosenOdds } from '../../chat/odds.ts';
 import type { StreamEncoder, StreamEvent } from '../../chat/stream.ts';
 import type { Usage } from '../../chat/usage.ts';
 import type { ResponseNames } from '../openai-chat/response.ts';
+import { encodeOdds, meanOdds } from './odds.ts';
 import { callOf, isGrounding } from './response.ts';
 import { ownSignature, wrappedRedacted, wrappedSignature } from './signature.ts';
 import { encodeFinish, encodeUsage } from './usage.ts';
@@ -23,6 +25,7 @@ interface OpenAnswer {
   signature: string | undefined;
   finish: string | undefined;
   grounding: JsonObject;
+  odds?: ChosenOdds[];
 }
 
 /**
@@ -44,11 +47,11 @@ export function createStreamEncoder(options: GeminiStreamOptions): StreamEncoder
     return found;
   };
   const chunk = (fields: JsonObject) => `data: ${JSON.stringify({ ...fields, ...names })}\n\n`;
-  const say = (index: number, part: JsonObject): string => {
+  const say = (index: number, part: JsonObject, beside?: JsonObject): string => {
     const answer = answerAt(index);
     const signed = answer.signature === undefined ? part : { ...part, thoughtSignature: answer.signature };
     answer.signature = undefined;
-    return chunk({ candidates: [{ content: { role: 'model', parts: [signed] }, index }] });
+    return chunk({ candidates: [{ content: { role: 'model', parts: [signed] }, index, ...beside }] });
   };
 
   const write = (event: Exclude<StreamEvent, { type: 'start' | 'usage' | 'error' }>): string => {
@@ -56,6 +59,10 @@ export function createStreamEncoder(options: GeminiStreamOptions): StreamEncoder
     const answer = answerAt(index);
     switch (event.type) {
       case 'text':
+        if (event.odds === undefined) return say(index, { text: event.delta });
+        answer.odds ??= [];
+        for (const one of event.odds) answer.odds.push(one);
+        return say(index, { text: event.delta }, { logprobsResult: encodeOdds(event.odds) });
       case 'refusal':
         return say(index, { text: event.delta });
       case 'reasoning':
@@ -133,8 +140,15 @@ export function createStreamEncoder(options: GeminiStreamOptions): StreamEncoder
           if (answerAt(index).signature !== undefined) text += say(index, { text: '' });
         }
         const candidates = indexes.map((index) => {
-          const { finish = 'OTHER', grounding } = answerAt(index);
-          return { content: { role: 'model', parts: [{ text: '' }] }, finishReason: finish, index, ...grounding };
+          const { finish = 'OTHER', grounding, odds } = answerAt(index);
+          const mean = odds === undefined ? {} : { avgLogprobs: meanOdds(odds) };
+          return {
+            content: { role: 'model', parts: [{ text: '' }] },
+            finishReason: finish,
+            index,
+            ...mean,
+            ...grounding,
+          };
         });
         return text + chunk({ candidates, ...(usage ? { usageMetadata: encodeUsage(usage) } : {}) });
       });

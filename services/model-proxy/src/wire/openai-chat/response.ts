@@ -3,6 +3,7 @@ import type { FinishReason } from '../../chat/finish.ts';
 import { asArray, asNumber, asObject, asString, isObject, otherFields } from '../../chat/json.ts';
 import type { AssistantContent, JsonObject } from '../../chat/message.ts';
 import type { Alternative, ChatResponse } from '../../chat/response.ts';
+import { decodeOdds, encodeOdds, oddsOfText } from '../odds.ts';
 import { listedSources } from '../sources.ts';
 import { decodeAssistant, encodeAssistantContent, encodeReasoningDetail } from './messages.ts';
 import { decodeFinish, decodeUsage, encodeFinish, encodeUsage } from './usage.ts';
@@ -50,7 +51,18 @@ function decodeChoice(choice: unknown, position: number): Alternative {
   if (!isObject(choice) || !message) throw new DecodeError('wrong_shape', `${path}.message`, 'must be an object');
   const { content } = decodeAssistant(withCallIds(message, path), `${path}.message`);
   const hasToolCalls = content.some((block) => block.type === 'toolCall');
+  addOdds(content, choice.logprobs, hasToolCalls);
   return { index: position, content, finish: decodeFinish(choice.finish_reason, hasToolCalls) };
+}
+
+/** The odds of a message's tokens stand beside it. */
+function addOdds(content: AssistantContent[], logprobs: unknown, hasCalls: boolean): void {
+  if (logprobs === undefined || logprobs === null) return;
+  const texts = content.filter((block) => block.type === 'text');
+  const text = texts.map((block) => block.text).join('');
+  const odds = oddsOfText(decodeOdds(asObject(logprobs)?.content), text, hasCalls);
+  const last = texts.at(-1);
+  if (last !== undefined && odds !== undefined) last.odds = odds;
 }
 
 /** A call without an id cannot be answered by the client, so it gets one from its place. */
@@ -98,5 +110,7 @@ function encodeChoice(index: number, content: readonly AssistantContent[], finis
   if (reasoning.some((block) => block.signature !== undefined || block.redacted !== undefined)) {
     message.reasoning_details = reasoning.map(encodeReasoningDetail);
   }
-  return { index, message, logprobs: null, finish_reason: encodeFinish(finish) };
+  const odds = content.flatMap((block) => (block.type === 'text' ? (block.odds ?? []) : []));
+  const logprobs = odds.length === 0 ? null : { content: encodeOdds(odds), refusal: null };
+  return { index, message, logprobs, finish_reason: encodeFinish(finish) };
 }

@@ -2,6 +2,7 @@ import { DecodeError, malformed } from '../../chat/failure.ts';
 import { asArray, asNumber, asObject, asString, isObject, parseBody } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
+import { decodeOdds } from '../odds.ts';
 import { listedSources } from '../sources.ts';
 import { decodeFailure, isFailure } from './failure.ts';
 import { thoughtOf } from './messages.ts';
@@ -163,7 +164,11 @@ function readChoice(
     }
     const { content } = delta;
     if (typeof content === 'string') {
-      if (content !== '') events.push({ type: 'text', delta: content, ...at });
+      if (content !== '') {
+        // Those of an empty delta are of what is no text, as of a call that is not decided yet.
+        const odds = entry.logprobs ? decodeOdds(asObject(entry.logprobs)?.content) : undefined;
+        events.push({ type: 'text', delta: content, ...(odds && !delta.tool_calls ? { odds } : {}), ...at });
+      }
     } else if (content !== undefined && content !== null) {
       readParts(content, at, events);
     }

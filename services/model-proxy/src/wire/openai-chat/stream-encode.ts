@@ -1,7 +1,9 @@
 import type { ProviderFailure } from '../../chat/failure.ts';
 import type { JsonObject } from '../../chat/message.ts';
+import type { ChosenOdds } from '../../chat/odds.ts';
 import type { StreamEncoder } from '../../chat/stream.ts';
 import type { Usage } from '../../chat/usage.ts';
+import { encodeOdds } from '../odds.ts';
 import { encodeReasoningDetail } from './messages.ts';
 import type { ResponseNames } from './response.ts';
 import { encodeFinish, encodeUsage } from './usage.ts';
@@ -26,9 +28,9 @@ export function createStreamEncoder(options: OpenAiStreamOptions): StreamEncoder
   };
 
   // Every chunk is put together from the constant head and the JSON text of its delta.
-  const chunk = (choice: number, delta: string, finish: string, beside?: JsonObject): string => {
+  const chunk = (choice: number, delta: string, finish: string, beside?: JsonObject, odds = 'null'): string => {
     const usageField = options.includeUsage ? ',"usage":null' : '';
-    const entry = `{"index":${choice},"delta":${delta},"logprobs":null,"finish_reason":${finish}}`;
+    const entry = `{"index":${choice},"delta":${delta},"logprobs":${odds},"finish_reason":${finish}}`;
     const rest = beside === undefined ? '' : `,${JSON.stringify(beside).slice(1, -1)}`;
     return `${head}${entry}]${usageField}${rest}}\n\n`;
   };
@@ -43,6 +45,11 @@ export function createStreamEncoder(options: OpenAiStreamOptions): StreamEncoder
   const delta = (choice: number, fields: JsonObject): string =>
     begin(choice) + chunk(choice, JSON.stringify(fields), 'null');
 
+  const sayWithOdds = (choice: number, content: string, odds: readonly ChosenOdds[]): string => {
+    const logprobs = JSON.stringify({ content: encodeOdds(odds), refusal: null });
+    return begin(choice) + chunk(choice, JSON.stringify({ content }), 'null', undefined, logprobs);
+  };
+
   return {
     encode(event) {
       if (failed) return '';
@@ -51,6 +58,7 @@ export function createStreamEncoder(options: OpenAiStreamOptions): StreamEncoder
           open(event.id, event.model, event.created ?? options.created ?? 0);
           return '';
         case 'text':
+          if (event.odds !== undefined) return sayWithOdds(event.choice ?? 0, event.delta, event.odds);
           return delta(event.choice ?? 0, { content: event.delta });
         case 'refusal':
           return delta(event.choice ?? 0, { refusal: event.delta });

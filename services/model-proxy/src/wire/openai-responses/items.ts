@@ -8,6 +8,7 @@ import type {
   ToolCallBlock,
   ToolResultBlock,
 } from '../../chat/message.ts';
+import { decodeOdds } from '../odds.ts';
 import { decodeContent } from './content.ts';
 import { itemsOf, typeOfItem } from './inspect.ts';
 import { decodeReasoningItem } from './reasoning.ts';
@@ -107,7 +108,8 @@ function decodeSaid(content: unknown, path: string): AssistantContent[] {
     const text = asString(object?.text);
     if (text === undefined) throw new DecodeError('wrong_shape', `${path}[${index}]`, 'must be output_text or refusal');
     const annotations = asArray(object?.annotations).filter(isObject);
-    return [{ type: 'text', text }, ...annotations.map(annotationBlock)];
+    const odds = decodeOdds(object?.logprobs);
+    return [{ type: 'text', text, ...(odds ? { odds } : {}) }, ...annotations.map(annotationBlock)];
   });
 }
 

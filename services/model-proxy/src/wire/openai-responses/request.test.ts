@@ -106,7 +106,6 @@ describe('requests in openai-responses', () => {
     ['a seed', { sampling: { seed: 1 } }, 'sampling.seed'],
     ['several answers', { sampling: { n: 2 } }, 'sampling.n'],
     ['penalties', { sampling: { frequencyPenalty: 1 } }, 'sampling.frequencyPenalty'],
-    ['odds of words', { sampling: { logprobs: true } }, 'sampling.logprobs'],
     ['a field of another dialect', { extra: { 'openai-chat': { prediction: {} } } }, 'prediction'],
     ['a tool that the gateway runs', { tools: [{ type: 'mcp', serverLabel: 's', definition: {} }] }, 'tools[0]'],
   ])('[model:unsupported-reported] report %s', (_name, part, field) => {

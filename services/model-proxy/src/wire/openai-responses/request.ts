@@ -18,6 +18,9 @@ export interface OpenAiResponsesQuirks {
 /** The wish for reasoning in encrypted form, without which a provider that keeps nothing forgets it. */
 export const ENCRYPTED_REASONING = 'reasoning.encrypted_content';
 
+/** The wish for the odds of the tokens of an answer's text. */
+export const INCLUDED_ODDS = 'message.output_text.logprobs';
+
 /** Fields that say where state is kept, or how the answer comes: what a gateway does itself. */
 const own = [
   'previous_response_id',
@@ -117,7 +120,7 @@ function decodeSampling(body: JsonObject): Sampling {
   }
   const logprobs = asNumber(body.top_logprobs);
   if (logprobs) sampling.topLogprobs = logprobs;
-  if (logprobs || asArray(body.include).includes('message.output_text.logprobs')) sampling.logprobs = true;
+  if (logprobs || asArray(body.include).includes(INCLUDED_ODDS)) sampling.logprobs = true;
   return sampling;
 }
 
@@ -180,7 +183,12 @@ export function encodeRequest(request: ChatRequest, quirks: OpenAiResponsesQuirk
   if (Object.keys({ ...verbosity, ...format }).length > 0) body.text = { ...format, ...verbosity };
   const effort = encodeEffort(request, notes.adjusted);
   if (effort !== undefined) body.reasoning = { effort: request.reasoning?.effort === 'max' ? 'max' : effort };
-  if (quirks.encryptsReasoning?.(request.model)) body.include = [ENCRYPTED_REASONING];
+  if (sampling.topLogprobs !== undefined) body.top_logprobs = sampling.topLogprobs;
+  const include = [
+    ...(quirks.encryptsReasoning?.(request.model) ? [ENCRYPTED_REASONING] : []),
+    ...(sampling.logprobs ? [INCLUDED_ODDS] : []),
+  ];
+  if (include.length > 0) body.include = include;
   for (const field of shared) if (chat[field] !== undefined) body[field] = chat[field];
   if (request.user !== undefined) body.user = request.user;
   if (request.metadata) body.metadata = request.metadata;
@@ -196,7 +204,6 @@ function noteLosses(request: ChatRequest, notes: Notes): void {
     ['sampling.n', (sampling.n ?? 1) !== 1],
     ['sampling.frequencyPenalty', (sampling.frequencyPenalty ?? 0) !== 0],
     ['sampling.presencePenalty', (sampling.presencePenalty ?? 0) !== 0],
-    ['sampling.logprobs', sampling.logprobs === true],
     ['sampling.logitBias', Object.keys(sampling.logitBias ?? {}).length > 0],
     ['stop', (request.stop?.length ?? 0) > 0],
   ];

@@ -1,7 +1,9 @@
 import { DecodeError } from '../../chat/failure.ts';
 import { asArray, asNumber, asObject, asString, isObject } from '../../chat/json.ts';
 import type { AssistantContent, JsonObject } from '../../chat/message.ts';
+import type { ChosenOdds } from '../../chat/odds.ts';
 import type { ChatResponse } from '../../chat/response.ts';
+import { encodeOdds } from '../odds.ts';
 import type { ResponseNames } from '../openai-chat/response.ts';
 import { ANNOTATION, decodeOutputItem } from './items.ts';
 import { encodeCall } from './items-encode.ts';
@@ -134,7 +136,7 @@ export function encodeOutput(
           parts = [];
           output.push({ id: idOf('msg'), type: 'message', status, role: 'assistant', content: parts });
         }
-        parts.push(block.type === 'text' ? textPart(block.text) : { type: 'refusal', refusal: block.text });
+        parts.push(block.type === 'text' ? textPart(block.text, block.odds) : { type: 'refusal', refusal: block.text });
         continue;
       case 'opaque':
         if (block.dialect !== 'openai-responses') continue;
@@ -155,7 +157,7 @@ export function encodeOutput(
   return output;
 }
 
-/** A part of a message that is text. */
-export function textPart(text: string): JsonObject {
-  return { type: 'output_text', text, annotations: [], logprobs: [] };
+/** A part of a message that is text, with the odds of its tokens where they were asked for. */
+export function textPart(text: string, odds: readonly ChosenOdds[] = []): JsonObject {
+  return { type: 'output_text', text, annotations: [], logprobs: encodeOdds(odds) };
 }

@@ -2,6 +2,7 @@ import { DecodeError, malformed } from '../../chat/failure.ts';
 import { asArray, asNumber, asObject, asString, isObject, parseBody } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
+import { decodeOdds } from '../odds.ts';
 import { decodeFailure } from './failure.ts';
 import { ANNOTATION, decodeOutputItem } from './items.ts';
 import { decodeReasoningItem, PARTS_APART } from './reasoning.ts';
@@ -192,7 +193,10 @@ class ResponseEvents implements StreamDecoder {
     const isFirst = item?.told === false;
     if (item) item.told = true;
     if (kind === 'reasoning') events.push({ type: kind, delta, ...(isFirst && item.id !== '' ? { id: item.id } : {}) });
-    else events.push({ type: kind, delta });
+    else {
+      const odds = kind === 'text' ? decodeOdds(event.logprobs) : undefined;
+      events.push(odds ? { type: 'text', delta, odds } : { type: kind, delta });
+    }
   }
 
   #argument(index: number, delta: string | undefined, events: StreamEvent[]): void {
@@ -244,7 +248,8 @@ class ResponseEvents implements StreamDecoder {
       if (block.type === 'opaque') events.push(block);
       else if (block.type === 'text' || block.type === 'refusal') {
         if (at > 0 && block.type === 'text') events.push({ type: 'blockStop' });
-        if (block.text !== '') events.push({ type: block.type, delta: block.text });
+        const odds = block.type === 'text' && block.odds ? { odds: block.odds } : {};
+        if (block.text !== '') events.push({ type: block.type, delta: block.text, ...odds });
       }
     }
   }

@@ -1,8 +1,10 @@
 import type { ProviderFailure } from '../../chat/failure.ts';
 import type { FinishReason } from '../../chat/finish.ts';
 import type { JsonObject } from '../../chat/message.ts';
+import type { ChosenOdds } from '../../chat/odds.ts';
 import type { StreamEncoder, StreamEvent } from '../../chat/stream.ts';
 import type { Usage } from '../../chat/usage.ts';
+import { encodeOdds } from '../odds.ts';
 import { ANNOTATION } from './items.ts';
 import { encodeCall } from './items-encode.ts';
 import { encodeReasoningItem } from './reasoning.ts';
@@ -45,6 +47,7 @@ interface Part {
   readonly index: number;
   readonly annotations: JsonObject[];
   text: string;
+  readonly odds: ChosenOdds[];
 }
 
 const NOTHING: Open = { kind: 'none' };
@@ -141,7 +144,7 @@ class ResponseFrames implements StreamEncoder {
   #write(event: Exclude<StreamEvent, { type: 'start' | 'usage' | 'error' | 'finish' }>): string {
     switch (event.type) {
       case 'text':
-        return event.delta === '' ? '' : this.#say('output_text', event.delta);
+        return event.delta === '' ? '' : this.#say('output_text', event.delta, event.odds);
       case 'refusal':
         return event.delta === '' ? '' : this.#say('refusal', event.delta);
       case 'reasoning':
@@ -182,7 +185,7 @@ class ResponseFrames implements StreamEncoder {
     return this.#frame('response.output_item.done', { output_index: at, item });
   }
 
-  #say(type: Part['type'], delta: string): string {
+  #say(type: Part['type'], delta: string, odds?: readonly ChosenOdds[]): string {
     let text = '';
     let open = this.#open;
     if (open.kind !== 'message') {
@@ -195,16 +198,17 @@ class ResponseFrames implements StreamEncoder {
     }
     if (open.part?.type !== type) {
       text += this.#endPart(open);
-      open.part = { type, index: open.parts.length, annotations: [], text: '' };
+      open.part = { type, index: open.parts.length, annotations: [], odds: [], text: '' };
       text += this.#frame('response.content_part.added', {
         ...this.#placeOfPart(open, open.part),
         part: partOf(type, '', []),
       });
     }
     open.part.text += delta;
+    if (odds !== undefined) open.part.odds.push(...odds);
     const place = this.#placeOfPart(open, open.part);
     return type === 'output_text'
-      ? text + this.#frame('response.output_text.delta', { ...place, delta, logprobs: [] })
+      ? text + this.#frame('response.output_text.delta', { ...place, delta, logprobs: odds ? encodeOdds(odds) : [] })
       : text + this.#frame('response.refusal.delta', { ...place, delta });
   }
 
@@ -216,12 +220,12 @@ class ResponseFrames implements StreamEncoder {
     const { part } = open;
     if (part === undefined) return '';
     open.part = undefined;
-    const whole = partOf(part.type, part.text, part.annotations);
+    const whole = partOf(part.type, part.text, part.annotations, part.odds);
     open.parts.push(whole);
     const place = this.#placeOfPart(open, part);
     const told =
       part.type === 'output_text'
-        ? this.#frame('response.output_text.done', { ...place, text: part.text, logprobs: [] })
+        ? this.#frame('response.output_text.done', { ...place, text: part.text, logprobs: whole.logprobs })
         : this.#frame('response.refusal.done', { ...place, refusal: part.text });
     return told + this.#frame('response.content_part.done', { ...place, part: whole });
   }
@@ -348,6 +352,11 @@ function placeOfSummary({ id, at }: { id: string; at: number }): JsonObject {
   return { item_id: id, output_index: at, summary_index: 0 };
 }
 
-function partOf(type: Part['type'], text: string, annotations: readonly JsonObject[]): JsonObject {
-  return type === 'refusal' ? { type, refusal: text } : { ...textPart(text), annotations: [...annotations] };
+function partOf(
+  type: Part['type'],
+  text: string,
+  annotations: readonly JsonObject[],
+  odds?: readonly ChosenOdds[],
+): JsonObject {
+  return type === 'refusal' ? { type, refusal: text } : { ...textPart(text, odds), annotations: [...annotations] };
 }
