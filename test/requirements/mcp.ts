@@ -86,6 +86,9 @@ export const mcp: readonly Requirement[] = [
     'mcp:asked-older':
       'Clients of the older line are asked on the stream of their call, and only their session answers.',
     'mcp:asks-bounded': 'Questions that lie with the clients of one principal take no room from those of others.',
+    'mcp:answers-decided': 'What a tool server is told beside arguments is decided with them, and just that is sent.',
+    'mcp:answers-egress': 'An answer to a tool server is egress, whatever its tool does.',
+    'mcp:answers-tainted': 'What untrusted content brought is known in an answer, whoever is said to have typed it.',
     'mcp:asked-lacking': 'A client that lacks a capability is told which, in the words of MCP alone.',
     'mcp:logs': 'Logs of a server reach the client at the level it set, once the result may be shown.',
     'mcp:told-upstream': 'A change that a server tells of is told on within seconds.',

@@ -18,7 +18,7 @@ export type ProvenanceFunction = keyof typeof provenanceFunctions;
 /** One question that an expression asks about the origin of an argument. */
 export interface ProvenanceUse {
   readonly name: ProvenanceFunction;
-  /** Unescaped tokens of the path below `args`; none: all arguments. */
+  /** Unescaped tokens of the path below `args`; none: all arguments, and the answers. Those stand below `ANSWERS`. */
   readonly path: readonly string[];
   /** Name of the variable that stands for the answer in the rewritten expression. */
   readonly variable: string;
@@ -28,12 +28,15 @@ export interface ProvenanceUse {
   readonly field: string;
 }
 
+/** Member of the arguments under which what a path below `answers` is about stands, as in `turn/answers`. */
+export const ANSWERS = 'sallyport.dev/answers';
+
 /** A wrong use; the message is for the author of the rule. */
 export class ProvenanceFault extends Error {}
 
 /**
  * Replaces each question about origins by a variable, in the given expression itself, since values lose their place as
- * soon as CEL has them. Only paths that stand in the text are known beforehand: `args.to`, `args.items[0].id`.
+ * soon as CEL has them. Only paths that stand in the text are known beforehand: `args.to`, `args.items[0].id`, `answers.name`.
  * Throws ProvenanceFault for any other use.
  */
 export function takeProvenance(expression: CelExpression): readonly ProvenanceUse[] {
@@ -102,7 +105,7 @@ function useOf(call: Call, bound: ReadonlySet<string>): Omit<ProvenanceUse, 'var
   }
   const path = pathOf(onTarget ? call.target : call.args[0], bound);
   if (path === undefined) {
-    throw new ProvenanceFault(`${name} wants a path below args that is written out, as in ${form}`);
+    throw new ProvenanceFault(`${name} wants a path below args that is written out, or below answers, as in ${form}`);
   }
   if (!onTarget) return { name, path, tool: '', field: '' };
   const [tool, field] = call.args.map(textOf);
@@ -118,7 +121,11 @@ function useOf(call: Call, bound: ReadonlySet<string>): Omit<ProvenanceUse, 'var
 
 function pathOf(node: CelExpression | undefined, bound: ReadonlySet<string>): string[] | undefined {
   const kind = node?.exprKind;
-  if (kind?.case === 'identExpr') return kind.value.name === 'args' && !bound.has('args') ? [] : undefined;
+  if (kind?.case === 'identExpr') {
+    const { name } = kind.value;
+    if (bound.has(name)) return undefined;
+    return name === 'args' ? [] : name === 'answers' ? [ANSWERS] : undefined;
+  }
   if (kind?.case === 'selectExpr') {
     const parent = kind.value.testOnly ? undefined : pathOf(kind.value.operand, bound);
     return parent === undefined ? undefined : [...parent, kind.value.field];

@@ -32,6 +32,7 @@ const principal: RecordType = {
 export const ruleVariables = {
   calls: {
     args: 'dyn',
+    answers: 'map',
     tool,
     principal,
     context: { record: { trusted: 'bool', sources: 'strings' } },

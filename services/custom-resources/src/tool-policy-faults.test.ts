@@ -55,6 +55,10 @@ describe('expressionFault', () => {
     expect(expressionFault('isError', 'calls')).toMatch(/not known here/);
     expect(expressionFault('context.trusted', 'results')).toMatch(/not known here/);
     expect(expressionFault('known(args.to)', 'results')).toMatch(/rules on calls only/);
+    expect(expressionFault('answers.city.action == "accept" && typed(answers.city.content)', 'calls')).toBeUndefined();
+    expect(expressionFault('answers.city.action == "accept"', 'results')).toMatch(/not known here/);
+    expect(expressionFault('answer.city.action == "accept"', 'calls')).toMatch(/did you mean answers\?/);
+    expect(expressionFault('typed(answers.city[args.n])', 'calls')).toMatch(/written out, or below answers/);
   });
 });
 

@@ -35,7 +35,9 @@ const callRule = z.object({
   name: entryName.describe('Name of the rule; decisions and records cite it.'),
   when: condition
     .optional()
-    .describe('CEL over args, tool, principal, context, origins; true selects the rule. Left out: always.'),
+    .describe(
+      'CEL over args, answers, tool, principal, context, origins; true selects the rule. Left out: always. answers: what the tool server is told to what it asked in the course of the call, by the key of its question: has(answers.city) && answers.city.content.name == "Graz".',
+    ),
   action: z
     .enum(['Allow', 'Deny', 'Ask', 'Hide'])
     .describe(

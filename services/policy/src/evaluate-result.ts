@@ -1,6 +1,7 @@
 import type { QuarantineSpec } from '@sallyport/custom-resources/tool-policy';
 import type { ResultFieldSpec } from '@sallyport/custom-resources/tool-server';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { splitAnswers } from '@sallyport/turn/answers';
 import { combine, type Decision, deny, type Mode, type RuleOutcome } from '@sallyport/turn/decision';
 import { type Label, label, untrusted } from '@sallyport/turn/label';
 import { isOfferingCall } from '@sallyport/turn/offering';
@@ -149,7 +150,7 @@ function resultValues(request: ResultFields, tool: KnownTool): RuleValues {
     sizeBytes: ruleValue(request.sizeBytes),
     // A value that cannot be read is left out: rules that ask for it fail, which denies.
     ...(result === undefined ? {} : { result: ruleValue(result) }),
-    ...(args === undefined ? {} : { args: ruleValue(args) }),
+    ...(args === undefined ? {} : { args: ruleValue(splitAnswers(args).args) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { type Call, ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { splitAnswers } from '@sallyport/turn/answers';
 import type { JsonValue } from '@sallyport/turn/canonical-json';
 import {
   combine,
@@ -13,6 +14,7 @@ import {
 } from '@sallyport/turn/decision';
 import { type Label, TRUSTED } from '@sallyport/turn/label';
 import { type ResolvedAccess, resolveAccess } from './access.ts';
+import { ANSWER_CLASS, answersCarry, contextOfAnswers } from './rules/answers.ts';
 import { type RuleValues, ruleValue } from './rules/expression.ts';
 import { isBeyondJudging, MAX_JUDGED } from './rules/judged.ts';
 import { type AskingRule, authorised, callOutcomes, listOutcomes } from './rules/outcomes.ts';
@@ -177,15 +179,21 @@ function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudge
     const decision = combine([invariant('deny', BUILTIN.arguments, reason)], revision);
     return { decision: { ...decision, toolClass: tool.toolClass }, asking: [] };
   }
+  const { args: given, answers } = splitAnswers(args);
   const values = {
-    args: ruleValue(args),
+    args: ruleValue(given),
+    answers: ruleValue(answers ?? {}),
     origins: originsValue(call.origins),
     ...commonValues(call.tool as ToolRefFields, tool, state),
   };
   const provenance = provenanceOf(args, call.origins, state.context, vouching);
   const said = callOutcomes(tool.policies, values, state, provenance);
-  const builtin = [...standing(tool, said.permitted, 'deny', state, true)];
-  if (!said.spoken) builtin.push(...sideEffects(tool, call, vouching, provenance, state));
+  const classes = answers === undefined ? [tool.toolClass] : [tool.toolClass, ANSWER_CLASS];
+  const builtin = [...standing(tool, said.permitted, 'deny', state, true, classes)];
+  if (!said.spoken) {
+    builtin.push(...sideEffects(tool, call, vouching, provenance, state));
+    if (answers !== undefined) builtin.push(...answerOutcomes(call, args, vouching, state));
+  }
   tellObserved(said.outcomes, tool.policies, state);
   const decision = combine([...said.outcomes, ...builtin, ...authorised(said)], revision);
   const about = { tool, args, provenance };
@@ -249,6 +257,7 @@ function standing(
   verdict: 'deny' | 'hide',
   state: Case,
   lastChance: boolean,
+  classes: readonly ToolClass[] = [tool.toolClass],
 ): RuleOutcome[] {
   const outcomes: RuleOutcome[] = [];
   if (tool.needsAllow && !permitted) {
@@ -256,7 +265,7 @@ function standing(
       invariant(verdict, BUILTIN.providerTool, 'Tools that the provider runs need a ToolPolicy that allows them.'),
     );
   }
-  if (lastChance && !state.snapshot.caughtUp && hasSideEffect([tool.toolClass])) {
+  if (lastChance && !state.snapshot.caughtUp && hasSideEffect(classes)) {
     outcomes.push(
       invariant(
         verdict,
@@ -282,6 +291,18 @@ function sideEffects(
     const reason =
       'An argument holds a value from untrusted content, and no rule allows that for a tool with side effects.';
     outcomes.push({ verdict: 'deny', mode: state.posture, rule: BUILTIN.untrustedArguments, reason });
+  }
+  return outcomes;
+}
+
+// What else a server is told goes out to it, whatever its tool does.
+function answerOutcomes(call: CallFields, args: JsonValue, vouching: Vouching, state: Case): RuleOutcome[] {
+  const { context, posture } = state;
+  const server = call.tool?.server ?? '';
+  const outcomes = [sideEffectRule(contextOfAnswers(context, server), [ANSWER_CLASS], 'call', posture)];
+  if (answersCarry(args, call.origins, vouching, server)) {
+    const reason = 'An answer to the tool server holds a value from other untrusted content, and no rule allows that.';
+    outcomes.push({ verdict: 'deny', mode: posture, rule: BUILTIN.untrustedArguments, reason });
   }
   return outcomes;
 }

@@ -1,3 +1,4 @@
+export { ANSWERS, hasAnswers, isOfAnswer, splitAnswers, withAnswers } from './answers.ts';
 export {
   canonicalJson,
   hasInexactNumber,

@@ -1,11 +1,13 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { isOfAnswer } from '@sallyport/turn/answers';
 import { join, type Label } from '@sallyport/turn/label';
 import {
   type CallFields,
   type CallJudgement,
   judgeCalls,
+  type OriginFields,
   type Setting,
   type ToolDecision,
   toolsOf,
@@ -194,14 +196,17 @@ function contextOf({ principal, context }: CallBatch, { run }: Kept): Label {
 /** The origins of each call that are to be looked up: what was typed or authored is not, nor where it would not matter. */
 function askedValues(batch: CallBatch, tools: readonly (KnownTool | undefined)[]) {
   return tools.map((tool, index) => {
+    const told = batch.calls[index]?.origins ?? [];
     const matters =
       tool !== undefined &&
       (tool.toolClass !== 'read' ||
+        told.some(({ pointer }) => isOfAnswer(pointer)) ||
         tool.policies.some((policy) =>
           policy.calls.some(({ when }) => typeof when === 'object' && when.uses.length > 0),
         ));
-    const origins = matters ? (batch.calls[index]?.origins ?? []) : [];
-    return origins.filter((one) => !NOT_LOOKED_UP.has(one.origin) && (one.fingerprints?.length ?? 0) > 0);
+    // A form may be filled in by others than the user, and with what the server put into it.
+    const doubtful = (one: OriginFields) => !NOT_LOOKED_UP.has(one.origin) || isOfAnswer(one.pointer);
+    return matters ? told.filter((one) => doubtful(one) && (one.fingerprints?.length ?? 0) > 0) : [];
   });
 }
 

@@ -8,7 +8,7 @@ import type { Provenance } from './provenance.ts';
 import { shapeOf } from './shape.ts';
 
 /** Names that a rule on calls may use. */
-export const CALL_VARIABLES = ['args', 'tool', 'principal', 'context', 'origins'] as const;
+export const CALL_VARIABLES = ['args', 'answers', 'tool', 'principal', 'context', 'origins'] as const;
 /** Names that a rule on results may use. */
 export const RESULT_VARIABLES = ['result', 'args', 'tool', 'principal', 'isError', 'sizeBytes'] as const;
 

@@ -150,9 +150,11 @@ function acts(mode: Mode, posture: Mode): boolean {
   return mode === 'enforce' || posture === 'observe';
 }
 
+const ABOUT_CALLS = ['args', 'answers', 'origins'];
+
 function needsArguments(when: When): boolean {
   if (typeof when !== 'object') return false;
-  return when.uses.length > 0 || when.variables.has('args') || when.variables.has('origins');
+  return when.uses.length > 0 || ABOUT_CALLS.some((name) => when.variables.has(name));
 }
 
 function callVerdict(rule: CompiledCallRule): Verdict {

@@ -1,4 +1,5 @@
 import type { ProvenanceUse } from '@sallyport/custom-resources/rule-provenance';
+import { ANSWERS } from '@sallyport/turn/answers';
 import type { AskingRule } from './outcomes.ts';
 import type { Provenance } from './provenance.ts';
 
@@ -14,7 +15,7 @@ export function askedPointers(asking: readonly AskingRule[], provenance: Provena
 export function askReason(reason: string, asking: readonly AskingRule[], provenance: Provenance): string {
   const paths = usesOf(asking)
     .filter((use) => provenance.unvouched(use).length > 0)
-    .map((use) => ['args', ...use.path].join('.'));
+    .map(({ path }) => (path[0] === ANSWERS ? ['answers', ...path.slice(1)] : ['args', ...path]).join('.'));
   const named = [...new Set(paths)].sort();
   if (named.length === 0) return `${reason} A person is asked about this call.`;
   return `${reason} A person is asked, as nobody vouched for ${named.join(', ')}.`;
