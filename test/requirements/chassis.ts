@@ -19,6 +19,7 @@ export const chassis: readonly Requirement[] = [
       'The address of a client is the last hop that no trusted proxy is; what others write in a header is not read.',
     'chassis:networks': 'An address is in a network as it is written in one way only, IPv4 within IPv6 included.',
     'chassis:clock': 'A clock that is set back makes no notice look fresher than it is.',
+    'chassis:weighed-cache': 'A cache that is bounded by weight lets go of what was asked for least recently.',
     'chassis:seal-purpose': 'Sealed bytes open only with their key and purpose.',
   }),
 ];

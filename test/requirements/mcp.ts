@@ -4,6 +4,9 @@ import { of, type Requirement } from './requirement.ts';
 export const mcp: readonly Requirement[] = [
   ...of('DESIGN §4, §5, §7, §8; MCP 2025-03-26 to 2026-07-28', {
     'mcp:list-by-identity': 'The list follows authorisation only, in a fixed order.',
+    'mcp:list-compiled':
+      'A list is worked out once for all who have the same rights, for nobody who has others, and anew when anything of it changes.',
+    'mcp:list-pages-written': 'A page of a list is written once, and is the JSON that its list has.',
     'mcp:toolset': 'A Toolset is a virtual server with its own names, texts and narrower schemas.',
     'mcp:toolset-sets': 'Fixed arguments are set, and what callers may not say is refused.',
     'mcp:toolset-policy': 'Policy decides on the tool itself, whatever it is called there.',

@@ -4,8 +4,9 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { canonicalJson, exposedName, refusal } from '@sallyport/turn';
 import type { Catalog } from './catalog/catalog.ts';
 import type { JsonObject } from './catalog/definition.ts';
+import { offeredList } from './catalog/offered-list.ts';
 import type { OfferedTool } from './catalog/toolset.ts';
-import { offeredTools, type Toolsets } from './catalog/toolsets.ts';
+import type { Toolsets } from './catalog/toolsets.ts';
 import { sha256 } from './digests.ts';
 
 interface Known {
@@ -20,7 +21,7 @@ interface Known {
 export function ofToolset({ catalog, toolsets }: Known, principal: Principal, access: Access, name: string) {
   const toolset = toolsets.find(principal, access, name);
   if (toolset === undefined) return [];
-  return offeredTools(catalog, principal, access, toolset).map((offered) => {
+  return offeredList(catalog, principal, access, toolset).tools.map((offered) => {
     const { shown, tool } = offered;
     const as = {
       exposedName: nameBelow(name, offered),
@@ -51,7 +52,7 @@ export function breaksToolset(
   const toolset = toolsets.find(principal, access, asked.toolset);
   const offered =
     toolset &&
-    offeredTools(catalog, principal, access, toolset).find(
+    offeredList(catalog, principal, access, toolset).tools.find(
       (one) => nameBelow(toolset.name, one) === asked.exposedName && one.tool.definition.name === asked.tool?.name,
     );
   if (offered === undefined) throw new GatewayError('conflict', 'The toolset of this tool has changed.');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { EndSignal } from '@sallyport/chassis/ending';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import {
@@ -34,6 +35,8 @@ export interface Access {
   readonly clientTools: boolean;
   /** Whether /mcp lists two tools to search and call with, instead of all; one policy that says so is enough. */
   readonly searchesTools: boolean;
+  /** Digest of all that says which tools are allowed: two that have the same allow the same. Worked out when first asked for. */
+  readonly toolRights: string;
 }
 
 /** Access of principals, cached until AccessPolicy changes or the answer's time is over. */
@@ -113,6 +116,7 @@ export function readAccess(
   const reviewed = new Set(answer.reviewedServers);
   const closed = new Set(answer.closedServers);
   const open = (server: string, allows: (side: Side) => boolean) => !closed.has(server) && all(allows);
+  let toolRights: string | undefined;
   return {
     policies: answer.grants.map((grant) => grant.policy),
     policyRevision: answer.policyRevision,
@@ -127,7 +131,23 @@ export function readAccess(
     reviews: (server) => reviewed.has(server),
     clientTools: all((side) => side.clientTools),
     searchesTools: answer.grants.some((grant) => grant.toolList === AccessGrant_ToolList.SEARCH),
+    get toolRights() {
+      toolRights ??= rightsDigest(answer.grants, answer.bounds, [...reviewed], [...closed]);
+      return toolRights;
+    },
   };
+}
+
+function rightsDigest(
+  grants: readonly AccessGrant[],
+  bounds: readonly { readonly grants: readonly AccessGrant[] }[],
+  reviewed: readonly string[],
+  closed: readonly string[],
+): string {
+  const globs = (of: readonly AccessGrant[]) => [...new Set(of.flatMap(({ tools }) => tools))].sort();
+  const sides = [globs(grants), ...bounds.map((bound) => globs(bound.grants))];
+  const rights = JSON.stringify([sides, [...reviewed].sort(), [...closed].sort()]);
+  return createHash('sha256').update(rights).digest('base64url');
 }
 
 type Side = {

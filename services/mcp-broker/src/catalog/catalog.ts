@@ -49,6 +49,8 @@ export interface Catalog {
   listedFor(uid: string, user: string, definitions: Listing['definitions'], pins: Listing['pins']): void;
   /** Whether a tool is there for a principal, where its server offers each person what is theirs. */
   offers(principal: Pick<Principal, 'user'>, tool: BrokerTool): boolean;
+  /** Whether `offers` may say another thing of a tool for another person, or at another time. */
+  varies(tool: BrokerTool): boolean;
   /** Called after ToolServers have changed. */
   onChange(listener: () => void): void;
   /** Says how to know whether a server cannot be called now; until then none is down. */
@@ -68,6 +70,9 @@ const NONE: Index = { sorted: [], byName: new Map(), byIdentity: new Map() };
 /** Follows ToolServer in the snapshot and joins it with what the servers themselves list. */
 export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sha256: Sha256): Catalog {
   let servers = new Map<string, Server>();
+  /** The same by `<tenant>/<name>`, and by tenant. */
+  let byName = new Map<string, Server>();
+  let ofTenant = new Map<string, Server[]>();
   const listings = new Map<string, Listing>();
   const settled = new Map<string, { readonly of: Server; readonly from: readonly unknown[]; readonly to: Settled }>();
   const made = new WeakMap<Settled, readonly BrokerTool[]>();
@@ -85,18 +90,26 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
   const listeners = new Set<() => void>();
   let isDown = (_uid: string) => false;
 
+  const forget = (tenant: string) => {
+    indexes.delete(tenant);
+    names.delete(tenant);
+  };
+
   const follow = () => {
     const before = servers;
     servers = new Map(snapshot.items('ToolServer').map((item) => [item.uid, sameOrNew(before.get(item.uid), item)]));
-    for (const uid of before.keys()) {
+    byName = new Map([...servers.values()].map((server) => [`${server.tenant}/${server.name}`, server]));
+    ofTenant = Map.groupBy(servers.values(), ({ tenant }) => tenant);
+    // A tenant of which no server is another one keeps what was made of its servers.
+    for (const server of servers.values()) if (before.get(server.uid) !== server) forget(server.tenant);
+    for (const [uid, { tenant }] of before) {
       if (servers.has(uid)) continue;
+      forget(tenant);
       listings.delete(uid);
       settled.delete(uid);
       ownPins.delete(uid);
       own.forget(uid);
     }
-    indexes.clear();
-    names.clear();
     for (const listener of listeners) listener();
   };
   snapshot.onChange((kind) => {
@@ -134,8 +147,7 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
     const held = indexes.get(tenant);
     if (held) return held;
     const tools: BrokerTool[] = [];
-    for (const server of servers.values()) {
-      if (server.tenant !== tenant) continue;
+    for (const server of ofTenant.get(tenant) ?? []) {
       const settled = settledOf(server);
       if (settled !== undefined) tools.push(...toolsOf(server, settled));
     }
@@ -152,28 +164,21 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
   const namesOf = (tenant: string): OtherNames => {
     const held = names.get(tenant);
     if (held) return held;
-    const all = [...servers.values()].flatMap((server) =>
-      server.tenant !== tenant
-        ? []
-        : (settledOf(server)?.definitions ?? []).map((definition) => ({
-            server: server.name,
-            definition,
-            exposedName: exposedName(sha256, server.name, definition.name),
-          })),
+    const all = (ofTenant.get(tenant) ?? []).flatMap((server) =>
+      (settledOf(server)?.definitions ?? []).map((definition) => ({
+        server: server.name,
+        definition,
+        exposedName: exposedName(sha256, server.name, definition.name),
+      })),
     );
     const made = otherNames(all);
     names.set(tenant, made);
     return made;
   };
 
-  const forget = (tenant: string) => {
-    indexes.delete(tenant);
-    names.delete(tenant);
-  };
-
   return {
     servers: () => servers.values(),
-    server: (tenant, name) => [...servers.values()].find((one) => one.tenant === tenant && one.name === name),
+    server: (tenant, name) => byName.get(`${tenant}/${name}`),
     settled(uid) {
       const server = servers.get(uid);
       return server && settledOf(server);
@@ -219,6 +224,7 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
       // Who has not connected it is shown what anybody is, to be led to connect it by the first call.
       return known === 'left' ? listings.get(server.uid)?.definitions.has(definition.name) === true : known;
     },
+    varies: ({ server, definition }) => server.spec.auth !== undefined || isDisabled(server, definition.name),
     onChange: (listener) => void listeners.add(listener),
     judge(by) {
       isDown = by;

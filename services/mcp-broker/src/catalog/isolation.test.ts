@@ -9,8 +9,8 @@ import { sha256 } from '../digests.ts';
 import { brokerMetrics } from '../metrics.ts';
 import { memoryPins } from '../testing/peers.ts';
 import { followCatalog } from './catalog.ts';
+import { offeredList } from './offered-list.ts';
 import { refreshCatalog } from './refresh.ts';
-import { visibleTools } from './visibility.ts';
 
 const SERVERS = 200;
 const TOOLS = 20;
@@ -28,7 +28,7 @@ const items = Array.from({ length: SERVERS }, (_, n) => ({
 })) as unknown as SnapshotItem[];
 const offered = Array.from({ length: TOOLS }, (_, n) => ({ name: `tool_${n}`, inputSchema: { type: 'object' } }));
 const principal = { tenant: 'acme', tools: [], user: '', id: 'key:a' } as unknown as Principal;
-const access = { allowsTool: () => true, reviews: () => false } as unknown as Access;
+const access = { allowsTool: () => true, reviews: () => false, toolRights: 'all' } as unknown as Access;
 
 describe('200 servers of 20 tools, one dead and one that hangs', () => {
   it('[catalog:isolation] are listed all the same, and the list waits for none of them', async () => {
@@ -60,13 +60,13 @@ describe('200 servers of 20 tools, one dead and one that hangs', () => {
     while (catalog.tools('acme').length < wanted && Date.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    expect(visibleTools(catalog, principal, access)).toHaveLength(wanted);
+    expect(offeredList(catalog, principal, access, undefined).tools).toHaveLength(wanted);
     expect(refresher.attempt('uid-7')?.error?.code).toBe('upstream_error');
     expect(refresher.attempt('uid-13')).toBeUndefined();
 
     const times = Array.from({ length: 100 }, () => {
       const since = process.cpuUsage();
-      visibleTools(catalog, principal, access);
+      offeredList(catalog, principal, access, undefined);
       return process.cpuUsage(since).user / 1_000;
     }).sort((a, b) => a - b);
     expect(times[98]).toBeLessThan(50);

@@ -2,9 +2,10 @@ import type { ToolsetSpec } from '@sallyport/custom-resources/toolset';
 import type { Access } from '@sallyport/peers/access';
 import type { Snapshot } from '@sallyport/peers/snapshot';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import type { BrokerTool, Catalog } from './catalog.ts';
-import { type OfferedTool, offersOf, plainly, type Toolset } from './toolset.ts';
-import { mayUseServer, toolFilter, visibleTools } from './visibility.ts';
+import type { Catalog } from './catalog.ts';
+import { type ListedCatalog, offersFor } from './offered-list.ts';
+import { type OfferedTool, plainly, type Toolset } from './toolset.ts';
+import { mayUseServer, toolFilter } from './visibility.ts';
 
 /** The virtual servers at `/mcp/<name>`. */
 export interface Toolsets {
@@ -49,38 +50,9 @@ export function followToolsets(
   };
 }
 
-type Tools = Pick<Catalog, 'tools' | 'offers' | 'byExposedName'>;
-type Offers = ReturnType<typeof offersOf>;
-
-/** Worked out once for a toolset and what is in force, not for each request. */
-const worked = new WeakMap<readonly BrokerTool[], Map<string, { readonly of: string; readonly offers: Offers }>>();
-
-function offersFor(catalog: Tools, toolset: Toolset): Offers {
-  const tools = catalog.tools(toolset.tenant);
-  const held = worked.get(tools) ?? new Map<string, { of: string; offers: Offers }>();
-  worked.set(tools, held);
-  const known = held.get(toolset.uid);
-  if (known?.of === toolset.contentHash) return known.offers;
-  const offers = offersOf(toolset, tools);
-  held.set(toolset.uid, { of: toolset.contentHash, offers });
-  return offers;
-}
-
-/** The tools of an endpoint for a principal, in ascending order of names: of a toolset, or of `/mcp` where there is none. */
-export function offeredTools(
-  catalog: Tools,
-  principal: Principal,
-  access: Access,
-  toolset: Toolset | undefined,
-): OfferedTool[] {
-  if (toolset === undefined) return visibleTools(catalog, principal, access).map(plainly);
-  const may = mayCall(catalog, principal, access);
-  return [...offersFor(catalog, toolset).values()].flatMap((alike) => alike.find(may) ?? []);
-}
-
 /** The tool of a name at an endpoint, if it is there for a principal. */
 export function offeredTool(
-  catalog: Tools,
+  catalog: ListedCatalog,
   principal: Principal,
   access: Access,
   toolset: Toolset | undefined,
@@ -93,7 +65,7 @@ export function offeredTool(
   return plain && may(plain) ? plain : undefined;
 }
 
-function mayCall(catalog: Tools, principal: Principal, access: Access): (offered: OfferedTool) => boolean {
+function mayCall(catalog: ListedCatalog, principal: Principal, access: Access): (offered: OfferedTool) => boolean {
   const may = toolFilter(principal, access);
   return ({ tool }) => may(tool) && catalog.offers(principal, tool);
 }

@@ -1,22 +1,13 @@
 import { isStaged } from '@sallyport/custom-resources/tool-server-stage';
 import { type Access, matcher, mayKnowServer } from '@sallyport/peers/access';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import type { BrokerTool, Catalog, Server } from './catalog.ts';
+import type { BrokerTool, Server } from './catalog.ts';
 
 /**
- * The tools that a principal is authorised for: by AccessPolicy and by the scope of the key, nothing else. The state of a
- * conversation never changes the list (MCP 2026-07-28 forbids it); it is enforced at the call.
+ * Tells whether a principal is authorised for a tool, which must be of its tenant: by AccessPolicy and by the scope of the
+ * key, nothing else. The state of a conversation never changes a list (MCP 2026-07-28 forbids it); it is enforced at the
+ * call.
  */
-export function visibleTools(
-  catalog: Pick<Catalog, 'tools' | 'offers'>,
-  principal: Principal,
-  access: Access,
-): BrokerTool[] {
-  const may = toolFilter(principal, access);
-  return catalog.tools(principal.tenant).filter((tool) => may(tool) && catalog.offers(principal, tool));
-}
-
-/** Tells whether a principal is authorised for a tool, which must be of its tenant. */
 export function toolFilter(principal: Principal, access: Access): (tool: BrokerTool) => boolean {
   const scope = principal.tools.length === 0 ? () => true : matcher(principal.tools);
   return ({ server, definition }) =>

@@ -20,7 +20,7 @@ import { type ChangeStreams, changeStreams } from './change-streams.ts';
 import { TRAJECTORY_HEADER } from './exchange.ts';
 import { type LateStream, lateStream } from './late-stream.ts';
 import { endSession, serveStream } from './legacy-stream.ts';
-import { errorBody, idIn, type Message, RpcFault, readMessage, resultBody } from './message.ts';
+import { errorBody, idIn, type Message, messageText, RpcFault, readMessage, resultBody } from './message.ts';
 import { checkedOrigin, publicBase } from './origins.ts';
 import { resourceMetadata } from './resource-metadata.ts';
 import { methodLabel, respond } from './respond.ts';
@@ -147,12 +147,12 @@ async function post(front: Front, { req, res, requestId, toolset: named }: Poste
 }
 
 function send(res: ServerResponse, { status, body }: Answer, head: Record<string, string>): void {
-  const text = body === undefined ? '' : JSON.stringify(body);
+  const text = body === undefined ? '' : messageText(body);
   if (text !== '') head['content-type'] = 'application/json';
   head['content-length'] = String(Buffer.byteLength(text));
   res.writeHead(status, head);
-  // A string goes out in one write with the head; bytes would be a second.
-  res.end(text);
+  // A string goes out in one write with the head; bytes would be a second. One of ASCII is copied, not encoded.
+  res.end(text, length === text.length ? 'latin1' : 'utf8');
 }
 
 interface Context {

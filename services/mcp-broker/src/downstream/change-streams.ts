@@ -1,5 +1,5 @@
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import { offeredTools } from '../catalog/toolsets.ts';
+import { type OfferedList, offeredList } from '../catalog/offered-list.ts';
 import type { Admitted } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
 import { visiblePrompts, visibleResources } from '../offerings/visible.ts';
@@ -126,13 +126,7 @@ function seenBy(gate: Gate, { admitted, toolset: named, lists }: ChangeStream): 
   const gone = named !== undefined && toolset === undefined;
   const of = (list: ChangingList, see: () => unknown) => (lists.includes(list) && !gone ? digestOf(gate, see()) : '');
   return {
-    tools: of('tools', () =>
-      offeredTools(gate.catalog, principal, access, toolset).map(({ name, shown, tool }) => [
-        name,
-        tool.definition.digest,
-        shown === tool.definition ? '' : shown,
-      ]),
-    ),
+    tools: tells('tools') ? listDigest(gate, offeredList(gate.catalog, principal, access, toolset)) : '',
     prompts: of('prompts', () => visiblePrompts(gate, admitted).map(({ shown, entry }) => [shown, entry])),
     resources: of('resources', () => [
       visibleResources(gate, admitted, 'resources').map(({ shown, entry }) => [shown, entry]),
@@ -143,6 +137,20 @@ function seenBy(gate: Gate, { admitted, toolset: named, lists }: ChangeStream): 
 
 function digestOf(gate: Gate, value: unknown): string {
   return gate.digest('mcp-seen-list', JSON.stringify(value));
+}
+
+const digests = new WeakMap<OfferedList, string>();
+
+// Once for all streams that are offered the same.
+function listDigest(gate: Gate, list: OfferedList): string {
+  const known = digests.get(list);
+  if (known !== undefined) return known;
+  const seen = list.tools.map(({ name, shown, tool }) => {
+    return [name, tool.definition.digest, shown === tool.definition ? '' : shown];
+  });
+  const digest = digestOf(gate, seen);
+  digests.set(list, digest);
+  return digest;
 }
 
 function nameOf({ tenant, id }: Principal): string {

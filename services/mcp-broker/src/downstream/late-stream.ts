@@ -1,6 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { sseWriter } from '@sallyport/chassis/http/sse';
-import { isObject } from './message.ts';
+import { isObject, messageText } from './message.ts';
 
 /** An answer that is one JSON body, unless it has to be waited for: then it becomes a stream that shows it is alive. */
 export interface LateStream {
@@ -81,7 +81,7 @@ export function lateStream(
       }
       // Whatever became of the event is not what the stream ends with.
       const close = () => end();
-      void stream.event('message', JSON.stringify(answer)).then(close, close);
+      void stream.event('message', messageText(answer)).then(close, close);
       return true;
     },
   };

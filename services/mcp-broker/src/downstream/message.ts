@@ -52,6 +52,34 @@ export function idIn(value: unknown): Id | null {
   return typeof id === 'string' || Number.isSafeInteger(id) ? (id as Id) : null;
 }
 
+/** A result that is written as JSON already, since it is given many times. */
+export class WrittenResult {
+  /** Its members, without the braces around them; at least one. */
+  readonly members: string;
+
+  constructor(members: string) {
+    this.members = members;
+  }
+
+  /** The same with further members, which it must not have. */
+  and(further: object): WrittenResult {
+    const written = JSON.stringify(further).slice(1, -1);
+    return written === '' ? this : new WrittenResult(`${this.members},${written}`);
+  }
+
+  toJSON(): unknown {
+    return JSON.parse(`{${this.members}}`);
+  }
+}
+
+/** A message, or a batch of them, as JSON; a result that is written is not written again. */
+export function messageText(body: object): string {
+  if (Array.isArray(body)) return `[${body.map(messageText).join()}]`;
+  const { id, result } = body as { readonly id?: unknown; readonly result?: unknown };
+  if (!(result instanceof WrittenResult)) return JSON.stringify(body);
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{${result.members}}}`;
+}
+
 /** An answer with a result. */
 export function resultBody(id: Id, result: object) {
   return { jsonrpc: '2.0', id, result };

@@ -1,7 +1,7 @@
 import type { Gate } from '../invoke/gate.ts';
 import { CODES, META } from '../protocol.ts';
 import type { Exchange, Method } from './exchange.ts';
-import { type Message, RpcFault } from './message.ts';
+import { type Message, RpcFault, WrittenResult } from './message.ts';
 import { callOne } from './methods/call-tool.ts';
 import { complete } from './methods/complete.ts';
 import { discover } from './methods/discover.ts';
@@ -46,6 +46,9 @@ export async function respond(gate: Gate, message: Message, exchange: Exchange):
   if (!modern) return result;
   const meta = (result as { _meta?: object })._meta;
   return { resultType: 'complete', ...result, _meta: { ...meta, [META.serverInfo]: infoOf(toolset) } };
+  if (result instanceof WrittenResult) {
+    return result.and({ resultType: 'complete', _meta: { [META.serverInfo]: infoOf(toolset) } });
+  }
 }
 
 /** The name of a method for metrics: of those served, else `other`. */

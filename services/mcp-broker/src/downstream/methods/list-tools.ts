@@ -1,21 +1,20 @@
-import { offeredTools } from '../../catalog/toolsets.ts';
-import { clientTool } from '../client-tool.ts';
+import { offeredList } from '../../catalog/offered-list.ts';
 import type { Method } from '../exchange.ts';
-import { kept, LIST_TTL_MS, pageOf } from '../page.ts';
+import { WrittenResult } from '../message.ts';
+import { kept, LIST_TTL_MS } from '../page.ts';
 import { ownTools } from '../searching.ts';
-import { tokensOf } from './search-tools.ts';
+import { toolPage } from '../tool-pages.ts';
 
 /** `tools/list`: the tools that this principal may use at this endpoint. */
 export const listTools: Method = async (gate, { params }, { admitted, revision, signal, toolset, searching }) => {
   await gate.listFor(admitted.principal, admitted.access, signal);
-  const entries = offeredTools(gate.catalog, admitted.principal, admitted.access, toolset);
+  const list = offeredList(gate.catalog, admitted.principal, admitted.access, toolset);
   const first = params.cursor === undefined;
   if (searching) {
-    if (first) gate.metrics.listTokens.inc({ list: 'saved' }, tokensOf(entries));
+    if (first) gate.metrics.listTokens.inc({ list: 'saved' }, list.tokens);
     return { tools: ownTools(revision), ...kept(revision, LIST_TTL_MS) };
   }
-  const listed = { entries, nameOf: ({ name }: { name: string }) => name, mark: 't' };
-  const { page, next } = pageOf(listed, params.cursor, gate.config.request.pageSize);
-  gate.metrics.listTokens.inc({ list: 'given' }, tokensOf(page));
-  return { tools: page.map((tool) => clientTool(tool, revision)), ...next, ...kept(revision, LIST_TTL_MS) };
+  const { members, tokens } = toolPage(list, revision, params.cursor, gate.config.request.pageSize);
+  gate.metrics.listTokens.inc({ list: 'given' }, tokens);
+  return new WrittenResult(members).and(kept(revision, LIST_TTL_MS));
 };

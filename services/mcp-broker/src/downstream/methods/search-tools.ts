@@ -1,9 +1,9 @@
 import { TRUSTED } from '@sallyport/turn';
 import type { JsonObject } from '../../catalog/definition.ts';
+import { offeredList } from '../../catalog/offered-list.ts';
 import { rankTools } from '../../catalog/search/rank.ts';
 import { definitionTokens } from '../../catalog/token-cost.ts';
 import type { OfferedTool } from '../../catalog/toolset.ts';
-import { offeredTools } from '../../catalog/toolsets.ts';
 import { beginTurn } from '../../invoke/admit.ts';
 import type { Gate } from '../../invoke/gate.ts';
 import { joinRun } from '../../invoke/run-of-call.ts';
@@ -28,13 +28,13 @@ export async function searchTools(gate: Gate, message: Message, exchange: Exchan
   const { principal, access } = admitted;
   const { query, limit } = searchOf(given);
   await gate.listFor(principal, access, signal);
-  const offered = offeredTools(gate.catalog, principal, access, toolset);
-  const tools = shownOf(rankTools(offered, query, limit), exchange);
+  const offered = offeredList(gate.catalog, principal, access, toolset);
+  const tools = shownOf(rankTools(offered.tools, query, limit), exchange);
   const found = {
     tools,
-    searched: offered.length,
+    searched: offered.tools.length,
     tokens: tools.reduce((sum, { tokens }) => sum + tokens, 0),
-    tokensOfAll: tokensOf(offered),
+    tokensOfAll: offered.tokens,
   };
   gate.metrics.searches.inc({ found: tools.length > 0 ? 'some' : 'none' });
   const text = JSON.stringify(found);
@@ -47,11 +47,6 @@ export async function searchTools(gate: Gate, message: Message, exchange: Exchan
   if (trajectory === '') return result;
   exchange.answerHeader(TRAJECTORY_HEADER, trajectory);
   return { ...result, _meta: { [TRAJECTORY_META]: trajectory } };
-}
-
-/** What definitions take in the context of a model together. */
-export function tokensOf(offered: readonly OfferedTool[]): number {
-  return offered.reduce((sum, { shown }) => sum + definitionTokens(shown), 0);
 }
 
 function shownOf(found: readonly OfferedTool[], { revision }: Exchange) {
