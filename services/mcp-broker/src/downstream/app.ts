@@ -149,7 +149,8 @@ async function post(front: Front, { req, res, requestId, toolset: named }: Poste
 function send(res: ServerResponse, { status, body }: Answer, head: Record<string, string>): void {
   const text = body === undefined ? '' : messageText(body);
   if (text !== '') head['content-type'] = 'application/json';
-  head['content-length'] = String(Buffer.byteLength(text));
+  const length = Buffer.byteLength(text);
+  head['content-length'] = String(length);
   res.writeHead(status, head);
   // A string goes out in one write with the head; bytes would be a second. One of ASCII is copied, not encoded.
   res.end(text, length === text.length ? 'latin1' : 'utf8');

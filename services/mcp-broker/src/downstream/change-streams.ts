@@ -124,7 +124,8 @@ function seenBy(gate: Gate, { admitted, toolset: named, lists }: ChangeStream): 
   const { principal, access } = admitted;
   const toolset = named === undefined ? undefined : gate.toolsets.find(principal, access, named);
   const gone = named !== undefined && toolset === undefined;
-  const of = (list: ChangingList, see: () => unknown) => (lists.includes(list) && !gone ? digestOf(gate, see()) : '');
+  const tells = (list: ChangingList) => lists.includes(list) && !gone;
+  const of = (list: ChangingList, see: () => unknown) => (tells(list) ? digestOf(gate, see()) : '');
   return {
     tools: tells('tools') ? listDigest(gate, offeredList(gate.catalog, principal, access, toolset)) : '',
     prompts: of('prompts', () => visiblePrompts(gate, admitted).map(({ shown, entry }) => [shown, entry])),
