@@ -53,6 +53,27 @@ describe('values against schemas of strangers', () => {
     expect(process.cpuUsage(started).user / 1_000).toBeLessThan(3_000);
   });
 
+  it.each<[string, JsonObject, unknown]>([
+    [
+      'names of properties',
+      { properties: Object.fromEntries(Array.from({ length: 1_900 }, (_, at) => [`k${at}`, {}])) },
+      {},
+    ],
+    [
+      'names that depend',
+      { dependentRequired: Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`k${at}`, []])) },
+      {},
+    ],
+    ['values to choose from', { enum: Array.from({ length: 11_000 }, (_, at) => at) }, 10_999],
+    ['any members', { additionalProperties: true }, Object.fromEntries(Array.from({ length: 5 }, (_, at) => [at, 1]))],
+  ])('[schema:bounded] stops one evaluation of many %s, made for each of many items', (_name, items, item) => {
+    const schema = object({ a: { type: 'array', items: { anyOf: [items, items] } } });
+    const started = process.cpuUsage();
+    const value = { a: Array.from({ length: 90_000 }, () => item) };
+    expect(() => check(schema, value)).toThrow('too complex');
+    expect(process.cpuUsage(started).user / 1_000).toBeLessThan(2_500);
+  });
+
   it('bounds arguments by size and depth', () => {
     const deep = JSON.parse(`${'{"a":'.repeat(60)}1${'}'.repeat(60)}`) as unknown;
     expect(() => boundArguments(deep, '')).toThrow('deeper');
