@@ -4,6 +4,7 @@ import { readDefinitions, readInSlices } from './definition.ts';
 
 const tool = (over: object = {}) => ({ name: 'read', description: 'Reads.', inputSchema: { type: 'object' }, ...over });
 const nested = (depth: number): object => (depth === 0 ? {} : { type: 'object', properties: { a: nested(depth - 1) } });
+const endless = JSON.parse(`{"type":"object","properties":${'{"a":'.repeat(200_000)}1${'}'.repeat(200_001)}`) as object;
 
 describe('definitions of a tool server', () => {
   it.each<[string, unknown, string]>([
@@ -35,10 +36,17 @@ describe('definitions of a tool server', () => {
       'nested $id',
     ],
     ['a deep schema', tool({ inputSchema: nested(20) }), 'schema deeper than 24'],
+    ['a schema that is too deep to be written', tool({ inputSchema: endless }), 'schema deeper than 24'],
+    ['annotations as deep', tool({ annotations: endless }), 'schema deeper than 24'],
     [
       'a schema of many parts',
       tool({ inputSchema: { type: 'object', enum: Array.from({ length: 3_000 }, () => ({})) } }),
       'schema of more than 2000 parts',
+    ],
+    [
+      'a schema of ten megabytes',
+      tool({ inputSchema: { type: 'object', properties: { a: { enum: ['x'.repeat(10_000_000)] } } } }),
+      'schema larger than 65536 bytes',
     ],
     [
       'a large schema',

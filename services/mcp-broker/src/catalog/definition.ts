@@ -93,10 +93,11 @@ export function readDefinition(sha256: Sha256, raw: unknown): Definition | strin
   if (!isObject(inputSchema) || inputSchema.type !== 'object') return 'inputSchema is not of type object';
   if (outputSchema !== undefined && !isObject(outputSchema)) return 'outputSchema is no object';
   if (annotations !== undefined && !isObject(annotations)) return 'annotations are no object';
+  for (const part of [inputSchema, outputSchema, annotations]) {
+    const fault = part === undefined ? undefined : schemaFault(part);
+    if (fault !== undefined) return fault;
+  }
   if (annotations !== undefined && JSON.stringify(annotations).length > MAX_ANNOTATIONS) return 'annotations too large';
-  const fault =
-    schemaFault(inputSchema) ?? (outputSchema === undefined ? undefined : schemaFault(outputSchema)) ?? undefined;
-  if (fault !== undefined) return fault;
   const parts = {
     name,
     ...(title === undefined ? {} : { title }),

@@ -7,12 +7,11 @@ const REFERENCES = new Set(['$ref', '$dynamicRef', '$recursiveRef']);
 const DATA = new Set(['enum', 'const', 'default', 'examples']);
 
 /**
- * Why a schema that came from a tool server is not used, or undefined. MCP 2026-07-28: external references are never
+ * Why a schema, or another object of a definition, that came from a tool server is not used, or undefined. MCP 2026-07-28: external references are never
  * followed, depth and number of parts are bounded. References go to `#` or `#/…` only, and nothing inside changes the base
  * that they count from.
  */
 export function schemaFault(schema: JsonObject): string | undefined {
-  if (JSON.stringify(schema).length > MAX_BYTES) return `schema larger than ${MAX_BYTES} bytes`;
   let parts = 0;
   const visit = (value: unknown, depth: number, isData: boolean): string | undefined => {
     if (typeof value !== 'object' || value === null) return undefined;
@@ -29,5 +28,8 @@ export function schemaFault(schema: JsonObject): string | undefined {
     }
     return undefined;
   };
-  return visit(schema, 1, false);
+  // What is too deep to be visited is too deep to be written.
+  const fault = visit(schema, 1, false);
+  if (fault !== undefined) return fault;
+  return JSON.stringify(schema).length > MAX_BYTES ? `schema larger than ${MAX_BYTES} bytes` : undefined;
 }

@@ -8,4 +8,9 @@ describe('a list of a server', () => {
     for (let pages = 0; pages < 3; pages++) bound(page);
     expect(() => bound(page)).toThrow('longer than');
   });
+
+  it('[broker:list-bound] is refused where it nests without end', () => {
+    const deep = JSON.parse(`${'['.repeat(200_000)}${']'.repeat(200_000)}`) as unknown[];
+    expect(() => listBound()(deep)).toThrow('too deep');
+  });
 });

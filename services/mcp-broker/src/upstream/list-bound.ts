@@ -7,9 +7,18 @@ const MAX_CHARACTERS = 4 * 1024 * 1024;
 export function listBound(): (page: readonly unknown[]) => void {
   let characters = 0;
   return (page) => {
-    characters += JSON.stringify(page).length;
+    characters += lengthOf(page);
     if (characters > MAX_CHARACTERS) {
       throw new GatewayError('upstream_invalid', `The tool server's list is longer than ${MAX_CHARACTERS} characters.`);
     }
   };
+}
+
+// A list may come that can be read and is too deep to be written.
+function lengthOf(page: readonly unknown[]): number {
+  try {
+    return JSON.stringify(page).length;
+  } catch (error) {
+    throw new GatewayError('upstream_invalid', "The tool server's list nests too deep.", { cause: error });
+  }
 }
