@@ -5,6 +5,8 @@ export const catalog: readonly Requirement[] = [
   ...of('DESIGN §4, §5, §7, §8; MCP 2025-03-26 to 2026-07-28', {
     'catalog:isolation': 'Of 200 servers one that is dead and one that hangs delay no list.',
     'catalog:slices': 'A long list of a server holds up nobody else while it is read.',
+    'catalog:report-slices':
+      'Looking through all tools of a tenant, and telling what was seen of its servers, hold up nobody else.',
     'catalog:drop-one': 'A bad definition is left out by itself.',
     'catalog:drift-held': 'A changed definition is neither listed nor callable until it is named.',
     'catalog:poison-held':

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ToolServerSpec } from '@sallyport/custom-resources/tool-server';
 import type { Snapshot, SnapshotItem } from '@sallyport/peers/snapshot';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
@@ -7,6 +8,7 @@ import { type OwnLists, ownLists } from './own-lists.ts';
 import type { Suspicion } from './poison/detector.ts';
 import { besideOthers, type OtherNames, otherNames } from './poison/other-servers.ts';
 import { type Listing, type Settled, settle } from './settle.ts';
+import { inSlices } from './slices.ts';
 
 /** A ToolServer as the operator accepted it. */
 export interface Server {
@@ -35,8 +37,11 @@ export interface Catalog {
   server(tenant: string, name: string): Server | undefined;
   /** What a server's last listing came to; undefined before the first. */
   settled(uid: string): Settled | undefined;
-  /** What in a server's definitions could be there to lead a model astray, by tool; of tools without it nothing. */
-  suspicions(uid: string): ReadonlyMap<string, readonly Suspicion[]>;
+  /**
+   * What in a server's definitions could be there to lead a model astray, by tool; of tools without it nothing. One object
+   * for as long as nothing of it changes. Worked out in slices: it is looked for beside all tools of the tenant.
+   */
+  suspicions(uid: string): Promise<Suspicions>;
   /** Tools in force of a tenant, by exposed name in ascending order. */
   tools(tenant: string): readonly BrokerTool[];
   byExposedName(tenant: string, name: string): BrokerTool | undefined;
@@ -57,6 +62,9 @@ export interface Catalog {
   judge(isDown: (uid: string) => boolean): void;
 }
 
+/** What is suspicious, by tool. */
+export type Suspicions = ReadonlyMap<string, readonly Suspicion[]>;
+
 interface Index {
   readonly sorted: readonly BrokerTool[];
   readonly byName: ReadonlyMap<string, BrokerTool>;
@@ -65,6 +73,7 @@ interface Index {
 
 /** What a server offers to a person is asked anew after this time. */
 const OWN_LIST_MS = 60_000;
+const NOTHING: Suspicions = new Map();
 const NONE: Index = { sorted: [], byName: new Map(), byIdentity: new Map() };
 
 /** Follows ToolServer in the snapshot and joins it with what the servers themselves list. */
@@ -77,16 +86,13 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
   const settled = new Map<string, { readonly of: Server; readonly from: readonly unknown[]; readonly to: Settled }>();
   const made = new WeakMap<Settled, readonly BrokerTool[]>();
   /** What was found in a server's definitions beside these names. */
-  const suspected = new WeakMap<
-    Settled,
-    { readonly beside: OtherNames; readonly found: ReadonlyMap<string, readonly Suspicion[]> }
-  >();
+  const suspected = new WeakMap<Settled, { readonly beside: OtherNames; readonly found: Suspicions }>();
   const own = ownLists(OWN_LIST_MS);
   /** Pins as they were when a server was listed for a person last. */
   const ownPins = new Map<string, Listing['pins']>();
   const indexes = new Map<string, Index>();
   /** Names of all tools of a tenant, for the same time as its index. */
-  const names = new Map<string, OtherNames>();
+  const names = new Map<string, Promise<OtherNames>>();
   const listeners = new Set<() => void>();
   let isDown = (_uid: string) => false;
 
@@ -161,19 +167,33 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
     return index;
   };
 
-  const namesOf = (tenant: string): OtherNames => {
-    const held = names.get(tenant);
-    if (held) return held;
-    const all = (ofTenant.get(tenant) ?? []).flatMap((server) =>
-      (settledOf(server)?.definitions ?? []).map((definition) => ({
-        server: server.name,
-        definition,
-        exposedName: exposedName(sha256, server.name, definition.name),
-      })),
-    );
-    const made = otherNames(all);
-    names.set(tenant, made);
-    return made;
+  function* toolsNamed(tenant: string) {
+    for (const server of ofTenant.get(tenant) ?? []) {
+      for (const definition of settledOf(server)?.definitions ?? []) {
+        yield { server: server.name, definition, exposedName: exposedName(sha256, server.name, definition.name) };
+      }
+    }
+  }
+
+  // Work that another listing overtakes is done to its end for who waits for it, and forgotten.
+  const namesOf = (tenant: string): Promise<OtherNames> => {
+    const held = names.get(tenant) ?? inSlices(otherNames(toolsNamed(tenant)));
+    names.set(tenant, held);
+    return held;
+  };
+
+  const suspicionsOf = async (server: Server, of: Settled): Promise<Suspicions> => {
+    const beside = await namesOf(server.tenant);
+    const held = suspected.get(of);
+    if (held?.beside === beside) return held.found;
+    const found = new Map(of.definitions.flatMap(({ name, suspicions }) => (suspicions ? [[name, suspicions]] : [])));
+    const own = of.definitions.map((definition) => ({ server: server.name, definition }));
+    for (const [name, more] of await inSlices(besideOthers(server.name, own, beside))) {
+      found.set(name, [...(found.get(name) ?? []), ...more]);
+    }
+    const same = held !== undefined && isDeepStrictEqual(held.found, found) ? held.found : found;
+    suspected.set(of, { beside, found: same });
+    return same;
   };
 
   return {
@@ -183,20 +203,10 @@ export function followCatalog(snapshot: Pick<Snapshot, 'items' | 'onChange'>, sh
       const server = servers.get(uid);
       return server && settledOf(server);
     },
-    suspicions(uid) {
+    async suspicions(uid) {
       const server = servers.get(uid);
       const of = server && settledOf(server);
-      if (server === undefined || of === undefined) return new Map();
-      const names = namesOf(server.tenant);
-      const held = suspected.get(of);
-      if (held?.beside === names) return held.found;
-      const found = new Map(of.definitions.flatMap(({ name, suspicions }) => (suspicions ? [[name, suspicions]] : [])));
-      const own = of.definitions.map((definition) => ({ server: server.name, definition }));
-      for (const [name, more] of besideOthers(server.name, own, names)) {
-        found.set(name, [...(found.get(name) ?? []), ...more]);
-      }
-      suspected.set(of, { beside: names, found });
-      return found;
+      return server === undefined || of === undefined ? NOTHING : await suspicionsOf(server, of);
     },
     tools: (tenant) => (tenant === '' ? NONE : indexOf(tenant)).sorted,
     byExposedName: (tenant, name) => indexOf(tenant).byName.get(name),

@@ -3,6 +3,7 @@ import type { Suspicion } from './poison/detector.ts';
 import { hidesCharacters } from './poison/invisible.ts';
 import { lookThrough } from './poison/look-through.ts';
 import { schemaFault } from './schema-bounds.ts';
+import { inSlices } from './slices.ts';
 import { UnusableTool } from './unusable-tool.ts';
 
 /** A tool's definition as its server gives it, with what counts for the digest and nothing else. */
@@ -36,7 +37,6 @@ const MAX_NAME = 128;
 const MAX_TITLE = 256;
 const MAX_DESCRIPTION = 16_384;
 const MAX_ANNOTATIONS = 4_096;
-const SLICE_MS = 10;
 
 /**
  * Reads what `tools/list` gave. A definition that is no definition or is beyond the bounds is left out by itself: one bad
@@ -52,15 +52,8 @@ export function readDefinitions(sha256: Sha256, listed: readonly unknown[]): Rea
 }
 
 /** The same, with room for others every few milliseconds: lists come from strangers, and looking through one takes long. */
-export async function readInSlices(sha256: Sha256, listed: readonly unknown[]): Promise<ReadDefinitions> {
-  const reading = readOneByOne(sha256, listed);
-  for (let began = performance.now(); ; ) {
-    const { done, value } = reading.next();
-    if (done === true) return value;
-    if (performance.now() - began < SLICE_MS) continue;
-    await new Promise((resolve) => setImmediate(resolve));
-    began = performance.now();
-  }
+export function readInSlices(sha256: Sha256, listed: readonly unknown[]): Promise<ReadDefinitions> {
+  return inSlices(readOneByOne(sha256, listed));
 }
 
 function* readOneByOne(sha256: Sha256, listed: readonly unknown[]): Generator<undefined, ReadDefinitions> {

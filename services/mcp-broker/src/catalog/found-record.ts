@@ -1,8 +1,9 @@
 import type { RecordInit } from '@sallyport/peers/records';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
 import { sha256 } from '../digests.ts';
-import type { Catalog, Server } from './catalog.ts';
+import type { Server, Suspicions } from './catalog.ts';
 import type { Suspicion } from './poison/detector.ts';
+import type { Settled } from './settle.ts';
 
 const DAY_MS = 86_400_000;
 const MAX_TOLD = 20_000;
@@ -10,10 +11,7 @@ const MAX_TOLD = 20_000;
 /** Tells which records are due for what was found in definitions: each once a day, for as long as it is so. */
 export function foundRecords(now: () => number = Date.now) {
   const told = new Set<string>();
-  return (server: Server, catalog: Pick<Catalog, 'settled' | 'suspicions'>): RecordInit[] => {
-    const settled = catalog.settled(server.uid);
-    if (settled === undefined) return [];
-    const suspicions = catalog.suspicions(server.uid);
+  return (server: Server, settled: Pick<Settled, 'definitions' | 'held'>, suspicions: Suspicions): RecordInit[] => {
     return settled.definitions.flatMap(({ name, digest }) => {
       const why = settled.held.get(name);
       const found = suspicions.get(name) ?? [];

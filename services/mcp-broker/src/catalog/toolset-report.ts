@@ -1,8 +1,9 @@
 import { matchesGlob } from '@sallyport/custom-resources/glob';
 import type { Catalog } from './catalog.ts';
+import { offersFor } from './offered-list.ts';
 import type { HeldFor, Settled } from './settle.ts';
 import { definitionTokens } from './token-cost.ts';
-import { lackedBy, offersOf, type Toolset } from './toolset.ts';
+import { lackedBy, type Toolset } from './toolset.ts';
 
 type Known = Pick<Catalog, 'server' | 'settled' | 'tools'>;
 type Pick_ = Toolset['spec']['tools'][number];
@@ -25,7 +26,7 @@ export function toolsetObservation(toolset: Toolset, catalog: Known) {
     return known && catalog.settled(known.uid);
   });
   if (settled.some((one) => one === undefined)) return [];
-  const offers = offersOf(toolset, catalog.tools(tenant));
+  const offers = offersFor(catalog, toolset);
   const taken = new Set<string>();
   const faults = spec.tools.flatMap((pick, index) => {
     const fault = faultOf(pick, settled[index] as Settled) ?? twice(pick, taken);
@@ -52,9 +53,9 @@ export function toolsetObservation(toolset: Toolset, catalog: Known) {
 }
 
 function faultOf(pick: Pick_, { definitions, held, inForce }: Settled): string | undefined {
-  const meant = definitions.filter(({ name }) => matchesGlob(pick.tool, name));
-  if (meant.length === 0) return `ToolServer ${pick.server} has no tool ${pick.tool}`;
-  const offered = inForce.filter(({ definition }) => meant.includes(definition));
+  const meant = new Set(definitions.filter(({ name }) => matchesGlob(pick.tool, name)));
+  if (meant.size === 0) return `ToolServer ${pick.server} has no tool ${pick.tool}`;
+  const offered = inForce.filter(({ definition }) => meant.has(definition));
   const [first] = meant;
   if (offered.length === 0) {
     const why = held.get(first?.name ?? '');

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { definitionDigest } from '@sallyport/turn';
 import { sha256 } from '../../digests.ts';
+import { inSlices } from '../slices.ts';
 import { hidesCharacters } from './invisible.ts';
 import { isCertain, lookThrough } from './look-through.ts';
 import { besideOthers, otherNames } from './other-servers.ts';
@@ -82,7 +83,7 @@ describe('definitions are looked through', () => {
     }
   });
 
-  it('[catalog:poison-flagged] beside the tools of other servers: references to them, and names like theirs', () => {
+  it('[catalog:poison-flagged] beside the tools of other servers: references to them, and names like theirs', async () => {
     const at = (server: string, name: string, description: string) => ({
       server,
       exposedName: `${server}__${name}`,
@@ -102,13 +103,14 @@ describe('definitions are looked through', () => {
       at('mail', 'read_mail', 'Reads.'),
       at('crm', 'read_mail', 'r'),
     ];
-    const names = otherNames([...mine, ...theirs]);
-    expect([...besideOthers('weather', mine, names)]).toEqual([
+    const names = await inSlices(otherNames([...mine, ...theirs]));
+    expect([...(await inSlices(besideOthers('weather', mine, names)))]).toEqual([
       ['forecast', [{ code: 'OtherServersTool', at: '/description' }]],
       ['Send-Email', [{ code: 'LookAlikeName', at: '/name' }]],
     ]);
     // Two servers may each have a tool of one name, and a server may speak of its own.
-    expect([...besideOthers('mail', theirs.slice(0, 2), names)].map(([name]) => name)).toEqual(['send_email']);
+    const own = await inSlices(besideOthers('mail', theirs.slice(0, 2), names));
+    expect([...own.keys()]).toEqual(['send_email']);
   });
 
   it('[catalog:poison-bounded] in time that the length of a definition bounds', () => {

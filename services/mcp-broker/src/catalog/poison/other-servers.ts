@@ -1,3 +1,4 @@
+import { weighedCache } from '@sallyport/chassis/weighed-cache';
 import { skeleton } from '@sallyport/turn';
 import type { DefinitionParts } from './definition-texts.ts';
 import { definitionTexts } from './definition-texts.ts';
@@ -14,19 +15,21 @@ export const BESIDE_OTHERS = ['OtherServersTool', 'LookAlikeName'] as const;
 
 const MAX_PLACES = 3;
 const MAX_KEPT = 20_000;
+/** How names look: those of a tenant are gathered anew when one server lists another thing. */
+const looks = weighedCache<string>(MAX_KEPT);
 // Of one plain word anybody may speak: only what is written like a name counts as one.
 const IDENTIFIER = /[A-Za-z][A-Za-z0-9]*(?:[_.-]+[A-Za-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]*)+/g;
 const mentions = new Map<string, ReadonlyMap<string, string>>();
 
 /**
  * What of one server's tools is suspicious beside those of the other servers of its tenant: definitions that speak of
- * another server's tools, and names that could be taken for theirs. By tool.
+ * another server's tools, and names that could be taken for theirs. By tool; tool by tool, since it may take long.
  */
-export function besideOthers(
+export function* besideOthers(
   server: string,
   own: readonly NamedTool[],
   names: OtherNames,
-): ReadonlyMap<string, readonly Suspicion[]> {
+): Generator<undefined, ReadonlyMap<string, readonly Suspicion[]>> {
   const found = new Map<string, Suspicion[]>();
   const ownNames = new Set(own.map(({ definition }) => definition.name));
   for (const { definition } of own) {
@@ -37,6 +40,7 @@ export function besideOthers(
     }
     if (names.looksLikeOthers(server, definition.name)) here.push({ code: 'LookAlikeName', at: '/name' });
     if (here.length > 0) found.set(definition.name, here);
+    yield;
   }
   return found;
 }
@@ -49,8 +53,10 @@ export interface OtherNames {
   looksLikeOthers(server: string, name: string): boolean;
 }
 
-/** Gathers names once for a change of the catalog. `named` is under which name each is shown to models. */
-export function otherNames(tools: readonly (NamedTool & { readonly exposedName: string })[]): OtherNames {
+/** Gathers names once for a change of the catalog, tool by tool. `exposedName` is under which each is shown to models. */
+export function* otherNames(
+  tools: Iterable<NamedTool & { readonly exposedName: string }>,
+): Generator<undefined, OtherNames> {
   const byName = new Map<string, Set<string>>();
   const byLook = new Map<string, Map<string, Set<string>>>();
   for (const { server, definition, exposedName } of tools) {
@@ -58,6 +64,7 @@ export function otherNames(tools: readonly (NamedTool & { readonly exposedName: 
     const look = lookOf(definition.name);
     const alike = byLook.get(look) ?? new Map<string, Set<string>>();
     byLook.set(look, alike.set(definition.name, (alike.get(definition.name) ?? new Set()).add(server)));
+    yield;
   }
   const elsewhere = (servers: ReadonlySet<string> | undefined, server: string) =>
     servers !== undefined && (servers.size > 1 || !servers.has(server));
@@ -69,7 +76,11 @@ export function otherNames(tools: readonly (NamedTool & { readonly exposedName: 
 }
 
 function lookOf(name: string): string {
-  return skeleton(name).replace(/[^\p{L}\p{N}]/gu, '');
+  const known = looks.get(name);
+  if (known !== undefined) return known;
+  const look = skeleton(name).replace(/[^\p{L}\p{N}]/gu, '');
+  looks.put(name, look, 1);
+  return look;
 }
 
 /** Words of a definition that are written like names of tools, with where the first of each stands. By digest. */

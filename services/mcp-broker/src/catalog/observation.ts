@@ -1,0 +1,141 @@
+import type { GatewayError } from '@sallyport/chassis/errors';
+import { lackingOf, lacksPerson } from '@sallyport/peers/connecting';
+import type { Server, Suspicions } from './catalog.ts';
+import type { Attempt } from './refresh.ts';
+import type { HeldFor, Settled } from './settle.ts';
+import { definitionTokens } from './token-cost.ts';
+
+const NAMED = 5;
+const NOT_CONNECTED = 'NotConnected';
+
+type Status = 'True' | 'False' | 'Unknown';
+
+/** What the operator is told of one server. */
+export type Observation = ReturnType<typeof observationOf>;
+
+/** What is said of one server. */
+export function observationOf(
+  server: Server,
+  attempt: Attempt,
+  settled: Settled | undefined,
+  suspicions: Suspicions = new Map(),
+) {
+  const { tenant, name, uid } = server;
+  const { error } = attempt;
+  const conditions = [
+    error === undefined
+      ? condition('Reachable', 'True', 'Listed', listedMessage(settled))
+      : condition(
+          'Reachable',
+          error.code === 'upstream_credentials' ? 'Unknown' : 'False',
+          isUnknownYet(error) ? NOT_CONNECTED : reasonOf(error.code),
+          isUnknownYet(error) ? 'Its tools are not known before the first person connects or calls it.' : error.message,
+        ),
+    condition('CredentialsValid', ...credentials(server, error)),
+  ];
+  if (settled) conditions.push(driftOf(settled), suspectOf(settled, suspicions));
+  return {
+    kind: 'ToolServer',
+    tenant,
+    name,
+    uid,
+    generation: attempt.generation,
+    conditions,
+    statusJson: settled ? statusOf(settled, suspicions) : '',
+  };
+}
+
+const WHY: Readonly<Record<Exclude<HeldFor, 'suspect'>, readonly [reason: string, what: string]>> = {
+  drift: ['DefinitionChanged', 'the new definition'],
+  unreviewed: ['NotReviewed', 'the definition, as "sallyport promote" does'],
+};
+
+function driftOf({ held }: Settled) {
+  for (const why of ['drift', 'unreviewed'] as const) {
+    const names = [...held].flatMap(([name, one]) => (one === why ? [name] : []));
+    const [reason, what] = WHY[why];
+    const message = `Held until spec.tools[].digest names ${what}: ${some(names)}.`;
+    if (names.length > 0) return condition('DefinitionDrift', 'True', reason, message);
+  }
+  return condition('DefinitionDrift', 'False', 'AsPinned', 'Every definition is the pinned one.');
+}
+
+function suspectOf({ held }: Settled, suspicions: Suspicions) {
+  const heldNames = [...held].flatMap(([name, why]) => (why === 'suspect' ? [name] : []));
+  const told = [...suspicions].map(
+    ([name, found]) => `${name} (${[...new Set(found.map(({ code }) => code))].join(', ')})`,
+  );
+  if (heldNames.length > 0) {
+    const message = `Held until spec.tools[].digest names them: ${some(heldNames)}. Found: ${some(told)}.`;
+    return condition('DefinitionSuspect', 'True', 'Held', message);
+  }
+  if (told.length > 0) {
+    const message = `Offered, and to be looked at by a person: ${some(told)}.`;
+    return condition('DefinitionSuspect', 'True', 'Flagged', message);
+  }
+  return condition('DefinitionSuspect', 'False', 'NothingFound', 'Nothing suspicious was found in the definitions.');
+}
+
+/** Most of what was found that a tool shows in the status. */
+const MAX_SHOWN = 8;
+
+const statuses = new WeakMap<Settled, { readonly suspicions: Suspicions; readonly json: string }>();
+
+// Hundreds of lines, and the same for as long as the server says the same.
+function statusOf(settled: Settled, suspicions: Suspicions): string {
+  const held = statuses.get(settled);
+  if (held?.suspicions === suspicions) return held.json;
+  const json = JSON.stringify(fieldsOf(settled, suspicions));
+  statuses.set(settled, { suspicions, json });
+  return json;
+}
+
+function fieldsOf(settled: Settled, suspicions: Suspicions) {
+  const tokens = new Map(settled.definitions.map((one) => [one.name, definitionTokens(one)]));
+  return {
+    tools: settled.status.map((line) => {
+      const found = suspicions.get(line.name)?.slice(0, MAX_SHOWN);
+      return { ...line, tokens: tokens.get(line.name) ?? 0, ...(found ? { suspicions: found } : {}) };
+    }),
+    definitionTokens: settled.inForce.reduce((sum, { definition }) => sum + (tokens.get(definition.name) ?? 0), 0),
+  };
+}
+
+function isUnknownYet(error: GatewayError): boolean {
+  return lackingOf(error) !== undefined || lacksPerson(error);
+}
+
+function credentials(server: Server, error: GatewayError | undefined): [Status, string, string] {
+  const code = error?.code;
+  const { auth } = server.spec;
+  if (lackingOf(error)) return ['Unknown', NOT_CONNECTED, 'Nobody has connected it yet; people do so at /me.'];
+  if (lacksPerson(error)) return ['Unknown', NOT_CONNECTED, 'Nobody in whose name it is called was here yet.'];
+  if (auth === undefined && server.spec.credentials === undefined)
+    return ['True', 'NotNeeded', 'No credential is declared.'];
+  if (code === 'upstream_credentials') return ['False', 'Refused', 'There is no credential, or the server refused it.'];
+  if (code === undefined) return ['True', 'Accepted', 'The server took the credential.'];
+  return ['Unknown', 'NotTried', 'The server could not be asked.'];
+}
+
+function listedMessage(settled: Settled | undefined): string {
+  const dropped = settled?.dropped ?? [];
+  const left =
+    dropped.length === 0 ? '' : ` Left out: ${some(dropped.map(({ name, reason }) => `${name} (${reason})`))}.`;
+  return `The server lists ${(settled?.status ?? []).length} tools.${left}`;
+}
+
+function some(names: readonly string[]): string {
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
+  return `${names.slice(0, NAMED).join(', ')}${more}`;
+}
+
+function reasonOf(code: string): string {
+  return code
+    .split('_')
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join('');
+}
+
+function condition(type: string, status: Status, reason: string, message: string) {
+  return { type, status, reason, message };
+}

@@ -1,0 +1,97 @@
+import { describe, expect, it } from '@jest/globals';
+import { createLogger } from '@sallyport/chassis/log';
+import { createMetrics } from '@sallyport/chassis/metrics';
+import type { SnapshotItem } from '@sallyport/peers/snapshot';
+import { sha256 } from '../digests.ts';
+import { brokerMetrics } from '../metrics.ts';
+import { untilTrue } from '../testing/broker.ts';
+import { followCatalog } from './catalog.ts';
+import { readDefinitions } from './definition.ts';
+import { reportServers } from './report.ts';
+
+const SERVERS = 100;
+const TOOLS = 30;
+
+const items = Array.from({ length: SERVERS }, (_, n) => ({
+  kind: 'ToolServer',
+  tenant: 'acme',
+  name: `server-${n}`,
+  uid: `uid-${n}`,
+  generation: 1,
+  contentHash: `h${n}`,
+  spec: { defaultClass: 'Read', timeoutSeconds: 5, tools: [] },
+})) as unknown as SnapshotItem[];
+
+function offered(server: number, more = '') {
+  const tools = Array.from({ length: TOOLS }, (_, n) => ({
+    name: `tool_${server}_${n}`,
+    description: `Does ${n}.${more}`,
+    inputSchema: { type: 'object' },
+  }));
+  const { definitions, dropped } = readDefinitions(sha256, tools);
+  return { definitions, dropped, pins: new Map([...definitions].map(([name, { digest }]) => [name, digest])) };
+}
+
+describe('what the operator is told of tool servers', () => {
+  it('[catalog:report-slices] is told in small messages, in slices, and after a change of that alone', async () => {
+    const catalog = followCatalog({ items: () => items, onChange: () => undefined } as never, sha256);
+    for (let n = 0; n < SERVERS; n++) catalog.listed(`uid-${n}`, offered(n));
+    const messages: string[][] = [];
+    let failing = false;
+    const reporter = reportServers({
+      client: {
+        report: async ({ observations = [] }: { observations?: { name?: string }[] }) => {
+          if (failing) throw new Error('away');
+          messages.push(observations.map(({ name }) => name ?? ''));
+          return {} as never;
+        },
+      } as never,
+      catalog,
+      recorder: { append: () => undefined },
+      toolsets: { all: () => [], onChange: () => undefined },
+      metrics: brokerMetrics(createMetrics('mcp-broker', { defaults: false })),
+      attempt: () => ({ generation: 1 }),
+      reporter: 'test',
+      intervalMs: 600_000,
+      log: createLogger({ service: 'test', level: 'error' }),
+    });
+    const told = () => messages.flat();
+    reporter.start?.();
+    await untilTrue(() => told().length === SERVERS);
+    expect(new Set(told()).size).toBe(SERVERS);
+    for (const one of messages) expect(one.length).toBeLessThanOrEqual(32);
+
+    messages.length = 0;
+    catalog.listed('uid-7', offered(7, ' See tool_8_1.'));
+    reporter.soon();
+    await untilTrue(() => told().length > 0);
+    expect(told()).toEqual(['server-7']);
+    expect((await catalog.suspicions('uid-7')).get('tool_7_0')).toEqual([
+      { code: 'OtherServersTool', at: '/description' },
+    ]);
+
+    // What did not arrive is said again.
+    failing = true;
+    catalog.listed('uid-9', offered(9, ' Anew.'));
+    reporter.soon();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    failing = false;
+    messages.length = 0;
+    reporter.soon();
+    await untilTrue(() => told().length > 0);
+    expect(told()).toEqual(['server-9']);
+    await reporter.stop();
+  }, 20_000);
+
+  it('[catalog:report-slices] what is looked for beside all tools of a tenant leaves room for others', async () => {
+    const catalog = followCatalog({ items: () => items, onChange: () => undefined } as never, sha256);
+    for (let n = 0; n < SERVERS; n++) catalog.listed(`uid-${n}`, offered(n, ` See other_tool_${n}. `.repeat(200)));
+    let turns = 0;
+    const tick = setInterval(() => turns++, 1);
+    const all = await Promise.all(items.map(({ uid }) => catalog.suspicions(uid)));
+    clearInterval(tick);
+    expect(all).toHaveLength(SERVERS);
+    expect(turns).toBeGreaterThan(3);
+    expect(await catalog.suspicions('uid-1')).toBe(all[1]);
+  });
+});
