@@ -22,6 +22,8 @@ export const providers: readonly Requirement[] = [
       'A gateway behind is told who asks as attribution declares, never by what a client wrote.',
     'providers:sources':
       'Sources that a model names are told to clients of each dialect that has a place, with inert links.',
+    'providers:sources-sealed':
+      'Citations that Anthropic did not make do not go back to it with the conversation, which it would refuse for them.',
     'providers:forgotten': 'Connections to a provider that is gone are closed after the last call over them.',
     'providers:retrieves': 'What a model that searches or browses by itself answers is untrusted.',
   }),

@@ -1,5 +1,6 @@
+import { CITATION, cite } from './cited.ts';
 import type { FinishReason } from './finish.ts';
-import type { AssistantContent, ReasoningBlock, TextBlock, ToolCallBlock } from './message.ts';
+import type { AssistantContent, JsonObject, ReasoningBlock, TextBlock, ToolCallBlock } from './message.ts';
 import type { ChosenOdds } from './odds.ts';
 import type { Alternative, ChatResponse } from './response.ts';
 import type { StreamEvent } from './stream.ts';
@@ -12,6 +13,7 @@ interface OpenAnswer {
   textParts: string[];
   reasoningParts: string[];
   odds?: ChosenOdds[] | undefined;
+  citations?: JsonObject[] | undefined;
   finish?: FinishReason;
 }
 
@@ -139,6 +141,11 @@ function addToAnswer(open: OpenAnswer, event: Exclude<StreamEvent, { type: 'star
       flush(open);
       return;
     case 'opaque':
+      if (event.kind === CITATION) {
+        open.citations ??= [];
+        open.citations.push(event.value);
+        return;
+      }
       flush(open);
       open.content.push({ type: 'opaque', dialect: event.dialect, kind: event.kind, value: event.value });
       return;
@@ -160,6 +167,10 @@ function flushText(open: OpenAnswer): void {
   if (open.odds !== undefined) {
     block.odds = open.odds;
     open.odds = undefined;
+  }
+  if (open.citations !== undefined) {
+    cite(block, open.citations);
+    open.citations = undefined;
   }
   open.content.push(block);
 }

@@ -1,10 +1,32 @@
-import type { Extra } from './message.ts';
+import type { AssistantContent, Extra, JsonObject, TextBlock } from './message.ts';
 import type { StreamEvent } from './stream.ts';
 
 /** A page of the web that an answer names as where it found something. */
 export interface Source {
   readonly url: string;
   readonly title?: string;
+}
+
+/** Kind of the blocks by which Anthropic's dialect cites something for the text before them. */
+export const CITATION = 'citation';
+
+/** Puts a citation of Anthropic's dialect onto the last text of a content; without a text there is nothing that it is for. */
+export function addCitation(content: readonly AssistantContent[], citation: JsonObject): void {
+  const text = content.findLast((block) => block.type === 'text');
+  if (text !== undefined) cite(text, [citation]);
+}
+
+/** Puts citations of Anthropic's dialect onto a text, behind those that it has. */
+export function cite(text: TextBlock, citations: readonly JsonObject[]): void {
+  const own = text.extra?.['anthropic-messages'];
+  const all = [...citationsOf(text), ...citations];
+  text.extra = { ...text.extra, 'anthropic-messages': { ...own, citations: all } };
+}
+
+/** The citations of Anthropic's dialect on a text. */
+export function citationsOf({ extra }: TextBlock): readonly JsonObject[] {
+  const citations = extra?.['anthropic-messages']?.citations;
+  return Array.isArray(citations) ? (citations as JsonObject[]) : [];
 }
 
 /** Sources as a dialect tells them: fields beside the answer, or blocks after its text. */

@@ -49,6 +49,8 @@ export interface AssistantFact {
   reasoning: string[];
   /** Blocks that only the dialect knows, such as results of provider-run tools. */
   opaque: string[];
+  /** It carries citations that the provider of its dialect did not make, and would refuse. */
+  unsealed?: true;
 }
 
 /**

@@ -152,6 +152,27 @@ export const cited: Readonly<Partial<Record<Dialect, JsonObject>>> = {
       },
     ],
   },
+  'openai-responses': {
+    id: 'r',
+    model: 'm',
+    status: 'completed',
+    output: [
+      {
+        id: 'm',
+        type: 'message',
+        role: 'assistant',
+        content: [
+          {
+            type: 'output_text',
+            text: 'So.',
+            annotations: [
+              { type: 'url_citation', url: 'https://needle.example', title: 't', start_index: 0, end_index: 3 },
+            ],
+          },
+        ],
+      },
+    ],
+  },
   'anthropic-messages': {
     id: 'msg',
     type: 'message',

@@ -1,4 +1,5 @@
 import { createAccumulator } from '../chat/accumulate.ts';
+import { addCitation, CITATION } from '../chat/cited.ts';
 import type { Dialect, FrontDialect, JsonObject } from '../chat/message.ts';
 import type { ChosenOdds } from '../chat/odds.ts';
 import type { ChatRequest, Encoded } from '../chat/request.ts';
@@ -125,8 +126,13 @@ function citationFate(front: FrontDialect, dialect: Dialect): Fate {
   if (answer === undefined) return 'unsaid';
   if (front === dialect) return 'carried';
   const response = codecs[dialect].decodeResponse(answer);
-  const { extra, events = [] } = frontOf(front).cite?.(response.sources ?? sourcesIn(response.content)) ?? {};
-  const told = { ...response, content: [...response.content, ...events], ...(extra ? { extra } : {}) };
+  const { extra, events = [] } = frontOf(front).cite(response.sources ?? sourcesIn(response.content));
+  const content = [...response.content];
+  for (const event of events) {
+    if (event.kind === CITATION) addCitation(content, event.value);
+    else content.push(event);
+  }
+  const told = { ...response, content, ...(extra ? { extra } : {}) };
   const body = frontOf(front).renderResponse(told, optionsOf());
   return JSON.stringify(body).includes('needle.example') ? 'carried' : 'left-out';
 }

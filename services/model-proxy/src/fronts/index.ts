@@ -37,8 +37,8 @@ export interface Front {
   neutralRequest(parsed: ParsedRequest): ChatRequest;
   renderResponse(response: ChatResponse, options: FrontOptions): JsonObject;
   renderStream(options: FrontOptions): StreamEncoder;
-  /** Absent: the dialect has no place for a source that its own provider did not seal. */
-  cite?(sources: readonly Source[]): Cited;
+  /** Says sources as the dialect's own provider would. */
+  cite(sources: readonly Source[]): Cited;
   errorBody(error: GatewayError, trajectory?: string): JsonObject;
   errorFrame(error: GatewayError, trajectory?: string): string;
 }

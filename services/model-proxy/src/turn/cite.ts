@@ -1,6 +1,6 @@
 import { createInertText, type InertSettings } from '@sallyport/turn';
 import type { Target } from '../catalog.ts';
-import type { Cited } from '../chat/cited.ts';
+import { CITATION, type Cited } from '../chat/cited.ts';
 import type { Extra, JsonObject } from '../chat/message.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEvent } from '../chat/stream.ts';
@@ -14,6 +14,7 @@ const CITING: ReadonlySet<string> = new Set([
   'groundingMetadata',
   'urlContextMetadata',
   'citationMetadata',
+  CITATION,
 ]);
 
 /** Where a model says that it found what it tells, as the client's dialect tells that; nothing else of the provider's body. */
@@ -31,7 +32,7 @@ export function citedFor(turn: Turn, target: Target, response: ChatResponse | un
   // What the dialect has blocks for was shown where it stood.
   if (wire === turn.dialect && wire !== 'openai-chat') return undefined;
   const sources = response.sources ?? sourcesIn(response.content);
-  return sources.length === 0 ? undefined : frontOf(turn.dialect).cite?.(sources);
+  return sources.length === 0 ? undefined : frontOf(turn.dialect).cite(sources);
 }
 
 /** A citing block as it may be shown: links in it are as inert as those of the text that it stands beside. */

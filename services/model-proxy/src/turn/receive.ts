@@ -2,8 +2,9 @@ import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { join, untrusted } from '@sallyport/turn';
 import { createAccumulator } from '../chat/accumulate.ts';
+import { CITATION, citationsOf } from '../chat/cited.ts';
 import type { FinishReason } from '../chat/finish.ts';
-import type { AssistantContent, TextBlock } from '../chat/message.ts';
+import type { AssistantContent, JsonObject, TextBlock } from '../chat/message.ts';
 import type { ChatResponse } from '../chat/response.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 import type { Usage } from '../chat/usage.ts';
@@ -282,6 +283,10 @@ function watching(gate: Gate, turn: Turn, answer: ModelAnswer) {
   };
 }
 
+function citing(value: JsonObject): StreamEvent {
+  return { type: 'opaque', dialect: 'anthropic-messages', kind: CITATION, value };
+}
+
 function textEvent({ text, odds }: TextBlock): StreamEvent {
   return odds === undefined ? { type: 'text', delta: text } : { type: 'text', delta: text, odds };
 }
@@ -292,7 +297,7 @@ function eventsOf(response: ChatResponse): StreamEvent[] {
   for (const block of response.content) {
     switch (block.type) {
       case 'text':
-        events.push(textEvent(block), { type: 'blockStop' });
+        events.push(textEvent(block), ...citationsOf(block).map(citing), { type: 'blockStop' });
         break;
       case 'refusal':
         events.push({ type: 'refusal', delta: block.text });

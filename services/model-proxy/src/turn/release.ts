@@ -9,7 +9,7 @@ import {
   TRUSTED,
 } from '@sallyport/turn';
 import { openHandleAt } from '@sallyport/turn/handle';
-import type { Cited } from '../chat/cited.ts';
+import { addCitation, CITATION, type Cited } from '../chat/cited.ts';
 import type { FinishReason } from '../chat/finish.ts';
 import type { AssistantContent, ToolCallBlock } from '../chat/message.ts';
 import type { ChosenOdds } from '../chat/odds.ts';
@@ -324,7 +324,8 @@ function keep(content: AssistantContent[], event: StreamEvent, open: boolean): v
       else content.push({ type: 'refusal', text: event.delta });
       return;
     case 'opaque':
-      content.push({ type: 'opaque', dialect: event.dialect, kind: event.kind, value: event.value });
+      if (event.kind === CITATION) addCitation(content, event.value);
+      else content.push({ type: 'opaque', dialect: event.dialect, kind: event.kind, value: event.value });
       return;
     default:
       return;

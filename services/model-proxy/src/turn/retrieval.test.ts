@@ -32,6 +32,31 @@ async function answered(type: string, body: string, stream: boolean) {
   return { turn, text: heard.text(), remembered: kept.remembered };
 }
 
+function annotatedBy(host: string) {
+  const url_citation = { url: `https://${host}/a`, title: 'A', start_index: 0, end_index: 2 };
+  return { role: 'assistant', content: 'Hi', annotations: [{ type: 'url_citation', url_citation }] };
+}
+
+const grounded = {
+  responseId: 'r',
+  modelVersion: 'm',
+  candidates: [
+    {
+      index: 0,
+      content: { role: 'model', parts: [{ text: 'Hi' }] },
+      finishReason: 'STOP',
+      groundingMetadata: { groundingChunks: [{ web: { uri: 'https://g.example/a', title: 'A' } }] },
+    },
+  ],
+};
+const ofCohere = {
+  start: 0,
+  end: 2,
+  text: 'Hi',
+  sources: [{ type: 'document', id: 'doc:0', document: { url: 'https://c.example/a', title: 'A' } }],
+  type: 'TEXT_CONTENT',
+};
+
 describe('the answer of a model that retrieves by itself', () => {
   it.each([
     ['whole', JSON.stringify(whole), false],
@@ -95,6 +120,7 @@ describe('the answer of a model that retrieves by itself', () => {
     ['gemini', false],
     ['gemini', true],
     ['anthropic-messages', false],
+    ['anthropic-messages', true],
   ] as const)(
     '[providers:sources] names them to a client of %s where it has a place, streamed: %s',
     async (dialect, stream) => {
@@ -123,7 +149,60 @@ describe('the answer of a model that retrieves by itself', () => {
       });
       const text = heard.text();
       expect(text).not.toMatch(/[^`\w]https:\/\/evil/);
-      expect(text.includes('`https://evil.example/x`"')).toBe(dialect !== 'anthropic-messages');
+      expect(text).toContain('`https://evil.example/x`"');
+    },
+  );
+
+  const named: Readonly<Record<string, readonly [string, string]>> = {
+    openai: [
+      JSON.stringify({
+        ...whole,
+        citations: [],
+        choices: [{ ...whole.choices[0], message: annotatedBy('x.example') }],
+      }),
+      `${chunk({ content: 'Hi', annotations: annotatedBy('x.example').annotations }, null)}${chunk({}, 'stop')}data: [DONE]\n\n`,
+    ],
+    gemini: [JSON.stringify(grounded), `data: ${JSON.stringify(grounded)}\n\n`],
+    cohere: [
+      JSON.stringify({
+        id: 'c',
+        finish_reason: 'COMPLETE',
+        message: { role: 'assistant', content: [{ type: 'text', text: 'Hi' }], citations: [ofCohere] },
+      }),
+      [
+        { type: 'message-start', id: 'c' },
+        { type: 'content-delta', index: 0, delta: { message: { content: { text: 'Hi' } } } },
+        { type: 'citation-start', index: 0, delta: { message: { citations: ofCohere } } },
+        { type: 'content-end', index: 0 },
+        { type: 'message-end', delta: { finish_reason: 'COMPLETE' } },
+      ]
+        .map((event) => `data: ${JSON.stringify(event)}\n\n`)
+        .join(''),
+    ],
+    perplexity: [JSON.stringify({ ...whole, search_results: listed }), cited + streamed],
+  };
+
+  it.each(Object.keys(named).flatMap((type) => [[type, false] as const, [type, true] as const]))(
+    '[providers:sources] tells clients of messages what %s found, as citations with inert links, streamed: %s',
+    async (type, stream) => {
+      const body = named[type]?.[stream ? 1 : 0] ?? '';
+      const kept = gateOf({ upstream: { request: async () => answer(body) } });
+      const heard = listener();
+      const said = { model: 'm', max_tokens: 5, stream, messages: [{ role: 'user', content: 'hi' }] };
+      const dialect = 'anthropic-messages' as const;
+      await runTurn(kept.gate, {
+        ...turnOf({ model: modelOf([providerOf(type, 'web')]) }, heard),
+        ...frontOf(dialect).parseRequest(said),
+        dialect,
+        bytes: Buffer.from(JSON.stringify(said)),
+        spoken: createSpoken(dialect),
+      });
+      const text = heard.text();
+      // Cohere cites what the client sent: documents and results, by which the turn is judged.
+      const quote = type === 'cohere' ? '' : '`';
+      expect(text).toMatch(/"citations?":\[?\{"type":"web_search_result_location"/);
+      expect(text).toMatch(new RegExp(`"url":"${quote}https://[a-z]+\\.example`));
+      if (type !== 'cohere') expect(text).not.toMatch(/[^`\w]https:\/\//);
     },
   );
 });

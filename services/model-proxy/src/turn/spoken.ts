@@ -1,3 +1,4 @@
+import { CITATION } from '../chat/cited.ts';
 import type { FrontDialect } from '../chat/message.ts';
 import type { StreamEvent } from '../chat/stream.ts';
 
@@ -56,6 +57,8 @@ class SpokenParts implements Spoken {
         this.#open = false;
         return;
       case 'opaque':
+        // It stands on the text, which goes on behind it.
+        if (event.kind === CITATION) return;
         this.#open = false;
         // What comes after a result comes back as another message.
         if (event.kind === 'mcp_call') this.#cut();

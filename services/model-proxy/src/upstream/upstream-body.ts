@@ -148,6 +148,7 @@ function changesOf(turn: Turn, target: Target, tools: readonly Tool[], maxTokens
   const changes: RequestChanges = { model: target.model };
   if (turn.facts.stream && !turn.facts.streamUsage) changes.streamUsage = true;
   if (maxTokens !== undefined) changes.maxTokens = maxTokens;
+  if (turn.facts.assistant.some((one) => one.unsealed)) changes.sealedOnly = true;
   const { promptCache } = turn.model.spec;
   if (promptCache !== undefined && turn.dialect === 'anthropic-messages') changes.cacheMarks = promptCache;
   if (turn.request) {

@@ -26,6 +26,8 @@ export interface RequestChanges {
   cacheMarks?: { readonly ttl: '5m' | '1h' };
   /** New texts of tool results by call id; their other blocks go. */
   toolResults?: ReadonlyMap<string, string>;
+  /** Citations that the provider of the dialect did not make are taken out. */
+  sealedOnly?: true;
   /** Messages put at the end: the gateway's own rounds with the model. */
   appendMessages?: readonly Message[];
 }

@@ -1,6 +1,8 @@
+import { CITATION, type Cited, type Source } from '../../chat/cited.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { ChatResponse } from '../../chat/response.ts';
 import type { StreamEncoder } from '../../chat/stream.ts';
+import { citationOf } from '../../wire/anthropic-messages/citations.ts';
 import { encodeResponse } from '../../wire/anthropic-messages/response.ts';
 import { createStreamEncoder } from '../../wire/anthropic-messages/stream-encode.ts';
 import type { ResponseNames } from '../../wire/openai-chat/response.ts';
@@ -29,6 +31,18 @@ export function renderStream(options: RenderOptions = {}): StreamEncoder {
     errorFrame: (failure) => errorFrame(asGatewayFailure(failure), trajectory),
   });
   return withOwnId(encoder, ownId);
+}
+
+/** Names sources as citations of the last text. */
+export function cite(sources: readonly Source[]): Cited {
+  return {
+    events: sources.map((source) => ({
+      type: 'opaque',
+      dialect: 'anthropic-messages',
+      kind: CITATION,
+      value: citationOf(source),
+    })),
+  };
 }
 
 function ownId(id: string): string {

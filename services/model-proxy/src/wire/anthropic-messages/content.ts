@@ -1,5 +1,5 @@
 import { DecodeError } from '../../chat/failure.ts';
-import { asObject, asString, isObject, otherFields } from '../../chat/json.ts';
+import { asArray, asObject, asString, isObject, otherFields } from '../../chat/json.ts';
 import type {
   AssistantContent,
   CacheMark,
@@ -16,6 +16,7 @@ import type {
   ToolResultContent,
 } from '../../chat/message.ts';
 import { decodeCacheMark } from '../cache-mark.ts';
+import { hasUnsealed, isUnsealed } from './citations.ts';
 
 const fields = {
   text: new Set(['type', 'text', 'cache_control']),
@@ -31,6 +32,11 @@ function shared(block: JsonObject, known: ReadonlySet<string>): { cache?: CacheM
   const other = otherFields(block, known);
   // Answers carry `citations: null` on every text; it says nothing.
   if (other?.citations === null) delete other.citations;
+  else if (other?.citations !== undefined && hasUnsealed(other)) {
+    const sealed = asArray(other.citations).filter((one) => !isUnsealed(one));
+    if (sealed.length > 0) other.citations = sealed;
+    else delete other.citations;
+  }
   const extra = other && Object.keys(other).length > 0 ? { extra: { 'anthropic-messages': other } } : {};
   return { ...(cache ? { cache } : {}), ...extra };
 }

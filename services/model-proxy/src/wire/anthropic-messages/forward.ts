@@ -2,6 +2,7 @@ import { asArray, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import { layFields, type RequestChanges, without } from '../forward.ts';
 import { withCacheMarks } from './cache-marks.ts';
+import { sealedOnly } from './citations.ts';
 import { encodeMessages } from './messages.ts';
 import type { AnthropicMessagesQuirks } from './request.ts';
 import { decodeTool, decodeToolChoice, decodeTools, encodeFunctionTool } from './tools.ts';
@@ -28,7 +29,10 @@ export function forwardRequest(
     const given = typeof system === 'string' ? [{ type: 'text', text: system }] : asArray(system);
     forwarded.system = [...own, ...given, ...(changes.appendSystem ?? []).map(block)];
   }
-  if (changes.toolResults?.size) forwarded.messages = replaceResults(asArray(body.messages), changes.toolResults);
+  if (changes.sealedOnly) forwarded.messages = sealedOnly(asArray(forwarded.messages));
+  if (changes.toolResults?.size) {
+    forwarded.messages = replaceResults(asArray(forwarded.messages), changes.toolResults);
+  }
   if (changes.appendMessages?.length) {
     const notes = { unsupported: [], adjusted: [] };
     const { messages } = encodeMessages(changes.appendMessages, quirks.systemInMessages === true, notes);

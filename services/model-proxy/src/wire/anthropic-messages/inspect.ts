@@ -2,6 +2,7 @@ import type { AssistantFact, AttachmentFact, RequestFacts, TextFact } from '../.
 import { DecodeError } from '../../chat/failure.ts';
 import { asNumber, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
+import { hasUnsealed } from './citations.ts';
 import { decodeToolChoice, decodeTools } from './tools.ts';
 
 /**
@@ -158,6 +159,7 @@ function inspectAssistant(content: string | unknown[], message: number): Assista
     switch (part.type) {
       case 'text':
         fact.texts.push(textOf(part, path));
+        if (part.citations !== undefined && hasUnsealed(part)) fact.unsealed = true;
         break;
       case 'thinking':
         fact.reasoning.push(asString(part.thinking) ?? '');

@@ -1,5 +1,6 @@
+import { CITATION } from '../../chat/cited.ts';
 import { DecodeError, malformed } from '../../chat/failure.ts';
-import { asNumber, asObject, asString, parseObject } from '../../chat/json.ts';
+import { asNumber, asObject, asString, isObject, parseObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
 import { readEvent } from '../read-event.ts';
@@ -8,7 +9,8 @@ import { decodeFailure } from './failure.ts';
 import { decodeFinish, decodeUsage } from './usage.ts';
 
 type OpenBlock =
-  | { kind: 'text' }
+  /** `early`: citations that came before the first word of the text that they are for. */
+  | { kind: 'text'; told: boolean; early: JsonObject[] }
   | { kind: 'thinking'; signature: string }
   | { kind: 'tool'; index: number; hasDelta: boolean; input: unknown }
   | { kind: 'opaque'; type: string; value: JsonObject; parts: string[] };
@@ -58,8 +60,13 @@ export function createStreamDecoder(): StreamDecoder {
         const delta = asObject(event.delta);
         if (!block) throw new DecodeError('out_of_order', 'index', 'names a block that is not open');
         if (!delta) throw new DecodeError('wrong_shape', 'delta', 'must be an object');
-        if (delta.type === 'citations_delta') cited = [...(cited ?? []), delta.citation].slice(0, MAX_CITED);
-        else readDelta(block, delta, events);
+        if (delta.type === 'citations_delta') {
+          cited ??= [];
+          if (cited.length < MAX_CITED) {
+            cited.push(delta.citation);
+            readCitation(block, delta.citation, events);
+          }
+        } else readDelta(block, delta, events);
         return;
       }
       case 'content_block_stop': {
@@ -128,7 +135,7 @@ function openBlock(block: JsonObject, calls: number, events: StreamEvent[]): Ope
     case 'text': {
       const text = asString(block.text);
       if (text) events.push({ type: 'text', delta: text });
-      return { kind: 'text' };
+      return { kind: 'text', told: Boolean(text), early: [] };
     }
     case 'thinking': {
       const text = asString(block.thinking);
@@ -137,7 +144,7 @@ function openBlock(block: JsonObject, calls: number, events: StreamEvent[]): Ope
     }
     case 'redacted_thinking':
       events.push({ type: 'redacted', data: asString(block.data) ?? '' });
-      return { kind: 'text' };
+      return { kind: 'text', told: false, early: [] };
     case 'tool_use': {
       const name = asString(block.name);
       const id = asString(block.id);
@@ -158,7 +165,12 @@ function readDelta(block: OpenBlock, delta: JsonObject, events: StreamEvent[]): 
     case 'text_delta': {
       const text = asString(delta.text);
       if (text === undefined) throw new DecodeError('wrong_shape', 'delta.text', 'must be a string');
-      if (text !== '') events.push({ type: 'text', delta: text });
+      if (text === '') return;
+      events.push({ type: 'text', delta: text });
+      if (block.kind === 'text' && !block.told) {
+        block.told = true;
+        for (const citation of block.early) events.push(citing(citation));
+      }
       return;
     }
     case 'thinking_delta': {
@@ -180,6 +192,17 @@ function readDelta(block: OpenBlock, delta: JsonObject, events: StreamEvent[]): 
       return;
     }
   }
+}
+
+/** A citation stands behind the text that it is for, wherever in its block it came. */
+function readCitation(block: OpenBlock, citation: unknown, events: StreamEvent[]): void {
+  if (block.kind !== 'text' || !isObject(citation)) return;
+  if (block.told) events.push(citing(citation));
+  else block.early.push(citation);
+}
+
+function citing(value: JsonObject): StreamEvent {
+  return { type: 'opaque', dialect: 'anthropic-messages', kind: CITATION, value };
 }
 
 function closeBlock(block: OpenBlock, events: StreamEvent[]): void {

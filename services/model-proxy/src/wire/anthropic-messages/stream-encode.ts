@@ -1,3 +1,4 @@
+import { CITATION } from '../../chat/cited.ts';
 import type { ProviderFailure } from '../../chat/failure.ts';
 import type { FinishReason } from '../../chat/finish.ts';
 import type { JsonObject } from '../../chat/message.ts';
@@ -29,6 +30,8 @@ export function createStreamEncoder(options: AnthropicStreamOptions): StreamEnco
   let openCall = -1;
   let waiting: StreamEvent[] = [];
   let textHead = '';
+  /** The open text is over; sources that are named at the end still go into it. */
+  let over = false;
 
   const start = (id: string, model: string): string => {
     if (started) return '';
@@ -49,6 +52,7 @@ export function createStreamEncoder(options: AnthropicStreamOptions): StreamEnco
   const close = (): string => {
     if (open === 'none') return '';
     open = 'none';
+    over = false;
     openCall = -1;
     return frame('content_block_stop', { index });
   };
@@ -92,7 +96,7 @@ export function createStreamEncoder(options: AnthropicStreamOptions): StreamEnco
     switch (event.type) {
       case 'text':
       case 'refusal': {
-        const opened = open === 'text' ? '' : begin('text', { type: 'text', text: '' });
+        const opened = open === 'text' && !over ? '' : begin('text', { type: 'text', text: '' });
         return `${opened}${textHead}${JSON.stringify(event.delta)}}}\n\n`;
       }
       case 'reasoning': {
@@ -111,9 +115,13 @@ export function createStreamEncoder(options: AnthropicStreamOptions): StreamEnco
         return opened;
       }
       case 'blockStop':
-        return close();
+        if (open !== 'text') return close();
+        over = true;
+        return '';
       case 'opaque':
-        return event.dialect === 'anthropic-messages' ? whole(event.value) : '';
+        if (event.dialect !== 'anthropic-messages') return '';
+        if (event.kind !== CITATION) return whole(event.value);
+        return open === 'text' ? delta({ type: 'citations_delta', citation: event.value }) : '';
       default:
         return '';
     }
