@@ -12,7 +12,7 @@ import type { ToolAnswer } from '../upstream/connection.ts';
 import type { ForWhom, Upstream } from '../upstream/upstream.ts';
 import { contradictsItself } from './contradiction.ts';
 import type { Misfit, SchemaCheck } from './schema-check.ts';
-import { boundArguments } from './value-bounds.ts';
+import { boundArguments, boundResult } from './value-bounds.ts';
 
 /** Codes of a server that cannot be called. */
 const DOWN = new Set(['upstream_error', 'upstream_timeout', 'deadline_exceeded', 'unavailable', 'rate_limited']);
@@ -70,6 +70,7 @@ export async function runTool(runner: ToolRunner, run: ToolRun): Promise<RanTool
       ? await askServer(runner, definition.name, server, args, for_)
       : await runner.upstream.call(server, definition, args, for_);
     const latencyMs = performance.now() - startedAt;
+    boundResult(given);
     const answer = isOfferingCall(definition.name) ? given : withGatewayUris(server.name, given);
     runner.metrics.toolCalls(server.name, answer.isError ? 'error' : 'ok').inc();
     runner.metrics.toolSeconds(server.name).observe(latencyMs / 1000);
@@ -112,6 +113,7 @@ async function askServer(
   for_: ForWhom,
 ): Promise<{ readonly answer: ToolAnswer; readonly credential: string }> {
   const { answer, credential } = await upstream.ask(server, call, args, for_);
+  if ('result' in answer) boundResult(answer);
   const read = toolAnswer(call, server.name, answer);
   if (read === undefined) throw new GatewayError('upstream_invalid', 'The tool server does not answer as MCP says.');
   return { answer: read, credential };

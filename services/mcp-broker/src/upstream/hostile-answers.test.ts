@@ -1,5 +1,6 @@
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
 import { startBroker, type TestBroker } from '../testing/broker.ts';
@@ -76,6 +77,8 @@ const result = (response: ServerResponse, id: unknown, of: object) =>
     .end(JSON.stringify({ jsonrpc: '2.0', id, result: { resultType: 'complete', ...of } }));
 const text = (said: string) => [{ type: 'text', text: said }];
 
+const BOMB = gzipSync(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { content: text('x'.repeat(20_000_000)) } }));
+
 describe('a server that lies about a result', () => {
   it.each<[string, Lie, string]>([
     [
@@ -94,6 +97,45 @@ describe('a server that lies about a result', () => {
       'upstream_invalid',
     ],
     ['gives blocks that are none', (id, response) => result(response, id, { content: [1] }), 'upstream_invalid'],
+    [
+      'nests without end',
+      (id, response) =>
+        response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(
+            `{"jsonrpc":"2.0","id":${id},"result":{"content":[],"structuredContent":${'{"a":'.repeat(8_000)}1${'}'.repeat(8_002)}`,
+          ),
+      'upstream_invalid',
+    ],
+    [
+      'nests without end in a stream',
+      (id, response) =>
+        response
+          .writeHead(200, { 'content-type': 'text/event-stream' })
+          .end(
+            `data: {"jsonrpc":"2.0","id":${id},"result":{"content":[{"type":"text","text":"x","_meta":${'{"a":'.repeat(8_000)}1${'}'.repeat(8_000)}}]}}\n\n`,
+          ),
+      'upstream_invalid',
+    ],
+    [
+      'gives its id as a text',
+      (id, response) => result(response, String(id), { content: text('x') }),
+      'upstream_invalid',
+    ],
+    [
+      'gives a result and an error',
+      (id, response) =>
+        response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ jsonrpc: '2.0', id, result: { content: text('x') }, error: { code: 'x' } })),
+      'upstream_invalid',
+    ],
+    [
+      'packs what unpacks without end',
+      (_id, response) =>
+        response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(BOMB),
+      'upstream_invalid',
+    ],
     [
       'gives a huge result',
       (id, response) => result(response, id, { content: text('x'.repeat(60_000)) }),

@@ -105,6 +105,7 @@ function tell({ method, params }: Record<string, unknown>, id: number, { progres
 function answeredBy(message: unknown, id: number, status: number): Answered {
   if (!isObject(message) || message.jsonrpc !== '2.0') throw status >= 400 ? failed(status) : invalid();
   const { error, result } = message;
+  if (error != null && result != null) throw invalid();
   if (isObject(error) && typeof error.message === 'string') {
     // What is no refusal of this call is a fault of the line: a proxy's error, or one about no request.
     if (message.id !== id) throw status >= 400 ? failed(status) : invalid();
