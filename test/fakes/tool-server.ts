@@ -74,6 +74,8 @@ export interface FakeToolServer {
   /** Adds a tool or changes its definition in place (drift), and tells listening clients. */
   setTool(tool: FakeTool): void;
   removeTool(name: string): void;
+  /** Tells whoever listens for it that a resource has changed; sessions of the older line are all told. */
+  updated(uri: string): Promise<void>;
   /** Makes every request fail until called with undefined. */
   setFault(fault: ToolServerFault | undefined): void;
   /** Forgets all sessions, as a restart does. */
@@ -87,6 +89,7 @@ export async function startFakeToolServer(options: FakeToolServerOptions = {}): 
   const requests: RecordedRequest[] = [];
   const calls: { name: string; arguments: Record<string, unknown> }[] = [];
   const sessions = new Map<string, NodeStreamableHTTPServerTransport>();
+  const inSessions = new Map<string, Server>();
   let fault: ToolServerFault | undefined;
 
   const asking = new AsyncLocalStorage<RecordedRequest>();
@@ -145,11 +148,20 @@ export async function startFakeToolServer(options: FakeToolServerOptions = {}): 
     const id = randomUUID();
     const transport = new NodeStreamableHTTPServerTransport({ sessionIdGenerator: () => id });
     sessions.set(id, transport);
-    await build().connect(transport);
-    transport.onclose = () => sessions.delete(id);
+    const server = build();
+    inSessions.set(id, server);
+    await server.connect(transport);
+    transport.onclose = () => {
+      sessions.delete(id);
+      inSessions.delete(id);
+    };
     return transport;
   }
 
+  const toolsChanged = () => {
+    modern.notify.toolsChanged();
+    for (const server of inSessions.values()) void server.sendToolListChanged().catch(() => undefined);
+  };
   const dropSessions = async () => {
     for (const transport of [...sessions.values()]) await transport.close();
     sessions.clear();
@@ -160,11 +172,15 @@ export async function startFakeToolServer(options: FakeToolServerOptions = {}): 
     calls,
     setTool: (tool) => {
       tools.set(tool.name, tool);
-      modern.notify.toolsChanged();
+      toolsChanged();
     },
     removeTool: (name) => {
       tools.delete(name);
-      modern.notify.toolsChanged();
+      toolsChanged();
+    },
+    async updated(uri) {
+      modern.notify.resourceUpdated(uri);
+      for (const server of inSessions.values()) await server.sendResourceUpdated({ uri }).catch(() => undefined);
     },
     setFault: (next) => {
       fault = next;

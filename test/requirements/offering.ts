@@ -19,5 +19,14 @@ export const offering: readonly Requirement[] = [
     'offering:toolset': 'A toolset has tools alone and declares no more.',
     'offering:tenants': 'Nothing of one tenant is visible to another.',
     'offering:pages': 'Long lists come in pages whose cursors are of that list alone.',
+    'offering:updates':
+      'Clients of both lines are told when a resource of a server of either line has changed, by our URIs.',
+    'offering:updates-decided': 'A change is told of to nobody who may not read the resource then.',
+    'offering:updates-flood': 'However often a server tells of a change, clients are told once a second.',
+    'offering:updates-shared':
+      'One subscription a server, resource and credential serves all sessions, and ends with the last.',
+    'offering:updates-again': 'What a server has forgotten is subscribed to again, and told of once.',
+    'offering:updates-move': 'Subscriptions of a session hold on any broker.',
+    'offering:updates-end': 'Subscriptions end within a second of a revocation, and are bounded.',
   }),
 ];

@@ -38,6 +38,7 @@ import { resultMemory } from './invoke/memory.ts';
 import { seenRuns } from './invoke/seen-runs.ts';
 import { brokerMetrics } from './metrics.ts';
 import { isPersonal, offeringCatalog } from './offerings/catalog.ts';
+import { createSubscriptionStore } from './offerings/subscription-store.ts';
 import { CALLERS, toolService } from './server.ts';
 import { createPinStore, SCHEMA_VERSION } from './store.ts';
 import { hostedLine } from './upstream/hosted.ts';
@@ -85,6 +86,8 @@ run({
     await life.use(sweeping('tasks of agents', agents.ids, sweepInterval, log));
     const once = { calls: createOnceCalls(database, readSecretFile(config.digestKeyFile)), log };
     await life.use(sweeping('keys of calls', once.calls, sweepInterval, log));
+    const subscriptions = createSubscriptionStore(database);
+    await life.use(sweeping('subscriptions of sessions', subscriptions, sweepInterval, log));
     const hosted = config.hosted && hostedLine(config.hosted.url, tls);
     const upstream = await life.use(
       createUpstream({ credentials, maxResultBytes, hosted, metrics: counted, agents, log }),
@@ -127,6 +130,7 @@ run({
     const own = ownListing({ catalog, upstream, pins, sha256, log, onFirst });
     relist = (uid, user) => {
       own.changed(uid, user);
+      upstream.renew(uid, user);
       refresher.soon(uid);
     };
     await life.use(refresher);
@@ -164,6 +168,7 @@ run({
       once,
       toolsets,
       offerings,
+      subscriptions,
       listFor: own.look,
       clients,
       digest,

@@ -23,8 +23,10 @@ import { endSession, serveStream } from './legacy-stream.ts';
 import { errorBody, idIn, type Message, messageText, RpcFault, readMessage, resultBody } from './message.ts';
 import { checkedOrigin, publicBase } from './origins.ts';
 import { resourceMetadata } from './resource-metadata.ts';
+import { type ResourceNoticesOf, resourceNotices } from './resource-notices.ts';
 import { methodLabel, respond } from './respond.ts';
 import { searchesHere } from './searching.ts';
+import { type SessionSubscriptions, sessionSubscriptions } from './session-subscriptions.ts';
 import { refuseTwice, type Sessions, sessionsOf } from './sessions.ts';
 import { requestsUnderWay, type UnderWay } from './under-way.ts';
 
@@ -55,8 +57,11 @@ export function createBrokerApp(gate: Gate, metrics: Metrics): Express {
   const open = openWork(gate);
   const sessions = sessionsOf(gate);
   const streams = changeStreams(gate);
-  gate.ending.push(streams.stop);
-  const front = { gate, open, sessions, streams, underWay: requestsUnderWay(), asking: askingClients() };
+  const notices = resourceNotices(gate);
+  const subscriptions = sessionSubscriptions(gate);
+  gate.ending.push(streams.stop, subscriptions.stop);
+  const told = { streams, notices, subscriptions };
+  const front = { gate, open, sessions, ...told, underWay: requestsUnderWay(), asking: askingClients() };
   postPlainly(app, PATH, (req, res, requestId) => post(front, { req, res, requestId }));
   app.post(TOOLSETS, (req, res) =>
     post(front, { req, res, requestId: res.locals.requestId, toolset: String(req.params.toolset) }),
@@ -66,7 +71,7 @@ export function createBrokerApp(gate: Gate, metrics: Metrics): Express {
     const named = req.params.toolset;
     const toolset = (admitted: Admitted) =>
       named === undefined ? undefined : toolsetOf(gate, admitted, String(named));
-    return serve({ gate, open, sessions, streams, toolsetOf: toolset }, req, res);
+    return serve({ gate, open, sessions, ...told, toolsetOf: toolset }, req, res);
   };
   app.get(BOTH, serveLegacy(serveStream));
   app.delete(BOTH, serveLegacy(endSession));
@@ -102,6 +107,8 @@ interface Front {
   readonly open: OpenWorks;
   readonly sessions: Sessions;
   readonly streams: ChangeStreams;
+  readonly notices: ResourceNoticesOf;
+  readonly subscriptions: SessionSubscriptions;
   readonly underWay: UnderWay;
   readonly asking: AskingClients;
 }
@@ -185,7 +192,7 @@ async function answerBatch(context: Context, body: readonly unknown[]): Promise<
 
 async function answerOne(context: Context, body: unknown): Promise<Answer> {
   const { front, req, head, admitted, toolset, work, late, patient } = context;
-  const { gate, sessions, streams, underWay } = front;
+  const { gate, sessions, streams, notices, subscriptions, underWay } = front;
   const { signal } = work;
   let method = 'other';
   let cancelled = false;
@@ -228,7 +235,7 @@ async function answerOne(context: Context, body: unknown): Promise<Answer> {
     };
     const logLevel = session === undefined ? wantedLevel(message) : sessions.levelOf(session);
     const keepLevel = (level: LogLevel) => session && sessions.keepLevel(session, level);
-    const asking = { elicit, logLevel, keepLevel };
+    const asking = { elicit, logLevel, keepLevel, notices, subscriptions };
     const searching = searchesHere(req.url, toolset, admitted.access);
     const within = { signal, answerHeader, waits, progress, notify, ...asking, streams, patient, base, searching };
     const exchange = { revision, admitted, headers: req.headers, session, toolset, ...within };

@@ -16,6 +16,8 @@ export interface ChangeStream {
   readonly signal: AbortSignal;
   /** Told of each list that is another one now. */
   readonly changed: (list: ChangingList) => void;
+  /** Told what its principal may use whenever that may be another thing. */
+  readonly looked?: (now: Admitted) => void;
 }
 
 /** Streams that tell clients of changes of what they may see, bounded in number. */
@@ -113,6 +115,7 @@ async function tell(gate: Gate, one: Open): Promise<void> {
   const { principal } = stream.admitted;
   const access = await gate.access.accessOf(principal, stream.signal);
   if (!access.allowsEndpoint('mcp')) return one.end();
+  stream.looked?.({ principal, access });
   const now = seenBy(gate, { ...stream, admitted: { principal, access } });
   const before = one.seen;
   one.seen = now;
@@ -136,10 +139,6 @@ function seenBy(gate: Gate, { admitted, toolset: named, lists }: ChangeStream): 
   };
 }
 
-function digestOf(gate: Gate, value: unknown): string {
-  return gate.digest('mcp-seen-list', JSON.stringify(value));
-}
-
 const digests = new WeakMap<OfferedList, string>();
 
 // Once for all streams that are offered the same.
@@ -152,6 +151,10 @@ function listDigest(gate: Gate, list: OfferedList): string {
   const digest = digestOf(gate, seen);
   digests.set(list, digest);
   return digest;
+}
+
+function digestOf(gate: Gate, value: unknown): string {
+  return gate.digest('mcp-seen-list', JSON.stringify(value));
 }
 
 function nameOf({ tenant, id }: Principal): string {

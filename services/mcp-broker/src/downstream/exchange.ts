@@ -8,6 +8,8 @@ import type { LogLevel } from '../upstream/caller.ts';
 import type { ChangeStreams } from './change-streams.ts';
 import type { LateStream } from './late-stream.ts';
 import type { Message } from './message.ts';
+import type { ResourceNoticesOf } from './resource-notices.ts';
+import type { SessionSubscriptions } from './session-subscriptions.ts';
 
 /** Header and member of `_meta` that name the run, in requests and answers. */
 export const TRAJECTORY_HEADER = 'sallyport-trajectory';
@@ -38,6 +40,10 @@ export interface Exchange {
   readonly keepLevel: (level: LogLevel) => void;
   /** Where clients are told of changes. */
   readonly streams: ChangeStreams;
+  /** Where clients are told of changes of single resources. */
+  readonly notices: ResourceNoticesOf;
+  /** What sessions want to be told of. */
+  readonly subscriptions: SessionSubscriptions;
   /** Whether the request may wait for people. */
   readonly patient: boolean;
   /** The virtual server that is spoken to; none at `/mcp`. */

@@ -7,6 +7,8 @@ import { type Admitted, authorise, single } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
 import { legacyRevision } from '../protocol.ts';
 import type { ChangeStreams, ChangingList } from './change-streams.ts';
+import type { ResourceNoticesOf } from './resource-notices.ts';
+import type { SessionSubscriptions } from './session-subscriptions.ts';
 import { refuseTwice, type Sessions } from './sessions.ts';
 
 const KEEP_ALIVE_MS = 8_000;
@@ -18,6 +20,8 @@ export interface LegacyFront {
   readonly open: OpenWorks;
   readonly sessions: Sessions;
   readonly streams: ChangeStreams;
+  readonly notices: ResourceNoticesOf;
+  readonly subscriptions: SessionSubscriptions;
   /** The toolset of a path, for who asks. Throws GatewayError not_found. */
   readonly toolsetOf: (admitted: Admitted) => Toolset | undefined;
 }
@@ -41,13 +45,27 @@ export async function serveStream(front: LegacyFront, req: IncomingMessage, res:
     };
     const lists = toolset === undefined ? LISTS : (['tools'] as const);
     const leave = sessions.onEnd(session, () => work.leave());
-    const serving = streams.serve({ admitted, toolset: toolset?.name, lists, signal: work.signal, changed: told });
+    const { signal } = work;
+    const updated = (uri: string) =>
+      writer.event(
+        'message',
+        JSON.stringify({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } }),
+      );
+    const notices = front.notices.open(admitted, signal, updated);
+    const { look: looked } = notices;
+    const serving = streams.serve({ admitted, toolset: toolset?.name, lists, signal, changed: told, looked });
     if (serving === undefined) {
       leave();
       return notOffered(res);
     }
     writer.open();
-    await serving.finally(leave);
+    const subscribed =
+      toolset === undefined ? front.subscriptions.serve(admitted.principal, session, notices) : undefined;
+    // What its session was subscribed to before may have changed while it had no stream.
+    subscribed?.known.then((uris) => uris.map(notices.tell)).catch(() => undefined);
+    await serving;
+    leave();
+    subscribed?.leave();
     writer.end();
   } finally {
     work.end();
@@ -58,10 +76,11 @@ export async function serveStream(front: LegacyFront, req: IncomingMessage, res:
 export async function endSession(front: LegacyFront, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const work = front.open.begin();
   try {
-    const { session, isLegacy } = await admit(front, req, work);
+    const { admitted, session, isLegacy } = await admit(front, req, work);
     if (!isLegacy) return notOffered(res);
     if (session === undefined) throw new GatewayError('invalid_request', 'The header mcp-session-id is missing.');
     front.sessions.end(session);
+    await front.subscriptions.end(admitted.principal, session);
     res.writeHead(204).end();
   } finally {
     work.end();

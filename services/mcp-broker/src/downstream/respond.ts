@@ -13,6 +13,7 @@ import { listTools } from './methods/list-tools.ts';
 import { listen } from './methods/listen.ts';
 import { readResource } from './methods/read-resource.ts';
 import { setLevel } from './methods/set-level.ts';
+import { subscribe, unsubscribe } from './methods/subscribe.ts';
 import { infoOf } from './server-says.ts';
 
 type Methods = Readonly<Record<string, Method>>;
@@ -26,12 +27,13 @@ const OFFERINGS: Methods = {
   'prompts/get': getPrompt,
   'completion/complete': complete,
 };
+const SUBSCRIPTIONS: Methods = { 'resources/subscribe': subscribe, 'resources/unsubscribe': unsubscribe };
 const HANDSHAKE: Methods = { initialize, ping: () => ({}), 'logging/setLevel': setLevel };
 const DISCOVERY: Methods = { 'server/discover': discover, 'subscriptions/listen': listen };
 
 /** The methods of an endpoint: a toolset is a list of tools, and what servers have besides is at `/mcp`. */
 const METHODS: Readonly<Record<'legacy' | 'modern', Readonly<Record<'all' | 'toolset', Methods>>>> = {
-  legacy: { all: { ...HANDSHAKE, ...TOOLS, ...OFFERINGS }, toolset: { ...HANDSHAKE, ...TOOLS } },
+  legacy: { all: { ...HANDSHAKE, ...TOOLS, ...OFFERINGS, ...SUBSCRIPTIONS }, toolset: { ...HANDSHAKE, ...TOOLS } },
   modern: { all: { ...DISCOVERY, ...TOOLS, ...OFFERINGS }, toolset: { ...DISCOVERY, ...TOOLS } },
 };
 
@@ -44,11 +46,11 @@ export async function respond(gate: Gate, message: Message, exchange: Exchange):
   if (!method) throw new RpcFault(CODES.methodNotFound, 'Method not found.', { status: modern ? 404 : 200 });
   const result = await method(gate, message, exchange);
   if (!modern) return result;
-  const meta = (result as { _meta?: object })._meta;
-  return { resultType: 'complete', ...result, _meta: { ...meta, [META.serverInfo]: infoOf(toolset) } };
   if (result instanceof WrittenResult) {
     return result.and({ resultType: 'complete', _meta: { [META.serverInfo]: infoOf(toolset) } });
   }
+  const meta = (result as { _meta?: object })._meta;
+  return { resultType: 'complete', ...result, _meta: { ...meta, [META.serverInfo]: infoOf(toolset) } };
 }
 
 /** The name of a method for metrics: of those served, else `other`. */

@@ -4,7 +4,12 @@ import type { Revision } from '../protocol.ts';
 const INFO = { name: 'sallyport', title: 'Sallyport', version: '0.1.0' };
 /** A toolset is a list of tools: what servers have besides is at `/mcp`. */
 const OF_TOOLSET = { tools: { listChanged: true } };
-const OF_ALL = { ...OF_TOOLSET, resources: { listChanged: true }, prompts: { listChanged: true }, completions: {} };
+const OF_ALL = {
+  ...OF_TOOLSET,
+  resources: { listChanged: true, subscribe: true },
+  prompts: { listChanged: true },
+  completions: {},
+};
 
 /** What the gate says of itself, or of a toolset. */
 export function infoOf(toolset: Toolset | undefined) {

@@ -1,6 +1,6 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import { escapeHandles, isOfferingCall, type OfferingCall, refusal } from '@sallyport/turn';
+import { ANSWERS, escapeHandles, hasAnswers, isOfferingCall, type OfferingCall, refusal } from '@sallyport/turn';
 import { pointerTokens } from '@sallyport/turn/json-pointer';
 import { declaresKey } from '@sallyport/turn/schema-position';
 import type { BrokerTool } from '../catalog/catalog.ts';
@@ -19,7 +19,7 @@ const DOWN = new Set(['upstream_error', 'upstream_timeout', 'deadline_exceeded',
 
 /** What running tools needs. */
 export interface ToolRunner {
-  readonly upstream: Pick<Upstream, 'call' | 'ask' | 'ready'>;
+  readonly upstream: Pick<Upstream, 'call' | 'ask' | 'ready' | 'subscribe'>;
   readonly metrics: BrokerMetrics;
   readonly checks: (key: string, schema: JsonObject) => SchemaCheck;
 }
@@ -120,6 +120,8 @@ async function askServer(
 }
 
 function checkArguments(runner: ToolRunner, { tool, args, argumentsJson }: ToolRun): string | undefined {
+  // What is decided as an answer to the server is none of the arguments.
+  if (hasAnswers(args)) return `At the root: ${ANSWERS}.`;
   try {
     boundArguments(args, argumentsJson);
     const misfit = runner.checks(`in:${tool.definition.digest}`, tool.definition.inputSchema)(args);

@@ -16,6 +16,7 @@ import type { Once } from '../execute/run-once.ts';
 import type { ToolRunner } from '../execute/run-tool.ts';
 import type { BrokerMetrics } from '../metrics.ts';
 import type { OfferingCatalog } from '../offerings/catalog.ts';
+import type { SubscriptionStore } from '../offerings/subscription-store.ts';
 import type { WaitingCalls } from './ask.ts';
 import type { Memory } from './memory.ts';
 import type { SeenRuns } from './seen-runs.ts';
@@ -38,6 +39,8 @@ export interface Gate {
   readonly toolsets: Toolsets;
   /** What servers have besides tools. */
   readonly offerings: OfferingCatalog;
+  /** Which resources sessions are subscribed to. */
+  readonly subscriptions: SubscriptionStore;
   readonly memory: Memory;
   readonly runs: SeenRuns;
   readonly clients: Pick<Clients, 'decisions' | 'trajectories' | 'quarantine' | 'approvals'>;

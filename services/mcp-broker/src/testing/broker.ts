@@ -41,11 +41,13 @@ import { resultMemory } from '../invoke/memory.ts';
 import { seenRuns } from '../invoke/seen-runs.ts';
 import { brokerMetrics } from '../metrics.ts';
 import { isPersonal, offeringCatalog } from '../offerings/catalog.ts';
+import type { SubscriptionStore } from '../offerings/subscription-store.ts';
 import { toolService } from '../server.ts';
 import { createUpstream } from '../upstream/upstream.ts';
 import { memoryAgentIds } from './agent-ids.ts';
 import { memoryOnceCalls } from './once-calls.ts';
 import { memoryPins, type PeerState, type PrincipalParts, playedPolicy, resultsOf } from './peers.ts';
+import { memorySubscriptions } from './subscription-store.ts';
 
 /** A broker whose peers are played by a test over real sockets. */
 export interface TestBroker {
@@ -79,7 +81,10 @@ export const KEYS = {
 export const DIGEST_SECRET = 'digest-secret-of-the-tests-0123456789';
 
 /** Starts a broker with its own HTTP port. */
-export async function startBroker(over: Record<string, unknown> = {}): Promise<TestBroker> {
+export async function startBroker(
+  over: Record<string, unknown> = {},
+  subscriptions: SubscriptionStore = memorySubscriptions(),
+): Promise<TestBroker> {
   const log = createLogger({ service: 'test', level: 'error' });
   const metrics = createMetrics('mcp-broker', { defaults: false });
   const state: PeerState = playedState();
@@ -248,6 +253,7 @@ export async function startBroker(over: Record<string, unknown> = {}): Promise<T
     listFor,
     toolsets,
     offerings,
+    subscriptions,
     digest,
     ending: [],
     waiting: waitingCalls(config.approvals),

@@ -9,6 +9,8 @@ export interface Offers {
   readonly resources: boolean;
   readonly prompts: boolean;
   readonly completions: boolean;
+  /** It tells of changes of single resources. */
+  readonly updates: boolean;
 }
 
 /** What a server answered to a method: a result, or a refusal in words of its own, which are content like any result's. */
@@ -30,7 +32,12 @@ const anything = z.looseObject({});
 /** What the server of a connected client says that it has. */
 export function offersOf(client: Client): Offers {
   const { resources, prompts, completions } = client.getServerCapabilities() ?? {};
-  return { resources: resources !== undefined, prompts: prompts !== undefined, completions: completions !== undefined };
+  return {
+    resources: resources !== undefined,
+    prompts: prompts !== undefined,
+    completions: completions !== undefined,
+    updates: resources?.subscribe === true,
+  };
 }
 
 /** Makes `ask` over a connected client; `leadMs` keeps the client's own timeout from firing first. */

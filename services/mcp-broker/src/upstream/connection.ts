@@ -1,5 +1,6 @@
 import {
   Client,
+  type JSONRPCMessage,
   ProtocolError,
   SdkError,
   SdkHttpError,
@@ -19,7 +20,9 @@ import { usableByMarks } from './header-marks.ts';
 import { listBound } from './list-bound.ts';
 import { plainAsk, plainCalls } from './plain-call.ts';
 import { plainExchange } from './plain-exchange.ts';
+import { type OpenResourceLine, resourceLines } from './resource-line.ts';
 import type { ServerSend } from './server-send.ts';
+import { type StandingStream, standingStream } from './standing-stream.ts';
 import { watchBy } from './watching.ts';
 
 /** What a tool gave back, as an MCP CallToolResult without `_meta`. */
@@ -43,6 +46,8 @@ export interface Connection {
   readonly ask?: Ask;
   /** Listens for changes of its lists until the signal fires; absent: it tells of none. */
   readonly watch?: ((told: () => void, signal: AbortSignal) => Promise<void>) | undefined;
+  /** Hears of changes of single resources; absent: it tells of none. */
+  readonly updates?: OpenResourceLine | undefined;
   /** Ends the session once nothing is under way. */
   close(): Promise<void>;
 }
@@ -96,9 +101,11 @@ export async function connectTo(
   const stateless = isModern && transport.sessionId === undefined;
   const plainly = stateless ? plainExchange(url, version, line) : undefined;
   const plain = plainly && plainCalls(plainly);
+  const standing = isModern ? undefined : standingBy(url, version, transport, line.send);
   let busy = 0;
   let closing = false;
   const end = async () => {
+    standing?.close();
     if (transport.sessionId !== undefined) await transport.terminateSession().catch(() => undefined);
     await client.close().catch(() => undefined);
   };
@@ -163,7 +170,8 @@ export async function connectTo(
     stateful: transport.sessionId !== undefined,
     list: (...args) => whileBusy(() => list(...args)),
     call: (...args) => whileBusy(() => call(...args)),
-    watch: stateless ? watchBy(client) : undefined,
+    watch: watchBy(client, standing),
+    updates: resourceLines(client, standing),
     offers: offersOf(client),
     ask: (...args) => whileBusy(() => ask(...args)),
     async close() {
@@ -171,6 +179,24 @@ export async function connectTo(
       if (busy === 0) await end();
     },
   };
+}
+
+/** What comes on the stream beside all calls is told to the client as if it had opened that, which it would read without bound. */
+function standingBy(
+  url: string,
+  version: string,
+  transport: StreamableHTTPClientTransport,
+  send: ServerSend,
+): StandingStream {
+  return standingStream({
+    url: new URL(url),
+    send,
+    headers: () => ({
+      'mcp-protocol-version': version,
+      ...(transport.sessionId === undefined ? {} : { 'mcp-session-id': transport.sessionId }),
+    }),
+    told: (message) => transport.onmessage?.(message as unknown as JSONRPCMessage),
+  });
 }
 
 function progressTo(caller: Caller | undefined): object {

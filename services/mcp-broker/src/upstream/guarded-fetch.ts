@@ -3,10 +3,13 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
 import { callScope } from './call-scope.ts';
 import { endedStream } from './ended-stream.ts';
+import { paced } from './pace.ts';
 import type { ServerSend } from './server-send.ts';
 
 /** How long a server may take for a notice or for the end of a session, which nobody waits for. */
 const NOTICE_MS = 10_000;
+/** How much of what it listens for a server may tell in a second. */
+const NOTICES_A_SECOND = 64 * 1024;
 const NO_BODY = new Set([101, 204, 205, 304]);
 
 /**
@@ -29,11 +32,17 @@ export function guardedFetch(send: ServerSend, maxResultBytes: number): FetchLik
     const signals = [init?.signal, ending].filter((one) => one != null);
     const method = init?.method ?? 'GET';
     const answer = await send(url, { method, headers: Object.fromEntries(headers), body, signals });
-    return responseOf(answer, id, maxResultBytes);
+    const pace = headers.get('mcp-method') === 'subscriptions/listen' ? signals : undefined;
+    return responseOf(answer, id, maxResultBytes, pace);
   };
 }
 
-function responseOf(answer: OutboundResponse, id: string | number | undefined, maxBytes: number): Response {
+function responseOf(
+  answer: OutboundResponse,
+  id: string | number | undefined,
+  maxBytes: number,
+  pace: readonly AbortSignal[] | undefined,
+): Response {
   const headers = new Headers();
   for (const [name, value] of Object.entries(answer.headers)) {
     for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) headers.append(name, one);
@@ -47,7 +56,8 @@ function responseOf(answer: OutboundResponse, id: string | number | undefined, m
     void answer.discard();
     return new Response(null, { status: answer.status, headers });
   }
-  const bounded = atMost(answer.body, maxBytes);
+  const read = pace === undefined ? answer.body : paced(answer.body, NOTICES_A_SECOND, AbortSignal.any([...pace]));
+  const bounded = atMost(read, maxBytes);
   const streams = headers.get('content-type')?.startsWith('text/event-stream') === true;
   const body = streams && id !== undefined ? endedStream(bounded, id) : bounded;
   return new Response(ReadableStream.from(body) as unknown as ReadableStream<Uint8Array>, {

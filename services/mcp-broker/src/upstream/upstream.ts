@@ -17,6 +17,7 @@ import type { HostedLine } from './hosted.ts';
 import { credentialOf } from './server-credential.ts';
 import { serverSend } from './server-send.ts';
 import { steadyCalls } from './steady-calls.ts';
+import { type Subscribing, subscribeServers } from './subscribing.ts';
 import { transportOf } from './transports.ts';
 import { type Watching, watchServers } from './watching.ts';
 
@@ -49,6 +50,10 @@ export interface Upstream extends Component {
   failing(uid: string): GatewayError | undefined;
   /** Has `told` called when a server that all share says that it has changed (`Watching`). */
   watch: Watching['watch'];
+  /** Has `told` called when a resource of a server has changed (`Subscribing`). */
+  subscribe: Subscribing['subscribe'];
+  /** A credential is another one: what is followed with it begins anew. */
+  renew: Subscribing['renew'];
   /** Closes connections to servers that are gone or changed. */
   keepOnly(servers: Iterable<Server>): void;
   stop(): Promise<void>;
@@ -99,10 +104,19 @@ export function createUpstream(options: {
   };
 
   const watching = watchServers((server) => lineTo(server).open(SHARED));
+  const subscribing = subscribeServers(async (server, { principal, forNobody }) => {
+    const line = lineTo(server);
+    const { key, connection } = forNobody
+      ? { key: SHARED, connection: await line.open(SHARED) }
+      : await lineOf(line, principal);
+    return { connection, drop: () => line.drop(key) };
+  });
 
   return {
     name: 'tool servers',
     watch: watching.watch,
+    subscribe: subscribing.subscribe,
+    renew: subscribing.renew,
     async list(server, principal, signal, timeoutMs) {
       const line = lineTo(server);
       const ending = withTimeout(signal, timeoutMs);
@@ -151,6 +165,7 @@ export function createUpstream(options: {
       const hashes = new Map([...servers].map((server) => [server.uid, server.contentHash]));
       steady.keepOnly(new Set(hashes.keys()));
       watching.keepOnly(hashes);
+      subscribing.keepOnly(hashes);
       for (const [uid, line] of lines) {
         if (hashes.get(uid) === line.server.contentHash) continue;
         lines.delete(uid);
@@ -159,13 +174,14 @@ export function createUpstream(options: {
     },
     async stop() {
       watching.keepOnly(new Map());
+      subscribing.keepOnly(new Map());
       await Promise.all([...lines.values()].map((line) => line.close()));
       lines.clear();
     },
   };
 }
 
-const NOTHING: Offers = { resources: false, prompts: false, completions: false };
+const NOTHING: Offers = { resources: false, prompts: false, completions: false, updates: false };
 
 /** Does something over the connection of a principal, once more where the server has lost its session. */
 async function over<T>(

@@ -3,6 +3,8 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Server } from '../catalog/catalog.ts';
 import { callScope } from './call-scope.ts';
 import type { Connection } from './connection.ts';
+import { atMostOften } from './pace.ts';
+import type { StandingStream } from './standing-stream.ts';
 
 /** Listens to what servers tell of changes of their lists. */
 export interface Watching {
@@ -12,8 +14,6 @@ export interface Watching {
   keepOnly(hashes: ReadonlyMap<string, string>): void;
 }
 
-/** A server that tells of changes all the time is not listed all the time. */
-const AT_MOST_EVERY_MS = 1_000;
 const LISTS = ['tools', 'prompts', 'resources'] as const;
 
 /** Makes it; `open` gives the connection that is shared by all. What breaks off is begun again with the next `watch`. */
@@ -45,11 +45,20 @@ export function watchServers(open: (server: Server) => Promise<Connection>): Wat
   };
 }
 
-/** How changes of lists are listened for at a server of 2026-07-28 that tells of them; undefined for all others. */
-export function watchBy(client: Client): Connection['watch'] {
+/**
+ * How changes of lists are listened for at a server that tells of them; undefined for all others. On 2026-07-28 by asking for
+ * them; on the older line they come on the stream of a call, or on that which stands beside all calls.
+ */
+export function watchBy(client: Client, standing: StandingStream | undefined): Connection['watch'] {
   const capabilities = client.getServerCapabilities() ?? {};
   const told = LISTS.filter((list) => capabilities[list]?.listChanged === true);
   if (told.length === 0) return undefined;
+  if (standing !== undefined) {
+    return async (tell, signal) => {
+      for (const list of told) client.setNotificationHandler(`notifications/${list}/list_changed`, () => tell());
+      await standing.hold(signal);
+    };
+  }
   const filter = Object.fromEntries(told.map((list) => [`${list}ListChanged`, true]));
   return async (tell, signal) => {
     for (const list of told) client.setNotificationHandler(`notifications/${list}/list_changed`, () => tell());
@@ -59,23 +68,5 @@ export function watchBy(client: Client): Connection['watch'] {
     if (signal.aborted) end();
     await subscription.closed;
     signal.removeEventListener('abort', end);
-  };
-}
-
-function atMostOften(told: () => void, signal: AbortSignal): () => void {
-  let last = Number.NEGATIVE_INFINITY;
-  let later: NodeJS.Timeout | undefined;
-  signal.addEventListener('abort', () => clearTimeout(later), { once: true });
-  const now = () => {
-    later = undefined;
-    last = performance.now();
-    told();
-  };
-  return () => {
-    if (later !== undefined || signal.aborted) return;
-    const waitMs = last + AT_MOST_EVERY_MS - performance.now();
-    if (waitMs <= 0) return now();
-    later = setTimeout(now, waitMs);
-    later.unref();
   };
 }

@@ -9,24 +9,42 @@ const FILTERS: Readonly<Record<string, ChangingList>> = {
   resourcesListChanged: 'resources',
 };
 
-/** `subscriptions/listen` of revision 2026-07-28: a stream of notices of change, of the kinds that the client names. */
-export const listen: Method = async (_gate, message, { admitted, toolset, signal, notify, streams }) => {
+const MAX_URI = 8_192;
+
+/** `subscriptions/listen` of revision 2026-07-28: a stream of notices of change, of the kinds and resources that the client names. */
+export const listen: Method = async (_gate, message, exchange) => {
+  const { admitted, toolset, signal, notify, streams } = exchange;
   const { notifications } = message.params;
   if (!isObject(notifications)) throw new RpcFault(CODES.invalidParams, 'notifications must say what is listened for.');
   const wanted = Object.keys(FILTERS).filter((key) => notifications[key] === true);
-  // A toolset has tools alone. Updates of single resources are not told of: `resources.subscribe` is not declared.
+  // A toolset has tools alone.
   const honored = toolset === undefined ? wanted : wanted.filter((key) => FILTERS[key] === 'tools');
   const _meta = { [META.subscriptionId]: message.id };
-  const acknowledged = { notifications: Object.fromEntries(honored.map((key) => [key, true])), _meta };
+  const updated = (uri: string) => notify('notifications/resources/updated', { uri, _meta });
+  const notices = exchange.notices.open(admitted, signal, updated);
+  const { resourceSubscriptions: asked } = notifications;
+  const uris = toolset === undefined && Array.isArray(asked) ? notices.follow(asked.filter(isUri)) : [];
+  signal.addEventListener('abort', () => notices.end(), { once: true });
+  const told = Object.fromEntries(honored.map((key) => [key, true]));
+  // Of those that are not there for them nothing is said but that they are not among these.
+  const resources = uris.length === 0 ? {} : { resourceSubscriptions: uris };
+  const acknowledged = { notifications: { ...told, ...resources }, _meta };
   if (!(await notify('notifications/subscriptions/acknowledged', acknowledged))) {
+    notices.end();
     throw new RpcFault(CODES.invalidRequest, 'What is listened for comes as text/event-stream.', { status: 406 });
   }
-  if (honored.length === 0) return { _meta };
+  if (honored.length === 0 && uris.length === 0) return { _meta };
   const lists = honored.map((key) => FILTERS[key] as ChangingList);
   const changed = (list: ChangingList) => void notify(`notifications/${list}/list_changed`, { _meta });
-  const serving = streams.serve({ admitted, toolset: toolset?.name, lists, signal, changed });
+  const { look: looked } = notices;
+  const serving = streams.serve({ admitted, toolset: toolset?.name, lists, signal, changed, looked });
+  if (serving === undefined) notices.end();
   if (serving === undefined) throw new RpcFault(CODES.server, 'No more can be listened for at once.');
-  await serving;
+  await serving.finally(notices.end);
   signal.throwIfAborted();
   return { _meta };
 };
+
+function isUri(one: unknown): one is string {
+  return typeof one === 'string' && one !== '' && one.length <= MAX_URI;
+}

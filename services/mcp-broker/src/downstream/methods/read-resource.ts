@@ -34,7 +34,7 @@ export const readResource: Method = async (gate, message, exchange) => {
 };
 
 /** The same words for one that is not there and one that is not theirs. */
-function notFound(uri: string, revision: Revision): RpcFault {
+export function notFound(uri: string, revision: Revision): RpcFault {
   return new RpcFault(notFoundCode(revision), 'Resource not found', { data: { uri: uri.slice(0, 2_048) } });
 }
 

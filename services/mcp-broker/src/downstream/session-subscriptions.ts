@@ -1,0 +1,112 @@
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { Gate } from '../invoke/gate.ts';
+import type { Session } from '../invoke/run-of-call.ts';
+import type { SessionOf } from '../offerings/subscription-store.ts';
+import type { ResourceNotices } from './resource-notices.ts';
+
+/** Which resources the sessions of the older line are told of, on whichever replica their requests and streams are. */
+export interface SessionSubscriptions {
+  /** Subscribes a session to a resource, by its URI at the gate; false: no room. Rejects where that cannot be kept. */
+  add(principal: Principal, session: Session, uri: string): Promise<boolean>;
+  remove(principal: Principal, session: Session, uri: string): Promise<void>;
+  end(principal: Principal, session: Session): Promise<void>;
+  /**
+   * A stream of the session is open: it tells of what the session is subscribed to until it is left, unless a newer stream
+   * of the session does. `known` is what the session was subscribed to already, of which a notice may have been missed.
+   */
+  serve(principal: Principal, session: Session, notices: ResourceNotices): Served;
+  stop(): Promise<void>;
+}
+
+/** A stream that tells of what its session is subscribed to. */
+export interface Served {
+  readonly known: Promise<readonly string[]>;
+  leave(): void;
+}
+
+/** How soon a stream here knows of a subscription that another replica took. */
+const LOOK_MS = 2_000;
+
+interface Streams {
+  readonly tenant: string;
+  /** The newest last: a message is sent on one stream of a session only. */
+  readonly open: ResourceNotices[];
+}
+
+/** Makes them for one replica. */
+export function sessionSubscriptions({
+  subscriptions: store,
+  log,
+}: Pick<Gate, 'subscriptions' | 'log'>): SessionSubscriptions {
+  const byRun = new Map<string, Streams>();
+  let timer: NodeJS.Timeout | undefined;
+
+  const follow = (run: string, uris: readonly string[]) => {
+    byRun.get(run)?.open.at(-1)?.follow(uris);
+  };
+  const of = async (tenant: string, run: string) => (await store.of(tenant, [run])).get(run) ?? [];
+  const look = async () => {
+    for (const [tenant, runs] of Map.groupBy([...byRun], ([, streams]) => streams.tenant)) {
+      const names = runs.map(([run]) => run);
+      const found = await store.of(tenant, names);
+      for (const run of names) follow(run, found.get(run) ?? []);
+    }
+  };
+  const wake = () => {
+    if (timer !== undefined || byRun.size === 0) return;
+    timer = setTimeout(() => {
+      look()
+        .catch((error: unknown) => log.debug('Subscriptions of sessions could not be looked up', { error }))
+        .finally(() => {
+          timer = undefined;
+          wake();
+        });
+    }, LOOK_MS);
+    timer.unref();
+  };
+  const sync = async ({ tenant, session }: SessionOf) => {
+    if (byRun.has(session)) follow(session, await of(tenant, session));
+  };
+
+  return {
+    async add(principal, session, uri) {
+      const whose = sessionOf(principal, session);
+      const fits = await store.add(whose, uri);
+      if (fits) await sync(whose);
+      return fits;
+    },
+    async remove(principal, session, uri) {
+      const whose = sessionOf(principal, session);
+      await store.remove(whose, uri);
+      await sync(whose);
+    },
+    end: (principal, session) => store.end(sessionOf(principal, session)),
+    serve({ tenant }, { run }, notices) {
+      const streams = byRun.get(run) ?? { tenant, open: [] };
+      byRun.set(run, streams);
+      streams.open.at(-1)?.follow([]);
+      streams.open.push(notices);
+      const leave = () => {
+        const at = streams.open.indexOf(notices);
+        if (at < 0) return;
+        streams.open.splice(at, 1);
+        notices.end();
+        if (streams.open.length === 0) byRun.delete(run);
+      };
+      wake();
+      const known = of(tenant, run).then((uris) => {
+        if (streams.open.at(-1) !== notices) return [];
+        return notices.follow(uris);
+      });
+      return { known, leave };
+    },
+    async stop() {
+      clearTimeout(timer);
+      byRun.clear();
+    },
+  };
+}
+
+function sessionOf({ tenant, id }: Principal, { run }: Session): SessionOf {
+  return { tenant, principalId: id, session: run };
+}
