@@ -33,7 +33,7 @@ export function decisionBasis(
   indexOf(context);
   const { kind = 0, server = '', serverUid = '', owner = '', name = '', digest = '' } = asked.tool ?? {};
   return {
-    principal: principalBasis(principal),
+    principal: basisOfPrincipal(principal),
     tool: withoutEmpty({ kind, server, serverUid, owner, name, digest, class: decision.toolClass ?? '' }),
     origins: asked.origins.map((one) => ({
       ...withoutEmpty({ pointer: one.pointer, origin: one.origin, from: one.from ?? '', path: one.path ?? '' }),
@@ -46,6 +46,18 @@ export function decisionBasis(
       ? { tainted: Object.fromEntries(decision.tainted.map(({ pointer, source }) => [pointer, source])) }
       : {}),
   };
+}
+
+// One credential makes many calls, and its principal is never changed in place.
+const bases = new WeakMap<Principal, ReturnType<typeof principalBasis>>();
+
+function basisOfPrincipal(principal: Principal) {
+  let basis = bases.get(principal);
+  if (basis === undefined) {
+    basis = principalBasis(principal);
+    bases.set(principal, basis);
+  }
+  return basis;
 }
 
 // What rules and AccessPolicies may ask of a principal, beside the customer and user that a request asserted.
@@ -92,7 +104,10 @@ function plainLabel({ trusted, sources, public: everyone, audience }: LabelField
 }
 
 function withoutEmpty<T extends object>(of: T): Partial<T> {
-  return Object.fromEntries(
-    Object.entries(of).filter(([, value]) => value !== '' && !(Array.isArray(value) && value.length === 0)),
-  ) as Partial<T>;
+  const full: Partial<T> = {};
+  for (const name in of) {
+    const value: unknown = of[name];
+    if (value !== '' && !(Array.isArray(value) && value.length === 0)) full[name] = of[name];
+  }
+  return full;
 }

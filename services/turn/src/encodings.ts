@@ -6,6 +6,7 @@ const MIN_DECODED = 4;
 const PERCENT = /(?:%[0-9a-f]{2})+/gi;
 const ESCAPED = /\\u([0-9a-f]{4})|\\x([0-9a-f]{2})/gi;
 const BASE64 = /(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{8,8192}={0,2}/g;
+const FOUR_BYTES = /[0-9a-f]{8}/i;
 const HEX = /(?<![0-9a-z])(?:0x)?((?:[0-9a-f]{2}){4,4096})(?![0-9a-z])/gi;
 
 /**
@@ -46,6 +47,7 @@ function readings(text: string): string[] {
     add(text.replace(ESCAPED, (_whole, unit?: string, byte?: string) => escaped(unit ?? byte ?? '')).toWellFormed());
   }
   for (const [run] of text.matchAll(BASE64)) add(base64Decoded(run));
+  if (!FOUR_BYTES.test(text)) return found;
   for (const [, digits = ''] of text.matchAll(HEX)) add(textOf(Uint8Array.from(pairs(digits))));
   return found;
 }

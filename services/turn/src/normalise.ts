@@ -152,10 +152,11 @@ export function formsIn(text: string): Set<string> {
   return forms;
 }
 
+const NONE: ReadonlySet<string> = new Set();
 const INNER_MARK = /\.[^\s"<>()[\]{}|]|:\/\//;
 
 /** The forms of one kind that stand in prose. Plain text has no form of its own there. */
-export function formsOfKindIn(kind: FormKind, text: string): Set<string> {
+export function formsOfKindIn(kind: FormKind, text: string): ReadonlySet<string> {
   const compatible = ASCII.test(text) ? text : text.normalize('NFKC');
   const forms: string[] = [];
   switch (kind) {
@@ -185,7 +186,7 @@ export function formsOfKindIn(kind: FormKind, text: string): Set<string> {
       break;
     default:
   }
-  return new Set(forms);
+  return forms.length === 0 ? NONE : new Set(forms);
 }
 
 /** Runs of a text that hold one of the marks, without the punctuation around them. */

@@ -172,16 +172,24 @@ async function decideAll<C extends StepCall, R>(
     return denyAll(fault);
   }
   if (decisions.length !== batch.calls.length) return denyAll(new Error('as many decisions as calls are needed'));
-  const seen = new Map<string, number>();
-  for (const call of batch.calls) seen.set(call.id, (seen.get(call.id) ?? 0) + 1);
+  const repeated = repeatedIds(batch.calls);
   return batch.calls.map((call, index) => {
-    if (seen.get(call.id) !== 1) {
+    if (repeated?.has(call.id)) {
       const decision = deny('builtin/duplicate-call-id', 'Two calls have the same id.', batch.policyRevision);
       return { call, decision, refusal: refusal('invalid_arguments') };
     }
     const decision = decisions[index] as Decision;
     return mayRun(decision) ? { call, decision } : { call, decision, refusal: refusalOf(decision) };
   });
+}
+
+// One call, as nearly all batches have, repeats nothing.
+function repeatedIds(calls: readonly StepCall[]): ReadonlySet<string> | undefined {
+  if (calls.length < 2) return undefined;
+  const seen = new Set<string>();
+  const repeated = new Set<string>();
+  for (const { id } of calls) (seen.has(id) ? repeated : seen).add(id);
+  return repeated;
 }
 
 async function commitAll<C extends StepCall, R>(
@@ -280,20 +288,37 @@ async function runCall<C extends StepCall, R>(
 }
 
 /** Tells of the end of a signal by one listener, however many ports are waited for. */
-type Ending = { readonly signal: AbortSignal; readonly aborted: Promise<never>; readonly over: () => void };
+type Ending = {
+  readonly signal: AbortSignal;
+  /** Whoever waits for a port now. */
+  readonly waiting: Set<(reason: unknown) => void>;
+  readonly over: () => void;
+};
 
 function endingOf(signal: AbortSignal): Ending {
-  let onAbort: () => void = () => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  aborted.catch(() => undefined);
-  return { signal, aborted, over: () => signal.removeEventListener('abort', onAbort) };
+  const waiting: Ending['waiting'] = new Set();
+  const onAbort = () => {
+    for (const reject of waiting) reject(signal.reason);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  return { signal, waiting, over: () => signal.removeEventListener('abort', onAbort) };
 }
 
 /** Waits for a port, but no longer than the signal: a port that hangs must not hold the turn. */
-async function abortable<T>(start: () => Promise<T>, { signal, aborted }: Ending): Promise<T> {
-  signal.throwIfAborted();
-  return await Promise.race([start(), aborted]);
+function abortable<T>(start: () => Promise<T>, { signal, waiting }: Ending): Promise<T> {
+  // A race between promises makes five objects where this makes two, three times for each call of a tool.
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    waiting.add(reject);
+    start().then(
+      (value) => {
+        waiting.delete(reject);
+        resolve(value);
+      },
+      (fault: unknown) => {
+        waiting.delete(reject);
+        reject(fault);
+      },
+    );
+  });
 }
