@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Suite, startSuite } from '@sallyport/cli/dev/suite';
 import OpenAI, { APIError } from 'openai';
 import { root } from '../architecture/tree.ts';
+import { readmeBlocks } from '../support/readme.ts';
+import { askedCall, readmeFolder, readmeScript } from '../support/readme-commands.ts';
 import { admin, eventually } from '../support/suite.ts';
 
 const run = promisify(execFile);
@@ -109,8 +111,7 @@ describe('the demo, through the gate', () => {
   }, 30_000);
 
   it('[demo:readme] what the README shows for SDKs runs as it is printed there', async () => {
-    const readme = readFileSync(join(root, 'README.md'), 'utf8');
-    const snippets = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
+    const snippets = readmeBlocks('ts');
     expect(snippets.map((code) => /from '(.*?)'/.exec(code)?.[1])).toEqual([
       'openai',
       '@anthropic-ai/sdk',
@@ -158,12 +159,35 @@ describe('the demo, through the gate', () => {
     expect((await cli('trajectory', 'show', '--last', ...on)).stdout).toMatch(/model call.*demo-looper/);
     expect((await cli('get', ...on)).stdout).toMatch(/ToolServer\s+mailbox\s+True/);
     await cli('lint', 'deploy/local');
+    expect((await cli('approvals', '--help')).stdout).toContain('sallyport approvals list');
     const bad = join(folder('lint'), 'bad.yaml');
     writeFileSync(
       bad,
       'apiVersion: sallyport.dev/v1alpha1\nkind: Model\nmetadata: {name: m}\nspec: {targets: [], retries: 1}\n',
     );
     await expect(cli('lint', bad)).rejects.toMatchObject({ code: 1 });
+  }, 60_000);
+
+  it('[demo:readme-commands] what the README shows for a shell runs as it is printed there', async () => {
+    const { trajectory, approval } = await askedCall(suite, resources);
+    const { script, commands } = readmeScript({ trajectory, approval }, suite.endpoint);
+    const cwd = folder('readme');
+    readmeFolder(cwd, suite);
+    const { stdout } = await run('bash', ['-ec', script], { cwd, maxBuffer: 4_000_000 });
+    expect(commands).toBe(10);
+    for (const told of [
+      '"finish_reason":"stop"',
+      'Untrusted content was read in quarantine only',
+      'my-folder/models.yaml',
+      `${approval} approved`,
+      '0 failed, 0 rules not shown from both sides',
+      '*/send_email',
+      'ask, by mail-sending/unknown-recipients',
+      'calls decided again',
+      'without gap',
+    ]) {
+      expect(stdout).toContain(told);
+    }
   }, 60_000);
 });
 

@@ -10,6 +10,7 @@ export const demo: readonly Requirement[] = [
     'demo:refused': 'A model that reads the mail in plain obeys it and is refused with a reason.',
     'demo:stopped': 'A looping agent is stopped by its steps, and by its money.',
     'demo:readme': 'What the README shows for SDKs runs as it is printed there.',
+    'demo:readme-commands': 'Each command of the README that needs no cluster runs as it is printed there.',
     'demo:ports': 'Launchers that start at once never give the same port, and a data folder keeps its ports.',
     'demo:contract': 'Two suites run side by side, write dev.json and stop cleanly.',
   }),

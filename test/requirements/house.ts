@@ -15,6 +15,7 @@ export const house: readonly Requirement[] = [
     'house:five-files': 'Every deployable has a main and a config, and no library has a main.',
     'house:stages': 'The stages of a turn stand in files of their names.',
     'house:no-hosts': 'Nothing names a registry host or a machine path.',
+    'house:readme': 'Resources in the README are valid as they are printed.',
     'house:requirements': 'Requirements and tests agree, both ways.',
   }),
 ];

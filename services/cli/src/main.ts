@@ -19,7 +19,7 @@ const commands: Readonly<Record<string, () => Promise<{ run(args: readonly strin
 
 async function main(): Promise<number> {
   const [name, ...args] = process.argv.slice(2);
-  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+  if (name === undefined || name === 'help' || name === '-h' || process.argv.includes('--help')) {
     process.stdout.write(usageText);
     return name === undefined ? 2 : 0;
   }
