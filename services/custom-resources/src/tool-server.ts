@@ -187,6 +187,13 @@ const status = z.object({
           .min(0)
           .optional()
           .describe('What the definition takes in the context of a model, estimated by its characters.'),
+        uncheckedPatterns: z
+          .int()
+          .min(0)
+          .optional()
+          .describe(
+            'Patterns of its schemas that are not run here, so that its server alone checks them: RE2 does not know them (looking around, back-references), they are for names of members, or too large.',
+          ),
         suspicions: z
           .array(
             z.object({

@@ -1,5 +1,6 @@
 import type { GatewayError } from '@sallyport/chassis/errors';
 import { lackingOf, lacksPerson } from '@sallyport/peers/connecting';
+import { uncheckedPatterns } from '../execute/unchecked-patterns.ts';
 import type { Server, Suspicions } from './catalog.ts';
 import type { Attempt } from './refresh.ts';
 import type { HeldFor, Settled } from './settle.ts';
@@ -92,10 +93,13 @@ function statusOf(settled: Settled, suspicions: Suspicions): string {
 
 function fieldsOf(settled: Settled, suspicions: Suspicions) {
   const tokens = new Map(settled.definitions.map((one) => [one.name, definitionTokens(one)]));
+  const unchecked = new Map(settled.definitions.map((one) => [one.name, uncheckedPatterns(one)]));
   return {
     tools: settled.status.map((line) => {
       const found = suspicions.get(line.name)?.slice(0, MAX_SHOWN);
-      return { ...line, tokens: tokens.get(line.name) ?? 0, ...(found ? { suspicions: found } : {}) };
+      const unrun = unchecked.get(line.name) ?? 0;
+      const more = { ...(unrun > 0 ? { uncheckedPatterns: unrun } : {}), ...(found ? { suspicions: found } : {}) };
+      return { ...line, tokens: tokens.get(line.name) ?? 0, ...more };
     }),
     definitionTokens: settled.inForce.reduce((sum, { definition }) => sum + (tokens.get(definition.name) ?? 0), 0),
   };
@@ -121,7 +125,10 @@ function listedMessage(settled: Settled | undefined): string {
   const dropped = settled?.dropped ?? [];
   const left =
     dropped.length === 0 ? '' : ` Left out: ${some(dropped.map(({ name, reason }) => `${name} (${reason})`))}.`;
-  return `The server lists ${(settled?.status ?? []).length} tools.${left}`;
+  const unrun = (settled?.inForce ?? []).filter(({ definition }) => uncheckedPatterns(definition) > 0);
+  const names = unrun.map(({ definition }) => definition.name);
+  const alone = names.length === 0 ? '' : ` It alone checks some patterns of arguments or results of ${some(names)}.`;
+  return `The server lists ${(settled?.status ?? []).length} tools.${left}${alone}`;
 }
 
 function some(names: readonly string[]): string {

@@ -1,6 +1,7 @@
-import { type Schema, Validator } from '@cfworker/json-schema';
+import { format, type Schema, Validator } from '@cfworker/json-schema';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { JsonObject } from '../catalog/definition.ts';
+import { hasPattern, MAX_PATTERN_STEPS, OutOfPatternSteps, type PatternBudget } from './patterns.ts';
 
 /** Where a value does not fit its schema: JSON pointer and the keyword that says so. */
 export interface Misfit {
@@ -19,8 +20,8 @@ const MAX_MS = 250;
 const LOOKS = 15;
 const MAX_KEPT = 4_000;
 
-// `pattern` and `format` run regular expressions written by a server over text written by a model, `uniqueItems` is
-// quadratic: either could hold this process for minutes. The server checks them itself; they guard nothing here.
+// `format` and `patternProperties` run regular expressions over text written by a model, `uniqueItems` is quadratic: either
+// could hold this process for minutes. The server checks them itself; they guard nothing here. `pattern` is run by RE2.
 const LEFT_OUT = new Set(['pattern', 'format', 'uniqueItems', '$id', 'id', '$schema', '$anchor', '$dynamicAnchor']);
 // Evaluated once for each member of a value.
 const EACH = new Set([
@@ -35,6 +36,26 @@ const MAPS = new Set(['properties', '$defs', 'definitions', 'dependentSchemas'])
 const DATA = new Set(['enum', 'const', 'default', 'examples', 'required', 'dependentRequired']);
 
 class OutOfSteps extends Error {}
+
+/** The name by which the validator finds the check of patterns among its formats, and what that check is to look for. */
+const PATTERN = 'sallyport-pattern';
+let wanted = '';
+const budget: PatternBudget = { steps: 0 };
+(format as Record<string, (text: string) => boolean>)[PATTERN] = (text) => hasPattern(wanted, text, budget);
+
+/** A pattern in the place of a format: the validator asks for its name right before it has a text checked. */
+class PatternFormat {
+  private readonly pattern: string;
+
+  constructor(pattern: string) {
+    this.pattern = pattern;
+  }
+
+  toString(): string {
+    wanted = this.pattern;
+    return PATTERN;
+  }
+}
 
 /** Compiles schemas once by key (a definition's digest) and keeps the most recent. */
 export function schemaChecks(): (key: string, schema: JsonObject) => SchemaCheck {
@@ -73,14 +94,17 @@ export function compileSchema(schema: JsonObject): SchemaCheck {
   return (value) => {
     steps = 0;
     until = performance.now() + MAX_MS;
+    budget.steps = MAX_PATTERN_STEPS;
     try {
       const { valid, errors } = validate.call(validator, value);
       if (valid) return undefined;
       // The last error is the innermost: it names the place, the others the way there.
       const innermost = errors.at(-1);
-      return { pointer: (innermost?.instanceLocation ?? '#').slice(1), keyword: innermost?.keyword ?? 'schema' };
+      const keyword = innermost?.keyword ?? 'schema';
+      const pointer = (innermost?.instanceLocation ?? '#').slice(1);
+      return { pointer, keyword: keyword === 'format' ? 'pattern' : keyword };
     } catch (error) {
-      if (error instanceof OutOfSteps || error instanceof RangeError) {
+      if (error instanceof OutOfSteps || error instanceof OutOfPatternSteps || error instanceof RangeError) {
         throw new GatewayError('invalid_request', 'The value is too complex to be checked against its schema.');
       }
       // A reference into nowhere: as above, nothing is said of the value.
@@ -109,5 +133,9 @@ function prepared(value: unknown, counter: PropertyDescriptor): unknown {
     } else copy[key] = prepared(child, counter);
   }
   Object.defineProperty(copy, '$recursiveAnchor', counter);
+  // No part of the schema for the validator to look through: it only reads it.
+  if (typeof from.pattern === 'string') {
+    Object.defineProperty(copy, 'format', { enumerable: false, value: new PatternFormat(from.pattern) });
+  }
   return copy;
 }

@@ -73,7 +73,7 @@ describe('a call', () => {
     const asked: unknown[] = [];
     const share = { leaseId: '1', limit: 'create/requests', dimension: 'requests', subject: 'user:a', limitValue: 10 };
     const resetsAtMs = Date.now() + 41_500;
-    broker.state.lease = async (subject) => {
+    broker.state.lease = (subject) => {
       asked.push([subject?.tool, subject?.toolLimitsOnly]);
       return { shares: [{ ...share, resetsAtMs, expiresAtMs: resetsAtMs, exhausted: true }], byTool: true };
     };
