@@ -16,6 +16,11 @@ export const hosted: readonly Requirement[] = [
     'hosted:admission':
       'What may attach to, scale, make and delete pods may do so with those of hosted tool servers alone.',
     'hosted:pod': 'The pod of a hosted server is restricted, without a token, and reaches the proxy alone.',
+    'hosted:egress-required': 'Where egress must be enforced a server that cannot prove it is not started.',
+    'hosted:maximum': 'A hosted server has no more than the maximum, a namespace no more pods than it may.',
+    'hosted:secrets': 'The environment of a hosted server has no Secret of the gate itself, nor of another server.',
+    'hosted:per-principal':
+      'With isolation PerPrincipal each principal has a process of its own, with its own values, bounded and taken away.',
     'hosted:reconcile': 'The objects of a hosted server are made, kept as they should be, and taken away with it.',
     'hosted:status': 'The status says why a hosted server does not run, and whether its egress is enforced.',
   }),

@@ -70,6 +70,34 @@ export const casesOfHosting: readonly Case[] = [
     errors: ['idleMinutes is for transport Stdio'],
   },
   {
+    name: 'a hosted server with a process for each principal',
+    kind: 'ToolServer',
+    spec: {
+      hosted: {
+        ...hosted,
+        transport: 'Http',
+        http: { port: 8000 },
+        idleMinutes: 5,
+        isolation: 'PerPrincipal',
+        maxPrincipals: 40,
+        requireEgressEnforced: true,
+        env: [{ name: 'TOKEN', secretRef: { name: 'tokens', key: 'lists' }, perPrincipal: true }],
+      },
+    },
+  },
+  {
+    name: 'a value per principal in a process that all share',
+    kind: 'ToolServer',
+    spec: { hosted: { ...hosted, env: [{ name: 'A', secretRef: { name: 'a', key: 'b' }, perPrincipal: true }] } },
+    errors: ['values per principal need isolation PerPrincipal'],
+  },
+  {
+    name: 'a value per principal that is no secret',
+    kind: 'ToolServer',
+    spec: { hosted: { ...hosted, isolation: 'PerPrincipal', env: [{ name: 'A', value: 'b', perPrincipal: true }] } },
+    errors: ['perPrincipal is for values of a Secret'],
+  },
+  {
     name: 'a hosted server with a credential to call it',
     kind: 'ToolServer',
     spec: { hosted, credentials: { secretRef: { name: 'a', key: 'b' } } },

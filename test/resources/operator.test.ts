@@ -11,6 +11,7 @@ import type { KubeObject } from '@sallyport/operator/kube/informer';
 import { leaderElection } from '@sallyport/operator/kube/leader-election';
 import { operatorMetrics } from '@sallyport/operator/metrics';
 import { createOperator } from '@sallyport/operator/operator';
+import { podService } from '@sallyport/operator/server';
 import { kubeSource } from '@sallyport/operator/source/kube';
 import { fakePeers } from '@sallyport/operator/testing/fake-peers';
 import { helm } from '../chart/helm.ts';
@@ -95,10 +96,12 @@ real('the operator on a real API server', () => {
         imagePullPolicy: 'Never',
         namespace: 'gate',
         egressKey: 'k'.repeat(48),
+        requireEgressEnforced: false,
         ...labels,
       },
       proxy: { host: 'egress-proxy', port: 3128 },
       maxPerNamespace: 1,
+      max: { cpu: '1', memory: '512Mi', storage: '1Gi', podsPerNamespace: 3 },
       log,
       resolve: async () => '10.96.0.7',
     });
@@ -113,7 +116,7 @@ real('the operator on a real API server', () => {
       await source.stop?.(0);
     };
     undo.push(stop);
-    return { peers, source, operator, stop };
+    return { peers, source, operator, hosting, stop };
   };
   const eventually = async (what: () => unknown, wanted: unknown) => {
     let last: unknown;
@@ -220,6 +223,68 @@ real('the operator on a real API server', () => {
       );
     for (const path of Object.values(paths)) await eventually(() => gone(path), true);
   });
+
+  it('[hosted:maximum] [hosted:secrets] does not run what asks for more than it may have, and takes away what runs', async () => {
+    const ns = await namespace();
+    const { write, condition, secret } = within(ns);
+    await run(ns);
+    const image = 'example.com/jira:1';
+    await write('ToolServer', 'jira', { hosted: { image } });
+    await eventually(() => condition('ToolServer', 'jira', 'Deployed'), 'Unknown Starting');
+    const deployments = `/apis/apps/v1/namespaces/${ns}/deployments`;
+    const left = async () =>
+      ((await admin.request({ path: deployments })) as { items: KubeObject[] }).items.filter(
+        ({ metadata }) => metadata.deletionTimestamp === undefined,
+      ).length;
+    expect(await left()).toBe(1);
+    await write('ToolServer', 'jira', { hosted: { image, resources: { memory: '1Gi' } } });
+    await eventually(() => condition('ToolServer', 'jira', 'Deployed'), 'False LimitsExceeded');
+    await eventually(() => condition('ToolServer', 'jira', 'Ready'), 'False LimitsExceeded');
+    await eventually(left, 0);
+    await secret('proxy', { key: 'k' });
+    await admin.request({
+      method: 'PATCH',
+      path: `/api/v1/namespaces/${ns}/secrets/proxy`,
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { labels: { 'sallyport.dev/hosted': 'true' } } },
+    });
+    await write('ToolServer', 'jira', {
+      hosted: { image, env: [{ name: 'A', secretRef: { name: 'proxy', key: 'key' } }] },
+    });
+    await eventually(() => condition('ToolServer', 'jira', 'Deployed'), 'False SecretNotAllowed');
+  }, 60_000);
+
+  it('[hosted:per-principal] makes a pod for a principal with its own key, no more of them than may be, and drops it when its server changes', async () => {
+    const ns = await namespace();
+    const { write, read, secret } = within(ns);
+    const { source, hosting } = await run(ns);
+    await secret('tokens', { lists: 'none', 'user.dana': 'a', 'user.robin': 'b', 'user.kim': 'c' });
+    const hosted = {
+      image: 'example.com/jira:1',
+      isolation: 'PerPrincipal',
+      env: [{ name: 'TOKEN', secretRef: { name: 'tokens', key: 'lists' }, perPrincipal: true }],
+    };
+    await write('ToolServer', 'jira', { hosted });
+    const { uid } = (await read('ToolServer', 'jira')).metadata;
+    const service = podService(source, hosting);
+    const start = (name: string, principal: string) =>
+      service
+        .startPod({ tenant: ns, uid, principal: principal.repeat(16), secretKey: `user.${name}` } as never, {} as never)
+        .then(
+          ({ pod }) => pod as string,
+          (error: { code: string }) => error.code,
+        );
+    await eventually(() => start('dana', 'a'), `sallyport-mcp-${uid}-p${'a'.repeat(16)}`);
+    expect(await start('nobody', 'b')).toBe('upstream_credentials');
+    expect(await start('robin', 'b')).toContain('-pbbbb');
+    expect(await start('kim', 'c')).toBe('rate_limited');
+    const pods = async () =>
+      ((await admin.request({ path: `/api/v1/namespaces/${ns}/pods` })) as { items: KubeObject[] }).items;
+    const keys = (await pods()).map(({ spec }) => /"key":"(user\.[a-z]+)"/.exec(JSON.stringify(spec))?.[1]);
+    expect(keys.sort()).toEqual(['user.dana', 'user.robin']);
+    await write('ToolServer', 'jira', { hosted: { ...hosted, args: ['--other'] } });
+    await eventually(async () => (await pods()).length, 0);
+  }, 60_000);
 
   it('[resources:end-to-end] makes resources ready with the permissions of its role alone', async () => {
     const ns = await namespace();

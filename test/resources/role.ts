@@ -25,7 +25,7 @@ export const hostingRules = [
     verbs: ['list', 'watch', 'create', 'update', 'delete'],
   },
   { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['create', 'patch', 'delete'] },
-  { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
+  { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch', 'create', 'delete'] },
 ];
 
 /** Gives the service account of the operator its role in every namespace. */

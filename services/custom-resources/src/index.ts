@@ -56,12 +56,13 @@ export {
 } from './tool-policy.ts';
 export { type RuleFault, toolPolicyFaults } from './tool-policy-faults.ts';
 export { type ToolServerSpec, type ToolServerStatus, toolServer } from './tool-server.ts';
+export { type EgressStatus, type EgressTarget, egressTargets, mayReach } from './tool-server-egress.ts';
 export {
-  type EgressStatus,
-  type EgressTarget,
-  egressTargets,
+  cpuMillis,
   type HostedServerSpec,
-  mayReach,
+  hostedAmounts,
+  idleMinutesOf,
+  mebibytes,
 } from './tool-server-hosted.ts';
 export { serverHeaders, serverUrl, type TransportKind, transportKind } from './tool-server-transport.ts';
 export { type ToolsetSpec, toolset } from './toolset.ts';

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { type Rule, withRules } from './define-resource.ts';
 import { listOf, resourceName, type SecretKeyRef, secretKeyRef, setOf } from './fields.ts';
+import { egressHost } from './tool-server-egress.ts';
 
-/** Names that a hosted server's environment may not have: the way out, and what would change how programs are loaded. */
+/** Names that a hosted server's environment may not have, in any case: those of the proxy and of the API server. */
 const reservedNames = [
   'HTTP_PROXY',
   'HTTPS_PROXY',
@@ -23,12 +24,27 @@ const variable = withRules(
       .describe('Name of the variable.'),
     value: z.string().max(4096).optional().describe('Its value, for all to read. Never a secret.'),
     secretRef: secretKeyRef.optional().describe('Where its value stands, if it is a secret.'),
+    perPrincipal: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Each principal’s own process has the value under the principal’s own key of that Secret, and no other process has ' +
+          'it: user.<name>, or key.<id> and client.<id> where no user stands behind one; what is no letter, digit, dot or ' +
+          'hyphen is written as _ and two hex digits a byte (user.dana_40example.com). secretRef.key is for the process ' +
+          'that is asked in nobody’s name, for lists.',
+      ),
   }),
   [
     {
       cel: 'has(self.value) != has(self.secretRef)',
       message: 'exactly one of value and secretRef must be given',
       holds: (v) => (v.value === undefined) !== (v.secretRef === undefined),
+    },
+    {
+      cel: '!self.perPrincipal || has(self.secretRef)',
+      message: 'perPrincipal is for values of a Secret',
+      fieldPath: '.perPrincipal',
+      holds: (v) => !v.perPrincipal || v.secretRef !== undefined,
     },
     {
       cel: `!(self.name.upperAscii() in [${quotedNames}])`,
@@ -58,15 +74,6 @@ const http = z.object({
     .default('/mcp')
     .describe('Path of its MCP endpoint.'),
 });
-
-/** A host that a hosted server may reach, as it is written: `name`, `*.suffix`, each with a port or for 443. */
-export const egressHost = z
-  .string()
-  .max(270)
-  .regex(
-    /^(\*\.)?[a-z0-9]([-a-z0-9]{0,62})(\.[a-z0-9]([-a-z0-9]{0,62}))*\.[a-z]([-a-z0-9]{0,62})(:[1-9][0-9]{0,4})?$/,
-    'must be a host name in lower case, or *. and a domain, and may have a port; no address',
-  );
 
 /** `hosted` of a ToolServer: an MCP server that Sallyport runs. */
 export const hostedServer = withRules(
@@ -116,7 +123,27 @@ export const hostedServer = withRules(
       .max(1440)
       .optional()
       .describe(
-        'Transport Stdio: it is stopped after as long without a call, and started by the next. Left out: never.',
+        'Transport Stdio, and isolation PerPrincipal: it is stopped after as long without a call, and started by the next. ' +
+          'Left out: never; of a principal: after 15.',
+      ),
+    isolation: z
+      .enum(['Shared', 'PerPrincipal'])
+      .default('Shared')
+      .describe(
+        'Shared: one process for all. PerPrincipal: each principal has a process of its own, started by its first call, ' +
+          'stopped when it is idle, and taken away when the principal is revoked or this resource changes.',
+      ),
+    maxPrincipals: z
+      .int()
+      .min(1)
+      .max(200)
+      .default(20)
+      .describe('Isolation PerPrincipal: most processes at once; a principal that would have one more is refused.'),
+    requireEgressEnforced: z
+      .boolean()
+      .default(false)
+      .describe(
+        'It is not started where the probe in its pod cannot prove that it reaches the proxy and nothing else.',
       ),
   }),
   [
@@ -127,10 +154,16 @@ export const hostedServer = withRules(
       holds: (h) => (h.transport === 'Http') === (h.http !== undefined),
     },
     {
-      cel: "!has(self.idleMinutes) || self.transport == 'Stdio'",
-      message: 'idleMinutes is for transport Stdio only',
+      cel: "!has(self.idleMinutes) || self.transport == 'Stdio' || self.isolation == 'PerPrincipal'",
+      message: 'idleMinutes is for transport Stdio and isolation PerPrincipal only',
       fieldPath: '.idleMinutes',
-      holds: (h) => h.idleMinutes === undefined || h.transport === 'Stdio',
+      holds: (h) => h.idleMinutes === undefined || h.transport === 'Stdio' || h.isolation === 'PerPrincipal',
+    },
+    {
+      cel: "self.isolation == 'PerPrincipal' || !self.env.exists(e, e.perPrincipal)",
+      message: 'values per principal need isolation PerPrincipal',
+      fieldPath: '.env',
+      holds: (h) => h.isolation === 'PerPrincipal' || !h.env.some((one) => one.perPrincipal),
     },
   ],
 );
@@ -150,29 +183,6 @@ export const hostedRule: Rule<{
   holds: (s) => s.hosted === undefined || (s.auth === undefined && s.credentials === undefined),
 };
 
-/** `status.egress` of a ToolServer. */
-export const egressStatus = z
-  .object({
-    refused: z.int().min(0).describe('Connections that were refused since the proxy started.'),
-    last: z
-      .array(
-        z.object({
-          host: z.string().max(270).describe('Where to, as it was asked for.'),
-          port: z.int().min(0).max(65535).describe('Port.'),
-          reason: z.string().max(64).describe('Why it was refused.'),
-          at: z.string().max(64).meta({ format: 'date-time' }).describe('When, the last time.'),
-        }),
-      )
-      .max(8)
-      .meta({ 'x-kubernetes-list-type': 'atomic' })
-      .describe('The last ones.'),
-  })
-  .optional()
-  .describe('Hosted: connections to hosts that it may not reach.');
-
-/** Status of the connections that the proxy refused to a hosted server. */
-export type EgressStatus = NonNullable<z.output<typeof egressStatus>>;
-
 /** Secrets that stand in the environment of a hosted server, each with its place in the resource. */
 export function hostedSecretRefs(
   hosted: HostedServerSpec | undefined,
@@ -180,27 +190,22 @@ export function hostedSecretRefs(
   return (hosted?.env ?? []).map(({ secretRef }, index) => [`spec.hosted.env[${index}].secretRef`, secretRef]);
 }
 
-/** A host that may be reached: its name without the star, whether names below it are meant, and the port. */
-export interface EgressTarget {
-  readonly name: string;
-  readonly below: boolean;
-  readonly port: number;
+const IDLE_MINUTES = 15;
+
+/** Minutes without a call after which a process is stopped; undefined: never. */
+export function idleMinutesOf(hosted: HostedServerSpec, ofPrincipal: boolean): number | undefined {
+  return hosted.idleMinutes ?? (ofPrincipal ? IDLE_MINUTES : undefined);
 }
 
-/** Reads `hosted.egress`. */
-export function egressTargets(egress: readonly string[]): EgressTarget[] {
-  return egress.map((text) => {
-    const [host = '', port] = text.split(':');
-    const below = host.startsWith('*.');
-    return { name: below ? host.slice(2) : host, below, port: port === undefined ? 443 : Number(port) };
-  });
+/** CPU in thousandths, of an amount such as `500m` or `2`. */
+export function cpuMillis(amount: string): number {
+  return amount.endsWith('m') ? Number(amount.slice(0, -1)) : Number(amount) * 1000;
 }
 
-/** Whether a host (lower case, without a final dot) and port are among those that may be reached. */
-export function mayReach(targets: readonly EgressTarget[], host: string, port: number): boolean {
-  return targets.some(
-    (one) =>
-      one.port === port &&
-      (one.below ? host.endsWith(`.${one.name}`) && host.length > one.name.length + 1 : host === one.name),
-  );
+/** MiB, of an amount such as `256Mi` or `1Gi`. */
+export function mebibytes(amount: string): number {
+  return Number(amount.slice(0, -2)) * (amount.endsWith('Gi') ? 1024 : 1);
 }
+
+/** Amounts as a hosted server states them. */
+export const hostedAmounts = { cpu, bytes } as const;

@@ -6,7 +6,8 @@ import { entryName, grantedOriginSchema, jsonPointer, listOf, setOf, toolClass, 
 import { serverAuth } from './server-auth.ts';
 import { agentRules, agentServer, withAgentTools } from './tool-server-agent.ts';
 import { callFields, retriesRule } from './tool-server-calls.ts';
-import { egressStatus, hostedRule, hostedServer } from './tool-server-hosted.ts';
+import { egressStatus } from './tool-server-egress.ts';
+import { hostedRule, hostedServer } from './tool-server-hosted.ts';
 import { openApiRules, openApiServer } from './tool-server-open-api.ts';
 import { remoteServer } from './tool-server-remote.ts';
 import { serverReviewers, serverStage, stageRules } from './tool-server-stage.ts';

@@ -45,8 +45,13 @@ function isOpen({ host, port }: Place): Promise<boolean> {
   });
 }
 
-/** Runs as `probe HOST:PORT FILE`: the proxy, and where the result is written to. */
-async function main([proxy = '', file = '/dev/termination-log']: readonly string[]): Promise<void> {
+/** Whether a server may run where only the proxy may be reachable. */
+export function isEnforced({ open, proxy }: ProbeResult): boolean {
+  return proxy && open.length === 0;
+}
+
+/** Runs as `probe HOST:PORT [required]`. With `required` it fails, and holds up its pod, unless egress is enforced. */
+async function main([proxy = '', required]: readonly string[]): Promise<void> {
   const at = proxy.lastIndexOf(':');
   const api = apiServerFacts();
   const outside = [
@@ -56,7 +61,8 @@ async function main([proxy = '', file = '/dev/termination-log']: readonly string
     { host: '1.1.1.1', port: 443 },
   ];
   const result = await probe({ host: proxy.slice(0, at), port: Number(proxy.slice(at + 1)) }, outside);
-  writeFileSync(file, JSON.stringify(result));
+  writeFileSync('/dev/termination-log', JSON.stringify(result));
+  if (required === 'required' && !isEnforced(result)) process.exitCode = 1;
 }
 
 if (import.meta.main) await main(process.argv.slice(2));

@@ -17,6 +17,8 @@ export const configSchema = z
     snapshotCacheFile: z.string().optional(),
     /** How often the operator is told how processes are. */
     reportInterval: durationMs.prefault('15s'),
+    /** Most processes of single principals in one namespace. */
+    maxPrincipalsPerNamespace: z.int().min(1).max(10_000).default(50),
     /** Pods that the operator makes. */
     cluster: z.strictObject({ kubeconfigFile: z.string().optional() }).optional(),
     /** Child processes, without a sandbox. */

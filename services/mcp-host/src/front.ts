@@ -7,8 +7,9 @@ import { clientGone, createApp } from '@sallyport/chassis/http/server';
 import { sseWriter } from '@sallyport/chassis/http/sse';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Metrics } from '@sallyport/chassis/metrics';
+import { type HostedPrincipal, PRINCIPAL_HEADER, readPrincipalHeader } from '@sallyport/peers/hosted-principal';
 import { request as httpRequest } from 'undici';
-import type { Backend, Host, HostedServer } from './host.ts';
+import { type Backend, type Host, type HostedServer, isListing, processKey } from './host.ts';
 import type { Hosts } from './hosts.ts';
 import { isAnswer, isRequest, type RpcNotice, type RpcRequest, readMessage } from './stdio/message.ts';
 
@@ -28,7 +29,11 @@ const DROPPED = new Set([
   'upgrade',
   'te',
   'trailer',
+  PRINCIPAL_HEADER,
 ]);
+/** What may be asked in nobody's name of a server with a process for each principal, besides lists. */
+const FOR_NOBODY = new Set(['initialize', 'server/discover', 'ping']);
+const MAX_REVOKED = 64;
 
 /**
  * Streamable HTTP for the broker: `/servers/{tenant}/{uid}`. A server over standard input and output keeps no sessions here:
@@ -36,7 +41,7 @@ const DROPPED = new Set([
  */
 export function createFront(options: {
   readonly hosts: Hosts;
-  readonly backend: Pick<Backend, 'address'>;
+  readonly backend: Pick<Backend, 'address' | 'unreachable'>;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Whether callers show certificates; only tests do without. */
@@ -51,24 +56,72 @@ export function createFront(options: {
       res.status(error.status).json({ error: { code: error.code, message: error.message } });
     },
   });
-  app.all('/servers/:tenant/:uid', async (req, res) => {
+  const onlyBroker = (req: IncomingMessage) => {
     if (secure && !clientNames(req.socket).includes(CALLER)) {
       throw new GatewayError('permission_denied', 'Only the broker calls hosted servers.');
     }
+  };
+  app.all('/servers/:tenant/:uid', async (req, res) => {
+    onlyBroker(req);
     const server = hosts.server(String(req.params.tenant), String(req.params.uid));
     if (server === undefined) throw new GatewayError('not_found', 'There is no such hosted server.');
-    if (server.spec.transport === 'Http') return await passOn(req, res, server, backend);
-    const host = hosts.host(server);
-    if (req.method === 'POST') return await answer(req, res, host);
-    if (req.method === 'GET') return listen(res, host, listening);
-    res.status(405).end();
+    if (req.method !== 'POST' && req.method !== 'GET' && server.spec.transport !== 'Http') {
+      return void res.status(405).end();
+    }
+    const gone = AbortSignal.any([clientGone(res), AbortSignal.timeout(LONGEST_CALL_MS)]);
+    const body = req.method === 'POST' ? await readBody(req, { limitBytes: MAX_BODY, signal: gone }) : undefined;
+    const asked: Asked = { req, res, body, gone };
+    const own =
+      server.spec.isolation === 'PerPrincipal' ? enter(hosts, server, asked) : { server, leave: () => undefined };
+    // Whatever becomes of it, its process is let go of.
+    res.once('close', own.leave);
+    if (server.spec.transport === 'Http') return await passOn(asked, own.server, backend);
+    const host = hosts.host(own.server);
+    if (body !== undefined) return await answer(asked, body, host);
+    listen(res, host, listening);
+  });
+  app.delete('/principals/:tenant', async (req, res) => {
+    onlyBroker(req);
+    const { ids } = parseJson(await readBody(req, { limitBytes: MAX_BODY, signal: clientGone(res) })) as {
+      ids?: unknown;
+    };
+    if (!Array.isArray(ids) || ids.length > MAX_REVOKED || ids.some((one) => typeof one !== 'string')) {
+      throw new GatewayError('invalid_request', 'ids must name who was revoked.');
+    }
+    hosts.revoke(String(req.params.tenant), ids as string[]);
+    res.status(204).end();
   });
   return app;
 }
 
-async function answer(req: IncomingMessage, res: ServerResponse, host: Host): Promise<void> {
-  const gone = AbortSignal.any([clientGone(res), AbortSignal.timeout(LONGEST_CALL_MS)]);
-  const message = readMessage(parseJson(await readBody(req, { limitBytes: MAX_BODY, signal: gone })));
+/** One request. */
+interface Asked {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly body: Buffer | undefined;
+  readonly gone: AbortSignal;
+}
+
+/** The process of the principal in whose name is asked; without one, that of nobody, which calls nothing. */
+function enter(hosts: Hosts, server: HostedServer, { req, body }: Asked): ReturnType<Hosts['enter']> {
+  const header = req.headers[PRINCIPAL_HEADER];
+  const principal: HostedPrincipal | undefined = readPrincipalHeader(typeof header === 'string' ? header : undefined);
+  const method = body === undefined ? undefined : methodOf(body);
+  if (principal !== undefined) return hosts.enter(server, principal, method !== undefined && !isListing(method));
+  if (header !== undefined) throw new GatewayError('invalid_request', 'The principal cannot be read.');
+  if (method !== undefined && !isListing(method) && !FOR_NOBODY.has(method) && !method.startsWith('notifications/')) {
+    throw new GatewayError('permission_denied', 'A server with a process for each principal is called in a name.');
+  }
+  return { server, leave: () => undefined };
+}
+
+function methodOf(body: Buffer): string {
+  const message = readMessage(parseJson(body));
+  return message !== undefined && 'method' in message ? message.method : '';
+}
+
+async function answer({ res, gone }: Asked, body: Buffer, host: Host): Promise<void> {
+  const message = readMessage(parseJson(body));
   if (message === undefined) throw new GatewayError('invalid_request', 'This is no message of JSON-RPC.');
   // Nothing was asked of the caller; a cancelled call is one whose connection has ended.
   if (isAnswer(message) || !isRequest(message)) return void res.writeHead(202).end();
@@ -96,10 +149,10 @@ async function answerRequest(request: RpcRequest, res: ServerResponse, host: Hos
 }
 
 function listen(res: ServerResponse, host: Host, listening: Map<string, number>): void {
-  const { uid } = host.server;
-  const count = listening.get(uid) ?? 0;
+  const key = processKey(host.server);
+  const count = listening.get(key) ?? 0;
   if (count >= MAX_LISTENERS) throw new GatewayError('rate_limited', 'Too many listen to this server.');
-  listening.set(uid, count + 1);
+  listening.set(key, count + 1);
   const sse = sseWriter(res, { keepAliveMs: KEEP_ALIVE_MS });
   sse.open();
   const stop = host.listen((notice) => {
@@ -107,19 +160,18 @@ function listen(res: ServerResponse, host: Host, listening: Map<string, number>)
   });
   res.once('close', () => {
     stop();
-    listening.set(uid, (listening.get(uid) ?? 1) - 1);
+    const left = (listening.get(key) ?? 1) - 1;
+    if (left > 0) listening.set(key, left);
+    else listening.delete(key);
   });
 }
 
 async function passOn(
-  req: IncomingMessage,
-  res: ServerResponse,
+  { req, res, body, gone }: Asked,
   server: HostedServer,
-  backend: Pick<Backend, 'address'>,
+  backend: Pick<Backend, 'address' | 'unreachable'>,
 ): Promise<void> {
-  const gone = clientGone(res);
-  const url = await backend.address(server, AbortSignal.any([gone, AbortSignal.timeout(LONGEST_CALL_MS)]));
-  const body = req.method === 'POST' ? await readBody(req, { limitBytes: MAX_BODY, signal: gone }) : null;
+  const url = await backend.address(server, gone);
   const headers = Object.fromEntries(Object.entries(req.headers).filter(([name]) => !DROPPED.has(name))) as Record<
     string,
     string
@@ -131,11 +183,12 @@ async function passOn(
   } = await httpRequest(url, {
     method: req.method as 'POST',
     headers,
-    body,
+    body: body ?? null,
     signal: gone,
     headersTimeout: LONGEST_CALL_MS,
     bodyTimeout: LONGEST_CALL_MS,
   }).catch((error: unknown) => {
+    backend.unreachable(server);
     throw new GatewayError('upstream_error', 'The hosted server does not answer.', { cause: error });
   });
   res.writeHead(statusCode, Object.fromEntries(Object.entries(given).filter(([name]) => !DROPPED.has(name))));

@@ -2,6 +2,7 @@ import { orEnded, sleep } from '@sallyport/chassis/deadline';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { HostedServerSpec } from '@sallyport/custom-resources';
+import type { HostedPrincipal } from '@sallyport/peers/hosted-principal';
 import { type Bridge, type BridgeBounds, openBridge } from './stdio/bridge.ts';
 import { isObject, type RpcAnswer, type RpcNotice, type RpcRequest } from './stdio/message.ts';
 import type { OpenPipe } from './stdio/pipe.ts';
@@ -14,6 +15,18 @@ export interface HostedServer {
   readonly generation: number;
   readonly contentHash: string;
   readonly spec: HostedServerSpec;
+  /** Whose process it is, of a server with one for each principal; absent: that of all, or of nobody. */
+  readonly principal?: HostedPrincipal;
+}
+
+/** Hash by which the process of a principal is named. */
+export function shortId({ id }: HostedPrincipal): string {
+  return id.slice(0, 16);
+}
+
+/** Key of a process: of a server, or of one principal's of it. */
+export function processKey({ uid, principal }: Pick<HostedServer, 'uid' | 'principal'>): string {
+  return principal === undefined ? uid : `${uid}/${shortId(principal)}`;
 }
 
 /** Where processes run. */
@@ -22,6 +35,10 @@ export interface Backend {
   open(server: HostedServer): OpenPipe;
   /** URL of a server over HTTP, started where it does not run yet. */
   address(server: HostedServer, signal: AbortSignal): Promise<URL>;
+  /** Nothing answered at that address: the next one who asks does not get it unseen. */
+  unreachable(server: HostedServer): void;
+  /** A server with a process for each principal comes in sight: what an earlier life of this one left behind is removed. */
+  begin(server: HostedServer): void;
   /** Nobody needs it for now. */
   idle(server: HostedServer): Promise<void>;
   /** It is gone, or will be another. */
@@ -47,6 +64,12 @@ export interface Host {
 }
 
 const LISTS = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']);
+
+/** Whether a method asks for a list, which is kept and keeps nothing alive. */
+export function isListing(method: string): boolean {
+  return LISTS.has(method);
+}
+
 const MAX_KEPT = 256;
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 const FIRST_RETRY_MS = 500;
@@ -165,7 +188,7 @@ export function createHost(options: {
       const stopped = bridge === undefined && state.is !== 'ended';
       const cursor = request.params?.cursor;
       const key = `${method}\n${typeof cursor === 'string' ? cursor : ''}`;
-      const listing = LISTS.has(method);
+      const listing = isListing(method);
       if (listing && stopped && kept.has(key)) return { jsonrpc: '2.0', id, result: kept.get(key)?.result };
       if (method === 'initialize' && stopped && greeting !== undefined) return { jsonrpc: '2.0', id, result: greeting };
       const used = await running(signal);

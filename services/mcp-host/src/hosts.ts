@@ -1,16 +1,30 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
 import type { ToolServerSpec } from '@sallyport/custom-resources';
+import type { HostedPrincipal } from '@sallyport/peers/hosted-principal';
 import type { Snapshot } from '@sallyport/peers/snapshot';
-import { type Backend, createHost, type Host, type HostedServer } from './host.ts';
+import { type Backend, createHost, type Host, type HostedServer, processKey } from './host.ts';
+import { principalProcesses } from './principal-processes.ts';
 import type { BridgeBounds } from './stdio/bridge.ts';
 
 /** The hosted servers of all tenants. */
 export interface Hosts extends Component {
   /** A hosted server, over whichever transport. */
   server(tenant: string, uid: string): HostedServer | undefined;
+  /**
+   * The server as a principal has it: its own, where there is one for each. `counts`: what is asked keeps it from being
+   * idle. To be let go of when it was answered. Throws GatewayError where there are as many as there may be.
+   */
+  enter(
+    server: HostedServer,
+    principal: HostedPrincipal,
+    counts: boolean,
+  ): { readonly server: HostedServer; readonly leave: () => void };
+  /** Ends the processes of principals of a tenant that a notice of revocation names. */
+  revoke(tenant: string, ids: readonly string[]): void;
   /** The host of a server over standard input and output. */
   host(server: HostedServer): Host;
+  /** Those that all share. */
   all(): Iterable<Host>;
   stop(): Promise<void>;
 }
@@ -22,19 +36,25 @@ export function followHosts(options: {
   readonly snapshot: Pick<Snapshot, 'items' | 'onChange'>;
   readonly backend: Backend;
   readonly bounds: BridgeBounds;
+  /** Most processes of single principals in one namespace. */
+  readonly maxPrincipals: number;
   readonly log: Logger;
   readonly onState: () => void;
 }): Hosts {
-  const { snapshot, backend, log } = options;
+  const { snapshot, backend, log, maxPrincipals } = options;
   const servers = new Map<string, HostedServer>();
   const hosts = new Map<string, Host>();
   let timer: NodeJS.Timeout | undefined;
 
-  const leave = (server: HostedServer) => {
-    hosts.get(server.uid)?.stop('its resource changed or is gone');
-    hosts.delete(server.uid);
-    backend.forget(server).catch((error: unknown) => log.warn('A tool server was left behind', { error }));
+  const end = (server: HostedServer, reason: string) => {
+    const key = processKey(server);
+    hosts.get(key)?.stop(reason);
+    hosts.delete(key);
+    return backend
+      .forget(server)
+      .catch((error: unknown) => log.warn('A tool server was left behind', { error, server: server.name }));
   };
+  const principals = principalProcesses({ maxPerTenant: maxPrincipals, end });
   const follow = () => {
     const now = new Map<string, HostedServer>();
     for (const { tenant, name, uid, generation, spec } of snapshot.items('ToolServer')) {
@@ -47,9 +67,14 @@ export function followHosts(options: {
       const next = now.get(uid);
       if (next?.contentHash === server.contentHash) continue;
       servers.delete(uid);
-      leave(server);
+      principals.endOf(server, CHANGED);
+      void end(server, CHANGED);
     }
-    for (const [uid, server] of now) if (!servers.has(uid)) servers.set(uid, server);
+    for (const [uid, server] of now) {
+      if (servers.has(uid)) continue;
+      servers.set(uid, server);
+      if (server.spec.isolation === 'PerPrincipal') backend.begin(server);
+    }
   };
 
   return {
@@ -58,26 +83,36 @@ export function followHosts(options: {
       snapshot.onChange(follow);
       follow();
       timer = setInterval(() => {
-        for (const host of hosts.values()) void host.sweep(Date.now());
+        const now = Date.now();
+        principals.sweep(now);
+        for (const host of hosts.values()) if (host.server.principal === undefined) void host.sweep(now);
       }, SWEEP_MS);
       timer.unref();
     },
     async stop() {
       clearInterval(timer);
+      const ending = principals.endAll('Sallyport stops');
       for (const host of hosts.values()) host.stop('Sallyport stops');
-      await Promise.allSettled([...servers.values()].map((server) => backend.forget(server)));
+      await Promise.allSettled([...ending, ...[...servers.values()].map((server) => backend.forget(server))]);
     },
     server(tenant, uid) {
       const server = servers.get(uid);
       return server?.tenant === tenant ? server : undefined;
     },
+    enter: principals.enter,
+    revoke: principals.revoke,
     host(server) {
-      const held = hosts.get(server.uid);
+      const key = processKey(server);
+      const held = hosts.get(key);
       if (held !== undefined) return held;
       const host = createHost({ ...options, server });
-      hosts.set(server.uid, host);
+      hosts.set(key, host);
       return host;
     },
-    all: () => hosts.values(),
+    *all() {
+      for (const host of hosts.values()) if (host.server.principal === undefined) yield host;
+    },
   };
 }
+
+const CHANGED = 'its resource changed or is gone';

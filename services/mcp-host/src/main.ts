@@ -6,11 +6,11 @@ import { kubeAttach } from '@sallyport/chassis/kube/attach';
 import { createLogger, type Logger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { run } from '@sallyport/chassis/process';
-import { rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
+import { type Client, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { startTracing } from '@sallyport/chassis/tracing';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
-import { HostingService } from '@sallyport/proto/hosting/v1/hosting_pb';
+import { HostingService, PodService } from '@sallyport/proto/hosting/v1/hosting_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { type AtAddress, clusterBackend } from './backend/cluster.ts';
 import { localBackend } from './backend/local.ts';
@@ -42,8 +42,15 @@ run({
     const snapshot = watchSnapshot({ client, kinds: ['ToolServer'], log, ...(cacheFile ? { cacheFile } : {}) });
     life.readiness.add('snapshot', () => snapshot.seen() || 'no snapshot was received yet');
 
-    const { backend, atAddress } = backendOf(config, log);
-    const hosts = followHosts({ snapshot, backend, bounds: bridgeBounds, log, onState: () => reports.soon() });
+    const { backend, atAddress } = backendOf(config, rpcClient(PodService, operator), log);
+    const hosts = followHosts({
+      snapshot,
+      backend,
+      bounds: bridgeBounds,
+      maxPrincipals: config.maxPrincipalsPerNamespace,
+      log,
+      onState: () => reports.soon(),
+    });
     const reports = reportHosts({
       client,
       hosts: () => hosts.all(),
@@ -65,11 +72,15 @@ run({
   },
 });
 
-function backendOf(config: Config, log: Logger): { readonly backend: Backend; readonly atAddress: AtAddress } {
+function backendOf(
+  config: Config,
+  pods: Client<typeof PodService>,
+  log: Logger,
+): { readonly backend: Backend; readonly atAddress: AtAddress } {
   const { cluster, local } = config;
   if (cluster !== undefined) {
     const api = kubeApi(cluster.kubeconfigFile, 'sallyport-mcp-host');
-    const backend = clusterBackend({ api, attach: kubeAttach(cluster.kubeconfigFile), log });
+    const backend = clusterBackend({ api, attach: kubeAttach(cluster.kubeconfigFile), pods, log });
     return { backend, atAddress: backend.atAddress };
   }
   if (local === undefined) throw new Error('neither cluster nor local is given');

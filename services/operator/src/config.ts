@@ -1,4 +1,5 @@
 import { blocks } from '@sallyport/chassis/config';
+import { hostedAmounts } from '@sallyport/custom-resources';
 import { z } from 'zod';
 
 const namespace = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be the name of a namespace');
@@ -25,6 +26,17 @@ const hosting = z.strictObject({
   egressKeyFile: z.string().min(1),
   /** Most hosted servers of one namespace. */
   maxPerNamespace: z.int().min(1).max(1_000).default(20),
+  /** Most that one of them may ask for, and most pods of one namespace, those of single principals among them. */
+  max: z
+    .strictObject({
+      cpu: hostedAmounts.cpu.default('2'),
+      memory: hostedAmounts.bytes.default('2Gi'),
+      storage: hostedAmounts.bytes.default('1Gi'),
+      podsPerNamespace: z.int().min(1).max(10_000).default(50),
+    })
+    .prefault({}),
+  /** Starts no server whose pod cannot prove that egress is enforced. */
+  requireEgressEnforced: z.boolean().default(false),
 });
 
 const cluster = z.strictObject({

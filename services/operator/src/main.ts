@@ -5,6 +5,7 @@ import { createMetrics } from '@sallyport/chassis/metrics';
 import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { startTracing } from '@sallyport/chassis/tracing';
+import { PodService } from '@sallyport/proto/hosting/v1/hosting_pb';
 import { AccessReviewService } from '@sallyport/proto/resources/v1/access_review_pb';
 import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
@@ -12,7 +13,7 @@ import { connect } from './clients.ts';
 import { configSchema } from './config.ts';
 import { operatorMetrics } from './metrics.ts';
 import { createOperator } from './operator.ts';
-import { accessReviewService, CALLERS, resourceService, snapshotService } from './server.ts';
+import { accessReviewService, CALLERS, podService, resourceService, snapshotService } from './server.ts';
 import { openSource } from './source/open.ts';
 
 const SERVICE = 'operator';
@@ -45,6 +46,7 @@ run({
           snapshotService({ publisher, view: source, observations, leads, onObserved: observed, log }),
         )
         .add(ResourceService, resourceService(source))
+        .add(PodService, podService(source, hosting))
         .add(AccessReviewService, accessReviewService(mayAdminister)),
     );
     await life.use(election(operator));

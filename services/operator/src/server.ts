@@ -3,15 +3,18 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { isKind, type Kind, kindNames } from '@sallyport/custom-resources';
+import type { PodService } from '@sallyport/proto/hosting/v1/hosting_pb';
 import type { AccessReviewService } from '@sallyport/proto/resources/v1/access_review_pb';
 import type { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
 import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import { environmentOf } from './controllers/hosted.ts';
 import { byAge, canonicalJson, type Entry } from './entry.ts';
+import type { Hosting } from './hosting/hosting.ts';
 import type { MayAdminister } from './kube/access-review.ts';
 import { type Observations, observable, readObservation } from './observations.ts';
 import { snapshotKinds } from './snapshot/compile.ts';
 import type { Publisher } from './snapshot/publish.ts';
-import type { View } from './source/source.ts';
+import type { Source, View } from './source/source.ts';
 
 const watchers = ['model-proxy', 'mcp-broker', 'policy', 'identity', 'mcp-host', 'egress-proxy'];
 
@@ -21,6 +24,7 @@ export const CALLERS: Record<string, string[]> = {
   'sallyport.snapshot.v1.SnapshotService/Report': watchers,
   'sallyport.resources.v1.ResourceService/List': ['console'],
   'sallyport.resources.v1.AccessReviewService/Review': ['identity'],
+  'sallyport.hosting.v1.PodService/StartPod': ['mcp-host'],
 };
 
 // Who speaks of which kind: a broker that was taken over cannot say anything of providers.
@@ -125,6 +129,33 @@ export function accessReviewService(mayAdminister: MayAdminister): ServiceImpl<t
       } catch (error) {
         throw new GatewayError('unavailable', 'The API server does not say.', { cause: error, retryAfterMs: 1_000 });
       }
+    },
+  };
+}
+
+const PRINCIPAL = /^[0-9a-f]{16}$/;
+const SECRET_KEY = /^[A-Za-z0-9._-]{1,253}$/;
+
+/** PodService: pods of single principals, of servers whose resource says that there is one for each. */
+export function podService(source: Pick<Source, 'list' | 'secret'>, hosting: Hosting): ServiceImpl<typeof PodService> {
+  return {
+    async startPod({ tenant, uid, principal, secretKey }) {
+      if (!NAMESPACE.test(tenant)) throw new GatewayError('invalid_request', 'The tenant is missing.');
+      if (!PRINCIPAL.test(principal) || !SECRET_KEY.test(secretKey)) {
+        throw new GatewayError('invalid_request', 'The principal is missing.');
+      }
+      const entry = source.list('ToolServer', tenant).find((one) => one.uid === uid);
+      const hosted = entry?.parsed.ok ? entry.parsed.value.spec.hosted : undefined;
+      if (entry === undefined || hosted?.isolation !== 'PerPrincipal') {
+        throw new GatewayError('not_found', 'There is no hosted server with a process for each principal of that UID.');
+      }
+      const environment = await environmentOf(entry, hosted, { hosting, source }, secretKey);
+      if ('refused' in environment) {
+        const { reason, message } = environment.refused;
+        const code = reason === 'SecretNotFound' ? 'upstream_credentials' : 'unavailable';
+        throw new GatewayError(code, `The tool server is not started: ${message}.`);
+      }
+      return { pod: await hosting.startPod(entry, hosted, environment.secrets, { principal, secretKey }) };
     },
   };
 }

@@ -3,12 +3,12 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
 import type { Attach } from '@sallyport/chassis/kube/attach';
 import type { Logger } from '@sallyport/chassis/log';
-import type { Backend, HostedServer } from '../host.ts';
+import type { Client } from '@sallyport/chassis/rpc/client';
+import { HOSTED_LABEL, hostedName, PRINCIPAL_LABEL, podOfPrincipal, UID_LABEL } from '@sallyport/peers/hosted-names';
+import type { PodService } from '@sallyport/proto/hosting/v1/hosting_pb';
+import { type Backend, type HostedServer, processKey, shortId } from '../host.ts';
+import { addressBook } from './address-book.ts';
 import { CONTAINER, openAttached, type Pod } from './attached.ts';
-
-/** Labels that the operator gives to what belongs to a hosted server, and how it names its Deployment. */
-export const HOSTED_LABEL = 'sallyport.dev/hosted';
-export const UID_LABEL = 'sallyport.dev/tool-server-uid';
 
 interface PodObject {
   readonly metadata: {
@@ -31,6 +31,8 @@ interface PodObject {
 
 const POLL_MS = 250;
 const WAIT_MS = 240_000;
+const START_MS = 10_000;
+const ENDED = new Set(['Succeeded', 'Failed']);
 const BROKEN = new Set([
   'ErrImagePull',
   'ImagePullBackOff',
@@ -50,18 +52,30 @@ export type AtAddress = (
  * `pods/attach`, which works with any image and lets no connection into the pod, and removed where they misbehave.
  */
 export function clusterBackend(options: {
-  readonly api: Pick<KubeApi, 'request'>;
+  readonly api: Pick<KubeApi, 'request' | 'watch'>;
   readonly attach: Attach;
+  /** Makes pods of single principals. */
+  readonly pods: Pick<Client<typeof PodService>, 'startPod'>;
   readonly log: Logger;
 }): Backend & { readonly atAddress: AtAddress } {
-  const { api, attach } = options;
+  const { api, attach, log } = options;
+  const addresses = addressBook(api);
 
   const list = async (path: string, query: Record<string, string>): Promise<PodObject[]> =>
     ((await api.request({ path, query })) as { items: PodObject[] }).items;
-  const podsOf = ({ tenant, uid }: HostedServer) =>
-    list(`/api/v1/namespaces/${tenant}/pods`, { labelSelector: `${UID_LABEL}=${uid}` });
+  const podsOf = ({ tenant, uid, principal }: HostedServer) =>
+    list(
+      `/api/v1/namespaces/${tenant}/pods`,
+      principal === undefined
+        ? { labelSelector: `${UID_LABEL}=${uid},!${PRINCIPAL_LABEL}` }
+        : {
+            labelSelector: `${UID_LABEL}=${uid},${PRINCIPAL_LABEL}=${shortId(principal)}`,
+            // Whoever may make pods may give them any labels, but not this name.
+            fieldSelector: `metadata.name=${podOfPrincipal(uid, shortId(principal))}`,
+          },
+    );
   const scale = async ({ tenant, uid }: HostedServer, replicas: number) => {
-    const path = `/apis/apps/v1/namespaces/${tenant}/deployments/${deploymentName(uid)}/scale`;
+    const path = `/apis/apps/v1/namespaces/${tenant}/deployments/${hostedName(uid)}/scale`;
     await api
       .request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body: { spec: { replicas } } })
       .catch((error: unknown) => {
@@ -77,16 +91,34 @@ export function clusterBackend(options: {
       if (!(error instanceof KubeError && error.status === 404)) throw error;
     });
   };
+  const removeOf = async ({ tenant, uid, principal }: HostedServer) => {
+    if (principal !== undefined) await remove({ namespace: tenant, name: podOfPrincipal(uid, shortId(principal)) });
+  };
   const containerOf = (pod: PodObject) => pod.status?.containerStatuses?.find(({ name }) => name === CONTAINER);
+
+  const clearing = new Map<string, Promise<void>>();
+  /** Has the pod of a principal made where there is none, and removed where it has ended. */
+  const ensure = async (server: HostedServer, pods: readonly PodObject[], signal: AbortSignal) => {
+    const { tenant, uid, principal } = server;
+    if (principal === undefined) return;
+    const asked = { tenant, uid, principal: shortId(principal), secretKey: principal.secretKey };
+    if (pods.length === 0) await options.pods.startPod(asked, { timeoutMs: START_MS, signal });
+    for (const { metadata, status } of pods) {
+      if (metadata.deletionTimestamp === undefined && ENDED.has(status?.phase ?? '')) await remove(metadata);
+    }
+  };
 
   /** The pod of a server once its process runs (and listens, where `ready` is asked for). */
   const awake = async (server: HostedServer, ready: boolean, signal: AbortSignal): Promise<PodObject> => {
     const until = Date.now() + WAIT_MS;
-    if (server.spec.idleMinutes !== undefined) await scale(server, 1);
+    if (server.principal !== undefined) await clearing.get(server.uid);
+    else if (server.spec.idleMinutes !== undefined) await scale(server, 1);
     for (let why = 'its pod does not run yet'; ; ) {
       signal.throwIfAborted();
-      for (const pod of await podsOf(server)) {
-        if (pod.metadata.deletionTimestamp !== undefined) continue;
+      const pods = await podsOf(server);
+      await ensure(server, pods, signal);
+      for (const pod of pods) {
+        if (pod.metadata.deletionTimestamp !== undefined || ENDED.has(pod.status?.phase ?? '')) continue;
         const container = containerOf(pod);
         if (container?.state?.running !== undefined && (!ready || container.ready)) return pod;
         const reason = container?.state?.waiting?.reason ?? '';
@@ -98,13 +130,26 @@ export function clusterBackend(options: {
     }
   };
 
-  const waking = new Map<string, Promise<PodObject>>();
-  /** The same for a server over HTTP, whose every call asks: those that wait do so together. */
-  const listening = (server: HostedServer, signal: AbortSignal): Promise<PodObject> => {
-    let found = waking.get(server.uid);
+  const waking = new Map<string, Promise<URL>>();
+  /** Where a server over HTTP listens: those that wait for it do so together, and what is known is good until a pod changes. */
+  const listening = async (server: HostedServer, signal: AbortSignal): Promise<URL> => {
+    const key = processKey(server);
+    const known = addresses.of(key);
+    if (known !== undefined) return known;
+    let found = waking.get(key);
     if (found === undefined) {
-      found = awake(server, true, AbortSignal.timeout(WAIT_MS)).finally(() => waking.delete(server.uid));
-      waking.set(server.uid, found);
+      const { tenant, uid, spec } = server;
+      // Watched before it is looked at, so that no change is missed in between.
+      const keep = addresses.follow(key, tenant, `${UID_LABEL}=${uid}`);
+      found = awake(server, true, AbortSignal.timeout(WAIT_MS))
+        .then(({ status }) => {
+          const ip = status?.podIP ?? '';
+          const url = new URL(`http://${ip.includes(':') ? `[${ip}]` : ip}:${spec.http?.port}${spec.http?.path}`);
+          keep(ip, url);
+          return url;
+        })
+        .finally(() => waking.delete(key));
+      waking.set(key, found);
     }
     return orEnded(found, signal);
   };
@@ -114,15 +159,25 @@ export function clusterBackend(options: {
       const { metadata } = await awake(server, false, signal);
       return openAttached(attach, metadata, remove, listener, signal);
     },
-    async address(server, signal) {
-      const { http } = server.spec;
-      const pod = await listening(server, signal);
-      const ip = pod.status?.podIP ?? '';
-      return new URL(`http://${ip.includes(':') ? `[${ip}]` : ip}:${http?.port}${http?.path}`);
+    address: listening,
+    unreachable: (server) => addresses.forget(processKey(server)),
+    begin({ tenant, uid }) {
+      const orphans = list(`/api/v1/namespaces/${tenant}/pods`, {
+        labelSelector: `${UID_LABEL}=${uid},${PRINCIPAL_LABEL}`,
+      })
+        .then(async (pods) => {
+          for (const { metadata } of pods) await remove(metadata);
+        })
+        .catch((error: unknown) => log.warn('Pods of principals were left behind', { tenant, uid, error }))
+        .finally(() => clearing.delete(uid));
+      clearing.set(uid, orphans);
     },
-    idle: (server) => scale(server, 0),
-    // What the operator made it takes away.
-    forget: async () => undefined,
+    idle: (server) => (server.principal === undefined ? scale(server, 0) : removeOf(server)),
+    // What all share the operator made, and takes away.
+    async forget(server) {
+      addresses.forget(processKey(server));
+      if (server.principal !== undefined) await removeOf(server);
+    },
     async atAddress(address, tenant) {
       const pods = await list(`/api/v1/namespaces/${tenant}/pods`, {
         labelSelector: `${HOSTED_LABEL}=true`,
@@ -136,9 +191,4 @@ export function clusterBackend(options: {
       return uid === undefined || uids.some((one) => one !== uid) ? undefined : { tenant, uid };
     },
   };
-}
-
-/** Name of the Deployment of a hosted server. */
-export function deploymentName(uid: string): string {
-  return `sallyport-mcp-${uid}`;
 }

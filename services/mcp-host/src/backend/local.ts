@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { type Logger, redactText } from '@sallyport/chassis/log';
 import { parseSecret, parseYaml } from '@sallyport/custom-resources';
 import { egressProxyUrl, proxyVariables } from '@sallyport/peers/egress-credential';
-import type { Backend, HostedServer } from '../host.ts';
+import { type Backend, type HostedServer, processKey, shortId } from '../host.ts';
 import type { Pipe } from '../stdio/pipe.ts';
 import { openChild } from './child.ts';
 
@@ -30,25 +30,36 @@ export function localBackend(options: LocalOptions): Backend {
   const { log, workDir } = options;
   const listening = new Map<string, Promise<Pipe>>();
 
+  // What one principal's process leaves in its folder another's does not find there, as long as it only looks at home.
+  const homeOf = ({ uid, principal }: HostedServer) =>
+    principal === undefined ? workDir : join(workDir, 'principals', `${uid}-${shortId(principal)}`);
   const optionsOf = (server: HostedServer) => {
     const { command, args, env } = server.spec;
     if (command === undefined) {
       throw new GatewayError('unavailable', 'Without a cluster hosted.command must be given: no image is used.');
     }
+    if (server.spec.requireEgressEnforced) {
+      throw new GatewayError('unavailable', 'It may run only where egress is enforced, which nothing does here.');
+    }
     const secrets: string[] = [];
-    const own = env.map(({ name, value, secretRef }) => {
+    const own = env.map(({ name, value, secretRef, perPrincipal }) => {
       if (secretRef === undefined) return [name, value ?? ''] as const;
-      const found = secretValue(options.secretsDirs, server.tenant, secretRef);
-      if (found === undefined)
-        throw new GatewayError('unavailable', `There is no key ${secretRef.key} in Secret ${secretRef.name}.`);
+      const key = perPrincipal ? (server.principal?.secretKey ?? secretRef.key) : secretRef.key;
+      const found = secretValue(options.secretsDirs, server.tenant, { ...secretRef, key });
+      if (found === undefined) {
+        const code = perPrincipal ? 'upstream_credentials' : 'unavailable';
+        throw new GatewayError(code, `There is no key ${key} in Secret ${secretRef.name}.`);
+      }
       if (found.length >= 4) secrets.push(found);
       return [name, found] as const;
     });
     const proxy = egressProxyUrl(options.egressKey, server, options.proxy);
+    const home = homeOf(server);
+    mkdirSync(home, { recursive: true, mode: 0o700 });
     return {
       command: [...command, ...args],
-      cwd: workDir,
-      env: { PATH: options.path, HOME: workDir, TMPDIR: workDir, ...Object.fromEntries(own), ...proxyVariables(proxy) },
+      cwd: home,
+      env: { PATH: options.path, HOME: home, TMPDIR: home, ...Object.fromEntries(own), ...proxyVariables(proxy) },
       onStderr: bounded(log.child({ server: server.name, tenant: server.tenant }), [...secrets, proxy]),
     };
   };
@@ -57,6 +68,10 @@ export function localBackend(options: LocalOptions): Backend {
     open: (server) => (listener, signal) => openChild(optionsOf(server), listener, signal),
     async address(server, signal) {
       const { http } = server.spec;
+      if (server.principal !== undefined) {
+        const message = 'Without a cluster a server over HTTP has one process for all: its port is on this machine.';
+        throw new GatewayError('unavailable', message);
+      }
       if (!listening.has(server.uid)) {
         const onEnd = (reason: string) => {
           listening.delete(server.uid);
@@ -70,11 +85,15 @@ export function localBackend(options: LocalOptions): Backend {
       signal.throwIfAborted();
       return new URL(`http://127.0.0.1:${http?.port}${http?.path}`);
     },
+    unreachable: () => undefined,
+    begin: () => undefined,
     idle: async () => undefined,
     async forget(server) {
-      const pipe = await listening.get(server.uid)?.catch(() => undefined);
-      listening.delete(server.uid);
+      const key = processKey(server);
+      const pipe = await listening.get(key)?.catch(() => undefined);
+      listening.delete(key);
       pipe?.end();
+      if (server.principal !== undefined) rmSync(homeOf(server), { recursive: true, force: true });
     },
   };
 }

@@ -10,6 +10,7 @@ import { type BridgeBounds, bridgeBounds } from '../stdio/bridge.ts';
 
 const log = createLogger({ service: 'test', level: 'error' });
 const HOSTILE = fileURLToPath(new URL('./hostile.mjs', import.meta.url));
+const TELLING = fileURLToPath(new URL('./telling.mjs', import.meta.url));
 
 /** Namespace of the servers of the suite. */
 export const TENANT = 'acme';
@@ -25,12 +26,18 @@ export function nodeServer(args: readonly string[], more: Partial<HostedServerSp
     egress: [],
     resources: { cpu: '1', memory: '256Mi', storage: '64Mi' },
     runAsUser: 65532,
+    isolation: 'Shared',
+    maxPrincipals: 20,
+    requireEgressEnforced: false,
     ...more,
   };
 }
 
 /** The same of a manner of `hostile.mjs`. */
 export const hostile = (manner: string, more: Partial<HostedServerSpec> = {}) => nodeServer([HOSTILE, manner], more);
+
+/** A server that says who it is: its process, its secret, and all that it was ever told. Standard output is what MCP says. */
+export const telling = (more: Partial<HostedServerSpec> = {}) => nodeServer([TELLING], more);
 
 /** A front over child processes, in this process. */
 export interface HostSuite {
@@ -71,6 +78,7 @@ export async function startHostSuite(
     snapshot,
     backend,
     bounds: { ...bridgeBounds, ...bounds },
+    maxPrincipals: 10,
     log,
     onState: () => undefined,
   });

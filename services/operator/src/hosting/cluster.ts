@@ -1,14 +1,17 @@
 import { lookup } from 'node:dns/promises';
+import { GatewayError } from '@sallyport/chassis/errors';
 import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
 import type { Logger } from '@sallyport/chassis/log';
 import { type Finding, findCondition, type HostedServerSpec } from '@sallyport/custom-resources';
+import { HOSTED_LABEL, hostedName, PRINCIPAL_LABEL, podOfPrincipal, UID_LABEL } from '@sallyport/peers/hosted-names';
 import { fails } from '../checks/findings.ts';
 import { canonicalJson, type Entry, sha256 } from '../entry.ts';
 import { apply } from '../kube/apply.ts';
 import { type Informer, informer, type KubeObject } from '../kube/informer.ts';
-import { type DeploymentState, deployed, egressEnforced, type PodState } from './findings.ts';
+import { beyond, type HostedMaximum, withheld } from './bounds.ts';
+import { type DeploymentState, deployed, egressEnforced, onlyEnforced, type PodState } from './findings.ts';
 import type { Hosting } from './hosting.ts';
-import { HOSTED_LABEL, type HostingFacts, hostedObjects, NAME_ANNOTATION, UID_LABEL } from './objects.ts';
+import { type HostingFacts, hostedObjects, MADE_OF_ANNOTATION, NAME_ANNOTATION, requiresEnforced } from './objects.ts';
 
 /** How hosted servers are run in a cluster. */
 export type ClusterHostingOptions = {
@@ -20,6 +23,8 @@ export type ClusterHostingOptions = {
   readonly proxy: { readonly host: string; readonly port: number };
   /** Most hosted servers of one namespace. */
   readonly maxPerNamespace: number;
+  /** Most that one of them may ask for, and most pods of one namespace. */
+  readonly max: HostedMaximum;
   readonly log: Logger;
   /** How the proxy's name is resolved; for tests. */
   readonly resolve?: (host: string) => Promise<string>;
@@ -28,6 +33,8 @@ export type ClusterHostingOptions = {
 const MANAGER = 'sallyport-operator-hosting';
 /** Objects without a generation of their own are written again after this time, whatever has become of them. */
 const WRITE_AGAIN_MS = 300_000;
+/** Until then a pod that was made counts although it was not seen yet. */
+const UNSEEN_MS = 30_000;
 
 interface Written {
   readonly hash: string;
@@ -74,14 +81,40 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
     policies: follow('/apis/networking.k8s.io/v1', 'networkpolicies'),
     pods: follow('/api/v1', 'pods'),
   };
+  const made = new Map<string, number>();
   const all: Informer[] = Object.values(watched).flat();
+  const labelOf = ({ metadata }: KubeObject, label: string) => (metadata.labels as Record<string, string>)?.[label];
   const ofUid = (informers: readonly Informer[], tenant: string, uid: string) =>
     informers
       .flatMap((one) => one.list())
+      .filter((object) => object.metadata.namespace === tenant && labelOf(object, UID_LABEL) === uid);
+  const ofPrincipals = (tenant: string, uid?: string) =>
+    watched.pods
+      .flatMap((one) => one.list())
       .filter(
-        ({ metadata }) =>
-          metadata.namespace === tenant && (metadata.labels as Record<string, string>)?.[UID_LABEL] === uid,
+        (pod) =>
+          pod.metadata.namespace === tenant &&
+          labelOf(pod, PRINCIPAL_LABEL) !== undefined &&
+          (uid === undefined || labelOf(pod, UID_LABEL) === uid),
       );
+  const remove = (path: string, query: Record<string, string> = {}) =>
+    api.request({ method: 'DELETE', path, query }).catch((error: unknown) => {
+      if (!(error instanceof KubeError && error.status === 404)) throw error;
+    });
+
+  const objectsOf = async (entry: Entry<'ToolServer'>, hosted: HostedServerSpec, secrets: string) => {
+    const address = await resolve(proxy.host);
+    const at = `${address.includes(':') ? `[${address}]` : address}:${proxy.port}`;
+    return hostedObjects(entry, hosted, { ...facts, proxy: at, proxyPort: proxy.port }, secrets);
+  };
+  /** Pods of principals that were made of something else than they would be now go; the next call makes others. */
+  const dropStale = async (tenant: string, uid: string, madeOf: string | undefined) => {
+    for (const { metadata } of ofPrincipals(tenant, uid)) {
+      const annotations = metadata.annotations as Record<string, string> | undefined;
+      if (metadata.deletionTimestamp !== undefined || annotations?.[MADE_OF_ANNOTATION] === madeOf) continue;
+      await remove(`/api/v1/namespaces/${tenant}/pods/${metadata.name}`);
+    }
+  };
 
   /** Creates or replaces; gives the generation that it has then. */
   const replace = async (path: string, name: string, live: KubeObject | undefined, body: object): Promise<number> => {
@@ -100,9 +133,8 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
 
   const write = async (entry: Entry<'ToolServer'>, hosted: HostedServerSpec, secrets: string) => {
     const { tenant, uid } = entry;
-    const address = await resolve(proxy.host);
-    const at = `${address.includes(':') ? `[${address}]` : address}:${proxy.port}`;
-    const objects = hostedObjects(entry, hosted, { ...facts, proxy: at, proxyPort: proxy.port }, secrets);
+    const objects = await objectsOf(entry, hosted, secrets);
+    await dropStale(tenant, uid, hosted.isolation === 'PerPrincipal' ? objects.madeOf : undefined);
     const [deployment] = ofUid(watched.deployments, tenant, uid);
     const [policy] = ofUid(watched.policies, tenant, uid);
     const scaled =
@@ -139,13 +171,26 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
       watched.deployments
         .flatMap((one) => one.list())
         .filter(({ metadata }) => metadata.namespace === tenant)
-        .map(({ metadata }) => (metadata.labels as Record<string, string>)[UID_LABEL]),
+        .map((object) => labelOf(object, UID_LABEL)),
     );
     return !others.has(uid) && others.size >= options.maxPerNamespace;
   };
 
+  const podsIn = (tenant: string) => {
+    const names = new Set(ofPrincipals(tenant).map(({ metadata }) => metadata.name));
+    const deployments = watched.deployments.flatMap((one) => one.list());
+    for (const [key, atMs] of made) {
+      const [namespace, name = ''] = key.split('/');
+      if (Date.now() - atMs > UNSEEN_MS) made.delete(key);
+      else if (namespace === tenant) names.add(name);
+    }
+    return names.size + deployments.filter(({ metadata }) => metadata.namespace === tenant).length;
+  };
+
   return {
     name: 'hosting',
+    beyond: (hosted) => beyond(hosted, options.max),
+    withheld: (tenant, secret) => withheld(secret, tenant === facts.namespace),
     start() {
       for (const one of all) one.start();
     },
@@ -155,9 +200,15 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
     onChange: (listener) => void listeners.push(listener),
     async reconcile(entry, hosted, secrets) {
       const { tenant, uid, status } = entry;
-      const held = findCondition(status.conditions, 'EgressEnforced');
+      const found = findCondition(status.conditions, 'EgressEnforced');
+      // What was found out of an earlier revision says nothing of this one.
+      const held = found?.observedGeneration === entry.generation ? found : undefined;
       const pods = () => ofUid(watched.pods, tenant, uid) as unknown as PodState[];
-      const enforced = (): Finding => egressEnforced(pods(), held && { ...held });
+      const shared = () =>
+        ofUid(watched.pods, tenant, uid).filter(
+          (pod) => labelOf(pod, PRINCIPAL_LABEL) === undefined,
+        ) as unknown as PodState[];
+      const enforced = (): Finding => egressEnforced(pods(), held);
       if (!all.every((one) => one.synced())) throw new Error('what runs in the cluster is being read');
       if (overQuota(entry)) {
         const message = `This namespace has as many hosted servers as one may have (${options.maxPerNamespace}).`;
@@ -170,13 +221,40 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
         return [fails('Deployed', 'Refused', `The API server refuses it: ${error.message.slice(0, 300)}`), enforced()];
       }
       const [deployment] = ofUid(watched.deployments, tenant, uid);
-      return [deployed(deployment as DeploymentState | undefined, pods()), enforced()];
+      const state = deployed(deployment as DeploymentState | undefined, shared());
+      return [requiresEnforced(hosted, facts) ? onlyEnforced(state, enforced()) : state, enforced()];
+    },
+    async startPod(entry, hosted, secrets, instance) {
+      const { tenant, uid } = entry;
+      const name = podOfPrincipal(uid, instance.principal);
+      const there = ofPrincipals(tenant, uid).find(({ metadata }) => metadata.name === name);
+      if (there !== undefined && there.metadata.deletionTimestamp === undefined) return name;
+      if (podsIn(tenant) >= options.max.podsPerNamespace) {
+        const message = `This namespace has as many pods of hosted servers as one may have (${options.max.podsPerNamespace}).`;
+        throw new GatewayError('rate_limited', message);
+      }
+      // The fence stands before what it is for.
+      if (ofUid(watched.policies, tenant, uid).length === 0) {
+        throw new GatewayError('unavailable', 'The tool server is not deployed yet.');
+      }
+      const body = (await objectsOf(entry, hosted, secrets)).pod(instance);
+      try {
+        await api.request({ method: 'POST', path: `/api/v1/namespaces/${tenant}/pods`, body });
+      } catch (error) {
+        // It is there, or on its way out: who asked looks.
+        if (error instanceof KubeError && error.status === 409) return name;
+        if (!(error instanceof KubeError) || ![403, 422].includes(error.status)) throw error;
+        throw new GatewayError('unavailable', 'The cluster refuses the pod of the tool server.', { cause: error });
+      }
+      made.set(`${tenant}/${name}`, Date.now());
+      return name;
     },
     async release({ tenant, uid }) {
+      await dropStale(tenant, uid, undefined);
       const [deployment] = ofUid(watched.deployments, tenant, uid);
       if (deployment === undefined && !written.has(uid)) return;
       written.delete(uid);
-      const name = `sallyport-mcp-${uid}`;
+      const name = hostedName(uid);
       for (const path of [
         `/apis/apps/v1/namespaces/${tenant}/deployments`,
         `/apis/networking.k8s.io/v1/namespaces/${tenant}/networkpolicies`,
@@ -184,9 +262,7 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
       ]) {
         // A pod that is still there stays behind its fence: the Deployment goes with its pods first.
         const query = { propagationPolicy: path.endsWith('deployments') ? 'Foreground' : 'Background' };
-        await api.request({ method: 'DELETE', path: `${path}/${name}`, query }).catch((error: unknown) => {
-          if (!(error instanceof KubeError && error.status === 404)) throw error;
-        });
+        await remove(`${path}/${name}`, query);
       }
     },
   };

@@ -78,8 +78,13 @@ export function egressEnforced(pods: readonly PodState[], before: Finding | unde
   const said = newest(pods)?.status?.initContainerStatuses?.find(({ name }) => name === 'egress-probe');
   const message = (said?.state?.terminated ?? said?.lastState?.terminated)?.message;
   if (message === undefined) {
-    // A stopped server keeps what was found out when it ran.
-    return before ?? unknown(type, 'NotProbed', 'No pod has tried yet what it can reach.');
+    // What was found out when it last ran says so, and nothing of a pod that is not there.
+    if (before === undefined || before.status === 'Unknown') return NOT_PROBED;
+    const [reason, found] =
+      before.status === 'True'
+        ? ['ProbedBefore', 'reached the proxy and nothing else that it tried']
+        : [before.reason, 'reached what it should not'];
+    return { type, status: before.status, reason, message: `Its last pod ${found}; the next one tries again.` };
   }
   const { open, proxy } = readProbe(message);
   if (open.length > 0) {
@@ -92,6 +97,18 @@ export function egressEnforced(pods: readonly PodState[], before: Finding | unde
   }
   if (!proxy) return unknown(type, 'ProxyUnreachable', 'The pod did not reach the proxy, so that nothing was proved.');
   return holds(type, 'Probed', 'The pod reached the proxy and nothing else that it tried.');
+}
+
+/** Condition `EgressEnforced` of a server of which no pod has run. */
+export const NOT_PROBED: Finding = unknown('EgressEnforced', 'NotProbed', 'No pod has tried yet what it can reach.');
+
+/** `Deployed` of a server that may run only where egress is enforced: False where that was not proved. */
+export function onlyEnforced(deployed: Finding, enforced: Finding): Finding {
+  if (deployed.status === 'False' || enforced.status === 'True') return deployed;
+  const [reason, why] =
+    enforced.status === 'False' ? ['EgressNotEnforced', 'is not'] : ['EgressNotProved', 'may not be'];
+  const message = `It is not started where egress ${why} enforced: ${enforced.message}`;
+  return fails('Deployed', reason, message);
 }
 
 function newest(pods: readonly PodState[]): PodState | undefined {

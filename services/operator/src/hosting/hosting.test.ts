@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { HostedServerSpec } from '@sallyport/custom-resources';
+import { parseSecret } from '@sallyport/custom-resources';
 import { hostedServer } from '@sallyport/custom-resources/tool-server-hosted';
-import { deployed, egressEnforced, type PodState } from './findings.ts';
+import { beyond, withheld } from './bounds.ts';
+import { deployed, egressEnforced, NOT_PROBED, onlyEnforced, type PodState } from './findings.ts';
 import { type HostingFacts, hostedObjects } from './objects.ts';
 
 const facts: HostingFacts = {
@@ -13,6 +15,7 @@ const facts: HostingFacts = {
   proxy: '10.96.0.7:3128',
   proxyPort: 3128,
   egressKey: 'k'.repeat(48),
+  requireEgressEnforced: false,
 };
 const entry = { tenant: 'acme', name: 'jira', uid: '11111111-1111-4111-8111-111111111111' };
 const hosted = (more: object = {}): HostedServerSpec =>
@@ -169,7 +172,72 @@ describe('the status of a hosted server', () => {
     expect(say('{"open":[],"proxy":false}')).toBe('Unknown ProxyUnreachable');
     expect(say('garbage')).toBe('Unknown ProxyUnreachable');
     expect(say()).toBe('Unknown NotProbed');
-    const held = { type: 'EgressEnforced', status: 'True', reason: 'Probed', message: '' } as const;
-    expect(egressEnforced([], held)).toBe(held);
+  });
+
+  it('[hosted:status] says of a stopped server what its last pod found, and that it does not run', () => {
+    const found = (status: 'True' | 'False' | 'Unknown', reason: string) =>
+      egressEnforced([], { type: 'EgressEnforced', status, reason, message: 'The pod reached the proxy.' });
+    expect(found('True', 'Probed')).toMatchObject({ status: 'True', reason: 'ProbedBefore' });
+    expect(found('True', 'Probed').message).toContain('last pod');
+    expect(found('False', 'NotEnforced')).toMatchObject({ status: 'False', reason: 'NotEnforced' });
+    expect(found('Unknown', 'ProxyUnreachable')).toBe(NOT_PROBED);
+    expect(egressEnforced([], undefined)).toBe(NOT_PROBED);
+  });
+
+  it('[hosted:egress-required] does not count a server as deployed where egress must be enforced and was not proved to be', () => {
+    const running = { type: 'Deployed', status: 'True', reason: 'Running', message: '' } as const;
+    const enforced = (status: 'True' | 'False' | 'Unknown') =>
+      onlyEnforced(running, { type: 'EgressEnforced', status, reason: 'x', message: 'why' });
+    expect(enforced('True')).toBe(running);
+    expect(enforced('False')).toMatchObject({ status: 'False', reason: 'EgressNotEnforced' });
+    expect(enforced('Unknown')).toMatchObject({ status: 'False', reason: 'EgressNotProved' });
+  });
+});
+
+describe('what a hosted server may ask for', () => {
+  it('[hosted:maximum] names every amount that is more than may be had', () => {
+    const max = { cpu: '1', memory: '1Gi', storage: '100Mi', podsPerNamespace: 1 };
+    const asked = (resources: object) => beyond(hosted({ resources }), max);
+    expect(asked({})).toBeUndefined();
+    expect(asked({ cpu: '1000m', memory: '1024Mi', storage: '100Mi' })).toBeUndefined();
+    expect(asked({ cpu: '1001m', memory: '2Gi', storage: '1Gi' })).toBe(
+      'spec.hosted.resources.cpu: 1001m is more than 1; spec.hosted.resources.memory: 2Gi is more than 1Gi; ' +
+        'spec.hosted.resources.storage: 1Gi is more than 100Mi, the most that a hosted server may have here',
+    );
+  });
+
+  it('[hosted:secrets] withholds credentials of other hosted servers, and of the release what is not marked as theirs', () => {
+    const why = (labels: Record<string, string>, inRelease: boolean) => {
+      const secret = parseSecret({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', labels }, stringData: {} });
+      if (!secret.ok) throw new Error('a Secret that cannot be read');
+      return withheld(secret.value, inRelease);
+    };
+    const marked = { 'sallyport.dev/for-hosted': 'true' };
+    expect(why({}, false)).toBeUndefined();
+    expect(why({ 'sallyport.dev/hosted': 'true' }, false)).toContain('credential of a hosted server');
+    expect(why({}, true)).toContain('sallyport.dev/for-hosted');
+    expect(why(marked, true)).toBeUndefined();
+    expect(why({ ...marked, 'app.kubernetes.io/part-of': 'sallyport' }, true)).toContain('belongs to Sallyport');
+  });
+
+  it('[hosted:per-principal] gives a value per principal to the pod of that principal alone', () => {
+    const env = [{ name: 'TOKEN', secretRef: { name: 'tokens', key: 'lists' }, perPrincipal: true }];
+    const objects = hostedObjects(entry, hosted({ isolation: 'PerPrincipal', env }), facts, 'v1');
+    // biome-ignore lint/suspicious/noExplicitAny: tests look into objects of many kinds
+    const pod = objects.pod({ principal: 'a'.repeat(16), secretKey: 'user.dana' }) as any;
+    const tokenOf = (spec: { containers: { env: { name: string }[] }[] }) =>
+      spec.containers[0]?.env.find(({ name }) => name === 'TOKEN');
+    expect(pod.metadata).toMatchObject({
+      name: `sallyport-mcp-${entry.uid}-p${'a'.repeat(16)}`,
+      labels: { 'sallyport.dev/hosted': 'true', 'sallyport.dev/principal': 'a'.repeat(16) },
+      ownerReferences: [{ kind: 'ToolServer', uid: entry.uid, controller: true }],
+    });
+    expect(tokenOf(pod.spec)).toMatchObject({ valueFrom: { secretKeyRef: { name: 'tokens', key: 'user.dana' } } });
+    expect(pod.spec).toMatchObject({ restartPolicy: 'Never', automountServiceAccountToken: false, dnsPolicy: 'None' });
+    // biome-ignore lint/suspicious/noExplicitAny: tests look into objects of many kinds
+    const shared = objects.deployment(1) as any;
+    expect(tokenOf(shared.spec.template.spec)).toMatchObject({ valueFrom: { secretKeyRef: { key: 'lists' } } });
+    const changed = hostedObjects(entry, hosted({ isolation: 'PerPrincipal', env, args: ['x'] }), facts, 'v1');
+    expect(new Set([objects.madeOf, changed.madeOf, hostedObjects(entry, hosted(), facts, 'v2').madeOf]).size).toBe(3);
   });
 });

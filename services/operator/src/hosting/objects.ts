@@ -1,13 +1,12 @@
 import { apiVersion, type HostedServerSpec } from '@sallyport/custom-resources';
 import { egressProxyUrl, proxyVariables } from '@sallyport/peers/egress-credential';
-import type { Entry } from '../entry.ts';
+import { HOSTED_LABEL, hostedName, PRINCIPAL_LABEL, podOfPrincipal, UID_LABEL } from '@sallyport/peers/hosted-names';
+import { canonicalJson, type Entry, sha256 } from '../entry.ts';
 
-/** Marks everything that belongs to hosted servers. */
-export const HOSTED_LABEL = 'sallyport.dev/hosted';
-/** UID of the ToolServer that a pod is of. */
-export const UID_LABEL = 'sallyport.dev/tool-server-uid';
 /** Name of the ToolServer, on the Deployment. */
 export const NAME_ANNOTATION = 'sallyport.dev/tool-server';
+/** Digest of what the pod of a principal was made of. */
+export const MADE_OF_ANNOTATION = 'sallyport.dev/made-of';
 
 /** What pods of hosted servers are made with, beside their resource. */
 export type HostingFacts = {
@@ -23,6 +22,16 @@ export type HostingFacts = {
   readonly proxy: string;
   readonly proxyPort: number;
   readonly egressKey: string;
+  /** No server is started where its pod cannot prove that egress is enforced, whatever its resource says. */
+  readonly requireEgressEnforced: boolean;
+};
+
+/** Whose pod it is, of a server with one for each principal. */
+export type Instance = {
+  /** Hash that stands for the principal, as mcp-host names it. */
+  readonly principal: string;
+  /** Key of its values in Secrets. */
+  readonly secretKey: string;
 };
 
 /** The objects of one hosted server. */
@@ -33,6 +42,9 @@ export type HostedObjects = {
   readonly networkPolicy: object;
   /** With as many replicas as are wanted; undefined: mcp-host scales it. */
   readonly deployment: (replicas: number) => object;
+  /** The pod of one principal, and what `MADE_OF_ANNOTATION` says on it. */
+  readonly pod: (instance: Instance) => object;
+  readonly madeOf: string;
 };
 
 const PROXY_KEY = 'proxy-url';
@@ -45,7 +57,7 @@ export function hostedObjects(
   secrets: string,
 ): HostedObjects {
   const { tenant, name: server, uid } = entry;
-  const name = `sallyport-mcp-${uid}`;
+  const name = hostedName(uid);
   const selector = { [HOSTED_LABEL]: 'true', [UID_LABEL]: uid };
   const metadata = {
     name,
@@ -62,8 +74,24 @@ export function hostedObjects(
     podSelector: { matchLabels },
   });
   const { http } = hosted;
+  const podLabels = { 'app.kubernetes.io/managed-by': 'sallyport-operator', ...selector };
+  const podAnnotations = { [NAME_ANNOTATION]: server, 'sallyport.dev/secrets': secrets };
+  const madeOf = sha256(canonicalJson([podSpec(name, hosted, facts), secrets])).slice(0, 32);
   return {
     name,
+    madeOf,
+    pod: (instance) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        ...metadata,
+        name: podOfPrincipal(uid, instance.principal),
+        labels: { ...podLabels, [PRINCIPAL_LABEL]: instance.principal },
+        annotations: { ...podAnnotations, [MADE_OF_ANNOTATION]: madeOf },
+      },
+      // A process that ended is not started again behind anybody's back: the next call makes another pod.
+      spec: { ...podSpec(name, hosted, facts, instance), restartPolicy: 'Never' },
+    }),
     serviceAccount: { apiVersion: 'v1', kind: 'ServiceAccount', metadata, automountServiceAccountToken: false },
     secret: {
       apiVersion: 'v1',
@@ -98,10 +126,7 @@ export function hostedObjects(
         strategy: { type: 'Recreate' },
         selector: { matchLabels: selector },
         template: {
-          metadata: {
-            labels: { 'app.kubernetes.io/managed-by': 'sallyport-operator', ...selector },
-            annotations: { [NAME_ANNOTATION]: server, 'sallyport.dev/secrets': secrets },
-          },
+          metadata: { labels: podLabels, annotations: podAnnotations },
           spec: podSpec(name, hosted, facts),
         },
       },
@@ -116,7 +141,15 @@ const CONTAINER_SECURITY = {
   capabilities: { drop: ['ALL'] },
 };
 
-function podSpec(name: string, hosted: HostedServerSpec, facts: HostingFacts): object {
+/** Whether a server may be started only where its pod proves that egress is enforced. */
+export function requiresEnforced(
+  hosted: HostedServerSpec,
+  facts: Pick<HostingFacts, 'requireEgressEnforced'>,
+): boolean {
+  return hosted.requireEgressEnforced || facts.requireEgressEnforced;
+}
+
+function podSpec(name: string, hosted: HostedServerSpec, facts: HostingFacts, instance?: Instance): object {
   const { image, imagePullSecret, command, args, env, resources, runAsUser, http } = hosted;
   const stdio = hosted.transport === 'Stdio';
   const fromProxySecret = { valueFrom: { secretKeyRef: { name, key: PROXY_KEY } } };
@@ -147,7 +180,8 @@ function podSpec(name: string, hosted: HostedServerSpec, facts: HostingFacts): o
         name: 'egress-probe',
         image: facts.image,
         imagePullPolicy: facts.imagePullPolicy,
-        args: ['egress-probe', facts.proxy],
+        // One that fails holds up the server's container.
+        args: ['egress-probe', facts.proxy, ...(requiresEnforced(hosted, facts) ? ['required'] : [])],
         resources: { requests: small, limits: { cpu: '500m', memory: '128Mi' } },
         securityContext: CONTAINER_SECURITY,
       },
@@ -160,10 +194,11 @@ function podSpec(name: string, hosted: HostedServerSpec, facts: HostingFacts): o
         ...(args.length === 0 ? {} : { args }),
         env: [
           ...home,
-          ...env.map((one) => ({
-            name: one.name,
-            ...(one.secretRef === undefined ? { value: one.value } : { valueFrom: { secretKeyRef: one.secretRef } }),
-          })),
+          ...env.map(({ name, value, secretRef, perPrincipal }) => {
+            if (secretRef === undefined) return { name, value };
+            const key = perPrincipal && instance !== undefined ? instance.secretKey : secretRef.key;
+            return { name, valueFrom: { secretKeyRef: { ...secretRef, key } } };
+          }),
           ...proxyEnv,
         ],
         ...(stdio ? { stdin: true, stdinOnce: true } : {}),

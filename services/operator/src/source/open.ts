@@ -45,13 +45,14 @@ function openCluster(config: ClusterConfig, { log, metrics }: { log: Logger; met
   const { pod, namespace } = podFacts();
   const api = kubeApi(config.kubeconfigFile);
   const events = eventRecorder({ api, instance: pod, log });
-  const hostingIn = ({ egressKeyFile, proxy, maxPerNamespace, ...facts }: NonNullable<ClusterConfig['hosting']>) =>
+  const hostingIn = ({ egressKeyFile, proxy, maxPerNamespace, max, ...facts }: NonNullable<ClusterConfig['hosting']>) =>
     clusterHosting({
       api,
       watchNamespaces,
       facts: { ...facts, namespace, egressKey: readSecretFile(egressKeyFile) },
       proxy,
       maxPerNamespace,
+      max,
       log,
     });
   return {

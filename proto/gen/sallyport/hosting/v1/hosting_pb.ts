@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/hosting/v1/hosting.proto.
  */
 export const file_sallyport_hosting_v1_hosting: GenFile = /*@__PURE__*/
-  fileDesc("CiJzYWxseXBvcnQvaG9zdGluZy92MS9ob3N0aW5nLnByb3RvEhRzYWxseXBvcnQuaG9zdGluZy52MSIzChBBdEFkZHJlc3NSZXF1ZXN0Eg8KB2FkZHJlc3MYASABKAkSDgoGdGVuYW50GAIgASgJIjAKEUF0QWRkcmVzc1Jlc3BvbnNlEg4KBnRlbmFudBgBIAEoCRILCgN1aWQYAiABKAkycwoOSG9zdGluZ1NlcnZpY2USYQoJQXRBZGRyZXNzEiYuc2FsbHlwb3J0Lmhvc3RpbmcudjEuQXRBZGRyZXNzUmVxdWVzdBonLnNhbGx5cG9ydC5ob3N0aW5nLnYxLkF0QWRkcmVzc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw");
+  fileDesc("CiJzYWxseXBvcnQvaG9zdGluZy92MS9ob3N0aW5nLnByb3RvEhRzYWxseXBvcnQuaG9zdGluZy52MSIzChBBdEFkZHJlc3NSZXF1ZXN0Eg8KB2FkZHJlc3MYASABKAkSDgoGdGVuYW50GAIgASgJIjAKEUF0QWRkcmVzc1Jlc3BvbnNlEg4KBnRlbmFudBgBIAEoCRILCgN1aWQYAiABKAkiVQoPU3RhcnRQb2RSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRILCgN1aWQYAiABKAkSEQoJcHJpbmNpcGFsGAMgASgJEhIKCnNlY3JldF9rZXkYBCABKAkiHwoQU3RhcnRQb2RSZXNwb25zZRILCgNwb2QYASABKAkycwoOSG9zdGluZ1NlcnZpY2USYQoJQXRBZGRyZXNzEiYuc2FsbHlwb3J0Lmhvc3RpbmcudjEuQXRBZGRyZXNzUmVxdWVzdBonLnNhbGx5cG9ydC5ob3N0aW5nLnYxLkF0QWRkcmVzc1Jlc3BvbnNlIgOQAgEybAoKUG9kU2VydmljZRJeCghTdGFydFBvZBIlLnNhbGx5cG9ydC5ob3N0aW5nLnYxLlN0YXJ0UG9kUmVxdWVzdBomLnNhbGx5cG9ydC5ob3N0aW5nLnYxLlN0YXJ0UG9kUmVzcG9uc2UiA5ACAmIGcHJvdG8z");
 
 /**
  * @generated from message sallyport.hosting.v1.AtAddressRequest
@@ -63,6 +63,63 @@ export const AtAddressResponseSchema: GenMessage<AtAddressResponse> = /*@__PURE_
   messageDesc(file_sallyport_hosting_v1_hosting, 1);
 
 /**
+ * @generated from message sallyport.hosting.v1.StartPodRequest
+ */
+export type StartPodRequest = Message<"sallyport.hosting.v1.StartPodRequest"> & {
+  /**
+   * Namespace and UID of the ToolServer.
+   *
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: string uid = 2;
+   */
+  uid: string;
+
+  /**
+   * Hash that stands for the principal: 16 hex digits.
+   *
+   * @generated from field: string principal = 3;
+   */
+  principal: string;
+
+  /**
+   * Key of the principal's values in Secrets.
+   *
+   * @generated from field: string secret_key = 4;
+   */
+  secretKey: string;
+};
+
+/**
+ * Describes the message sallyport.hosting.v1.StartPodRequest.
+ * Use `create(StartPodRequestSchema)` to create a new message.
+ */
+export const StartPodRequestSchema: GenMessage<StartPodRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_hosting_v1_hosting, 2);
+
+/**
+ * @generated from message sallyport.hosting.v1.StartPodResponse
+ */
+export type StartPodResponse = Message<"sallyport.hosting.v1.StartPodResponse"> & {
+  /**
+   * Name of the pod.
+   *
+   * @generated from field: string pod = 1;
+   */
+  pod: string;
+};
+
+/**
+ * Describes the message sallyport.hosting.v1.StartPodResponse.
+ * Use `create(StartPodResponseSchema)` to create a new message.
+ */
+export const StartPodResponseSchema: GenMessage<StartPodResponse> = /*@__PURE__*/
+  messageDesc(file_sallyport_hosting_v1_hosting, 3);
+
+/**
  * HostingService tells of the processes of hosted tool servers. mcp-host serves it to egress-proxy.
  *
  * @generated from service sallyport.hosting.v1.HostingService
@@ -80,4 +137,23 @@ export const HostingService: GenService<{
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sallyport_hosting_v1_hosting, 0);
+
+/**
+ * PodService makes the pods of hosted servers that have one for each principal. The operator serves it to mcp-host.
+ *
+ * @generated from service sallyport.hosting.v1.PodService
+ */
+export const PodService: GenService<{
+  /**
+   * Makes the pod of a principal where it is not there. It may not run yet when this returns.
+   *
+   * @generated from rpc sallyport.hosting.v1.PodService.StartPod
+   */
+  startPod: {
+    methodKind: "unary";
+    input: typeof StartPodRequestSchema;
+    output: typeof StartPodResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_sallyport_hosting_v1_hosting, 1);
 
