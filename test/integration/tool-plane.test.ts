@@ -5,7 +5,7 @@ import { ask, askByteByByte, callText, type McpCaller, opened } from '../support
 import { seededNumbers } from '../support/seeded.ts';
 import { eventually, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
-/** `make tools-test` asks for ten thousand calls and fifty kills. */
+/** `make tools-test` asks for ten thousand calls of each kind and twenty kills. */
 const CALLS = Number(process.env.CALLS ?? 250);
 const KILLS = Number(process.env.KILLS ?? 2);
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);

@@ -1,10 +1,16 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connected } from '../conformance/connected.ts';
 import { ask, type McpCaller } from '../support/mcp-caller.ts';
 import { eventually, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 import { missing, outputOf, programs, type RealServer, startServer } from './installed.ts';
 
-const SERVICES = ['audit', 'vault', 'identity', 'operator', 'policy', 'quarantine', 'mcp-broker'] as const;
+const SERVICES = [
+  ...(['audit', 'vault', 'identity', 'operator', 'policy', 'quarantine', 'mcp-broker'] as const),
+  ...(['console', 'mcp-host', 'egress-proxy'] as const),
+];
 const RUN_MS = 60_000;
 const HERE = import.meta.dirname;
 
@@ -15,6 +21,7 @@ const itWith = (...names: (keyof typeof programs)[]) => (names.every(has) ? it :
 let suite: TestSuite;
 let person: McpCaller;
 const running: RealServer[] = [];
+const files = mkdtempSync(join(tmpdir(), 'sallyport-tools-'));
 
 async function started(name: string, program: string, args: (port: number) => readonly string[], path: string) {
   const server = await startServer(program, args);
@@ -42,6 +49,13 @@ async function api(): Promise<ResourceInit> {
   };
 }
 
+/** A server of npm that speaks over standard input and output, as a child of the gate. */
+const hosted = (name: string, args: string[], env: object[] = []): ResourceInit => ({
+  kind: 'ToolServer',
+  name,
+  spec: { hosted: { image: 'example.com/none:1', command: [process.execPath], args, env }, defaultClass: 'Read' },
+});
+
 /** Tools of a server once it has any. */
 const toolsOf = (server: string) =>
   eventually(
@@ -67,6 +81,11 @@ beforeAll(async () => {
     const args = (port: number) => [`${HERE}/server.py`, String(port)];
     resources.push((await started('fastmcp', programs.pythonOlder, args, '/mcp')).resource);
   }
+  if (has('filesystem')) resources.push(hosted('files', [programs.filesystem, files]));
+  if (has('memory')) {
+    const kept = { name: 'MEMORY_FILE_PATH', value: join(files, 'memory.jsonl') };
+    resources.push(hosted('memory', [programs.memory], [kept]));
+  }
   suite = await suiteWith(
     [
       ...resources,
@@ -85,6 +104,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await suite?.end();
   await Promise.all(running.map((server) => server.stop()));
+  rmSync(files, { recursive: true, force: true });
 }, 60_000);
 
 describe('real tool servers behind the gate', () => {
@@ -95,6 +115,44 @@ describe('real tool servers behind the gate', () => {
       const client = await connected(person.url, person.key, '2025-11-25');
       expect(await client.call('everything__echo', { message: 'hello' })).toBe('Echo: hello');
       await client.close();
+    },
+    60_000,
+  );
+
+  itWith('filesystem')(
+    '[tool:real-servers] hosts the filesystem server of npm, which reads and writes its folder and nothing beside it',
+    async () => {
+      writeFileSync(join(files, 'note.txt'), 'remember the milk');
+      expect(await toolsOf('files')).toEqual(expect.arrayContaining(['files__read_text_file', 'files__write_file']));
+      const client = await connected(person.url, person.key, '2026-07-28');
+      const read = (path: string) => client.call('files__read_text_file', { path });
+      expect(await read(join(files, 'note.txt'))).toBe('remember the milk');
+      const made = await client.call('files__write_file', {
+        path: join(files, 'made.txt'),
+        content: 'made at the gate',
+      });
+      expect(made).toContain('Successfully wrote');
+      expect(readFileSync(join(files, 'made.txt'), 'utf8')).toBe('made at the gate');
+      expect(await read(`${HERE}/real.test.ts`)).toMatch(/^error .*denied/i);
+      await client.close();
+    },
+    60_000,
+  );
+
+  itWith('memory')(
+    '[tool:real-servers] hosts the memory server of npm, which keeps what it is told over calls and clients',
+    async () => {
+      expect(await toolsOf('memory')).toEqual(
+        expect.arrayContaining(['memory__create_entities', 'memory__read_graph']),
+      );
+      const writer = await connected(person.url, person.key, '2025-11-25');
+      const entities = [{ name: 'Kim', entityType: 'person', observations: ['likes tea'] }];
+      expect(await writer.call('memory__create_entities', { entities })).toContain('likes tea');
+      await writer.close();
+      const reader = await connected(person.url, person.key, '2026-07-28');
+      expect(await reader.call('memory__search_nodes', { query: 'tea' })).toContain('Kim');
+      expect(await reader.call('memory__read_graph', {})).toContain('likes tea');
+      await reader.close();
     },
     60_000,
   );
