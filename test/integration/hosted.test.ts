@@ -11,6 +11,8 @@ const everything = join(
   dirname(createRequire(host).resolve('@modelcontextprotocol/server-everything/package.json')),
   'dist/index.js',
 );
+const telling = fileURLToPath(new URL('../../services/mcp-host/src/testing/telling.mjs', import.meta.url));
+const ROBIN = 'a-key-of-robin-of-twenty-and-more';
 const hostile = fileURLToPath(new URL('../cluster/hosted/hostile.mjs', import.meta.url));
 const server = (name: string, args: string[], more: object = {}) => ({
   kind: 'ToolServer',
@@ -34,6 +36,15 @@ beforeAll(async () => {
         name: 'admin',
         spec: { owner: 'ada', role: 'Admin', targetSecret: { name: 'admin-key', key: 'key' } },
       },
+      {
+        kind: 'Secret',
+        name: 'tokens',
+        stringData: { lists: 'canary-of-nobody', 'user.dana': 'canary-of-dana', 'user.robin': 'canary-of-robin' },
+      },
+      server('own', [telling], {
+        isolation: 'PerPrincipal',
+        env: [{ name: 'TOKEN', secretRef: { name: 'tokens', key: 'lists' }, perPrincipal: true }],
+      }),
       { kind: 'Secret', name: 'token', stringData: { key: 'canary-of-a-secret' } },
       server('everything', [everything, 'stdio'], {
         env: [{ name: 'TOKEN', secretRef: { name: 'token', key: 'key' } }],
@@ -92,4 +103,60 @@ describe('hosted tool servers without a cluster', () => {
       expect(readFileSync(join(suite.data, 'logs', `${name}.log`), 'utf8')).not.toContain('canary-of-a-secret');
     }
   }, 60_000);
+
+  it('[hosted:per-principal] serve each principal from a process of its own through the gate, which ends with its key', async () => {
+    suite.apply('robin', [
+      { kind: 'VirtualKey', name: 'robin', spec: { owner: 'robin', secretRef: { name: 'robin-key', key: 'key' } } },
+      { kind: 'Secret', name: 'robin-key', stringData: { key: ROBIN } },
+    ]);
+    const connected = async (key: string) => {
+      const client = new Client({ name: 'test', version: '0' });
+      const requestInit = { headers: { authorization: `Bearer ${key}` } };
+      const connect = () =>
+        client.connect(new StreamableHTTPClientTransport(new URL(`${suite.endpoint}/mcp`), { requestInit })).then(
+          () => true,
+          () => false,
+        );
+      await eventually(connect, (done) => done, 20_000);
+      const tell = async (word: string) => {
+        const { structuredContent } = await client.callTool({ name: 'own__tell', arguments: { word } });
+        return structuredContent as { pid: number; token: string; told: string[]; kept: string[] };
+      };
+      await eventually(
+        () => client.listTools(),
+        ({ tools }) => tools.some(({ name }) => name === 'own__tell'),
+        20_000,
+      );
+      return { client, tell };
+    };
+    const [dana, robin] = await Promise.all([connected(suite.key), connected(ROBIN)]);
+    const said = await Promise.all(
+      Array.from({ length: 20 }, async (_, at) => {
+        const [name, one] = at % 2 === 0 ? (['dana', dana] as const) : (['robin', robin] as const);
+        return { name, ...(await one.tell(`canary ${name} ${at}`)) };
+      }),
+    );
+    for (const { name, token, told, kept } of said) {
+      expect(token).toBe(`canary-of-${name}`);
+      for (const word of [...told, ...kept]) expect(word).toContain(`canary ${name}`);
+    }
+    const pids = new Map(said.map(({ name, pid }) => [name, pid]));
+    expect(new Set(said.map(({ pid }) => pid)).size).toBe(2);
+    suite.remove('robin');
+    await eventually(
+      async () => isAlive(pids.get('robin')),
+      (alive) => !alive,
+      20_000,
+    );
+    expect((await dana.tell('canary dana still')).pid).toBe(pids.get('dana'));
+    await Promise.allSettled([dana.client.close(), robin.client.close()]);
+  }, 60_000);
 });
+
+function isAlive(pid: number | undefined): boolean {
+  try {
+    return process.kill(pid ?? 0, 0);
+  } catch {
+    return false;
+  }
+}

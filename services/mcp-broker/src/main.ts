@@ -182,6 +182,7 @@ run({
       principals: await life.use(principalCache({ client: clients.authentication, log })),
       limits,
     };
+    hosted?.followRevocations(gate.principals, log);
     const app = createBrokerApp(gate, metrics);
     serveAgents(app, { ...gate, agents });
     await life.use(httpServer({ listen: config.http, app, log }));

@@ -1,20 +1,31 @@
 import { readFileSync } from 'node:fs';
 import type { TlsConfig } from '@sallyport/chassis/config';
+import { sleep } from '@sallyport/chassis/deadline';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { type Outbound, outbound } from '@sallyport/chassis/http/fetch';
+import type { Logger } from '@sallyport/chassis/log';
 import { urlGuard } from '@sallyport/chassis/net/guard';
+import { hostedPrincipal, PRINCIPAL_HEADER, principalHeader } from '@sallyport/peers/hosted-principal';
+import type { Principals } from '@sallyport/peers/principals';
+import { idsOf } from '@sallyport/peers/revoked';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Server } from '../catalog/catalog.ts';
+import { callScope } from './call-scope.ts';
+import type { ServerSend } from './server-send.ts';
 
 /** The way to the servers that Sallyport runs: mcp-host, by mTLS. */
 export interface HostedLine {
   readonly outbound: Outbound;
   /** Where a server is served. */
   urlOf(server: Pick<Server, 'tenant' | 'uid'>): string;
+  /** Has the processes ended of principals that are revoked. */
+  followRevocations(principals: Pick<Principals, 'onRevoked'>, log: Logger): void;
 }
 
 const CONNECT_MS = 5_000;
 /** A server may have to be started first, and its tools may think for long; the call's own time ends it. */
 const HEADERS_MS = 3_700_000;
+const REVOKE_ATTEMPTS = 5;
 
 /**
  * Opens the way to mcp-host. Certificates are read anew in the stated interval; where they changed, new connections take the
@@ -50,6 +61,54 @@ export function hostedLine(url: string, tls: TlsConfig | undefined): HostedLine 
       stop: async () => undefined,
     },
     urlOf: ({ tenant, uid }) => `${base}/servers/${tenant}/${uid}`,
+    followRevocations(principals, log) {
+      const end = async (tenant: string, ids: readonly string[]) => {
+        for (let attempt = 1; ; attempt++) {
+          try {
+            const url = new URL(`${base}/principals/${tenant}`);
+            const signal = AbortSignal.timeout(CONNECT_MS);
+            const body = JSON.stringify({ ids });
+            const answer = await current().request(url, { method: 'DELETE', headers: {}, body, signal });
+            return await answer.discard();
+          } catch (error) {
+            // Whoever is revoked calls nothing any more; what is left of them goes when it is idle.
+            if (attempt === REVOKE_ATTEMPTS)
+              return log.warn('Processes of who was revoked may go on', { tenant, error });
+            await sleep(attempt * 1_000);
+          }
+        }
+      };
+      principals.onRevoked((notice) => {
+        const ids = idsOf(notice);
+        if (notice.ends && ids.length > 0) void end(notice.tenant, ids);
+      });
+    },
+  };
+}
+
+/** Whether a server has a process for each principal. */
+export function isPerPrincipal({ spec }: Pick<Server, 'spec'>): boolean {
+  return spec.hosted?.isolation === 'PerPrincipal';
+}
+
+/** Key of the connection of a principal to such a server: of nobody else's. */
+export function ownKey(principal: Principal): string {
+  return `${principal.tenant}\n${hostedPrincipal(principal).id}`;
+}
+
+const headers = new WeakMap<Principal, string>();
+
+/** Sends in the name of the principal for whom something is done, so that its own process answers; else in nobody's. */
+export function inItsName(server: Pick<Server, 'spec'>, send: ServerSend): ServerSend {
+  if (!isPerPrincipal(server)) return send;
+  return (url, request) => {
+    const scope = callScope.getStore();
+    if (scope !== undefined && scope.mayGoWithout !== true) {
+      const header = headers.get(scope.principal) ?? principalHeader(scope.principal);
+      headers.set(scope.principal, header);
+      request.headers[PRINCIPAL_HEADER] = header;
+    }
+    return send(url, request);
   };
 }
 

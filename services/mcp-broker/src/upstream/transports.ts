@@ -3,7 +3,7 @@ import type { Agents } from '../a2a/agents.ts';
 import { connectToAgent } from '../a2a/connection.ts';
 import type { Server } from '../catalog/catalog.ts';
 import { type Connection, connectTo } from './connection.ts';
-import { type HostedLine, hostedUrlOf } from './hosted.ts';
+import { type HostedLine, hostedUrlOf, inItsName } from './hosted.ts';
 import { openApi } from './openapi/open-api.ts';
 import type { ServerSend } from './server-send.ts';
 
@@ -32,7 +32,12 @@ const transports: readonly Transport[] = [
   {
     kind: 'hosted',
     open: async (server, within, signal, timeoutMs) =>
-      connectTo(hostedUrlOf(within.hosted, server), within, signal, timeoutMs),
+      connectTo(
+        hostedUrlOf(within.hosted, server),
+        { ...within, send: inItsName(server, within.send) },
+        signal,
+        timeoutMs,
+      ),
   },
   { kind: 'openApi', open: async (server, within) => openApi(server, within) },
 ];

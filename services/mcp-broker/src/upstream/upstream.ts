@@ -13,7 +13,7 @@ import type { BrokerMetrics } from '../metrics.ts';
 import type { Asked, Offers } from './asking.ts';
 import { type CallScope, callScope } from './call-scope.ts';
 import { type Connection, isLostSession, type ToolAnswer } from './connection.ts';
-import type { HostedLine } from './hosted.ts';
+import { type HostedLine, isPerPrincipal, ownKey } from './hosted.ts';
 import { credentialOf } from './server-credential.ts';
 import { serverSend } from './server-send.ts';
 import { steadyCalls } from './steady-calls.ts';
@@ -214,7 +214,12 @@ interface Opened {
 }
 
 /** The connection that a principal's calls go over: one for all where the server keeps no sessions. */
-async function lineOf(line: Line, { tenant, id }: Principal): Promise<Opened> {
+async function lineOf(line: Line, principal: Principal): Promise<Opened> {
+  if (isPerPrincipal(line.server)) {
+    const key = ownKey(principal);
+    return { key, connection: await line.open(key) };
+  }
+  const { tenant, id } = principal;
   const own = `${tenant}\n${id}`;
   // Nobody's handshake waits for a token of somebody else's.
   if (line.server.spec.auth !== undefined) {
