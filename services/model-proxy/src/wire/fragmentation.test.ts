@@ -118,7 +118,8 @@ function objectsIn(value: unknown): Record<string, unknown>[] {
   ];
 }
 
-const FINISH = /"finish_reason":"|"type":"message_delta"|"finishReason":"|"done":true/;
+// What comes twice, as gateways in series make it: the reason to stop, and a chunk of nothing but usage.
+const FINISH = /"choices":\[\]|"finish_reason":"|"type":"message_delta"|"finishReason":"|"done":true/;
 
 function harmed(frames: readonly string[], how: Harm): Buffer[] {
   let list = [...frames];
