@@ -33,6 +33,20 @@ export const a2a: readonly Requirement[] = [
     'a2a:tools': 'An agent is tools for models and MCP clients.',
     'a2a:protected-resource': 'Who may issue tokens for agents is told as RFC 9728 says.',
     'a2a:client-gone': 'The request to an agent ends when its client leaves.',
+    'a2a:turn-loop':
+      'A turn loop of the gateway that a resource declares answers as an agent, as the turn of its caller.',
+    'a2a:turn-loop-card':
+      'Its card says what the resource says to callers, and nothing of instructions, model and tools.',
+    'a2a:turn-loop-changed': 'It is as its resource says now: a change is no drift.',
+    'a2a:turn-loop-stream': 'What it says is streamed as it is released, each piece with its label.',
+    'a2a:turn-loop-taint': 'Its reply is untrusted where its model has read what is, whatever policy says of replies.',
+    'a2a:turn-loop-approval':
+      'A call in it that a rule asks people about makes the task want input; once they have answered, a message goes on with it.',
+    'a2a:turn-loop-cancel': 'Cancelling its task ends the turn under way.',
+    'a2a:turn-loop-bound': 'Its tasks are of who began them, and its work ends with their key.',
+    'a2a:turn-loop-failed': 'A turn that fails makes a failed task, with the code of the failure.',
+    'a2a:turn-loop-depth': 'Agents call each other at most four calls deep; what goes deeper is refused, and said so.',
+    'a2a:turn-loop-parts': 'It takes text and data, and refuses files.',
     'a2a:approval': 'A message that a rule asks people about waits for them, and goes out once approved.',
     'a2a:revoked': 'A stream ends within a second of a revocation, and so does the request to the agent.',
   }),

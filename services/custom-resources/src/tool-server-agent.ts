@@ -50,10 +50,22 @@ export const agentRules: readonly Rule<Spec>[] = [
 
 type Known = { readonly name: string; readonly class: string };
 
+/** What makes a server an agent: one that speaks A2A, or the gateway's own turn loop. */
+type AnyAgent = { readonly agent?: unknown; readonly turnLoop?: unknown };
+
+/** Whether a server is an agent, served at /a2a/<name>. */
+export function isAgent({ agent, turnLoop }: AnyAgent): boolean {
+  return agent !== undefined || turnLoop !== undefined;
+}
+
+/** What is said to a turn loop stays here: what comes of it is decided call by call. */
+const turnLoopTools = { ...agentTools, send_message: 'Write' } as const;
+
 /** A spec in which the tools of an agent stand, with their class; of what is no agent, as it is. */
-export function withAgentTools<S extends { readonly agent?: unknown; readonly tools: readonly Known[] }>(spec: S): S {
-  if (spec.agent === undefined) return spec;
+export function withAgentTools<S extends AnyAgent & { readonly tools: readonly Known[] }>(spec: S): S {
+  if (!isAgent(spec)) return spec;
   const named = new Set(spec.tools.map(({ name }) => name));
-  const unsaid = Object.entries(agentTools).filter(([name]) => !named.has(name));
+  const own = spec.turnLoop === undefined ? agentTools : turnLoopTools;
+  const unsaid = Object.entries(own).filter(([name]) => !named.has(name));
   return { ...spec, tools: [...spec.tools, ...unsaid.map(([name, given]) => ({ name, class: given, enabled: true }))] };
 }

@@ -1,13 +1,16 @@
 import type { Rule } from './define-resource.ts';
 
 /** The ways to reach a tool server, by the key of the spec that declares each. A server has exactly one. */
-export const transportKinds = ['remote', 'openApi', 'agent', 'hosted'] as const;
+export const transportKinds = ['remote', 'openApi', 'agent', 'hosted', 'turnLoop'] as const;
 
 /** A way to reach a tool server. */
 export type TransportKind = (typeof transportKinds)[number];
 
+/** What Sallyport runs itself has no address that somebody wrote. */
+type OwnKind = 'hosted' | 'turnLoop';
+
 /** Those at an address that somebody wrote. */
-const addressedKinds = transportKinds.filter((kind) => kind !== 'hosted');
+const addressedKinds = transportKinds.filter((kind) => kind !== 'hosted' && kind !== 'turnLoop');
 
 /** Stands for the address of a server that Sallyport runs, which only the broker knows. No host can have it (RFC 2606). */
 export const hostedUrl = 'https://hosted.invalid/';
@@ -19,8 +22,8 @@ interface Addressed {
 }
 
 /** The part of a ToolServer's spec that says where the server is. */
-export type Transports = { readonly [Kind in Exclude<TransportKind, 'hosted'>]?: Addressed | undefined } & {
-  readonly hosted?: object | undefined;
+export type Transports = { readonly [Kind in Exclude<TransportKind, OwnKind>]?: Addressed | undefined } & {
+  readonly [Kind in OwnKind]?: object | undefined;
 };
 
 /** Rules over the transports of a ToolServer: one of them, and at an address that it may have. */
@@ -49,11 +52,15 @@ export function transportKind(spec: Transports): TransportKind {
 /** URL that calls of a server go to; its credential is bound to the origin of it. */
 export function serverUrl(spec: Transports): string {
   const kind = transportKind(spec);
-  return kind === 'hosted' ? hostedUrl : (spec[kind] as Addressed).url;
+  return isOwn(kind) ? hostedUrl : (spec[kind] as Addressed).url;
 }
 
 /** Headers that the resource adds to each request to the server. */
 export function serverHeaders(spec: Transports): Readonly<Record<string, string>> {
   const kind = transportKind(spec);
-  return kind === 'hosted' ? {} : (spec[kind]?.headers ?? {});
+  return isOwn(kind) ? {} : (spec[kind]?.headers ?? {});
+}
+
+function isOwn(kind: TransportKind): kind is OwnKind {
+  return kind === 'hosted' || kind === 'turnLoop';
 }

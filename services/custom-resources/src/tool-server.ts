@@ -12,6 +12,7 @@ import { openApiRules, openApiServer } from './tool-server-open-api.ts';
 import { remoteServer } from './tool-server-remote.ts';
 import { serverReviewers, serverStage, stageRules } from './tool-server-stage.ts';
 import { transportRules } from './tool-server-transport.ts';
+import { turnLoopRules, turnLoopServer } from './tool-server-turn-loop.ts';
 
 const digest = z
   .string()
@@ -122,6 +123,11 @@ const spec = withRules(
     agent: agentServer
       .optional()
       .describe('An agent that speaks A2A: where it is. It is the tools of its server, and is served at /a2a/<name>.'),
+    turnLoop: turnLoopServer
+      .optional()
+      .describe(
+        'An agent that is this gateway itself: a model, what it is told, and the tools it has, run for whoever calls as their own. Served at /a2a/<name>, and the tools of its server. A message waits for its answer as long as timeoutSeconds says.',
+      ),
     credentials: serverCredentials
       .optional()
       .describe('How Sallyport authenticates to the server. Left out: without credentials.'),
@@ -147,6 +153,7 @@ const spec = withRules(
     ...openApiRules,
     ...stageRules,
     ...agentRules,
+    ...turnLoopRules,
     hostedRule,
     {
       cel: '!has(self.auth) || !has(self.credentials)',

@@ -3,6 +3,7 @@ import { type Client, type RpcChannel, rpcChannel, rpcClient } from '@sallyport/
 import { decisionStream } from '@sallyport/peers/decision-stream';
 import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
+import { LoopService } from '@sallyport/proto/models/v1/models_pb';
 import { AccessService } from '@sallyport/proto/policy/v1/access_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
 import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
@@ -24,6 +25,8 @@ export interface Clients {
   readonly trajectories: Client<typeof TrajectoryService>;
   readonly quarantine: Client<typeof QuarantineService>;
   readonly records: Client<typeof RecordService>;
+  /** Undefined where the way to model-proxy is not configured. */
+  readonly loops: Client<typeof LoopService> | undefined;
 }
 
 /** Opens one channel a peer (lazily: nothing waits for a peer here) and the clients on them. */
@@ -31,15 +34,17 @@ export function connect(
   config: Pick<Config, 'peers'>,
   shared: Omit<Parameters<typeof rpcChannel>[0], 'target' | 'peer'>,
 ): { clients: Clients; component: Component } {
-  const channel = (peer: keyof Config['peers']): RpcChannel =>
-    rpcChannel({ ...shared, peer, target: config.peers[peer] });
+  const { peers } = config;
+  const channel = (peer: keyof Config['peers'], target = peers[peer] ?? ''): RpcChannel =>
+    rpcChannel({ ...shared, peer, target });
   const operator = channel('operator');
   const identity = channel('identity');
   const vault = channel('vault');
   const policy = channel('policy');
   const audit = channel('audit');
   const quarantine = channel('quarantine');
-  const channels = [operator, identity, vault, policy, audit, quarantine];
+  const models = peers['model-proxy'] === undefined ? undefined : channel('model-proxy');
+  const channels = [operator, identity, vault, policy, audit, quarantine, ...(models ? [models] : [])];
   const decisions = rpcClient(DecisionService, policy);
   return {
     clients: {
@@ -54,6 +59,7 @@ export function connect(
       trajectories: rpcClient(TrajectoryService, policy),
       quarantine: rpcClient(QuarantineService, quarantine),
       records: rpcClient(RecordService, audit),
+      loops: models && rpcClient(LoopService, models),
     },
     component: {
       name: 'rpc channels',

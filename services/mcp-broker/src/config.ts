@@ -27,6 +27,8 @@ export const configSchema = z.strictObject({
     policy: z.string(),
     audit: z.string(),
     quarantine: z.string(),
+    /** Runs the agents that are this gateway; absent: none are run. */
+    'model-proxy': z.string().optional(),
   }),
   /** Where mcp-host serves the tool servers that Sallyport runs, `https://host:port`; absent: none are run. */
   hosted: z.strictObject({ url: z.url({ protocol: /^https?$/ }) }).optional(),

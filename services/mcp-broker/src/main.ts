@@ -20,6 +20,8 @@ import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { createAgentIds } from './a2a/agent-ids.ts';
 import { knownAgents } from './a2a/agents.ts';
 import { serveAgents } from './a2a/front.ts';
+import { createLoopTasks } from './a2a/loop/loop-tasks.ts';
+import { createLoops } from './a2a/loop/loops.ts';
 import { followCatalog, type Server } from './catalog/catalog.ts';
 import { ownListing } from './catalog/look-for.ts';
 import { refreshCatalog, serviceOf } from './catalog/refresh.ts';
@@ -89,8 +91,25 @@ run({
     const subscriptions = createSubscriptionStore(database);
     await life.use(sweeping('subscriptions of sessions', subscriptions, sweepInterval, log));
     const hosted = config.hosted && hostedLine(config.hosted.url, tls);
+    const principals = await life.use(principalCache({ client: clients.authentication, log }));
+    const loops =
+      clients.loops &&
+      createLoops({
+        tasks: createLoopTasks(database, readSecretFile(config.digestKeyFile), taskTtl),
+        client: clients.loops,
+        approvals: clients.approvals,
+        principals,
+        publicUrl: config.publicUrl,
+        maxTextBytes: maxResultBytes,
+        approvalWaitMs: config.approvals.wait,
+        log,
+      });
+    if (loops !== undefined) {
+      await life.use(loops);
+      await life.use(sweeping('tasks of turn loops', loops.tasks, sweepInterval, log));
+    }
     const upstream = await life.use(
-      createUpstream({ credentials, maxResultBytes, hosted, metrics: counted, agents, log }),
+      createUpstream({ credentials, maxResultBytes, hosted, metrics: counted, agents, loops, log }),
     );
     const pins = createPinStore(database);
     const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, fsync: true, log });
@@ -179,7 +198,7 @@ run({
       memory: resultMemory(clients.trajectories, digest, log),
       recorder: records,
       ingress: createIngress(config, { log, metrics }),
-      principals: await life.use(principalCache({ client: clients.authentication, log })),
+      principals,
       limits,
     };
     hosted?.followRevocations(gate.principals, log);

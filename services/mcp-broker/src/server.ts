@@ -1,11 +1,13 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import type { AccessCache } from '@sallyport/peers/access';
+import { labelOf, wireLabel } from '@sallyport/peers/decision-wire';
 import type { Limits } from '@sallyport/peers/limits';
 import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { parseStrict } from '@sallyport/turn';
+import { inRun, runOf } from './a2a/loop/call-run.ts';
 import type { BrokerTool, Catalog } from './catalog/catalog.ts';
 import type { JsonObject } from './catalog/definition.ts';
 import type { ListFor } from './catalog/look-for.ts';
@@ -87,13 +89,17 @@ export function toolService(options: {
       const who = { principal, trajectory, customer, newTrajectory: false, toolLimitsOnly: true };
       const reserved = await options.limits.reserve(callSubject(tool, who), ONE_CALL);
       try {
-        const ran = await runTool(runner, { principal, tool, args, argumentsJson, signal: context.signal });
+        const run = runOf(tool, { trajectory, label: labelOf(request.context), depth: context.depth });
+        const ran = await inRun(run, () =>
+          runTool(runner, { principal, tool, args, argumentsJson, signal: context.signal }),
+        );
         return {
           resultJson: ran.resultJson,
           isError: ran.answer.isError,
           latencyMs: ran.latencyMs,
           credentialReference: ran.credential,
           sizeBytes: ran.sizeBytes,
+          ...(run === undefined ? {} : { label: wireLabel(run.read) }),
         };
       } finally {
         reserved.settle(ONE_CALL);

@@ -84,7 +84,7 @@ const own: Readonly<Record<ServiceName, (facts: SuiteFacts, instance: Instance) 
   }),
   demo: ({ secrets }) => ({ keyFile: secrets.text('demo-provider-key') }),
   'mcp-broker': (facts, instance) => ({
-    peers: peers(facts, 'operator', 'identity', 'vault', 'policy', 'audit', 'quarantine'),
+    peers: peers(facts, 'operator', 'identity', 'vault', 'policy', 'audit', 'quarantine', 'model-proxy'),
     publicUrl: facts.endpoint,
     trustedProxies: FRONT,
     spoolDir: spool(facts, instance),

@@ -13,6 +13,9 @@ import { cardDigestOf, definitionsOf } from './definitions.ts';
 import { type AgentExchange, agentExchange } from './exchange.ts';
 import { defined, isAtRest, type Message, messageForm, type Reply } from './forms.ts';
 import { answerOf, gathered } from './gather.ts';
+import { loopCard } from './loop/loop-card.ts';
+import { loopRpc } from './loop/loop-rpc.ts';
+import type { Loops } from './loop/loops.ts';
 import { type Expected, replyIds } from './reply-ids.ts';
 import { CODES, type Operation } from './revisions.ts';
 import { AgentRefusal, type AgentRpc, agentRpc } from './rpc.ts';
@@ -26,10 +29,39 @@ export async function connectToAgent(
   line: { readonly send: ServerSend; readonly maxResultBytes: number; readonly agents: Agents },
   signal: AbortSignal,
 ): Promise<Connection> {
-  const rpc = agentRpc(line);
-  const { agents } = line;
+  const { agents, send } = line;
+  const ways = { agents, rpc: agentRpc(line), card: (ending: AbortSignal) => fetchCard(server, send, ending) };
+  return await connectionTo(server, ways, signal);
+}
+
+/** Opens a connection to an agent that is the gateway's own turn loop. */
+export async function connectToLoop(
+  server: Server,
+  line: { readonly agents: Agents; readonly loops: Loops | undefined },
+  signal: AbortSignal,
+): Promise<Connection> {
+  const { agents, loops } = line;
+  const { turnLoop } = server.spec;
+  if (loops === undefined || turnLoop === undefined) {
+    throw new GatewayError('unsupported', 'No agents are run here: the way to model-proxy is not configured.');
+  }
+  const own = loopCard(server.name, turnLoop);
+  return await connectionTo(server, { agents, rpc: loopRpc(server, loops), card: async () => own }, signal);
+}
+
+interface Ways {
+  readonly agents: Agents;
+  readonly rpc: AgentRpc;
+  readonly card: (ending: AbortSignal) => Promise<AgentCard>;
+}
+
+async function connectionTo(
+  server: Server,
+  { agents, rpc, card: current }: Ways,
+  signal: AbortSignal,
+): Promise<Connection> {
   const look = async (ending: AbortSignal) => {
-    const card = await fetchCard(server, line.send, ending);
+    const card = await current(ending);
     agents.saw(server, card);
     return card;
   };

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Label } from '@sallyport/turn';
 import type { ToolAnswer } from '../upstream/connection.ts';
 import type { Reply, TaskState } from './forms.ts';
@@ -28,6 +29,8 @@ export interface AgentExchange {
   readonly event?: (event: Reply, label: Label) => Promise<void>;
   /** Takes each event as it comes, with what all so far come to; waits where they are not taken fast enough. */
   readonly arrived?: (event: Reply, soFar: () => ToolAnswer) => Promise<void>;
+  /** Tells who the client is now: the work on a task may go on when this request is over, as long as that is them. */
+  readonly askAgain?: () => Promise<Principal>;
   readonly told: Told;
 }
 

@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import { isAgent } from '@sallyport/custom-resources/tool-server-agent';
 import type { BrokerTool, Server } from '../catalog/catalog.ts';
 import { mayUseServer, toolFilter } from '../catalog/visibility.ts';
 import type { Admitted } from '../invoke/admit.ts';
@@ -32,7 +33,7 @@ export async function findAgent(
   const { principal, access } = admitted;
   const server = gate.catalog.server(principal.tenant, name);
   // The same words for one that is not there and one that is not theirs (DESIGN section 8).
-  if (server?.spec.agent === undefined || !mayUseServer(principal, access, server)) {
+  if (server === undefined || !isAgent(server.spec) || !mayUseServer(principal, access, server)) {
     throw new GatewayError('not_found', 'There is no such agent.');
   }
   await gate.listFor(principal, access, signal);

@@ -86,7 +86,8 @@ const OLDEST = REVISIONS.at(-1) as Revision;
 async function post({ gate, req, res, work, agent }: Served): Promise<void> {
   const { signal } = work;
   // The key first: who has none learns nothing of how bodies are read.
-  const admitted = await authorise(gate, gate.ingress.credentialOf(req), work, ENDPOINT);
+  const credential = gate.ingress.credentialOf(req);
+  const admitted = await authorise(gate, credential, work, ENDPOINT);
   const found = await findAgent(gate, admitted, agent, signal);
   if (!/^application\/(a2a\+)?json\s*(;|$)/i.test(req.headers['content-type'] ?? '')) {
     throw new RpcFault(CODES.contentType, 'Content-Type must be application/json.', { status: 415 });
@@ -129,6 +130,7 @@ async function post({ gate, req, res, work, agent }: Served): Promise<void> {
       agent: found,
       headers: req.headers,
       signal,
+      askAgain: () => gate.principals.authenticate(credential, ENDPOINT),
       url: urlOf(gate, req, agent),
       answerHeader(name, value) {
         head[name] = value;

@@ -1,5 +1,6 @@
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { connectLink } from '@sallyport/peers/connecting';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import { approvalLink } from '../downstream/elicit.ts';
@@ -29,6 +30,8 @@ export interface AgentRequest {
   readonly agent: FoundAgent;
   readonly headers: Headers;
   readonly signal: AbortSignal;
+  /** Tells who the client is now. */
+  readonly askAgain: () => Promise<Principal>;
   /** URL of the agent at this gateway. */
   readonly url: string;
   readonly answerHeader: (name: string, value: string) => void;
@@ -133,6 +136,7 @@ async function call(
     contextId: claim.trajectory === '' ? claim.session : undefined,
     subscribes: operation === 'subscribe',
     told,
+    askAgain: request.askAgain,
     ...(streams ? { event } : {}),
   };
   const patience = {

@@ -79,7 +79,9 @@ export function settle(server: { readonly spec: ToolServerSpec }, listing: Listi
 
 function pinSeen(spec: ToolServerSpec, { name, digest }: Definition, pins: Pins): string | undefined {
   if (isStaged(spec)) return digest;
-  return needsReview(spec) ? undefined : pins.get(name);
+  if (needsReview(spec)) return undefined;
+  // What its own resource says has changed with the resource, by whoever may change that.
+  return spec.turnLoop === undefined ? pins.get(name) : digest;
 }
 
 function heldFor(

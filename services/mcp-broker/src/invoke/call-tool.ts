@@ -17,6 +17,7 @@ import {
   TRUSTED,
   untrusted,
 } from '@sallyport/turn';
+import { inRun, runOf, withRead } from '../a2a/loop/call-run.ts';
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import { runOnce } from '../execute/run-once.ts';
@@ -228,7 +229,9 @@ function portsOf(
       const which = [tool.server.uid, tool.definition.name, argumentsJson].join('\n');
       const run = () =>
         key === undefined ? make() : runOnce(gate.once, { principal, key, call: which }, tool, signal, make);
-      const ran = await decidingEvents(gate, turn, call, run).catch((error: unknown) => {
+      const { trajectory } = turn;
+      const own = runOf(tool, { trajectory, label: call.label, depth: 0 });
+      const ran = await inRun(own, () => decidingEvents(gate, turn, call, run)).catch((error: unknown) => {
         call.lacking = lackingOf(error);
         if (call.lacking === undefined) throw error;
         return undefined;
@@ -265,7 +268,11 @@ function portsOf(
       call.question = answered?.question;
       call.presentation = answered?.presentation;
       if (answered?.decision) call.resultDecision = Promise.resolve(decisionOf(answered.decision));
-      return { content, isError: ran.answer.isError, label: answered ? labelOf(answered.label) : undefined };
+      return {
+        content,
+        isError: ran.answer.isError,
+        label: answered ? withRead(labelOf(answered.label), own) : undefined,
+      };
     },
     async decideResult(call) {
       if (!call.resultDecision) throw new GatewayError('unavailable', 'The result was not decided.');

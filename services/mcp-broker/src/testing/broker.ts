@@ -14,6 +14,7 @@ import { principalCache } from '@sallyport/peers/principals';
 import type { RecordInit } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
+import { LoopService } from '@sallyport/proto/models/v1/models_pb';
 import { AccessGrant_ClientTools, AccessGrant_ToolList, AccessService } from '@sallyport/proto/policy/v1/access_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
 import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
@@ -25,6 +26,7 @@ import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
 import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
 import { knownAgents } from '../a2a/agents.ts';
 import { serveAgents } from '../a2a/front.ts';
+import { createLoops } from '../a2a/loop/loops.ts';
 import { followCatalog, type Server } from '../catalog/catalog.ts';
 import { ownListing } from '../catalog/look-for.ts';
 import { refreshCatalog, serviceOf } from '../catalog/refresh.ts';
@@ -45,6 +47,7 @@ import type { SubscriptionStore } from '../offerings/subscription-store.ts';
 import { toolService } from '../server.ts';
 import { createUpstream } from '../upstream/upstream.ts';
 import { memoryAgentIds } from './agent-ids.ts';
+import { memoryLoopTasks } from './loop-tasks.ts';
 import { memoryOnceCalls } from './once-calls.ts';
 import { memoryPins, type PeerState, type PrincipalParts, playedPolicy, resultsOf } from './peers.ts';
 import { memorySubscriptions } from './subscription-store.ts';
@@ -192,11 +195,26 @@ export async function startBroker(
   const catalog = followCatalog(snapshot, sha256);
   const credentials = credentialLeases({ client: vault.client, log });
   const agents = knownAgents(memoryAgentIds());
+  const principals = principalCache({ client: identity.client, log });
+  const turns = await inProcess(LoopService, {
+    run: (request, context) => state.runLoop(request, context),
+  });
+  const loops = createLoops({
+    tasks: memoryLoopTasks(),
+    client: turns.client,
+    approvals: approvals.client,
+    principals,
+    publicUrl: 'https://gate.example',
+    maxTextBytes: config.request.maxResultBytes,
+    approvalWaitMs: config.approvals.wait,
+    log,
+  });
   const upstream = createUpstream({
     credentials,
     maxResultBytes: config.request.maxResultBytes,
     metrics: counted,
     agents,
+    loops,
     log,
   });
   const runner = { upstream, metrics: counted, checks: schemaChecks() };
@@ -274,7 +292,7 @@ export async function startBroker(
       },
     },
     ingress: createIngress({ trustedProxies: [], forwardedHeader: 'x-forwarded-for' }, { log, metrics }),
-    principals: principalCache({ client: identity.client, log }),
+    principals,
     limits: shares,
   };
   gate.principals.start();
@@ -374,8 +392,21 @@ export async function startBroker(
       await offerings.stop();
       await reporter.stop();
       await upstream.stop();
+      await loops.stop?.(0);
       await Promise.all([snapshot.stop(), gate.principals.stop(), credentials.stop()]);
-      const all = [snapshots, identity, vault, access, decisions, approvals, trajectories, limits, quarantine, service];
+      const all = [
+        snapshots,
+        identity,
+        vault,
+        access,
+        decisions,
+        approvals,
+        trajectories,
+        limits,
+        quarantine,
+        service,
+        turns,
+      ];
       await Promise.all(all.map((one) => one.close()));
     },
   };
@@ -425,6 +456,10 @@ export function playedState(): PeerState {
     approvals: new Map(),
     awaited: new Set(),
     extracted: [],
+    // biome-ignore lint/correctness/useYield: there is nothing to say
+    async *runLoop() {
+      throw new GatewayError('unavailable', 'No turn was played.');
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { labelOf, wireLabel } from '@sallyport/peers/decision-wire';
+import type { LoopService } from '@sallyport/proto/models/v1/models_pb';
 import { type ApprovalService, ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import type { LimitService, LimitSubject } from '@sallyport/proto/policy/v1/limit_pb';
 import {
@@ -59,6 +60,8 @@ export interface PeerState {
   readonly awaited: Set<string>;
   /** What quarantine was asked. */
   readonly extracted: ExtractRequest[];
+  /** A turn of an agent that is the gateway's own. */
+  runLoop: ServiceImpl<typeof LoopService>['run'];
 }
 
 /** Has the peers allow everything again, as they do at first. */

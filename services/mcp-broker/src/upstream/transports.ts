@@ -1,6 +1,7 @@
 import { serverUrl, type TransportKind, transportKind } from '@sallyport/custom-resources/tool-server-transport';
 import type { Agents } from '../a2a/agents.ts';
-import { connectToAgent } from '../a2a/connection.ts';
+import { connectToAgent, connectToLoop } from '../a2a/connection.ts';
+import type { Loops } from '../a2a/loop/loops.ts';
 import type { Server } from '../catalog/catalog.ts';
 import { type Connection, connectTo } from './connection.ts';
 import { type HostedLine, hostedUrlOf, inItsName } from './hosted.ts';
@@ -14,6 +15,8 @@ export interface Within {
   /** The way to hosted servers; undefined: none are run. */
   readonly hosted: HostedLine | undefined;
   readonly agents: Agents;
+  /** Agents that are this gateway; undefined: none are run. */
+  readonly loops: Loops | undefined;
 }
 
 /** A way to reach tool servers. All that is above it treats their tools alike. */
@@ -25,6 +28,7 @@ export interface Transport {
 
 const transports: readonly Transport[] = [
   { kind: 'agent', open: connectToAgent },
+  { kind: 'turnLoop', open: connectToLoop },
   {
     kind: 'remote',
     open: ({ spec }, within, signal, timeoutMs) => connectTo(serverUrl(spec), within, signal, timeoutMs),

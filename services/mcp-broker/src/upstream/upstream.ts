@@ -7,6 +7,7 @@ import type { Component } from '@sallyport/chassis/process';
 import type { Credentials } from '@sallyport/peers/credentials';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Agents } from '../a2a/agents.ts';
+import type { Loops } from '../a2a/loop/loops.ts';
 import type { Server } from '../catalog/catalog.ts';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
 import type { BrokerMetrics } from '../metrics.ts';
@@ -89,6 +90,8 @@ export function createUpstream(options: {
   readonly hosted?: HostedLine | undefined;
   readonly metrics: Pick<BrokerMetrics, 'opened' | 'retries'>;
   readonly agents: Agents;
+  /** Agents that are this gateway; absent: none are run. */
+  readonly loops?: Loops | undefined;
   readonly log: Logger;
 }): Upstream {
   const lines = new Map<string, Line>();
@@ -231,7 +234,7 @@ async function lineOf(line: Line, principal: Principal): Promise<Opened> {
 
 function openLine(server: Server, options: Parameters<typeof createUpstream>[0]): Line {
   const { allowPrivateNetwork } = server.spec;
-  const { hosted } = options;
+  const { hosted, loops } = options;
   const pool =
     server.spec.hosted !== undefined && hosted !== undefined
       ? hosted.outbound
@@ -241,7 +244,7 @@ function openLine(server: Server, options: Parameters<typeof createUpstream>[0])
         });
   const { open: openTransport } = transportOf(server);
   const { maxResultBytes, agents } = options;
-  const within = { send: serverSend(server, { ...options, outbound: pool }), maxResultBytes, agents, hosted };
+  const within = { send: serverSend(server, { ...options, outbound: pool }), maxResultBytes, agents, hosted, loops };
   const connections = new Map<string, Promise<Connection>>();
   const close = (connection: Promise<Connection>) => {
     connection.then((one) => one.close()).catch(() => undefined);

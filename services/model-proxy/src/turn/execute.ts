@@ -2,7 +2,7 @@ import { abortSignalOf } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { connectLink, lackingOf } from '@sallyport/peers/connecting';
-import { decisionOf, labelOf, resultForRules } from '@sallyport/peers/decision-wire';
+import { decisionOf, labelOf, resultForRules, wireLabel } from '@sallyport/peers/decision-wire';
 import type { Presentation, Question } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   addResult,
@@ -205,9 +205,10 @@ function portsOf(gate: Gate, turn: Turn, decided: DecidedOrFault): ToolStepPorts
             argumentsJson: call.decided.argumentsJson,
             intentId: call.intentId,
             customer: turn.attribution.customer,
+            context: wireLabel(call.label),
             ...(tool.toolset === undefined ? {} : { toolset: tool.toolset.name, exposedName: tool.name }),
           },
-          { timeoutMs: EXECUTE_TIMEOUT_MS, signal },
+          { timeoutMs: EXECUTE_TIMEOUT_MS, signal, depth: (turn.loop?.depth ?? 0) + 1 },
         )
         .catch((error: unknown) => ruleOf(error, gate.config.publicUrl) ?? Promise.reject(error));
       if ('code' in answer) return { refusal: answer };
@@ -239,7 +240,9 @@ function portsOf(gate: Gate, turn: Turn, decided: DecidedOrFault): ToolStepPorts
       call.question = decided?.question;
       call.presentation = decided?.presentation;
       if (decided?.decision) call.resultDecision = Promise.resolve(decisionOf(decided.decision));
-      const label: Label | undefined = decided ? labelOf(decided.label) : undefined;
+      // An agent of the gateway's own says what it has read: its words are no better, whatever policy says of them.
+      const read = answer.label === undefined ? TRUSTED : labelOf(answer.label);
+      const label: Label | undefined = decided ? join(labelOf(decided.label), read) : undefined;
       return { content, isError: answer.isError, label };
     },
     async decideResult(call) {
