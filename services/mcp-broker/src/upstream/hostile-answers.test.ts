@@ -1,7 +1,7 @@
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
 import { startBroker, type TestBroker } from '../testing/broker.ts';
 
@@ -11,6 +11,12 @@ type Lie = (id: unknown, response: ServerResponse) => void;
 const timeoutMs = 5_000;
 let broker: TestBroker;
 let honest: FakeToolServer;
+/** The same on the older line, which is spoken to by the official client. */
+let older: FakeToolServer;
+let line: FakeToolServer;
+/** Where a redirect leads; says what came there. */
+let elsewhere: HttpServer;
+const strays: string[] = [];
 let liar: HttpServer;
 let url: string;
 let lie: Lie | undefined;
@@ -23,6 +29,12 @@ const echo = {
 
 beforeAll(async () => {
   honest = await startFakeToolServer({ tools: [echo] });
+  older = await startFakeToolServer({ tools: [echo], revisions: '2025-11-25' });
+  elsewhere = createServer((request, response) => {
+    strays.push(`${request.method} ${request.headers.authorization}`);
+    response.end();
+  });
+  await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));
   liar = createServer((request, response) => {
     between(request, response).catch(() => response.destroy());
   });
@@ -34,7 +46,12 @@ afterAll(async () => {
   await broker.close();
   liar.closeAllConnections();
   await new Promise((resolve) => liar.close(resolve));
-  await honest.close();
+  await Promise.all([honest.close(), older.close()]);
+  elsewhere.closeAllConnections();
+  await new Promise((resolve) => elsewhere.close(resolve));
+});
+beforeEach(() => {
+  line = honest;
 });
 afterEach(() => {
   lie = undefined;
@@ -57,7 +74,7 @@ async function between(request: IncomingMessage, response: ServerResponse): Prom
     ),
   ) as Record<string, string>;
   const { method = 'GET' } = request;
-  const answer = await fetch(honest.url, { method, headers, ...(body === '' ? {} : { body }) });
+  const answer = await fetch(line.url, { method, headers, ...(body === '' ? {} : { body }) });
   const type = answer.headers.get('content-type');
   response.writeHead(answer.status, type === null ? {} : { 'content-type': type }).end(await answer.text());
 }
@@ -79,7 +96,11 @@ const text = (said: string) => [{ type: 'text', text: said }];
 
 const BOMB = gzipSync(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { content: text('x'.repeat(20_000_000)) } }));
 
-describe('a server that lies about a result', () => {
+describe.each(['2026-07-28', '2025-11-25'])('a server of revision %s that lies about a result', (revision) => {
+  beforeEach(() => {
+    line = revision === '2025-11-25' ? older : honest;
+  });
+
   it.each<[string, Lie, string]>([
     [
       "claims another request's id",
@@ -118,11 +139,6 @@ describe('a server that lies about a result', () => {
       'upstream_invalid',
     ],
     [
-      'gives its id as a text',
-      (id, response) => result(response, String(id), { content: text('x') }),
-      'upstream_invalid',
-    ],
-    [
       'gives a result and an error',
       (id, response) =>
         response
@@ -144,6 +160,14 @@ describe('a server that lies about a result', () => {
     [
       'redirects to a metadata address',
       (_id, response) => response.writeHead(307, { location: 'http://169.254.169.254/latest/meta-data/' }).end(),
+      'upstream_invalid',
+    ],
+    [
+      'redirects to somebody else',
+      (_id, response) => {
+        const { port } = elsewhere.address() as AddressInfo;
+        response.writeHead(308, { location: `http://127.0.0.1:${port}/mcp` }).end();
+      },
       'upstream_invalid',
     ],
     [
@@ -170,8 +194,12 @@ describe('a server that lies about a result', () => {
   ])('[broker:hostile-result] ends in a clean error where it %s', async (_name, told, code) => {
     await begin();
     lie = told;
-    expect(await run()).toMatch(new RegExp(`^(${code})$`));
+    // The official client, by which the older line is spoken, tells some of them otherwise.
+    expect(await run()).toMatch(
+      revision === '2025-11-25' ? /^upstream_(invalid|error|timeout)$/ : new RegExp(`^(${code})$`),
+    );
     lie = undefined;
+    expect(strays).toEqual([]);
     expect(await run()).toContain('{\\"a\\":1}');
   });
 
@@ -193,6 +221,12 @@ describe('a server that lies about a result', () => {
     lie = (id, response) => result(response, id, told);
     expect((await run()).includes('contradicts')).toBe(isTold);
   });
+});
+
+it('[broker:hostile-result] an id is that of a request to the letter', async () => {
+  await begin();
+  lie = (id, response) => result(response, String(id), { content: text('x') });
+  expect(await run()).toBe('upstream_invalid');
 });
 
 describe('a server that is down', () => {
