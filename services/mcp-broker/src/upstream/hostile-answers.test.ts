@@ -1,7 +1,7 @@
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
 import { startBroker, type TestBroker } from '../testing/broker.ts';
 
@@ -13,7 +13,6 @@ let broker: TestBroker;
 let honest: FakeToolServer;
 /** The same on the older line, which is spoken to by the official client. */
 let older: FakeToolServer;
-let line: FakeToolServer;
 /** Where a redirect leads; says what came there. */
 let elsewhere: HttpServer;
 const strays: string[] = [];
@@ -50,9 +49,6 @@ afterAll(async () => {
   elsewhere.closeAllConnections();
   await new Promise((resolve) => elsewhere.close(resolve));
 });
-beforeEach(() => {
-  line = honest;
-});
 afterEach(() => {
   lie = undefined;
   calls = 0;
@@ -74,7 +70,11 @@ async function between(request: IncomingMessage, response: ServerResponse): Prom
     ),
   ) as Record<string, string>;
   const { method = 'GET' } = request;
-  const answer = await fetch(line.url, { method, headers, ...(body === '' ? {} : { body }) });
+  const answer = await fetch(request.url?.endsWith('?2025-11-25') ? older.url : honest.url, {
+    method,
+    headers,
+    ...(body === '' ? {} : { body }),
+  });
   const type = answer.headers.get('content-type');
   response.writeHead(answer.status, type === null ? {} : { 'content-type': type }).end(await answer.text());
 }
@@ -97,9 +97,7 @@ const text = (said: string) => [{ type: 'text', text: said }];
 const BOMB = gzipSync(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { content: text('x'.repeat(20_000_000)) } }));
 
 describe.each(['2026-07-28', '2025-11-25'])('a server of revision %s that lies about a result', (revision) => {
-  beforeEach(() => {
-    line = revision === '2025-11-25' ? older : honest;
-  });
+  const at = () => begin({ remote: { url: `${url}?${revision}` } });
 
   it.each<[string, Lie, string]>([
     [
@@ -192,7 +190,7 @@ describe.each(['2026-07-28', '2025-11-25'])('a server of revision %s that lies a
       'upstream_timeout',
     ],
   ])('[broker:hostile-result] ends in a clean error where it %s', async (_name, told, code) => {
-    await begin();
+    await at();
     lie = told;
     // The official client, by which the older line is spoken, tells some of them otherwise.
     expect(await run()).toMatch(
@@ -217,7 +215,7 @@ describe.each(['2026-07-28', '2025-11-25'])('a server of revision %s that lies a
     ],
     ['says it for people', { content: text('a is 1'), structuredContent: { a: 1 } }, false],
   ])('[broker:contradiction] is told of where a result %s', async (_name, told, isTold) => {
-    await begin();
+    await at();
     lie = (id, response) => result(response, id, told);
     expect((await run()).includes('contradicts')).toBe(isTold);
   });
