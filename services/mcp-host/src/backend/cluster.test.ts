@@ -127,4 +127,25 @@ describe('hosted servers in pods', () => {
       labelSelector: 'sallyport.dev/tool-server-uid=one,!sallyport.dev/principal',
     });
   });
+
+  it('[hosted:egress-required] [hosted:status] waits for no pod whose probe holds it up, and makes none again that ended at once', async () => {
+    const held = {
+      ...pod('one', false),
+      status: {
+        phase: 'Pending',
+        initContainerStatuses: [{ state: { waiting: { reason: 'CrashLoopBackOff' } } }],
+        containerStatuses: [{ name: 'server', ready: false, state: { waiting: { reason: 'PodInitializing' } } }],
+      },
+    };
+    await expect(cluster(() => [held]).backend.address(overHttp, forever)).rejects.toThrow('CrashLoopBackOff');
+    const principal = { id: 'a'.repeat(64), secretKey: 'user.dana', subjects: [] };
+    const ended = { ...pod('one', false), status: { phase: 'Failed' } };
+    let there: object[] = [];
+    const { started, backend } = cluster(() => there);
+    const waiting = backend.address({ ...overHttp, principal }, forever);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    there = [ended];
+    await expect(waiting).rejects.toThrow('ended at once');
+    expect(started).toHaveLength(1);
+  });
 });

@@ -21,6 +21,9 @@ interface PodObject {
     readonly phase?: string;
     readonly podIP?: string;
     readonly podIPs?: readonly { readonly ip: string }[];
+    readonly initContainerStatuses?: readonly {
+      readonly state?: { readonly waiting?: { readonly reason?: string } };
+    }[];
     readonly containerStatuses?: readonly {
       readonly name: string;
       readonly ready: boolean;
@@ -98,14 +101,17 @@ export function clusterBackend(options: {
 
   const clearing = new Map<string, Promise<void>>();
   /** Has the pod of a principal made where there is none, and removed where it has ended. */
-  const ensure = async (server: HostedServer, pods: readonly PodObject[], signal: AbortSignal) => {
+  const ensure = async (server: HostedServer, pods: readonly PodObject[], made: boolean, signal: AbortSignal) => {
     const { tenant, uid, principal } = server;
-    if (principal === undefined) return;
+    if (principal === undefined) return false;
     const asked = { tenant, uid, principal: shortId(principal), secretKey: principal.secretKey };
     if (pods.length === 0) await options.pods.startPod(asked, { timeoutMs: START_MS, signal });
     for (const { metadata, status } of pods) {
-      if (metadata.deletionTimestamp === undefined && ENDED.has(status?.phase ?? '')) await remove(metadata);
+      if (metadata.deletionTimestamp !== undefined || !ENDED.has(status?.phase ?? '')) continue;
+      await remove(metadata);
+      if (made) throw new GatewayError('unavailable', 'The tool server does not start: its pod ended at once.');
     }
+    return made || pods.length === 0;
   };
 
   /** The pod of a server once its process runs (and listens, where `ready` is asked for). */
@@ -113,15 +119,18 @@ export function clusterBackend(options: {
     const until = Date.now() + WAIT_MS;
     if (server.principal !== undefined) await clearing.get(server.uid);
     else if (server.spec.idleMinutes !== undefined) await scale(server, 1);
+    let made = false;
     for (let why = 'its pod does not run yet'; ; ) {
       signal.throwIfAborted();
       const pods = await podsOf(server);
-      await ensure(server, pods, signal);
+      made = await ensure(server, pods, made, signal);
       for (const pod of pods) {
         if (pod.metadata.deletionTimestamp !== undefined || ENDED.has(pod.status?.phase ?? '')) continue;
         const container = containerOf(pod);
         if (container?.state?.running !== undefined && (!ready || container.ready)) return pod;
-        const reason = container?.state?.waiting?.reason ?? '';
+        // The probe before it may be what does not begin, or what found that egress is not enforced.
+        const probing = pod.status?.initContainerStatuses?.[0]?.state?.waiting?.reason ?? '';
+        const reason = BROKEN.has(probing) ? probing : (container?.state?.waiting?.reason ?? '');
         if (BROKEN.has(reason)) throw new GatewayError('unavailable', `The tool server does not start: ${reason}.`);
         why = reason || why;
       }

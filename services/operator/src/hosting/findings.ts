@@ -104,11 +104,12 @@ export const NOT_PROBED: Finding = unknown('EgressEnforced', 'NotProbed', 'No po
 
 /** `Deployed` of a server that may run only where egress is enforced: False where that was not proved. */
 export function onlyEnforced(deployed: Finding, enforced: Finding): Finding {
-  if (deployed.status === 'False' || enforced.status === 'True') return deployed;
+  if (enforced.status === 'True') return deployed;
+  // What keeps the probe itself from trying is told first.
+  if (enforced.reason === NOT_PROBED.reason && deployed.status === 'False') return deployed;
   const [reason, why] =
     enforced.status === 'False' ? ['EgressNotEnforced', 'is not'] : ['EgressNotProved', 'may not be'];
-  const message = `It is not started where egress ${why} enforced: ${enforced.message}`;
-  return fails('Deployed', reason, message);
+  return fails('Deployed', reason, `It is not started where egress ${why} enforced: ${enforced.message}`);
 }
 
 function newest(pods: readonly PodState[]): PodState | undefined {

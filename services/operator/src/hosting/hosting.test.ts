@@ -191,6 +191,11 @@ describe('the status of a hosted server', () => {
     expect(enforced('True')).toBe(running);
     expect(enforced('False')).toMatchObject({ status: 'False', reason: 'EgressNotEnforced' });
     expect(enforced('Unknown')).toMatchObject({ status: 'False', reason: 'EgressNotProved' });
+    // The probe holds up its pod again and again; that is not what is to be told.
+    const looping = { ...running, status: 'False', reason: 'CrashLoopBackOff' } as const;
+    const found = (reason: string) =>
+      onlyEnforced(looping, { type: 'EgressEnforced', status: 'Unknown', reason, message: 'why' }).reason;
+    expect([found('ProxyUnreachable'), found('NotProbed')]).toEqual(['EgressNotProved', 'CrashLoopBackOff']);
   });
 });
 
