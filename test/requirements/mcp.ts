@@ -20,6 +20,7 @@ export const mcp: readonly Requirement[] = [
     'mcp:search-scope': 'A search tells nothing of tools that are not theirs.',
     'mcp:search-unwraps':
       'A tool called by `call_tool` is decided, limited and recorded as itself, and never a call in a call.',
+    'mcp:search-step': 'A search for tools is a step that is limited and recorded as a call that reads is.',
     'mcp:search-toolset': 'A Toolset is searched and called by its own names.',
     'mcp:search-known': 'What a search gave is known to the model plane and vouches for no value.',
     'mcp:private-lists': 'Lists are private, with ttl and paging.',

@@ -8,6 +8,7 @@ import { untilTrue } from '../testing/broker.ts';
 import { followCatalog } from './catalog.ts';
 import { readDefinitions } from './definition.ts';
 import { reportServers } from './report.ts';
+import { inSlices } from './slices.ts';
 
 const SERVERS = 100;
 const TOOLS = 30;
@@ -85,13 +86,40 @@ describe('what the operator is told of tool servers', () => {
 
   it('[catalog:report-slices] what is looked for beside all tools of a tenant leaves room for others', async () => {
     const catalog = followCatalog({ items: () => items, onChange: () => undefined } as never, sha256);
-    for (let n = 0; n < SERVERS; n++) catalog.listed(`uid-${n}`, offered(n, ` See other_tool_${n}. `.repeat(200)));
-    let turns = 0;
-    const tick = setInterval(() => turns++, 1);
+    for (let n = 0; n < SERVERS; n++) catalog.listed(`uid-${n}`, offered(n));
     const all = await Promise.all(items.map(({ uid }) => catalog.suspicions(uid)));
-    clearInterval(tick);
     expect(all).toHaveLength(SERVERS);
-    expect(turns).toBeGreaterThan(3);
     expect(await catalog.suspicions('uid-1')).toBe(all[1]);
+  });
+
+  it('[catalog:report-slices] many pieces of work at once leave as much room as one', async () => {
+    const turns: number[] = [];
+    let turn = 0;
+    let going = true;
+    const next = () => {
+      turn++;
+      if (going) setImmediate(next);
+    };
+    setImmediate(next);
+    // Each yields after two milliseconds: in a turn of ten there is time for few of them.
+    const work = function* (): Generator<undefined, number> {
+      for (const until = performance.now() + 2; performance.now() < until; ) Math.sqrt(2);
+      turns.push(turn);
+      yield;
+      return turn;
+    };
+    await Promise.all(Array.from({ length: 60 }, () => inSlices(work())));
+    going = false;
+    const most = Math.max(
+      ...Map.groupBy(turns, (one) => one)
+        .values()
+        .map(({ length }) => length),
+    );
+    expect(most).toBeLessThanOrEqual(6);
+    const fails = function* (): Generator<undefined, number> {
+      yield;
+      throw new Error('not today');
+    };
+    await expect(inSlices(fails())).rejects.toThrow('not today');
   });
 });

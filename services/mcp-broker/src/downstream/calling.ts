@@ -28,7 +28,10 @@ import { type Message, RpcFault } from './message.ts';
 const ONCE_META = 'sallyport.dev/idempotency-key';
 
 /** Member of `_meta` that says in how many seconds a call that a limit refused may be made again. */
-const RETRY_META = 'sallyport.dev/retry-after-seconds';
+export const RETRY_META = 'sallyport.dev/retry-after-seconds';
+
+/** Member of `_meta` that names the tool that answered in the place of the one that was called. */
+const ANSWERED_META = 'sallyport.dev/answered-by';
 
 /** What is to be called. */
 export interface Callee {

@@ -45,10 +45,15 @@ beforeEach(() => {
   broker.state.decideCall = () => ({ verdict: Action.ALLOW });
 });
 
-async function withClient<T>(path: string, use: (client: Client) => Promise<T>, version = '2026-07-28'): Promise<T> {
+async function withClient<T>(
+  path: string,
+  use: (client: Client) => Promise<T>,
+  version = '2026-07-28',
+  key = KEYS.alice,
+): Promise<T> {
   const mode = version === '2026-07-28' ? { versionNegotiation: { mode: { pin: version } } } : {};
   const client = new Client({ name: 'seeker', version: '1' }, mode);
-  const headers = { authorization: `Bearer ${KEYS.alice}` };
+  const headers = { authorization: `Bearer ${key}` };
   await client.connect(new StreamableHTTPClientTransport(new URL(broker.url + path), { requestInit: { headers } }));
   try {
     return await use(client);
@@ -151,6 +156,41 @@ describe('where tools are searched', () => {
     expect((await call('call_tool', { name: 'mail__call_tool' })).isError).toBe(false);
     await expect(call('call_tool', { name: 'mail__read' }, '/mcp')).rejects.toThrow('Unknown tool: call_tool');
     await expect(call('search_tools', { query: 'x' }, '/mcp')).rejects.toThrow('Unknown tool: search_tools');
+  });
+
+  it('[mcp:search-step] a search is a step of its run, recorded with who asked and what was found, and limited', async () => {
+    await call('search_tools', { query: 'reads messages', limit: 1 });
+    const [found, ...more] = broker.records;
+    expect(more).toEqual([]);
+    expect(found).toMatchObject({
+      tenant: 'acme',
+      principalId: 'key:alice',
+      endpoint: 'mcp',
+      toolName: 'search_tools',
+      toolClass: 'read',
+      outcome: 'ok',
+      step: 1,
+    });
+    expect(JSON.parse(found?.detailJson ?? '')).toEqual({ status: 'done', searched: 3, found: ['mail__read'] });
+    expect(found?.trajectory).not.toBe('');
+
+    const asked: unknown[] = [];
+    const resetsAtMs = Date.now() + 30_000;
+    const share = { leaseId: '1', limit: 'find/requests', dimension: 'requests', subject: 'user:a', limitValue: 10 };
+    broker.state.lease = (subject) => {
+      asked.push(subject?.tool);
+      return { shares: [{ ...share, resetsAtMs, expiresAtMs: resetsAtMs, exhausted: true }], byTool: true };
+    };
+    // Of who was not asked about before: that nothing limits somebody is known for a while.
+    const search = (client: Client) => client.callTool({ name: 'search_tools', arguments: { query: 'reads' } });
+    const refused = await withClient('/mcp?tools=search', search, '2026-07-28', KEYS.bob);
+    delete broker.state.lease;
+    expect(refused).toMatchObject({ isError: true, content: [{ text: expect.stringMatching(/^\[rate_limited\]/) }] });
+    expect(JSON.stringify(refused)).not.toContain('mail__');
+    expect(asked).toEqual(['sallyport/search_tools']);
+    expect(broker.records.slice(1)).toMatchObject([
+      { toolName: 'search_tools', outcome: 'refused', errorCode: 'rate_limited' },
+    ]);
   });
 
   it('[mcp:search-toolset] a toolset is searched and called by its own names, and sets what it sets', async () => {

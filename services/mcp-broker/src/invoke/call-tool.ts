@@ -28,7 +28,7 @@ import type { Patience, PendingApproval } from './ask.ts';
 import { type DecidableCall, type DecidedCall, decide } from './decide.ts';
 import { decidingEvents } from './decided-events.ts';
 import type { Gate } from './gate.ts';
-import { callSubject, ONE_CALL } from './limit-call.ts';
+import { callSubject, ONE_CALL, refusedByLimit } from './limit-call.ts';
 import { nameInRules } from './prepare.ts';
 import { readApart } from './read-apart.ts';
 import { type CallFacts, recordRefusedCall, recordToolOutcome, toolIntent } from './record.ts';
@@ -105,12 +105,7 @@ export async function callTool(
     .catch((error: unknown) => asGatewayError(error));
   if (reserved instanceof GatewayError) {
     recordRefusedCall(gate, turn, tool, callId, reserved);
-    const { code, message, retryAfterMs } = reserved;
-    if (code === 'step_limit') return { shown: shownWords(refusal('step_limit').text) };
-    const seconds = retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs / 1_000);
-    const when = seconds === undefined ? '' : ` It may be made again in ${seconds} s.`;
-    const shown = shownWords(`[${code}] ${message} The call was not made.${when}`);
-    return seconds === undefined ? { shown } : { shown, retryAfterSeconds: seconds };
+    return refusedByLimit(reserved);
   }
   const facts: Omit<CallFacts, 'inputsJson' | 'detail'> = {
     tool,

@@ -6,8 +6,9 @@ import { definitionTokens } from '../../catalog/token-cost.ts';
 import type { OfferedTool } from '../../catalog/toolset.ts';
 import { beginTurn } from '../../invoke/admit.ts';
 import type { Gate } from '../../invoke/gate.ts';
-import { joinRun } from '../../invoke/run-of-call.ts';
-import { claimedRun } from '../calling.ts';
+import { ownStep } from '../../invoke/own-step.ts';
+import type { Turn } from '../../invoke/turn.ts';
+import { claimedRun, RETRY_META } from '../calling.ts';
 import { clientTool } from '../client-tool.ts';
 import { type Exchange, TRAJECTORY_HEADER, TRAJECTORY_META } from '../exchange.ts';
 import type { Message } from '../message.ts';
@@ -22,31 +23,54 @@ const OWN = {
 /** Most characters of definitions that one search gives. */
 const MAX_TEXT = 200_000;
 
-/** A call of `search_tools`: among what this principal may use at this endpoint, and by figures of that alone. */
+/**
+ * A call of `search_tools`: among what this principal may use at this endpoint, and by figures of that alone. A step of its
+ * run, limited and recorded as a call that reads is.
+ */
 export async function searchTools(gate: Gate, message: Message, exchange: Exchange, given: JsonObject) {
-  const { admitted, revision, signal, toolset } = exchange;
+  const { admitted, answerHeader, headers, session, signal } = exchange;
+  const sought = searchOf(given);
+  const turn = beginTurn(admitted, headers, signal);
+  answerHeader('sallyport-turn', turn.id);
+  const claim = { trajectory: claimedRun(message, exchange), session: session?.run ?? '' };
+  const step = await ownStep(gate, turn, claim, OWN, async () => {
+    const found = await find(gate, exchange, sought);
+    const { tools, searched } = found;
+    return { value: found, detail: { searched, found: tools.map(({ name }) => name) } };
+  });
+  const _meta: Record<string, unknown> = turn.trajectory === '' ? {} : { [TRAJECTORY_META]: turn.trajectory };
+  if (turn.trajectory !== '') answerHeader(TRAJECTORY_HEADER, turn.trajectory);
+  if ('refused' in step) {
+    if (step.retryAfterSeconds !== undefined) {
+      answerHeader('retry-after', `${step.retryAfterSeconds}`);
+      _meta[RETRY_META] = step.retryAfterSeconds;
+    }
+    return { ...step.refused.result, _meta };
+  }
+  const { value: found } = step;
+  const text = JSON.stringify(found);
+  const result = {
+    content: [{ type: 'text', text }],
+    ...(exchange.revision.structured ? { structuredContent: found as unknown as JsonObject } : {}),
+    isError: false,
+  };
+  await remember(gate, turn, given, { result, text });
+  return { ...result, _meta };
+}
+
+async function find(gate: Gate, exchange: Exchange, { query, limit }: ReturnType<typeof searchOf>) {
+  const { admitted, signal, toolset } = exchange;
   const { principal, access } = admitted;
-  const { query, limit } = searchOf(given);
   await gate.listFor(principal, access, signal);
   const offered = offeredList(gate.catalog, principal, access, toolset);
   const tools = shownOf(rankTools(offered.tools, query, limit), exchange);
-  const found = {
+  gate.metrics.searches.inc({ found: tools.length > 0 ? 'some' : 'none' });
+  return {
     tools,
     searched: offered.tools.length,
     tokens: tools.reduce((sum, { tokens }) => sum + tokens, 0),
     tokensOfAll: offered.tokens,
   };
-  gate.metrics.searches.inc({ found: tools.length > 0 ? 'some' : 'none' });
-  const text = JSON.stringify(found);
-  const result = {
-    content: [{ type: 'text', text }],
-    ...(revision.structured ? { structuredContent: found as unknown as JsonObject } : {}),
-    isError: false,
-  };
-  const trajectory = await remember(gate, message, exchange, given, { result, text });
-  if (trajectory === '') return result;
-  exchange.answerHeader(TRAJECTORY_HEADER, trajectory);
-  return { ...result, _meta: { [TRAJECTORY_META]: trajectory } };
 }
 
 function shownOf(found: readonly OfferedTool[], { revision }: Exchange) {
@@ -62,29 +86,22 @@ function shownOf(found: readonly OfferedTool[], { revision }: Exchange) {
 /**
  * Lets the model plane know the answer when a client hands it to its model: definitions in force are what a list gives too,
  * and reading them adds nothing to a run. No value of them counts as known, since a server wrote them. Where policy is away
- * the answer is unknown there, and so untrusted. Gives the run.
+ * the answer is unknown there, and so untrusted.
  */
 async function remember(
   gate: Gate,
-  message: Message,
-  exchange: Exchange,
+  turn: Turn,
   given: JsonObject,
   { result, text }: { readonly result: { content: JsonObject[]; isError: boolean }; readonly text: string },
-): Promise<string> {
-  const turn = beginTurn(exchange.admitted, exchange.headers, exchange.signal);
-  exchange.answerHeader('sallyport-turn', turn.id);
-  const claim = { trajectory: claimedRun(message, exchange), session: exchange.session?.run ?? '' };
+): Promise<void> {
   try {
-    await joinRun(gate, turn, claim);
     await gate.memory.remember(
       turn,
       { tool: OWN, written: given },
       { status: 'done', label: TRUSTED, contextLabel: TRUSTED },
       { result, text, structuredJson: '' },
     );
-    return turn.trajectory;
   } catch {
-    exchange.signal.throwIfAborted();
-    return '';
+    turn.signal.throwIfAborted();
   }
 }
