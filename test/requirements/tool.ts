@@ -5,6 +5,14 @@ export const tool: readonly Requirement[] = [
   ...of('issue 7; DESIGN §3, §7, §8', {
     'tool:concurrency': 'No more calls at once than declared; others wait, and not too many.',
     'tool:retry': 'A call is made again only where that is declared and the server failed.',
+    'tool:stand-in':
+      'Where a server is down, the tool of another that is declared answers, decided and recorded as that one.',
+    'tool:stand-in-decided': 'None answers in the place of another that its caller may not call.',
+    'tool:stand-in-once':
+      'None answers in the place of a call that may have been made, but of one that may be made twice.',
+    'tool:stand-in-loops': 'Nothing answers in the place of what answers in the place of another.',
+    'tool:stand-in-fits':
+      'What answers for another is of no higher class and takes the same arguments; the status says where not.',
     'tool:once':
       'A call that is sent again under its key is answered as the first time and not made again, by any replica.',
     'tool:once-own': 'A key of a call is of a principal and the chain that acts for it.',

@@ -107,6 +107,7 @@ export const casesOfTools: readonly Case[] = [
       tools: [
         { name: 'a', class: 'Read', retries: 2, concurrency: 1, whileDown: { type: 'Canned', content: 'Later.' } },
         { name: 'b', class: 'Write', retries: 1, idempotent: true, whileDown: { type: 'Disabled' } },
+        { name: 'c', class: 'Write', whileDown: { type: 'Server', server: 'spare', tool: 'd' } },
       ],
     },
   },

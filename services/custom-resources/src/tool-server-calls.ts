@@ -1,13 +1,22 @@
 import { z } from 'zod';
 import { withRules } from './define-resource.ts';
+import { resourceName, toolName } from './fields.ts';
 
 /** `whileDown` of a tool: what is answered while its server cannot be called. */
 export const whileDown = withRules(
   z.object({
     type: z
-      .enum(['Disabled', 'Canned'])
-      .describe('Disabled: the tool is not listed. Canned: calls are answered with content.'),
+      .enum(['Disabled', 'Canned', 'Server'])
+      .describe(
+        'Disabled: the tool is not listed. Canned: calls are answered with content. Server: a tool of another server is called, and decided on as what it is; at /mcp only.',
+      ),
     content: z.string().min(1).max(4096).optional().describe('Text of the answer, for type Canned.'),
+    server: resourceName
+      .optional()
+      .describe(
+        'ToolServer in this namespace whose tool is called, for type Server. The class of that tool is not higher, and it takes the same arguments; status.tools says where not.',
+      ),
+    tool: toolName.optional().describe('Its tool, for type Server. Left out: the one of the same name.'),
   }),
   [
     {
@@ -15,6 +24,12 @@ export const whileDown = withRules(
       message: 'content must be given for type Canned, and for no other',
       fieldPath: '.content',
       holds: (w) => (w.type === 'Canned') === (w.content !== undefined),
+    },
+    {
+      cel: "(self.type == 'Server') == has(self.server) && (self.type == 'Server' || !has(self.tool))",
+      message: 'server must be given for type Server, and server and tool for no other',
+      fieldPath: '.server',
+      holds: (w) => (w.type === 'Server') === (w.server !== undefined) && (w.type === 'Server' || w.tool === undefined),
     },
   ],
 );

@@ -195,6 +195,13 @@ const status = z.object({
           .min(0)
           .optional()
           .describe('What the definition takes in the context of a model, estimated by its characters.'),
+        whileDown: z
+          .string()
+          .max(256)
+          .optional()
+          .describe(
+            'The tool that answers while the server is down, or why none can; where another server is declared.',
+          ),
         uncheckedPatterns: z
           .int()
           .min(0)

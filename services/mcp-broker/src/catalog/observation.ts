@@ -20,6 +20,7 @@ export function observationOf(
   attempt: Attempt,
   settled: Settled | undefined,
   suspicions: Suspicions = new Map(),
+  standIns: ReadonlyMap<string, string> = new Map(),
 ) {
   const { tenant, name, uid } = server;
   const { error } = attempt;
@@ -42,7 +43,7 @@ export function observationOf(
     uid,
     generation: attempt.generation,
     conditions,
-    statusJson: settled ? statusOf(settled, suspicions) : '',
+    statusJson: settled ? statusOf(settled, suspicions, standIns) : '',
   };
 }
 
@@ -83,7 +84,9 @@ const MAX_SHOWN = 8;
 const statuses = new WeakMap<Settled, { readonly suspicions: Suspicions; readonly json: string }>();
 
 // Hundreds of lines, and the same for as long as the server says the same.
-function statusOf(settled: Settled, suspicions: Suspicions): string {
+function statusOf(settled: Settled, suspicions: Suspicions, standIns: ReadonlyMap<string, string>): string {
+  // What other servers say may change what stands for these.
+  if (standIns.size > 0) return JSON.stringify(fieldsOf(settled, suspicions, standIns));
   const held = statuses.get(settled);
   if (held?.suspicions === suspicions) return held.json;
   const json = JSON.stringify(fieldsOf(settled, suspicions));
@@ -91,14 +94,19 @@ function statusOf(settled: Settled, suspicions: Suspicions): string {
   return json;
 }
 
-function fieldsOf(settled: Settled, suspicions: Suspicions) {
+function fieldsOf(settled: Settled, suspicions: Suspicions, standIns: ReadonlyMap<string, string> = new Map()) {
   const tokens = new Map(settled.definitions.map((one) => [one.name, definitionTokens(one)]));
   const unchecked = new Map(settled.definitions.map((one) => [one.name, uncheckedPatterns(one)]));
   return {
     tools: settled.status.map((line) => {
       const found = suspicions.get(line.name)?.slice(0, MAX_SHOWN);
       const unrun = unchecked.get(line.name) ?? 0;
-      const more = { ...(unrun > 0 ? { uncheckedPatterns: unrun } : {}), ...(found ? { suspicions: found } : {}) };
+      const whileDown = standIns.get(line.name);
+      const more = {
+        ...(whileDown === undefined ? {} : { whileDown }),
+        ...(unrun > 0 ? { uncheckedPatterns: unrun } : {}),
+        ...(found ? { suspicions: found } : {}),
+      };
       return { ...line, tokens: tokens.get(line.name) ?? 0, ...more };
     }),
     definitionTokens: settled.inForce.reduce((sum, { definition }) => sum + (tokens.get(definition.name) ?? 0), 0),

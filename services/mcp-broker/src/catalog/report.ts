@@ -11,6 +11,7 @@ import { type Observation, observationOf } from './observation.ts';
 import { SUSPICION_CODES } from './poison/codes.ts';
 import type { Attempt } from './refresh.ts';
 import type { Settled } from './settle.ts';
+import { standInsOf } from './stand-in.ts';
 import { definitionTokens } from './token-cost.ts';
 import type { Toolset } from './toolset.ts';
 import { toolsetObservation } from './toolset-report.ts';
@@ -46,7 +47,7 @@ interface Seen {
  */
 export function reportServers(options: {
   readonly client: Pick<Client<typeof SnapshotService>, 'report'>;
-  readonly catalog: Pick<Catalog, 'servers' | 'server' | 'settled' | 'suspicions' | 'tools'>;
+  readonly catalog: Pick<Catalog, 'servers' | 'server' | 'settled' | 'suspicions' | 'tools' | 'byIdentity'>;
   readonly recorder: Pick<Recorder, 'append'>;
   readonly toolsets: Pick<Toolsets, 'all' | 'onChange'>;
   readonly metrics: Pick<BrokerMetrics, 'suspicious' | 'definitionTokens'>;
@@ -82,7 +83,7 @@ export function reportServers(options: {
       const one = await look(server);
       now.set(server.uid, one);
       const attempt = options.attempt(server.uid);
-      if (attempt) yield observationOf(server, attempt, one.settled, one.suspicions);
+      if (attempt) yield observationOf(server, attempt, one.settled, one.suspicions, standInsOf(catalog, server));
     }
     seen = now;
     count(options.metrics, [...now.values()]);

@@ -3,7 +3,7 @@ import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import { single } from '../invoke/admit.ts';
 import type { Patience } from '../invoke/ask.ts';
-import { callTool } from '../invoke/call-tool.ts';
+import { callOrStandIn } from '../invoke/call-or-stand-in.ts';
 import type { Gate } from '../invoke/gate.ts';
 import type { Shown } from '../invoke/shown.ts';
 import type { Turn } from '../invoke/turn.ts';
@@ -29,6 +29,9 @@ const ONCE_META = 'sallyport.dev/idempotency-key';
 
 /** Member of `_meta` that says in how many seconds a call that a limit refused may be made again. */
 export const RETRY_META = 'sallyport.dev/retry-after-seconds';
+
+/** Member of `_meta` that names the tool that answered in the place of the one that was called. */
+const ANSWERED_META = 'sallyport.dev/answered-by';
 
 /** Member of `_meta` that names the tool that answered in the place of the one that was called. */
 const ANSWERED_META = 'sallyport.dev/answered-by';
@@ -79,11 +82,12 @@ export async function makeCall(
   const trajectory = named || (back?.state.trajectory ?? '');
   const claim = { trajectory, session: session?.run ?? '', onceKey: onceKeyOf(message) };
   const callerSide = callerOf(message, exchange, back);
-  const call = () => callTool(gate, turn, claim, tool, args, patience);
+  const call = () => callOrStandIn(gate, turn, claim, tool, args, patience);
   const { called, caller } = await callAsking(callerSide, exchange, call);
   answerHeader(TRAJECTORY_HEADER, turn.trajectory);
-  const { shown, asGiven = false, pending, lacking, retryAfterSeconds } = called;
+  const { shown, asGiven = false, pending, lacking, retryAfterSeconds, answeredBy } = called;
   const _meta: Record<string, unknown> = { [TRAJECTORY_META]: turn.trajectory };
+  if (answeredBy !== undefined) _meta[ANSWERED_META] = answeredBy;
   if (retryAfterSeconds !== undefined) {
     answerHeader('retry-after', `${retryAfterSeconds}`);
     _meta[RETRY_META] = retryAfterSeconds;

@@ -63,6 +63,7 @@ export async function runOnce(
   return ran;
 }
 
-function mayBeMadeTwice({ server, definition, toolClass }: BrokerTool): boolean {
+/** Tells whether a call of a tool that was made twice has done no more than one. */
+export function mayBeMadeTwice({ server, definition, toolClass }: BrokerTool): boolean {
   return toolClass === 'read' || server.spec.tools.some((one) => one.name === definition.name && one.idempotent);
 }

@@ -17,6 +17,11 @@ import { boundArguments, boundResult } from './value-bounds.ts';
 /** Codes of a server that cannot be called. */
 const DOWN = new Set(['upstream_error', 'upstream_timeout', 'deadline_exceeded', 'unavailable', 'rate_limited']);
 
+/** Tells whether an error is that of a server that cannot be called now. */
+export function saysDown(error: unknown): boolean {
+  return DOWN.has(asGatewayError(error).code);
+}
+
 /** What running tools needs. */
 export interface ToolRunner {
   readonly upstream: Pick<Upstream, 'call' | 'ask' | 'ready' | 'subscribe'>;

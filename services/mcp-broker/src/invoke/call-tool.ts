@@ -20,8 +20,8 @@ import {
 import { inRun, runOf, withRead } from '../a2a/loop/call-run.ts';
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
-import { runOnce } from '../execute/run-once.ts';
-import { runTool } from '../execute/run-tool.ts';
+import { mayBeMadeTwice, runOnce } from '../execute/run-once.ts';
+import { runTool, saysDown } from '../execute/run-tool.ts';
 import { offeringTool } from '../offerings/offering-tool.ts';
 import { refOf } from '../server.ts';
 import type { Patience, PendingApproval } from './ask.ts';
@@ -50,6 +50,8 @@ interface OneCall extends StepCall, DecidableCall {
   detail: Record<string, unknown>;
   /** What an account of the person would have to be connected for. */
   lacking?: Lacking | undefined;
+  /** The server of its tool cannot be called, and the call may be made elsewhere. */
+  down?: boolean;
   /** The client's own name for this call, under which it is made once. */
   readonly onceKey?: string | undefined;
 }
@@ -66,6 +68,10 @@ export interface Called {
   readonly lacking?: Lacking;
   /** A limit refused the call; whole seconds until it lets one through. */
   readonly retryAfterSeconds?: number;
+  /** Its server cannot be called now; the call was not made there, or may be made twice. */
+  readonly down?: boolean;
+  /** The tool that was called in its place. */
+  readonly answeredBy?: string;
 }
 
 /**
@@ -82,7 +88,7 @@ export async function callTool(
   patience: Patience,
 ): Promise<Called> {
   const callId = uuidv7();
-  turn.step = 1;
+  turn.step++;
   try {
     await joinRun(gate, turn, claim);
   } catch (error) {
@@ -152,6 +158,7 @@ export async function callTool(
       asGiven: result.status === 'done' && result.content !== undefined,
       ...(pending ? { pending } : {}),
       ...(lacking ? { lacking } : {}),
+      ...(call.down === true ? { down: true } : {}),
     };
   } finally {
     reserved.settle(ONE_CALL);
@@ -228,6 +235,7 @@ function portsOf(
       const own = runOf(tool, { trajectory, label: call.label, depth: 0 });
       const ran = await inRun(own, () => decidingEvents(gate, turn, call, run)).catch((error: unknown) => {
         call.lacking = lackingOf(error);
+        call.down = saysDown(error) && !turn.signal.aborted && mayBeMadeTwice(tool);
         if (call.lacking === undefined) throw error;
         return undefined;
       });
@@ -235,6 +243,7 @@ function portsOf(
       call.detail = { bytes: ran.sizeBytes, upstreamMs: Math.round(ran.latencyMs), credential: ran.credential };
       // Before the tool was reached: words of ours, which no rule on results is about.
       if (ran.notCalled !== undefined) {
+        call.down = ran.notCalled !== 'invalid_arguments';
         return { refusal: { code: ran.notCalled, text: String(ran.answer.content[0]?.text) } };
       }
       const content = shownAnswer(ran.answer);

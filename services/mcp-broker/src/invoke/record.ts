@@ -129,5 +129,6 @@ function furtherOf(turn: Turn): object {
   return {
     ...(turn.foreignTrajectory === '' ? {} : { foreignTrajectory: turn.foreignTrajectory }),
     ...(turn.via === undefined ? {} : { via: turn.via }),
+    ...(turn.standsInFor === undefined ? {} : { standsInFor: turn.standsInFor }),
   };
 }

@@ -32,6 +32,8 @@ export interface Turn {
   policyRevision: string;
   /** The tool of the gateway by which the call was made, where it named another; for the record. */
   via?: string;
+  /** The tool in whose place another is called, since its server is down; for the record. */
+  standsInFor?: string;
   /** Steps recorded in this turn, for numbering. */
   step: number;
 }
