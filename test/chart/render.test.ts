@@ -186,6 +186,37 @@ withHelm('values', () => {
     for (const spec of specs) expect(spec.activeDeadlineSeconds).toBe(90);
   });
 
+  it('[vault:workload-projected] gives vault a token for each identity at a cloud, and the way to the agent of EKS', () => {
+    const vaultOf = (objects: Rendered[]) =>
+      podsOf(objects).find(({ pod }) => /-vault$/.test(pod.spec.serviceAccountName));
+    const pod = vaultOf(render('external'))?.pod;
+    const tokens = pod?.spec.volumes.find(({ name }: { name: string }) => name === 'workload')?.projected.sources;
+    expect(
+      tokens.map(({ serviceAccountToken: one }: { serviceAccountToken: Record<string, unknown> }) => [
+        one.path,
+        one.audience,
+        one.expirationSeconds,
+      ]),
+    ).toEqual([
+      ['bedrock', 'sts.amazonaws.com', 3600],
+      ['eks', 'pods.eks.amazonaws.com', 3600],
+      [
+        'vertex',
+        'https://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/cluster',
+        3600,
+      ],
+      ['foundry', 'api://AzureADTokenExchange', 3600],
+    ]);
+    const mounts = pod?.spec.containers[0].volumeMounts;
+    expect(mounts).toContainEqual({ name: 'workload', mountPath: '/etc/sallyport/workload', readOnly: true });
+    const agent = (objects: Rendered[]) =>
+      ofKind(objects, 'NetworkPolicy').filter((one) => JSON.stringify(one).includes('169.254.170.23/32'));
+    expect(agent(render('external')).map(({ metadata }) => metadata.name)).toEqual(['gate-vault']);
+    const plain = render('default');
+    expect(JSON.stringify(vaultOf(plain)?.pod.spec.volumes)).not.toContain('serviceAccountToken');
+    expect(agent(plain)).toEqual([]);
+  });
+
   it('[chart:config-override] lays config of a component over what is rendered', () => {
     const objects = render('default', 'modelProxy.config.request.maxMessages=7', 'modelProxy.config.log.level=debug');
     expect(configOf(objects, 'sallyport-model-proxy')).toMatchObject({

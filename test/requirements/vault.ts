@@ -16,6 +16,23 @@ export const vault: readonly Requirement[] = [
     'vault:ungranted': 'A value that nothing may lease is not kept.',
     'vault:callers': 'Only operator puts values in, only the two proxies take them out.',
   }),
+  ...of("issue 6 (auth as each needs): identities of clouds by the pod's own token; DESIGN §3, §8", {
+    'vault:workload-aws':
+      "Session keys of a role at AWS are had for the pod's token, at STS or from the agent of EKS Pod Identity.",
+    'vault:workload-google':
+      "A token of Google is had for the pod's by workload identity federation, of a service account where one is named.",
+    'vault:workload-azure': "A token of Entra ID is had for an application by the pod's token.",
+    'vault:workload-renewed':
+      'What a cloud gave is renewed before its end, serves to its end while the cloud is away, and is replaced where it was refused.',
+    'vault:workload-bound':
+      'An identity is for the tenants and hosts that who runs the gateway named: no resource reaches another.',
+    'vault:workload-guarded': 'Clouds are asked behind the guard of outbound URLs.',
+    'vault:workload-refused': 'What a cloud refuses or answers wrongly is told apart, without its words.',
+    'vault:workload-named':
+      'A ModelProvider at a cloud names an identity in place of a Secret, and is granted it by its name.',
+    'vault:workload-projected':
+      "The chart projects a token for each identity into vault's pod, and opens the way to the agent of EKS where it is used.",
+  }),
   ...of('issue 5', {
     'vault:transit': 'Data keys may be wrapped by a transit engine; what it opened goes on while it is away.',
     'vault:rotation-replicas': 'A new master key is used once every replica has it; all older ones open meanwhile.',

@@ -58,4 +58,16 @@ export const casesOfClouds: readonly Case[] = [
     spec: { type: 'vertex', google: { project: 'acme' }, credentials: tokens('http://tokens.example/token') },
     errors: ['tokenURL must be https'],
   },
+  {
+    name: 'an identity of a vendor who has none',
+    kind,
+    spec: { type: 'openai', credentials: { workloadIdentity: 'models' } },
+    errors: ['workloadIdentity is for the types'],
+  },
+  {
+    name: 'an identity beside a Secret',
+    kind,
+    spec: { type: 'vertex', google: { project: 'acme' }, credentials: { secretRef, workloadIdentity: 'models' } },
+    errors: ['workloadIdentity stands alone'],
+  },
 ];

@@ -53,6 +53,24 @@
     items:
       - { key: egress-key, path: egress-key }
 {{- end }}
+{{- if eq .component "vault" }}
+{{- $tokens := list }}
+{{- range ((include "sallyport.values" . | fromJson).config | default dict).workloadIdentities }}
+{{- $google := (.google | default dict).audience | default "" }}
+{{- $audience := ternary "sts.amazonaws.com" (ternary "pods.eks.amazonaws.com" (ternary (printf "https:%s" $google) "api://AzureADTokenExchange" (hasKey . "google")) (hasKey . "awsPodIdentity")) (hasKey . "aws") }}
+{{- if not .tokenFile }}
+{{- $tokens = append $tokens (dict "serviceAccountToken" (dict "path" .name "audience" (.tokenAudience | default $audience) "expirationSeconds" 3600)) }}
+{{- end }}
+{{- end }}
+{{- with $tokens }}
+# Tokens of the pod's own for clouds; none of them is one for the API server.
+- name: workload
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- toYaml . | nindent 6 }}
+{{- end }}
+{{- end }}
 {{- if and .database $v.postgres.caSecret.name (not $v.postgres.bundled.enabled) }}
 - name: postgres-ca
   secret:

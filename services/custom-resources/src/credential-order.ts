@@ -41,6 +41,16 @@ export const providerCredentials = withRules(
         'Further keys. Runs are spread over all keys; one that is limited rests, one that is refused is left alone, and the ' +
           'next one is used. Where all are refused, calls fail with upstream_credentials_exhausted.',
       ),
+    workloadIdentity: z
+      .string()
+      .max(63)
+      .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+      .optional()
+      .describe(
+        'For types bedrock, vertex and azure-*, in place of a Secret: name of an identity at the cloud that vault takes on by ' +
+          "its pod's own token. Which there are, for which namespaces and hosts, is said in vault's configuration " +
+          '(workloadIdentities).',
+      ),
     perPrincipal: withRules(
       z.object({
         order: setOf(z.enum(['Request', 'User', 'Team', 'Organisation']), 4)
@@ -63,7 +73,18 @@ export const providerCredentials = withRules(
       .describe('Lets users, teams and the caller bring keys of their own.'),
   }),
   [
-    somewhere,
+    {
+      cel: 'has(self.secretRef) || has(self.perPrincipal) || has(self.workloadIdentity)',
+      message: 'secretRef, perPrincipal or workloadIdentity must say where the credential is',
+      holds: (c) => [c.secretRef, c.perPrincipal, c.workloadIdentity].some((one) => one !== undefined),
+    },
+    {
+      cel: '!has(self.workloadIdentity) || !(has(self.secretRef) || has(self.perPrincipal) || has(self.tokenURL))',
+      message: 'workloadIdentity stands alone',
+      fieldPath: '.workloadIdentity',
+      holds: (c) =>
+        c.workloadIdentity === undefined || [c.secretRef, c.perPrincipal, c.tokenURL].every((one) => one === undefined),
+    },
     {
       cel: '!has(self.furtherSecretRefs) || (has(self.secretRef) && !has(self.perPrincipal))',
       message: 'furtherSecretRefs stand beside a secretRef, and not beside perPrincipal',

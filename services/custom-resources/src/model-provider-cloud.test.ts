@@ -37,4 +37,35 @@ describe('where a cloud is', () => {
       'https://tokens.example/t',
     ]);
   });
+
+  it.each<[boolean, object]>([
+    [true, { type: 'bedrock', aws: { region: 'eu-central-1' }, credentials: { workloadIdentity: 'models' } }],
+    [true, { type: 'vertex', google: { project: 'p' }, credentials: { workloadIdentity: 'models' } }],
+    [true, { type: 'azure-openai', baseURL: 'https://a.example', credentials: { workloadIdentity: 'models' } }],
+    [false, { type: 'openai', credentials: { workloadIdentity: 'models' } }],
+    [
+      false,
+      {
+        type: 'bedrock',
+        aws: { region: 'eu-central-1' },
+        credentials: { workloadIdentity: 'models', secretRef: { name: 's', key: 'k' } },
+      },
+    ],
+    [
+      false,
+      {
+        type: 'vertex',
+        google: { project: 'p' },
+        credentials: { workloadIdentity: 'models', tokenURL: 'https://tokens.example' },
+      },
+    ],
+  ])('[vault:workload-named] names an identity alone, at a cloud: %s for %j', (isGood, spec) => {
+    const parsed = parseResource({
+      apiVersion: 'sallyport.dev/v1alpha1',
+      kind: 'ModelProvider',
+      metadata: { name: 'x' },
+      spec,
+    });
+    expect(parsed.ok).toBe(isGood);
+  });
 });

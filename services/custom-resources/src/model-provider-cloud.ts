@@ -41,7 +41,9 @@ interface CloudSpec {
   readonly aws?: unknown;
   readonly google?: unknown;
   readonly azure?: unknown;
-  readonly credentials?: { readonly tokenURL?: string | undefined } | undefined;
+  readonly credentials?:
+    | { readonly tokenURL?: string | undefined; readonly workloadIdentity?: string | undefined }
+    | undefined;
 }
 
 const AZURE: readonly string[] = ['azure-openai', 'azure-foundry'];
@@ -71,6 +73,13 @@ export const cloudRules: readonly Rule<CloudSpec>[] = [
     message: 'tokenURL is for the types vertex, azure-openai and azure-foundry only',
     fieldPath: '.credentials.tokenURL',
     holds: ({ type, credentials }) => credentials?.tokenURL === undefined || type === 'vertex' || AZURE.includes(type),
+  },
+  {
+    cel: "!has(self.credentials) || !has(self.credentials.workloadIdentity) || self.type in ['bedrock', 'vertex', 'azure-openai', 'azure-foundry']",
+    message: 'workloadIdentity is for the types bedrock, vertex, azure-openai and azure-foundry only',
+    fieldPath: '.credentials.workloadIdentity',
+    holds: ({ type, credentials }) =>
+      credentials?.workloadIdentity === undefined || ['bedrock', 'vertex', ...AZURE].includes(type),
   },
   {
     cel: "!has(self.credentials) || !has(self.credentials.tokenURL) || self.credentials.tokenURL.startsWith('https://') || self.allowPrivateNetwork",

@@ -1,5 +1,6 @@
 import { blocks, durationMs } from '@sallyport/chassis/config';
 import { z } from 'zod';
+import { identitiesSchema } from './workload/identities.ts';
 
 /** The configuration of vault. */
 export const configSchema = z
@@ -51,6 +52,8 @@ export const configSchema = z
       .optional(),
     /** How often it is written who had which credential. */
     accessInterval: durationMs.pipe(z.number().min(100)).prefault('1m'),
+    /** Identities at clouds that this pod may take on by its own token, and the tenants that may use them. */
+    workloadIdentities: identitiesSchema,
     /** How often records that wait are sent to audit. */
     recordInterval: durationMs.pipe(z.number().min(100)).prefault('1s'),
   })

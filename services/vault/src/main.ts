@@ -37,6 +37,7 @@ import { createVaultStore, SCHEMA_VERSION } from './store.ts';
 import { tokensByType } from './token-types.ts';
 import { upkeep } from './upkeep.ts';
 import type { GrantRecord } from './vault-store.ts';
+import { createWorkloadTokens } from './workload/workload.ts';
 
 const SERVICE = 'vault';
 
@@ -120,6 +121,7 @@ run({
       envelope,
       leaseToken: tokensByType({
         OAuth: grants.leaseToken,
+        WorkloadIdentity: createWorkloadTokens({ identities: config.workloadIdentities, http, log }),
         ...(delegation === undefined ? {} : delegation.leases),
       }),
       leaseTtlMs: config.leaseTtl,

@@ -74,6 +74,18 @@ describe('a credential', () => {
     expect(await scene(kind).send('k&1')).toMatchObject(expected);
   });
 
+  it.each(['google', 'azure'])(
+    '[vault:workload-named] that vault had for its own identity goes as a token: %s',
+    async (kind) => {
+      const { send, posted } = scene(kind);
+      expect(await send({ type: 'bearer', token: 'ya29.x' })).toMatchObject({
+        headers: { authorization: 'Bearer ya29.x' },
+      });
+      expect(posted).toEqual([]);
+      await expect(send({ type: 'bearer', token: 'a b' })).rejects.toMatchObject({ code: 'upstream_credentials' });
+    },
+  );
+
   it('[clouds:sigv4] of AWS signs the call and is not sent', async () => {
     const { headers, path } = await scene('sigv4').send(aws);
     expect(headers.authorization).toMatch(

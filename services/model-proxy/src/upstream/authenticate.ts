@@ -1,10 +1,10 @@
 import type { EndSignal } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Provider } from '../catalog.ts';
-import type { CloudAuth, KeyAuth } from '../providers/provider-auth.ts';
+import { bearer, type CloudAuth, type KeyAuth } from '../providers/provider-auth.ts';
 import type { AccessTokens, IssuedToken } from './access-tokens.ts';
 import { signAws } from './aws-signature.ts';
-import { isStructured, readAwsKeys, readAzureClient, readServiceAccount } from './cloud-credentials.ts';
+import { isStructured, readAwsKeys, readAzureClient, readBearer, readServiceAccount } from './cloud-credentials.ts';
 import { googleAssertion } from './google-assertion.ts';
 import { askToken, type PostForm } from './token-endpoint.ts';
 
@@ -48,7 +48,11 @@ export function authenticate(
   if (auth.kind === 'none') return undefined;
   if (auth.kind === 'header' || auth.kind === 'query') return putKey(auth, key, outgoing);
   if (!isStructured(key)) return putKey(auth.key, key, outgoing);
-  if (auth.kind !== 'sigv4') return withToken(auth, provider, key, outgoing, ports);
+  if (auth.kind !== 'sigv4') {
+    const token = readBearer(key);
+    if (token !== undefined) return putKey(bearer, token, outgoing);
+    return withToken(auth, provider, key, outgoing, ports);
+  }
   const { method, path, headers, body = '' } = outgoing;
   const now = ports.now();
   const region = provider.spec.aws?.region;

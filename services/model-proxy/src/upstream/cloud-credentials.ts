@@ -23,6 +23,16 @@ export function isStructured(credential: string): boolean {
   return credential.startsWith('{');
 }
 
+/** A token that vault had for its pod's own identity at a cloud; undefined for any other credential. */
+export function readBearer(credential: string): string | undefined {
+  // Told apart without a parse: such a token is leased for each call.
+  if (!credential.startsWith(BEARER)) return undefined;
+  return text(objectOf(credential), BEARER_TOKEN, 'token');
+}
+
+const BEARER = '{"type":"bearer"';
+const BEARER_TOKEN = /^[\x21-\x7e]{1,16384}$/;
+
 /** Visible ASCII, for what becomes a part of a header. */
 const VISIBLE = /^[\x21-\x7e]{1,8192}$/;
 

@@ -19,6 +19,9 @@ export interface ProviderKey {
   refused(): void;
 }
 
+/** Vault may have to ask a cloud, twice. */
+const CLOUD_MS = 10_000;
+
 /** Providers are made anew with each change of theirs. */
 const uses = new WeakMap<Provider, CredentialUse>();
 
@@ -28,11 +31,13 @@ export function providerUse(provider: Provider): CredentialUse | undefined {
   if (credentials === undefined) return undefined;
   const known = uses.get(provider);
   if (known !== undefined) return known;
-  const { secretRef: ref, perPrincipal } = credentials;
-  if (ref === undefined && !perPrincipal?.order.some((level) => level !== 'Request')) return undefined;
+  const { secretRef: ref, perPrincipal, workloadIdentity } = credentials;
+  const isOwn = perPrincipal?.order.some((level) => level !== 'Request') ?? false;
+  if (ref === undefined && !isOwn && workloadIdentity === undefined) return undefined;
   const { tenant, name, uid, origin } = provider;
   const own = perPrincipal !== undefined;
-  const use: CredentialUse = { tenant, ref, perPrincipal: own, kind: 'ModelProvider', name, uid, origin };
+  const slow = workloadIdentity === undefined ? {} : { timeoutMs: CLOUD_MS };
+  const use: CredentialUse = { tenant, ref, perPrincipal: own, kind: 'ModelProvider', name, uid, origin, ...slow };
   uses.set(provider, use);
   return use;
 }

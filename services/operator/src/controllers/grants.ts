@@ -19,7 +19,7 @@ export type CredentialOutcome = {
 export type Lending = {
   /** Whose may be used, in this order; those that vault keeps. */
   readonly owners: readonly string[];
-  /** ToolServer `spec.auth`, where tokens are had by OAuth. */
+  /** ToolServer `spec.auth`, where tokens are had by OAuth, or the identity at a cloud that a ModelProvider names. */
   readonly auth?: object | undefined;
   readonly allowPrivateNetwork: boolean;
 };

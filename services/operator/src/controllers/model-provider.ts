@@ -10,7 +10,9 @@ export const modelProviderController: Controller<'ModelProvider'> = {
   kind: 'ModelProvider',
   async reconcile(entry, spec, context) {
     const { credentials, allowPrivateNetwork } = spec;
-    const lending = lendingOf(credentials?.perPrincipal?.order, allowPrivateNetwork);
+    const identity = credentials?.workloadIdentity;
+    const auth = identity === undefined ? undefined : { type: 'WorkloadIdentity', identity };
+    const lending = lendingOf(credentials?.perPrincipal?.order, allowPrivateNetwork, auth);
     const wanted = { ref: credentials?.secretRef, url: providerUrls(spec).join(' '), lending };
     const first = await reconcileCredential(entry, wanted, context);
     const credential = await reconcileFurther(entry, first, credentials?.furtherSecretRefs ?? [], wanted.url, context);

@@ -43,4 +43,14 @@ describe('what routing refers to', () => {
     await write('m.yaml', `${routed}# looked at again\n`);
     await eventually(() => reason('Model', 'm', 'ResolvedRefs'), 'True Resolved');
   });
+
+  it('[vault:workload-named] a provider at a cloud is granted the identity that it names, without a Secret', async () => {
+    const bedrock = (credentials: string) =>
+      `${head('ModelProvider', 'bedrock')}spec: {type: bedrock, aws: {region: eu-central-1}, credentials: {${credentials}}}\n`;
+    const { peers, reason } = await suite({ 'p.yaml': bedrock('workloadIdentity: models') });
+    await eventually(() => reason('ModelProvider', 'bedrock', 'CredentialsValid'), 'True Granted');
+    expect([...peers.auths.values()]).toEqual(['{"type":"WorkloadIdentity","identity":"models"}']);
+    expect([...peers.grants.values()].join()).toContain('bedrock-runtime.eu-central-1.amazonaws.com');
+    expect(peers.secrets.size).toBe(0);
+  });
 });

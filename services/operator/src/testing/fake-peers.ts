@@ -11,6 +11,8 @@ export type FakePeers = {
   readonly secrets: Map<string, string>;
   /** Resource UID → origin. */
   readonly grants: Map<string, string>;
+  /** How tokens are had for them, as JSON; of those that say it. */
+  readonly auths: Map<string, string>;
   /** Resource UID → key. */
   readonly keys: Map<string, { readonly tenant: string; readonly spec: KeySpec | undefined; readonly secret: string }>;
   /** While true, both answer `unavailable`. */
@@ -22,6 +24,7 @@ export type FakePeers = {
 export async function fakePeers(): Promise<FakePeers> {
   const secrets = new Map<string, string>();
   const grants = new Map<string, string>();
+  const auths = new Map<string, string>();
   const about = new Map<string, { tenant: string; kind: string; name: string }>();
   const keys: FakePeers['keys'] = new Map();
   const check = () => {
@@ -41,10 +44,11 @@ export async function fakePeers(): Promise<FakePeers> {
       secrets.delete(`${tenant}/${ref?.name}/${ref?.key}`);
       return {};
     },
-    async grant({ tenant, kind, name, uid, origin }) {
+    async grant({ tenant, kind, name, uid, origin, authJson }) {
       check();
       about.set(uid, { tenant, kind, name });
       grants.set(uid, origin);
+      if (authJson) auths.set(uid, authJson);
       return {};
     },
     async revokeGrant({ uid }) {
@@ -93,6 +97,7 @@ export async function fakePeers(): Promise<FakePeers> {
     clients: { secrets: vault.client, keys: identity.client },
     secrets,
     grants,
+    auths,
     keys,
     down: false,
     async close() {

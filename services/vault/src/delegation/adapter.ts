@@ -9,7 +9,12 @@ import type { DelegationGuards } from './guards.ts';
 import type { GivenToken } from './token-answer.ts';
 
 /** Ways to have a token in a person's name. */
-export type DelegationType = Exclude<AuthSpec['type'], 'OAuth' | 'SignIn'>;
+export type DelegationType = Exclude<AuthSpec['type'], 'OAuth' | 'SignIn' | 'WorkloadIdentity'>;
+
+/** Whether tokens of this type are had in a person's name. */
+export function isDelegation(type: AuthSpec['type']): type is DelegationType {
+  return type !== 'OAuth' && type !== 'SignIn' && type !== 'WorkloadIdentity';
+}
 
 /** What is wanted: a token for a tool server, in the name of a person. */
 export interface DelegationWanted {

@@ -8,7 +8,13 @@ import { createHeeding } from '../oauth/heeding.ts';
 import { recordOf, type WaitingRecord } from '../outbox.ts';
 import { ownerText } from '../owner.ts';
 import type { GrantRecord } from '../vault-store.ts';
-import type { Delegate, DelegationSources, DelegationType, DelegationWanted } from './adapter.ts';
+import {
+  type Delegate,
+  type DelegationSources,
+  type DelegationType,
+  type DelegationWanted,
+  isDelegation,
+} from './adapter.ts';
 import { onBehalfOf } from './entra.ts';
 import { byIdentityAssertion } from './identity-assertion.ts';
 import { noPerson } from './refusals.ts';
@@ -115,7 +121,7 @@ export function createDelegation(options: DelegationOptions): LeaseToken {
   return async (tenant, server, { principal, refused = '' }) => {
     const auth = authOf(server);
     const type = auth?.type;
-    if (auth === undefined || type === undefined || type === 'OAuth' || type === 'SignIn') {
+    if (auth === undefined || type === undefined || !isDelegation(type)) {
       throw new Error('this grant is no delegation');
     }
     if (principal !== undefined && isListing(principal)) {
