@@ -1,3 +1,4 @@
+import { isOfAnswer } from './answers.ts';
 import type { JsonValue } from './canonical-json.ts';
 import { parseStrict } from './canonical-json.ts';
 import { handleIdOf, placedHandles, unescapeHandles } from './handle.ts';
@@ -75,6 +76,8 @@ type Filling = {
 export function fillArguments(args: JsonValue, resolve: ResolveHandle, settings: FillSettings = {}): Filled<JsonValue> {
   const allowed = (pointer: string, place: TextPosition): FillRefusal | undefined => {
     const kind = place === 'url-host' ? 'host' : positionKind(pointer, settings.inputSchema);
+    // Whoever asked for it would be told what nobody here has read.
+    if (isOfAnswer(pointer)) return settings.marked?.(pointer, kind) === true ? undefined : 'identifier-position';
     // Behind the host that the model wrote, a URL's path and query are values.
     if (kind === 'host' && place === 'url-part') return undefined;
     if (kind === 'value' || settings.marked?.(pointer, kind) === true) return undefined;

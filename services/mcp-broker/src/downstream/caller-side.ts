@@ -7,16 +7,19 @@ import { type AskedInput, type Caller, callerOfCall, LOG_LEVELS, type Logged } f
 import { elicitationIn, type Return } from './elicit.ts';
 import type { Exchange } from './exchange.ts';
 import { isObject, type Message, RpcFault } from './message.ts';
+import { readAnswer, readAnswers } from './read-answers.ts';
+import { isOfPage, type RequestState } from './request-state.ts';
 
 /** What a call carries of its client, and what is kept of it until the result is decided. */
 interface CallerSide extends Caller {
   readonly logged: Logged[];
+  /** Keys of answers that answer nothing which was asked. */
+  readonly unasked: readonly string[];
 }
 
-/** Most rounds of asking within one call of the older line. */
+/** Most rounds of asking for one call. */
 const MAX_ROUNDS = 8;
 const MAX_LOGGED = 100;
-const MAX_BROUGHT = 65_536;
 
 /** What a call carries of its client; undefined where there is nothing that it takes, and nobody who can be asked. */
 export function callerOf(message: Message, exchange: Exchange, back: Return): CallerSide | undefined {
@@ -36,40 +39,51 @@ export function callerOf(message: Message, exchange: Exchange, back: Return): Ca
   };
 }
 
-/** What a client brings for the tool server: to what that asked, or unasked, which it may do on 2026-07-28. */
-function broughtBy({ params }: Message, { revision }: Exchange, back: Return): Pick<Caller, 'back'> {
-  if (revision.asks !== 'result' || (back !== undefined && back.state.upstream === undefined)) return {};
+const NOTHING = { unasked: [] };
+
+/** What a client brings for the tool server: answers to what that asked in the round whose state it hands back, and no others. */
+function broughtBy({ params }: Message, { revision }: Exchange, back: Return): Pick<CallerSide, 'back' | 'unasked'> {
   const { inputResponses } = params;
-  if (back === undefined && !isObject(inputResponses)) return {};
-  const responses = (back?.responses ?? inputResponses) as JsonObject;
-  if (JSON.stringify(responses).length > MAX_BROUGHT) {
-    throw new RpcFault(CODES.invalidParams, 'inputResponses are too long.');
+  if (revision.asks !== 'result' || (back === undefined && inputResponses === undefined)) return NOTHING;
+  const { upstream = '', asked = {}, answers } = back?.state ?? {};
+  const state = upstream === '' ? undefined : upstream;
+  // Who comes back from a page of the gateway answers that; what they told the server waits in the state.
+  if (back !== undefined && isOfPage(back.state)) {
+    return answers === undefined ? NOTHING : { ...NOTHING, back: { state, asked, responses: answers } };
   }
-  const state = back?.state.upstream;
-  return { back: { state: state === '' ? undefined : state, responses } };
+  const { responses, unasked } = readAnswers(inputResponses ?? {}, asked);
+  return back === undefined ? { unasked } : { back: { state, asked, responses }, unasked };
+}
+
+/** What is kept of answers while their call waits for a page of the gateway. */
+export function stateOfAnswers(side: CallerSide | undefined, round: number): Partial<RequestState> {
+  const { back } = side ?? {};
+  return back === undefined ? {} : { upstream: back.state ?? '', asked: back.asked, round, answers: back.responses };
 }
 
 /**
  * Makes a call. What its server asks of the user goes to a client of the older line at once, on the stream of the call, and
- * the call is made again with what came back: each round is decided and recorded as the call that it is.
+ * the call is made again with what came back: each round is decided and recorded as the call that it is. Before is how
+ * often it has asked already, in rounds that came as requests of their own.
  */
 export async function callAsking(
   side: CallerSide | undefined,
   exchange: Exchange,
   call: () => Promise<Called>,
+  before: number,
 ): Promise<{ readonly called: Called; readonly caller: Caller | undefined }> {
   if (side === undefined) return { called: await call(), caller: undefined };
   let caller = side;
   let called = await callerOfCall.run(caller, call);
   if (exchange.revision.asks === 'request') {
     for (let round = 0; called.asGiven === true && caller.asked !== undefined; round++) {
-      if (round === MAX_ROUNDS) return { called: { shown: shownWords(TOO_MANY) }, caller: undefined };
-      const { state } = caller.asked;
+      if (round === MAX_ROUNDS) return tooMany();
+      const { state, requests: asked } = caller.asked;
       const responses = await answersTo(caller.asked, called.shown.text, exchange);
-      caller = { ...side, asked: undefined, back: { state, responses } };
+      caller = { ...side, asked: undefined, back: { state, asked, responses } };
       called = await callerOfCall.run(caller, call);
     }
-  }
+  } else if (caller.asked !== undefined && before >= MAX_ROUNDS) return tooMany();
   // Like progress by words: only what may be shown as it is brings along what was logged on the way.
   if (called.asGiven === true) {
     for (const one of side.logged) {
@@ -79,7 +93,10 @@ export async function callAsking(
   return { called, caller };
 }
 
-const TOO_MANY = '[upstream_invalid] The tool server asks the user for too much.';
+function tooMany(): { readonly called: Called; readonly caller: undefined } {
+  const text = '[upstream_invalid] The tool server asks for too much in the course of one call.';
+  return { called: { shown: shownWords(text) }, caller: undefined };
+}
 
 /** The refusal of a call for which the client lacks a capability (2026-07-28). */
 export function lacksCapability(requiredCapabilities: JsonObject): RpcFault {
@@ -95,7 +112,7 @@ async function answersTo(asked: AskedInput, shown: string, { elicit }: Exchange)
     const { mode, ...params } = requests[key]?.params ?? {};
     // Forms need no word of it, and 2025-06-18 knows none.
     const answer = await elicit(mode === 'form' || mode === undefined ? params : { mode, ...params });
-    responses[key] = answer ?? { action: 'cancel' };
+    responses[key] = readAnswer(asked.requests[key] as JsonObject, answer) ?? { action: 'cancel' };
   }
   return responses;
 }

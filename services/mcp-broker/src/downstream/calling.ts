@@ -1,4 +1,5 @@
 import { connectLink, type Lacking } from '@sallyport/peers/connecting';
+import { ANSWERS, hasAnswers } from '@sallyport/turn';
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import { single } from '../invoke/admit.ts';
@@ -8,7 +9,7 @@ import type { Gate } from '../invoke/gate.ts';
 import type { Shown } from '../invoke/shown.ts';
 import type { Turn } from '../invoke/turn.ts';
 import { CODES } from '../protocol.ts';
-import { callAsking, callerOf, lacksCapability } from './caller-side.ts';
+import { callAsking, callerOf, lacksCapability, stateOfAnswers } from './caller-side.ts';
 import {
   approvalLink,
   approvalPage,
@@ -23,15 +24,14 @@ import {
 } from './elicit.ts';
 import { type Exchange, TRAJECTORY_HEADER, TRAJECTORY_META } from './exchange.ts';
 import { type Message, RpcFault } from './message.ts';
+import { UNASKED_META } from './read-answers.ts';
+import { isOfPage } from './request-state.ts';
 
 /** Member of `_meta` by which a client names a call: sent again under this name, it is not made again. */
 const ONCE_META = 'sallyport.dev/idempotency-key';
 
 /** Member of `_meta` that says in how many seconds a call that a limit refused may be made again. */
 export const RETRY_META = 'sallyport.dev/retry-after-seconds';
-
-/** Member of `_meta` that names the tool that answered in the place of the one that was called. */
-const ANSWERED_META = 'sallyport.dev/answered-by';
 
 /** Member of `_meta` that names the tool that answered in the place of the one that was called. */
 const ANSWERED_META = 'sallyport.dev/answered-by';
@@ -63,12 +63,13 @@ export async function makeCall(
 ): Promise<Made> {
   const { admitted, answerHeader, revision, session } = exchange;
   const { principal } = admitted;
+  if (hasAnswers(args)) throw new RpcFault(CODES.invalidParams, `No argument may be called ${ANSWERS}.`);
   const named = claimedRun(message, exchange);
   const request = { principal, method: message.method, name, args };
   const back = readReturn(gate, message, request);
   const links = canOpenLinks(message, exchange);
   // Who comes back with what a tool server asked for was not asked by us.
-  const asked = back !== undefined && back.state.upstream === undefined;
+  const asked = back !== undefined && isOfPage(back.state);
   const declined = asked && !back.consents;
   const { wait, elicitAfter } = gate.config.approvals;
   const patience: Patience = {
@@ -83,10 +84,14 @@ export async function makeCall(
   const claim = { trajectory, session: session?.run ?? '', onceKey: onceKeyOf(message) };
   const callerSide = callerOf(message, exchange, back);
   const call = () => callOrStandIn(gate, turn, claim, tool, args, patience);
-  const { called, caller } = await callAsking(callerSide, exchange, call);
+  const unasked = callerSide?.unasked ?? [];
+  if (unasked.length > 0) turn.unasked = unasked;
+  const before = back?.state.round ?? 0;
+  const { called, caller } = await callAsking(callerSide, exchange, call, before);
   answerHeader(TRAJECTORY_HEADER, turn.trajectory);
   const { shown, asGiven = false, pending, lacking, retryAfterSeconds, answeredBy } = called;
   const _meta: Record<string, unknown> = { [TRAJECTORY_META]: turn.trajectory };
+  if (unasked.length > 0) _meta[UNASKED_META] = { code: 'answer_not_asked', keys: unasked };
   if (answeredBy !== undefined) _meta[ANSWERED_META] = answeredBy;
   if (retryAfterSeconds !== undefined) {
     answerHeader('retry-after', `${retryAfterSeconds}`);
@@ -94,7 +99,8 @@ export async function makeCall(
   }
   if (caller?.lacked !== undefined && revision.era === 'modern') throw lacksCapability(caller.lacked);
   if (asGiven && caller?.asked !== undefined) {
-    const state = { approvalId: '', trajectory: turn.trajectory, upstream: caller.asked.state ?? '' };
+    const { state: upstream = '', requests } = caller.asked;
+    const state = { approvalId: '', trajectory: turn.trajectory, upstream, asked: requests, round: before + 1 };
     return { kind: 'input', result: askedByServer(shown.text, gate.states.seal(request, state)), _meta };
   }
   if (pending === undefined && lacking === undefined) return { kind: 'shown', shown, asGiven, _meta };
@@ -104,7 +110,7 @@ export async function makeCall(
     : connectPage(connectLink(base, lacking as Lacking), lacking as Lacking);
   if (links && !asked) {
     if (revision.links === 'error') throw urlElicitation(page);
-    const state = { approvalId: pending?.id ?? '', trajectory: turn.trajectory };
+    const state = { approvalId: pending?.id ?? '', trajectory: turn.trajectory, ...stateOfAnswers(callerSide, before) };
     return { kind: 'input', result: inputRequired(page, gate.states.seal(request, state)), _meta };
   }
   const { result, meta } = pending

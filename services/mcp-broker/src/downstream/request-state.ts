@@ -2,6 +2,7 @@ import { hkdfSync } from 'node:crypto';
 import { sealer } from '@sallyport/chassis/seal';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { canonicalJson, type Digest, type JsonValue } from '@sallyport/turn';
+import type { JsonObject } from '../catalog/definition.ts';
 
 /** What a client brings back from an elicitation: which call it goes on with. */
 export interface RequestState {
@@ -10,6 +11,17 @@ export interface RequestState {
   readonly trajectory: string;
   /** It is the tool server that asked: its own state, which it alone can read, or '' where it gave none. */
   readonly upstream?: string;
+  /** What it asked, by key. */
+  readonly asked?: JsonObject;
+  /** How often it has asked for this call. */
+  readonly round?: number;
+  /** Answers to it, which wait for the page that the client was shown. */
+  readonly answers?: JsonObject;
+}
+
+/** Tells whether it is a page of the gateway that a client comes back from, not a question of a tool server. */
+export function isOfPage({ upstream, answers }: RequestState): boolean {
+  return upstream === undefined || answers !== undefined;
 }
 
 /** The request that a state is bound to. */
@@ -28,8 +40,10 @@ export interface RequestStates {
   open(request: StatedRequest, sealed: string, nowMs?: number): RequestState | undefined;
 }
 
-/** That of a tool server is in it. */
-const MAX_LENGTH = 40_000;
+/** What a tool server asked is in it, its own state, and answers that wait. */
+const MAX_LENGTH = 400_000;
+
+type Sealed = [string, string, number, string?, JsonObject?, number?, JsonObject?];
 
 /** Makes the seal; the key is derived from the secret under which content is digested. */
 export function requestStates(secret: string, digest: Digest, ttlMs: number): RequestStates {
@@ -40,8 +54,9 @@ export function requestStates(secret: string, digest: Digest, ttlMs: number): Re
     return JSON.stringify([tenant, id, user, method, name, digest('mcp-params', canonicalJson(args))]);
   };
   return {
-    seal(request, { approvalId, trajectory, upstream }, nowMs = Date.now()) {
-      const more = upstream === undefined ? [] : [upstream];
+    seal(request, { approvalId, trajectory, upstream, asked = {}, round = 1, answers }, nowMs = Date.now()) {
+      const waiting = answers === undefined ? [] : [answers];
+      const more = upstream === undefined ? [] : [upstream, asked, round, ...waiting];
       const plain = JSON.stringify([approvalId, trajectory, nowMs + ttlMs, ...more]);
       return sealing.seal(Buffer.from(plain), purpose(request)).toString('base64url');
     },
@@ -49,9 +64,13 @@ export function requestStates(secret: string, digest: Digest, ttlMs: number): Re
       if (sealed.length > MAX_LENGTH) return undefined;
       try {
         const plain = sealing.open(Buffer.from(sealed, 'base64url'), purpose(request)).toString();
-        const [approvalId, trajectory, expiresAtMs, upstream] = JSON.parse(plain) as [string, string, number, string?];
+        const [approvalId, trajectory, expiresAtMs, upstream, asked, round, answers] = JSON.parse(plain) as Sealed;
         if (nowMs >= expiresAtMs) return undefined;
-        return { approvalId, trajectory, ...(upstream === undefined ? {} : { upstream }) };
+        if (upstream === undefined) return { approvalId, trajectory };
+        // One from before the asked was sealed with it is as good as none.
+        if (asked === undefined || round === undefined) return undefined;
+        const waiting = answers === undefined ? {} : { answers };
+        return { approvalId, trajectory, upstream, asked, round, ...waiting };
       } catch {
         return undefined;
       }

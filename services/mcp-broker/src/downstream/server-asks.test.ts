@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { Client as ModernClient } from '@modelcontextprotocol/client';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
+import { ANSWERS } from '@sallyport/turn';
 import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
 import { KEYS, startBroker, type TestBroker } from '../testing/broker.ts';
 import { allowAll, resultsOf } from '../testing/peers.ts';
@@ -41,7 +42,8 @@ beforeEach(() => {
 });
 
 describe('what a tool server asks of the user', () => {
-  const form = { mode: 'form', message: 'How many?', requestedSchema: { type: 'object', properties: {} } };
+  const requestedSchema = { type: 'object', properties: { n: { type: 'integer' } } };
+  const form = { mode: 'form', message: 'How many?', requestedSchema };
   const ask = (params: object) => ({
     resultType: 'input_required',
     inputRequests: { count: { method: 'elicitation/create', params } },
@@ -66,11 +68,8 @@ describe('what a tool server asks of the user', () => {
     expect(second.content).toMatchObject([{ text: JSON.stringify(inputResponses) }]);
     expect(asked.at(-1)).toMatchObject({ requestState: 'state-of-the-server', inputResponses });
     const inputs = broker.records.map(({ decisionInputsJson }) => decisionInputsJson).filter(Boolean);
-    expect(JSON.parse(inputs.at(-1) ?? '{}')).toMatchObject({ arguments: {}, answers: inputResponses });
-    // A client may say it unasked; roots are told where the client has some, and sampling is nothing that may be asked.
-    expect((await call(client, { inputResponses, requestState: undefined })).content).toMatchObject([
-      { text: JSON.stringify(inputResponses) },
-    ]);
+    expect(JSON.parse(inputs.at(-1) ?? '{}')).toMatchObject({ arguments: { [ANSWERS]: inputResponses } });
+    // Roots are told where the client has some, and sampling is nothing that may be asked.
     input = { ...input, inputRequests: { where: { method: 'roots/list' } } };
     const rooted = await modern(KEYS.alice, { roots: {} });
     expect((await call(rooted)).inputRequests).toEqual({ where: { method: 'roots/list' } });

@@ -4,6 +4,7 @@ import { type Lacking, lackingOf } from '@sallyport/peers/connecting';
 import { decisionOf, labelOf, resultForRules } from '@sallyport/peers/decision-wire';
 import type { Presentation, Question } from '@sallyport/proto/policy/v1/policy_pb';
 import {
+  canonicalJson,
   classesOf,
   type Decision,
   isOfferingCall,
@@ -13,9 +14,11 @@ import {
   refusal,
   runToolBatch,
   type StepCall,
+  splitAnswers,
   type ToolStepPorts,
   TRUSTED,
   untrusted,
+  withAnswers,
 } from '@sallyport/turn';
 import { inRun, runOf, withRead } from '../a2a/loop/call-run.ts';
 import type { BrokerTool } from '../catalog/catalog.ts';
@@ -24,6 +27,8 @@ import { mayBeMadeTwice, runOnce } from '../execute/run-once.ts';
 import { runTool, saysDown } from '../execute/run-tool.ts';
 import { offeringTool } from '../offerings/offering-tool.ts';
 import { refOf } from '../server.ts';
+import { askedFacts } from '../upstream/asked-facts.ts';
+import { callerOfCall } from '../upstream/caller.ts';
 import type { Patience, PendingApproval } from './ask.ts';
 import { type DecidableCall, type DecidedCall, decide } from './decide.ts';
 import { decidingEvents } from './decided-events.ts';
@@ -120,13 +125,15 @@ export async function callTool(
     startedAtMs: turn.startedAtMs,
     limits: reserved.touched,
   };
+  const brought = callerOfCall.getStore()?.back;
   const call: OneCall = {
     id: callId,
     intentId: facts.intentId,
     classes: classesOf([tool.toolClass]),
     label: turn.label,
     tool,
-    written,
+    written: brought === undefined ? written : withAnswers(written, brought.responses),
+    brought,
     detail: {},
     onceKey: claim.onceKey,
   };
@@ -134,7 +141,7 @@ export async function callTool(
     const batch = await runToolBatch<OneCall, Shown>(
       portsOf(gate, turn, facts, patience),
       { calls: [call], inPlay: turn.label, policyRevision: turn.policyRevision },
-      { signal: turn.signal, needsIntent: () => gate.config.auditRequired && tool.toolClass !== 'read' },
+      { signal: turn.signal, needsIntent: () => gate.config.auditRequired && hasEffect(call) },
     );
     const result = batch.results[0];
     if (!result) throw new GatewayError('internal', 'The call had no result.');
@@ -163,6 +170,22 @@ export async function callTool(
   } finally {
     reserved.settle(ONE_CALL);
   }
+}
+
+// To answer a server is an effect, whatever its tool does.
+function hasEffect({ tool, brought }: OneCall): boolean {
+  return tool.toolClass !== 'read' || brought !== undefined;
+}
+
+/** What was decided, as it is sent: the arguments, and beside them the answers, which the connection takes from its caller. */
+function sentOf({ brought }: OneCall, { prepared }: DecidedCall): { args: JsonObject; argumentsJson: string } {
+  const caller = callerOfCall.getStore();
+  if (brought === undefined || caller === undefined) {
+    return { args: prepared.args as JsonObject, argumentsJson: prepared.argumentsJson };
+  }
+  const { args, answers } = splitAnswers(prepared.args);
+  caller.sends = { state: brought.state, responses: answers as JsonObject };
+  return { args: args as JsonObject, argumentsJson: canonicalJson(args) };
 }
 
 /** The tool of this identity that is in force now. */
@@ -211,8 +234,7 @@ function portsOf(
     async commitIntents(intents) {
       const records = intents.map(({ call, decision }) => toolIntent(turn, call.id, decision, factsOf(call)));
       // What only reads has no effect that its intent would have to precede (`audit.required` is for side effects).
-      if (intents.every(({ call }) => call.tool.toolClass === 'read'))
-        for (const one of records) gate.recorder.append(one);
+      if (!intents.some(({ call }) => hasEffect(call))) for (const one of records) gate.recorder.append(one);
       else await gate.recorder.commit(records);
     },
     async execute(call, signal) {
@@ -225,8 +247,8 @@ function portsOf(
         return { refusal: refusal('tool_changed') };
       }
       const { argumentsJson } = decided.prepared;
-      const args = decided.prepared.args as JsonObject;
-      const make = () => runTool(gate.runner, { principal, tool, args, argumentsJson, signal });
+      const sent = sentOf(call, decided);
+      const make = () => runTool(gate.runner, { principal, tool, ...sent, signal });
       const { onceKey: key } = call;
       const which = [tool.server.uid, tool.definition.name, argumentsJson].join('\n');
       const run = () =>
@@ -241,6 +263,7 @@ function portsOf(
       });
       if (ran === undefined) return { refusal: refusal('not_connected') };
       call.detail = { bytes: ran.sizeBytes, upstreamMs: Math.round(ran.latencyMs), credential: ran.credential };
+      if (ran.answer.asks === true) call.detail.asks = askedFacts(callerOfCall.getStore()?.asked);
       // Before the tool was reached: words of ours, which no rule on results is about.
       if (ran.notCalled !== undefined) {
         call.down = ran.notCalled !== 'invalid_arguments';

@@ -6,7 +6,7 @@ import { APPROVAL_EXPIRED_RULE, type Decision, deny, join, sameLabel } from '@sa
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import { refOf } from '../server.ts';
-import { callerOfCall } from '../upstream/caller.ts';
+import type { Brought } from '../upstream/caller.ts';
 import { askPeople, type Patience, type PendingApproval, refused } from './ask.ts';
 import type { Gate } from './gate.ts';
 import { lookUpKnown } from './known-values.ts';
@@ -21,8 +21,10 @@ export interface DecidableCall {
   /** Id of its intent, and of the use of what was granted for it. */
   readonly intentId: string;
   readonly tool: BrokerTool;
-  /** Arguments as the client wrote them. */
+  /** Arguments as the client wrote them, with the answers that go with them. */
   readonly written: JsonObject;
+  /** Those answers; absent: none. */
+  readonly brought?: Brought | undefined;
 }
 
 /** A call as decided: what it would run with, and where that came from. */
@@ -52,7 +54,7 @@ export function wireCall(gate: Pick<Gate, 'digest'>, turn: Turn, call: Decidable
  * what they approved is decided once more, which uses the approval up. Rejects where policy cannot be asked.
  */
 export async function decide(gate: Gate, turn: Turn, call: DecidableCall, patience: Patience): Promise<DecidedCall> {
-  let prepared = await prepare(gate, turn, call.tool, call.written);
+  let prepared = await prepare(gate, turn, call.tool, call.written, call.brought);
   if (prepared.unfilled.length > 0) {
     const reason = 'A handle is unknown or stands where none may stand.';
     return told(gate, turn, call, prepared, { decision: deny('builtin/handle', reason, turn.policyRevision) });
@@ -63,14 +65,14 @@ export async function decide(gate: Gate, turn: Turn, call: DecidableCall, patien
   if (turn.label !== before) {
     // The run has read more than was known here: links in what is sent may have to be made inert.
     const asked = prepared.argumentsJson;
-    prepared = await prepare(gate, turn, call.tool, call.written);
+    prepared = await prepare(gate, turn, call.tool, call.written, call.brought);
     wire = wireCall(gate, turn, call, prepared);
     if (prepared.argumentsJson !== asked) first = await askPolicy(gate, turn, wire);
     else if (first.asked) first = { ...first, asked: { ...first.asked, wire } };
   }
   // Only where something speaks against a call does it matter that a trusted result showed its values.
   if (first.decision.verdict !== 'allow' && (await lookUpKnown(gate, turn, call.written))) {
-    prepared = await prepare(gate, turn, call.tool, call.written);
+    prepared = await prepare(gate, turn, call.tool, call.written, call.brought);
     wire = wireCall(gate, turn, call, prepared);
     first = await askPolicy(gate, turn, wire);
   }
@@ -119,13 +121,10 @@ function told(gate: Gate, turn: Turn, call: DecidableCall, prepared: PreparedCal
   const { decision, asked } = answer;
   const { principal, label } = turn;
   gate.metrics.decisions(decision.verdict, decision.enforced).inc();
-  const answers = callerOfCall.getStore()?.back?.responses;
   const inputsJson = JSON.stringify({
     arguments: prepared.argumentsJson === '' ? call.written : prepared.args,
     origins: Object.fromEntries(prepared.origins.map(({ pointer, origin }) => [pointer, origin.kind])),
     context: { trusted: label.integrity === 'trusted', sources: label.sources },
-    // They reach the server beside the arguments.
-    ...(answers === undefined ? {} : { answers }),
     ...(prepared.defanged > 0 ? { defanged: prepared.defanged } : {}),
     ...(asked && asked.said.grantedBy.length > 0 ? { grantedBy: asked.said.grantedBy } : {}),
     // With the resources in force this is enough to decide the call again.

@@ -15,6 +15,8 @@ import {
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import { refOf } from '../server.ts';
+import type { Brought } from '../upstream/caller.ts';
+import { schemaWithAnswers, withAnswerFingerprints, withAnswerOrigins } from './answers.ts';
 import type { Gate } from './gate.ts';
 import type { ShownTool } from './shown.ts';
 import type { Turn } from './turn.ts';
@@ -38,15 +40,19 @@ export async function prepare(
   turn: Turn,
   tool: BrokerTool,
   written: JsonObject,
+  brought?: Brought,
 ): Promise<PreparedCall> {
   const ids = new Set(findHandles(written).map((one) => one.id));
   const resolved = await resolve(gate, turn, ids);
   const corpus = corpusOf(turn, resolved);
-  const { inputSchema } = tool.definition;
+  const { inputSchema: own } = tool.definition;
+  const inputSchema = brought === undefined ? own : schemaWithAnswers(own, brought);
+  const told = (prepared: PreparedCall) =>
+    brought === undefined ? withUnknown(prepared) : withAnswerOrigins(withUnknown(prepared), brought, turn.principal);
   const knownHost = (host: string) =>
     hostIsAmong(host, new Set(gate.config.linkHosts)) || hostIsAmong(host, trustedHosts(corpus));
   const setting = { corpus, inputSchema, toolClass: tool.toolClass, handlePositions: [], resolved, knownHost };
-  const prepared = withUnknown(prepareCall(written, setting));
+  const prepared = told(prepareCall(written, setting));
   if (!prepared.unfilled.some(({ reason }) => reason === 'host-position' || reason === 'identifier-position')) {
     return prepared;
   }
@@ -57,12 +63,13 @@ export async function prepare(
   );
   const handlePositions = answer.decisions[0]?.handlePositions ?? [];
   if (handlePositions.length === 0) return prepared;
-  return withUnknown(prepareCall(written, { ...setting, handlePositions }));
+  return told(prepareCall(written, { ...setting, handlePositions }));
 }
 
 /** Origins for policy, with the fingerprints of what is of unknown origin. */
 export function originsForPolicy(gate: Pick<Gate, 'digest'>, turn: Turn, prepared: PreparedCall) {
-  return wireOrigins(prepared, gate.digest, turn.principal, turn.label);
+  const { principal, label } = turn;
+  return withAnswerFingerprints(wireOrigins(prepared, gate.digest, principal, label), prepared, gate.digest, principal);
 }
 
 // Nobody knows here what the model was given, so nobody can say that it composed a value.

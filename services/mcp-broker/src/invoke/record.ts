@@ -130,5 +130,6 @@ function furtherOf(turn: Turn): object {
     ...(turn.foreignTrajectory === '' ? {} : { foreignTrajectory: turn.foreignTrajectory }),
     ...(turn.via === undefined ? {} : { via: turn.via }),
     ...(turn.standsInFor === undefined ? {} : { standsInFor: turn.standsInFor }),
+    ...(turn.unasked === undefined ? {} : { unasked: turn.unasked }),
   };
 }

@@ -34,6 +34,8 @@ export interface Turn {
   via?: string;
   /** The tool in whose place another is called, since its server is down; for the record. */
   standsInFor?: string;
+  /** Keys of answers that came with the call and were not sent, since nothing of the kind was asked; for the record. */
+  unasked?: readonly string[];
   /** Steps recorded in this turn, for numbering. */
   step: number;
 }

@@ -1,3 +1,4 @@
+import { urlGuard } from '@sallyport/chassis/net/guard';
 import { hasInvisible } from '@sallyport/turn';
 import type { JsonObject } from '../catalog/definition.ts';
 import type { AskedInput, Caller } from './caller.ts';
@@ -5,14 +6,20 @@ import type { AskedInput, Caller } from './caller.ts';
 const MAX_REQUESTS = 8;
 const MAX_JSON = 16_384;
 const MAX_STATE = 16_384;
+const MAX_FIELDS = 64;
+const MAX_LINK = 2_048;
+const FIELDS = ['string', 'number', 'integer', 'boolean', 'array'];
+const LINKS = urlGuard({ allowHttp: true });
 
 /**
  * What a server asks of the user in place of a result (MCP 2026-07-28, `input_required`): forms and links, as far as the
- * client declared that it shows them, and its roots. Undefined for what was not declared, or is none: sampling, other schemes.
+ * client declared that it shows them, and its roots. Undefined for what was not declared, or is none: sampling, other schemes,
+ * links to private addresses that are not the server's own (`ownHost`), texts that hide something.
  */
 export function readAskedInput(
   result: JsonObject,
   caller: Pick<Caller, 'elicitation' | 'roots'>,
+  ownHost: string,
 ): AskedInput | undefined {
   const { inputRequests, requestState } = result;
   if (!isObject(inputRequests)) return undefined;
@@ -24,7 +31,7 @@ export function readAskedInput(
   }
   const requests: JsonObject = {};
   for (const [key, one] of entries) {
-    const read = isObject(one) ? requestOf(one, caller) : undefined;
+    const read = isObject(one) ? requestOf(one, caller, ownHost) : undefined;
     if (read === undefined || !/^[\w.-]{1,128}$/.test(key)) return undefined;
     requests[key] = read;
   }
@@ -34,25 +41,47 @@ export function readAskedInput(
 function requestOf(
   { method, params }: JsonObject,
   { elicitation, roots }: Pick<Caller, 'elicitation' | 'roots'>,
+  ownHost: string,
 ): JsonObject | undefined {
   if (method === 'roots/list' && roots === true) return { method };
   if (method !== 'elicitation/create' || elicitation === undefined || !isObject(params)) return undefined;
-  const read = elicited(params, elicitation);
+  const read = elicited(params, elicitation, ownHost);
   return read && { method, params: read };
 }
 
-function elicited(params: JsonObject, can: { form: boolean; url: boolean }): JsonObject | undefined {
+function elicited(params: JsonObject, can: { form: boolean; url: boolean }, ownHost: string): JsonObject | undefined {
   const { mode = 'form', message, requestedSchema, url, elicitationId } = params;
   if (typeof message !== 'string' || hasInvisible(message)) return undefined;
-  if (mode === 'form' && can.form && isObject(requestedSchema)) return { mode, message, requestedSchema };
-  if (mode !== 'url' || !can.url || typeof url !== 'string' || !isLink(url)) return undefined;
+  if (mode === 'form' && can.form && isObject(requestedSchema)) {
+    return isForm(requestedSchema) ? { mode, message, requestedSchema } : undefined;
+  }
+  if (mode !== 'url' || !can.url || typeof url !== 'string' || !isLink(url, ownHost)) return undefined;
   return { mode, message, url, ...(typeof elicitationId === 'string' ? { elicitationId } : {}) };
 }
 
-function isLink(url: string): boolean {
-  if (!URL.canParse(url)) return false;
-  const { protocol, username, password } = new URL(url);
-  return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
+/** Flat fields of a bounded number, without anything that a person would not see. */
+function isForm(schema: JsonObject): boolean {
+  const { type, properties = {} } = schema;
+  if (type !== 'object' || !isObject(properties) || Object.keys(properties).length > MAX_FIELDS) return false;
+  return (
+    !hasInvisible(JSON.stringify(schema)) &&
+    Object.values(properties).every((one) => isObject(one) && FIELDS.includes(String(one.type ?? 'string')))
+  );
+}
+
+/** What opens a link is the person's own machine: it is led to no address that only that can reach. */
+function isLink(url: string, ownHost: string): boolean {
+  if (!URL.canParse(url) || url.length > MAX_LINK || hasInvisible(url)) return false;
+  const { protocol, username, password, host, hostname } = new URL(url);
+  if ((protocol !== 'https:' && protocol !== 'http:') || username !== '' || password !== '') return false;
+  if (host === ownHost) return true;
+  if (/(^|\.)localhost\.?$/i.test(hostname)) return false;
+  try {
+    LINKS.check(url);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isObject(value: unknown): value is JsonObject {

@@ -12,12 +12,23 @@ export interface Caller {
   readonly elicitation?: { readonly form: boolean; readonly url: boolean };
   /** The client tells servers which folders it works in, where they ask. */
   readonly roots?: boolean;
-  /** What the client brings back to a server that asked: its state, and the answers. */
-  readonly back?: { readonly state: string | undefined; readonly responses: JsonObject };
+  /** What a server that asked is to be told; nothing of it is sent before it is decided. */
+  readonly back?: Brought;
+  /** What of it was decided, and is sent; set by who decides. */
+  sends?: Pick<Brought, 'state' | 'responses'>;
   /** What the server asks in place of a result; set by the connection. */
   asked?: AskedInput | undefined;
   /** Capabilities that the server says the client lacks for the call; set by the connection. */
   lacked?: JsonObject | undefined;
+}
+
+/** Answers to what a server asked in a round, with its own state of it. */
+export interface Brought {
+  readonly state: string | undefined;
+  /** What was asked, by key. */
+  readonly asked: JsonObject;
+  /** Answers to it, by key. */
+  readonly responses: JsonObject;
 }
 
 /** What a server wants of the user before it goes on. */

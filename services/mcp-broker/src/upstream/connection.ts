@@ -100,7 +100,7 @@ export async function connectTo(
   const isModern = revisionOf(version)?.era === 'modern';
   const stateless = isModern && transport.sessionId === undefined;
   const plainly = stateless ? plainExchange(url, version, line) : undefined;
-  const plain = plainly && plainCalls(plainly);
+  const plain = plainly && plainCalls(plainly, new URL(url).host);
   const standing = isModern ? undefined : standingBy(url, version, transport, line.send);
   let busy = 0;
   let closing = false;
@@ -164,7 +164,7 @@ export async function connectTo(
     }
   };
   const byClient = askBy(client, CLIENT_LEAD_MS, upstreamError);
-  const byUs = plainly && plainAsk(plainly);
+  const byUs = plainly && plainAsk(plainly, new URL(url).host);
   const ask: Ask = (method, ...rest) => (isOfferingCall(method) ? (byUs ?? byClient) : byClient)(method, ...rest);
   return {
     stateful: transport.sessionId !== undefined,

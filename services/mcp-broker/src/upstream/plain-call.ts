@@ -13,7 +13,7 @@ export type PlainCall = (definition: Definition, args: JsonObject, signal: Abort
  * of all that MCP knows, for ten times the CPU; it remains for the handshake, for listing, for servers that keep sessions
  * and for arguments that are mirrored in headers.
  */
-export function plainCalls(exchange: PlainExchange): PlainCall {
+export function plainCalls(exchange: PlainExchange, ownHost: string): PlainCall {
   return async ({ name }, args, signal) => {
     const answered = await exchange('tools/call', name, { name, arguments: args }, signal);
     const caller = callerOfCall.getStore();
@@ -21,7 +21,7 @@ export function plainCalls(exchange: PlainExchange): PlainCall {
       return { content: [{ type: 'text', text: refusalOf(answered, caller) }], isError: true };
     }
     const { content, structuredContent, isError, resultType } = answered.result;
-    const asked = askedOf(answered.result, caller);
+    const asked = askedOf(answered.result, caller, ownHost);
     // What the server asks is content of its own, like any result.
     if (asked !== undefined) return { content: [{ type: 'text', text: asked }], isError: false, asks: true };
     // Of a server that wants input nothing was declared that it may ask for.
@@ -38,13 +38,13 @@ export function plainCalls(exchange: PlainExchange): PlainCall {
 }
 
 /** Asks such a server by one of the methods by which something else than a tool is got. */
-export function plainAsk(exchange: PlainExchange): Ask {
+export function plainAsk(exchange: PlainExchange, ownHost: string): Ask {
   return async (method, params, { signal }) => {
     const name = params.uri ?? params.name;
     const answered = await exchange(method, typeof name === 'string' ? name : undefined, params, signal);
     const caller = callerOfCall.getStore();
     if ('refused' in answered) return { refusal: refusalOf(answered, caller) };
-    const asked = askedOf(answered.result, caller);
+    const asked = askedOf(answered.result, caller, ownHost);
     if (asked !== undefined) return { asked };
     const { resultType } = answered.result;
     if (resultType !== undefined && resultType !== 'complete') throw invalid();
@@ -59,9 +59,9 @@ function refusalOf({ refused }: Extract<Answered, { refused: unknown }>, caller:
 }
 
 /** What a server asks of the user in place of a result, as JSON; undefined for what is a result. */
-function askedOf(result: Record<string, unknown>, caller: Caller | undefined): string | undefined {
+function askedOf(result: Record<string, unknown>, caller: Caller | undefined, ownHost: string): string | undefined {
   if (result.resultType !== 'input_required' || caller === undefined) return undefined;
-  const asked = readAskedInput(result as JsonObject, caller);
+  const asked = readAskedInput(result as JsonObject, caller, ownHost);
   if (asked === undefined) throw invalid();
   caller.asked = asked;
   return JSON.stringify(asked.requests);

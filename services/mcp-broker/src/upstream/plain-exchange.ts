@@ -72,7 +72,7 @@ export function plainExchange(
 
 /** The params of a request, with what its caller takes and brings. */
 function withCaller(params: object, meta: object, id: number, caller: Caller): object {
-  const { progress, elicitation, roots, back, logLevel } = caller;
+  const { progress, elicitation, roots, sends, logLevel } = caller;
   const modes = elicitation && { ...(elicitation.form ? { form: {} } : {}), ...(elicitation.url ? { url: {} } : {}) };
   const can =
     modes === undefined && roots === undefined
@@ -80,8 +80,8 @@ function withCaller(params: object, meta: object, id: number, caller: Caller): o
       : { ...(modes === undefined ? {} : { elicitation: modes }), ...(roots === undefined ? {} : { roots: {} }) };
   return {
     ...params,
-    ...(back === undefined ? {} : { inputResponses: back.responses }),
-    ...(back?.state === undefined ? {} : { requestState: back.state }),
+    ...(sends === undefined ? {} : { inputResponses: sends.responses }),
+    ...(sends?.state === undefined ? {} : { requestState: sends.state }),
     _meta: {
       ...meta,
       ...(progress === undefined ? {} : { progressToken: id }),
