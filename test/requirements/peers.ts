@@ -3,6 +3,7 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `peers:`. */
 export const peers: readonly Requirement[] = [
   ...of('DESIGN §3, §7, §8', {
+    'peers:reporting': 'The operator is told at intervals and soon after changes, and being away is no fault.',
     'peers:credential-refused': 'A lease that vault refuses to renew is not used.',
     'peers:identity-away': 'A known key is served while identity is away, and is never answered 401 for it.',
     'peers:limit-failure-policy': 'With policy away a limit fails open or closed as it says, once its share is spent.',

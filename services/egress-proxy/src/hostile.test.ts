@@ -167,6 +167,7 @@ describe('a hostile pod before the way out', () => {
   it('[hosted:egress-bounds] writes no more lines into the log than are read, with a credential or without', async () => {
     const lines: string[] = [];
     const account = accountRefusals({
+      snapshot: { items: () => [], onChange: () => () => undefined },
       recorder: { append: () => undefined },
       client: { report: async () => ({}) as never },
       reporter: 'test',

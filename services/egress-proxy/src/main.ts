@@ -49,6 +49,7 @@ run({
     life.readiness.add('snapshot', () => snapshot.seen() || 'no snapshot was received yet');
     const spool = await openSpool({ dir: config.spoolDir, maxBytes: config.spoolMaxBytes, fsync: true, log });
     const refusals = accountRefusals({
+      snapshot,
       recorder: await life.use(recorder({ client: records, spool, log, metrics })),
       client,
       reporter: `${SELF}/${podFacts().pod}`,

@@ -243,7 +243,16 @@ describe('the way out of hosted servers', () => {
   it('[hosted:egress-record] records refusals and tells the status of the server, without a flood', async () => {
     const records: { reason?: string | undefined; tenant?: string | undefined; detailJson?: string | undefined }[] = [];
     const reports: { observations?: readonly { statusJson?: string }[] }[] = [];
+    let there: { uid: string }[] = [{ uid: JIRA.uid }];
+    let changed = () => {};
     const account = accountRefusals({
+      snapshot: {
+        items: () => there as never,
+        onChange(listener) {
+          changed = () => listener('ToolServer' as never);
+          return () => undefined;
+        },
+      },
       recorder: { append: (record) => void records.push(record) },
       client: { report: async (request) => void reports.push(request as never) as never },
       reporter: 'test',
@@ -259,6 +268,16 @@ describe('the way out of hosted servers', () => {
     expect(records[0]).toMatchObject({ tenant: 'acme', reason: 'NotDeclared' });
     expect(records[0]?.detailJson).toContain('evil.example');
     for (let left = 50; reports.length === 0 && left > 0; left--) await new Promise((go) => setTimeout(go, 50));
+    // Of one that is gone nothing is told any more.
+    changed();
+    account.add({ server, reason: 'NotDeclared', host: 'again.example', port: 443, from: '10.0.0.9' });
+    for (let left = 50; reports.length === 1 && left > 0; left--) await new Promise((go) => setTimeout(go, 50));
+    expect(reports).toHaveLength(2);
+    there = [];
+    changed();
+    account.soon();
+    await new Promise((go) => setTimeout(go, 300));
+    expect(reports).toHaveLength(2);
     await account.stop();
     const { egress } = JSON.parse(reports[0]?.observations?.[0]?.statusJson ?? '{}');
     expect(egress).toMatchObject({ refused: 100, last: [{ host: 'evil.example', reason: 'NotDeclared' }] });

@@ -1,24 +1,22 @@
 import type { Logger } from '@sallyport/chassis/log';
-import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { EgressStatus } from '@sallyport/custom-resources';
 import type { Recorder } from '@sallyport/peers/records';
+import { type Reporting, reporting } from '@sallyport/peers/reporting';
+import type { Snapshot } from '@sallyport/peers/snapshot';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
 import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { EgressServer } from './admission.ts';
 import type { Refused } from './proxy.ts';
 
 /** Keeps account of what was refused. */
-export interface Refusals extends Component {
+export interface Refusals extends Reporting {
   add(refused: Refused): void;
-  stop(): Promise<void>;
 }
 
 const LAST = 8;
 const MAX_SERVERS = 10_000;
-const SOON_MS = 200;
-const TIMEOUT_MS = 5_000;
 /** Records of one server in a minute; what comes beyond is counted in the next one. */
 const MAX_A_MINUTE = 60;
 
@@ -34,47 +32,37 @@ interface Account extends Budget {
   last: EgressStatus['last'];
 }
 
-/** Records each refusal of a known server and tells its status, at intervals and soon after one. */
+/** Records each refusal of a known server and tells its status, at intervals and soon after one, for as long as it is there. */
 export function accountRefusals(options: {
+  readonly snapshot: Pick<Snapshot, 'items' | 'onChange'>;
   readonly recorder: Pick<Recorder, 'append'>;
   readonly client: Pick<Client<typeof SnapshotService>, 'report'>;
   readonly reporter: string;
   readonly intervalMs: number;
   readonly log: Logger;
 }): Refusals {
-  const { recorder, client, log } = options;
+  const { recorder, log, snapshot } = options;
   const accounts = new Map<string, Account>();
   const strangers: Budget = { minute: 0, recorded: 0, unrecorded: 0 };
-  let timer: NodeJS.Timeout | undefined;
-  let dueAt = 0;
-  let stopped = false;
-  let sending: Promise<void> = Promise.resolve();
-
-  const send = async () => {
-    const observations = [...accounts.values()].map(({ server, refused, last }) => ({
-      kind: 'ToolServer',
-      tenant: server.tenant,
-      name: server.name,
-      uid: server.uid,
-      generation: server.generation,
-      conditions: [],
-      statusJson: JSON.stringify({ egress: { refused, last } }),
-    }));
-    if (observations.length === 0) return;
-    await client
-      .report({ reporter: options.reporter, observations }, { timeoutMs: TIMEOUT_MS })
-      .catch((error: unknown) => log.debug('Refused connections could not be reported', { error }));
-  };
-  const after = (ms: number) => {
-    if (stopped || (timer !== undefined && dueAt <= Date.now() + ms)) return;
-    clearTimeout(timer);
-    dueAt = Date.now() + ms;
-    timer = setTimeout(() => {
-      timer = undefined;
-      sending = sending.then(send).finally(() => after(options.intervalMs));
-    }, ms);
-    timer.unref();
-  };
+  const reports = reporting({
+    ...options,
+    name: 'refusals',
+    observations: () =>
+      [...accounts.values()].map(({ server, refused, last }) => ({
+        kind: 'ToolServer',
+        tenant: server.tenant,
+        name: server.name,
+        uid: server.uid,
+        generation: server.generation,
+        conditions: [],
+        statusJson: JSON.stringify({ egress: { refused, last } }),
+      })),
+  });
+  snapshot.onChange(() => {
+    if (accounts.size === 0) return;
+    const there = new Set([...snapshot.items('ToolServer')].map(({ uid }) => uid));
+    for (const uid of accounts.keys()) if (!there.has(uid)) accounts.delete(uid);
+  });
   /** Writes a line of the log if there is one left in this minute, and tells how many were left out before; else undefined. */
   const written = (budget: Budget, refused: Refused): number | undefined => {
     const minute = Math.floor(Date.now() / 60_000);
@@ -117,7 +105,7 @@ export function accountRefusals(options: {
   };
 
   return {
-    name: 'refusals',
+    ...reports,
     add(refused) {
       const { server, host, port, reason } = refused;
       if (server === undefined) return void written(strangers, refused);
@@ -139,12 +127,7 @@ export function accountRefusals(options: {
       account.last = [entry, ...others].slice(0, LAST);
       accounts.set(server.uid, account);
       record(account, { ...refused, server });
-      after(SOON_MS);
-    },
-    async stop() {
-      stopped = true;
-      clearTimeout(timer);
-      await sending;
+      reports.soon();
     },
   };
 }

@@ -14,34 +14,26 @@ export interface Reporting extends Component {
 /** What the operator is told of one resource. */
 export type Observed = MessageInitShape<typeof ObservationSchema>;
 
-const TIMEOUT_MS = 5_000;
+/** Longest that telling the operator may take. */
+export const REPORT_MS = 5_000;
+
 const SOON_MS = 100;
 
 /**
- * Reports at intervals, since the operator keeps observations in memory only, and soon after each change: changes that
- * follow each other are told at once, and never later for it. Nothing to tell, or an operator that is away, is no fault.
+ * Tells at intervals, since the operator keeps observations in memory only, and soon after each change: changes that follow
+ * each other are told together, and never later for it. One `send` at a time; what it throws is written into the log.
  */
-export function reporting(options: {
+export function reportLoop(options: {
   readonly name: string;
-  readonly client: Pick<Client<typeof SnapshotService>, 'report'>;
-  readonly observations: () => readonly Observed[];
-  readonly reporter: string;
+  readonly send: () => Promise<void>;
   readonly intervalMs: number;
   readonly log: Logger;
 }): Reporting {
-  const { name, client, reporter, log } = options;
+  const { name, log } = options;
   let timer: NodeJS.Timeout | undefined;
   let dueAt = 0;
   let stopped = false;
   let sending: Promise<void> = Promise.resolve();
-
-  const send = async () => {
-    const observations = [...options.observations()];
-    if (observations.length === 0) return;
-    await client
-      .report({ reporter, observations }, { timeoutMs: TIMEOUT_MS })
-      .catch((error: unknown) => log.debug('What was seen could not be reported', { name, error }));
-  };
   const after = (ms: number) => {
     if (stopped || (timer !== undefined && dueAt <= Date.now() + ms)) return;
     clearTimeout(timer);
@@ -49,13 +41,12 @@ export function reporting(options: {
     timer = setTimeout(() => {
       timer = undefined;
       sending = sending
-        .then(send)
+        .then(options.send)
         .catch((error: unknown) => log.error('What was seen could not be put together', { name, error }))
         .finally(() => after(options.intervalMs));
     }, ms);
     timer.unref();
   };
-
   return {
     name,
     start: () => after(SOON_MS),
@@ -66,4 +57,24 @@ export function reporting(options: {
       await sending;
     },
   };
+}
+
+/** Reports all that is seen, each time, in one message. Nothing to tell, or an operator that is away, is no fault. */
+export function reporting(options: {
+  readonly name: string;
+  readonly client: Pick<Client<typeof SnapshotService>, 'report'>;
+  readonly observations: () => readonly Observed[];
+  readonly reporter: string;
+  readonly intervalMs: number;
+  readonly log: Logger;
+}): Reporting {
+  const { client, reporter, log } = options;
+  const send = async () => {
+    const observations = [...options.observations()];
+    if (observations.length === 0) return;
+    await client
+      .report({ reporter, observations }, { timeoutMs: REPORT_MS })
+      .catch((error: unknown) => log.debug('What was seen could not be reported', { name: options.name, error }));
+  };
+  return reportLoop({ ...options, send });
 }

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from '@sallyport/chassis/log';
-import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import type { Recorder } from '@sallyport/peers/records';
+import { REPORT_MS, type Reporting, reportLoop } from '@sallyport/peers/reporting';
 import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { BrokerMetrics } from '../metrics.ts';
 import type { BrokerTool, Catalog, Server, Suspicions } from './catalog.ts';
@@ -17,19 +17,10 @@ import type { Toolset } from './toolset.ts';
 import { toolsetObservation } from './toolset-report.ts';
 import type { Toolsets } from './toolsets.ts';
 
-const TIMEOUT_MS = 5_000;
-const SOON_MS = 100;
 const SLICE_MS = 10;
 /** Most of what is told in one message: its encoding holds up everything else. */
 const AT_ONCE = 32;
 const MAX_CHARACTERS = 200_000;
-
-/** Tells the operator what is seen of tool servers. */
-export interface Reporter extends Component {
-  /** Something changed: report soon. */
-  soon(): void;
-  stop(): Promise<void>;
-}
 
 /** What a server was seen as last. */
 interface Seen {
@@ -55,10 +46,8 @@ export function reportServers(options: {
   readonly reporter: string;
   readonly intervalMs: number;
   readonly log: Logger;
-}): Reporter {
-  let timer: NodeJS.Timeout | undefined;
+}): Reporting {
   let stopped = false;
-  let sending: Promise<void> = Promise.resolve();
   const { catalog, toolsets } = options;
   const recordsDue = foundRecords();
   let seen = new Map<string, Seen>();
@@ -92,7 +81,7 @@ export function reportServers(options: {
   const say = async (batch: readonly Observation[]) => {
     if (batch.length === 0) return;
     try {
-      await options.client.report({ reporter: options.reporter, observations: [...batch] }, { timeoutMs: TIMEOUT_MS });
+      await options.client.report({ reporter: options.reporter, observations: [...batch] }, { timeoutMs: REPORT_MS });
     } catch (error) {
       for (const { uid } of batch) told.delete(uid);
       options.log.debug('What was seen of tool servers could not be reported', { error });
@@ -122,23 +111,13 @@ export function reportServers(options: {
     }
     await say(batch);
   };
-  const after = (ms: number) => {
-    clearTimeout(timer);
-    if (stopped) return;
-    timer = setTimeout(() => {
-      sending = sending.then(send).finally(() => after(options.intervalMs));
-    }, ms);
-    timer.unref();
-  };
-  toolsets.onChange(() => after(SOON_MS));
+  const loop = reportLoop({ name: 'tool server reports', send, intervalMs: options.intervalMs, log: options.log });
+  toolsets.onChange(loop.soon);
   return {
-    name: 'tool server reports',
-    start: () => after(SOON_MS),
-    soon: () => after(SOON_MS),
+    ...loop,
     async stop() {
       stopped = true;
-      clearTimeout(timer);
-      await sending;
+      await loop.stop();
     },
   };
 }
