@@ -110,11 +110,7 @@ describe('what the operator is told of tool servers', () => {
     };
     await Promise.all(Array.from({ length: 60 }, () => inSlices(work())));
     going = false;
-    const most = Math.max(
-      ...Map.groupBy(turns, (one) => one)
-        .values()
-        .map(({ length }) => length),
-    );
+    const most = Math.max(...[...Map.groupBy(turns, (one) => one).values()].map(({ length }) => length));
     expect(most).toBeLessThanOrEqual(6);
     const fails = function* (): Generator<undefined, number> {
       yield;
