@@ -117,12 +117,14 @@ const HEAP = ['--max-semi-space-size=16', '--max-old-space-size=512'];
 const WIDE_HEAP = ['--max-semi-space-size=32', '--max-old-space-size=512'];
 const WIDE: readonly string[] = ['mcp-broker', 'policy'];
 /**
- * What lives in these two is some 20 MB, next to buffers that come and go with each batch: left to itself V8 takes those
- * for growth and collects everything about once a second. May the heap be four times what lives before that.
+ * What lives in the first two is some 20 MB, next to buffers that come and go with each batch: left to itself V8 takes those
+ * for growth and collects everything about once a second. May the heap be four times what lives before that. In
+ * mcp-broker, which holds the catalog, it may be two and a half times.
  */
 const GROWING: Readonly<Record<string, readonly string[]>> = {
   audit: ['--heap-growing-percent=300'],
   policy: ['--heap-growing-percent=300'],
+  'mcp-broker': ['--heap-growing-percent=150'],
 };
 
 function spawnService({ instance, configFile, logFile, compileCache }: ServiceProcessOptions): ChildProcess {
