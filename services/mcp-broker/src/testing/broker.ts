@@ -1,11 +1,9 @@
-import { create } from '@bufbuild/protobuf';
 import { checkConfig } from '@sallyport/chassis/config';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { httpServer } from '@sallyport/chassis/http/server';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
-import { parseSpec } from '@sallyport/custom-resources';
 import { accessCache } from '@sallyport/peers/access';
 import { credentialLeases } from '@sallyport/peers/credentials';
 import { createIngress } from '@sallyport/peers/ingress';
@@ -13,17 +11,9 @@ import { limitShares } from '@sallyport/peers/limits';
 import { principalCache } from '@sallyport/peers/principals';
 import type { RecordInit } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
-import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
-import { LoopService } from '@sallyport/proto/models/v1/models_pb';
-import { AccessGrant_ClientTools, AccessGrant_ToolList, AccessService } from '@sallyport/proto/policy/v1/access_pb';
-import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
-import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
-import { Action, DecisionService, TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
-import { type Principal, Principal_Kind, PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
-import { QuarantineService } from '@sallyport/proto/quarantine/v1/quarantine_pb';
-import { type Observation, SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
+import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import type { Observation } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
-import { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
 import { knownAgents } from '../a2a/agents.ts';
 import { serveAgents } from '../a2a/front.ts';
 import { createLoops } from '../a2a/loop/loops.ts';
@@ -49,8 +39,14 @@ import { createUpstream } from '../upstream/upstream.ts';
 import { memoryAgentIds } from './agent-ids.ts';
 import { memoryLoopTasks } from './loop-tasks.ts';
 import { memoryOnceCalls } from './once-calls.ts';
-import { memoryPins, type PeerState, type PrincipalParts, playedPolicy, resultsOf } from './peers.ts';
+import { memoryPins, type PeerState, type PrincipalParts } from './peers.ts';
+import { playIdentity, playVault, principal } from './played-identity.ts';
+import { playedState, playServices } from './played-services.ts';
+import { type PlayedItem, playSnapshots } from './played-snapshot.ts';
 import { memorySubscriptions } from './subscription-store.ts';
+
+export { KEYS } from './played-identity.ts';
+export { playedState } from './played-services.ts';
 
 /** A broker whose peers are played by a test over real sockets. */
 export interface TestBroker {
@@ -70,16 +66,6 @@ export interface TestBroker {
   close(): Promise<void>;
 }
 
-/** Keys that the played identity knows, and whose they are. */
-export const KEYS = {
-  alice: 'sk-alice-0123456789abcdef',
-  bob: 'sk-bob-0123456789abcdefgh',
-  carol: 'sk-carol-0123456789abcdef',
-  dave: 'sk-dave-0123456789abcdef',
-  erin: 'sk-erin-0123456789abcdef',
-  rival: 'sk-rival-0123456789abcdef',
-};
-
 /** Under which the broker of the tests digests. */
 export const DIGEST_SECRET = 'digest-secret-of-the-tests-0123456789';
 
@@ -92,98 +78,12 @@ export async function startBroker(
   const metrics = createMetrics('mcp-broker', { defaults: false });
   const state: PeerState = playedState();
   const records: RecordInit[] = [];
-  const observations = new Map<string, Observation>();
-  const pushes = new Set<() => void>();
-  const revoked: ((keyId: string) => void)[] = [];
-  let revision = 0;
-  let items: { tenant: string; name: string; uid: string; specJson: string }[] = [];
-  let sets: typeof items = [];
 
-  const snapshots = await inProcess(SnapshotService, {
-    async *watch(request, { signal }) {
-      for (let sent = -1; !signal.aborted; ) {
-        if (sent !== revision) {
-          sent = revision;
-          for (const kind of request.kinds) {
-            const of = kind === 'ToolServer' ? items : kind === 'Toolset' ? sets : [];
-            const upserts = of.map((item) => wireItem(item));
-            yield { kind, revision: String(sent), full: true, upserts, removals: [] };
-          }
-        }
-        await new Promise<void>((resolve) => {
-          pushes.add(resolve);
-          signal.addEventListener('abort', () => resolve(), { once: true });
-        });
-      }
-    },
-    async report(request) {
-      for (const one of request.observations) observations.set(one.name, one);
-      return {};
-    },
-  });
-  const identity = await inProcess(AuthenticationService, {
-    async authenticate({ secret }) {
-      const name = Object.entries(KEYS).find(([, key]) => key === secret)?.[0];
-      if (name === undefined) throw new GatewayError('unauthenticated', 'The credential is not valid.');
-      return { principal: principal(name, state.principals[name]), cacheTtlMs: 60_000 };
-    },
-    async *watchRevocations(_request, { signal }) {
-      yield { sequence: 0 };
-      const queue: string[] = [];
-      let sequence = 0;
-      revoked.push((keyId) => queue.push(keyId));
-      while (!signal.aborted) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        for (const keyId of queue.splice(0)) {
-          sequence += 1;
-          yield { sequence, tenant: 'acme', keyId };
-        }
-        yield { sequence };
-      }
-    },
-  });
-  const vault = await inProcess(CredentialService, {
-    async resolve(request) {
-      if (state.resolve !== undefined) return state.resolve(request);
-      const { ref, kind, origin } = request;
-      state.leases.push({ ref: `${ref?.name}/${ref?.key}`, kind, origin });
-      return { value: state.credential, reference: `${ref?.name}@1`, leaseTtlMs: 60_000 };
-    },
-    async *watchInvalidations(_request, { signal }) {
-      while (!signal.aborted) {
-        yield {};
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    },
-  });
-  const policy = playedPolicy(state);
-  const access = await inProcess(AccessService, {
-    async resolveAccess({ principal }) {
-      const clientTools = AccessGrant_ClientTools.DECIDE;
-      const grant = {
-        policy: 'test',
-        models: [],
-        tools: state.grants,
-        ...state.offered,
-        endpoints: ['*'],
-        clientTools,
-        toolList: state.searches ? AccessGrant_ToolList.SEARCH : AccessGrant_ToolList.ALL,
-      };
-      const reviewedServers = state.reviews[principal?.id ?? ''] ?? [];
-      return { grants: [grant], reviewedServers, policyRevision: 'r1', cacheTtlMs: 0 };
-    },
-  });
-  const decisions = await inProcess(DecisionService, policy.decisions);
-  const approvals = await inProcess(ApprovalService, policy.approvals);
-  const trajectories = await inProcess(TrajectoryService, policy.trajectories);
-  const limits = await inProcess(LimitService, {
-    async lease({ subject }) {
-      if (state.lease !== undefined) return state.lease(subject);
-      return { shares: state.shares, unlimited: state.shares.length === 0, limitRevision: '1' };
-    },
-    settle: async () => ({}),
-  });
-  const quarantine = await inProcess(QuarantineService, policy.quarantine);
+  const snapshots = await playSnapshots();
+  const { observations } = snapshots;
+  const identity = await playIdentity(state);
+  const vault = await playVault(state);
+  const services = await playServices(state);
 
   const config = checkConfig(configSchema, { ...plainConfig, ...over });
   const counted = brokerMetrics(metrics);
@@ -196,13 +96,10 @@ export async function startBroker(
   const credentials = credentialLeases({ client: vault.client, log });
   const agents = knownAgents(memoryAgentIds());
   const principals = principalCache({ client: identity.client, log });
-  const turns = await inProcess(LoopService, {
-    run: (request, context) => state.runLoop(request, context),
-  });
   const loops = createLoops({
     tasks: memoryLoopTasks(),
-    client: turns.client,
-    approvals: approvals.client,
+    client: services.turns,
+    approvals: services.approvals,
     principals,
     publicUrl: 'https://gate.example',
     maxTextBytes: config.request.maxResultBytes,
@@ -255,10 +152,10 @@ export async function startBroker(
     intervalMs: 50,
     log,
   });
-  const accesses = accessCache({ client: access.client, snapshot });
+  const accesses = accessCache({ client: services.access, snapshot });
   const onFirst = (uid: string) => refresher.soon(uid);
   const { look: listFor } = ownListing({ catalog, upstream, pins, sha256, log, onFirst });
-  const shares = limitShares({ client: limits.client, snapshot, log, replica: 'test' });
+  const shares = limitShares({ client: services.limits, snapshot, log, replica: 'test' });
   const gate: Gate = {
     config,
     log,
@@ -277,13 +174,13 @@ export async function startBroker(
     waiting: waitingCalls(config.approvals),
     states: requestStates(DIGEST_SECRET, digest, config.approvals.stateTtl),
     clients: {
-      decisions: decisions.client,
-      trajectories: trajectories.client,
-      quarantine: quarantine.client,
-      approvals: approvals.client,
+      decisions: services.decisions,
+      trajectories: services.trajectories,
+      quarantine: services.quarantine,
+      approvals: services.approvals,
     },
     runs: seenRuns(),
-    memory: resultMemory(trajectories.client, digest, log),
+    memory: resultMemory(services.trajectories, digest, log),
     recorder: {
       append: (record) => void records.push(record),
       async commit(list) {
@@ -320,6 +217,7 @@ export async function startBroker(
   await server.start();
   await untilTrue(() => snapshot.seen());
 
+  let items: readonly PlayedItem[] = [];
   const settledAll = () => untilTrue(() => items.every(({ uid }) => refresher.attempt(uid) !== undefined));
   const relist = async () => {
     await refresher.stop();
@@ -335,13 +233,7 @@ export async function startBroker(
     tools: service.client,
     principal: (more) => principal('alice', more),
     async servers(specs) {
-      items = Object.entries(specs).map(([key, spec]) => {
-        const [tenant = '', name = ''] = key.includes('/') ? key.split('/') : ['acme', key];
-        return { tenant, name, uid: `uid-${tenant}-${name}`, specJson: JSON.stringify({ ...plainSpec, ...spec }) };
-      });
-      revision++;
-      for (const push of pushes) push();
-      pushes.clear();
+      items = snapshots.servers(specs);
       await untilTrue(
         () =>
           [...catalog.servers()]
@@ -361,15 +253,7 @@ export async function startBroker(
       await relist();
     },
     async toolsets(specs) {
-      sets = Object.entries(specs).map(([key, written]) => {
-        const [tenant = '', name = ''] = key.includes('/') ? key.split('/') : ['acme', key];
-        const spec = parseSpec('Toolset', written, name);
-        if (!spec.ok) throw new TypeError(JSON.stringify(spec.faults));
-        return { tenant, name, uid: `set-${tenant}-${name}`, specJson: JSON.stringify(spec.value) };
-      });
-      revision++;
-      for (const push of pushes) push();
-      pushes.clear();
+      const sets = snapshots.toolsets(specs);
       const wanted = JSON.stringify(sets.map(({ specJson }) => specJson).sort());
       await untilTrue(
         () =>
@@ -382,9 +266,7 @@ export async function startBroker(
       );
     },
     relist,
-    revoke: (keyId) => {
-      for (const tell of revoked) tell(keyId);
-    },
+    revoke: identity.revoke,
     async close() {
       for (const end of gate.ending) await end();
       await server.stop(Date.now() + 500);
@@ -394,20 +276,7 @@ export async function startBroker(
       await upstream.stop();
       await loops.stop?.(0);
       await Promise.all([snapshot.stop(), gate.principals.stop(), credentials.stop()]);
-      const all = [
-        snapshots,
-        identity,
-        vault,
-        access,
-        decisions,
-        approvals,
-        trajectories,
-        limits,
-        quarantine,
-        service,
-        turns,
-      ];
-      await Promise.all(all.map((one) => one.close()));
+      await Promise.all([snapshots, identity, vault, services, service].map((one) => one.close()));
     },
   };
 }
@@ -433,50 +302,3 @@ const plainConfig = {
   spoolDir: '/unused',
   digestKeyFile: '/unused',
 };
-const plainSpec = { allowPrivateNetwork: true, timeoutSeconds: 2, defaultClass: 'Read', tools: [] };
-
-/** Peers that allow everything and know nobody's runs. */
-export function playedState(): PeerState {
-  return {
-    grants: ['*/*'],
-    reviews: {},
-    searches: false,
-    offered: { resources: ['*/*'], prompts: ['*/*'] },
-    principals: {},
-    credential: 'upstream-secret-canary-0123456789',
-    leases: [],
-    shares: [],
-    auditAway: false,
-    decideCall: () => ({ verdict: Action.ALLOW }),
-    decideResult: () => resultsOf(Action.ALLOW, false),
-    decided: [],
-    runs: new Map(),
-    remembered: [],
-    handles: new Map(),
-    approvals: new Map(),
-    awaited: new Set(),
-    extracted: [],
-    // biome-ignore lint/correctness/useYield: there is nothing to say
-    async *runLoop() {
-      throw new GatewayError('unavailable', 'No turn was played.');
-    },
-  };
-}
-
-function principal(name: string, over: PrincipalParts = {}): Principal {
-  const tenant = name === 'rival' ? 'rival' : 'acme';
-  return create(PrincipalSchema, {
-    tenant,
-    kind: Principal_Kind.KEY,
-    id: `key:${name}`,
-    name,
-    keyId: name,
-    user: `${name}@acme.example`,
-    revision: '1',
-    ...over,
-  });
-}
-
-function wireItem(item: { tenant: string; name: string; uid: string; specJson: string }) {
-  return { ...item, contentHash: sha256(item.specJson), createdAtMs: 1, generation: 1 };
-}
