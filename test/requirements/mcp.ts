@@ -82,6 +82,8 @@ export const mcp: readonly Requirement[] = [
     'mcp:session-end': 'A session ends when its client says so, and is 404 from then on.',
     'mcp:session-survives': 'A session is a name that any replica takes, after a restart too.',
     'mcp:sent-twice': 'A header that decides how a request is taken is not sent twice.',
+    'mcp:shares':
+      'Neither a tenant nor a principal takes all room for streams of change and for what is kept of sessions; who has no room is told whose it is.',
     'mcp:list-changed': 'Clients are told of changes of what their principal may see, and of no others.',
     'mcp:streams-end': 'Streams of notices end within a second of a revocation, and are bounded.',
     'mcp:asked-by-server': 'What a tool server asks of the user is bound to principal and call, its state sealed.',

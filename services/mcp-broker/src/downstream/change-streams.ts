@@ -1,8 +1,8 @@
-import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { type OfferedList, offeredList } from '../catalog/offered-list.ts';
 import type { Admitted } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
 import { visiblePrompts, visibleResources } from '../offerings/visible.ts';
+import { shares } from './shares.ts';
 
 /** Lists of which a client can be told that they have changed for it. */
 export type ChangingList = 'tools' | 'prompts' | 'resources';
@@ -22,13 +22,20 @@ export interface ChangeStream {
 
 /** Streams that tell clients of changes of what they may see, bounded in number. */
 export interface ChangeStreams {
-  /** Serves a stream until its signal fires, its principal may use this plane no longer, or the gate stops. Undefined: no room. */
-  serve(stream: ChangeStream): Promise<void> | undefined;
+  /**
+   * Serves a stream until its signal fires, its principal may use this plane no longer, or the gate stops. Where there is
+   * no room for it, words that say so.
+   */
+  serve(stream: ChangeStream): Promise<void> | NoRoom;
   stop(): Promise<void>;
 }
 
-const MAX_STREAMS = 1_024;
-const MAX_OF_ONE = 16;
+/** Why a stream is not served, in words for its client. */
+export type NoRoom = string;
+
+/** Streams of one replica. */
+const MOST = { all: 1_024, tenant: 256, principal: 16 } as const;
+const WHOSE = { principal: 'of this principal', tenant: 'of this tenant', all: 'here' } as const;
 /** Changes come in bunches; clients are told once of a bunch. */
 const BUNCH_MS = 250;
 const SETTLED_MS = 3_200;
@@ -48,7 +55,7 @@ interface Open {
  */
 export function changeStreams(gate: Gate): ChangeStreams {
   const open = new Set<Open>();
-  const counts = new Map<string, number>();
+  const places = shares(MOST);
   let timer: NodeJS.Timeout | undefined;
   let again: NodeJS.Timeout | undefined;
   let looking = false;
@@ -83,17 +90,22 @@ export function changeStreams(gate: Gate): ChangeStreams {
 
   return {
     serve(stream) {
-      const whose = nameOf(stream.admitted.principal);
-      const own = counts.get(whose) ?? 0;
-      if (stopped || stream.signal.aborted || open.size >= MAX_STREAMS || own >= MAX_OF_ONE) return undefined;
-      const seen = seenBy(gate, stream);
-      counts.set(whose, own + 1);
+      if (stopped || stream.signal.aborted) return 'Nothing can be listened for now.';
+      const place = places.take(stream.admitted.principal);
+      if (typeof place === 'string') {
+        return `${MOST[place]} streams ${WHOSE[place]} are open at once, which is the most. End one, or try again later.`;
+      }
+      let seen: Open['seen'];
+      try {
+        seen = seenBy(gate, stream);
+      } catch (error) {
+        place();
+        throw error;
+      }
       return new Promise<void>((ended) => {
         const end = () => {
           if (!open.delete(one)) return;
-          const left = (counts.get(whose) ?? 1) - 1;
-          if (left > 0) counts.set(whose, left);
-          else counts.delete(whose);
+          place();
           ended();
         };
         const one: Open = { stream, end, seen };
@@ -155,8 +167,4 @@ function listDigest(gate: Gate, list: OfferedList): string {
 
 function digestOf(gate: Gate, value: unknown): string {
   return gate.digest('mcp-seen-list', JSON.stringify(value));
-}
-
-function nameOf({ tenant, id }: Principal): string {
-  return `${tenant}\n${id}`;
 }

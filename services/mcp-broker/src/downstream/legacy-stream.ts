@@ -54,7 +54,7 @@ export async function serveStream(front: LegacyFront, req: IncomingMessage, res:
     const notices = front.notices.open(admitted, signal, updated);
     const { look: looked } = notices;
     const serving = streams.serve({ admitted, toolset: toolset?.name, lists, signal, changed: told, looked });
-    if (serving === undefined) {
+    if (typeof serving === 'string') {
       leave();
       return notOffered(res);
     }

@@ -6,6 +6,7 @@ import type { Gate } from '../invoke/gate.ts';
 import { readSession, type Session } from '../invoke/run-of-call.ts';
 import { CODES } from '../protocol.ts';
 import type { LogLevel } from '../upstream/caller.ts';
+import { keptShares } from './kept-shares.ts';
 import { RpcFault } from './message.ts';
 
 /**
@@ -24,14 +25,16 @@ export interface Sessions {
   onEnd(session: Session, listener: () => void): () => void;
 }
 
-const MAX_KEPT = 10_000;
+/** What is kept of sessions here: nobody's are let go for those of another tenant before there is no room at all. */
+const MOST = { all: 10_000, tenant: 2_500, principal: 256 } as const;
 /** What decides how a request is taken, and of which a proxy on the way might heed another copy. */
 const ONCE = ['mcp-session-id', 'mcp-protocol-version', 'mcp-method', 'mcp-name', 'sallyport-trajectory'];
 
 /** Makes them for one replica. */
 export function sessionsOf(gate: Pick<Gate, 'digest'>): Sessions {
-  const ended = new Set<string>();
-  const levels = new Map<string, LogLevel>();
+  const ended = keptShares<true>(MOST);
+  const levels = keptShares<LogLevel>(MOST);
+  const owners = new WeakMap<Session, Principal>();
   const listeners = new Map<string, Set<() => void>>();
   return {
     read(principal, req) {
@@ -39,21 +42,23 @@ export function sessionsOf(gate: Pick<Gate, 'digest'>): Sessions {
       if (named === '') return undefined;
       const session = readSession(gate.digest, principal, named);
       // 404 makes a client shake hands anew (2025-11-25, Session Management).
-      if (session === undefined || ended.has(session.run)) {
+      if (session === undefined || ended.get(session.run) === true) {
         throw new RpcFault(CODES.server, 'There is no such session.', { status: 404 });
       }
+      owners.set(session, principal);
       return session;
     },
-    end({ run }) {
-      levels.delete(run);
-      if (ended.size >= MAX_KEPT) ended.delete(ended.values().next().value as string);
-      ended.add(run);
+    end(session) {
+      const { run } = session;
+      const owner = owners.get(session);
+      levels.drop(run);
+      if (owner !== undefined) ended.put(owner, run, true);
       for (const listener of listeners.get(run) ?? []) listener();
     },
     levelOf: ({ run }) => levels.get(run),
-    keepLevel({ run }, level) {
-      if (levels.size >= MAX_KEPT && !levels.has(run)) levels.delete(levels.keys().next().value as string);
-      levels.set(run, level);
+    keepLevel(session, level) {
+      const owner = owners.get(session);
+      if (owner !== undefined) levels.put(owner, session.run, level);
     },
     onEnd({ run }, listener) {
       const own = listeners.get(run) ?? new Set();

@@ -38,8 +38,10 @@ export const listen: Method = async (_gate, message, exchange) => {
   const changed = (list: ChangingList) => void notify(`notifications/${list}/list_changed`, { _meta });
   const { look: looked } = notices;
   const serving = streams.serve({ admitted, toolset: toolset?.name, lists, signal, changed, looked });
-  if (serving === undefined) notices.end();
-  if (serving === undefined) throw new RpcFault(CODES.server, 'No more can be listened for at once.');
+  if (typeof serving === 'string') {
+    notices.end();
+    throw new RpcFault(CODES.server, serving, { status: 429, data: { code: 'rate_limited' } });
+  }
   await serving.finally(notices.end);
   signal.throwIfAborted();
   return { _meta };
