@@ -4,6 +4,7 @@ import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextp
 import {
   type CallToolResult,
   createMcpHandler,
+  type ElicitResult,
   isInitializeRequest,
   legacyStatelessFallback,
   Server,
@@ -21,6 +22,10 @@ export interface FakeToolContext {
   readonly progress: (progress: number, total: number, message: string) => Promise<void>;
   /** Logs to the caller. */
   readonly log: (level: 'debug' | 'info' | 'error', data: string) => Promise<void>;
+  /** Asks the user of a caller of the older line by a form, on the stream of the call or on the one beside all calls. */
+  readonly ask: (message: string, where: 'call' | 'beside') => Promise<ElicitResult>;
+  /** Logs on the stream beside all calls. */
+  readonly logBeside: (data: string) => Promise<void>;
 }
 
 /** A tool under a test's control. What `run` returns is sent as it is, whether or not it fits `outputSchema`. */
@@ -225,7 +230,15 @@ function buildServer(
     };
     const log: FakeToolContext['log'] = (level, data) =>
       notify({ method: 'notifications/message', params: { level, data } });
-    return tool.run(params.arguments ?? {}, { signal, progress, log });
+    const ask: FakeToolContext['ask'] = (message, where) => {
+      const form = {
+        message,
+        requestedSchema: { type: 'object' as const, properties: { name: { type: 'string' as const } } },
+      };
+      return where === 'call' ? context.mcpReq.elicitInput(form) : server.elicitInput(form);
+    };
+    const logBeside: FakeToolContext['logBeside'] = (data) => server.sendLoggingMessage({ level: 'info', data });
+    return tool.run(params.arguments ?? {}, { signal, progress, log, ask, logBeside });
   });
   return server;
 }

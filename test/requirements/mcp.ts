@@ -102,6 +102,14 @@ export const mcp: readonly Requirement[] = [
     'mcp:asked-lacking': 'A client that lacks a capability is told which, in the words of MCP alone.',
     'mcp:logs': 'Logs of a server reach the client at the level it set, once the result may be shown.',
     'mcp:told-upstream': 'A change that a server tells of is told on within seconds.',
+    'mcp:older-changes':
+      'A server of the older line tells of its changes on the stream beside all calls, and clients are told.',
+    'mcp:older-notices':
+      'Progress and logs of a server of the older line reach clients of either line, on whichever stream they come.',
+    'mcp:older-asks':
+      'What a server of the older line asks in the course of a call reaches who made it, and the call goes on once with the answer.',
+    'mcp:older-asks-own':
+      'Nobody else, with no other call and no second time, goes on with a call that waits for its user.',
     'mcp:own-words': 'A refusal for arguments names places of the schema, and nothing that was given.',
   }),
 ];

@@ -3,9 +3,11 @@ import type { Server } from '../catalog/catalog.ts';
 import { serviceOf } from '../catalog/refresh.ts';
 import type { Admitted } from '../invoke/admit.ts';
 import type { Gate } from '../invoke/gate.ts';
-import { isPersonal, keyOf } from '../offerings/catalog.ts';
+import { isPersonal } from '../offerings/catalog.ts';
 import { MOST } from '../offerings/subscription-store.ts';
 import { reachedResource } from '../offerings/visible.ts';
+import { isPerPrincipal } from '../upstream/hosted.ts';
+import type { Whose } from '../upstream/subscribing.ts';
 
 /** The resources of which one stream tells. */
 export interface ResourceNotices {
@@ -86,12 +88,7 @@ export function resourceNotices(gate: Gate): ResourceNoticesOf {
         const { server } = reached.tool;
         // One that is known to tell of nothing is not asked to.
         if (gate.offerings.of(server, principal)?.offers.updates === false) return undefined;
-        const forNobody = !isPersonal(server);
-        const whose = {
-          principal: forNobody ? serviceOf(server.tenant) : principal,
-          key: keyOf(server, principal),
-          forNobody,
-        };
+        const whose = whoseOf(server, principal);
         const stop = gate.runner.upstream.subscribe(server, whose, reached.uri, () => tell(uri));
         return stop && { server, stop };
       };
@@ -130,4 +127,13 @@ export function resourceNotices(gate: Gate): ResourceNoticesOf {
       };
     },
   };
+}
+
+/** Who follows a resource at its server: whoever has a credential or a process of their own there by themselves, all others as one. */
+function whoseOf(server: Server, principal: Principal): Whose {
+  if (!isPersonal(server) && !isPerPrincipal(server)) {
+    return { principal: serviceOf(server.tenant), key: '', forNobody: true };
+  }
+  const { id, user, actors } = principal;
+  return { principal, key: JSON.stringify([id, user, actors.map((actor) => actor.id)]), forNobody: false };
 }

@@ -171,8 +171,7 @@ export function isPersonal({ spec }: Server): boolean {
   return spec.auth !== undefined || spec.credentials?.perPrincipal !== undefined;
 }
 
-/** Names for whom a server has what it has: everybody, or a principal with the credentials of theirs. */
-export function keyOf(server: Server, principal: Principal | undefined): string {
+function keyOf(server: Server, principal: Principal | undefined): string {
   if (principal === undefined || !isPersonal(server)) return `${server.uid}\n`;
   const { id, user, actors } = principal;
   return `${server.uid}\n${JSON.stringify([id, user, actors.map((actor) => actor.id)])}`;

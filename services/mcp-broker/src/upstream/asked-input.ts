@@ -38,6 +38,19 @@ export function readAskedInput(
   return { requests, state: requestState };
 }
 
+/**
+ * What a server of the older line asks of the user in the course of a call, as such a request; undefined for what the client
+ * does not show, or what is no question.
+ */
+export function readElicitation(
+  params: JsonObject,
+  can: Pick<Caller, 'elicitation'>,
+  ownHost: string,
+): JsonObject | undefined {
+  if (JSON.stringify(params).length > MAX_JSON) return undefined;
+  return requestOf({ method: 'elicitation/create', params }, can, ownHost);
+}
+
 function requestOf(
   { method, params }: JsonObject,
   { elicitation, roots }: Pick<Caller, 'elicitation' | 'roots'>,

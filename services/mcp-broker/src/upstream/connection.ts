@@ -18,6 +18,8 @@ import { BROKEN_STREAM } from './ended-stream.ts';
 import { guardedFetch } from './guarded-fetch.ts';
 import { usableByMarks } from './header-marks.ts';
 import { listBound } from './list-bound.ts';
+import { olderCalls } from './older-calls.ts';
+import type { OpenCalls } from './open-calls.ts';
 import { plainAsk, plainCalls } from './plain-call.ts';
 import { plainExchange } from './plain-exchange.ts';
 import { type OpenResourceLine, resourceLines } from './resource-line.ts';
@@ -38,6 +40,8 @@ export interface ToolAnswer {
 export interface Connection {
   /** The server keeps a session: it must not be shared between principals. */
   readonly stateful: boolean;
+  /** It is of the older line, whose servers ask users while a call is under way. */
+  readonly older?: boolean;
   /** Raw definitions of all pages. */
   list(signal: AbortSignal, timeoutMs: number): Promise<unknown[]>;
   call(definition: Definition, args: JsonObject, signal: AbortSignal, timeoutMs: number): Promise<ToolAnswer>;
@@ -57,17 +61,21 @@ const MAX_PAGES = 64;
 const CLIENT_LEAD_MS = 5_000;
 const page = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.string().optional() });
 
-/** Connects: asks by `server/discover` first and falls back to `initialize`. Nothing is offered that a server could ask for. */
+/**
+ * Connects: asks by `server/discover` first and falls back to `initialize`. Nothing is offered that a server could ask for but,
+ * with `asks`, what users of calls are asked.
+ */
 export async function connectTo(
   url: string,
   line: { readonly send: ServerSend; readonly maxResultBytes: number },
   signal: AbortSignal,
   timeoutMs: number,
+  asks?: OpenCalls,
 ): Promise<Connection> {
   const client = new Client(
     { name: 'sallyport', version: '0.1.0' },
     {
-      capabilities: {},
+      capabilities: asks === undefined ? {} : { elicitation: { form: {}, url: {} } },
       versionNegotiation: { mode: 'auto' },
       inputRequired: { autoFulfill: false },
       // Schemas of strangers are not compiled into functions here; results are checked by our own bounded check.
@@ -163,13 +171,17 @@ export async function connectTo(
       throw upstreamError(error, ending);
     }
   };
+  const whileOpen: Connection['call'] = (...args) => whileBusy(() => call(...args));
+  const inSession = standing !== undefined && transport.sessionId !== undefined;
+  const callAny = inSession ? olderCalls({ client, standing, calls: asks, url, call: whileOpen }) : whileOpen;
   const byClient = askBy(client, CLIENT_LEAD_MS, upstreamError);
   const byUs = plainly && plainAsk(plainly, new URL(url).host);
   const ask: Ask = (method, ...rest) => (isOfferingCall(method) ? (byUs ?? byClient) : byClient)(method, ...rest);
   return {
     stateful: transport.sessionId !== undefined,
+    older: !isModern,
     list: (...args) => whileBusy(() => list(...args)),
-    call: (...args) => whileBusy(() => call(...args)),
+    call: callAny,
     watch: watchBy(client, standing),
     updates: resourceLines(client, standing),
     offers: offersOf(client),
@@ -200,12 +212,12 @@ function standingBy(
 }
 
 function progressTo(caller: Caller | undefined): object {
-  const tell = caller?.progress;
-  if (tell === undefined) return {};
+  if (caller?.progress === undefined) return {};
   return {
     onprogress(params: unknown) {
       const read = readProgress(params);
-      if (read !== undefined) tell(read.done, read.total);
+      // Asked for anew: a call that waited for its user has another request to tell it on.
+      if (read !== undefined) caller.progress?.(read.done, read.total);
     },
   };
 }

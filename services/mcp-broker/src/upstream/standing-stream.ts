@@ -9,6 +9,8 @@ import type { ServerSend } from './server-send.ts';
 export interface StandingStream {
   /** Holds the stream open until the signal fires; resolves when it has ended, at once where the server offers none. */
   hold(signal: AbortSignal): Promise<void>;
+  /** Resolves once the stream that is held is open, or has ended. */
+  ready(): Promise<void>;
   close(): void;
 }
 
@@ -30,14 +32,17 @@ export function standingStream(options: {
 }): StandingStream {
   const { url, send, headers, told } = options;
   const holders = new Set<AbortSignal>();
-  let open: { readonly ended: Promise<void>; readonly ending: AbortController } | undefined;
+  let open:
+    | { readonly ended: Promise<void>; readonly opened: Promise<void>; readonly ending: AbortController }
+    | undefined;
   let lastId: string | undefined;
   let closed = false;
 
-  const read = async (signal: AbortSignal): Promise<void> => {
+  const read = async (signal: AbortSignal, isOpen: () => void): Promise<void> => {
     const resumes = lastId === undefined ? {} : { 'last-event-id': lastId };
     const head = { accept: 'text/event-stream', ...headers(), ...resumes };
     const answer = await send(url, { method: 'GET', headers: head, signals: [signal], mayForbid: true });
+    isOpen();
     const streams = String(answer.headers['content-type'] ?? '').startsWith('text/event-stream');
     if (answer.status !== 200 || !streams) return await answer.discard();
     const events = readSse(paced(answer.body, BYTES_A_SECOND, signal), { maxEventBytes: MAX_MESSAGE, signal });
@@ -52,12 +57,18 @@ export function standingStream(options: {
     const { principal, mayGoWithout = false } = callScope.getStore() as CallScope;
     const scope: CallScope = { principal, mayGoWithout, signal: ending.signal, credential: '' };
     // Nothing that comes here is of the call which happened to open it.
-    const reading = callerOfCall.exit(() => callScope.run(scope, () => read(ending.signal)));
+    let isOpen: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => {
+      isOpen = resolve;
+    });
+    const reading = callerOfCall.exit(() => callScope.run(scope, () => read(ending.signal, isOpen)));
     const one = {
       ending,
+      opened,
       ended: reading
         .catch(() => undefined)
         .finally(() => {
+          isOpen();
           if (open === one) open = undefined;
         }),
     };
@@ -79,6 +90,7 @@ export function standingStream(options: {
       holders.delete(signal);
       if (holders.size === 0) one.ending.abort();
     },
+    ready: async () => await open?.opened,
     close() {
       closed = true;
       open?.ending.abort();

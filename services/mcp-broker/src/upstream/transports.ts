@@ -5,6 +5,7 @@ import type { Loops } from '../a2a/loop/loops.ts';
 import type { Server } from '../catalog/catalog.ts';
 import { type Connection, connectTo } from './connection.ts';
 import { type HostedLine, hostedUrlOf, inItsName } from './hosted.ts';
+import type { OpenCalls } from './open-calls.ts';
 import { openApi } from './openapi/open-api.ts';
 import type { ServerSend } from './server-send.ts';
 
@@ -23,7 +24,14 @@ export interface Within {
 export interface Transport {
   readonly kind: TransportKind;
   /** Opens a connection, which several calls use at once. Throws GatewayError. */
-  open(server: Server, within: Within, signal: AbortSignal, timeoutMs: number): Promise<Connection>;
+  open(
+    server: Server,
+    within: Within,
+    signal: AbortSignal,
+    timeoutMs: number,
+    /** Its server may ask the users of calls; absent: it may ask nothing. */
+    asks?: OpenCalls,
+  ): Promise<Connection>;
 }
 
 const transports: readonly Transport[] = [
@@ -31,16 +39,17 @@ const transports: readonly Transport[] = [
   { kind: 'turnLoop', open: connectToLoop },
   {
     kind: 'remote',
-    open: ({ spec }, within, signal, timeoutMs) => connectTo(serverUrl(spec), within, signal, timeoutMs),
+    open: ({ spec }, within, signal, timeoutMs, asks) => connectTo(serverUrl(spec), within, signal, timeoutMs, asks),
   },
   {
     kind: 'hosted',
-    open: async (server, within, signal, timeoutMs) =>
+    open: async (server, within, signal, timeoutMs, asks) =>
       connectTo(
         hostedUrlOf(within.hosted, server),
         { ...within, send: inItsName(server, within.send) },
         signal,
         timeoutMs,
+        asks,
       ),
   },
   { kind: 'openApi', open: async (server, within) => openApi(server, within) },

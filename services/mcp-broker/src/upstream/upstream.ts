@@ -13,8 +13,10 @@ import type { Definition, JsonObject } from '../catalog/definition.ts';
 import type { BrokerMetrics } from '../metrics.ts';
 import type { Asked, Offers } from './asking.ts';
 import { type CallScope, callScope } from './call-scope.ts';
+import { callerOfCall } from './caller.ts';
 import { type Connection, isLostSession, type ToolAnswer } from './connection.ts';
 import { type HostedLine, isPerPrincipal, ownKey } from './hosted.ts';
+import { type OpenCalls, openCalls } from './open-calls.ts';
 import { credentialOf } from './server-credential.ts';
 import { serverSend } from './server-send.ts';
 import { steadyCalls } from './steady-calls.ts';
@@ -71,7 +73,7 @@ export interface ForWhom {
 
 interface Line {
   readonly server: Server;
-  readonly open: (key: string) => Promise<Connection>;
+  readonly open: (key: string, asks?: OpenCalls) => Promise<Connection>;
   /** One that is open and may be shared, since the server keeps no sessions; with its key. */
   readonly stateless: () => Opened | undefined;
   readonly drop: (key: string) => void;
@@ -96,6 +98,7 @@ export function createUpstream(options: {
 }): Upstream {
   const lines = new Map<string, Line>();
   const steady = steadyCalls(options.metrics);
+  const asks = openCalls();
 
   const lineTo = (server: Server): Line => {
     const held = lines.get(server.uid);
@@ -143,7 +146,7 @@ export function createUpstream(options: {
     async call(server, definition, args, for_) {
       const { timeoutMs } = for_;
       return await steady.make(server, definition.name, for_, () =>
-        over(lineTo(server), for_, (one, signal) => one.call(definition, args, signal, timeoutMs)),
+        over(lineTo(server), for_, (one, signal) => one.call(definition, args, signal, timeoutMs), asks),
       );
     },
     async offers(server, for_) {
@@ -176,6 +179,7 @@ export function createUpstream(options: {
       }
     },
     async stop() {
+      asks.stop();
       watching.keepOnly(new Map());
       subscribing.keepOnly(new Map());
       await Promise.all([...lines.values()].map((line) => line.close()));
@@ -191,13 +195,16 @@ async function over<T>(
   line: Line,
   { principal, signal, timeoutMs, forNobody = false }: ForWhom,
   work: (connection: Connection, signal: AbortSignal) => Promise<T>,
+  asks?: OpenCalls,
 ): Promise<{ readonly answer: T; readonly credential: string }> {
   const ending = withTimeout(signal, timeoutMs);
   const scope: CallScope = { principal, signal: ending, mayGoWithout: forNobody, credential: '' };
   return await callScope.run(scope, async () => {
     let key = SHARED;
     const once = async () => {
-      const used = forNobody ? { key: SHARED, connection: await line.open(SHARED) } : await lineOf(line, principal);
+      const used = forNobody
+        ? { key: SHARED, connection: await line.open(SHARED) }
+        : await lineOf(line, principal, asks);
       key = used.key;
       return await work(used.connection, scope.signal);
     };
@@ -217,19 +224,21 @@ interface Opened {
 }
 
 /** The connection that a principal's calls go over: one for all where the server keeps no sessions. */
-async function lineOf(line: Line, principal: Principal): Promise<Opened> {
-  if (isPerPrincipal(line.server)) {
-    const key = ownKey(principal);
-    return { key, connection: await line.open(key) };
-  }
+async function lineOf(line: Line, principal: Principal, asks?: OpenCalls): Promise<Opened> {
   const { tenant, id } = principal;
-  const own = `${tenant}\n${id}`;
+  const isolated = isPerPrincipal(line.server);
+  const own = isolated ? ownKey(principal) : `${tenant}\n${id}`;
   // Nobody's handshake waits for a token of somebody else's.
-  if (line.server.spec.auth !== undefined) {
-    return line.stateless() ?? { key: own, connection: await line.open(own) };
-  }
-  const shared = await line.open(SHARED);
-  return shared.stateful ? { key: own, connection: await line.open(own) } : { key: SHARED, connection: shared };
+  const first =
+    isolated || line.server.spec.auth !== undefined
+      ? ((isolated ? undefined : line.stateless()) ?? { key: own, connection: await line.open(own) })
+      : { key: SHARED, connection: await line.open(SHARED) };
+  const { stateful, older } = first.connection;
+  if (!stateful) return first;
+  // What can be asked is said when hands are shaken, so calls whose users can be have a session of their own.
+  const asking = asks !== undefined && older === true && callerOfCall.getStore()?.elicitation !== undefined;
+  const key = asking ? `${own}\nasks` : own;
+  return first.key === key ? first : { key, connection: await line.open(key, asking ? asks : undefined) };
 }
 
 function openLine(server: Server, options: Parameters<typeof createUpstream>[0]): Line {
@@ -259,7 +268,7 @@ function openLine(server: Server, options: Parameters<typeof createUpstream>[0])
   return {
     server,
     stateless: () => stateless,
-    open(key) {
+    open(key, asks) {
       const held = connections.get(key);
       if (held) {
         // Most recently used last, so that the first is the one to give up.
@@ -276,7 +285,7 @@ function openLine(server: Server, options: Parameters<typeof createUpstream>[0])
       const timeoutMs = CONNECT_MS * 2;
       const { principal, mayGoWithout = false } = scope;
       const own: CallScope = { principal, signal: withTimeout(undefined, timeoutMs), mayGoWithout, credential: '' };
-      const opening = callScope.run(own, () => openTransport(server, within, own.signal, timeoutMs));
+      const opening = callScope.run(own, () => openTransport(server, within, own.signal, timeoutMs, asks));
       connections.set(key, opening);
       opening.then(
         (connection) => {
