@@ -21,6 +21,8 @@ export const responses: readonly Requirement[] = [
     'responses:items': 'Input that can be read in two ways, or that would declare tools unseen, is refused.',
     'responses:events': 'Streams have every event of the grammar, numbered, and say the same as the whole.',
     'responses:sealed': 'What is kept is sealed, in one tenant, and gone after its time.',
+    'responses:background-live':
+      'What is made in the background as a stream is told while it is made, on every replica, under numbers behind which a client goes on; bounded.',
     'responses:background': 'A response is made while nobody waits, cancelled by who began it, and never lost unsaid.',
     'responses:replay': 'A kept response can be read as a stream again, from any event on.',
     'responses:forward': 'A request that stays in this dialect keeps its fields, but for those of state.',

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { type Called, openDesk } from '../operations/testing.ts';
 import type { KeptResponse, ResponseStore } from '../responses/kept.ts';
 import { modelOf, providerOf } from '../turn/testing.ts';
-import { asItStands, cancelKept, untilOver } from './background.ts';
+import { asItStands, cancelKept } from './background.ts';
 
 const kept = (status: string, beatMs?: number): KeptResponse => ({
   id: 'resp_1',
@@ -131,13 +131,5 @@ describe('a response in the background', () => {
     await new Promise((resolve) => setTimeout(resolve, 600));
     expect(asked.length).toBeLessThanOrEqual(count + 1);
     await desk.close();
-  });
-
-  it('[responses:background] is told to nobody who may not ask for it any more', async () => {
-    const store = { find: async () => kept('in_progress', Date.now()) } as unknown as ResponseStore;
-    const revoked = async () => {
-      throw new Error('revoked');
-    };
-    await expect(untilOver(store, owner, 'resp_1', new AbortController().signal, revoked)).rejects.toThrow('revoked');
   });
 });

@@ -7,27 +7,31 @@ import type { RequestFacts } from '../chat/facts.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { errorBody } from '../fronts/openai/errors.ts';
 import type { KeptResponse, Owner, ResponseStore } from '../responses/kept.ts';
+import { LiveEvents } from '../responses/live-events.ts';
 import { isRunning, ownerOf, type Prepared } from '../responses/prepare.ts';
-import { OPENING_EVENTS, opening, replayed } from '../responses/replay.ts';
 import { admit, newTrajectory } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import { recordEndedTurn, recordRefusedAdmission } from '../turn/record.ts';
 import { runTurn } from '../turn/run.ts';
 import type { Turn } from '../turn/turn.ts';
-import { unheard } from '../turn/unheard.ts';
+import { overheard, unheard } from '../turn/unheard.ts';
 import { responseObject } from '../wire/openai-responses/response.ts';
 import type { ClientAnswer } from './client-answer.ts';
+import { follow } from './follow.ts';
 
 const BEAT_MS = 3_000;
 /** How often it is asked whether runs of this process were cancelled or deleted by another one: one question for all of them. */
 const LOOK_MS = 250;
 /** A run of which nothing was heard for so long is none any more: its process is gone. */
 const DEAD_MS = 20_000;
-/** How often a client that waits for the end is told that it waits. */
-const POLL_MS = 1_000;
 /** Runs of one process at once, and those of one principal among them. */
 const MOST = 200;
 const MOST_OF_ONE = 50;
+/** How often what was told of a stream is kept, for who reads it elsewhere; less often the longer it is. */
+const KEEP_MS = 250;
+const KEEP_MS_A_MEGABYTE = 2_000;
+/** What comes within so long is told its client at once. */
+const SHOWN_MS = 50;
 
 /** A request whose answer is made in the background. */
 export interface BackgroundRequest {
@@ -83,12 +87,19 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
 
   const begin = async (
     request: BackgroundRequest,
-  ): Promise<{ owner: Owner; begun: JsonObject; over: Promise<void> }> => {
+  ): Promise<{ owner: Owner; begun: JsonObject; live: LiveEvents | undefined; over: Promise<void> }> => {
     const { credential, prepared, facts, headers, startedAtMs } = request;
     const { exchange, background, body, bytes, goesOn } = prepared;
     const entry = open.begin();
     const id = uuidv7();
     let principal: Principal | undefined;
+    const created = Math.floor(startedAtMs / 1000);
+    const begun = responseObject(
+      { id: exchange.id, model: facts.model, created, status: 'queued', output: [] },
+      { fields: exchange.fields },
+    );
+    const live = background?.streams ? new LiveEvents(begun) : undefined;
+    exchange.live = live;
     try {
       const turn = await admit(gate, {
         id,
@@ -102,7 +113,7 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
         exchange,
         goesOn,
         headers,
-        answer: unheard(),
+        answer: live ? overheard((frames) => live.add(frames)) : unheard(),
         signal: entry.ended,
         onPrincipal: (known) => {
           principal = known;
@@ -111,18 +122,14 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
       });
       const owner = ownerOf(turn.principal);
       take(exchange.id, entry, owner);
-      const created = Math.floor(startedAtMs / 1000);
-      const begun = responseObject(
-        { id: exchange.id, model: facts.model, created, status: 'queued', output: [] },
-        { fields: exchange.fields },
-      );
       await background?.begin(begun, turn.principal);
       const run = running.get(exchange.id);
       if (run) run.isKept = true;
-      return { owner, begun, over: make(turn, owner, exchange.id, entry) };
+      return { owner, begun, live, over: make(turn, owner, exchange.id, entry, live) };
     } catch (caught) {
       running.delete(exchange.id);
       entry.end();
+      live?.close();
       const error = asGatewayError(caught);
       if (principal) {
         const refused = { trajectory: uuidv7(), turn: id, endpoint: 'responses', model: facts.model, startedAtMs };
@@ -132,9 +139,16 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
     }
   };
 
-  const make = async (turn: Turn, owner: Owner, id: string, entry: OpenWork): Promise<void> => {
+  const make = async (
+    turn: Turn,
+    owner: Owner,
+    id: string,
+    entry: OpenWork,
+    live: LiveEvents | undefined,
+  ): Promise<void> => {
     const store = gate.responses as ResponseStore;
     const beat = setInterval(() => void tick(store, owner, id, entry, gate), BEAT_MS);
+    const keeping = live === undefined ? undefined : keepEvents(store, owner, id, live, gate);
     try {
       await tick(store, owner, id, entry, gate);
       await runTurn(gate, turn);
@@ -145,12 +159,14 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
       if (turn.trajectory === '') newTrajectory(turn);
       if (!turn.failureRecorded) recordEndedTurn(gate, turn, error);
       await store
-        .alter(owner, id, (kept) => failed(kept, error))
+        .alter(owner, id, (kept) => withEvents(failed(kept, error), live))
         .catch((fault: unknown) => {
           gate.log.warn('The end of a response in the background could not be kept', { response: id, error: fault });
         });
     } finally {
       clearInterval(beat);
+      live?.close();
+      await keeping;
       running.delete(id);
       entry.end();
     }
@@ -159,20 +175,55 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
   return {
     async serve(request) {
       const { answer, prepared } = request;
-      const { owner, begun, over } = await begin(request);
-      if (!prepared.background?.streams) {
+      const { owner, begun, live, over } = await begin(request);
+      if (live === undefined) {
         answer.json(200, JSON.stringify(begun));
         return;
       }
-      // The client knows at once what it may ask for later; what is said comes as it is replayed, under the same numbers.
-      await answer.frames(opening(begun));
-      const wait = setInterval(() => void answer.comment('the response is made in the background'), POLL_MS * 10);
-      await over.finally(() => clearInterval(wait));
-      const kept = await gate.responses?.find(owner, prepared.exchange.id);
-      if (!answer.gone()) answer.end(kept ? replayed(kept.response, OPENING_EVENTS - 1) : '');
+      const { id } = prepared.exchange;
+      const read = async () => {
+        if (!live.isOver()) return { response: begun, events: live.text() };
+        await over;
+        const kept = await gate.responses?.find(owner, id);
+        return kept && { response: asItStands(kept), events: live.text() };
+      };
+      await follow(answer, -1, read, () => Promise.all([live.changed(), pause(SHOWN_MS)]));
     },
     cancel: (id) => running.get(id)?.entry.leave(),
   };
+}
+
+/** Keeps what was told of a stream, again and again until it is over, so that others can read it. Never throws. */
+async function keepEvents(
+  store: ResponseStore,
+  owner: Owner,
+  id: string,
+  live: LiveEvents,
+  gate: Pick<Gate, 'log'>,
+): Promise<void> {
+  let kept = '';
+  while (!live.isOver()) {
+    await Promise.race([pause(KEEP_MS + (kept.length / 1_000_000) * KEEP_MS_A_MEGABYTE), over(live)]);
+    const events = live.text();
+    if (live.isOver() || events === kept) continue;
+    kept = events;
+    const put = (one: KeptResponse) => (isRunning(one.response) ? { ...one, events } : undefined);
+    await store.alter(owner, id, put).catch((error: unknown) => {
+      gate.log.debug('What a response in the background said could not be kept', { response: id, error });
+    });
+  }
+}
+
+async function over(live: LiveEvents): Promise<void> {
+  while (!live.isOver()) await live.changed();
+}
+
+function withEvents(kept: KeptResponse | undefined, live: LiveEvents | undefined): KeptResponse | undefined {
+  return kept && live ? { ...kept, events: live.text() } : kept;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Says that the run lives, and ends it where it was cancelled elsewhere. */
@@ -225,24 +276,4 @@ export async function cancelKept(
   );
   if (kept?.response.status === 'cancelled') runs.cancel(id);
   return kept?.response;
-}
-
-/**
- * Waits until a response is over, at most until `signal` ends; what is kept of it then. `stillMay` is asked again and again, and
- * rejects once the one who waits may not any more.
- */
-export async function untilOver(
-  store: ResponseStore,
-  owner: Owner,
-  id: string,
-  signal: AbortSignal,
-  stillMay: () => Promise<unknown>,
-): Promise<JsonObject | undefined> {
-  for (;;) {
-    const kept = await store.find(owner, id);
-    const response = kept && asItStands(kept);
-    if (response === undefined || !isRunning(response) || signal.aborted) return response;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    if (!signal.aborted) await stillMay();
-  }
 }

@@ -1,4 +1,4 @@
-import { GatewayError } from '@sallyport/chassis/errors';
+import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import { readBody } from '@sallyport/chassis/http/body';
 import { parseJson } from '@sallyport/chassis/http/json';
 import { clientGone } from '@sallyport/chassis/http/server';
@@ -7,16 +7,21 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Express, Request, Response } from 'express';
 import { asArray, isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
+import { errorFrame } from '../fronts/openai-responses/errors.ts';
 import type { Owner, Page, ResponseStore } from '../responses/kept.ts';
 import { notFound, ownerOf, type Prepared, prepareResponse } from '../responses/prepare.ts';
-import { replayed } from '../responses/replay.ts';
 import { authorise } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import { recordRefusedAdmission } from '../turn/record.ts';
-import { asItStands, type BackgroundRuns, cancelKept, untilOver } from './background.ts';
+import { asItStands, type BackgroundRuns, cancelKept } from './background.ts';
+import { clientAnswer } from './client-answer.ts';
+import { follow } from './follow.ts';
 
 /** The endpoint's name in policies. */
 export const RESPONSES = 'responses';
+
+/** How often a reader on any replica is told what is new of a response. */
+const READ_MS = 300;
 
 /** What of a request is put together before it is admitted. */
 export type Prepare = (
@@ -71,9 +76,21 @@ export function mountResponses(app: Express, gate: Gate, runs: BackgroundRuns): 
     }
     const after = req.query.starting_after === undefined ? -1 : Number(req.query.starting_after);
     if (!Number.isSafeInteger(after)) throw invalid('starting_after', 'must be the number of an event');
-    const over = await untilOver(store, owner, kept.id, clientGone(res), () => known(gate, req, res));
-    if (over === undefined) throw notFound('response_id', 'response');
-    res.type('text/event-stream').send(replayed(over, after));
+    const answer = clientAnswer(res);
+    // Made by whichever replica: what it keeps is read again and again, and whether the reader still may.
+    const read = async () => {
+      const now = await store.find(owner, kept.id);
+      return now && { response: asItStands(now), events: now.events };
+    };
+    try {
+      await follow(answer, after, read, async () => {
+        await new Promise((resolve) => setTimeout(resolve, READ_MS));
+        if (!answer.gone()) await known(gate, req, res);
+      });
+    } catch (error) {
+      if (!answer.started()) throw error;
+      answer.end(errorFrame(asGatewayError(error)));
+    }
   });
   app.delete('/v1/responses/:id', async (req, res) => {
     const { owner, store } = await known(gate, req, res);

@@ -3,6 +3,7 @@ import type { Label } from '@sallyport/turn';
 import { asObject, asString } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { dataOf } from '../wire/frames.ts';
+import type { LiveEvents } from './live-events.ts';
 import type { AnsweredApproval } from './settle-items.ts';
 
 /** What became of a call that the gateway ran itself, as the client is shown it. */
@@ -46,6 +47,8 @@ export class Exchange {
   /** Calls that the client was shown with their results: they come back. */
   readonly shown: ShownCall[] = [];
   readonly #keep: ExchangeInit['keep'];
+  /** Set where the answer is made in the background and told as a stream. */
+  live: LiveEvents | undefined;
   #response: JsonObject | undefined;
 
   constructor(init: ExchangeInit) {
@@ -66,6 +69,7 @@ export class Exchange {
    * whole body, which says so where it could not be kept.
    */
   async end(text: string, of: TurnOfExchange): Promise<string> {
+    this.live?.add(text);
     if (this.#keep === undefined || this.#response === undefined) return text;
     const isKept = await this.#keep(this.#response, of);
     return isKept ? text : text.replaceAll('"store":true', '"store":false');

@@ -22,6 +22,8 @@ export interface KeptResponse {
   readonly input: readonly JsonObject[];
   /** When who runs it in the background was last known to live, in ms since 1970; absent where nobody does. */
   readonly beatMs?: number;
+  /** Frames that were told of one that is made in the background as a stream; absent where nobody asked for one. */
+  readonly events?: string;
 }
 
 /** A conversation, without its items. */

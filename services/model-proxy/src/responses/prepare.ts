@@ -58,9 +58,7 @@ export async function prepareResponse(parsed: unknown, bytes: Buffer, options: P
   const settled = settleItems(all);
   const isSame = !hasPast && !settled.changed;
   const inBackground = parsed.background === true;
-  // What is made in the background is told as a stream when it is over.
-  const asked = inBackground ? { ...parsed, stream: false } : parsed;
-  const body = isSame ? asked : { ...asked, input: [...settled.items] };
+  const body = isSame ? parsed : { ...parsed, input: [...settled.items] };
   const id = `resp_${uuidv7().replaceAll('-', '')}`;
   const { store } = options;
   const keeps = parsed.store !== false && store !== undefined;
@@ -74,7 +72,18 @@ export async function prepareResponse(parsed: unknown, bytes: Buffer, options: P
     store: keeps,
   };
   const keep = (response: JsonObject, of: TurnOfExchange): Promise<boolean> =>
-    keepResponse(options, { id, state, brought: past.brought, contextBytes: written.length, response }, of);
+    keepResponse(
+      options,
+      {
+        id,
+        state,
+        brought: past.brought,
+        contextBytes: written.length,
+        response,
+        events: exchange.live?.text(),
+      },
+      of,
+    );
   const { answered, listed } = settled;
   const exchange = new Exchange({ id, fields, answered, listed, ...(keeps ? { keep } : {}) });
   const goesOn = past.trajectory || undefined;
@@ -99,12 +108,13 @@ interface Keeping {
   readonly brought: readonly unknown[];
   readonly contextBytes: number;
   readonly response: JsonObject;
+  readonly events: string | undefined;
 }
 
 /** Keeps a response, and what was said in its conversation. False where that failed: the answer goes out all the same. */
 async function keepResponse(
   { store, log }: PrepareOptions,
-  { id, state, brought, contextBytes, response }: Keeping,
+  { id, state, brought, contextBytes, response, events }: Keeping,
   { principal, trajectory }: TurnOfExchange,
 ): Promise<boolean> {
   if (store === undefined) return false;
@@ -112,7 +122,8 @@ async function keepResponse(
   const input = brought.map(keptItem);
   if (performance.now() < (spared.get(store) ?? 0)) return false;
   const { previous: previousId, conversation: conversationId } = state;
-  const kept = { id, trajectory, previousId, conversationId, response, input };
+  const told = events === undefined ? {} : { events };
+  const kept = { id, trajectory, previousId, conversationId, response, input, ...told };
   const output = asArray(response.output).filter(isObject);
   try {
     await store.keep(owner, kept, contextBytes + Buffer.byteLength(JSON.stringify(output)));

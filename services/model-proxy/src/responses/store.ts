@@ -26,7 +26,7 @@ export function createResponseStore(
   const seals = rowSeal(sealer);
   const read = (row: Row, owner: Owner): KeptResponse => {
     const id = row.id as string;
-    const { response, input, beatMs } = seals.open(row.sealed, placeOf(owner, id));
+    const { response, input, beatMs, events } = seals.open(row.sealed, placeOf(owner, id));
     return {
       id,
       trajectory: row.trajectory as string,
@@ -35,6 +35,7 @@ export function createResponseStore(
       response: asObject(response) ?? {},
       input: asArray(input).filter(isObject),
       ...(typeof beatMs === 'number' ? { beatMs } : {}),
+      ...(typeof events === 'string' ? { events } : {}),
     };
   };
   const findRow = async (client: TenantClient, owner: Owner, id: string): Promise<Row | undefined> => {
@@ -49,7 +50,7 @@ export function createResponseStore(
 
     keep: (owner, kept, contextBytes) =>
       postgres.withTenant(owner.tenant, async (client) => {
-        const { id, trajectory, previousId, conversationId, response, input, beatMs } = kept;
+        const { id, trajectory, previousId, conversationId, response, input, beatMs, events } = kept;
         const items = [...input, ...asArray(response.output).filter(isObject)].filter(hasItemId);
         await client.query(
           `insert into responses (tenant, principal_id, user_id, id, trajectory, previous_id, conversation_id, item_ids,
@@ -65,7 +66,7 @@ export function createResponseStore(
             previousId,
             conversationId,
             items.map(({ id }) => id),
-            seals.seal({ response, input, beatMs }, placeOf(owner, id)),
+            seals.seal({ response, input, beatMs, events }, placeOf(owner, id)),
             contextBytes,
             ttlMs,
           ],
@@ -98,8 +99,8 @@ export function createResponseStore(
         const kept = rows[0] && read(rows[0], owner);
         const changed = kept && alter(kept);
         if (changed === undefined) return kept;
-        const { response, input, beatMs } = changed;
-        const sealed = seals.seal({ response, input, beatMs }, placeOf(owner, id));
+        const { response, input, beatMs, events } = changed;
+        const sealed = seals.seal({ response, input, beatMs, events }, placeOf(owner, id));
         await client.query(`update responses set sealed = $5, cancelled = $6 where ${OWN} and id = $4`, [
           ...whose(owner),
           id,
