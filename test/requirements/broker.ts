@@ -9,6 +9,8 @@ export const broker: readonly Requirement[] = [
     'broker:result-bound': 'Too large answers are cut.',
     'broker:ssrf': 'Tool servers lead to no private address unless allowed.',
     'broker:breaker': 'A server whose calls fail is left alone for a while, then tried again by one call.',
+    'broker:breaker-others':
+      'Calls that some make fail keep nobody from calling who has not failed: only a server that cannot be reached is closed to all.',
     'broker:breaker-apart': 'What fails for one principal alone keeps nobody else from calling.',
     'broker:while-down': 'While a server cannot be called its tools are answered for, or not listed, as declared.',
     'broker:hostile-result': 'Results that are huge, endless, binary or of another request end in a clean error.',

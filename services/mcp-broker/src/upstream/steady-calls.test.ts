@@ -4,13 +4,17 @@ import { createMetrics } from '@sallyport/chassis/metrics';
 import type { Server } from '../catalog/catalog.ts';
 import { brokerMetrics } from '../metrics.ts';
 import { places } from './places.ts';
-import { serverHealth } from './server-health.ts';
+import { type CallOutcome, serverHealth } from './server-health.ts';
 import { steadyCalls } from './steady-calls.ts';
 
 const { signal } = new AbortController();
-const alice = { principal: { tenant: 'acme', id: 'key:alice' }, signal };
-const bob = { principal: { tenant: 'acme', id: 'key:bob' }, signal };
+const alice = { principal: { tenant: 'acme', id: 'key:alice', user: '' }, signal };
+const bob = { principal: { tenant: 'acme', id: 'key:bob', user: '' }, signal };
 const down = () => Promise.reject(new GatewayError('upstream_error', 'away'));
+const unreached = () => {
+  const cause = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+  return Promise.reject(new GatewayError('upstream_error', 'away', { cause: new TypeError('failed', { cause }) }));
+};
 const well = () => Promise.resolve('well');
 const serverOf = (uid: string, spec: object = {}) =>
   ({ uid, name: uid, contentHash: 'h', spec: { tools: [], ...spec } }) as unknown as Server;
@@ -29,7 +33,7 @@ describe('the health of a server', () => {
       () => opened++,
       () => at,
     );
-    const call = (who: string, outcome: 'ok' | 'failed' | 'neither') => {
+    const call = (who: string, outcome: CallOutcome) => {
       try {
         health.begin(who).end(outcome);
         return 'made';
@@ -42,10 +46,10 @@ describe('the health of a server', () => {
 
   it('[broker:breaker] closes it after failures, lets one call through after a rest, and opens it when that goes well', () => {
     const { call, pass, opened, closedMs } = watched();
-    for (let i = 0; i < 3; i++) for (const who of ['a', 'b']) call(who, 'failed');
+    for (let i = 0; i < 3; i++) for (const who of ['a', 'b']) call(who, 'unreachable');
     expect([call('a', 'ok'), call('c', 'ok'), opened(), closedMs()]).toEqual(['not made', 'not made', 1, 5_000]);
     pass(5_000);
-    expect([call('c', 'failed'), call('c', 'ok')]).toEqual(['made', 'not made']);
+    expect([call('c', 'unreachable'), call('c', 'ok')]).toEqual(['made', 'not made']);
     pass(5_000);
     expect(call('c', 'ok')).toBe('not made');
     pass(5_000);
@@ -56,6 +60,22 @@ describe('the health of a server', () => {
     const { call, opened } = watched();
     for (let i = 0; i < 20; i++) call('a', 'failed');
     expect([call('a', 'ok'), call('b', 'ok'), opened()]).toEqual(['not made', 'made', 0]);
+  });
+
+  it('[broker:breaker-others] leaves everybody else theirs where several make them fail, and asks less of those', () => {
+    const { call, opened, pass, closedMs } = watched();
+    for (let i = 0; i < 20; i++) for (const who of ['a', 'b', 'c']) call(who, 'failed');
+    expect([call('a', 'ok'), call('b', 'ok'), opened(), closedMs()]).toEqual(['not made', 'not made', 0, 0]);
+    // Nobody's go well: one more failure is enough for another.
+    expect([call('d', 'failed'), call('d', 'ok')]).toEqual(['made', 'not made']);
+    expect([call('e', 'ok'), call('e', 'ok')]).toEqual(['made', 'made']);
+    // Now somebody's do.
+    expect([call('f', 'failed'), call('f', 'ok')]).toEqual(['made', 'made']);
+    for (let i = 0; i < 10; i++) {
+      pass(60_000);
+      for (const who of ['a', 'b', 'c']) call(who, 'failed');
+      expect(call('e', 'ok')).toBe('made');
+    }
   });
 
   it('counts no call whose client left', () => {
@@ -69,7 +89,7 @@ describe('calls of a server', () => {
   it('[broker:breaker] are not made while they fail, and those of another server are', async () => {
     const steady = start();
     const [one, other] = [serverOf('one'), serverOf('other')];
-    for (let i = 0; i < 4; i++) for (const who of [alice, bob]) await codeOf(steady.make(one, 't', who, down));
+    for (let i = 0; i < 4; i++) for (const who of [alice, bob]) await codeOf(steady.make(one, 't', who, unreached));
     expect(await codeOf(steady.make(one, 't', alice, well))).toBe('not made: unavailable');
     expect(await codeOf(steady.make(other, 't', alice, well))).toBe('ok');
     expect([steady.failing('one')?.code, steady.failing('other')]).toEqual(['upstream_error', undefined]);
@@ -78,12 +98,29 @@ describe('calls of a server', () => {
     expect(await codeOf(steady.make(moved, 't', alice, well))).toBe('ok');
   });
 
+  it('[broker:breaker-others] of one person stand for that person alone, by whichever of their keys', async () => {
+    const steady = start();
+    const server = serverOf('s');
+    const keys = ['1', '2'].map((key) => ({
+      principal: { tenant: 'acme', id: `key:${key}`, user: 'mallory' },
+      signal,
+    }));
+    for (let i = 0; i < 5; i++) for (const key of keys) await codeOf(steady.make(server, 't', key, down));
+    for (const key of keys) expect(await codeOf(steady.make(server, 't', key, well))).toBe('not made: unavailable');
+    expect(await codeOf(steady.make(server, 't', alice, well))).toBe('ok');
+    expect(steady.failing('s')).toBeUndefined();
+  });
+
   it('[broker:breaker] are not held against it where it answered, or refused a credential', async () => {
     const steady = start();
     for (const code of ['upstream_invalid', 'upstream_credentials'] as const) {
       const bad = () => Promise.reject(new GatewayError(code, 'bad'));
       for (let i = 0; i < 5; i++)
         for (const who of [alice, bob]) await codeOf(steady.make(serverOf('s'), 't', who, bad));
+    }
+    for (const status of [400, 403, 404, 422]) {
+      const refused = () => Promise.reject(new GatewayError('upstream_error', 'no', { details: { status } }));
+      for (let i = 0; i < 5; i++) await codeOf(steady.make(serverOf('s'), 't', alice, refused));
     }
     expect(await codeOf(steady.make(serverOf('s'), 't', alice, well))).toBe('ok');
   });

@@ -1,11 +1,10 @@
-import type { BreakerOutcome } from '@sallyport/chassis/breaker';
 import { sleep } from '@sallyport/chassis/deadline';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import { RetryBudget } from '@sallyport/chassis/retry-budget';
 import type { Server } from '../catalog/catalog.ts';
 import type { BrokerMetrics } from '../metrics.ts';
 import { type Places, places } from './places.ts';
-import { type ServerHealth, serverHealth } from './server-health.ts';
+import { type CallOutcome, type ServerHealth, serverHealth } from './server-health.ts';
 
 /** Keeps one server's trouble from everybody else, and a little of it from callers. */
 export interface SteadyCalls {
@@ -22,7 +21,7 @@ export interface SteadyCalls {
 
 /** Who calls, until when. */
 export interface Caller {
-  readonly principal: { readonly tenant: string; readonly id: string };
+  readonly principal: { readonly tenant: string; readonly id: string; readonly user: string };
   readonly signal: AbortSignal;
 }
 
@@ -49,6 +48,20 @@ const MAX_PAUSE_MS = 5_000;
 const UNSAID: Said = { atOnce: undefined, retries: 0 };
 /** What says that the server is in trouble. An answer that is wrong, or a credential that is refused, does not. */
 const TROUBLE = new Set(['upstream_error', 'upstream_timeout', 'deadline_exceeded']);
+/** Why no connection came about: nothing of a call was sent. */
+const UNREACHED = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_HAS_EXPIRED',
+]);
+const MAX_CAUSES = 5;
 
 /** Makes it. */
 export function steadyCalls(metrics: Pick<BrokerMetrics, 'opened' | 'retries'>): SteadyCalls {
@@ -100,14 +113,14 @@ export function steadyCalls(metrics: Pick<BrokerMetrics, 'opened' | 'retries'>):
       const line = ofServer.take(signal);
       if (line !== undefined) await line;
       try {
-        const passage = one.health.begin(`${principal.tenant}\n${principal.id}`);
-        let outcome: BreakerOutcome = 'neither';
+        const passage = one.health.begin(personOf(principal));
+        let outcome: CallOutcome = 'neither';
         try {
           const answer = await call();
           outcome = 'ok';
           return answer;
         } catch (error) {
-          if (!signal.aborted && TROUBLE.has(asGatewayError(error).code)) outcome = 'failed';
+          if (!signal.aborted) outcome = outcomeOf(asGatewayError(error));
           throw error;
         } finally {
           passage.end(outcome);
@@ -141,12 +154,35 @@ export function steadyCalls(metrics: Pick<BrokerMetrics, 'opened' | 'retries'>):
       }
     },
     failing(uid) {
-      const ms = watched.get(uid)?.health.closedMs() ?? 0;
-      if (ms === 0) return undefined;
+      const health = watched.get(uid)?.health;
+      if (health === undefined || (health.closedMs() === 0 && !health.failsMany())) return undefined;
       return new GatewayError('upstream_error', 'Its calls fail: it is left alone for a while and then tried again.');
     },
     keepOnly(uids) {
       for (const uid of watched.keys()) if (!uids.has(uid)) watched.delete(uid);
     },
   };
+}
+
+// Keys of one person are one person: each of them may fail by what that person writes, or is granted.
+function personOf({ tenant, id, user }: Caller['principal']): string {
+  return `${tenant}\n${user === '' ? id : `user:${user}`}`;
+}
+
+function outcomeOf(error: GatewayError): CallOutcome {
+  if (!TROUBLE.has(error.code)) return 'neither';
+  // What a server refuses it was able to refuse: arguments, a path, more than somebody may.
+  const status = error.details?.status;
+  if (typeof status === 'number' && status >= 400 && status < 500) return 'neither';
+  return wasUnreached(error) ? 'unreachable' : 'failed';
+}
+
+function wasUnreached(error: GatewayError): boolean {
+  let one: unknown = error;
+  for (let depth = 0; depth < MAX_CAUSES && typeof one === 'object' && one !== null; depth++) {
+    const { code, cause } = one as { code?: unknown; cause?: unknown };
+    if (typeof code === 'string' && UNREACHED.has(code)) return true;
+    one = cause;
+  }
+  return false;
 }
