@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type FakeAgent, startFakeAgent } from '../fakes/agent.ts';
 import { agentClient, says, taskFor, textsOf } from '../fakes/agent-client.ts';
 import { httpClient } from '../support/http-client.ts';
+import { TOOL_PLANE } from '../support/planes.ts';
 import { eventually, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
 const AGENT_KEY = 'agent-credential-canary-0123456789';
@@ -55,7 +56,7 @@ beforeAll(async () => {
   for (const tenant of TENANTS) agents[tenant] = await startFakeAgent({ name: `Helper of ${tenant}`, key: AGENT_KEY });
   suite = await suiteWith(
     TENANTS.flatMap((tenant) => house(tenant, agents[tenant].url)),
-    { services: ['audit', 'vault', 'identity', 'operator', 'policy', 'quarantine', 'mcp-broker', 'console'] },
+    { services: TOOL_PLANE },
   );
   for (const tenant of TENANTS) {
     const [agent, reader, admin] = await Promise.all(

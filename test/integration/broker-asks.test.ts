@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client';
 import { startFakeProvider } from '../fakes/provider.ts';
 import { type FakeToolServer, startFakeToolServer } from '../fakes/tool-server.ts';
+import { TOOL_PLANE } from '../support/planes.ts';
 import { admin, eventually, openHouse, suiteWith, type TestSuite } from '../support/suite.ts';
 
 interface Result {
@@ -109,7 +110,7 @@ beforeAll(async () => {
       },
     ],
     {
-      services: ['audit', 'vault', 'identity', 'operator', 'policy', 'quarantine', 'mcp-broker', 'console'],
+      services: TOOL_PLANE,
       overrides: {
         'mcp-broker': {
           catalog: { refreshInterval: '300ms', reportInterval: '300ms' },

@@ -4,6 +4,7 @@ import { Client as OlderClient } from '@modelcontextprotocol/sdk/client/index.js
 import { StreamableHTTPClientTransport as OlderTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { startFakeProvider } from '../fakes/provider.ts';
 import { type FakeToolServer, findSecret, startFakeToolServer } from '../fakes/tool-server.ts';
+import { TOOL_PLANE } from '../support/planes.ts';
 import { admin, eventually, openHouse, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
 const TOOL_KEY = 'tool-server-canary-0123456789abcdef';
@@ -81,7 +82,7 @@ beforeAll(async () => {
       { kind: 'Limit', name: 'run', spec: { match: { users: ['dana'] }, per: 'Trajectory', steps: 6 } },
     ],
     {
-      services: ['audit', 'vault', 'identity', 'operator', 'policy', 'quarantine', 'mcp-broker', 'console'],
+      services: TOOL_PLANE,
       overrides: { 'mcp-broker': { catalog: { refreshInterval: '300ms', reportInterval: '300ms' } } },
     },
   );

@@ -5,6 +5,7 @@ import OpenAI from 'openai';
 import { type FakeProvider, startFakeProvider } from '../fakes/provider.ts';
 import { shareGlobalDispatcher } from '../support/global-dispatcher.ts';
 import { type HttpClient, httpClient } from '../support/http-client.ts';
+import { MODEL_PLANE } from '../support/planes.ts';
 import { admin, eventually, openHouse, PRICE, PROVIDER_KEY, suiteWith, type TestSuite } from '../support/suite.ts';
 
 // A machine may have no Redis: then there is one replica, which keeps its answers itself, and what needs two is skipped.
@@ -48,7 +49,7 @@ beforeAll(async () => {
   let answers = 0;
   provider.script('kept', () => ({ text: `answer ${++answers}`, usage: { input: 1_000, output: 500 } }));
   suite = await suiteWith([...openHouse(provider, ['echo']), keptModel, decorated('Be kind.')], {
-    services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'],
+    services: MODEL_PLANE,
     ...(hasRedis
       ? {
           replicas: { 'model-proxy': 2 },

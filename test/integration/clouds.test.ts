@@ -6,6 +6,7 @@ import { BEDROCK_SIGNATURE, BEDROCK_TOKENS } from '../fakes/bedrock-wire.ts';
 import { AFTER_TOOLS, CITIES, type FakeClouds, startFakeClouds } from '../fakes/clouds.ts';
 import { findSecret } from '../fakes/listening.ts';
 import { shareGlobalDispatcher } from '../support/global-dispatcher.ts';
+import { MODEL_PLANE } from '../support/planes.ts';
 import { admin, eventually, PRICE, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
 /** Models by their public names: the provider, and the name there. */
@@ -32,7 +33,7 @@ shareGlobalDispatcher();
 beforeAll(async () => {
   clouds = await startFakeClouds();
   suite = await suiteWith(resources(clouds), {
-    services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'],
+    services: MODEL_PLANE,
   });
   openai = new OpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key, maxRetries: 0 });
   anthropic = new Anthropic({ baseURL: `${suite.endpoint}/anthropic`, apiKey: suite.key, maxRetries: 0 });

@@ -11,6 +11,7 @@ import { COHERE_TOKENS } from '../fakes/cohere-wire.ts';
 import { findSecret } from '../fakes/listening.ts';
 import { OLLAMA_TOKENS } from '../fakes/ollama-wire.ts';
 import { shareGlobalDispatcher } from '../support/global-dispatcher.ts';
+import { MODEL_PLANE } from '../support/planes.ts';
 import { admin, eventually, PRICE, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
 /** Models by their public names: the provider, and the name there. */
@@ -41,7 +42,7 @@ Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
 beforeAll(async () => {
   fake = await startFakeCohereOllama();
   suite = await suiteWith(resources(fake), {
-    services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'],
+    services: MODEL_PLANE,
   });
   openai = new OpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key, maxRetries: 0 });
   anthropic = new Anthropic({ baseURL: `${suite.endpoint}/anthropic`, apiKey: suite.key, maxRetries: 0 });

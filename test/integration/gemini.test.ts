@@ -5,6 +5,7 @@ import OpenAI from 'openai';
 import { FAKE_SIGNATURE } from '../fakes/gemini-wire.ts';
 import { type FakeProvider, findSecret, startFakeProvider, type WireRequest } from '../fakes/provider.ts';
 import { shareGlobalDispatcher } from '../support/global-dispatcher.ts';
+import { MODEL_PLANE } from '../support/planes.ts';
 import { admin, eventually, openHouse, PROVIDER_KEY, suiteWith, type TestSuite } from '../support/suite.ts';
 
 const FAULTS = ['broken-500', 'broken-429', 'broken-garbage', 'broken-cut', 'broken-empty'];
@@ -25,7 +26,7 @@ beforeAll(async () => {
     hasResult(request) ? { text: 'It is sunny.' } : { toolCalls: [{ name: 'weather', arguments: { city: 'Kraków' } }] },
   );
   suite = await suiteWith(openHouse(provider, ['echo', TOOLS, ...FAULTS], { gemini: true }), {
-    services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'],
+    services: MODEL_PLANE,
   });
   gemini = clientOf(suite.key);
   openai = new OpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key, maxRetries: 0 });

@@ -4,6 +4,7 @@ import { freePort } from '@sallyport/cli/dev/ports';
 import { type FakeProvider, startFakeProvider } from '../fakes/provider.ts';
 import { type HttpClient, httpClient } from '../support/http-client.ts';
 import { AT_ONCE, LONG, limited, MOST } from '../support/limited-keys.ts';
+import { MODEL_PLANE } from '../support/planes.ts';
 import { eventually, openHouse, suiteWith, type TestSuite } from '../support/suite.ts';
 
 // `make dev` needs no Redis, so a machine may have none: then these are skipped, and counted as such.
@@ -55,7 +56,7 @@ withRedis('limits counted in Redis by two replicas of policy (skipped where ther
         ...limited('asking', { per: 'Trajectory', usd: '5' }),
       ],
       {
-        services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'],
+        services: MODEL_PLANE,
         replicas: { 'model-proxy': 2, policy: 2 },
         overrides: { policy: { redis: { url: `redis://127.0.0.1:${port}` } } },
       },

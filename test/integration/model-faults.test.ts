@@ -6,6 +6,7 @@ import { Agent, request } from 'undici';
 import { type Listening, listen, type RecordedRequest, recordRequest } from '../fakes/listening.ts';
 import { shareGlobalDispatcher } from '../support/global-dispatcher.ts';
 import { type HttpClient, httpClient } from '../support/http-client.ts';
+import { MODEL_PLANE } from '../support/planes.ts';
 import { pidOf } from '../support/processes.ts';
 import { admin, eventually, PRICE, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
@@ -100,7 +101,7 @@ beforeAll(async () => {
         spec: { owner: 'ada', role: 'Admin', targetSecret: { name: 'admin-key', key: 'key' } },
       },
     ],
-    { services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'] },
+    { services: MODEL_PLANE },
   );
   client = httpClient(`http://127.0.0.1:${suite.ports['model-proxy']?.http}`, suite.key);
 }, 120_000);

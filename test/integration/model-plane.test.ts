@@ -2,6 +2,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
 import { type FakeProvider, findSecret, startFakeProvider } from '../fakes/provider.ts';
+import { MODEL_PLANE } from '../support/planes.ts';
 import { admin, eventually, openHouse, PROVIDER_KEY, suiteWith, type TestSuite } from '../support/suite.ts';
 
 const BROKEN = [
@@ -39,7 +40,7 @@ beforeAll(async () => {
     },
   });
   suite = await suiteWith([...models, fallback('saved', 'broken-500'), fallback('saved-empty', 'broken-empty')], {
-    services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'],
+    services: MODEL_PLANE,
   });
   openai = new OpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key, maxRetries: 0 });
   anthropic = new Anthropic({ baseURL: `${suite.endpoint}/anthropic`, apiKey: suite.key, maxRetries: 0 });

@@ -6,6 +6,7 @@ import { type OperationsProvider, startOperationsProvider } from '../fakes/opera
 import { type FakeProvider, startFakeProvider } from '../fakes/provider.ts';
 import { shareGlobalDispatcher } from '../support/global-dispatcher.ts';
 import { type HttpClient, httpClient } from '../support/http-client.ts';
+import { MODEL_PLANE } from '../support/planes.ts';
 import { admin, eventually, PROVIDER_KEY, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
 let provider: OperationsProvider;
@@ -76,7 +77,7 @@ beforeAll(async () => {
     startFakeProvider({ key: PROVIDER_KEY }),
   ]);
   suite = await suiteWith(resources(), {
-    services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'],
+    services: MODEL_PLANE,
   });
   openai = new OpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key, maxRetries: 0 });
   gemini = new GoogleGenAI({

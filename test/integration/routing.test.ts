@@ -2,6 +2,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
 import { type MoodyProvider, startMoodyProvider } from '../fakes/moody-provider.ts';
+import { MODEL_PLANE } from '../support/planes.ts';
 import { admin, eventually, PRICE, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
 const NAMES = ['east', 'west', 'south', 'keyed', 'worn', 'narrow'] as const;
@@ -70,7 +71,7 @@ beforeAll(async () => {
       virtualKey('other', 'olga'),
       virtualKey('admin', 'ada', { role: 'Admin' }),
     ],
-    { services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'] },
+    { services: MODEL_PLANE },
   );
   openai = new OpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key, maxRetries: 0 });
   anthropic = new Anthropic({ baseURL: `${suite.endpoint}/anthropic`, apiKey: suite.key, maxRetries: 0 });

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type FakeProvider, startFakeProvider } from '../fakes/provider.ts';
 import { type HttpClient, httpClient } from '../support/http-client.ts';
+import { MODEL_PLANE } from '../support/planes.ts';
 import { admin, eventually, PRICE, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
 /** Services of a gate for models alone. */
-const MODEL_SIDE = ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'] as const;
 
 interface Run {
   readonly records: readonly object[];
@@ -51,7 +51,7 @@ beforeAll(async () => {
       key('robin', { owner: 'robin-there' }),
       ADMIN,
     ],
-    { services: MODEL_SIDE },
+    { services: MODEL_PLANE },
   );
   // Both start at once: what the one in front is told of the other comes after.
   [behind, front] = await Promise.all([
@@ -64,7 +64,7 @@ beforeAll(async () => {
         key('stranger', { owner: 'sam' }),
         ADMIN,
       ],
-      { services: MODEL_SIDE },
+      { services: MODEL_PLANE },
     ),
   ]);
   const via = (name: string, more: object = {}): ResourceInit[] => [

@@ -6,6 +6,7 @@ import type { TlsConfig } from '@sallyport/chassis/config';
 import { testAuthority } from '@sallyport/chassis/rpc/testing-certificates';
 import { freePort } from '@sallyport/cli/dev/ports';
 import { type BadIdentityProvider, startBadIdentityProvider, strangerKey } from '../fakes/bad-identity-provider.ts';
+import { MODEL_PLANE } from '../support/planes.ts';
 import { rawRequest } from '../support/raw-request.ts';
 import { eventually, suiteWith, type TestSuite } from '../support/suite.ts';
 
@@ -80,7 +81,7 @@ describe('tokens of identity providers', () => {
         key('outside', ['198.51.100.0/24']),
       ],
       {
-        services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'],
+        services: MODEL_PLANE,
         overrides: {
           identity: { edges: [{ san: 'edge.example', tenant: 'default', provider: 'good' }] },
           'model-proxy': {

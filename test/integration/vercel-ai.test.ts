@@ -6,6 +6,7 @@ import { generateText, type LanguageModel, Output, stepCountIs, streamText, tool
 import { z } from 'zod';
 import { type FakeProvider, startFakeProvider, type WireRequest } from '../fakes/provider.ts';
 import { shareGlobalDispatcher } from '../support/global-dispatcher.ts';
+import { MODEL_PLANE } from '../support/planes.ts';
 import { openHouse, PROVIDER_KEY, suiteWith, type TestSuite } from '../support/suite.ts';
 
 // A model of the line that checks signatures is known by its name.
@@ -34,7 +35,7 @@ beforeAll(async () => {
   );
   provider.script(JSON_MODEL, { text: '{"city":"Kraków","degrees":21}' });
   suite = await suiteWith(openHouse(provider, ['echo', TOOLS, JSON_MODEL], { gemini: true }), {
-    services: ['audit', 'vault', 'identity', 'operator', 'policy', 'model-proxy', 'console'],
+    services: MODEL_PLANE,
   });
 }, 120_000);
 

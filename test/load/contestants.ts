@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { expanded } from '@sallyport/cli/dev/resources';
 import { type Suite, startSuite } from '@sallyport/cli/dev/suite';
 import { liteLlmMissing, startLiteLlm as startProxy } from '../support/litellm.ts';
+import { BOTH_PLANES } from '../support/planes.ts';
 import { end, type Started } from './processes.ts';
 
 /** Something that answers chat completions, and the processes whose CPU it costs. */
@@ -58,17 +59,7 @@ export async function startSallyport(
     writeFileSync(join(resources, file), expanded(text, { 'mock.url': mock }), { mode: 0o600 });
   }
   const tracing = { tracing: { endpoint: `${mock}/v1/traces`, ratio: 0.01 } };
-  const names = [
-    'audit',
-    'vault',
-    'identity',
-    'operator',
-    'policy',
-    'quarantine',
-    'mcp-broker',
-    'model-proxy',
-    'console',
-  ];
+  const names = BOTH_PLANES;
   const overrides = Object.fromEntries(names.map((name) => [name, tracing]));
   const remove = () => rmSync(data, { recursive: true, force: true });
   const suite = await startSuite({ data, resources, overrides }).catch((error: unknown) => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expanded } from '@sallyport/cli/dev/resources';
 import { type Suite, startSuite } from '@sallyport/cli/dev/suite';
 import { parseAllDocuments, stringify } from 'yaml';
+import { BOTH_PLANES } from '../support/planes.ts';
 
 const HERE = import.meta.dirname;
 const POLICIES = join(HERE, '../../deploy/policies');
@@ -64,17 +65,7 @@ export async function startGate(options: GateOptions): Promise<SecurityGate> {
     const suite = await startSuite({
       data: join(folder, 'data'),
       resources,
-      services: [
-        'audit',
-        'vault',
-        'identity',
-        'operator',
-        'policy',
-        'quarantine',
-        'mcp-broker',
-        'model-proxy',
-        'console',
-      ],
+      services: BOTH_PLANES,
       overrides: { 'model-proxy': { turn: { approvalWait: options.approvalWait } } },
     });
     const stop = async () => {

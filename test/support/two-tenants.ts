@@ -3,6 +3,7 @@ import { type FakeProvider, startFakeProvider } from '../fakes/provider.ts';
 import { says } from '../fakes/tool-answers.ts';
 import { type FakeToolServer, startFakeToolServer } from '../fakes/tool-server.ts';
 import { type HttpAnswer, type HttpClient, httpClient } from './http-client.ts';
+import { BOTH_PLANES } from './planes.ts';
 import { eventually, PRICE, type ResourceInit, suiteWith, type TestSuite } from './suite.ts';
 
 /** A tenant: two have the same names of everything, and one model and tool server each that the other has not. */
@@ -56,25 +57,13 @@ export let suite: TestSuite;
 /** Its tenants by name. */
 export const sides = {} as Record<Name, Side>;
 
-const SERVICES = [
-  'audit',
-  'vault',
-  'identity',
-  'operator',
-  'policy',
-  'quarantine',
-  'mcp-broker',
-  'model-proxy',
-  'console',
-] as const;
-
 /** Gives a test file a suite with two tenants that have the same names of everything. */
 export function withTwoTenants(): void {
   beforeAll(async () => {
     const fakes = await Promise.all(NAMES.map(startFakes));
     suite = await suiteWith(
       fakes.flatMap(({ tenant, provider, tools }) => house(tenant, provider.openAiUrl, tools.url)),
-      { services: SERVICES },
+      { services: BOTH_PLANES },
     );
     for (const { tenant, provider, tools } of fakes) {
       const keyOf = (name: string) => suite.keyOf(tenant, name);
