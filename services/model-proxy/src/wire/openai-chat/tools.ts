@@ -1,12 +1,13 @@
 import { DecodeError } from '../../chat/failure.ts';
-import { asArray, asObject, asString, isObject, otherFields } from '../../chat/json.ts';
+import { asArray, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { Unsupported } from '../../chat/request.ts';
 import type { FunctionTool, ProviderTool, Tool, ToolChoice } from '../../chat/tools.ts';
 import { decodeMcpTool } from '../mcp-tool.ts';
+import { decodeCustom, decodeFunction, encodeCustom, noChoice, noteUnsaid, wordOfChoice } from '../openai-tools.ts';
 
-const functionFields = new Set(['name', 'description', 'parameters', 'strict']);
-const customFields = new Set(['name', 'description', 'format']);
+/** Grammars are nested here, as they are in the neutral model. */
+const asItIs = (format: JsonObject): JsonObject => format;
 
 /** Fields of a request that declare tools, those included that a provider runs. */
 export const TOOL_FIELDS: readonly string[] = [
@@ -78,37 +79,11 @@ export function decodeTool(tool: unknown, path: string): Tool {
     const name = asString(definition?.name);
     if (!definition || !name)
       throw new DecodeError('wrong_shape', `${path}.${type}.name`, 'must be a non-empty string');
-    return type === 'function' ? decodeFunction(definition, name, path) : decodeCustom(definition, name);
+    return type === 'function'
+      ? decodeFunction('openai-chat', definition, name, `${path}.function`)
+      : decodeCustom('openai-chat', definition, name, asItIs);
   }
   return providerTool(type, tool);
-}
-
-function decodeFunction(definition: JsonObject, name: string, path: string): FunctionTool {
-  const parameters = definition.parameters;
-  if (parameters !== undefined && parameters !== null && !isObject(parameters)) {
-    throw new DecodeError('wrong_shape', `${path}.function.parameters`, 'must be an object');
-  }
-  const tool: FunctionTool = { type: 'function', name };
-  const description = asString(definition.description);
-  if (description !== undefined) tool.description = description;
-  if (isObject(parameters)) tool.parameters = parameters;
-  if (typeof definition.strict === 'boolean') tool.strict = definition.strict;
-  const other = otherFields(definition, functionFields);
-  if (other) tool.extra = { 'openai-chat': other };
-  return tool;
-}
-
-function decodeCustom(definition: JsonObject, name: string): Tool {
-  const description = asString(definition.description);
-  const format = asObject(definition.format);
-  const other = otherFields(definition, customFields);
-  return {
-    type: 'custom',
-    name,
-    ...(description === undefined ? {} : { description }),
-    ...(format ? { format } : {}),
-    ...(other ? { extra: { 'openai-chat': other } } : {}),
-  };
 }
 
 /** Writes tools; `fields` are the top-level fields that some provider-run tools are declared in. */
@@ -124,21 +99,16 @@ export function encodeTools(
       case 'function':
         encoded.push(encodeFunctionTool(tool));
         break;
-      case 'custom': {
-        const { name, description, format } = tool;
-        const custom = { name, ...(description === undefined ? {} : { description }), ...(format ? { format } : {}) };
-        encoded.push({ type: 'custom', custom: { ...custom, ...tool.extra?.['openai-chat'] } });
+      case 'custom':
+        encoded.push({ type: 'custom', custom: encodeCustom('openai-chat', tool, asItIs) });
         break;
-      }
       case 'mcp':
-        unsupported.push({ field, reason: 'tools of type mcp are run by the gateway, not by the provider' });
+        noteUnsaid(tool, field, unsupported);
         break;
       case 'provider':
-        if (tool.dialect !== 'openai-chat') {
-          unsupported.push({ field, reason: `the provider-run tool ${tool.kind} exists in ${tool.dialect} only` });
-        } else if (tool.field === 'plugins') {
-          fields.plugins = [...asArray(fields.plugins), tool.definition];
-        } else if (tool.field === 'enable_search' || tool.field === 'data_sources')
+        if (tool.dialect !== 'openai-chat') noteUnsaid(tool, field, unsupported);
+        else if (tool.field === 'plugins') fields.plugins = [...asArray(fields.plugins), tool.definition];
+        else if (tool.field === 'enable_search' || tool.field === 'data_sources')
           Object.assign(fields, tool.definition);
         else if (tool.field) fields[tool.field] = tool.definition;
         else encoded.push(tool.definition);
@@ -159,7 +129,8 @@ export function encodeFunctionTool(tool: FunctionTool): JsonObject {
 /** Reads `tool_choice`. */
 export function decodeToolChoice(choice: unknown): ToolChoice | undefined {
   if (choice === undefined || choice === null) return undefined;
-  if (choice === 'auto' || choice === 'none' || choice === 'required') return { type: choice };
+  const word = wordOfChoice(choice);
+  if (word) return word;
   const object = asObject(choice);
   const type = asString(object?.type);
   const named = type === 'function' || type === 'custom' ? asString(asObject(object?.[type])?.name) : undefined;
@@ -171,7 +142,7 @@ export function decodeToolChoice(choice: unknown): ToolChoice | undefined {
       return { type: 'allowed', mode: allowed.mode === 'required' ? 'required' : 'auto', names };
     }
   }
-  throw new DecodeError('wrong_shape', 'tool_choice', 'must be auto, none, required or name a tool');
+  throw noChoice();
 }
 
 /** Writes `tool_choice`. */

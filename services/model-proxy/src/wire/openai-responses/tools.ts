@@ -1,12 +1,10 @@
 import { DecodeError } from '../../chat/failure.ts';
-import { asArray, asObject, asString, isObject, otherFields } from '../../chat/json.ts';
+import { asArray, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { Unsupported } from '../../chat/request.ts';
 import type { FunctionTool, Tool, ToolChoice } from '../../chat/tools.ts';
 import { decodeMcpTool } from '../mcp-tool.ts';
-
-const functionFields = new Set(['type', 'name', 'description', 'parameters', 'strict']);
-const customFields = new Set(['type', 'name', 'description', 'format']);
+import { decodeCustom, decodeFunction, encodeCustom, noChoice, noteUnsaid, wordOfChoice } from '../openai-tools.ts';
 
 /** Reads `tools`. DecodeError names the path. */
 export function decodeTools(tools: unknown): Tool[] {
@@ -26,35 +24,9 @@ export function decodeTool(tool: unknown, path: string): Tool {
   }
   const name = asString(tool.name);
   if (!name) throw new DecodeError('wrong_shape', `${path}.name`, 'must be a non-empty string');
-  return type === 'function' ? decodeFunction(tool, name, path) : decodeCustom(tool, name);
-}
-
-function decodeFunction(definition: JsonObject, name: string, path: string): FunctionTool {
-  const { parameters } = definition;
-  if (parameters !== undefined && parameters !== null && !isObject(parameters)) {
-    throw new DecodeError('wrong_shape', `${path}.parameters`, 'must be an object');
-  }
-  const tool: FunctionTool = { type: 'function', name };
-  const description = asString(definition.description);
-  if (description !== undefined) tool.description = description;
-  if (isObject(parameters)) tool.parameters = parameters;
-  if (typeof definition.strict === 'boolean') tool.strict = definition.strict;
-  const other = otherFields(definition, functionFields);
-  if (other) tool.extra = { 'openai-responses': other };
-  return tool;
-}
-
-function decodeCustom(definition: JsonObject, name: string): Tool {
-  const description = asString(definition.description);
-  const format = asObject(definition.format);
-  const other = otherFields(definition, customFields);
-  return {
-    type: 'custom',
-    name,
-    ...(description === undefined ? {} : { description }),
-    ...(format ? { format: nested(format) } : {}),
-    ...(other ? { extra: { 'openai-responses': other } } : {}),
-  };
+  return type === 'function'
+    ? decodeFunction('openai-responses', tool, name, path)
+    : decodeCustom('openai-responses', tool, name, nested);
 }
 
 /** A grammar in the neutral model is nested, as chat completions have it; here it is flat. */
@@ -78,21 +50,15 @@ export function encodeTools(tools: readonly Tool[], unsupported: Unsupported[]):
       case 'function':
         encoded.push(encodeFunctionTool(tool));
         break;
-      case 'custom': {
-        const { name, description, format } = tool;
-        const said = {
-          ...(description === undefined ? {} : { description }),
-          ...(format ? { format: flat(format) } : {}),
-        };
-        encoded.push({ type: 'custom', name, ...said, ...tool.extra?.['openai-responses'] });
+      case 'custom':
+        encoded.push({ type: 'custom', ...encodeCustom('openai-responses', tool, flat) });
         break;
-      }
       case 'mcp':
-        unsupported.push({ field, reason: 'tools of type mcp are run by the gateway, not by the provider' });
+        noteUnsaid(tool, field, unsupported);
         break;
       case 'provider':
         if (tool.dialect === 'openai-responses') encoded.push(tool.definition);
-        else unsupported.push({ field, reason: `the provider-run tool ${tool.kind} exists in ${tool.dialect} only` });
+        else noteUnsaid(tool, field, unsupported);
     }
   }
   return encoded;
@@ -113,7 +79,8 @@ export function encodeFunctionTool(tool: FunctionTool): JsonObject {
 /** Reads `tool_choice`. */
 export function decodeToolChoice(choice: unknown): ToolChoice | undefined {
   if (choice === undefined || choice === null) return undefined;
-  if (choice === 'auto' || choice === 'none' || choice === 'required') return { type: choice };
+  const word = wordOfChoice(choice);
+  if (word) return word;
   const object = asObject(choice);
   if (object?.type === 'allowed_tools' && Array.isArray(object.tools)) {
     const names = asArray(object.tools).map((tool) => nameOfChoice(asObject(tool)));
@@ -123,7 +90,7 @@ export function decodeToolChoice(choice: unknown): ToolChoice | undefined {
   }
   const name = nameOfChoice(object);
   if (name !== undefined) return { type: 'tool', name };
-  throw new DecodeError('wrong_shape', 'tool_choice', 'must be auto, none, required or name a tool');
+  throw noChoice();
 }
 
 function nameOfChoice(choice: JsonObject | undefined): string | undefined {
