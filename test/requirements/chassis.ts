@@ -3,6 +3,7 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `chassis:`. */
 export const chassis: readonly Requirement[] = [
   ...of('DESIGN §3, §7, §8', {
+    'chassis:kube-body': 'A request to the API server says how long its body is, whatever its method.',
     'chassis:ssrf': 'Private, link-local, metadata and translated addresses are refused.',
     'chassis:ssrf-redirect': 'Every redirect is checked again.',
     'chassis:stalled-client': 'A client that takes nothing of its answer does not hold it for ever.',

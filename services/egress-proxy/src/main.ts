@@ -1,12 +1,9 @@
-import { adminServer } from '@sallyport/chassis/admin';
-import { loadConfig, podFacts, readSecretFile, tlsOf } from '@sallyport/chassis/config';
-import { createLogger } from '@sallyport/chassis/log';
-import { createMetrics } from '@sallyport/chassis/metrics';
+import { podFacts, readSecretFile } from '@sallyport/chassis/config';
 import { urlGuard } from '@sallyport/chassis/net/guard';
 import { run } from '@sallyport/chassis/process';
 import { rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
+import { beginService } from '@sallyport/chassis/service';
 import { openSpool } from '@sallyport/chassis/spool';
-import { startTracing } from '@sallyport/chassis/tracing';
 import { recorder } from '@sallyport/peers/records';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
@@ -24,13 +21,7 @@ const ADDRESS_MS = 3_000;
 run({
   name: SELF,
   async start(life) {
-    const config = loadConfig(configSchema);
-    const log = createLogger({ service: SELF, level: config.log.level });
-    life.configure({ log, drain: config.drain });
-    const tls = tlsOf(config);
-    const metrics = createMetrics(SELF);
-    await life.use(await startTracing(config.tracing, SELF, log));
-    await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SELF } }));
+    const { config, log, metrics, tls } = await beginService(life, SELF, configSchema);
     const channelTo = (peer: string, target: string) =>
       life.use(rpcChannel({ target, tls, self: SELF, peer, log, metrics }));
     const client = rpcClient(SnapshotService, await channelTo('operator', config.peers.operator));

@@ -1,3 +1,4 @@
+import { sleep } from '@sallyport/chassis/deadline';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Component } from '@sallyport/chassis/process';
 import type { ToolServerSpec } from '@sallyport/custom-resources';
@@ -30,6 +31,7 @@ export interface Hosts extends Component {
 }
 
 const SWEEP_MS = 5_000;
+const FORGET_ATTEMPTS = 6;
 
 /** Follows the hosted servers of the snapshot: those that are gone or changed are ended. */
 export function followHosts(options: {
@@ -44,15 +46,28 @@ export function followHosts(options: {
   const { snapshot, backend, log, maxPrincipals } = options;
   const servers = new Map<string, HostedServer>();
   const hosts = new Map<string, Host>();
+  const life = new AbortController();
   let timer: NodeJS.Timeout | undefined;
 
   const end = (server: HostedServer, reason: string) => {
     const key = processKey(server);
     hosts.get(key)?.stop(reason);
     hosts.delete(key);
-    return backend
-      .forget(server)
-      .catch((error: unknown) => log.warn('A tool server was left behind', { error, server: server.name }));
+    return forget(server);
+  };
+  // What is left behind would go on with the values of its principal, so it is tried again.
+  const forget = async (server: HostedServer) => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await backend.forget(server);
+      } catch (error) {
+        log.warn('A tool server could not be taken away yet', { error, server: server.name, attempt });
+        if (attempt === FORGET_ATTEMPTS) return;
+        await sleep(attempt * 500, life.signal).catch(() => undefined);
+        // Its principal came back: the process that is still there is in use.
+        if (principals.holds(server)) return;
+      }
+    }
   };
   const principals = principalProcesses({ maxPerTenant: maxPrincipals, end });
   const follow = () => {
@@ -91,6 +106,7 @@ export function followHosts(options: {
     },
     async stop() {
       clearInterval(timer);
+      life.abort(new Error('Sallyport stops'));
       const ending = principals.endAll('Sallyport stops');
       for (const host of hosts.values()) host.stop('Sallyport stops');
       await Promise.allSettled([...ending, ...[...servers.values()].map((server) => backend.forget(server))]);

@@ -1,14 +1,12 @@
-import { adminServer } from '@sallyport/chassis/admin';
-import { loadConfig, podFacts, readSecretFile, tlsOf } from '@sallyport/chassis/config';
+import { podFacts, readSecretFile } from '@sallyport/chassis/config';
 import { httpServer } from '@sallyport/chassis/http/server';
 import { kubeApi } from '@sallyport/chassis/kube/api';
 import { kubeAttach } from '@sallyport/chassis/kube/attach';
-import { createLogger, type Logger } from '@sallyport/chassis/log';
-import { createMetrics } from '@sallyport/chassis/metrics';
+import type { Logger } from '@sallyport/chassis/log';
 import { run } from '@sallyport/chassis/process';
 import { type Client, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
-import { startTracing } from '@sallyport/chassis/tracing';
+import { beginService } from '@sallyport/chassis/service';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { HostingService, PodService } from '@sallyport/proto/hosting/v1/hosting_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
@@ -27,13 +25,7 @@ const SELF = 'mcp-host';
 run({
   name: SELF,
   async start(life) {
-    const config = loadConfig(configSchema);
-    const log = createLogger({ service: SELF, level: config.log.level });
-    life.configure({ log, drain: config.drain });
-    const tls = tlsOf(config);
-    const metrics = createMetrics(SELF);
-    await life.use(await startTracing(config.tracing, SELF, log));
-    await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SELF } }));
+    const { config, log, metrics, tls } = await beginService(life, SELF, configSchema);
     const operator = await life.use(
       rpcChannel({ target: config.peers.operator, tls, self: SELF, peer: 'operator', log, metrics }),
     );

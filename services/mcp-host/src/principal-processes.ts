@@ -10,6 +10,8 @@ export interface PrincipalProcesses {
     principal: HostedPrincipal,
     counts: boolean,
   ): { readonly server: HostedServer; readonly leave: () => void };
+  /** Whether a process of a principal is accounted for. */
+  holds(server: HostedServer): boolean;
   revoke(tenant: string, ids: readonly string[]): void;
   /** Ends those of a server. */
   endOf(server: HostedServer, reason: string): void;
@@ -88,6 +90,7 @@ export function principalProcesses(options: {
         },
       };
     },
+    holds: (server) => kept.has(processKey(server)),
     revoke(tenant, ids) {
       const named = new Set(ids);
       void endWhere(

@@ -1,10 +1,6 @@
-import { adminServer } from '@sallyport/chassis/admin';
-import { loadConfig, tlsOf } from '@sallyport/chassis/config';
-import { createLogger } from '@sallyport/chassis/log';
-import { createMetrics } from '@sallyport/chassis/metrics';
 import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
-import { startTracing } from '@sallyport/chassis/tracing';
+import { beginService } from '@sallyport/chassis/service';
 import { PodService } from '@sallyport/proto/hosting/v1/hosting_pb';
 import { AccessReviewService } from '@sallyport/proto/resources/v1/access_review_pb';
 import { ResourceService } from '@sallyport/proto/resources/v1/resources_pb';
@@ -21,13 +17,7 @@ const SERVICE = 'operator';
 run({
   name: SERVICE,
   async start(life) {
-    const config = loadConfig(configSchema);
-    const log = createLogger({ service: SERVICE, level: config.log.level });
-    life.configure({ log, drain: config.drain });
-    const tls = tlsOf(config);
-    const metrics = createMetrics(SERVICE);
-    await life.use(await startTracing(config.tracing, SERVICE, log));
-    await life.use(adminServer({ ...config.admin, metrics, readiness: life.readiness, build: { service: SERVICE } }));
+    const { config, log, metrics, tls } = await beginService(life, SERVICE, configSchema);
     const { clients, channels } = connect(config, { self: SERVICE, log, metrics });
     for (const channel of channels) await life.use(channel);
 

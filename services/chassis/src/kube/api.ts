@@ -65,7 +65,13 @@ export function kubeApi(kubeconfigFile: string | undefined, userAgent = 'sallypo
       // The keys of service accounts come as what they are, and as nothing else since 1.34.
       accept: 'application/json, application/jwk-set+json;q=0.5',
       'user-agent': userAgent,
-      ...(body === undefined ? {} : { 'content-type': wanted.contentType ?? 'application/json' }),
+      // Node states no length of the body of a DELETE: the server would read it as the next request of the connection.
+      ...(body === undefined
+        ? {}
+        : {
+            'content-type': wanted.contentType ?? 'application/json',
+            'content-length': Buffer.byteLength(body),
+          }),
     };
     const secure = url.protocol === 'https:';
     const send = secure ? httpsRequest : httpRequest;
