@@ -58,8 +58,8 @@ export function isAgent({ agent, turnLoop }: AnyAgent): boolean {
   return agent !== undefined || turnLoop !== undefined;
 }
 
-/** What is said to a turn loop stays here: what comes of it is decided call by call. */
-const turnLoopTools = { ...agentTools, send_message: 'Write' } as const;
+/** What is said to a turn loop stays here and has no effect by itself: what comes of it is decided call by call. */
+const turnLoopTools = { ...agentTools, send_message: 'Read', cancel_task: 'Read' } as const;
 
 /** A spec in which the tools of an agent stand, with their class; of what is no agent, as it is. */
 export function withAgentTools<S extends AnyAgent & { readonly tools: readonly Known[] }>(spec: S): S {

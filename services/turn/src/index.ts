@@ -134,6 +134,7 @@ export {
   refusal,
   refusalOf,
 } from './refusal.ts';
+export { replyLabel } from './reply-label.ts';
 export { declaresKey, schemasAt, schemasBelow } from './schema-position.ts';
 export { estimatedTokens } from './token-estimate.ts';
 export {

@@ -65,5 +65,7 @@ export async function runOnce(
 
 /** Tells whether a call of a tool that was made twice has done no more than one. */
 export function mayBeMadeTwice({ server, definition, toolClass }: BrokerTool): boolean {
+  // What an agent of this gateway did in a turn that failed has effects, though its message has none.
+  if (server.spec.turnLoop !== undefined) return false;
   return toolClass === 'read' || server.spec.tools.some((one) => one.name === definition.name && one.idempotent);
 }

@@ -20,7 +20,7 @@ import {
   untrusted,
   withAnswers,
 } from '@sallyport/turn';
-import { inRun, runOf, withRead } from '../a2a/loop/call-run.ts';
+import { inRun, labelOfResult, runOf } from '../a2a/loop/call-run.ts';
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { JsonObject } from '../catalog/definition.ts';
 import { mayBeMadeTwice, runOnce } from '../execute/run-once.ts';
@@ -271,7 +271,11 @@ function portsOf(
       }
       const content = shownAnswer(ran.answer);
       // A call that is to be read apart is, whatever is decided about its result.
-      const showing = decided.decision.enforced === 'allow' ? gate.memory.showing(turn, call, content) : undefined;
+      // What an agent of this gateway answers is labelled here, by what its model has read.
+      const showing =
+        own === undefined && decided.decision.enforced === 'allow'
+          ? gate.memory.showing(turn, call, content)
+          : undefined;
       const asked = gate.clients.decisions.decideResult(
         {
           principal,
@@ -298,7 +302,7 @@ function portsOf(
       return {
         content,
         isError: ran.answer.isError,
-        label: answered ? withRead(labelOf(answered.label), own) : undefined,
+        label: answered ? labelOfResult(labelOf(answered.label), answered.decision?.rule, own) : undefined,
       };
     },
     async decideResult(call) {

@@ -3,7 +3,7 @@ import { type Decision, escapeHandlesIn, type JsonValue, join, type Label } from
 import { type AgentExchange, agentExchange } from '../a2a/exchange.ts';
 import type { Reply } from '../a2a/forms.ts';
 import { answerOf } from '../a2a/gather.ts';
-import { callRun, withRead } from '../a2a/loop/call-run.ts';
+import { callRun, labelOfResult } from '../a2a/loop/call-run.ts';
 import { refOf } from '../server.ts';
 import type { ToolAnswer } from '../upstream/connection.ts';
 import type { DecidedCall } from './decide.ts';
@@ -99,7 +99,8 @@ async function labelWhereAllowed(
     );
     const resultDecision: Decision | undefined = answer.decision && decisionOf(answer.decision);
     if (resultDecision?.enforced !== 'allow' || decided === undefined) return undefined;
-    const label = withRead(join(labelOf(answer.label), call.label), callRun.getStore());
+    const decidedLabel = labelOfResult(labelOf(answer.label), resultDecision.rule, callRun.getStore());
+    const label = join(decidedLabel, call.label);
     for (const one of events) {
       const shown = shownAnswer(answerOf(one));
       const { decision } = decided;

@@ -3,7 +3,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { connectLink, lackingOf } from '@sallyport/peers/connecting';
 import { decisionOf, labelOf, resultForRules, wireLabel } from '@sallyport/peers/decision-wire';
-import type { Presentation, Question } from '@sallyport/proto/policy/v1/policy_pb';
+import type { Presentation, Question, Label as WireLabel } from '@sallyport/proto/policy/v1/policy_pb';
 import {
   addResult,
   addSpan,
@@ -20,6 +20,7 @@ import {
   notRun,
   type Refusal,
   refusal,
+  replyLabel,
   runToolBatch,
   type StepCall,
   type ToolStepPorts,
@@ -240,9 +241,7 @@ function portsOf(gate: Gate, turn: Turn, decided: DecidedOrFault): ToolStepPorts
       call.question = decided?.question;
       call.presentation = decided?.presentation;
       if (decided?.decision) call.resultDecision = Promise.resolve(decisionOf(decided.decision));
-      // An agent of the gateway's own says what it has read: its words are no better, whatever policy says of them.
-      const read = answer.label === undefined ? TRUSTED : labelOf(answer.label);
-      const label: Label | undefined = decided ? join(labelOf(decided.label), read) : undefined;
+      const label = decided && labelOfAnswer(labelOf(decided.label), decided.decision?.rule, answer.label);
       return { content, isError: answer.isError, label };
     },
     async decideResult(call) {
@@ -287,6 +286,11 @@ function portsOf(gate: Gate, turn: Turn, decided: DecidedOrFault): ToolStepPorts
       });
     },
   };
+}
+
+/** By policy; of what an agent of the gateway's own answered, which says what it has read, by that. */
+function labelOfAnswer(decided: Label, rule: string | undefined, read: WireLabel | undefined): Label {
+  return read === undefined ? decided : replyLabel(labelOf(read), decided, rule);
 }
 
 /** What the broker refused by a rule of the gate, before the tool was asked; undefined for what went wrong on the way. */

@@ -165,7 +165,11 @@ function noteAttested(turn: Turn, block: ToolResultBlock, label: Label, name: st
   for (const id of handleIdsIn(text)) turn.handles.add(id);
   if (!turn.corpus) return;
   const ofHandles = join(untrusted(sourceOf(tool)), label);
-  for (const { id, path } of shownHandles(text)) addHandle(turn.corpus, id, originName(tool), path, ofHandles);
+  const handles = shownHandles(text);
+  for (const { id, path } of handles) addHandle(turn.corpus, id, originName(tool), path, ofHandles);
+  // Its values are found as they were in the turn of the call: what people approved of them would be void otherwise.
+  const structured = handles.length > 0 ? undefined : structuredOf(text);
+  if (structured) addResult(turn.corpus, originName(tool), JSON.parse(structured) as JsonValue, label);
   addSpan(turn.corpus, { text, origin: { kind: 'result', tool: originName(tool) }, label });
 }
 

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { join, type Label, TRUSTED } from '@sallyport/turn';
+import { type Label, replyLabel, TRUSTED } from '@sallyport/turn';
 import type { BrokerTool } from '../../catalog/catalog.ts';
 
 /** The run that a call of an agent is made in, for the turn that it begins here. */
@@ -26,7 +26,7 @@ export async function inRun<T>(run: CallRun | undefined, work: () => Promise<T>)
   return run === undefined ? await work() : await callRun.run(run, work);
 }
 
-/** A label joined with what the agent has read; as it is where none was called. */
-export function withRead(label: Label, run: CallRun | undefined): Label {
-  return run === undefined ? label : join(label, run.read);
+/** The label of a result as policy decided it; of what an agent of this gateway answered, that of what its model has read. */
+export function labelOfResult(decided: Label, rule: string | undefined, run: CallRun | undefined): Label {
+  return run === undefined ? decided : replyLabel(run.read, decided, rule);
 }
