@@ -44,6 +44,17 @@ type Subject = {
  */
 export function resolveAccess(principal: Principal, rules: TenantRules | undefined): ResolvedAccess {
   if (rules === undefined) return { grants: [], bounds: [] };
+  // One question about a call asks this two or three times.
+  const known = resolved.get(principal);
+  if (known?.rules === rules) return known.access;
+  const access = resolve(principal, rules);
+  resolved.set(principal, { rules, access });
+  return access;
+}
+
+const resolved = new WeakMap<Principal, { readonly rules: TenantRules; readonly access: ResolvedAccess }>();
+
+function resolve(principal: Principal, rules: TenantRules): ResolvedAccess {
   const { models, tools, endpoints } = principal;
   const grants = policiesOf(rules.access, subjectOf(principal))
     .map((policy) => narrow(grantOf(policy), models, tools, endpoints))
@@ -184,7 +195,18 @@ function policiesOf(index: AccessIndex, subject: Subject): AccessPolicyUnit[] {
   return [...found];
 }
 
-function grantOf({ name, spec }: AccessPolicyUnit): Grant {
+const grantsOfPolicies = new WeakMap<AccessPolicyUnit, Grant>();
+
+function grantOf(policy: AccessPolicyUnit): Grant {
+  let grant = grantsOfPolicies.get(policy);
+  if (grant === undefined) {
+    grant = grantFrom(policy);
+    grantsOfPolicies.set(policy, grant);
+  }
+  return grant;
+}
+
+function grantFrom({ name, spec }: AccessPolicyUnit): Grant {
   return {
     policy: name,
     models: [...spec.models],
@@ -205,6 +227,7 @@ function narrow(
   tools: readonly string[],
   endpoints: readonly string[],
 ): Grant {
+  if (models.length + tools.length + endpoints.length === 0) return grant;
   const within = (granted: string[], scope: readonly string[]) =>
     scope.length === 0 ? granted : intersectGlobs(granted, scope);
   return {

@@ -7,7 +7,7 @@ import { type Label, label, untrusted } from '@sallyport/turn/label';
 import { isOfferingCall } from '@sallyport/turn/offering';
 import { resolveAccess } from './access.ts';
 import { noSnapshot, refusal, type Setting, type ToolDecision, tellObserved } from './evaluate.ts';
-import { type RuleValues, ruleValue } from './rules/expression.ts';
+import { LaterValue, type RuleValues } from './rules/expression.ts';
 import { counting, unusable } from './rules/outcomes.ts';
 import { effectiveMode } from './rules/reach.ts';
 import { BUILTIN, isRefused, type KnownTool, knowTool, type ToolRefFields } from './rules/tool.ts';
@@ -141,16 +141,17 @@ function quarantineOf(
 }
 
 function resultValues(request: ResultFields, tool: KnownTool): RuleValues {
-  const result = request.resultJson === '' ? null : readJson(request.resultJson);
-  const args = request.argumentsJson === '' ? {} : readJson(request.argumentsJson);
   return {
     tool: toolValue(request.tool as ToolRefFields, tool.toolClass),
     principal: principalValue(request.principal),
-    isError: ruleValue(request.isError),
-    sizeBytes: ruleValue(request.sizeBytes),
-    // A value that cannot be read is left out: rules that ask for it fail, which denies.
-    ...(result === undefined ? {} : { result: ruleValue(result) }),
-    ...(args === undefined ? {} : { args: ruleValue(splitAnswers(args).args) }),
+    isError: new LaterValue(() => request.isError),
+    sizeBytes: new LaterValue(() => request.sizeBytes),
+    // Rules that ask for what cannot be read fail, which denies.
+    result: new LaterValue(() => (request.resultJson === '' ? null : readJson(request.resultJson))),
+    args: new LaterValue(() => {
+      const args = request.argumentsJson === '' ? {} : readJson(request.argumentsJson);
+      return args && splitAnswers(args).args;
+    }),
   };
 }
 

@@ -15,7 +15,7 @@ import {
 import { type Label, TRUSTED } from '@sallyport/turn/label';
 import { type ResolvedAccess, resolveAccess } from './access.ts';
 import { ANSWER_CLASS, answersCarry, contextOfAnswers } from './rules/answers.ts';
-import { type RuleValues, ruleValue } from './rules/expression.ts';
+import { LaterValue, type RuleValues } from './rules/expression.ts';
 import { isBeyondJudging, MAX_JUDGED } from './rules/judged.ts';
 import { type AskingRule, authorised, callOutcomes, listOutcomes } from './rules/outcomes.ts';
 import {
@@ -181,8 +181,8 @@ function judgeCall(call: CallFields, vouching: Vouching, state: Case): CallJudge
   }
   const { args: given, answers } = splitAnswers(args);
   const values = {
-    args: ruleValue(given),
-    answers: ruleValue(answers ?? {}),
+    args: new LaterValue(() => given),
+    answers: new LaterValue(() => answers ?? {}),
     origins: originsValue(call.origins),
     ...commonValues(call.tool as ToolRefFields, tool, state),
   };

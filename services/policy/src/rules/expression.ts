@@ -18,8 +18,31 @@ export interface RuleValue {
   readonly longest: number;
 }
 
-/** Values by variable name. */
-export type RuleValues = Readonly<Record<string, RuleValue>>;
+/**
+ * A value that is prepared for the first condition that asks for it: most rules ask for one or two of what they may.
+ * `read` answers undefined for what cannot be read.
+ */
+export class LaterValue {
+  #read: (() => JsonValue | undefined) | undefined;
+  #prepared: RuleValue | undefined;
+
+  constructor(read: () => JsonValue | undefined) {
+    this.#read = read;
+  }
+
+  /** Undefined: it cannot be read. */
+  get prepared(): RuleValue | undefined {
+    if (this.#read !== undefined) {
+      const json = this.#read();
+      this.#read = undefined;
+      this.#prepared = json === undefined ? undefined : ruleValue(json);
+    }
+    return this.#prepared;
+  }
+}
+
+/** Values by variable name; a condition that asks for one that cannot be read fails. */
+export type RuleValues = Readonly<Record<string, RuleValue | LaterValue>>;
 
 /** A condition that can be evaluated any number of times. */
 export interface Condition {
@@ -95,9 +118,10 @@ function compiled(text: string, variables: readonly string[]): Condition {
         for (const use of uses) bindings[use.variable] = provenance.answer(use);
       }
       for (const name of used) {
-        const value = values[name];
-        if (value === undefined || (shape.iterates && value.longest > maxRuleList)) return undefined;
-        bindings[name] = value.value;
+        const known = values[name];
+        const prepared = known instanceof LaterValue ? known.prepared : known;
+        if (prepared === undefined || (shape.iterates && prepared.longest > maxRuleList)) return undefined;
+        bindings[name] = prepared.value;
       }
       try {
         const result = run(bindings);
