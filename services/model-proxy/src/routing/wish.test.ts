@@ -36,6 +36,17 @@ describe("OpenRouter's fields", () => {
     expect(withoutWish({ model: 'm', models: [], provider: {}, user: 'u' })).toEqual({ model: 'm', user: 'u' });
   });
 
+  it("[routing:openrouter] a client's fallbacks are tried as its models are, by name alone", () => {
+    const wish = wishOf({ model: 'm', models: ['b'], fallbacks: ['c', { model: 'd' }, 'b', 'm'] }, 'm');
+    expect(wish).toMatchObject({ models: ['b', 'c', 'd'], fields: { models: ['b'] } });
+    expect(withoutWish({ model: 'm', fallbacks: ['c'] })).toEqual({ model: 'm' });
+    for (const fallbacks of ['c', [{ model: 'c', messages: [] }], [1]]) {
+      expect(() => wishOf({ model: 'm', fallbacks }, 'm')).toThrow(
+        expect.objectContaining({ code: 'invalid_request' }),
+      );
+    }
+  });
+
   it('[routing:openrouter] a list of models stands for its first', () => {
     const messages = [{ role: 'user', content: 'hi' }];
     expect(parseRequest({ models: ['a', 'b'], messages })).toMatchObject({

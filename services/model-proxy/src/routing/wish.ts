@@ -2,7 +2,10 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 
-/** What a client asks of routing in OpenRouter's fields (openrouter.ai/docs/features/provider-routing). */
+/**
+ * What a client asks of routing in OpenRouter's fields (openrouter.ai/docs/features/provider-routing), which stand in chat
+ * completions, messages and responses alike, and in `fallbacks`, as LiteLLM and OpenRouter's messages have it.
+ */
 export interface RouteWish {
   /** The fields as the client wrote them, for a target that is OpenRouter itself. */
   readonly fields: JsonObject;
@@ -55,16 +58,18 @@ export function bareModel(name: string): { readonly name: string; readonly sort:
 }
 
 /**
- * Reads the wish of a chat completion body for the model that was found; undefined where there is none. Throws
+ * Reads the wish of a body for the model that was found; undefined where there is none. Throws
  * `invalid_request` with the field for what has not OpenRouter's shape, `unsupported` for a demand that cannot be met.
  */
 export function wishOf(body: JsonObject, publicName: string): RouteWish | undefined {
   const asked = typeof body.model === 'string' && body.model !== publicName ? bareModel(body.model) : undefined;
-  if (body.models === undefined && body.provider === undefined && asked === undefined) return undefined;
-  const models = names(body.models, 'models').filter((name) => name !== publicName && name !== body.model);
+  const { models: listed, fallbacks, provider } = body;
+  if (listed === undefined && provider === undefined && fallbacks === undefined && asked === undefined)
+    return undefined;
+  const named = [...names(listed, 'models'), ...names(bareNames(fallbacks), 'fallbacks')];
+  const models = [...new Set(named)].filter((name) => name !== publicName && name !== body.model);
   const sort = asked?.sort;
   const fields = fieldsOf(body);
-  const { provider } = body;
   if (provider === undefined || provider === null) return { ...NOTHING, fields, models, sort };
   if (!isObject(provider)) throw invalid('provider', 'must be an object');
   for (const [field, value] of Object.entries(provider)) {
@@ -107,8 +112,17 @@ export function placeOf(wanted: readonly string[], provider: { readonly name: st
 }
 
 /** A body without the fields of a wish: no target but OpenRouter knows them, and some refuse what they do not know. */
-export function withoutWish({ models: _models, provider: _provider, ...body }: JsonObject): JsonObject {
+export function withoutWish({ models: _m, provider: _p, fallbacks: _f, ...body }: JsonObject): JsonObject {
   return body;
+}
+
+/** Endpoints whose bodies may say a wish; in others fields of these names are the provider's own. */
+export const WISHING: ReadonlySet<string> = new Set(['chat.completions', 'messages', 'responses']);
+
+/** A fallback may be an object that names its model and nothing else: whatever else it said would not be done. */
+function bareNames(fallbacks: unknown): unknown {
+  if (!Array.isArray(fallbacks)) return fallbacks;
+  return fallbacks.map((one: unknown) => (isObject(one) && Object.keys(one).length === 1 ? one.model : one));
 }
 
 function fieldsOf({ models, provider }: JsonObject): JsonObject {

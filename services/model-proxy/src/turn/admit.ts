@@ -12,7 +12,7 @@ import { noUsage } from '../chat/usage.ts';
 import { resolveFiles } from '../files/resolve.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
 import type { Exchange } from '../responses/exchange.ts';
-import { bareModel, wishOf, withoutWish } from '../routing/wish.ts';
+import { bareModel, WISHING, wishOf, withoutWish } from '../routing/wish.ts';
 import type { Gate } from './gate.ts';
 import type { Operation } from './operation.ts';
 import { createSpoken } from './spoken.ts';
@@ -108,7 +108,7 @@ export function beginTurn(
   model: Model,
 ): Turn {
   const { facts, headers } = arrival;
-  const wish = arrival.endpoint === 'chat.completions' ? wishOf(arrival.body, model.publicName) : undefined;
+  const wish = WISHING.has(arrival.endpoint) ? wishOf(arrival.body, model.publicName) : undefined;
   const body = wish === undefined ? arrival.body : withoutWish(arrival.body);
   const named = single(headers['sallyport-trajectory']).toLowerCase();
   const claimed = UUID.test(named) ? named : (arrival.goesOn ?? '');

@@ -33,9 +33,8 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
     const changes = changesOf(turn, target, visible, maxTokens);
     const told = attributionOf(turn, target.provider)?.fields;
     if (told !== undefined) changes.fields = { ...changes.fields, ...told };
-    // OpenRouter knows what is asked of it; which models may serve is said here.
-    const asked = declaration.id === 'openrouter' ? turn.wish?.fields.provider : undefined;
-    if (asked !== undefined) changes.fields = { ...changes.fields, provider: asked };
+    const asked = askedOfRouter(turn, target);
+    if (asked !== undefined) changes.fields = { ...changes.fields, ...asked };
     if (stubs.length === 0) return forwardBytes(own, turn.bytes, afterRounds(turn), changes);
     changes.addTools = stubs;
     return forwardBytes(own, turn.bytes, { ...turn.body, tool_choice: { type: 'none' } }, changes);
@@ -66,9 +65,15 @@ export function upstreamBody(turn: Turn, target: Target, offered: readonly Tool[
       encoded.unsupported.filter(isOurs).map(({ field }) => field),
     );
   }
-  const marked = markedBody(encoded.body, turn, target);
+  const marked = { ...markedBody(encoded.body, turn, target), ...askedOfRouter(turn, target) };
   const told = attributionOf(turn, target.provider);
   return Buffer.from(JSON.stringify(told === undefined ? marked : { ...marked, ...told.fields }));
+}
+
+/** OpenRouter knows what is asked of it; which models may serve is said here. */
+function askedOfRouter({ wish }: Turn, { provider }: Target): JsonObject | undefined {
+  const asked = provider.declaration.id === 'openrouter' ? wish?.fields.provider : undefined;
+  return asked === undefined ? undefined : { provider: asked };
 }
 
 /** A body with marks for the provider's cache of prompts, where the Model wants them and the dialect has them. */
