@@ -1,21 +1,18 @@
 import type { EndSignal } from '@sallyport/chassis/ending';
-import { asGatewayError } from '@sallyport/chassis/errors';
 import { readBody } from '@sallyport/chassis/http/body';
-import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { Access } from '@sallyport/peers/access';
 import type { OpenWorks } from '@sallyport/peers/open-work';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Request, Response } from 'express';
 import type { Target } from '../catalog.ts';
-import { clientAnswer } from '../http/client-answer.ts';
-import { authorise, beginTurn } from '../turn/admit.ts';
+import { beginTurn } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import { label } from '../turn/label.ts';
 import type { Turn } from '../turn/turn.ts';
 import { accountModel } from './account-call.ts';
-import { recordEnd } from './ended.ts';
 import { operationFacts } from './facts.ts';
 import { tokensOf, usageOf } from './fields.ts';
+import { untilAnswered } from './under-way.ts';
 import type { Uploads } from './uploads.ts';
 
 /** A request of somebody who may use the endpoint, for the account at a provider. */
@@ -44,35 +41,24 @@ export function accountHandler(
   endpoint: string,
   act: (ask: AccountAsk) => Promise<void>,
 ) {
-  return async (req: Request, res: Response): Promise<void> => {
-    const startedAtMs = Date.now();
-    const id = uuidv7();
-    const answer = clientAnswer(res);
-    const credential = gate.ingress.credentialOf(req);
-    const entry = open.begin();
-    answer.onGone(() => entry.leave());
-    let principal: Principal | undefined;
-    let turn: Turn | undefined;
-    let model = '';
+  return untilAnswered(gate, open, endpoint, async (one, req, res) => {
+    const known = await one.authorise(endpoint);
     let release = () => {};
     try {
-      const known = await authorise(gate, credential, endpoint, entry.ended, (who) => {
-        principal = who;
-        entry.own(who, () => gate.principals.authenticate(credential, endpoint));
-      });
       await act({
         req,
         res,
         ...known,
-        signal: entry.ended,
+        signal: one.signal,
         about: (name) => {
-          model = name;
+          one.model = name;
         },
         body: () => {
           release = uploads.take(req);
           return readBody(req, { limitBytes: gate.config.request.maxUploadBytes });
         },
         async begin(target, { detail, isFree, body = NO_BYTES }) {
+          const { id, startedAtMs, answer, signal } = one;
           const begun = beginTurn(
             {
               id,
@@ -84,7 +70,7 @@ export function accountHandler(
               facts: operationFacts('openai-chat', { model: target.model, stream: false }),
               headers: req.headers,
               answer,
-              signal: entry.ended,
+              signal,
               operation: {
                 estimate: (bytes) => usageOf({ input: tokensOf(bytes) }),
                 call: () => Promise.reject(new TypeError('a request of the account is not routed')),
@@ -95,26 +81,15 @@ export function accountHandler(
             known.access,
             accountModel(endpoint, target, isFree),
           );
-          turn = begun;
+          one.turn = begun;
           await label(gate, begun);
           return begun;
         },
       });
-      gate.metrics.turns.inc({ endpoint, outcome: 'ok' });
-    } catch (caught) {
-      const error = asGatewayError(entry.ended.aborted ? (entry.ended.reason ?? caught) : caught);
-      const trajectory = recordEnd(gate, { id, endpoint, startedAtMs, model, principal, turn }, error);
-      if (answer.gone()) return;
-      if (trajectory && !res.headersSent) {
-        res.setHeader('sallyport-trajectory', trajectory);
-        res.setHeader('sallyport-turn', id);
-      }
-      throw error;
     } finally {
       release();
-      entry.end();
     }
-  };
+  });
 }
 
 const NO_BYTES = Buffer.alloc(0);

@@ -1,8 +1,6 @@
 import type { EndSignal } from '@sallyport/chassis/ending';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
-import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { OpenWorks } from '@sallyport/peers/open-work';
-import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Request, Response } from 'express';
 import type { Model, Target } from '../catalog.ts';
 import type { RequestFacts } from '../chat/facts.ts';
@@ -10,9 +8,8 @@ import { parseObject } from '../chat/json.ts';
 import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import { noUsage } from '../chat/usage.ts';
 import { estimateTokens } from '../fronts/anthropic/count-tokens.ts';
-import { clientAnswer } from '../http/client-answer.ts';
 import { residents } from '../routing/eligible.ts';
-import { authorise, beginTurn, mayUseModel, rejectProviderIds } from '../turn/admit.ts';
+import { type authorise, beginTurn, mayUseModel, rejectProviderIds } from '../turn/admit.ts';
 import { call } from '../turn/call.ts';
 import type { Gate } from '../turn/gate.ts';
 import { label } from '../turn/label.ts';
@@ -23,9 +20,9 @@ import { route } from '../turn/route.ts';
 import { settle } from '../turn/settle.ts';
 import type { Turn } from '../turn/turn.ts';
 import { callOperation } from './call-operation.ts';
-import { recordEnd } from './ended.ts';
 import { operationFacts } from './facts.ts';
 import { type Asked, JSON_TYPE } from './operation-kind.ts';
+import { untilAnswered } from './under-way.ts';
 
 /** A request whose tokens are to be counted. */
 export interface CountAsk {
@@ -56,49 +53,25 @@ const FREE = { inputPerMillionTokens: '0', outputPerMillionTokens: '0' };
  * a request and a step, and neither tokens nor money.
  */
 export function countHandler(gate: Gate, open: OpenWorks, kind: CountKind) {
-  return async (req: Request, res: Response): Promise<void> => {
-    const startedAtMs = Date.now();
-    const id = uuidv7();
-    const answer = clientAnswer(res);
-    const credential = gate.ingress.credentialOf(req);
-    const entry = open.begin();
-    answer.onGone(() => entry.leave());
-    let principal: Principal | undefined;
-    let turn: Turn | undefined;
-    let asked: CountAsk | undefined;
-    try {
-      asked = await kind.read(req, res);
-      const { facts } = asked;
-      const known = await authorise(gate, credential, kind.of, entry.ended, (who) => {
-        principal = who;
-        entry.own(who, () => gate.principals.authenticate(credential, kind.of));
-      });
-      const model = usableModel(gate, known, facts.model);
-      rejectProviderIds(facts);
-      const target = countingTarget(kind, facts, residents(model, known.principal, req.headers)[0]);
-      const arrival = arrivalOf(kind, asked, target, { id, startedAtMs, headers: req.headers, signal: entry.ended });
-      turn = beginTurn({ ...arrival, answer }, known.principal, known.access, target ? only(model, target) : model);
-      await label(gate, turn);
-      const counted = target === undefined ? undefined : await countAtProvider(gate, turn);
-      if (counted === undefined) answer.header('sallyport-estimated', 'true');
-      const tokens = counted ?? (await estimate(gate, turn, facts));
-      writeHeaders(turn);
-      answer.json(200, JSON.stringify(kind.render(tokens)));
-      gate.metrics.turns.inc({ endpoint: kind.endpoint, outcome: 'ok' });
-    } catch (caught) {
-      const error = asGatewayError(entry.ended.aborted ? (entry.ended.reason ?? caught) : caught);
-      const begun = { id, endpoint: kind.endpoint, startedAtMs, model: asked?.facts.model ?? '', principal, turn };
-      const trajectory = recordEnd(gate, begun, error);
-      if (answer.gone()) return;
-      if (trajectory) {
-        res.setHeader('sallyport-trajectory', trajectory);
-        res.setHeader('sallyport-turn', id);
-      }
-      throw error;
-    } finally {
-      entry.end();
-    }
-  };
+  return untilAnswered(gate, open, kind.endpoint, async (one, req, res) => {
+    const asked = await kind.read(req, res);
+    const { facts } = asked;
+    one.model = facts.model;
+    const known = await one.authorise(kind.of);
+    const model = usableModel(gate, known, facts.model);
+    rejectProviderIds(facts);
+    const target = countingTarget(kind, facts, residents(model, known.principal, req.headers)[0]);
+    const { id, startedAtMs, answer, signal } = one;
+    const arrival = arrivalOf(kind, asked, target, { id, startedAtMs, headers: req.headers, signal });
+    const turn = beginTurn({ ...arrival, answer }, known.principal, known.access, target ? only(model, target) : model);
+    one.turn = turn;
+    await label(gate, turn);
+    const counted = target === undefined ? undefined : await countAtProvider(gate, turn);
+    if (counted === undefined) answer.header('sallyport-estimated', 'true');
+    const tokens = counted ?? (await estimate(gate, turn, facts));
+    writeHeaders(turn);
+    answer.json(200, JSON.stringify(kind.render(tokens)));
+  });
 }
 
 /** A model that may be used. Throws `not_found` for one that does not exist, and for one that is not for this principal. */
