@@ -19,6 +19,9 @@ export const offering: readonly Requirement[] = [
     'offering:toolset': 'A toolset has tools alone and declares no more.',
     'offering:tenants': 'Nothing of one tenant is visible to another.',
     'offering:pages': 'Long lists come in pages whose cursors are of that list alone.',
+    'offering:pinned': 'A prompt whose definition is not the pinned one is held until the ToolServer names its digest.',
+    'offering:poison':
+      'Prompts and resources are looked through for what could lead a model astray, as tools are, and told of.',
     'offering:updates':
       'Clients of both lines are told when a resource of a server of either line has changed, by our URIs.',
     'offering:updates-decided': 'A change is told of to nobody who may not read the resource then.',

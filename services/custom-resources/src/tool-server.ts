@@ -9,6 +9,7 @@ import { callFields, retriesRule } from './tool-server-calls.ts';
 import { egressStatus } from './tool-server-egress.ts';
 import { hostedRule, hostedServer } from './tool-server-hosted.ts';
 import { openApiRules, openApiServer } from './tool-server-open-api.ts';
+import { promptsStatus, serverPrompts } from './tool-server-prompts.ts';
 import { remoteServer } from './tool-server-remote.ts';
 import { serverReviewers, serverStage, stageRules } from './tool-server-stage.ts';
 import { transportRules } from './tool-server-transport.ts';
@@ -145,6 +146,7 @@ const spec = withRules(
       .describe('Calls of the server under way at once, at most, in each replica; others wait their turn.'),
     defaultClass: toolClass.default('Sensitive').describe('Class of tools that are not named in tools.'),
     tools: listOf(tool, 256, 'name').default([]).describe('What is known of single tools.'),
+    prompts: serverPrompts.optional().describe('Which definitions of its prompts were reviewed: others are held back.'),
     stage: serverStage,
     reviewers: serverReviewers.optional(),
   }),
@@ -226,6 +228,7 @@ const status = z.object({
     .optional()
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
     .describe('The tools that the server offers.'),
+  prompts: promptsStatus.describe('The prompts that the server offers to everybody.'),
   definitionTokens: z
     .int()
     .min(0)

@@ -122,12 +122,13 @@ run({
       catalog,
       metrics: counted,
       attempt: (uid) => refresher.attempt(uid),
+      review: (server) => offerings.review(server),
       reporter: `${SELF}/${replica}`,
       intervalMs: config.catalog.reportInterval,
       log,
     });
     const { listTimeout: listTimeoutMs } = config.catalog;
-    const offerings = offeringCatalog({ catalog, upstream, log, listTimeoutMs });
+    const offerings = offeringCatalog({ catalog, upstream, pins, log, listTimeoutMs });
     await life.use({ name: 'offerings', stop: offerings.stop });
     const onServer = (server: Server) => {
       offerings.refresh(server);

@@ -1,12 +1,15 @@
 import type { GatewayError } from '@sallyport/chassis/errors';
 import { lackingOf, lacksPerson } from '@sallyport/peers/connecting';
 import { uncheckedPatterns } from '../execute/unchecked-patterns.ts';
+import type { Review } from '../offerings/review.ts';
 import type { Server, Suspicions } from './catalog.ts';
+import type { Suspicion } from './poison/detector.ts';
 import type { Attempt } from './refresh.ts';
 import type { HeldFor, Settled } from './settle.ts';
 import { definitionTokens } from './token-cost.ts';
 
 const NAMED = 5;
+const MAX_NAME = 128;
 const NOT_CONNECTED = 'NotConnected';
 
 type Status = 'True' | 'False' | 'Unknown';
@@ -21,6 +24,7 @@ export function observationOf(
   settled: Settled | undefined,
   suspicions: Suspicions = new Map(),
   standIns: ReadonlyMap<string, string> = new Map(),
+  review: Review | undefined = undefined,
 ) {
   const { tenant, name, uid } = server;
   const { error } = attempt;
@@ -35,7 +39,7 @@ export function observationOf(
         ),
     condition('CredentialsValid', ...credentials(server, error)),
   ];
-  if (settled) conditions.push(driftOf(settled), suspectOf(settled, suspicions));
+  if (settled) conditions.push(driftOf(settled, review), suspectOf(settled, suspicions, review));
   return {
     kind: 'ToolServer',
     tenant,
@@ -43,7 +47,7 @@ export function observationOf(
     uid,
     generation: attempt.generation,
     conditions,
-    statusJson: settled ? statusOf(settled, suspicions, standIns) : '',
+    statusJson: settled ? withPrompts(statusOf(settled, suspicions, standIns), review) : '',
   };
 }
 
@@ -52,23 +56,53 @@ const WHY: Readonly<Record<Exclude<HeldFor, 'suspect'>, readonly [reason: string
   unreviewed: ['NotReviewed', 'the definition, as "sallyport promote" does'],
 };
 
-function driftOf({ held }: Settled) {
+function driftOf({ held }: Settled, review: Review | undefined) {
   for (const why of ['drift', 'unreviewed'] as const) {
     const names = [...held].flatMap(([name, one]) => (one === why ? [name] : []));
     const [reason, what] = WHY[why];
     const message = `Held until spec.tools[].digest names ${what}: ${some(names)}.`;
     if (names.length > 0) return condition('DefinitionDrift', 'True', reason, message);
   }
+  const prompts = heldPrompts(review, 'drift');
+  if (prompts.length > 0) {
+    const message = `Held until spec.prompts[].digest names the new definition: ${some(prompts)}.`;
+    return condition('DefinitionDrift', 'True', 'DefinitionChanged', message);
+  }
   return condition('DefinitionDrift', 'False', 'AsPinned', 'Every definition is the pinned one.');
 }
 
-function suspectOf({ held }: Settled, suspicions: Suspicions) {
+function heldPrompts(review: Review | undefined, why: HeldFor): string[] {
+  return [...(review?.held ?? [])].flatMap(([name, one]) => (one === why ? [`prompt ${name}`] : []));
+}
+
+/** What is suspicious besides tools, by name. Names and URIs are the server's: shown as far as they can be seen. */
+function besideTools(review: Review | undefined): [string, readonly Suspicion[]][] {
+  const visible = (text: string) => text.replace(/[^\x21-\x7e]/g, '?').slice(0, MAX_NAME);
+  const prompts =
+    review?.prompts.flatMap(({ name, suspicions = [] }) =>
+      suspicions.length === 0 ? [] : [[name, suspicions] as const],
+    ) ?? [];
+  return [
+    ...prompts.map(([name, found]): [string, readonly Suspicion[]] => [`prompt ${visible(name)}`, found]),
+    ...[...(review?.resources ?? [])].map(([uri, found]): [string, readonly Suspicion[]] => [
+      `resource ${visible(uri)}`,
+      found,
+    ]),
+  ];
+}
+
+function suspectOf({ held }: Settled, suspicions: Suspicions, review: Review | undefined) {
   const heldNames = [...held].flatMap(([name, why]) => (why === 'suspect' ? [name] : []));
-  const told = [...suspicions].map(
+  const promptNames = heldPrompts(review, 'suspect');
+  const told = [...suspicions, ...besideTools(review)].map(
     ([name, found]) => `${name} (${[...new Set(found.map(({ code }) => code))].join(', ')})`,
   );
   if (heldNames.length > 0) {
     const message = `Held until spec.tools[].digest names them: ${some(heldNames)}. Found: ${some(told)}.`;
+    return condition('DefinitionSuspect', 'True', 'Held', message);
+  }
+  if (promptNames.length > 0) {
+    const message = `Held until spec.prompts[].digest names them: ${some(promptNames)}. Found: ${some(told)}.`;
     return condition('DefinitionSuspect', 'True', 'Held', message);
   }
   if (told.length > 0) {
@@ -80,6 +114,11 @@ function suspectOf({ held }: Settled, suspicions: Suspicions) {
 
 /** Most of what was found that a tool shows in the status. */
 const MAX_SHOWN = 8;
+
+function withPrompts(json: string, review: Review | undefined): string {
+  if (review === undefined || review.prompts.length === 0) return json;
+  return `${json.slice(0, -1)},"prompts":${JSON.stringify(review.prompts)}}`;
+}
 
 const statuses = new WeakMap<Settled, { readonly suspicions: Suspicions; readonly json: string }>();
 

@@ -5,6 +5,7 @@ import type { Recorder } from '@sallyport/peers/records';
 import { REPORT_MS, type Reporting, reportLoop } from '@sallyport/peers/reporting';
 import type { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import type { BrokerMetrics } from '../metrics.ts';
+import type { Review } from '../offerings/review.ts';
 import type { BrokerTool, Catalog, Server, Suspicions } from './catalog.ts';
 import { foundRecords } from './found-record.ts';
 import { type Observation, observationOf } from './observation.ts';
@@ -43,6 +44,8 @@ export function reportServers(options: {
   readonly toolsets: Pick<Toolsets, 'all' | 'onChange'>;
   readonly metrics: Pick<BrokerMetrics, 'suspicious' | 'definitionTokens'>;
   readonly attempt: (uid: string) => Attempt | undefined;
+  /** What there is to say of what a server has besides tools; absent: nothing. */
+  readonly review?: (server: Server) => Review | undefined;
   readonly reporter: string;
   readonly intervalMs: number;
   readonly log: Logger;
@@ -72,7 +75,9 @@ export function reportServers(options: {
       const one = await look(server);
       now.set(server.uid, one);
       const attempt = options.attempt(server.uid);
-      if (attempt) yield observationOf(server, attempt, one.settled, one.suspicions, standInsOf(catalog, server));
+      const review = options.review?.(server);
+      if (attempt)
+        yield observationOf(server, attempt, one.settled, one.suspicions, standInsOf(catalog, server), review);
     }
     seen = now;
     count(options.metrics, [...now.values()]);

@@ -5,14 +5,19 @@ import type { Access } from '@sallyport/peers/access';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Catalog, Server } from '../catalog/catalog.ts';
 import { serviceOf } from '../catalog/refresh.ts';
+import { inSlices } from '../catalog/slices.ts';
+import type { PinStore, Pins } from '../store.ts';
 import { listBound } from '../upstream/list-bound.ts';
 import type { ForWhom, Upstream } from '../upstream/upstream.ts';
 import { MAX_LISTED, type Offerings, readPrompts, readResources } from './definitions.ts';
+import { judge, promptPins, type Review, settlePrompts } from './review.ts';
 
 /** What tool servers have besides tools, in memory: nothing here waits for a server. */
 export interface OfferingCatalog {
   /** What a server was last seen to have for a principal; undefined where that is not known. */
   of(server: Server, principal: Principal): Offerings | undefined;
+  /** What there is to say of what a server has for everybody; undefined where that is not known. */
+  review(server: Server): Review | undefined;
   /** Lists what a server has for everybody anew, behind everybody's back. For one that people call by themselves: nothing. */
   refresh(server: Server): void;
   /** Lists what servers that people call by themselves have for a principal; waits a moment for what is not known yet. */
@@ -42,10 +47,11 @@ interface Held {
 export function offeringCatalog(options: {
   readonly catalog: Pick<Catalog, 'servers' | 'settled' | 'onChange'>;
   readonly upstream: Pick<Upstream, 'offers' | 'ask'>;
+  readonly pins: PinStore;
   readonly log: Logger;
   readonly listTimeoutMs: number;
 }): OfferingCatalog {
-  const { catalog, upstream, log, listTimeoutMs } = options;
+  const { catalog, upstream, pins, log, listTimeoutMs } = options;
   const held = new Map<string, Held>();
   const running = new Map<string, Promise<void>>();
   const listeners = new Set<() => void>();
@@ -77,12 +83,13 @@ export function offeringCatalog(options: {
     const resources = await list(offers.resources, 'resources/list', 'resources');
     const templates = await list(offers.resources, 'resources/templates/list', 'resourceTemplates');
     const prompts = await list(offers.prompts, 'prompts/list', 'prompts');
-    return {
-      offers,
-      resources: readResources(resources, 'uri'),
-      templates: readResources(templates, 'uriTemplate'),
-      prompts: readPrompts(prompts),
-    };
+    const read = { resources: readResources(resources, 'uri'), templates: readResources(templates, 'uriTemplate') };
+    const judged = await inSlices(judge(readPrompts(prompts), [...read.resources, ...read.templates]));
+    const { seen, reviewed } = promptPins(server.spec, judged.prompts);
+    const none = seen.size + reviewed.size === 0;
+    const pinned: Pins = none ? new Map() : await pins.pin(server.tenant, server.uid, seen, reviewed);
+    const { inForce, review } = settlePrompts(server.spec, judged, pinned);
+    return { offers, ...read, prompts: inForce, review };
   };
 
   const list = (key: string, server: Server, principal: Principal, forNobody: boolean): Promise<void> => {
@@ -110,6 +117,10 @@ export function offeringCatalog(options: {
       const one = held.get(keyOf(server, principal));
       // Of another address, or under other credentials, it is not known what the server has.
       return one?.of === server ? one.offerings : undefined;
+    },
+    review(server) {
+      const one = held.get(keyOf(server, undefined));
+      return one?.of === server ? one.offerings?.review : undefined;
     },
     refresh(server) {
       const status = JSON.stringify(catalog.settled(server.uid)?.status);

@@ -1,6 +1,7 @@
 import { hasInvisible, isPromptName, uriFault } from '@sallyport/turn';
 import type { JsonObject } from '../catalog/definition.ts';
 import type { Offers } from '../upstream/asking.ts';
+import type { Review } from './review.ts';
 
 /** A resource, or a template of some, as its server lists it, with what clients are told of it and nothing else. */
 export interface Resource {
@@ -35,7 +36,10 @@ export interface Offerings {
   readonly offers: Offers;
   readonly resources: readonly Resource[];
   readonly templates: readonly Resource[];
+  /** Those whose definition is in force. */
   readonly prompts: readonly Prompt[];
+  /** What there is to say of them. */
+  readonly review: Review;
 }
 
 /** Most entries of one list of a server. */

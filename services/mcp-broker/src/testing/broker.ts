@@ -118,7 +118,7 @@ export async function startBroker(
   const digest = keyedDigest(DIGEST_SECRET);
   const listed: (() => void)[] = [];
   const pins = memoryPins();
-  const offerings = offeringCatalog({ catalog, upstream, log, listTimeoutMs: 2_000 });
+  const offerings = offeringCatalog({ catalog, upstream, pins, log, listTimeoutMs: 2_000 });
   const onServer = (server: Server) => {
     offerings.refresh(server);
     if (!isPersonal(server)) upstream.watch(server, serviceOf(server.tenant), () => refresher.soon(server.uid));
@@ -148,6 +148,7 @@ export async function startBroker(
     catalog,
     metrics: counted,
     attempt: (uid) => refresher.attempt(uid),
+    review: (server) => offerings.review(server),
     reporter: 'test',
     intervalMs: 50,
     log,
