@@ -1,5 +1,6 @@
 import type { Resource } from '@sallyport/custom-resources';
 import { matchesGlob } from '@sallyport/custom-resources/glob';
+import { reviewedDigests } from '@sallyport/custom-resources/tool-server-pins';
 
 type Of<K extends Resource['kind']> = Extract<Resource, { readonly kind: K }>;
 
@@ -40,8 +41,7 @@ export function toolsetRemarks({ metadata, spec }: Of<'Toolset'>, all: readonly 
 
 /** What a reviewed ToolServer does not offer yet. */
 export function stageRemarks({ spec }: Of<'ToolServer'>): Remark[] {
-  const waits =
-    spec.stage === 'Live' && spec.reviewers !== undefined && !spec.tools.some(({ digest }) => digest !== undefined);
+  const waits = spec.stage === 'Live' && spec.reviewers !== undefined && reviewedDigests(spec).size === 0;
   return waits
     ? [
         {

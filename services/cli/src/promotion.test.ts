@@ -1,4 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { parseSpec } from '@sallyport/custom-resources';
+import { reviewedDigests } from '@sallyport/custom-resources/tool-server-pins';
+import { parseAllDocuments } from 'yaml';
 import { promotedText, promotionOf } from './promotion.ts';
 
 const digest = (of: string) => `sha256:${of.repeat(64)}`;
@@ -58,5 +61,35 @@ describe('promotion of a tool server', () => {
     expect(text.match(/digest:/g)).toHaveLength(2);
     expect(promotedText(text, 'bank', tools)).toBe(text);
     expect(promotedText(FILE, 'other', tools)).toBeUndefined();
+  });
+
+  it('[cli:promote-large] pins a server of 512 tools whole: digests alone of those of which nothing else is said', () => {
+    const many = Array.from({ length: 512 }, (_, n) => ({ name: `t${n}`, class: 'Read', digest: digest('a') }));
+    const named = [
+      { name: 't7', class: 'Egress' },
+      { name: 'gone', class: 'Read' },
+    ];
+    const earlier = [
+      { name: 't9', digest: digest('b') },
+      { name: 'left', digest: digest('c') },
+    ];
+    const { tools, pins, pinned } = promotionOf(named, many, [], earlier);
+    expect(tools).toEqual([
+      { name: 't7', class: 'Egress', digest: digest('a') },
+      { name: 'gone', class: 'Read' },
+    ]);
+    expect(pinned).toHaveLength(512);
+    expect(pins).toHaveLength(512);
+    expect(pins[0]).toEqual({ name: 'left', digest: digest('c') });
+    expect(pins.find(({ name }) => name === 't9')?.digest).toBe(digest('a'));
+    const text = promotedText(FILE, 'bank', tools, pins) as string;
+    expect(promotedText(text, 'bank', tools, pins)).toBe(text);
+    const parsed = parseAllDocuments(text)[1]?.toJS() as { spec: object };
+    const spec = parseSpec('ToolServer', parsed.spec, 'bank');
+    if (!spec.ok) throw new Error(JSON.stringify(spec.faults));
+    expect(reviewedDigests(spec.value).size).toBe(513);
+    expect(Buffer.byteLength(JSON.stringify(spec.value))).toBeLessThan(150_000);
+    const twice = parseSpec('ToolServer', { ...parsed.spec, pins: [...pins, pins[0]] }, 'bank');
+    expect(twice.ok).toBe(false);
   });
 });

@@ -10,15 +10,11 @@ import { egressStatus } from './tool-server-egress.ts';
 import { hostedRule, hostedServer } from './tool-server-hosted.ts';
 import { openApiRules, openApiServer } from './tool-server-open-api.ts';
 import { promptsStatus, serverPrompts } from './tool-server-prompts.ts';
+import { digest, toolPins } from './tool-server-pins.ts';
 import { remoteServer } from './tool-server-remote.ts';
 import { serverReviewers, serverStage, stageRules } from './tool-server-stage.ts';
 import { transportRules } from './tool-server-transport.ts';
 import { turnLoopRules, turnLoopServer } from './tool-server-turn-loop.ts';
-
-const digest = z
-  .string()
-  .max(71)
-  .regex(/^sha256:[0-9a-f]{64}$/);
 
 const resultField = withRules(
   z.object({
@@ -146,6 +142,7 @@ const spec = withRules(
       .describe('Calls of the server under way at once, at most, in each replica; others wait their turn.'),
     defaultClass: toolClass.default('Sensitive').describe('Class of tools that are not named in tools.'),
     tools: listOf(tool, 256, 'name').default([]).describe('What is known of single tools.'),
+    pins: toolPins,
     prompts: serverPrompts.optional().describe('Which definitions of its prompts were reviewed: others are held back.'),
     stage: serverStage,
     reviewers: serverReviewers.optional(),

@@ -127,6 +127,7 @@ describe('what no mode relaxes', () => {
     ['a disabled tool', { tool: brokered('off') }, 'hide', 'builtin/unknown-tool'],
     ['a replaced server', { tool: { ...brokered('read'), serverUid: 'other' } }, 'hide', 'builtin/unknown-tool'],
     ['a changed definition', { tool: { ...brokered('pinned'), digest: evil } }, 'deny', 'builtin/definition-drift'],
+    ['one that pins name', { tool: { ...brokered('listed'), digest: evil } }, 'deny', 'builtin/definition-drift'],
     ['a definition that is not said', { tool: brokered('pinned') }, 'deny', 'builtin/definition-drift'],
     ['a tool outside the scope of the key', { principal: { tools: ['calendar/*'] } }, 'hide', 'builtin/access'],
     ['another tenant', { principal: { tenant: 'other' } }, 'hide', 'builtin/unknown-tool'],

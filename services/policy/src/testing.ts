@@ -93,5 +93,6 @@ export const MAIL: TestResource = {
       { name: 'off', class: 'Read', enabled: false },
       { name: 'pinned', class: 'Read', digest: `sha256:${'a'.repeat(64)}` },
     ],
+    pins: [{ name: 'listed', digest: `sha256:${'a'.repeat(64)}` }],
   },
 };

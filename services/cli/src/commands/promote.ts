@@ -1,14 +1,18 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { MAX_TOOLS } from '@sallyport/custom-resources/tool-server-pins';
 import { stringify } from 'yaml';
 import { adminClient } from '../admin-client.ts';
 import { CommandError, connectionOptions, readArguments } from '../arguments.ts';
 import { printable } from '../columns.ts';
-import { MAX_NAMED, type NamedTool, promotedText, promotionOf, type SeenTool } from '../promotion.ts';
+import { MAX_NAMED, type NamedTool, type PinnedTool, promotedText, promotionOf, type SeenTool } from '../promotion.ts';
 
 interface ServerView {
   readonly namespace: string;
   readonly name: string;
-  readonly spec: Readonly<Record<string, unknown>> & { readonly tools?: readonly NamedTool[] };
+  readonly spec: Readonly<Record<string, unknown>> & {
+    readonly tools?: readonly NamedTool[];
+    readonly pins?: readonly PinnedTool[];
+  };
   readonly status: { readonly tools?: readonly SeenTool[] };
 }
 
@@ -30,18 +34,21 @@ export async function run(args: readonly string[]): Promise<number> {
   const server = await find(values, name);
   const seen = server.status.tools ?? [];
   if (seen.length === 0) throw new CommandError(`promote: what ${name} offers is not known yet`, 1);
-  const { tools, pinned, leftOut } = promotionOf(server.spec.tools ?? [], seen, values.accept);
-  if (tools.length > MAX_NAMED) {
-    throw new CommandError(
-      `promote: ${name} has ${tools.length} tools, and a ToolServer names at most ${MAX_NAMED}`,
-      1,
-    );
+  const { spec } = server;
+  const { tools, pins, pinned, leftOut } = promotionOf(spec.tools ?? [], seen, values.accept, spec.pins);
+  if (tools.length > MAX_NAMED || pins.length > MAX_TOOLS) {
+    const most = `${MAX_NAMED} in spec.tools and ${MAX_TOOLS} in spec.pins`;
+    throw new CommandError(`promote: ${name} would name ${tools.length} and ${pins.length} tools; at most ${most}`, 1);
   }
   if (values.file === undefined) {
-    const { namespace, spec } = server;
+    const { namespace } = server;
     const resource = { apiVersion: 'sallyport.dev/v1alpha1', kind: 'ToolServer', metadata: { name, namespace } };
-    process.stdout.write(printable(stringify({ ...resource, spec: { ...spec, stage: 'Live', tools } })));
-  } else writeInto(values.file, name, tools);
+    process.stdout.write(
+      printable(
+        stringify({ ...resource, spec: { ...spec, stage: 'Live', tools, ...(pins.length > 0 ? { pins } : {}) } }),
+      ),
+    );
+  } else writeInto(values.file, name, tools, pins);
   const say = (line: string) => process.stderr.write(`${printable(line)}\n`);
   say(`${name}: ${pinned.length} of ${seen.length} tools pinned`);
   for (const { name: tool, suspicions = [] } of leftOut) {
@@ -61,8 +68,8 @@ async function find(values: Parameters<typeof adminClient>[0] & { namespace?: st
   return server;
 }
 
-function writeInto(file: string, name: string, tools: readonly NamedTool[]): void {
-  const text = promotedText(readFileSync(file, 'utf8'), name, tools);
+function writeInto(file: string, name: string, tools: readonly NamedTool[], pins: readonly PinnedTool[]): void {
+  const text = promotedText(readFileSync(file, 'utf8'), name, tools, pins);
   if (text === undefined) throw new CommandError(`promote: there is no ToolServer ${name} in ${file}`, 1);
   writeFileSync(file, text);
 }

@@ -1,3 +1,4 @@
+import { MAX_TOOLS } from '@sallyport/custom-resources/tool-server-pins';
 import { definitionDigest, type JsonValue, type Sha256 } from '@sallyport/turn';
 import type { Suspicion } from './poison/detector.ts';
 import { hidesCharacters } from './poison/invisible.ts';
@@ -31,8 +32,6 @@ export interface ReadDefinitions {
   readonly dropped: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** Most tools of one server; status has room for as many. */
-export const MAX_TOOLS = 512;
 const MAX_NAME = 128;
 const MAX_TITLE = 256;
 const MAX_DESCRIPTION = 16_384;

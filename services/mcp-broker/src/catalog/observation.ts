@@ -114,6 +114,8 @@ function suspectOf({ held }: Settled, suspicions: Suspicions, review: Review | u
 
 /** Most of what was found that a tool shows in the status. */
 const MAX_SHOWN = 8;
+/** Of all tools together; beyond that one each is shown. At 300 bytes each an object of 512 tools stays below a megabyte. */
+const MAX_SHOWN_OF_ALL = 1_500;
 
 function withPrompts(json: string, review: Review | undefined): string {
   if (review === undefined || review.prompts.length === 0) return json;
@@ -136,9 +138,11 @@ function statusOf(settled: Settled, suspicions: Suspicions, standIns: ReadonlyMa
 function fieldsOf(settled: Settled, suspicions: Suspicions, standIns: ReadonlyMap<string, string> = new Map()) {
   const tokens = new Map(settled.definitions.map((one) => [one.name, definitionTokens(one)]));
   const unchecked = new Map(settled.definitions.map((one) => [one.name, uncheckedPatterns(one)]));
+  let room = MAX_SHOWN_OF_ALL;
   return {
     tools: settled.status.map((line) => {
-      const found = suspicions.get(line.name)?.slice(0, MAX_SHOWN);
+      const found = suspicions.get(line.name)?.slice(0, room > 0 ? MAX_SHOWN : 1);
+      room -= found?.length ?? 0;
       const unrun = unchecked.get(line.name) ?? 0;
       const whileDown = standIns.get(line.name);
       const more = {

@@ -1,4 +1,5 @@
-import { type Definition, MAX_TOOLS } from './definition.ts';
+import { MAX_TOOLS } from '@sallyport/custom-resources/tool-server-pins';
+import type { Definition } from './definition.ts';
 
 /** What servers offer to single persons, where each calls with a token of their own. In memory, bounded. */
 export interface OwnLists {

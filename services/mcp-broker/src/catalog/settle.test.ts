@@ -99,5 +99,14 @@ describe('which definitions are in force', () => {
     expect(settle(staged('Live', [named]), listing).inForce).toHaveLength(1);
     expect(settle(staged('Live', [named]), { ...listing, ...read('Two.') }).held.get('read')).toBe('drift');
     expect(settle(staged('Sandbox', [named]), { ...listing, ...read('Two.') }).held.get('read')).toBe('drift');
+    // A digest in pins names a definition too; one in tools stands before it.
+    const pinned = (of: string, tools: object[] = []) => {
+      const pins = [{ name: 'read', digest: `sha256:${digestOf(of)}` }];
+      return { spec: { ...staged('Live', tools).spec, pins } };
+    };
+    expect(settle(pinned('One.'), listing).inForce).toMatchObject([{ toolClass: 'sensitive' }]);
+    expect(pinsOf(pinned('One.').spec, listing.definitions).reviewed.get('read')).toBe(digestOf('One.'));
+    expect(settle(pinned('Two.'), listing).held.get('read')).toBe('drift');
+    expect(settle(pinned('Two.', [named]), listing).inForce).toMatchObject([{ toolClass: 'read' }]);
   });
 });

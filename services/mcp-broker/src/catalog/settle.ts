@@ -1,4 +1,5 @@
 import type { ToolServerSpec } from '@sallyport/custom-resources/tool-server';
+import { reviewedDigests } from '@sallyport/custom-resources/tool-server-pins';
 import { isStaged, needsReview } from '@sallyport/custom-resources/tool-server-stage';
 import type { Pins } from '../store.ts';
 import type { Definition, ReadDefinitions } from './definition.ts';
@@ -50,6 +51,7 @@ export interface Settled {
 export function settle(server: { readonly spec: ToolServerSpec }, listing: Listing): Settled {
   const { spec } = server;
   const named = new Map(spec.tools.map((tool) => [tool.name, tool]));
+  const digests = reviewedDigests(spec);
   const inForce: InForce[] = [];
   const held = new Map<string, HeldFor>();
   const status: ToolStatus[] = [];
@@ -58,7 +60,7 @@ export function settle(server: { readonly spec: ToolServerSpec }, listing: Listi
     const { name, digest } = definition;
     const known = named.get(name);
     const given = known?.class ?? spec.defaultClass;
-    const reviewed = bareDigest(known?.digest);
+    const reviewed = bareDigest(digests.get(name));
     const pin = reviewed ?? pinSeen(spec, definition, listing.pins);
     const why = heldFor(spec, definition, reviewed, pin);
     const line = { name, class: given };
@@ -106,13 +108,13 @@ export function pinsOf(
   spec: ToolServerSpec,
   definitions: ReadonlyMap<string, Definition>,
 ): { seen: Map<string, string>; reviewed: Map<string, string> } {
-  const named = new Map(spec.tools.map((tool) => [tool.name, bareDigest(tool.digest)]));
+  const digests = reviewedDigests(spec);
   const seen = new Map<string, string>();
   const reviewed = new Map<string, string>();
   const bySight = !isStaged(spec) && !needsReview(spec);
   for (const [name, definition] of definitions) {
     const { digest } = definition;
-    const wanted = named.get(name);
+    const wanted = bareDigest(digests.get(name));
     if (wanted === digest) reviewed.set(name, digest);
     else if (wanted === undefined && bySight && !hidesSomething(definition)) seen.set(name, digest);
   }

@@ -7,10 +7,10 @@ import {
   StreamableHTTPClientTransport,
 } from '@modelcontextprotocol/client';
 import { asGatewayError, GatewayError, isErrorCode } from '@sallyport/chassis/errors';
+import { MAX_TOOLS } from '@sallyport/custom-resources/tool-server-pins';
 import { isOfferingCall } from '@sallyport/turn';
 import { z } from 'zod';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
-import { MAX_TOOLS } from '../catalog/definition.ts';
 import { revisionOf } from '../protocol.ts';
 import { type Ask, askBy, type Offers, offersOf } from './asking.ts';
 import { type Caller, callerOfCall, readLog, readProgress } from './caller.ts';

@@ -15,6 +15,7 @@ import {
   type ToolServerSpec,
   toolServer,
 } from '@sallyport/custom-resources/tool-server';
+import { reviewedDigests } from '@sallyport/custom-resources/tool-server-pins';
 import { isStaged } from '@sallyport/custom-resources/tool-server-stage';
 import { unreadableAccess, unreadableLimit } from '@sallyport/custom-resources/unreadable';
 import type { Item } from '@sallyport/proto/snapshot/v1/snapshot_pb';
@@ -170,8 +171,10 @@ export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 
     case 'ToolServer': {
       const spec = toolServer.spec.safeParse(json);
       if (!spec.success) return unreadable(spec.error);
+      const digests = reviewedDigests(spec.data);
       const tools = spec.data.tools.map((tool) => {
-        const { name, enabled, digest } = tool;
+        const { name, enabled } = tool;
+        const digest = digests.get(name);
         const { fields = [], objects = [] } = tool;
         const known: ServerToolUnit = {
           toolClass: classOf(tool.class),
@@ -184,6 +187,11 @@ export function compileUnit(kind: PolicyKind, item: Pick<Item, 'name' | 'uid' | 
       });
       const revision = digestOf(item.specJson);
       const defaultClass = classOf(spec.data.defaultClass);
+      const named = new Set(tools.map(([name]) => name));
+      for (const { name, digest } of spec.data.pins ?? []) {
+        if (!named.has(name))
+          tools.push([name, { toolClass: defaultClass, enabled: true, fields: [], objects: [], digest }]);
+      }
       // One that names no reviewers is there for nobody, however it came to be.
       const staged = isStaged(spec.data) ? { reviewers: spec.data.reviewers ?? NOBODY } : {};
       const unit = { kind, name: item.name, uid: item.uid, revision, defaultClass, tools: new Map(tools), ...staged };
