@@ -73,8 +73,9 @@ export function createFront(options: {
     const asked: Asked = { req, res, body, gone };
     const own =
       server.spec.isolation === 'PerPrincipal' ? enter(hosts, server, asked) : { server, leave: () => undefined };
-    // Whatever becomes of it, its process is let go of.
-    res.once('close', own.leave);
+    // Whatever becomes of it, its process is let go of; who only listens keeps none from being idle.
+    if (req.method === 'GET' || res.closed) own.leave();
+    else res.once('close', own.leave);
     if (server.spec.transport === 'Http') return await passOn(asked, own.server, backend);
     const host = hosts.host(own.server);
     if (body !== undefined) return await answer(asked, body, host);
