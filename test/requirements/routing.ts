@@ -13,6 +13,8 @@ export const routing: readonly Requirement[] = [
     'routing:capability': 'No request goes to a target that is known not to be able to serve it.',
     'routing:drop': 'What a target cannot be told is refused, or left out and named where its Model says so.',
     'routing:tied': 'What only the first target could do stays with it: tools of the provider, a key that was brought.',
+    'routing:shared-breakers':
+      'A breaker that opens at one replica opens at the others within a second, where there is Redis; each probes for itself.',
     'routing:openrouter':
       "OpenRouter's fields, and a client's fallbacks, are met or refused in chat completions, messages and responses, and are sent to nobody else.",
     'routing:shadow': 'Copies of requests reach no client, carry no tools, and are recorded.',

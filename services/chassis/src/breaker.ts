@@ -85,6 +85,15 @@ export class Breaker {
     this.#count(outcome === 'failed', now, options);
   }
 
+  /** Opens it for a time, since one elsewhere has opened for the same target; one that is not closed stays as it is. */
+  openFor(ms: number, now: number): void {
+    if (this.#phase !== 'closed') return;
+    this.#openUntil = now + ms;
+    this.#phase = 'open';
+    this.#slices = undefined;
+    this.#probing = [];
+  }
+
   /** Milliseconds until something may go through again; 0: now, as far as time is concerned. */
   waitMs(now: number): number {
     return this.#phase === 'open' ? Math.max(0, this.#openUntil - now) : 0;

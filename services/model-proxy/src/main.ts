@@ -27,6 +27,7 @@ import { LOOP_CALLERS, loopService } from './loop/loop-service.ts';
 import { proxyMetrics } from './metrics.ts';
 import { probeProviders } from './probe.ts';
 import { openStores } from './responses/open.ts';
+import { openSharedBreakers } from './routing/shared-breakers.ts';
 import { RoutingState } from './routing/state.ts';
 import type { Gate } from './turn/gate.ts';
 import { trajectoryMemory } from './turn/memory.ts';
@@ -65,6 +66,7 @@ run({
     const secret = readSecretFile(config.digestKeyFile);
     const digest = keyedDigest(secret);
     const routing = new RoutingState();
+    await openSharedBreakers(life, config, { routing, log });
     const own = proxyMetrics(metrics, routing);
     const records = await life.use(recorder({ client: clients.records, spool, log, metrics }));
     const upstream = await life.use(createUpstream());
@@ -101,7 +103,7 @@ run({
         tls,
         log,
         metrics,
-        callers: { 'sallyport.models.v1.CompletionService': ['quarantine'], ...LOOP_CALLERS },
+        callers: { 'sallyport.models.v1.CompletionService': ['quarantine', 'mcp-broker'], ...LOOP_CALLERS },
       })
         .add(CompletionService, completionService(gate))
         .add(LoopService, loopService(gate)),

@@ -47,7 +47,11 @@ export class Passage {
     const state = this.#state;
     const now = this.#routing.now();
     const { breaker } = this.#step.routing;
+    const wasOpen = outcome === 'failed' && state.breaker.phase(now) === 'open';
     state.breaker.end(this.#kind, outcome, now, breaker);
+    if (outcome === 'failed' && !wasOpen && state.breaker.phase(now) === 'open') {
+      this.#routing.onOpened?.(state.key, state.breaker.waitMs(now));
+    }
     if (outcome !== 'neither') state.errors.add(outcome === 'failed');
     // Where there is nothing to choose, nobody asks how fast it was.
     if (measured !== undefined && outcome === 'ok' && !this.#step.routing.plain) this.#measure(measured, now);

@@ -8,6 +8,8 @@ import { ShadowBudget } from './shadow-budget.ts';
 
 /** What this replica knows of a target: nothing of it is in a resource, and nothing of it outlives the process. */
 export class TargetState {
+  /** Names it among the replicas. */
+  readonly key: string;
   readonly tenant: string;
   readonly provider: string;
   readonly model: string;
@@ -28,7 +30,8 @@ export class TargetState {
   refused = false;
   usedAt = 0;
 
-  constructor({ provider, model }: Target) {
+  constructor({ provider, model }: Target, key: string) {
+    this.key = key;
     this.tenant = provider.tenant;
     this.provider = provider.name;
     this.model = model;
@@ -47,6 +50,8 @@ export interface CredentialState {
 
 const MAX_ENTRIES = 5_000;
 const IDLE_MS = 600_000;
+/** What is heard of others holds no target back for longer. */
+const LONGEST_HEARD_MS = 60_000;
 
 /** The state of routing, in one place: of each target and each key. Clock and chance are its own, so that tests can set them. */
 export class RoutingState {
@@ -55,6 +60,10 @@ export class RoutingState {
   readonly #targets = new Map<string, TargetState>();
   readonly #credentials = new Map<string, CredentialState>();
   readonly #shadows = new Map<string, ShadowBudget>();
+  /** Until when breakers of other replicas are open, of targets that were not called here. */
+  readonly #heard = new Map<string, number>();
+  /** Told of each breaker that opens here, and for how long. */
+  onOpened: ((key: string, ms: number) => void) | undefined;
   /** Targets are made anew with each snapshot; their state is not. */
   #known = new WeakMap<Target, TargetState>();
 
@@ -72,12 +81,26 @@ export class RoutingState {
     let state = this.#targets.get(key);
     if (state === undefined) {
       this.#sweep();
-      state = new TargetState(target);
+      state = new TargetState(target, key);
       state.usedAt = this.now();
+      const openUntil = this.#heard.get(key) ?? 0;
+      if (openUntil > this.now()) state.breaker.openFor(openUntil - this.now(), this.now());
       this.#targets.set(key, state);
     }
     this.#known.set(target, state);
     return state;
+  }
+
+  /** Another replica's breaker has opened: here it opens as well, for as long, but never for longer than is sane. */
+  heardOpened(key: string, ms: number): void {
+    const openMs = Math.min(LONGEST_HEARD_MS, Math.max(0, ms));
+    const state = this.#targets.get(key);
+    if (state !== undefined) {
+      state.breaker.openFor(openMs, this.now());
+      return;
+    }
+    if (this.#heard.size >= MAX_ENTRIES) this.#heard.delete(this.#heard.keys().next().value as string);
+    this.#heard.set(key, this.now() + openMs);
   }
 
   /** The state of a key, by the UID under which vault lends it. */
