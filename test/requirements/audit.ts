@@ -9,6 +9,7 @@ export const audit: readonly Requirement[] = [
     'audit:idempotent': 'A record is kept once, however often it is sent.',
     'audit:acknowledged-survives': 'What was acknowledged survives a kill.',
     'audit:inputs-sealed': 'Decision inputs are sealed per tenant.',
+    'audit:secrets-long': 'Secrets of any length are taken out, in time linear in the text.',
     'audit:secrets-redacted': 'Credentials are taken out before storage.',
     'audit:insert-only': "The service's role cannot change or delete records.",
     'audit:tenants': 'One tenant sees nothing of another.',

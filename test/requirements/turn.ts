@@ -3,6 +3,7 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `turn:`. */
 export const turn: readonly Requirement[] = [
   ...of('DESIGN §2, §4, §5', {
+    'turn:long-text': 'Texts of 10 to 30 MB are looked through in linear time, and no pattern runs out of its stack.',
     'turn:label-lattice': 'Joins are associative, commutative and idempotent.',
     'turn:latch': 'Nothing raises a label but a valid endorsement.',
     'turn:label-unknown': 'An unreadable label is untrusted and for nobody.',

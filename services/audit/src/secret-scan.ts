@@ -2,17 +2,17 @@
 const SECRETS = new RegExp(
   [
     // OpenAI, Anthropic, Stripe and others that follow the fashion of a prefix; our own virtual keys.
-    String.raw`\b(?:sk|rk|pk)[-_][A-Za-z0-9_-]{16,}|\bsp-[a-z2-7]{8}-[a-z2-7]{16,}`,
+    String.raw`\b(?:sk|rk|pk)[-_][A-Za-z0-9_-]{16}[A-Za-z0-9_-]*|\bsp-[a-z2-7]{8}-[a-z2-7]{16,}`,
     // GitHub, GitLab, Slack, npm, PyPI.
     String.raw`\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{10,}|npm_[A-Za-z0-9]{20,}|pypi-[\w-]{20,})`,
     // Google, AWS.
     String.raw`\bAIza[\w-]{30,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`,
     // JWT.
-    String.raw`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*`,
+    String.raw`(?<![\w-])eyJ[\w-]{8}[\w-]*\.[\w-]{8}[\w-]*\.[\w-]*`,
     // PEM private keys, in plain text and inside a JSON string.
-    String.raw`-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:[A-Za-z0-9+/=\s]|\\[nr])*(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?`,
+    String.raw`-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?`,
     // Credentials of a request and of a URL.
-    String.raw`(?<=\b(?:bearer|basic) )[\w.~+/=-]{16,}`,
+    String.raw`(?<=\b(?:bearer|basic) )[\w.~+/=-]{16}[\w.~+/=-]*`,
     String.raw`(?<=:\/\/[^\s/:@"]{0,64}:)[^\s/@"]{1,256}(?=@)`,
   ].join('|'),
   'gi',

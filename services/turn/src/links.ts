@@ -23,18 +23,25 @@ const LINK = new RegExp(
   ].join('|'),
   'giu',
 );
-const TRAILING = /[.,;:!?*_~]+$/;
+const TRAILING = new Set('.,;:!?*_~');
 
 /** The links in a text, in order: URLs of any scheme with a host, `//host`, `www.host` and `host.tld/path`. */
 export function findLinks(text: string): FoundLink[] {
   if (!/[/\\:]|www\./i.test(text)) return [];
   return [...text.matchAll(LINK)].map((match) => {
-    const written = match[0].replace(TRAILING, '');
+    const written = withoutTrailing(match[0]);
     const explicit = /^(?:[a-z][a-z0-9+.-]{1,20}:|[/\\]{2})/i.test(written) && !/^[^/\\]+:\d/.test(written);
     // Programs do not agree which of two a host with a URL in its path is: so it leads nowhere that is known.
     const host = /^(?![a-z][a-z0-9+.-]{1,20}:[/\\]).*:[/\\]{2}/is.test(written) ? '' : hostOf(written);
     return { start: match.index, end: match.index + written.length, host, explicit };
   });
+}
+
+// A pattern for the end of a text is tried at each of its places, which takes the square of a run of such characters.
+function withoutTrailing(link: string): string {
+  let end = link.length;
+  while (end > 0 && TRAILING.has(link[end - 1] as string)) end--;
+  return link.slice(0, end);
 }
 
 /** The host of a link as a browser would read it; '' where it has none. */

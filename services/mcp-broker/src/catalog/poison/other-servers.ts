@@ -19,6 +19,9 @@ const MAX_KEPT = 20_000;
 const looks = weighedCache<string>(MAX_KEPT);
 // Of one plain word anybody may speak: only what is written like a name counts as one.
 const IDENTIFIER = /[A-Za-z][A-Za-z0-9]*(?:[_.-]+[A-Za-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]*)+/g;
+// It takes the square of a run to look for one in it, and no name is that long.
+const RUN = /[A-Za-z0-9_.-]+/g;
+const MAX_RUN = 512;
 const mentions = new Map<string, ReadonlyMap<string, string>>();
 
 /**
@@ -93,8 +96,12 @@ function mentionsIn(definition: NamedTool['definition']): ReadonlyMap<string, st
     if (at === '/name') continue;
     // A member's own name is no mention: `file_path` is an argument here and may be a tool elsewhere.
     if (at.endsWith(`/${plain}`)) continue;
-    for (const [word] of plain.matchAll(IDENTIFIER))
-      if (!words.has(word)) words.set(word, at.replace(/[^\x21-\x7e]/g, '?').slice(0, 200));
+    for (const [run] of plain.matchAll(RUN)) {
+      if (run.length > MAX_RUN) continue;
+      for (const [word] of run.matchAll(IDENTIFIER)) {
+        if (!words.has(word)) words.set(word, at.replace(/[^\x21-\x7e]/g, '?').slice(0, 200));
+      }
+    }
   }
   if (mentions.size >= MAX_KEPT) mentions.delete(mentions.keys().next().value as string);
   mentions.set(digest, words);
