@@ -24,6 +24,29 @@ export const casesOfTools: readonly Case[] = [
     },
   },
   {
+    name: 'an agent that is the turn loop of the gateway',
+    kind: 'ToolServer',
+    spec: {
+      turnLoop: {
+        title: 'Secretary',
+        description: 'Looks after mails and dates.',
+        skills: [{ id: 'mail', name: 'Mail', description: 'Reads mails.', tags: ['mail'], examples: ['What is new?'] }],
+        model: 'smart',
+        instructions: 'You look after mails.',
+        servers: ['mail', 'calendar'],
+      },
+    },
+  },
+  {
+    name: 'a turn loop with a credential',
+    kind: 'ToolServer',
+    spec: {
+      turnLoop: { description: 'Looks after mails.', model: 'smart', instructions: 'You look after mails.' },
+      credentials: { secretRef: { name: 'mail', key: 'token' } },
+    },
+    errors: ['a turn loop is no server that takes a credential'],
+  },
+  {
     name: 'an agent and an MCP server in one',
     kind: 'ToolServer',
     spec: { agent: { url: 'https://agents.example' }, remote: { url: 'https://mail.example' } },
