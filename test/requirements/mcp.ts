@@ -95,6 +95,10 @@ export const mcp: readonly Requirement[] = [
     'mcp:answers-handles': 'No handle is filled into an answer unless policy marks the place.',
     'mcp:asked-bounded':
       'What a tool server asks is bounded, free of hidden characters, and asks for no secret unseen.',
+    'mcp:sampling': 'A tool server that may has a model asked by the gateway, in a run of its own and without tools.',
+    'mcp:sampling-off': 'No tool server has a model asked where its ToolServer does not say so.',
+    'mcp:sampling-egress': 'What a model says for a tool server is decided as an answer to it.',
+    'mcp:sampling-bounded': 'What a tool server has a model asked is bounded by call, window, tokens and money.',
     'mcp:answers-tainted': 'What untrusted content brought is known in an answer, whoever is said to have typed it.',
     'mcp:asked-older':
       'Clients of the older line are asked on the stream of their call, and only their session answers.',

@@ -12,6 +12,7 @@ import { openApiRules, openApiServer } from './tool-server-open-api.ts';
 import { promptsStatus, serverPrompts } from './tool-server-prompts.ts';
 import { digest, toolPins } from './tool-server-pins.ts';
 import { remoteServer } from './tool-server-remote.ts';
+import { samplingRule, serverSampling } from './tool-server-sampling.ts';
 import { serverReviewers, serverStage, stageRules } from './tool-server-stage.ts';
 import { transportRules } from './tool-server-transport.ts';
 import { turnLoopRules, turnLoopServer } from './tool-server-turn-loop.ts';
@@ -144,6 +145,11 @@ const spec = withRules(
     tools: listOf(tool, 256, 'name').default([]).describe('What is known of single tools.'),
     pins: toolPins,
     prompts: serverPrompts.optional().describe('Which definitions of its prompts were reviewed: others are held back.'),
+    sampling: serverSampling
+      .optional()
+      .describe(
+        'Lets the server have a model asked in the course of a call (MCP sampling): without tools, in a run of its own. What it is told is decided as egress of the call; rules see it as answers. Left out: it may not.',
+      ),
     stage: serverStage,
     reviewers: serverReviewers.optional(),
   }),
@@ -154,6 +160,7 @@ const spec = withRules(
     ...agentRules,
     ...turnLoopRules,
     hostedRule,
+    samplingRule,
     {
       cel: '!has(self.auth) || !has(self.credentials)',
       message: 'auth and credentials exclude each other',

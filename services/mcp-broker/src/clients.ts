@@ -3,7 +3,7 @@ import { type Client, type RpcChannel, rpcChannel, rpcClient } from '@sallyport/
 import { decisionStream } from '@sallyport/peers/decision-stream';
 import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
-import { LoopService } from '@sallyport/proto/models/v1/models_pb';
+import { CompletionService, LoopService } from '@sallyport/proto/models/v1/models_pb';
 import { AccessService } from '@sallyport/proto/policy/v1/access_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
 import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
@@ -27,6 +27,8 @@ export interface Clients {
   readonly records: Client<typeof RecordService>;
   /** Undefined where the way to model-proxy is not configured. */
   readonly loops: Client<typeof LoopService> | undefined;
+  /** The same. */
+  readonly completions: Client<typeof CompletionService> | undefined;
 }
 
 /** Opens one channel a peer (lazily: nothing waits for a peer here) and the clients on them. */
@@ -60,6 +62,7 @@ export function connect(
       quarantine: rpcClient(QuarantineService, quarantine),
       records: rpcClient(RecordService, audit),
       loops: models && rpcClient(LoopService, models),
+      completions: models && rpcClient(CompletionService, models),
     },
     component: {
       name: 'rpc channels',

@@ -41,6 +41,7 @@ import { seenRuns } from './invoke/seen-runs.ts';
 import { brokerMetrics } from './metrics.ts';
 import { isPersonal, offeringCatalog } from './offerings/catalog.ts';
 import { createSubscriptionStore } from './offerings/subscription-store.ts';
+import { createSampler } from './sampling/sample.ts';
 import { CALLERS, toolService } from './server.ts';
 import { createPinStore, SCHEMA_VERSION } from './store.ts';
 import { hostedLine } from './upstream/hosted.ts';
@@ -195,6 +196,7 @@ run({
       ending: [],
       waiting: waitingCalls(config.approvals),
       states: requestStates(secret, digest, config.approvals.stateTtl),
+      sampler: clients.completions && createSampler(clients.completions),
       runs: seenRuns(),
       memory: resultMemory(clients.trajectories, digest, log),
       recorder: records,

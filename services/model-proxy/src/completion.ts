@@ -2,6 +2,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { CompletionService } from '@sallyport/proto/models/v1/models_pb';
+import { join, untrusted } from '@sallyport/turn';
 import { parseRequest } from './fronts/openai/parse.ts';
 import { beginTurn } from './turn/admit.ts';
 import { call } from './turn/call.ts';
@@ -14,7 +15,8 @@ import { unheard } from './turn/unheard.ts';
 const MAX_AT_ONCE = 64;
 
 /**
- * CompletionService for quarantine: one model call without tools, charged to the principal of the turn. It has its own
+ * CompletionService for quarantine, and for tool servers that may sample: one model call without tools, charged to the
+ * principal of the turn, under the label of who said its content. It has its own
  * bound, so that readings can never take the places of the turns that wait for them, and skips Label to Tools.
  */
 export function completionService(gate: Gate): ServiceImpl<typeof CompletionService> {
@@ -37,7 +39,7 @@ export function completionService(gate: Gate): ServiceImpl<typeof CompletionServ
             id: request.turn || uuidv7(),
             startedAtMs: Date.now(),
             dialect: 'openai-chat',
-            endpoint: 'quarantine',
+            endpoint: request.sources.length === 0 ? 'quarantine' : 'sampling',
             body,
             bytes,
             facts,
@@ -49,6 +51,7 @@ export function completionService(gate: Gate): ServiceImpl<typeof CompletionServ
           access,
           model,
         );
+        for (const source of request.sources) turn.label = join(turn.label, untrusted(source));
         turn.trajectory = request.trajectory;
         turn.step = Math.max(0, Number(request.step) - 1) || 0;
         const answer = await call(gate, turn, route(turn), []);
@@ -61,6 +64,7 @@ export function completionService(gate: Gate): ServiceImpl<typeof CompletionServ
           costNanoUsd: turn.costNanoUsd,
           provider: turn.provider,
           model: turn.upstreamModel,
+          cut: said.finish.unified === 'length',
         };
       } finally {
         running--;
@@ -75,12 +79,14 @@ function bodyOf(request: {
   content: string;
   schemaJson: string;
   maxOutputTokens: number;
+  said: readonly { byModel: boolean; text: string }[];
 }) {
   const schema = request.schemaJson === '' ? undefined : (JSON.parse(request.schemaJson) as unknown);
   return {
     model: request.model,
     messages: [
       { role: 'system', content: request.system },
+      ...request.said.map(({ byModel, text }) => ({ role: byModel ? 'assistant' : 'user', content: text })),
       { role: 'user', content: request.content },
     ],
     ...(request.maxOutputTokens > 0 ? { max_tokens: request.maxOutputTokens } : {}),

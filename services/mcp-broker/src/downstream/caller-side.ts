@@ -3,6 +3,7 @@ import type { JsonObject } from '../catalog/definition.ts';
 import type { Called } from '../invoke/call-tool.ts';
 import { shownWords } from '../invoke/shown.ts';
 import { CODES, META } from '../protocol.ts';
+import { isSample } from '../sampling/read-request.ts';
 import { type AskedInput, type Caller, callerOfCall, LOG_LEVELS, type Logged } from '../upstream/caller.ts';
 import { elicitationIn, type Return } from './elicit.ts';
 import type { Exchange } from './exchange.ts';
@@ -17,22 +18,42 @@ interface CallerSide extends Caller {
   readonly unasked: readonly string[];
 }
 
+/** Has a model asked what a server wants; throws NotSampled. */
+export type Sample = (params: unknown) => Promise<JsonObject>;
+
+/** Nothing is answered, and the call ends with this. */
+export class NotSampled extends Error {
+  readonly code: string;
+
+  constructor(code: string, text: string) {
+    super(text);
+    this.name = 'NotSampled';
+    this.code = code;
+  }
+}
+
 /** Most rounds of asking for one call. */
 const MAX_ROUNDS = 8;
 const MAX_LOGGED = 100;
 
 /** What a call carries of its client; undefined where there is nothing that it takes, and nobody who can be asked. */
-export function callerOf(message: Message, exchange: Exchange, back: Return): CallerSide | undefined {
+export function callerOf(
+  message: Message,
+  exchange: Exchange,
+  back: Return,
+  sampling: boolean,
+): CallerSide | undefined {
   const { revision, progress, logLevel } = exchange;
   const elicitation = elicitationOf(message, exchange);
   const nothing = progress === undefined && elicitation === undefined && logLevel === undefined;
-  if (revision.era === 'legacy' && nothing) return undefined;
+  if (revision.era === 'legacy' && nothing && !sampling) return undefined;
   const roots = revision.asks === 'result' && declares(message, 'roots');
   const logged: Logged[] = [];
   return {
     logged,
     ...broughtBy(message, exchange, back),
     ...(roots ? { roots } : {}),
+    ...(sampling ? { sampling } : {}),
     ...(progress === undefined ? {} : { progress }),
     ...(elicitation === undefined ? {} : { elicitation }),
     ...(logLevel === undefined ? {} : { logLevel, log: (one: Logged) => keep(logged, one, logLevel) }),
@@ -56,7 +77,7 @@ function broughtBy({ params }: Message, { revision }: Exchange, back: Return): P
 }
 
 /** What is kept of answers while their call waits for a page of the gateway. */
-export function stateOfAnswers(side: CallerSide | undefined, round: number): Partial<RequestState> {
+export function stateOfAnswers(side: Caller | undefined, round: number): Partial<RequestState> {
   const { back } = side ?? {};
   return back === undefined ? {} : { upstream: back.state ?? '', asked: back.asked, round, answers: back.responses };
 }
@@ -64,26 +85,35 @@ export function stateOfAnswers(side: CallerSide | undefined, round: number): Par
 /**
  * Makes a call. What its server asks of the user goes to a client of the older line at once, on the stream of the call, and
  * the call is made again with what came back: each round is decided and recorded as the call that it is. Before is how
- * often it has asked already, in rounds that came as requests of their own.
+ * often it has asked already, in rounds that came as requests of their own. What it wants a model asked is answered here.
  */
 export async function callAsking(
   side: CallerSide | undefined,
   exchange: Exchange,
   call: () => Promise<Called>,
   before: number,
+  sample: Sample | undefined,
 ): Promise<{ readonly called: Called; readonly caller: Caller | undefined }> {
   if (side === undefined) return { called: await call(), caller: undefined };
   let caller = side;
-  let called = await callerOfCall.run(caller, call);
-  if (exchange.revision.asks === 'request') {
-    for (let round = 0; called.asGiven === true && caller.asked !== undefined; round++) {
-      if (round === MAX_ROUNDS) return tooMany();
+  let called: Called;
+  try {
+    caller = await withSamples(side, sample);
+    called = await callerOfCall.run(caller, call);
+    for (let round = before; called.asGiven === true && caller.asked !== undefined; round++) {
+      if (round >= MAX_ROUNDS) return ended('upstream_invalid', 'The tool server asks for too much in one call.');
       const { state, requests: asked } = caller.asked;
-      const responses = await answersTo(caller.asked, called.shown.text, exchange);
-      caller = { ...side, asked: undefined, back: { state, asked, responses } };
+      const theirs = Object.fromEntries(Object.entries(asked).filter(([, one]) => !isSample(one)));
+      // It is for the client to come back with them.
+      if (exchange.revision.asks === 'result' && Object.keys(theirs).length > 0) break;
+      const responses = await answersTo({ requests: theirs, state }, called.shown.text, exchange);
+      caller = await withSamples({ ...side, asked: undefined, back: { state, asked, responses } }, sample);
       called = await callerOfCall.run(caller, call);
     }
-  } else if (caller.asked !== undefined && before >= MAX_ROUNDS) return tooMany();
+  } catch (error) {
+    if (!(error instanceof NotSampled)) throw error;
+    return ended(error.code, error.message);
+  }
   // Like progress by words: only what may be shown as it is brings along what was logged on the way.
   if (called.asGiven === true) {
     for (const one of side.logged) {
@@ -93,9 +123,19 @@ export async function callAsking(
   return { called, caller };
 }
 
-function tooMany(): { readonly called: Called; readonly caller: undefined } {
-  const text = '[upstream_invalid] The tool server asks for too much in the course of one call.';
-  return { called: { shown: shownWords(text) }, caller: undefined };
+function ended(code: string, text: string): { readonly called: Called; readonly caller: undefined } {
+  return { called: { shown: shownWords(`[${code}] ${text}`) }, caller: undefined };
+}
+
+/** A caller with answers of a model to what is not the client's to answer. */
+async function withSamples(caller: CallerSide, sample: Sample | undefined): Promise<CallerSide> {
+  const { back } = caller;
+  if (back === undefined || sample === undefined) return caller;
+  const open = Object.entries(back.asked).filter(([key, one]) => isSample(one) && !Object.hasOwn(back.responses, key));
+  if (open.length === 0) return caller;
+  const responses = { ...back.responses };
+  for (const [key, one] of open) responses[key] = await sample((one as JsonObject).params);
+  return { ...caller, back: { ...back, responses } };
 }
 
 /** The refusal of a call for which the client lacks a capability (2026-07-28). */

@@ -1,3 +1,5 @@
+import { asGatewayError } from '@sallyport/chassis/errors';
+import { uuidv7 } from '@sallyport/chassis/uuid';
 import { connectLink, type Lacking } from '@sallyport/peers/connecting';
 import { ANSWERS, hasAnswers } from '@sallyport/turn';
 import type { BrokerTool } from '../catalog/catalog.ts';
@@ -6,10 +8,11 @@ import { single } from '../invoke/admit.ts';
 import type { Patience } from '../invoke/ask.ts';
 import { callOrStandIn } from '../invoke/call-or-stand-in.ts';
 import type { Gate } from '../invoke/gate.ts';
+import { recordRefusedCall } from '../invoke/record.ts';
 import type { Shown } from '../invoke/shown.ts';
 import type { Turn } from '../invoke/turn.ts';
 import { CODES } from '../protocol.ts';
-import { callAsking, callerOf, lacksCapability, stateOfAnswers } from './caller-side.ts';
+import { callAsking, callerOf, lacksCapability, NotSampled, type Sample, stateOfAnswers } from './caller-side.ts';
 import {
   approvalLink,
   approvalPage,
@@ -82,12 +85,13 @@ export async function makeCall(
   };
   const trajectory = named || (back?.state.trajectory ?? '');
   const claim = { trajectory, session: session?.run ?? '', onceKey: onceKeyOf(message) };
-  const callerSide = callerOf(message, exchange, back);
+  const sample = sampleFor(gate, turn, tool);
+  const callerSide = callerOf(message, exchange, back, sample !== undefined);
   const call = () => callOrStandIn(gate, turn, claim, tool, args, patience);
   const unasked = callerSide?.unasked ?? [];
   if (unasked.length > 0) turn.unasked = unasked;
   const before = back?.state.round ?? 0;
-  const { called, caller } = await callAsking(callerSide, exchange, call, before);
+  const { called, caller } = await callAsking(callerSide, exchange, call, before, sample);
   answerHeader(TRAJECTORY_HEADER, turn.trajectory);
   const { shown, asGiven = false, pending, lacking, retryAfterSeconds, answeredBy } = called;
   const _meta: Record<string, unknown> = { [TRAJECTORY_META]: turn.trajectory };
@@ -110,13 +114,29 @@ export async function makeCall(
     : connectPage(connectLink(base, lacking as Lacking), lacking as Lacking);
   if (links && !asked) {
     if (revision.links === 'error') throw urlElicitation(page);
-    const state = { approvalId: pending?.id ?? '', trajectory: turn.trajectory, ...stateOfAnswers(callerSide, before) };
+    const state = { approvalId: pending?.id ?? '', trajectory: turn.trajectory, ...stateOfAnswers(caller, before) };
     return { kind: 'input', result: inputRequired(page, gate.states.seal(request, state)), _meta };
   }
   const { result, meta } = pending
     ? waitingResult(called, page.link, pending, declined)
     : connectResult(page.link, lacking as Lacking);
   return { kind: 'waiting', result, _meta: { ..._meta, ...meta } };
+}
+
+/** Has a model asked for the server of a tool, where the administrator lets it; what is refused of it is recorded. */
+function sampleFor(gate: Gate, turn: Turn, tool: BrokerTool): Sample | undefined {
+  const { sampler } = gate;
+  if (sampler === undefined || tool.server.spec.sampling === undefined) return undefined;
+  return async (params) => {
+    try {
+      return await sampler.sample(turn, tool, params);
+    } catch (caught) {
+      turn.signal.throwIfAborted();
+      const error = asGatewayError(caught);
+      recordRefusedCall(gate, turn, tool, uuidv7(), error);
+      throw new NotSampled(error.code, `${error.message} The tool server was not answered.`);
+    }
+  };
 }
 
 function canOpenLinks(message: Message, { revision, session, patient }: Exchange): boolean {

@@ -5,6 +5,7 @@ import type { PendingApproval } from '../invoke/ask.ts';
 import type { Called } from '../invoke/call-tool.ts';
 import type { Gate } from '../invoke/gate.ts';
 import { CODES, META } from '../protocol.ts';
+import { isSample } from '../sampling/read-request.ts';
 import { isObject, type Message, RpcFault } from './message.ts';
 import type { RequestState, StatedRequest } from './request-state.ts';
 
@@ -36,7 +37,8 @@ export function elicitationIn(capabilities: unknown): { readonly form: boolean; 
 
 /** A result of revision 2026-07-28 that hands on what a tool server asks of the user: `text` is its requests as JSON. */
 export function askedByServer(text: string, requestState: string): object {
-  return { resultType: 'input_required', inputRequests: JSON.parse(text) as object, requestState };
+  const asked = Object.entries(JSON.parse(text) as object).filter(([, request]) => !isSample(request));
+  return { resultType: 'input_required', inputRequests: Object.fromEntries(asked), requestState };
 }
 
 /** Tells whether capabilities declare elicitation by URL. */

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../catalog/definition.ts';
 import { CODES } from '../protocol.ts';
+import { isSample } from '../sampling/read-request.ts';
 import { isObject, RpcFault } from './message.ts';
 
 /** Member of `_meta` of a result that names answers which were not sent. */
@@ -30,7 +31,8 @@ export function readAnswers(inputResponses: unknown, asked: JsonObject): ReadAns
   const unasked: string[] = [];
   for (const [key, answer] of Object.entries(inputResponses)) {
     const request = Object.hasOwn(asked, key) ? asked[key] : undefined;
-    if (!isObject(request)) {
+    // What a model is asked is no question to the client.
+    if (!isObject(request) || isSample(request)) {
       unasked.push(key);
       continue;
     }

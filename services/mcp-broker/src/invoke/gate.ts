@@ -17,6 +17,7 @@ import type { ToolRunner } from '../execute/run-tool.ts';
 import type { BrokerMetrics } from '../metrics.ts';
 import type { OfferingCatalog } from '../offerings/catalog.ts';
 import type { SubscriptionStore } from '../offerings/subscription-store.ts';
+import type { Sampler } from '../sampling/sample.ts';
 import type { WaitingCalls } from './ask.ts';
 import type { Memory } from './memory.ts';
 import type { SeenRuns } from './seen-runs.ts';
@@ -41,6 +42,8 @@ export interface Gate {
   readonly offerings: OfferingCatalog;
   /** Which resources sessions are subscribed to. */
   readonly subscriptions: SubscriptionStore;
+  /** Has models asked for tool servers; absent: none may. */
+  readonly sampler?: Sampler | undefined;
   readonly memory: Memory;
   readonly runs: SeenRuns;
   readonly clients: Pick<Clients, 'decisions' | 'trajectories' | 'quarantine' | 'approvals'>;

@@ -48,7 +48,9 @@ export async function prepare(
   const { inputSchema: own } = tool.definition;
   const inputSchema = brought === undefined ? own : schemaWithAnswers(own, brought);
   const told = (prepared: PreparedCall) =>
-    brought === undefined ? withUnknown(prepared) : withAnswerOrigins(withUnknown(prepared), brought, turn.principal);
+    brought === undefined
+      ? withUnknown(prepared)
+      : withAnswerOrigins(withUnknown(prepared), brought, turn.principal, `tool:${nameInRules(tool)}`);
   const knownHost = (host: string) =>
     hostIsAmong(host, new Set(gate.config.linkHosts)) || hostIsAmong(host, trustedHosts(corpus));
   const setting = { corpus, inputSchema, toolClass: tool.toolClass, handlePositions: [], resolved, knownHost };

@@ -131,5 +131,6 @@ function furtherOf(turn: Turn): object {
     ...(turn.via === undefined ? {} : { via: turn.via }),
     ...(turn.standsInFor === undefined ? {} : { standsInFor: turn.standsInFor }),
     ...(turn.unasked === undefined ? {} : { unasked: turn.unasked }),
+    ...(turn.sampled === undefined ? {} : { sampled: turn.sampled }),
   };
 }

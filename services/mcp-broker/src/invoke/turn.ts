@@ -2,6 +2,7 @@ import type { Access } from '@sallyport/peers/access';
 import type { Attribution } from '@sallyport/peers/record-fields';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Label } from '@sallyport/turn';
+import type { Sampled } from '../sampling/sample.ts';
 import type { KnownValue } from './known-values.ts';
 
 /** One `tools/call` and all that it causes. */
@@ -36,6 +37,8 @@ export interface Turn {
   standsInFor?: string;
   /** Keys of answers that came with the call and were not sent, since nothing of the kind was asked; for the record. */
   unasked?: readonly string[];
+  /** What the tool server had a model asked in the course of the call. */
+  sampled?: readonly Sampled[];
   /** Steps recorded in this turn, for numbering. */
   step: number;
 }

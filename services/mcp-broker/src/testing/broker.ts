@@ -34,6 +34,7 @@ import { seenRuns } from '../invoke/seen-runs.ts';
 import { brokerMetrics } from '../metrics.ts';
 import { isPersonal, offeringCatalog } from '../offerings/catalog.ts';
 import type { SubscriptionStore } from '../offerings/subscription-store.ts';
+import { createSampler } from '../sampling/sample.ts';
 import { toolService } from '../server.ts';
 import { createUpstream } from '../upstream/upstream.ts';
 import { memoryAgentIds } from './agent-ids.ts';
@@ -180,6 +181,7 @@ export async function startBroker(
       quarantine: services.quarantine,
       approvals: services.approvals,
     },
+    sampler: createSampler(services.completions),
     runs: seenRuns(),
     memory: resultMemory(services.trajectories, digest, log),
     recorder: {

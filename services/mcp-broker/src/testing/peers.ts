@@ -1,6 +1,6 @@
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
 import { labelOf, wireLabel } from '@sallyport/peers/decision-wire';
-import type { LoopService } from '@sallyport/proto/models/v1/models_pb';
+import type { CompletionService, LoopService } from '@sallyport/proto/models/v1/models_pb';
 import { type ApprovalService, ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import type { LimitService, LimitSubject } from '@sallyport/proto/policy/v1/limit_pb';
 import {
@@ -62,6 +62,8 @@ export interface PeerState {
   readonly extracted: ExtractRequest[];
   /** A turn of an agent that is the gateway's own. */
   runLoop: ServiceImpl<typeof LoopService>['run'];
+  /** A call of a model without tools. */
+  complete: ServiceImpl<typeof CompletionService>['complete'];
 }
 
 /** Has the peers allow everything again, as they do at first. */

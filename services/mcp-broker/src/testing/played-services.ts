@@ -1,6 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
-import { LoopService } from '@sallyport/proto/models/v1/models_pb';
+import { CompletionService, LoopService } from '@sallyport/proto/models/v1/models_pb';
 import { AccessGrant_ClientTools, AccessGrant_ToolList, AccessService } from '@sallyport/proto/policy/v1/access_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
 import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
@@ -42,7 +42,10 @@ export async function playServices(state: PeerState) {
   const turns = await inProcess(LoopService, {
     run: (request, context) => state.runLoop(request, context),
   });
-  const all = [access, decisions, approvals, trajectories, limits, quarantine, turns];
+  const completions = await inProcess(CompletionService, {
+    complete: (request, context) => state.complete(request, context),
+  });
+  const all = [completions, access, decisions, approvals, trajectories, limits, quarantine, turns];
   return {
     access: access.client,
     decisions: decisions.client,
@@ -51,6 +54,7 @@ export async function playServices(state: PeerState) {
     limits: limits.client,
     quarantine: quarantine.client,
     turns: turns.client,
+    completions: completions.client,
     close: () => Promise.all(all.map((one) => one.close())),
   };
 }
@@ -76,6 +80,7 @@ export function playedState(): PeerState {
     approvals: new Map(),
     awaited: new Set(),
     extracted: [],
+    complete: async () => ({ text: 'Paris.', inputTokens: 10, outputTokens: 5, costNanoUsd: 1_000 }),
     // biome-ignore lint/correctness/useYield: there is nothing to say
     async *runLoop() {
       throw new GatewayError('unavailable', 'No turn was played.');

@@ -1,6 +1,7 @@
 import { urlGuard } from '@sallyport/chassis/net/guard';
 import { hasInvisible } from '@sallyport/turn';
 import type { JsonObject } from '../catalog/definition.ts';
+import { readSample, SAMPLE } from '../sampling/read-request.ts';
 import type { AskedInput, Caller } from './caller.ts';
 
 const MAX_REQUESTS = 8;
@@ -18,7 +19,7 @@ const LINKS = urlGuard({ allowHttp: true });
  */
 export function readAskedInput(
   result: JsonObject,
-  caller: Pick<Caller, 'elicitation' | 'roots'>,
+  caller: Pick<Caller, 'elicitation' | 'roots' | 'sampling'>,
   ownHost: string,
 ): AskedInput | undefined {
   const { inputRequests, requestState } = result;
@@ -53,10 +54,12 @@ export function readElicitation(
 
 function requestOf(
   { method, params }: JsonObject,
-  { elicitation, roots }: Pick<Caller, 'elicitation' | 'roots'>,
+  { elicitation, roots, sampling }: Pick<Caller, 'elicitation' | 'roots' | 'sampling'>,
   ownHost: string,
 ): JsonObject | undefined {
   if (method === 'roots/list' && roots === true) return { method };
+  if (method === SAMPLE)
+    return sampling === true && readSample(params) !== undefined ? ({ method, params } as JsonObject) : undefined;
   if (method !== 'elicitation/create' || elicitation === undefined || !isObject(params)) return undefined;
   const read = elicited(params, elicitation, ownHost);
   return read && { method, params: read };

@@ -12,6 +12,8 @@ export interface Caller {
   readonly elicitation?: { readonly form: boolean; readonly url: boolean };
   /** The client tells servers which folders it works in, where they ask. */
   readonly roots?: boolean;
+  /** The server may have a model asked; it is not the client that is. */
+  readonly sampling?: boolean;
   /** What a server that asked is to be told; nothing of it is sent before it is decided. */
   readonly back?: Brought;
   /** What of it was decided, and is sent; set by who decides. */

@@ -72,12 +72,13 @@ export function plainExchange(
 
 /** The params of a request, with what its caller takes and brings. */
 function withCaller(params: object, meta: object, id: number, caller: Caller): object {
-  const { progress, elicitation, roots, sends, logLevel } = caller;
+  const { progress, elicitation, roots, sampling, sends, logLevel } = caller;
   const modes = elicitation && { ...(elicitation.form ? { form: {} } : {}), ...(elicitation.url ? { url: {} } : {}) };
-  const can =
-    modes === undefined && roots === undefined
-      ? undefined
-      : { ...(modes === undefined ? {} : { elicitation: modes }), ...(roots === undefined ? {} : { roots: {} }) };
+  const can = {
+    ...(modes === undefined ? {} : { elicitation: modes }),
+    ...(roots === undefined ? {} : { roots: {} }),
+    ...(sampling === undefined ? {} : { sampling: {} }),
+  };
   return {
     ...params,
     ...(sends === undefined ? {} : { inputResponses: sends.responses }),
@@ -85,7 +86,7 @@ function withCaller(params: object, meta: object, id: number, caller: Caller): o
     _meta: {
       ...meta,
       ...(progress === undefined ? {} : { progressToken: id }),
-      ...(can === undefined ? {} : { [META.clientCapabilities]: can }),
+      [META.clientCapabilities]: can,
       ...(logLevel === undefined ? {} : { [META.logLevel]: logLevel }),
     },
   };

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/models/v1/models.proto.
  */
 export const file_sallyport_models_v1_models: GenFile = /*@__PURE__*/
-  fileDesc("CiBzYWxseXBvcnQvbW9kZWxzL3YxL21vZGVscy5wcm90bxITc2FsbHlwb3J0Lm1vZGVscy52MSLXAQoPQ29tcGxldGVSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSDAoEdHVybhgDIAEoCRIMCgRzdGVwGAQgASgJEg0KBW1vZGVsGAUgASgJEg4KBnN5c3RlbRgGIAEoCRIPCgdjb250ZW50GAcgASgJEhMKC3NjaGVtYV9qc29uGAggASgJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAkgASgFIoUBChBDb21wbGV0ZVJlc3BvbnNlEgwKBHRleHQYASABKAkSFAoMaW5wdXRfdG9rZW5zGAIgASgBEhUKDW91dHB1dF90b2tlbnMYAyABKAESFQoNY29zdF9uYW5vX3VzZBgEIAEoARIQCghwcm92aWRlchgFIAEoCRINCgVtb2RlbBgGIAEoCSKfAgoKUnVuUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEisKB2NvbnRleHQYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEg0KBW1vZGVsGAQgASgJEhQKDGluc3RydWN0aW9ucxgFIAEoCRIPCgdzZXJ2ZXJzGAYgAygJEhcKD21heF9tb2RlbF9jYWxscxgHIAEoBRIQCghwcmV2aW91cxgIIAEoCRIQCghhbnN3ZXJlZBgJIAMoCRIMCgRzYWlkGAogAygJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAsgASgFInQKC1J1blJlc3BvbnNlEiwKBHRleHQYASABKAsyHC5zYWxseXBvcnQubW9kZWxzLnYxLlJ1blRleHRIABIuCgVlbmRlZBgCIAEoCzIdLnNhbGx5cG9ydC5tb2RlbHMudjEuUnVuRW5kZWRIAEIHCgVldmVudCJCCgdSdW5UZXh0EgwKBHRleHQYASABKAkSKQoFbGFiZWwYAiABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsIoEBCghSdW5FbmRlZBIQCghyZXNwb25zZRgBIAEoCRIpCgVsYWJlbBgCIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSEQoJcXVlc3Rpb25zGAMgAygJEhEKCWFwcHJvdmFscxgEIAMoCRISCgppbmNvbXBsZXRlGAUgASgIMmwKEUNvbXBsZXRpb25TZXJ2aWNlElcKCENvbXBsZXRlEiQuc2FsbHlwb3J0Lm1vZGVscy52MS5Db21wbGV0ZVJlcXVlc3QaJS5zYWxseXBvcnQubW9kZWxzLnYxLkNvbXBsZXRlUmVzcG9uc2UyWQoLTG9vcFNlcnZpY2USSgoDUnVuEh8uc2FsbHlwb3J0Lm1vZGVscy52MS5SdW5SZXF1ZXN0GiAuc2FsbHlwb3J0Lm1vZGVscy52MS5SdW5SZXNwb25zZTABYgZwcm90bzM", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
+  fileDesc("CiBzYWxseXBvcnQvbW9kZWxzL3YxL21vZGVscy5wcm90bxITc2FsbHlwb3J0Lm1vZGVscy52MSKRAgoPQ29tcGxldGVSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEhIKCnRyYWplY3RvcnkYAiABKAkSDAoEdHVybhgDIAEoCRIMCgRzdGVwGAQgASgJEg0KBW1vZGVsGAUgASgJEg4KBnN5c3RlbRgGIAEoCRIPCgdjb250ZW50GAcgASgJEhMKC3NjaGVtYV9qc29uGAggASgJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAkgASgFEg8KB3NvdXJjZXMYCiADKAkSJwoEc2FpZBgLIAMoCzIZLnNhbGx5cG9ydC5tb2RlbHMudjEuU2FpZCImCgRTYWlkEhAKCGJ5X21vZGVsGAEgASgIEgwKBHRleHQYAiABKAkikgEKEENvbXBsZXRlUmVzcG9uc2USDAoEdGV4dBgBIAEoCRIUCgxpbnB1dF90b2tlbnMYAiABKAESFQoNb3V0cHV0X3Rva2VucxgDIAEoARIVCg1jb3N0X25hbm9fdXNkGAQgASgBEhAKCHByb3ZpZGVyGAUgASgJEg0KBW1vZGVsGAYgASgJEgsKA2N1dBgHIAEoCCKfAgoKUnVuUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEisKB2NvbnRleHQYAyABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsEg0KBW1vZGVsGAQgASgJEhQKDGluc3RydWN0aW9ucxgFIAEoCRIPCgdzZXJ2ZXJzGAYgAygJEhcKD21heF9tb2RlbF9jYWxscxgHIAEoBRIQCghwcmV2aW91cxgIIAEoCRIQCghhbnN3ZXJlZBgJIAMoCRIMCgRzYWlkGAogAygJEhkKEW1heF9vdXRwdXRfdG9rZW5zGAsgASgFInQKC1J1blJlc3BvbnNlEiwKBHRleHQYASABKAsyHC5zYWxseXBvcnQubW9kZWxzLnYxLlJ1blRleHRIABIuCgVlbmRlZBgCIAEoCzIdLnNhbGx5cG9ydC5tb2RlbHMudjEuUnVuRW5kZWRIAEIHCgVldmVudCJCCgdSdW5UZXh0EgwKBHRleHQYASABKAkSKQoFbGFiZWwYAiABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsIoEBCghSdW5FbmRlZBIQCghyZXNwb25zZRgBIAEoCRIpCgVsYWJlbBgCIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwSEQoJcXVlc3Rpb25zGAMgAygJEhEKCWFwcHJvdmFscxgEIAMoCRISCgppbmNvbXBsZXRlGAUgASgIMmwKEUNvbXBsZXRpb25TZXJ2aWNlElcKCENvbXBsZXRlEiQuc2FsbHlwb3J0Lm1vZGVscy52MS5Db21wbGV0ZVJlcXVlc3QaJS5zYWxseXBvcnQubW9kZWxzLnYxLkNvbXBsZXRlUmVzcG9uc2UyWQoLTG9vcFNlcnZpY2USSgoDUnVuEh8uc2FsbHlwb3J0Lm1vZGVscy52MS5SdW5SZXF1ZXN0GiAuc2FsbHlwb3J0Lm1vZGVscy52MS5SdW5SZXNwb25zZTABYgZwcm90bzM", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.models.v1.CompleteRequest
@@ -41,7 +41,7 @@ export type CompleteRequest = Message<"sallyport.models.v1.CompleteRequest"> & {
   step: string;
 
   /**
-   * Public name of a Model in the principal's tenant. AccessPolicy is not asked: policy chose the model.
+   * Public name of a Model in the principal's tenant. AccessPolicy is not asked: a resource chose the model.
    *
    * @generated from field: string model = 5;
    */
@@ -68,6 +68,20 @@ export type CompleteRequest = Message<"sallyport.models.v1.CompleteRequest"> & {
    * @generated from field: int32 max_output_tokens = 9;
    */
   maxOutputTokens: number;
+
+  /**
+   * Who said the content, as in Label.sources; then the call is recorded as sampling, and what it is made of as untrusted. None: quarantine.
+   *
+   * @generated from field: repeated string sources = 10;
+   */
+  sources: string[];
+
+  /**
+   * What was said before the content, oldest first.
+   *
+   * @generated from field: repeated sallyport.models.v1.Said said = 11;
+   */
+  said: Said[];
 };
 
 /**
@@ -76,6 +90,32 @@ export type CompleteRequest = Message<"sallyport.models.v1.CompleteRequest"> & {
  */
 export const CompleteRequestSchema: GenMessage<CompleteRequest> = /*@__PURE__*/
   messageDesc(file_sallyport_models_v1_models, 0);
+
+/**
+ * A message of a conversation, whose text is all there is of it.
+ *
+ * @generated from message sallyport.models.v1.Said
+ */
+export type Said = Message<"sallyport.models.v1.Said"> & {
+  /**
+   * True: the model itself said it.
+   *
+   * @generated from field: bool by_model = 1;
+   */
+  byModel: boolean;
+
+  /**
+   * @generated from field: string text = 2;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message sallyport.models.v1.Said.
+ * Use `create(SaidSchema)` to create a new message.
+ */
+export const SaidSchema: GenMessage<Said> = /*@__PURE__*/
+  messageDesc(file_sallyport_models_v1_models, 1);
 
 /**
  * @generated from message sallyport.models.v1.CompleteResponse
@@ -110,6 +150,13 @@ export type CompleteResponse = Message<"sallyport.models.v1.CompleteResponse"> &
    * @generated from field: string model = 6;
    */
   model: string;
+
+  /**
+   * The answer was cut at max_output_tokens.
+   *
+   * @generated from field: bool cut = 7;
+   */
+  cut: boolean;
 };
 
 /**
@@ -117,7 +164,7 @@ export type CompleteResponse = Message<"sallyport.models.v1.CompleteResponse"> &
  * Use `create(CompleteResponseSchema)` to create a new message.
  */
 export const CompleteResponseSchema: GenMessage<CompleteResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_models_v1_models, 1);
+  messageDesc(file_sallyport_models_v1_models, 2);
 
 /**
  * @generated from message sallyport.models.v1.RunRequest
@@ -198,7 +245,7 @@ export type RunRequest = Message<"sallyport.models.v1.RunRequest"> & {
  * Use `create(RunRequestSchema)` to create a new message.
  */
 export const RunRequestSchema: GenMessage<RunRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_models_v1_models, 2);
+  messageDesc(file_sallyport_models_v1_models, 3);
 
 /**
  * @generated from message sallyport.models.v1.RunResponse
@@ -227,7 +274,7 @@ export type RunResponse = Message<"sallyport.models.v1.RunResponse"> & {
  * Use `create(RunResponseSchema)` to create a new message.
  */
 export const RunResponseSchema: GenMessage<RunResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_models_v1_models, 3);
+  messageDesc(file_sallyport_models_v1_models, 4);
 
 /**
  * More of the text that the turn releases.
@@ -253,7 +300,7 @@ export type RunText = Message<"sallyport.models.v1.RunText"> & {
  * Use `create(RunTextSchema)` to create a new message.
  */
 export const RunTextSchema: GenMessage<RunText> = /*@__PURE__*/
-  messageDesc(file_sallyport_models_v1_models, 4);
+  messageDesc(file_sallyport_models_v1_models, 5);
 
 /**
  * @generated from message sallyport.models.v1.RunEnded
@@ -298,10 +345,11 @@ export type RunEnded = Message<"sallyport.models.v1.RunEnded"> & {
  * Use `create(RunEndedSchema)` to create a new message.
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
-  messageDesc(file_sallyport_models_v1_models, 5);
+  messageDesc(file_sallyport_models_v1_models, 6);
 
 /**
- * CompletionService lets quarantine call a model through model-proxy: no tools, its own pool, charged to the turn's principal. Served by model-proxy.
+ * CompletionService lets quarantine, and mcp-broker for tool servers that may sample, call a model through model-proxy: no tools, its own
+ * pool, charged to the turn's principal. Served by model-proxy.
  *
  * @generated from service sallyport.models.v1.CompletionService
  */

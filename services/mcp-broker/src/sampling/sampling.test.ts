@@ -1,0 +1,252 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Client as ModernClient } from '@modelcontextprotocol/client';
+import { GatewayError } from '@sallyport/chassis/errors';
+import { parseSpec } from '@sallyport/custom-resources';
+import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
+import type { CompleteRequest } from '@sallyport/proto/models/v1/models_pb';
+import { Action } from '@sallyport/proto/policy/v1/policy_pb';
+import { ANSWERS } from '@sallyport/turn';
+import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
+import { KEYS, startBroker, type TestBroker } from '../testing/broker.ts';
+import { allowAll, resultsOf } from '../testing/peers.ts';
+import { callBy, mcpClients } from '../testing/testing-clients.ts';
+import { samplingBudgets } from './budget.ts';
+import { readSample } from './read-request.ts';
+
+type Params = Record<string, unknown>;
+interface Answered {
+  readonly isError?: boolean;
+  readonly resultType?: string;
+  readonly requestState?: string;
+  readonly inputRequests?: Record<string, { readonly method: string }>;
+  readonly content?: readonly { readonly text: string }[];
+  readonly _meta?: Params;
+}
+
+const text = (said: string) => ({ type: 'text', text: said });
+const sample = { messages: [{ role: 'user', content: text('What is the capital of France?') }], maxTokens: 4_000 };
+const capital = { method: 'sampling/createMessage', params: sample };
+const form = {
+  method: 'elicitation/create',
+  params: { message: 'Who?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } },
+};
+const paris = { role: 'assistant', content: text('Paris.'), model: 'small', stopReason: 'endTurn' };
+const bounds = { model: 'small', maxTokens: 64, requestsPerCall: 3, requests: 1_000, window: '1h' };
+
+let server: FakeToolServer;
+let broker: TestBroker;
+let asks: Record<string, object> = {};
+/** How often the server asks before it has enough. */
+let rounds = 1;
+const came: Params[] = [];
+const completed: CompleteRequest[] = [];
+
+beforeAll(async () => {
+  server = await startFakeToolServer({
+    tools: [{ name: 'ask', run: () => ({ content: [] }) }],
+    revisions: '2026-07-28',
+    before({ json }) {
+      const { method, id, params } = (json ?? {}) as { method?: string; id?: number; params?: Params };
+      if (method !== 'tools/call' || params === undefined) return undefined;
+      came.push(params);
+      const round = Number(params.requestState ?? 0);
+      const done = { resultType: 'complete', content: [text(JSON.stringify(params.inputResponses))] };
+      const asked = { resultType: 'input_required', inputRequests: asks, requestState: String(round + 1) };
+      return { status: 200, body: { jsonrpc: '2.0', id, result: round < rounds ? asked : done } };
+    },
+  });
+  broker = await startBroker();
+  const remote = { url: server.url };
+  await broker.servers({
+    work: { remote, timeoutSeconds: 20, sampling: bounds },
+    plain: { remote, timeoutSeconds: 20 },
+    poor: { remote, timeoutSeconds: 20, sampling: { ...bounds, requests: 1 } },
+  });
+}, 30_000);
+const clients = mcpClients(() => broker);
+const { modern, older } = clients;
+afterAll(async () => {
+  await clients.close();
+  await broker?.close();
+  await server?.close();
+});
+beforeEach(() => {
+  allowAll(broker.state);
+  broker.state.decided.length = 0;
+  broker.state.complete = async (request) => {
+    completed.push(request);
+    return { text: 'Paris.', inputTokens: 10, outputTokens: 5, costNanoUsd: 1_000 };
+  };
+  broker.records.length = 0;
+  came.length = 0;
+  completed.length = 0;
+  rounds = 1;
+  asks = { capital };
+});
+
+const call = (client: ModernClient, more: object = {}, server = 'work') =>
+  client.request(
+    { method: 'tools/call', params: { name: `${server}__ask`, arguments: {}, ...more } } as never,
+    { allowInputRequired: true } as never,
+  ) as Promise<Answered>;
+const sent = () => came.at(-1)?.inputResponses;
+const lastOutcome = () =>
+  JSON.parse(broker.records.findLast(({ kind }) => kind === Record_Kind.TOOL_OUTCOME)?.detailJson ?? '{}') as Params;
+const capabilities = () =>
+  ((came.at(-1)?._meta ?? {}) as Record<string, Params>)['io.modelcontextprotocol/clientCapabilities'];
+
+describe('sampling of a tool server', () => {
+  it('[mcp:sampling-off] is not offered where the ToolServer does not say so, whatever the client offers', async () => {
+    const client = await modern(KEYS.alice, { sampling: {} });
+    expect(await call(client, {}, 'plain')).toMatchObject({ isError: true });
+    expect(capabilities()).toEqual({});
+    expect(completed).toHaveLength(0);
+  });
+
+  it('[mcp:sampling] is answered by the gateway: without tools, in a run of its own, as who called, under the label of the server', async () => {
+    const said = await call(await modern(KEYS.alice));
+    expect(capabilities()).toEqual({ sampling: {} });
+    expect(sent()).toEqual({ capital: paris });
+    expect(said.content?.[0]?.text).toContain('Paris.');
+    const [asked] = completed;
+    expect(asked).toMatchObject({ model: 'small', content: 'What is the capital of France?', maxOutputTokens: 64 });
+    expect(asked).toMatchObject({ sources: ['tool:work/ask'], schemaJson: '', principal: { id: 'key:alice' } });
+    expect(asked?.trajectory).not.toBe(said._meta?.['sallyport.dev/trajectory']);
+    expect(lastOutcome()).toMatchObject({
+      sampled: [{ trajectory: asked?.trajectory, model: 'small', tokens: 15, costNanoUsd: 1_000 }],
+    });
+    // A client of the older line need not know of it.
+    expect(((await callBy(await older(KEYS.alice), 'work__ask', {})) as Answered).content?.[0]?.text).toContain(
+      'Paris.',
+    );
+  });
+
+  it('[mcp:sampling-egress] tells the server nothing that policy refuses, and says of what it is made', async () => {
+    broker.state.decideCall = (one) => ({
+      verdict: one.argumentsJson.includes('Paris') ? Action.DENY : Action.ALLOW,
+      rule: 'p/no-models',
+      reason: 'No.',
+    });
+    const denied = await call(await modern(KEYS.alice));
+    expect(denied.content?.[0]?.text).toMatch(/^\[policy_denied\].*p\/no-models/);
+    expect(came).toHaveLength(1);
+    const decided = broker.state.decided.at(-1)?.call;
+    expect(JSON.parse(decided?.argumentsJson ?? '')).toEqual({ [ANSWERS]: { capital: paris } });
+    const origin = decided?.origins.find(({ pointer }) => pointer.endsWith('/capital/content/text'));
+    expect(origin).toMatchObject({ origin: 'composed', label: { trusted: false, sources: ['tool:work/ask'] } });
+    // What the server asks is content: where that is withheld, no model reads it.
+    completed.length = 0;
+    broker.state.decideResult = () => resultsOf(Action.DENY, false);
+    await call(await modern(KEYS.alice));
+    expect(completed).toHaveLength(0);
+  });
+
+  it('[mcp:sampling-bounded] ends a call whose server asks without end, and a budget that is spent', async () => {
+    rounds = 10_000;
+    const client = await modern(KEYS.alice);
+    expect((await call(client)).content?.[0]?.text).toMatch(/^\[rate_limited\]/);
+    expect(completed).toHaveLength(3);
+    rounds = 1;
+    asks = { a: capital, b: capital, c: capital, d: capital };
+    completed.length = 0;
+    expect((await call(client)).content?.[0]?.text).toMatch(/^\[rate_limited\]/);
+    expect(completed).toHaveLength(3);
+    expect(broker.records.at(-1)).toMatchObject({ kind: Record_Kind.TOOL_REFUSAL, errorCode: 'rate_limited' });
+    asks = { capital };
+    expect((await call(client, {}, 'poor')).isError).not.toBe(true);
+    expect((await call(client, {}, 'poor')).content?.[0]?.text).toMatch(/^\[rate_limited\]/);
+  });
+
+  it('[mcp:sampling] is not asked of the client, and no answer of the client stands for it', async () => {
+    asks = { capital, who: form };
+    const client = await modern(KEYS.alice, { elicitation: { form: {} }, sampling: {} });
+    const first = await call(client);
+    expect(Object.keys(first.inputRequests ?? {})).toEqual(['who']);
+    expect(completed).toHaveLength(0);
+    const who = { action: 'accept', content: { name: 'Ada' } };
+    const forged = { capital: { ...paris, content: text('Berlin.') }, who };
+    const second = await call(client, { requestState: first.requestState, inputResponses: forged });
+    expect(sent()).toEqual({ who, capital: paris });
+    expect(second._meta?.['sallyport.dev/answers-refused']).toMatchObject({ keys: ['capital'] });
+  });
+
+  it('[mcp:sampling] that fails ends the call with the reason, and one that is cancelled asks nobody further', async () => {
+    broker.state.complete = async () => {
+      throw new GatewayError('budget_exceeded', 'Nothing is left.');
+    };
+    const client = await modern(KEYS.alice);
+    expect((await call(client)).content?.[0]?.text).toMatch(/^\[budget_exceeded\].*not answered/);
+    expect(came).toHaveLength(1);
+    let ended = false;
+    broker.state.complete = (_request, { signal }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          ended = true;
+          reject(new GatewayError('cancelled', 'gone'));
+        });
+      });
+    const gone = new AbortController();
+    const calling = client.callTool({ name: 'work__ask', arguments: {} }, { signal: gone.signal });
+    calling.catch(() => undefined);
+    setTimeout(() => gone.abort(), 150);
+    await expect(calling).rejects.toBeDefined();
+    for (let tries = 0; !ended && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(ended).toBe(true);
+    expect(came).toHaveLength(2);
+  });
+
+  it.each([
+    ['tools', { ...sample, tools: [{ name: 'x' }] }],
+    ['an image', { ...sample, messages: [{ role: 'user', content: { type: 'image', data: 'AA==' } }] }],
+    ['no message', { ...sample, messages: [] }],
+    ['a message of the model last', { ...sample, messages: [{ role: 'assistant', content: text('a') }] }],
+    ['a message of the system', { ...sample, messages: [{ role: 'system', content: text('a') }] }],
+    ['no bound', { messages: sample.messages }],
+    ['messages without end', { ...sample, messages: Array.from({ length: 65 }, () => sample.messages[0]) }],
+  ])('[mcp:sampling-bounded] has no %s', async (_, params) => {
+    expect(readSample(params)).toBeUndefined();
+    asks = { capital: { method: 'sampling/createMessage', params } };
+    expect(await call(await modern(KEYS.alice))).toMatchObject({ isError: true });
+    expect(completed).toHaveLength(0);
+  });
+});
+
+describe('the budget of sampling', () => {
+  it('[mcp:sampling-bounded] counts requests, tokens and money of a server in its window', () => {
+    const budgets = samplingBudgets();
+    const few = { ...bounds, requests: 2 };
+    expect([budgets.take('a', few, 0), budgets.take('a', few, 1), budgets.take('a', few, 2)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(budgets.take('b', few, 2)).toBe(true);
+    expect(budgets.take('a', few, 3_600_000)).toBe(true);
+    budgets.settle('a', { tokens: 100, nanoUsd: 2_000_000 });
+    expect(budgets.take('a', { ...few, tokens: 100 }, 3_600_001)).toBe(false);
+    expect(budgets.take('a', { ...few, usd: '0.002' }, 3_600_001)).toBe(false);
+    expect(budgets.take('a', { ...few, usd: '0.003' }, 3_600_001)).toBe(true);
+  });
+
+  it('[mcp:sampling-off] is said in the ToolServer, by names and bounds that are checked, and for servers of MCP alone', () => {
+    const of = (spec: object) => parseSpec('ToolServer', spec, 'x');
+    const remote = { url: 'https://a.example/mcp' };
+    expect(of({ remote, sampling: { model: 'small' } })).toMatchObject({
+      ok: true,
+      value: { sampling: { model: 'small', maxTokens: 1024, requestsPerCall: 4, requests: 60, window: '1h' } },
+    });
+    expect(of({ remote })).toMatchObject({
+      ok: true,
+      value: expect.not.objectContaining({ sampling: expect.anything() }),
+    });
+    for (const [wrong, at] of [
+      [{ remote, sampling: {} }, 'model'],
+      [{ remote, sampling: { model: 'small', maxTokens: 0 } }, 'maxTokens'],
+      [{ remote, sampling: { model: 'small', tools: true } }, 'sampling'],
+      [{ agent: { url: 'https://a.example' }, sampling: { model: 'small' } }, 'sampling'],
+    ] as const) {
+      const read = of(wrong);
+      expect(JSON.stringify(read.ok ? [] : read.faults)).toContain(at);
+    }
+  });
+});
