@@ -5,7 +5,14 @@ import { apply, cluster, eventually, kubectl, NAMESPACE, names, secretValue } fr
 const kind = 'ToolServer';
 const apiVersion = 'sallyport.dev/v1alpha1';
 const EVERYTHING = '/srv/node_modules/@modelcontextprotocol/server-everything/dist/index.js';
-const RESOURCES = ['everything', 'web', 'hostile'] as const;
+const RESOURCES = ['everything', 'web', 'python', 'hostile'] as const;
+/** The value of each principal; the user behind key `demo` is robin. */
+const TOKENS = {
+  lists: 'canary-of-nobody',
+  'user.robin_40example.com': 'canary-of-robin',
+  'user.kim': 'canary-of-kim',
+};
+const KIM = 'a-key-of-kim-of-twenty-and-more';
 const image = cluster?.hostedImage;
 
 const server = (name: string, args: readonly string[], more: object = {}) => ({
@@ -19,22 +26,40 @@ const field = (name: string, path: string) => kubectl('get', 'toolserver', name,
 const condition = (name: string, type: string) =>
   field(name, `{.status.conditions[?(@.type=="${type}")].status} {.status.conditions[?(@.type=="${type}")].reason}`);
 
-/** Hosts three servers beside the samples, and waits until each is Ready. */
+/** Hosts servers of npm and of the Python SDK, and a hostile one, beside the samples, and waits until each is Ready. */
 export async function hostServers(): Promise<void> {
   apply([
-    server('everything', [EVERYTHING, 'stdio'], { idleMinutes: 1440 }),
+    server('everything', [EVERYTHING, 'stdio'], { idleMinutes: 1 }),
     server('web', [EVERYTHING, 'streamableHttp'], {
       transport: 'Http',
       http: { port: 3001 },
       env: [{ name: 'PORT', value: '3001' }],
     }),
+    server('python', ['/srv/server.py'], {
+      command: ['/srv/python/bin/python'],
+      transport: 'Http',
+      http: { port: 8000 },
+      resources: { memory: '256Mi' },
+      isolation: 'PerPrincipal',
+      idleMinutes: 1,
+      env: [{ name: 'TOKEN', secretRef: { name: 'tokens', key: 'lists' }, perPrincipal: true }],
+    }),
+    { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'tokens', namespace: 'default' }, stringData: TOKENS },
+    { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'kim', namespace: 'default' }, stringData: { key: KIM } },
+    {
+      apiVersion,
+      kind: 'VirtualKey',
+      metadata: { name: 'kim', namespace: 'default' },
+      spec: { owner: 'kim', secretRef: { name: 'kim', key: 'key' } },
+    },
     server('hostile', ['/srv/hostile.mjs'], { egress: ['api.example.com'] }),
+    server('fenced', ['/srv/hostile.mjs'], { requireEgressEnforced: true }),
     {
       apiVersion,
       kind: 'AccessPolicy',
       metadata: { name: 'hosted', namespace: 'default' },
       spec: {
-        subjects: { keys: ['demo'], users: ['robin@example.com'] },
+        subjects: { keys: ['demo', 'kim'], users: ['robin@example.com', 'kim'] },
         models: [],
         tools: RESOURCES.map((name) => `${name}/*`),
       },
@@ -56,6 +81,50 @@ export async function callServers(endpoint: string, key: string): Promise<void> 
       expect(JSON.stringify(answer.content)).toContain('hello');
     }
   });
+}
+
+const principalPods = () => names('pods', '-l', 'sallyport.dev/principal');
+
+/** Calls the Python server for two principals: each has a pod of its own, with its own value, and never the other's. */
+export async function callAsTwo(endpoint: string, key: string): Promise<void> {
+  const tell = (whose: string) => (client: Client) =>
+    eventually(`an answer for ${whose}`, 60, async () => {
+      const said = await client.callTool({ name: 'python__tell', arguments: { word: `canary of ${whose}` } });
+      expect(said.isError ?? false).toBe(false);
+      return said.structuredContent as { process: string; token: string; told: string[] };
+    });
+  const both = () =>
+    Promise.all([withClient(endpoint, key, tell('robin')), withClient(endpoint, KIM, tell('kim'))] as const);
+  const [robin, kim] = await both();
+  expect([robin.token, kim.token]).toEqual(['canary-of-robin', 'canary-of-kim']);
+  expect(robin.process).not.toBe(kim.process);
+  const again = await both();
+  expect(again.map(({ process }) => process)).toEqual([robin.process, kim.process]);
+  expect(new Set(again[0].told)).toEqual(new Set(['canary of robin']));
+  expect(new Set(again[1].told)).toEqual(new Set(['canary of kim']));
+  expect(principalPods()).toHaveLength(2);
+}
+
+/** Some minutes after the last call: pods that nobody used are gone, and come back with the next call. */
+export async function comeBack(endpoint: string, key: string): Promise<void> {
+  const deployment = `sallyport-mcp-${field('everything', '{.metadata.uid}')}`;
+  const replicas = () => kubectl('get', 'deployment', deployment, '-o', 'jsonpath={.spec.replicas}');
+  await eventually('idle pods to be stopped', 90, () => {
+    expect([replicas(), principalPods()]).toEqual(['0', []]);
+    expect(condition('everything', 'Deployed')).toBe('True Idle');
+  });
+  // What its last pod found is told as that, and as no more.
+  expect(condition('everything', 'EgressEnforced')).toMatch(/^(True ProbedBefore|False NotEnforced)$/);
+  await callServers(endpoint, key);
+  await callAsTwo(endpoint, key);
+}
+
+/** Asks as mcp-host for what its role allows and its admission policy does not. */
+export function holdAccounts(): void {
+  const pod = names('-n', NAMESPACE, 'pods', '-l', 'app.kubernetes.io/component=vault')[0] ?? '';
+  const as = `--as=system:serviceaccount:${NAMESPACE}:sallyport-mcp-host`;
+  expect(kubectl('auth', 'can-i', 'delete', 'pods', '-n', NAMESPACE, as).trim()).toBe('yes');
+  expect(() => kubectl('-n', NAMESPACE, 'delete', pod, '--dry-run=server', as)).toThrow('hosted tool servers alone');
 }
 
 /** Lets the hostile one try, and looks at what became of it: nothing, seen in its status and in the records. */
@@ -106,6 +175,14 @@ export async function holdHostile(endpoint: string, key: string): Promise<void> 
   await eventually('its records', 30, () => expect(Number(counted())).toBeGreaterThanOrEqual(targets.length));
   // Said by a probe in the pod: what this cluster does with NetworkPolicies is not for the operator to believe.
   expect(condition('hostile', 'EgressEnforced')).toBe(report.beside === true ? 'False NotEnforced' : 'True Probed');
+  // Where it is not enforced, what demands it is not even started.
+  const [wanted, state] = report.beside === true ? ['False EgressNotEnforced', 'waiting'] : ['True Running', 'running'];
+  await eventually('what demands that egress is enforced', 60, () =>
+    expect(condition('fenced', 'Deployed')).toBe(wanted),
+  );
+  const selector = `sallyport.dev/tool-server-uid=${field('fenced', '{.metadata.uid}')}`;
+  const states = kubectl('get', 'pods', '-l', selector, '-o', 'jsonpath={.items[*].status.containerStatuses[*].state}');
+  expect(states).toContain(state);
   process.stderr.write(
     `  direct connections beside the proxy: ${report.beside === true ? 'not held back by this cluster' : 'held back'}\n`,
   );
@@ -119,8 +196,8 @@ export async function keepAndRemove(): Promise<void> {
   await eventually('the fence', 30, () =>
     expect(kubectl('get', 'networkpolicy', name, '-o', 'jsonpath={.spec.egress[0].ports[0].port}')).toBe('3128'),
   );
-  kubectl('delete', 'toolserver', ...RESOURCES, '--timeout=60s');
-  kubectl('delete', 'accesspolicy', 'hosted');
+  kubectl('delete', 'toolserver', ...RESOURCES, 'fenced', '--timeout=60s');
+  kubectl('delete', 'accesspolicy/hosted', 'virtualkey/kim', 'secret/tokens', 'secret/kim');
   await eventually('an empty namespace', 60, () =>
     expect(names('pods,deployments,networkpolicies,serviceaccounts', '-l', 'sallyport.dev/hosted=true')).toEqual([]),
   );

@@ -3,7 +3,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import OpenAI from 'openai';
-import { callServers, holdHostile, hostServers, keepAndRemove } from './hosted.ts';
+import { callAsTwo, callServers, comeBack, holdAccounts, holdHostile, hostServers, keepAndRemove } from './hosted.ts';
 import { installArguments, kindsIn, prepareCluster, restoreCluster, USER_KINDS } from './install.ts';
 import {
   cluster,
@@ -147,15 +147,17 @@ onCluster('a release on a real cluster', () => {
     30_000,
   );
 
-  if (cluster?.hostedImage !== undefined) {
-    step('[cluster:hosted] hosts a server from npm over stdio and over HTTP', hostServers, 150_000);
+  const hosts = cluster?.hostedImage !== undefined;
+  if (hosts) {
+    step('[cluster:hosted] hosts servers of npm over stdio and over HTTP, and one of Python', hostServers, 150_000);
     step('[cluster:hosted] serves their tools through the Ingress', () => callServers(endpoint, key), 60_000);
+    step('[cluster:principals] serves two principals from a pod each', () => callAsTwo(endpoint, key), 120_000);
+    step('[cluster:hosted] holds the account of mcp-host to hosted servers', async () => holdAccounts(), 30_000);
     step(
       '[cluster:hostile] holds a hostile server: what it tries fails, in its status and in the records',
       () => holdHostile(endpoint, key),
       120_000,
     );
-    step('[cluster:hosted] repairs what was changed, and leaves nothing behind', keepAndRemove, 120_000);
   }
 
   for (const service of services) {
@@ -207,6 +209,15 @@ onCluster('a release on a real cluster', () => {
       },
       240_000,
     );
+  }
+
+  if (hosts) {
+    step(
+      '[cluster:idle] has stopped what nobody called meanwhile, and starts it by the next call',
+      () => comeBack(endpoint, key),
+      240_000,
+    );
+    step('[cluster:hosted] repairs what was changed, and leaves nothing behind', keepAndRemove, 120_000);
   }
 
   step(

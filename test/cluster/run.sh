@@ -29,7 +29,9 @@ if [ -x "$cluster" ]; then
   build localhost/sallyport:cluster-test . -f deploy/Dockerfile
   build localhost/sallyport-postgres:cluster-test deploy/trial -f deploy/trial/postgres.Dockerfile
   everything=$(sed -n "s#^  '@modelcontextprotocol/server-everything': *##p" pnpm-workspace.yaml)
-  build localhost/sallyport-hosted:cluster-test test/cluster/hosted -f test/cluster/hosted/Dockerfile --build-arg "VERSION=$everything"
+  python=$(sed -n 's/^MCP_PYTHON_VERSION := *//p' Makefile)
+  build localhost/sallyport-hosted:cluster-test test/cluster/hosted -f test/cluster/hosted/Dockerfile \
+    --build-arg "VERSION=$everything" --build-arg "PYTHON_VERSION=$python"
   rm -f "$log"
   echo "images built in $((SECONDS - clock)) s"
   volumes=$(mktemp -d /var/tmp/sallyport-volumes.XXXXXX)

@@ -6,6 +6,8 @@ export const cluster: readonly Requirement[] = [
     'cluster:kill': 'Killing a pod of any service loses no acknowledged record.',
     'cluster:anthropic': 'A release answers an Anthropic SDK through the Ingress.',
     'cluster:hosted': 'A release hosts tool servers over stdio and over HTTP, and leaves nothing of them behind.',
+    'cluster:idle': 'A hosted server that nobody calls is stopped, and the next call starts it.',
+    'cluster:principals': 'Two principals of a hosted server have a pod each, and neither sees what is of the other.',
     'cluster:hostile':
       'A hosted server that tries to reach what it should not fails, in its status and in the records.',
     'cluster:install': 'A release is installed into a restricted namespace, and all pods become ready.',
