@@ -16,7 +16,6 @@ export const ACCESS_TTL_MS = 3_000;
 const UNKNOWN_MS = 1_000;
 /** How long a call of the slow tool takes. */
 const TOOL_MS = 600;
-const NEVER = { signal: new AbortController().signal, progress: async () => undefined, log: async () => undefined };
 /** The tools of the server `notes`. */
 export const NOTES = { tools: [{ type: 'mcp', server_label: 'notes' }] };
 
@@ -53,7 +52,7 @@ export function withFaultHouse(): void {
     provider.script('looker', uses('notes__read_raw'));
     tools = await startFakeToolServer({
       tools: [
-        { name: 'write_slowly', run: () => pause(TOOL_MS).then(() => says('written')({}, NEVER)) },
+        { name: 'write_slowly', run: (...call) => pause(TOOL_MS).then(() => says('written')(...call)) },
         { name: 'read_raw', run: says(RAW) },
       ],
     });
