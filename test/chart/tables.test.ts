@@ -194,7 +194,7 @@ withHelm('rights', () => {
       ...forUsers,
       'ClusterRole/gate-sallyport-operator': sorted([...operatorRules, ...hostingRules] as never),
       'ClusterRole/gate-sallyport-mcp-host': sorted([
-        { apiGroups: [''], resources: ['pods'], verbs: ['list', 'delete'] },
+        { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch', 'delete'] },
         { apiGroups: [''], resources: ['pods/attach'], verbs: ['get', 'create'] },
         { apiGroups: ['apps'], resources: ['deployments/scale'], verbs: ['patch'] },
       ] as never),
