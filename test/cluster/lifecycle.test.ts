@@ -170,30 +170,34 @@ onCluster('a release on a real cluster', () => {
           );
         const before = await eventually('the admin API', 30, usage);
         const load = startLoad(endpoint, key);
-        await eventually('load', 30, () => expect(load.acknowledged.length).toBeGreaterThan(5));
-        const selector = `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component=${service}`;
-        const uids = () =>
-          kubectlBeside('-n', NAMESPACE, 'get', 'pods', '-l', selector, '-o', 'jsonpath={.items[*].metadata.uid}');
-        const old = await uids();
-        await kubectlBeside(
-          '-n',
-          NAMESPACE,
-          'delete',
-          'pod',
-          '-l',
-          selector,
-          '--grace-period=0',
-          '--force',
-          '--wait=false',
-        );
-        await eventually('another pod', 30, async () => expect([old, '']).not.toContain(await uids()));
-        await kubectlBeside('-n', NAMESPACE, 'wait', '--for=condition=Ready', 'pod', '-l', selector, '--timeout=90s');
-        const [calls, tools] = [load.acknowledged.length, load.toolCalls.length];
-        await eventually('calls after it', 45, () => {
-          expect(load.acknowledged.length).toBeGreaterThan(calls + 3);
-          expect(load.toolCalls.length).toBeGreaterThan(tools);
-        });
-        await load.stop();
+        try {
+          await eventually('load', 30, () => expect(load.acknowledged.length).toBeGreaterThan(5));
+          const selector = `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component=${service}`;
+          const uids = () =>
+            kubectlBeside('-n', NAMESPACE, 'get', 'pods', '-l', selector, '-o', 'jsonpath={.items[*].metadata.uid}');
+          const old = await uids();
+          await kubectlBeside(
+            '-n',
+            NAMESPACE,
+            'delete',
+            'pod',
+            '-l',
+            selector,
+            '--grace-period=0',
+            '--force',
+            '--wait=false',
+          );
+          await eventually('another pod', 30, async () => expect([old, '']).not.toContain(await uids()));
+          await kubectlBeside('-n', NAMESPACE, 'wait', '--for=condition=Ready', 'pod', '-l', selector, '--timeout=90s');
+          const [calls, tools] = [load.acknowledged.length, load.toolCalls.length];
+          await eventually('calls after it', 45, () => {
+            expect(load.acknowledged.length).toBeGreaterThan(calls + 3);
+            expect(load.toolCalls.length).toBeGreaterThan(tools);
+          });
+        } finally {
+          // Left alone it would go on through all that comes after.
+          await load.stop();
+        }
         // What stood in a spool goes on when a connection that died without a word has been given up.
         await eventually('every acknowledged record', 90, async () => {
           expect(await missingRecords(endpoint, adminKey, load.acknowledged, 'model_call')).toEqual([]);
