@@ -251,6 +251,11 @@ describe('links in an answer about what somebody attached', () => {
       { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
     ],
     [
+      '/v1/chat/completions',
+      { model: 'actor', stream: false, logprobs: true },
+      { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
+    ],
+    [
       '/v1/messages',
       { model: 'actor-a', max_tokens: 100 },
       { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'Hi.' } },
@@ -276,7 +281,7 @@ describe('links in an answer about what somebody attached', () => {
     expect(said).not.toMatch(/(?<!`)https:\/\/evil\.example/);
   });
 
-  it.each([{ n: 2 }, { logprobs: true }, { modalities: ['text', 'audio'] }])(
+  it.each([{ n: 2 }, { modalities: ['text', 'audio'] }])(
     '[turn-loop:attached-links] go as they are where only the bytes of the provider can answer: %j',
     async (fields) => {
       rounds({ text: LINKS });

@@ -42,10 +42,10 @@ export function loopService(gate: Gate): ServiceImpl<typeof LoopService> {
         over = made(gate, turn).finally(heard.close);
         over.catch(() => undefined);
         for await (const text of heard.texts()) {
-          yield { event: { case: 'text', value: { text, label: wireLabel(labelOfWords(turn)) } } };
+          yield { text: { text, label: wireLabel(labelOfWords(turn)) } };
         }
         await over;
-        yield { event: { case: 'ended', value: endOf(turn, heard) } };
+        yield { ended: endOf(turn, heard) };
       } finally {
         heard.close();
         await over?.catch(() => undefined);

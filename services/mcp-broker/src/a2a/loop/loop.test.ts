@@ -32,9 +32,9 @@ let broker: TestBroker;
 const asked: { request: RunRequest; depth: number; aborted: boolean }[] = [];
 let script: (request: RunRequest, signal: AbortSignal) => AsyncGenerator<object>;
 
-const text = (value: string, label = plain) => ({ event: { case: 'text', value: { text: value, label } } });
+const text = (value: string, label = plain) => ({ text: { text: value, label } });
 const ended = (over: object = {}) => ({
-  event: { case: 'ended', value: { response: 'resp_1', label: plain, questions: [], approvals: [], ...over } },
+  ended: { response: 'resp_1', label: plain, questions: [], approvals: [], ...over },
 });
 const last = () => asked.at(-1)?.request as RunRequest;
 const clientOf = (key = KEYS.alice) => agentClient(broker.url, 'clerk', key);

@@ -81,12 +81,12 @@ export function createLoops(options: {
       said: [...said],
     };
     const options = { timeoutMs: MAX_WORK_MS, signal, depth: of.depth + 1 };
-    for await (const { event } of client.run(request, options)) {
-      if (event.case === 'text') {
-        run.add(event.value.text, labelOf(event.value.label));
+    for await (const { text, ended } of client.run(request, options)) {
+      if (text !== undefined) {
+        run.add(text.text, labelOf(text.label));
         if (run.text.length > maxTextBytes) throw new GatewayError('upstream_invalid', 'The answer is too long.');
-      } else if (event.case === 'ended') {
-        const { response, label, questions, approvals: asked, incomplete } = event.value;
+      } else if (ended !== undefined) {
+        const { response, label, questions, approvals: asked, incomplete } = ended;
         run.add('', labelOf(label));
         const waits = questions.length > 0;
         return {
