@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { hasPattern, runsPattern } from './patterns.ts';
@@ -25,6 +27,8 @@ describe('patterns of JSON Schema in RE2', () => {
 
   it.each([
     ...['(?=a)b', '(?<!a)b', '(a)\\1', '(?<n>a)\\k<n>', '[^]', '\\p{Script=Greek}', '(', 'a{1001}', '(?:a{30}){40}'],
+    // A count of more digits is a count as well, and no text.
+    ...['^a{0,2147483647}$', '^a{0000000001}$', '^a{1,99999999999}\\-$'],
   ])('[schema:patterns-told] %j is not run', (pattern) => {
     expect(runsPattern(pattern)).toBe(false);
     expect(has(pattern, 'x')).toBe(true);
@@ -34,8 +38,30 @@ describe('patterns of JSON Schema in RE2', () => {
     expect(runsPattern('a'.repeat(1_025))).toBe(false);
     expect(runsPattern('(?:[ab]{100}[cd]){9}')).toBe(true);
     expect(runsPattern('[ab]{1000}'.repeat(6))).toBe(false);
+    // Each of these has a table of some hundred ranges, several times over.
+    expect(runsPattern('^\\p{L}{100}$')).toBe(true);
+    for (const large of ['^\\p{L}{900}$', '^[\\p{L}\\P{Lu}\\p{N}]{90}$', '(?:\\p{L}\\p{N}){120}'])
+      expect(runsPattern(large)).toBe(false);
     expect(runsPattern(`${'('.repeat(500)}a${')'.repeat(500)}`)).toBe(true);
     expect(() => hasPattern('^a*$', 'a'.repeat(1_000), { steps: 999 })).toThrow();
+  });
+
+  it('[schema:patterns-bounded] what texts lead patterns through is not kept', () => {
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    const held = () => {
+      gc();
+      return process.memoryUsage().heapUsed;
+    };
+    let random = 1;
+    const bits = Array.from({ length: 50_000 }, () => {
+      random = (random * 48_271) % 2_147_483_647;
+      return random & 64 ? 'a' : 'b';
+    });
+    const text = `${bits.join('')}cc`;
+    const before = held();
+    for (let at = 0; at < 12; at++) hasPattern(`[ab]*a[ab]{${15 + at}}c`, text, { steps: 1e7 });
+    expect((held() - before) / 1e6).toBeLessThan(20);
   });
 
   it('[schema:patterns-told] counts what is not run in both schemas', () => {

@@ -1,13 +1,18 @@
 /** A pattern of JSON Schema as RE2 takes it, meaning the same. */
 export interface ReadPattern {
   readonly re2: string;
-  /** Instructions that it compiles to, about. */
+  /** Instructions that it compiles to, about; one with a long table of characters counts for several. */
   readonly cost: number;
 }
 
 const MAX_LENGTH = 1_024;
 const MAX_REPEAT = 1_000;
 const MAX_COST = 5_000;
+/** Ranges of characters that take as much as an instruction: each of them may be kept several times over. */
+const RANGES = 32;
+/** Ranges of a category of Unicode, at most, and of spaces. */
+const OF_CATEGORY = 700;
+const OF_SPACES = 11;
 const SPACES =
   '\\t-\\r\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}';
 const NOT_LINE_ENDS = '[^\\n\\r\\x{2028}\\x{2029}]';
@@ -55,6 +60,8 @@ class Reader {
   /** What is open around here, outermost first, and the atom that a quantifier would be of. */
   private readonly around: Size[] = [{ cost: 0, repeats: 1 }];
   private atom: Size = { cost: 0, repeats: 1 };
+  /** Ranges of characters in what is read now. */
+  private ranges = 0;
 
   private readonly text: string;
   private readonly unicode: boolean;
@@ -123,9 +130,11 @@ class Reader {
   }
 
   private put(written: string): void {
+    const cost = 1 + Math.floor(this.ranges / RANGES);
+    this.ranges = 0;
     this.out += written;
-    this.atom = { cost: 1, repeats: 1 };
-    this.inside().cost++;
+    this.atom = { cost, repeats: 1 };
+    this.inside().cost += cost;
   }
 
   private inside(): Size {
@@ -155,6 +164,7 @@ class Reader {
     const count = this.take(/^(\d{1,9})(?:(,)(\d{0,9}))?\}/);
     // By the older rules a brace that counts nothing is one.
     if (count === undefined) {
+      if (/^\d+(?:,\d*)?\}/.test(this.text.slice(this.at))) throw new Unknown();
       this.put(literal('{'));
       return;
     }
@@ -178,6 +188,7 @@ class Reader {
         if (among) throw new Unknown();
         return '\\B';
       case 's':
+        this.ranges += OF_SPACES;
         return among ? SPACES : `[${SPACES}]`;
       case 'S':
         if (among) throw new Unknown();
@@ -198,6 +209,7 @@ class Reader {
       case 'P': {
         const name = this.unicode ? this.take(/^\{(\w+)\}/)?.[1] : undefined;
         if (name === undefined || !CATEGORY.test(name)) throw new Unknown();
+        this.ranges += OF_CATEGORY;
         return `\\${char}{${name}}`;
       }
       default:
@@ -225,6 +237,7 @@ class Reader {
     for (let several = false; ; ) {
       const char = this.next();
       if (char === ']') return `${written}]`;
+      this.ranges++;
       if (char === '-') {
         const ranges = this.text[this.at] !== ']' && !written.endsWith('[') && !written.endsWith('[^');
         // Beside what stands for several characters a hyphen is one, by the older rules.
