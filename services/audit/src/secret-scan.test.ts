@@ -13,6 +13,7 @@ describe('withoutSecrets', () => {
     ['a PEM key', '-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----'],
   ])('takes %s out [audit:secrets-redacted]', (_what, secret) => {
     expect(withoutSecrets(`before ${secret} after`)).toBe(`before ${REDACTED} after`);
+    expect(withoutSecrets(JSON.stringify(`a\n${secret}`))).toBe(JSON.stringify(`a\n${REDACTED}`));
   });
 
   it('takes the password out of a URL and a bearer value out of a header, and leaves the rest', () => {
@@ -25,6 +26,22 @@ describe('withoutSecrets', () => {
     expect(JSON.parse(withoutSecrets(text))).toEqual({ body: `use ${REDACTED}`, n: 1 });
   });
 
+  it('leaves JSON that can be parsed behind a key that was cut off [audit:secrets-redacted]', () => {
+    for (const behind of ['"', '\\', '\\"', '\t"', 'é', '\u2028']) {
+      const text = JSON.stringify({ body: `"-----BEGIN PRIVATE KEY-----\nAB+/=${behind} and so on` });
+      for (const given of [text, JSON.stringify({ text })]) {
+        expect(JSON.stringify(JSON.parse(withoutSecrets(given)))).not.toContain('AB+');
+      }
+    }
+  });
+
+  it('takes a JWT out behind a hyphen too [audit:secrets-redacted]', () => {
+    const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl';
+    expect(withoutSecrets(`x session-${jwt} y`)).toBe(`x session-${REDACTED} y`);
+    expect(withoutSecrets(`--${jwt}`)).toBe(`--${REDACTED}`);
+    expect(withoutSecrets('a-eyJ.b.c, -eyJaaaaaaaaaa b')).toBe('a-eyJ.b.c, -eyJaaaaaaaaaa b');
+  });
+
   it.each(['', 'risky-business-is-not-a-key', 'see https://example.com/a:b@c', 'task sk-1', 'm1 to ann@example.com'])(
     'leaves %j as it is',
     (text) => {
@@ -34,7 +51,16 @@ describe('withoutSecrets', () => {
 
   it('takes time linear in the text', () => {
     const started = performance.now();
-    for (const unit of ['a:', 'eyJaaaaaaaa.', '-eyJaaaaaaaa', '-----BEGIN PRIVATE KEY-----', '://a:', 'sk-']) {
+    for (const unit of [
+      'a:',
+      'eyJaaaaaaaa.',
+      '-eyJaaaaaaaa',
+      '-eyJaaaaaaaa.',
+      '-eyJ',
+      '-----BEGIN PRIVATE KEY-----',
+      '://a:',
+      'sk-',
+    ]) {
       withoutSecrets(unit.repeat(100_000));
     }
     expect(performance.now() - started).toBeLessThan(5_000);
@@ -44,6 +70,9 @@ describe('withoutSecrets', () => {
     const long = 'ab'.repeat(5_000_000);
     expect(withoutSecrets(`Authorization: Bearer ${long}`)).toBe(`Authorization: Bearer ${REDACTED}`);
     expect(withoutSecrets(`-----BEGIN PRIVATE KEY-----${long}`)).toBe(REDACTED);
-    expect(withoutSecrets(`sk-${long}`)).toBe(REDACTED);
+    for (const prefix of ['sk-', 'ghp_', 'github_pat_', 'glpat-', 'xoxb-', 'npm_', 'pypi-', 'AIza', 'sp-abcdefgh-']) {
+      expect(withoutSecrets(`${prefix}${long}`)).toBe(REDACTED);
+    }
+    expect(withoutSecrets(`x-eyJ${long}.${long}.`)).toBe(`x-${REDACTED}`);
   });
 });
