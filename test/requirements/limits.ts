@@ -21,6 +21,7 @@ export const limits: readonly Requirement[] = [
     'limits:tools': 'A Limit may pick tools: calls of them count by whom it says, and nothing else does.',
     'limits:tools-retry': 'A call that a limit refuses says when it may be made again: header, result, record.',
     'limits:tools-turns': 'Calls that the gateway makes in a turn count for the tool too.',
+    'limits:tools-runs': 'Of a run it counts the calls that it picks, not the steps that the run had taken before.',
     'limits:tools-replicas': 'Brokers together let no more calls through than a Limit says, in a window and at once.',
     'limits:tools-unasked': 'Where no Limit picks tools a call costs no question more.',
     'limits:tokens': 'Counts the tokens that were really used.',

@@ -40,7 +40,8 @@ export function limitService(options: LimitOptions): ServiceImpl<typeof LimitSer
 
   const stepsOf = async (one: Counting, spender: Spender, isNew: boolean, unknown: ReadonlySet<string>) => {
     const counts = one.limit.per === 'Trajectory' && one.dimension === 'steps';
-    if (!counts || isNew || !unknown.has(one.counter)) return 0;
+    // The steps of a run are known together: of those that a Limit on tools counts nobody knows how many they were.
+    if (!counts || one.limit.match.tools.length > 0 || isNew || !unknown.has(one.counter)) return 0;
     return options.stepsTaken(spender.principal.tenant, spender.trajectory);
   };
 

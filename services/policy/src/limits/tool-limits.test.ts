@@ -24,7 +24,8 @@ async function brokers(specs: Readonly<Record<string, object>>, count = 1) {
   const service = limitService({
     snapshot: () => snapshot,
     store: memoryLimitStore(),
-    stepsTaken: async () => 0,
+    // All of the run, whatever they were.
+    stepsTaken: async () => 30,
     leaseTtlMs: 30_000,
     concurrencyTtlMs: 60_000,
     trajectoryTtlMs: 3_600_000,
@@ -94,6 +95,17 @@ describe('limits on tools', () => {
     await call({ tool: CREATE, toolLimitsOnly: true });
     await call({ tool: CREATE, toolLimitsOnly: true });
     await expect(call({ tool: CREATE, toolLimitsOnly: true })).rejects.toMatchObject(refused);
+  });
+
+  it('[limits:tools-runs] of a run counts the calls that it picks, and no other steps that the run has taken', async () => {
+    const { call } = await brokers({
+      create: { per: 'Trajectory', steps: 2, match: { tools: [{ server: 'github', tool: '*' }] } },
+    });
+    const inTurn = { tool: CREATE, toolLimitsOnly: true };
+    await call(inTurn);
+    await call(inTurn);
+    await expect(call(inTurn)).rejects.toMatchObject({ code: 'step_limit' });
+    await call({ ...inTurn, trajectory: 't2' });
   });
 
   it('[limits:tools-replicas] brokers together let no more through than it says, in a window and at once', async () => {
