@@ -10,6 +10,7 @@ export const tool: readonly Requirement[] = [
     'tool:stand-in-decided': 'None answers in the place of another that its caller may not call.',
     'tool:stand-in-once':
       'None answers in the place of a call that may have been made, but of one that may be made twice.',
+    'tool:stand-in-asks': 'What answers in the place of another asks its caller nothing.',
     'tool:stand-in-loops': 'Nothing answers in the place of what answers in the place of another.',
     'tool:stand-in-fits':
       'What answers for another is of no higher class and takes the same arguments; the status says where not.',

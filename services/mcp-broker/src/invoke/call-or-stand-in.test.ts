@@ -4,6 +4,7 @@ import { type FakeTool, type FakeToolServer, startFakeToolServer } from '../../.
 import type { JsonObject } from '../catalog/definition.ts';
 import { KEYS, startBroker, type TestBroker, untilTrue } from '../testing/broker.ts';
 import { allowAll } from '../testing/peers.ts';
+import { mcpClients } from '../testing/testing-clients.ts';
 
 const tool = (name: string, says: string, properties: JsonObject = { q: { type: 'string' } }): FakeTool => ({
   name,
@@ -14,16 +15,32 @@ const down = (server: string, more: object = {}) => ({ whileDown: { type: 'Serve
 
 let main: FakeToolServer;
 let spare: FakeToolServer;
+let asker: FakeToolServer;
+const asked: object[] = [];
 let broker: TestBroker;
 let times = 0;
 beforeAll(async () => {
-  const names = ['find', 'write', 'strong', 'narrow', 'gone'];
+  const names = ['find', 'write', 'strong', 'narrow', 'gone', 'ask'];
   main = await startFakeToolServer({ tools: names.map((name) => tool(name, 'of main')) });
   spare = await startFakeToolServer({
     tools: [
       ...['find', 'write', 'strong'].map((name) => tool(name, 'of spare')),
       tool('narrow', 'of spare', { q: { type: 'string', maxLength: 3 } }),
     ],
+  });
+  asker = await startFakeToolServer({
+    tools: [tool('ask', '')],
+    revisions: '2026-07-28',
+    before({ json }) {
+      const { method, id, params } = (json ?? {}) as { method?: string; id?: number; params?: object };
+      if (method !== 'tools/call') return undefined;
+      asked.push(params ?? {});
+      const requestedSchema = { type: 'object', properties: { n: { type: 'integer' } } };
+      const form = { mode: 'form', message: 'How many?', requestedSchema };
+      const inputRequests = { count: { method: 'elicitation/create', params: form } };
+      const result = { resultType: 'input_required', inputRequests, requestState: 'state of the other' };
+      return { status: 200, body: { jsonrpc: '2.0', id, result } };
+    },
   });
   broker = await startBroker();
 }, 30_000);
@@ -43,8 +60,10 @@ beforeEach(async () => {
         { name: 'strong', class: 'Read', ...down('spare') },
         { name: 'narrow', class: 'Read', ...down('spare') },
         { name: 'gone', class: 'Read', ...down('spare', { tool: 'nowhere' }) },
+        { name: 'ask', class: 'Read', ...down('asker') },
       ],
     },
+    asker: { remote: { url: asker.url }, timeoutSeconds, tools: [{ name: 'ask', class: 'Read' }] },
     spare: {
       remote: { url: spare.url },
       timeoutSeconds,
@@ -62,8 +81,10 @@ beforeEach(async () => {
 });
 afterAll(async () => {
   await broker?.close();
-  await Promise.all([main?.close(), spare?.close()]);
+  await clients.close();
+  await Promise.all([main?.close(), spare?.close(), asker?.close()]);
 });
+const clients = mcpClients(() => broker);
 
 async function call(name: string, meta: object = {}) {
   const params = { name, arguments: { q: 'x' }, _meta: meta };
@@ -122,6 +143,20 @@ describe('a tool whose server is down', () => {
     expect(spare.calls.length).toBe(made);
   });
 
+  it('[tool:stand-in-asks] is answered by none that asks the user, whose answer would be told to its own server', async () => {
+    main.setFault('status-500');
+    const client = await clients.modern(KEYS.alice, { elicitation: { form: {}, url: {} }, roots: {} });
+    const params = { name: 'main__ask', arguments: { q: 'x' } };
+    const answer = await client.request(
+      { method: 'tools/call', params } as never,
+      { allowInputRequired: true } as never,
+    );
+    expect(answer).toMatchObject({ isError: true });
+    expect(answer).not.toHaveProperty('requestState');
+    expect(asked).toHaveLength(1);
+    expect(JSON.stringify(asked)).not.toMatch(/elicitation|roots/);
+  });
+
   it('[tool:stand-in-loops] is answered by no third one, and none in turn', async () => {
     main.setFault('status-500');
     spare.setFault('status-500');
@@ -145,6 +180,7 @@ describe('a tool whose server is down', () => {
       strong: 'Not answered: spare__strong is of class egress, above read.',
       narrow: 'Not answered: spare__narrow does not take every argument q.',
       gone: 'Not answered: spare has no tool nowhere in force.',
+      ask: 'Answered by asker__ask.',
     });
   });
 });

@@ -12,7 +12,7 @@ import type { Turn } from './turn.ts';
 /**
  * A `tools/call`; where the tool's server is down and another is declared for that time, a call of that one's tool. This is
  * a call like any other: admitted, limited, decided and recorded as what it is, with the tool whose place it takes. Nothing
- * stands in for what stands in.
+ * stands in for what stands in, and it asks nobody.
  */
 export async function callOrStandIn(
   gate: Gate,
@@ -31,6 +31,19 @@ export async function callOrStandIn(
   const { principal, access } = turn;
   if (!toolFilter(principal, access)(found.tool) || !gate.catalog.offers(principal, found.tool)) return called;
   turn.standsInFor = tool.exposedName;
-  const answered = await callTool(gate, turn, claim, found.tool, written, patience);
+  const answered = await askingNobody(() => callTool(gate, turn, claim, found.tool, written, patience));
   return { ...answered, answeredBy: found.tool.exposedName };
+}
+
+// What its server asks would be asked by what the other may ask, and told to the other: that is the tool of the call.
+async function askingNobody<T>(work: () => Promise<T>): Promise<T> {
+  const caller = callerOfCall.getStore();
+  if (caller === undefined) return await work();
+  const { progress, log, logLevel } = caller;
+  const mute = {
+    ...(progress === undefined ? {} : { progress }),
+    ...(log === undefined ? {} : { log }),
+    ...(logLevel === undefined ? {} : { logLevel }),
+  };
+  return await callerOfCall.run(mute, work);
 }
