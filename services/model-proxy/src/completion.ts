@@ -13,23 +13,52 @@ import { route } from './turn/route.ts';
 import { unheard } from './turn/unheard.ts';
 
 const MAX_AT_ONCE = 64;
+/** Calls for tool servers under way of one tenant. */
+const MAX_SAMPLING = 16;
 
 /**
  * CompletionService for quarantine, and for tool servers that may sample: one model call without tools, charged to the
- * principal of the turn, under the label of who said its content. It has its own
- * bound, so that readings can never take the places of the turns that wait for them, and skips Label to Tools.
+ * principal of the turn, under the label of who said its content. Each has its own bound, so that readings can never take
+ * the places of the turns that wait for them, nor tool servers those of readings; it skips Label to Tools.
  */
 export function completionService(gate: Gate): ServiceImpl<typeof CompletionService> {
-  let running = 0;
+  let readings = 0;
+  let samplings = 0;
+  const ofTenants = new Map<string, number>();
+  /** Takes a place, which is given back by calling what is returned. Throws GatewayError unavailable. */
+  const enter = (tenant: string, isSampling: boolean): (() => void) => {
+    const own = ofTenants.get(tenant) ?? 0;
+    const isFull = isSampling ? samplings >= MAX_AT_ONCE || own >= MAX_SAMPLING : readings >= MAX_AT_ONCE;
+    if (isFull) {
+      const text = isSampling ? 'Tool servers have too much asked at once.' : 'Too many readings at once.';
+      throw new GatewayError('unavailable', text, { retryAfterMs: 500 });
+    }
+    if (!isSampling) {
+      readings++;
+      return () => void readings--;
+    }
+    samplings++;
+    ofTenants.set(tenant, own + 1);
+    return () => {
+      samplings--;
+      const left = (ofTenants.get(tenant) ?? 1) - 1;
+      if (left > 0) ofTenants.set(tenant, left);
+      else ofTenants.delete(tenant);
+    };
+  };
   return {
     async complete(request, context) {
       const { principal } = request;
       if (!principal) throw new GatewayError('invalid_request', 'A principal is needed.');
+      const isSampling = request.sources.length > 0;
       const model = gate.catalog.find(principal.tenant, request.model);
-      if (!model) throw new GatewayError('not_found', 'The model of the quarantine does not exist.');
-      if (running >= MAX_AT_ONCE)
-        throw new GatewayError('unavailable', 'Too many readings at once.', { retryAfterMs: 500 });
-      running++;
+      if (!model) {
+        throw new GatewayError(
+          'not_found',
+          `The model of ${isSampling ? 'sampling' : 'the quarantine'} does not exist.`,
+        );
+      }
+      const leave = enter(principal.tenant, isSampling);
       try {
         const bytes = Buffer.from(JSON.stringify(bodyOf(request)));
         const { body, facts } = parseRequest(JSON.parse(bytes.toString()));
@@ -39,7 +68,7 @@ export function completionService(gate: Gate): ServiceImpl<typeof CompletionServ
             id: request.turn || uuidv7(),
             startedAtMs: Date.now(),
             dialect: 'openai-chat',
-            endpoint: request.sources.length === 0 ? 'quarantine' : 'sampling',
+            endpoint: isSampling ? 'sampling' : 'quarantine',
             body,
             bytes,
             facts,
@@ -67,7 +96,7 @@ export function completionService(gate: Gate): ServiceImpl<typeof CompletionServ
           cut: said.finish.unified === 'length',
         };
       } finally {
-        running--;
+        leave();
       }
     },
   };
