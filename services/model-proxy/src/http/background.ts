@@ -18,6 +18,7 @@ import { overheard, unheard } from '../turn/unheard.ts';
 import { responseObject } from '../wire/openai-responses/response.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import { follow } from './follow.ts';
+import { keepEvents } from './keep-events.ts';
 
 const BEAT_MS = 3_000;
 /** How often it is asked whether runs of this process were cancelled or deleted by another one: one question for all of them. */
@@ -27,9 +28,6 @@ const DEAD_MS = 20_000;
 /** Runs of one process at once, and those of one principal among them. */
 const MOST = 200;
 const MOST_OF_ONE = 50;
-/** How often what was told of a stream is kept, for who reads it elsewhere; less often the longer it is. */
-const KEEP_MS = 250;
-const KEEP_MS_A_MEGABYTE = 2_000;
 /** What comes within so long is told its client at once. */
 const SHOWN_MS = 50;
 
@@ -125,7 +123,7 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
       await background?.begin(begun, turn.principal);
       const run = running.get(exchange.id);
       if (run) run.isKept = true;
-      return { owner, begun, live, over: make(turn, owner, exchange.id, entry, live) };
+      return { owner, begun, live, over: make(turn, owner, exchange.id, entry, live, bytes.length) };
     } catch (caught) {
       running.delete(exchange.id);
       entry.end();
@@ -145,10 +143,11 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
     id: string,
     entry: OpenWork,
     live: LiveEvents | undefined,
+    bytes: number,
   ): Promise<void> => {
     const store = gate.responses as ResponseStore;
     const beat = setInterval(() => void tick(store, owner, id, entry, gate), BEAT_MS);
-    const keeping = live === undefined ? undefined : keepEvents(store, owner, id, live, gate);
+    const keeping = live === undefined ? undefined : keepEvents(store, owner, id, live, bytes, gate);
     try {
       await tick(store, owner, id, entry, gate);
       await runTurn(gate, turn);
@@ -182,40 +181,16 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
       }
       const { id } = prepared.exchange;
       const read = async () => {
-        if (!live.isOver()) return { response: begun, events: live.text() };
+        const events = (after: number) => live.after(after);
+        if (!live.isOver()) return { response: begun, events };
         await over;
         const kept = await gate.responses?.find(owner, id);
-        return kept && { response: asItStands(kept), events: live.text() };
+        return kept && { response: asItStands(kept), events };
       };
       await follow(answer, -1, read, () => Promise.all([live.changed(), pause(SHOWN_MS)]));
     },
     cancel: (id) => running.get(id)?.entry.leave(),
   };
-}
-
-/** Keeps what was told of a stream, again and again until it is over, so that others can read it. Never throws. */
-async function keepEvents(
-  store: ResponseStore,
-  owner: Owner,
-  id: string,
-  live: LiveEvents,
-  gate: Pick<Gate, 'log'>,
-): Promise<void> {
-  let kept = '';
-  while (!live.isOver()) {
-    await Promise.race([pause(KEEP_MS + (kept.length / 1_000_000) * KEEP_MS_A_MEGABYTE), over(live)]);
-    const events = live.text();
-    if (live.isOver() || events === kept) continue;
-    kept = events;
-    const put = (one: KeptResponse) => (isRunning(one.response) ? { ...one, events } : undefined);
-    await store.alter(owner, id, put).catch((error: unknown) => {
-      gate.log.debug('What a response in the background said could not be kept', { response: id, error });
-    });
-  }
-}
-
-async function over(live: LiveEvents): Promise<void> {
-  while (!live.isOver()) await live.changed();
 }
 
 function withEvents(kept: KeptResponse | undefined, live: LiveEvents | undefined): KeptResponse | undefined {

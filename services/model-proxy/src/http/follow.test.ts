@@ -106,6 +106,25 @@ describe('a stream that is made in the background', () => {
   });
 });
 
+describe('readers of a response that is made', () => {
+  it('[responses:background-live] are no more of one principal than may be', async () => {
+    const responses = shared();
+    const model = { ...modelOf([providerOf('openai-compatible', 'one')]), publicName: 'm' };
+    const desk = await openDesk({ models: [model], ports: { responses } });
+    const response = { id: 'resp_1', status: 'in_progress', background: true, output: [] };
+    const row = { id: 'resp_1', trajectory: '', previousId: '', conversationId: '', response, input: [], events: '' };
+    responses.rows.set('resp_1', { ...row, beatMs: Date.now() + 60_000 });
+    const read = () =>
+      fetch(`${desk.url}/v1/responses/resp_1?stream=true`, { headers: { authorization: 'Bearer good' } });
+    const all = Array.from({ length: 51 }, () => read().then(({ status }) => status));
+    expect(await Promise.race(all)).toBe(429);
+    responses.rows.set('resp_1', { ...row, response: { ...response, status: 'completed' } });
+    expect((await Promise.all(all)).filter((status) => status === 200)).toHaveLength(50);
+    expect(await read().then(({ status }) => status)).toBe(200);
+    await desk.close();
+  });
+});
+
 describe('who follows a response', () => {
   const answer = () => {
     const said: string[] = [];

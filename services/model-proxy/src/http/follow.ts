@@ -1,13 +1,13 @@
 import type { JsonObject } from '../chat/message.ts';
-import { endOf, framesAfter } from '../responses/live-events.ts';
+import { endOf, type Told } from '../responses/live-events.ts';
 import { isRunning } from '../responses/prepare.ts';
 import { replayed } from '../responses/replay.ts';
 import type { ClientAnswer } from './client-answer.ts';
 
-/** A response that is made in the background as it stands; `events` are those that were told of it so far. */
+/** A response that is made in the background as it stands; `events` gives what was told of it behind the event of a number. */
 export interface Standing {
   readonly response: JsonObject;
-  readonly events: string | undefined;
+  readonly events: ((after: number) => Told) | undefined;
 }
 
 /**
@@ -31,7 +31,7 @@ export async function follow(
       answer.end(replayed(response, had));
       return;
     }
-    const { frames, last, ends } = framesAfter(events ?? '', had);
+    const { frames, last, ends } = events?.(had) ?? { frames: '', last: had, ends: false };
     if (isOver) {
       answer.end(ends ? frames : frames + endOf(response, last));
       return;

@@ -9,6 +9,7 @@ import { asArray, isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { errorFrame } from '../fronts/openai-responses/errors.ts';
 import type { Owner, Page, ResponseStore } from '../responses/kept.ts';
+import { framesAfter } from '../responses/live-events.ts';
 import { notFound, ownerOf, type Prepared, prepareResponse } from '../responses/prepare.ts';
 import { authorise } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
@@ -22,6 +23,8 @@ export const RESPONSES = 'responses';
 
 /** How often a reader on any replica is told what is new of a response. */
 const READ_MS = 300;
+/** Readers of one principal at a replica, at once: as many as it may have responses made. */
+const MOST_READERS_OF_ONE = 50;
 
 /** What of a request is put together before it is admitted. */
 export type Prepare = (
@@ -62,6 +65,7 @@ export function prepareResponses(gate: Gate): Prepare {
 
 /** Mounts what there is to do with responses that are kept. */
 export function mountResponses(app: Express, gate: Gate, runs: BackgroundRuns): void {
+  const reading = new Map<string, number>();
   app.post('/v1/responses/compact', async (req, res) => {
     await known(gate, req, res);
     throw new GatewayError('unsupported', 'Responses are not compacted here.', { status: 400 });
@@ -80,8 +84,11 @@ export function mountResponses(app: Express, gate: Gate, runs: BackgroundRuns): 
     // Made by whichever replica: what it keeps is read again and again, and whether the reader still may.
     const read = async () => {
       const now = await store.find(owner, kept.id);
-      return now && { response: asItStands(now), events: now.events };
+      const { events } = now ?? {};
+      const told = events === undefined ? undefined : (from: number) => framesAfter(events, from);
+      return now && { response: asItStands(now), events: told };
     };
+    const leave = begin(reading, owner);
     try {
       await follow(answer, after, read, async () => {
         await new Promise((resolve) => setTimeout(resolve, READ_MS));
@@ -90,6 +97,8 @@ export function mountResponses(app: Express, gate: Gate, runs: BackgroundRuns): 
     } catch (error) {
       if (!answer.started()) throw error;
       answer.end(errorFrame(asGatewayError(error)));
+    } finally {
+      leave();
     }
   });
   app.delete('/v1/responses/:id', async (req, res) => {
@@ -123,6 +132,21 @@ export function mountResponses(app: Express, gate: Gate, runs: BackgroundRuns): 
     const from = page.after === undefined ? 0 : items.findIndex(({ id }) => id === page.after) + 1;
     res.json(listOf(items.slice(from, from + page.limit), items.length > from + page.limit));
   });
+}
+
+/** Counts a reader of what is still made: each has the response read again and again. Gives how to leave. */
+function begin(reading: Map<string, number>, { tenant, principalId }: Owner): () => void {
+  const key = `${tenant}\n${principalId}`;
+  const count = reading.get(key) ?? 0;
+  if (count >= MOST_READERS_OF_ONE) {
+    throw new GatewayError('rate_limited', 'Too many responses are read as they are made.', { retryAfterMs: 5_000 });
+  }
+  reading.set(key, count + 1);
+  return () => {
+    const left = (reading.get(key) ?? 1) - 1;
+    if (left > 0) reading.set(key, left);
+    else reading.delete(key);
+  };
 }
 
 /** Who asks, and the store; without one nothing exists. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { endOf, framesAfter, LiveEvents } from './live-events.ts';
 
 const begun = { id: 'resp_1', status: 'queued', output: [] };
@@ -76,5 +76,27 @@ describe('the events of a response in the background', () => {
     live.close();
     live.add(delta('late'));
     expect(live.text()).not.toContain('late');
+  });
+
+  it('[responses:background-live] are not read anew, one by one, for each who asks what is new', () => {
+    const live = new LiveEvents(begun);
+    for (let n = 0; n < 1_000; n++) live.add(frame('response.output_item.done', { output_index: n }));
+    const text = live.text();
+    const parsed = jest.spyOn(JSON, 'parse');
+    for (const { frames, last } of [live.after(1_000), framesAfter(text, 1_000)]) {
+      expect([frames.includes('"sequence_number":1001'), last]).toEqual([true, 1_001]);
+      expect(frames).not.toContain('"sequence_number":1000,');
+    }
+    expect(parsed.mock.calls.length).toBeLessThan(10);
+    parsed.mockRestore();
+    expect(framesAfter(text, -7).last).toBe(1_001);
+    live.close();
+  });
+
+  it('[responses:background-live] have no type that would be frames of its own', () => {
+    const live = new LiveEvents(begun);
+    live.add(`data: ${JSON.stringify({ type: 'a\n\ndata: {}' })}\n\n`);
+    expect(live.text().match(/\n\n/g)).toHaveLength(2);
+    live.close();
   });
 });

@@ -1,4 +1,4 @@
-import { asArray, asNumber, asObject, parseObject } from '../chat/json.ts';
+import { asArray, asObject, parseObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { dataOf } from '../wire/frames.ts';
 import { opening } from './replay.ts';
@@ -25,15 +25,15 @@ let held = 0;
  * reads goes on behind any of them. Bounded; call `close` once.
  */
 export class LiveEvents {
-  #text: string;
-  #next = 0;
+  readonly #frames: string[] = [];
+  #size = 0;
   #piece: JsonObject | undefined;
   #isFull = false;
   #isOver = false;
   #changed: (() => void)[] = [];
+  #rested: (() => void) | undefined;
 
   constructor(begun: JsonObject) {
-    this.#text = '';
     for (const frame of framesIn(opening(begun))) this.#write(parseObject(dataOf(frame) ?? '') ?? {});
   }
 
@@ -57,7 +57,13 @@ export class LiveEvents {
   /** All frames so far. What is read is numbered for good. */
   text(): string {
     this.#settle();
-    return this.#text;
+    return this.#frames.join('');
+  }
+
+  /** Those behind the event of a number. */
+  after(number: number): Told {
+    this.#settle();
+    return toldBehind(this.#frames, number);
   }
 
   isOver(): boolean {
@@ -70,13 +76,26 @@ export class LiveEvents {
     return new Promise((resolve) => this.#changed.push(resolve));
   }
 
+  /** Resolves after a time, or with the end; for one that waits. */
+  rest(ms: number): Promise<void> {
+    if (this.#isOver) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#rested = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
   /** Nothing more comes. */
   close(): void {
     if (this.#isOver) return;
     this.#settle();
     this.#isOver = true;
-    held -= this.#text.length;
+    held -= this.#size;
     for (const changed of this.#changed.splice(0)) changed();
+    this.#rested?.();
   }
 
   #settle(): void {
@@ -86,14 +105,15 @@ export class LiveEvents {
   }
 
   #write(event: JsonObject): void {
-    if (this.#isFull) return;
-    const frame = frameOf(event, this.#next);
-    if (this.#text.length + frame.length > MOST_OF_ONE || held + frame.length > MOST_OF_ALL) {
+    // A type that is more than a word would write frames of its own.
+    if (this.#isFull || !/^[\w.]+$/.test(String(event.type))) return;
+    const frame = frameOf(event, this.#frames.length);
+    if (this.#size + frame.length > MOST_OF_ONE || held + frame.length > MOST_OF_ALL) {
       this.#isFull = true;
       return;
     }
-    this.#next++;
-    this.#text += frame;
+    this.#frames.push(frame);
+    this.#size += frame.length;
     held += frame.length;
   }
 }
@@ -118,20 +138,26 @@ function joined(piece: JsonObject, event: JsonObject): JsonObject {
   return { ...piece, delta, ...(piece.logprobs === undefined ? {} : { logprobs }) };
 }
 
-/** Frames behind the event of a number, and the number of the last of them; that number itself where there are none. */
-export function framesAfter(text: string, after: number): { frames: string; last: number; ends: boolean } {
-  let frames = '';
-  let last = after;
-  let ends = false;
-  for (const frame of framesIn(text)) {
-    const event = parseObject(dataOf(frame) ?? '');
-    const number = asNumber(event?.sequence_number) ?? -1;
-    ends = ENDS.has(event?.type);
-    if (number <= after) continue;
-    frames += frame;
-    last = number;
-  }
-  return { frames, last, ends };
+/** Frames behind an event, the number of the last of them, or of that event where there are none, and whether all is told. */
+export interface Told {
+  readonly frames: string;
+  readonly last: number;
+  readonly ends: boolean;
+}
+
+/** What a kept text tells behind the event of a number. */
+export function framesAfter(text: string, after: number): Told {
+  return toldBehind(framesIn(text), after);
+}
+
+/** Frames are numbered from 0 without a gap: none is read for its number, since all of them are asked for again and again. */
+function toldBehind(frames: readonly string[], after: number): Told {
+  const end = parseObject(dataOf(frames.at(-1) ?? '') ?? '');
+  return {
+    frames: frames.slice(Math.max(0, after + 1)).join(''),
+    last: Math.max(after, frames.length - 1),
+    ends: ENDS.has(end?.type),
+  };
 }
 
 const ENDS: ReadonlySet<unknown> = new Set(['response.completed', 'response.incomplete', 'response.failed']);
