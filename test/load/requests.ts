@@ -6,8 +6,7 @@ import type { Report } from './report.ts';
 /** Connections at once. */
 export const CONNECTIONS = 16;
 const MANY = 1_000_000;
-/** By then the code is compiled; what comes before is not measured. */
-/** A gateway runs for weeks: at 8,000 requests V8 still compiles, and a tenth of the time is its own. */
+/** A gateway runs for weeks: at 8,000 requests V8 still compiles, and a tenth of the time is its own. What comes before is not measured. */
 const WARM_REQUESTS = 40_000;
 /** First bars of DESIGN section 9. */
 const BARS = { chat: 300, stream: 400, firstToken99: 2 } as const;
