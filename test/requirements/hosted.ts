@@ -21,6 +21,8 @@ export const hosted: readonly Requirement[] = [
     'hosted:secrets': 'The environment of a hosted server has no Secret of the gate itself, nor of another server.',
     'hosted:per-principal':
       'With isolation PerPrincipal each principal has a process of its own, with its own values, bounded and taken away.',
+    'hosted:listening':
+      'A stream of notices ends with the process that it is of, and no request starts a server that was taken away.',
     'hosted:reconcile': 'The objects of a hosted server are made, kept as they should be, and taken away with it.',
     'hosted:status': 'The status says why a hosted server does not run, and whether its egress is enforced.',
   }),

@@ -63,14 +63,20 @@ export function createFront(options: {
   };
   app.all('/servers/:tenant/:uid', async (req, res) => {
     onlyBroker(req);
-    const server = hosts.server(String(req.params.tenant), String(req.params.uid));
-    if (server === undefined) throw new GatewayError('not_found', 'There is no such hosted server.');
-    if (req.method !== 'POST' && req.method !== 'GET' && server.spec.transport !== 'Http') {
+    const declared = () => {
+      const one = hosts.server(String(req.params.tenant), String(req.params.uid));
+      if (one === undefined) throw new GatewayError('not_found', 'There is no such hosted server.');
+      return one;
+    };
+    const { transport } = declared().spec;
+    if (req.method !== 'POST' && req.method !== 'GET' && transport !== 'Http') {
       return void res.status(405).end();
     }
     const gone = AbortSignal.any([clientGone(res), AbortSignal.timeout(LONGEST_CALL_MS)]);
     const body = req.method === 'POST' ? await readBody(req, { limitBytes: MAX_BODY, signal: gone }) : undefined;
     const asked: Asked = { req, res, body, gone };
+    // It may have changed or gone while the body came: nothing is started as it was before.
+    const server = declared();
     const own =
       server.spec.isolation === 'PerPrincipal' ? enter(hosts, server, asked) : { server, leave: () => undefined };
     // Whatever becomes of it, its process is let go of; who only listens keeps none from being idle.
@@ -159,8 +165,12 @@ function listen(res: ServerResponse, host: Host, listening: Map<string, number>)
   const stop = host.listen((notice) => {
     if (!res.destroyed && res.writableLength <= MAX_BEHIND) void sse.data(JSON.stringify(notice));
   });
+  // Its process is replaced, or its principal's: who wants to hear of the next one listens again.
+  const end = () => sse.end();
+  host.stopped.addEventListener('abort', end, { once: true });
   res.once('close', () => {
     stop();
+    host.stopped.removeEventListener('abort', end);
     const left = (listening.get(key) ?? 1) - 1;
     if (left > 0) listening.set(key, left);
     else listening.delete(key);

@@ -58,6 +58,8 @@ export interface Host {
   request(request: RpcRequest, signal: AbortSignal, onNotice?: (notice: RpcNotice) => void): Promise<RpcAnswer>;
   /** Listens to notices of no request, whichever process they come from. Gives how to stop. */
   listen(listener: (notice: RpcNotice) => void): () => void;
+  /** Fires when it is stopped for good: another one, if any, has its place, and whoever listens hears nothing more here. */
+  readonly stopped: AbortSignal;
   /** Stops it if it was idle for long enough. */
   sweep(now: number): Promise<void>;
   stop(reason: string): void;
@@ -182,6 +184,7 @@ export function createHost(options: {
 
   return {
     server,
+    stopped: life.signal,
     state: () => state,
     async request(request, signal, onNotice) {
       const { id, method } = request;
