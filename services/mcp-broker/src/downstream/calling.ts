@@ -12,6 +12,7 @@ import { recordRefusedCall } from '../invoke/record.ts';
 import type { Shown } from '../invoke/shown.ts';
 import type { Turn } from '../invoke/turn.ts';
 import { CODES } from '../protocol.ts';
+import { sampledSoFar } from '../sampling/sample.ts';
 import { callAsking, callerOf, lacksCapability, NotSampled, type Sample, stateOfAnswers } from './caller-side.ts';
 import {
   approvalLink,
@@ -85,7 +86,9 @@ export async function makeCall(
   };
   const trajectory = named || (back?.state.trajectory ?? '');
   const claim = { trajectory, session: session?.run ?? '', onceKey: onceKeyOf(message) };
-  const sample = sampleFor(gate, turn, tool);
+  const sampledBefore = back?.state.sampled ?? 0;
+  if (sampledBefore > 0) turn.sampledBefore = sampledBefore;
+  const sample = sampleFor(gate, turn, tool, back?.state.trajectory ?? '');
   const callerSide = callerOf(message, exchange, back, sample !== undefined);
   const call = () => callOrStandIn(gate, turn, claim, tool, args, patience);
   const unasked = callerSide?.unasked ?? [];
@@ -104,7 +107,8 @@ export async function makeCall(
   if (caller?.lacked !== undefined && revision.era === 'modern') throw lacksCapability(caller.lacked);
   if (asGiven && caller?.asked !== undefined) {
     const { state: upstream = '', requests } = caller.asked;
-    const state = { approvalId: '', trajectory: turn.trajectory, upstream, asked: requests, round: before + 1 };
+    const further = { upstream, asked: requests, round: before + 1, sampled: sampledSoFar(turn) };
+    const state = { approvalId: '', trajectory: turn.trajectory, ...further };
     return { kind: 'input', result: askedByServer(shown.text, gate.states.seal(request, state)), _meta };
   }
   if (pending === undefined && lacking === undefined) return { kind: 'shown', shown, asGiven, _meta };
@@ -114,7 +118,8 @@ export async function makeCall(
     : connectPage(connectLink(base, lacking as Lacking), lacking as Lacking);
   if (links && !asked) {
     if (revision.links === 'error') throw urlElicitation(page);
-    const state = { approvalId: pending?.id ?? '', trajectory: turn.trajectory, ...stateOfAnswers(caller, before) };
+    const waiting = { ...stateOfAnswers(caller, before), sampled: sampledSoFar(turn) };
+    const state = { approvalId: pending?.id ?? '', trajectory: turn.trajectory, ...waiting };
     return { kind: 'input', result: inputRequired(page, gate.states.seal(request, state)), _meta };
   }
   const { result, meta } = pending
@@ -124,7 +129,7 @@ export async function makeCall(
 }
 
 /** Has a model asked for the server of a tool, where the administrator lets it; what is refused of it is recorded. */
-function sampleFor(gate: Gate, turn: Turn, tool: BrokerTool): Sample | undefined {
+function sampleFor(gate: Gate, turn: Turn, tool: BrokerTool, run: string): Sample | undefined {
   const { sampler } = gate;
   if (sampler === undefined || tool.server.spec.sampling === undefined) return undefined;
   return async (params) => {
@@ -133,6 +138,8 @@ function sampleFor(gate: Gate, turn: Turn, tool: BrokerTool): Sample | undefined
     } catch (caught) {
       turn.signal.throwIfAborted();
       const error = asGatewayError(caught);
+      // What comes back with a state is answered before the call joins its run.
+      turn.trajectory ||= run || uuidv7();
       recordRefusedCall(gate, turn, tool, uuidv7(), error);
       throw new NotSampled(error.code, `${error.message} The tool server was not answered.`);
     }

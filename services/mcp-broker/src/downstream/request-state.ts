@@ -17,6 +17,8 @@ export interface RequestState {
   readonly round?: number;
   /** Answers to it, which wait for the page that the client was shown. */
   readonly answers?: JsonObject;
+  /** How often a model was asked for it in the course of this call. */
+  readonly sampled?: number;
 }
 
 /** Tells whether it is a page of the gateway that a client comes back from, not a question of a tool server. */
@@ -43,7 +45,7 @@ export interface RequestStates {
 /** What a tool server asked is in it, its own state, and answers that wait. */
 const MAX_LENGTH = 400_000;
 
-type Sealed = [string, string, number, string?, JsonObject?, number?, JsonObject?];
+type Sealed = [string, string, number, string?, JsonObject?, number?, (JsonObject | null)?, number?];
 
 /** Makes the seal; the key is derived from the secret under which content is digested. */
 export function requestStates(secret: string, digest: Digest, ttlMs: number): RequestStates {
@@ -54,9 +56,12 @@ export function requestStates(secret: string, digest: Digest, ttlMs: number): Re
     return JSON.stringify([tenant, id, user, method, name, digest('mcp-params', canonicalJson(args))]);
   };
   return {
-    seal(request, { approvalId, trajectory, upstream, asked = {}, round = 1, answers }, nowMs = Date.now()) {
-      const waiting = answers === undefined ? [] : [answers];
-      const more = upstream === undefined ? [] : [upstream, asked, round, ...waiting];
+    seal(
+      request,
+      { approvalId, trajectory, upstream, asked = {}, round = 1, answers, sampled = 0 },
+      nowMs = Date.now(),
+    ) {
+      const more = upstream === undefined ? [] : [upstream, asked, round, answers ?? null, sampled];
       const plain = JSON.stringify([approvalId, trajectory, nowMs + ttlMs, ...more]);
       return sealing.seal(Buffer.from(plain), purpose(request)).toString('base64url');
     },
@@ -64,13 +69,14 @@ export function requestStates(secret: string, digest: Digest, ttlMs: number): Re
       if (sealed.length > MAX_LENGTH) return undefined;
       try {
         const plain = sealing.open(Buffer.from(sealed, 'base64url'), purpose(request)).toString();
-        const [approvalId, trajectory, expiresAtMs, upstream, asked, round, answers] = JSON.parse(plain) as Sealed;
+        const [approvalId, trajectory, expiresAtMs, ...more] = JSON.parse(plain) as Sealed;
+        const [upstream, asked, round, answers, sampled = 0] = more;
         if (nowMs >= expiresAtMs) return undefined;
         if (upstream === undefined) return { approvalId, trajectory };
         // One from before the asked was sealed with it is as good as none.
         if (asked === undefined || round === undefined) return undefined;
-        const waiting = answers === undefined ? {} : { answers };
-        return { approvalId, trajectory, upstream, asked, round, ...waiting };
+        const waiting = answers == null ? {} : { answers };
+        return { approvalId, trajectory, upstream, asked, round, ...waiting, sampled };
       } catch {
         return undefined;
       }

@@ -39,6 +39,8 @@ export interface Turn {
   unasked?: readonly string[];
   /** What the tool server had a model asked in the course of the call. */
   sampled?: readonly Sampled[];
+  /** How often it had one asked in earlier rounds of the call, which were requests of their own. */
+  sampledBefore?: number;
   /** Steps recorded in this turn, for numbering. */
   step: number;
 }

@@ -24,6 +24,11 @@ export interface Sampled {
   readonly costNanoUsd: number;
 }
 
+/** How often a model was asked in the course of a call, in all its rounds. */
+export function sampledSoFar({ sampledBefore = 0, sampled = [] }: Pick<Turn, 'sampled' | 'sampledBefore'>): number {
+  return sampledBefore + sampled.length;
+}
+
 const TIMEOUT_MS = 60_000;
 const MAX_ANSWER = 32_768;
 const SYSTEM =
@@ -42,7 +47,7 @@ export function createSampler(client: Pick<Client<typeof CompletionService>, 'co
         throw new GatewayError('unsupported', 'The tool server asks a model in a way that is not offered to it.');
       }
       const sampled = turn.sampled ?? [];
-      if (sampled.length >= bounds.requestsPerCall || !budgets.take(server.uid, bounds)) {
+      if (sampledSoFar(turn) >= bounds.requestsPerCall || !budgets.take(server.uid, bounds)) {
         throw new GatewayError('rate_limited', 'The tool server has asked a model as often as it may.');
       }
       // Taken before the model is asked: requests that come at once are bounded too.

@@ -157,6 +157,23 @@ describe('sampling of a tool server', () => {
     expect((await call(client, {}, 'poor')).content?.[0]?.text).toMatch(/^\[rate_limited\]/);
   });
 
+  it('[mcp:sampling-bounded] counts what one call has asked over all its rounds, and names the run of what it refuses', async () => {
+    asks = { capital, who: form };
+    rounds = 10;
+    const client = await modern(KEYS.alice, { elicitation: { form: {} } });
+    let said = await call(client);
+    for (let round = 0; round < 7 && said.requestState !== undefined; round++) {
+      const inputResponses = { who: { action: 'accept', content: { name: 'Ada' } } };
+      said = await call(client, { requestState: said.requestState, inputResponses });
+    }
+    expect(completed).toHaveLength(3);
+    expect(said.content?.[0]?.text).toMatch(/^\[rate_limited\]/);
+    const refused = broker.records.at(-1);
+    expect(refused).toMatchObject({ kind: Record_Kind.TOOL_REFUSAL, errorCode: 'rate_limited' });
+    expect(refused?.trajectory).not.toBe('');
+    expect(refused?.trajectory).toBe(said._meta?.['sallyport.dev/trajectory']);
+  });
+
   it('[mcp:sampling] is not asked of the client, and no answer of the client stands for it', async () => {
     asks = { capital, who: form };
     const client = await modern(KEYS.alice, { elicitation: { form: {} }, sampling: {} });
