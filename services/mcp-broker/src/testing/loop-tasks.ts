@@ -19,12 +19,12 @@ export function memoryLoopTasks(): LoopTasks {
       tasks.set(key(scope, task.id), { ...task, changed: ++changes });
     },
     find: async (scope, id) => tasks.get(key(scope, id)),
-    async responseOf(scope, contextId) {
+    async endedLast(scope, contextId) {
       const own = [...tasks].filter(
         ([at, one]) =>
           at.startsWith(key(scope, '')) && one.contextId === contextId && one.state === 'TASK_STATE_COMPLETED',
       );
-      return own.sort(([, a], [, b]) => b.changed - a.changed)[0]?.[1].response ?? '';
+      return own.sort(([, a], [, b]) => b.changed - a.changed)[0]?.[1];
     },
     resume: async (scope, id) => change(scope, id, ['TASK_STATE_INPUT_REQUIRED'], { state: 'TASK_STATE_WORKING' }),
     beat: async (scope, id) => tasks.get(key(scope, id))?.state === 'TASK_STATE_WORKING',

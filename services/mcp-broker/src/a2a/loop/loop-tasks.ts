@@ -41,8 +41,8 @@ export type Outcome = Extract<
 export interface LoopTasks {
   begin(scope: IdScope, task: LoopTask): Promise<void>;
   find(scope: IdScope, id: string): Promise<LoopTask | undefined>;
-  /** By what a conversation goes on: the response of the task that ended last; '' where none did. */
-  responseOf(scope: IdScope, contextId: string): Promise<string>;
+  /** What the task of a conversation said that ended last, by whose response it goes on; undefined where none did. */
+  endedLast(scope: IdScope, contextId: string): Promise<LoopSaid | undefined>;
   /** Takes a task that waits for input to work on it; false where it does not wait any more. */
   resume(scope: IdScope, id: string): Promise<boolean>;
   /** Says that the process lives; false where the task is not at work any more: it was cancelled. */
@@ -115,7 +115,7 @@ export function createLoopTasks(postgres: Postgres, secret: string, ttlMs: numbe
         const isDead = row.state === 'TASK_STATE_WORKING' && !row.alive;
         return isDead ? { ...task, state: 'TASK_STATE_FAILED', words: GONE } : task;
       }),
-    responseOf: (scope, contextId) =>
+    endedLast: (scope, contextId) =>
       postgres.withTenant(scope.principal.tenant, async (client) => {
         const { rows } = await client.query<Row & { id: string }>(
           `select id, said from loop_tasks where ${OWN} and context_id = $5 and state = 'TASK_STATE_COMPLETED'
@@ -123,7 +123,7 @@ export function createLoopTasks(postgres: Postgres, secret: string, ttlMs: numbe
           [...whose(scope), contextId],
         );
         const [row] = rows;
-        return row === undefined ? '' : opened(scope, row.id, row).response;
+        return row && opened(scope, row.id, row);
       }),
     resume: (scope, id) =>
       change(scope, id, `state = 'TASK_STATE_WORKING', running_until = ${after(6)}, changed_at = now()`, PARKED, [

@@ -74,6 +74,24 @@ async function* hanging(_request: RunRequest, signal: AbortSignal) {
   throw new GatewayError('cancelled', 'gone');
 }
 
+/** Calls the agent as a turn of the model plane does. */
+async function executing() {
+  const principal = broker.principal();
+  const { tools: listed } = await broker.tools.listTools({ principal, servers: ['clerk'] }, { timeoutMs: 2_000 });
+  const ref = listed.find((one) => one.ref?.name === 'send_message')?.ref;
+  return async ({ depth = 1, context = plain, trajectory = '01a00000-0000-7000-8000-0000000000ff', args = {} }) =>
+    await broker.tools.execute(
+      {
+        principal,
+        trajectory,
+        ...(ref ? { tool: ref } : {}),
+        argumentsJson: JSON.stringify({ parts: [{ text: 'by a model' }], ...args }),
+        context,
+      },
+      { timeoutMs: 5_000, depth },
+    );
+}
+
 describe('a turn loop that is an agent', () => {
   it.each(['1.0', '0.3'] as const)(
     '[a2a:turn-loop] answers the official client of revision %s as its caller',
@@ -133,9 +151,10 @@ describe('a turn loop that is an agent', () => {
   });
 
   it('[a2a:turn-loop-stream] streams what is said, and says of it how far its model can be trusted', async () => {
+    const heard = Promise.withResolvers<void>();
     script = async function* () {
       yield text('clean ');
-      await new Promise((resolve) => setTimeout(resolve, 120));
+      await heard.promise;
       yield text('dirty', tainted);
       yield ended({ label: tainted });
     };
@@ -145,6 +164,7 @@ describe('a turn loop that is an agent', () => {
       if (payload?.$case === 'artifactUpdate') {
         for (const part of payload.value.artifact?.parts ?? []) {
           parts.push([textsOf([part]).join(''), JSON.stringify(part.metadata ?? {}).includes('untrusted')]);
+          heard.resolve();
         }
       }
       if (payload?.$case === 'statusUpdate') state = payload.value.status?.state;
@@ -171,6 +191,22 @@ describe('a turn loop that is an agent', () => {
     expect(kept.every(({ label }) => label?.trusted === false)).toBe(true);
     const again = await (await clientOf()).getTask({ tenant: '', id: task.id });
     expect(JSON.stringify(again.artifacts[0]?.parts[0]?.metadata)).toContain('untrusted');
+  });
+
+  it('[a2a:turn-loop-taint] what was said where nothing was answered is what it was in any other run too', async () => {
+    script = async function* () {
+      yield ended({ label: tainted });
+    };
+    const execute = await executing();
+    const { resultJson } = await execute({ context: tainted });
+    const { contextId } = JSON.parse(resultJson).structuredContent.task as { contextId: string };
+    script = answering;
+    const other = { trajectory: '01a00000-0000-7000-8000-0000000000fe', args: { contextId } };
+    await execute(other);
+    expect([last().previous, last().context?.trusted]).toEqual(['resp_1', false]);
+    // Words of an answer are known by themselves.
+    await execute(other);
+    expect([last().previous, last().context?.trusted]).toEqual([`resp_${asked.length - 1}`, true]);
   });
 
   it('[a2a:turn-loop-approval] waits for people as a task that wants input, and goes on once they have answered', async () => {
@@ -238,28 +274,13 @@ describe('a turn loop that is an agent', () => {
 
   it('[a2a:turn-loop-depth] is called by turns as a tool, four calls deep at most, with the label of what it is told', async () => {
     script = answering;
-    const { tools: listed } = await broker.tools.listTools(
-      { principal: broker.principal(), servers: ['clerk'] },
-      { timeoutMs: 2_000 },
-    );
-    const ref = listed.find((one) => one.ref?.name === 'send_message')?.ref;
-    const execute = (depth: number) =>
-      broker.tools.execute(
-        {
-          principal: broker.principal(),
-          trajectory: '01a00000-0000-7000-8000-0000000000ff',
-          ...(ref ? { tool: ref } : {}),
-          argumentsJson: '{"parts":[{"text":"by a model"}]}',
-          context: tainted,
-        },
-        { timeoutMs: 5_000, depth },
-      );
-    const first = await execute(1);
+    const execute = await executing();
+    const first = await execute({ depth: 1, context: tainted });
     expect([first.isError, asked.at(-1)?.depth]).toEqual([false, 2]);
     expect(last()).toMatchObject({ trajectory: '01a00000-0000-7000-8000-0000000000ff', context: { trusted: false } });
     expect(first.label?.trusted).toBe(true);
     const runs = asked.length;
-    const deep = await execute(3);
+    const deep = await execute({ depth: 3, context: tainted });
     expect([deep.isError, asked.length]).toEqual([true, runs]);
     expect(deep.resultJson).toContain('too deep');
   });

@@ -9,8 +9,9 @@ import type { Principals } from '@sallyport/peers/principals';
 import type { LoopService } from '@sallyport/proto/models/v1/models_pb';
 import { type ApprovalService, ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import { approvalText } from '@sallyport/turn';
+import { approvalText, join, TRUSTED } from '@sallyport/turn';
 import type { Server } from '../../catalog/catalog.ts';
+import { shares } from '../../downstream/shares.ts';
 import type { IdScope } from '../agent-ids.ts';
 import type { CallRun } from './call-run.ts';
 import { LoopRun } from './loop-run.ts';
@@ -41,8 +42,8 @@ export interface Loops extends Component {
 
 /** Longest work on one message. */
 const MAX_WORK_MS = 900_000;
-const MAX_AT_ONCE = 512;
-const MAX_OF_ONE = 32;
+/** At once in one replica. */
+const MOST = { all: 512, tenant: 128, principal: 32 } as const;
 
 /** Puts agents to work, through model-proxy. */
 export function createLoops(options: {
@@ -58,7 +59,8 @@ export function createLoops(options: {
 }): Loops {
   const { tasks, client, approvals, principals, publicUrl, maxTextBytes, approvalWaitMs, log } = options;
   const open = openWork({ principals, timeoutMs: MAX_WORK_MS });
-  const running = new Map<string, { readonly run: LoopRun; readonly over: Promise<void>; readonly owner: string }>();
+  const running = new Map<string, { readonly run: LoopRun; readonly over: Promise<void> }>();
+  const places = shares(MOST);
 
   const turn = async (work: LoopWork, run: LoopRun, signal: AbortSignal): Promise<LoopTask> => {
     const { server, principal, run: of, task, said } = work;
@@ -66,17 +68,19 @@ export function createLoops(options: {
     if (loop === undefined) throw new GatewayError('not_found', 'There is no such agent.');
     const { model, instructions, servers, maxModelCalls, maxOutputTokens = 0 } = loop;
     const waiting = task.questions.length > 0;
-    const previous = waiting ? task.response : await tasks.responseOf(scopeOf(work), task.contextId);
+    const from = waiting ? task : await tasks.endedLast(scopeOf(work), task.contextId);
+    // What was said before is known by the words that answered it; where there were none, by what was read for them.
+    const unanswered = !waiting && from?.text === '' ? from.label : TRUSTED;
     const request = {
       principal,
       trajectory: of.trajectory,
-      context: wireLabel(of.label),
+      context: wireLabel(join(of.label, unanswered)),
       model,
       instructions,
       servers: [...servers],
       maxModelCalls,
       maxOutputTokens,
-      previous,
+      previous: from?.response ?? '',
       answered: [...task.questions],
       said: [...said],
     };
@@ -154,15 +158,17 @@ export function createLoops(options: {
     tasks,
     begin(work) {
       const { principal, task } = work;
-      const owner = `${principal.tenant}\n${principal.id}`;
-      const own = [...running.values()].filter((one) => one.owner === owner).length;
-      if (running.size >= MAX_AT_ONCE || own >= MAX_OF_ONE) {
+      const leave = places.take(principal);
+      if (typeof leave === 'string') {
         throw new GatewayError('unavailable', 'Too many agents are at work.', { retryAfterMs: 2_000 });
       }
       const run = new LoopRun(task);
       const key = keyOf(scopeOf(work), task.id);
-      const over = make(work, run).finally(() => running.delete(key));
-      running.set(key, { run, over, owner });
+      const over = make(work, run).finally(() => {
+        running.delete(key);
+        leave();
+      });
+      running.set(key, { run, over });
       return run;
     },
     underWay: (scope, id) => running.get(keyOf(scope, id))?.run,
