@@ -186,6 +186,7 @@ describe('batches', () => {
       ],
       403,
     ],
+    ['a wish that no batch meets', [line({ body: body({ provider: { zdr: true } }) })], 400],
     ['a key twice', ['{"custom_id":"a","custom_id":"b"}'], 400],
     ['no JSON', ['{'], 400],
     ['nothing', [], 400],

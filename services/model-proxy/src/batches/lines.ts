@@ -15,6 +15,7 @@ import type { OperationKind } from '../operations/operation-kind.ts';
 import { leftOutOf } from '../operations/paths.ts';
 import { refuseTools } from '../passthrough/tool-traces.ts';
 import { residents } from '../routing/eligible.ts';
+import { wishes } from '../routing/wish.ts';
 import { mayUseModel, rejectProviderIds } from '../turn/admit.ts';
 import type { Gate } from '../turn/gate.ts';
 import { without } from '../wire/forward.ts';
@@ -161,6 +162,12 @@ function check(
     refuseUrls(body, kind.texts, gate.config.turn.linkHosts);
     kind.read({ body, bytes: NO_BYTES });
     return { output: 0, n: 0 };
+  }
+  if (wishes(body)) {
+    throw new GatewayError('unsupported', 'A batch meets no wishes for routing: models, provider and fallbacks.', {
+      status: 400,
+      details: { param: 'provider' },
+    });
   }
   const { facts } = frontOf('openai-chat').parseRequest(body);
   if (facts.stream)

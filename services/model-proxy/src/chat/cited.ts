@@ -13,8 +13,15 @@ export const CITATION = 'citation';
 /** Puts a citation of Anthropic's dialect onto the last text of a content; without a text there is nothing that it is for. */
 export function addCitation(content: readonly AssistantContent[], citation: JsonObject): void {
   const text = content.findLast((block) => block.type === 'text');
-  if (text !== undefined) cite(text, [citation]);
+  if (text === undefined) return;
+  const known = CITED.get(text);
+  if (known !== undefined && citationsOf(text) === known) return void known.push(citation);
+  cite(text, [citation]);
+  CITED.set(text, citationsOf(text) as JsonObject[]);
 }
+
+/** Citations of texts that get them one by one: a list that is copied for each takes the square of their number. */
+const CITED = new WeakMap<TextBlock, JsonObject[]>();
 
 /** Puts citations of Anthropic's dialect onto a text, behind those that it has. */
 export function cite(text: TextBlock, citations: readonly JsonObject[]): void {

@@ -97,6 +97,15 @@ describe('counting tokens', () => {
     expect(desk.kept.reserved).toMatchObject([{ times: 1 }]);
   });
 
+  it('[routing:openrouter] asks no provider where the client says who may see the question', async () => {
+    const wish = { provider: { zdr: true } };
+    for (const path of ['/v1/messages/count_tokens', '/v1/responses/input_tokens']) {
+      const answer = await desk.post(path, { model: 'a', input: 'hi', ...messages(), ...wish });
+      expect([answer.status, answer.headers.get('sallyport-estimated')]).toEqual([200, 'true']);
+    }
+    expect(desk.calls).toEqual([]);
+  });
+
   it('[operations:counted] asks no provider that would fetch a URL for it', async () => {
     const url = { type: 'image', source: { type: 'url', url: 'https://pictures.example/a.png' } };
     const answer = await desk.post('/v1/messages/count_tokens', { model: 'a', ...messages([url]) });

@@ -9,6 +9,7 @@ import type { FrontDialect, JsonObject } from '../chat/message.ts';
 import { noUsage } from '../chat/usage.ts';
 import { estimateTokens } from '../fronts/anthropic/count-tokens.ts';
 import { residents } from '../routing/eligible.ts';
+import { WISHING, wishes } from '../routing/wish.ts';
 import { type authorise, beginTurn, mayUseModel, rejectProviderIds } from '../turn/admit.ts';
 import { call } from '../turn/call.ts';
 import type { Gate } from '../turn/gate.ts';
@@ -60,7 +61,9 @@ export function countHandler(gate: Gate, open: OpenWorks, kind: CountKind) {
     const known = await one.authorise(kind.of);
     const model = usableModel(gate, known, facts.model);
     rejectProviderIds(facts);
-    const target = countingTarget(kind, facts, residents(model, known.principal, req.headers)[0]);
+    // Who says which providers may see the question has it counted by none of them.
+    const first = isWished(kind, asked) ? undefined : residents(model, known.principal, req.headers)[0];
+    const target = countingTarget(kind, facts, first);
     const { id, startedAtMs, answer, signal } = one;
     const arrival = arrivalOf(kind, asked, target, { id, startedAtMs, headers: req.headers, signal });
     const turn = beginTurn({ ...arrival, answer }, known.principal, known.access, target ? only(model, target) : model);
@@ -94,6 +97,10 @@ function countingTarget(kind: CountKind, facts: RequestFacts, target: Target | u
   const brought = facts.toolResults.flatMap(({ attachments }) => attachments);
   const fetches = [...facts.attachments, ...brought].some(({ url }) => url !== undefined && !url.startsWith('data:'));
   return fetches || facts.tools.some(({ type }) => type === 'mcp') ? undefined : target;
+}
+
+function isWished({ of }: CountKind, { body }: CountAsk): boolean {
+  return WISHING.has(of) && wishes(body);
 }
 
 /** By target: its Model with this target alone, which costs nothing and stands for no other. */

@@ -119,6 +119,11 @@ export function withoutWish({ models: _m, provider: _p, fallbacks: _f, ...body }
 /** Endpoints whose bodies may say a wish; in others fields of these names are the provider's own. */
 export const WISHING: ReadonlySet<string> = new Set(['chat.completions', 'messages', 'responses']);
 
+/** Whether a body says a wish at all, for what goes to a provider beside model calls, where none is met. */
+export function wishes({ models, provider, fallbacks }: JsonObject): boolean {
+  return [models, provider, fallbacks].some((one) => one !== undefined && one !== null);
+}
+
 /** A fallback may be an object that names its model and nothing else: whatever else it said would not be done. */
 function bareNames(fallbacks: unknown): unknown {
   if (!Array.isArray(fallbacks)) return fallbacks;

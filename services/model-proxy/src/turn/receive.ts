@@ -297,7 +297,9 @@ function eventsOf(response: ChatResponse): StreamEvent[] {
   for (const block of response.content) {
     switch (block.type) {
       case 'text':
-        events.push(textEvent(block), ...citationsOf(block).map(citing), { type: 'blockStop' });
+        events.push(textEvent(block));
+        for (const citation of citationsOf(block)) events.push(citing(citation));
+        events.push({ type: 'blockStop' });
         break;
       case 'refusal':
         events.push({ type: 'refusal', delta: block.text });

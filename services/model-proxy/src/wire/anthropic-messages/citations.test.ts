@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createAccumulator } from '../../chat/accumulate.ts';
-import { addCitation } from '../../chat/cited.ts';
+import { addCitation, citationsOf } from '../../chat/cited.ts';
 import type { AssistantContent, JsonObject } from '../../chat/message.ts';
 import type { StreamEvent } from '../../chat/stream.ts';
 import { frontOf } from '../../fronts/index.ts';
@@ -64,6 +64,16 @@ describe('a source that another provider names', () => {
 });
 
 describe("Anthropic's own citations", () => {
+  it('[providers:sources] are put onto a text one by one without the list being copied for each', () => {
+    const text = { type: 'text' as const, text: 'So.' };
+    const content: AssistantContent[] = [text];
+    addCitation(content, ours);
+    const list = citationsOf(text);
+    addCitation(content, { ...ours, title: 'B' });
+    expect(citationsOf(text)).toBe(list);
+    expect(list.map(({ title }) => title)).toEqual([ours.title, 'B']);
+  });
+
   const bytes = [
     frame({ type: 'message_start', message: { id: 'msg_1', model: 'm' } }),
     start(0),
