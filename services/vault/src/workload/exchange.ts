@@ -20,6 +20,7 @@ export interface ExchangeInput {
   readonly token: string;
   readonly label: string;
   readonly fetch: CloudFetch;
+  readonly now: () => number;
 }
 
 /** Where EKS Pod Identity's agent listens on each node. */
@@ -75,7 +76,7 @@ async function fromAgent({ endpoint }: WorkloadIdentity, { token, fetch }: Excha
 async function fromGoogle(
   { endpoint, impersonationEndpoint }: WorkloadIdentity,
   { audience, serviceAccount }: NonNullable<WorkloadIdentity['google']>,
-  { token, fetch }: ExchangeInput,
+  { token, fetch, now }: ExchangeInput,
 ): Promise<Exchanged> {
   const body = new URLSearchParams({
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
@@ -86,7 +87,7 @@ async function fromGoogle(
     subject_token: token,
   }).toString();
   const url = endpoint ?? 'https://sts.googleapis.com/v1/token';
-  const federated = bearerOf(objectOf(await answered(fetch(url, { method: 'POST', headers: FORM, body }))));
+  const federated = bearerOf(objectOf(await answered(fetch(url, { method: 'POST', headers: FORM, body }))), now());
   if (serviceAccount === undefined) return asBearer(federated.token, federated.expiresAtMs);
   const base = impersonationEndpoint ?? 'https://iamcredentials.googleapis.com';
   const impersonated = objectOf(
@@ -105,7 +106,7 @@ async function fromGoogle(
 async function fromEntra(
   { endpoint }: WorkloadIdentity,
   { tenantId, clientId, scope }: NonNullable<WorkloadIdentity['azure']>,
-  { token, fetch }: ExchangeInput,
+  { token, fetch, now }: ExchangeInput,
 ): Promise<Exchanged> {
   const body = new URLSearchParams({
     grant_type: 'client_credentials',
@@ -115,7 +116,7 @@ async function fromEntra(
     client_assertion: token,
   }).toString();
   const url = endpoint ?? `https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`;
-  const given = bearerOf(objectOf(await answered(fetch(url, { method: 'POST', headers: FORM, body }))));
+  const given = bearerOf(objectOf(await answered(fetch(url, { method: 'POST', headers: FORM, body }))), now());
   return asBearer(given.token, given.expiresAtMs);
 }
 
@@ -147,10 +148,10 @@ function asBearer(token: string, expiresAtMs: number): Exchanged {
   return { value: JSON.stringify({ type: 'bearer', token }), expiresAtMs };
 }
 
-function bearerOf(given: Record<string, unknown> | undefined): { token: string; expiresAtMs: number } {
+function bearerOf(given: Record<string, unknown> | undefined, nowMs: number): { token: string; expiresAtMs: number } {
   const seconds = Number(given?.expires_in);
   if (!Number.isFinite(seconds) || seconds <= 0) throw unusable();
-  return { token: tokenIn(given?.access_token), expiresAtMs: Date.now() + Math.min(86_400, seconds) * 1000 };
+  return { token: tokenIn(given?.access_token), expiresAtMs: nowMs + Math.min(86_400, seconds) * 1000 };
 }
 
 /** Visible ASCII: it becomes a part of a header. */

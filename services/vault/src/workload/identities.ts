@@ -59,7 +59,7 @@ const identitySchema = z
     /** Namespaces whose ModelProviders may use it; `*` for all. */
     tenants: z.array(z.string().min(1).max(63)).min(1).max(1000),
     ...clouds,
-    /** Hosts, with their port where it is no usual one, to which calls in its name may go; absent: the cloud's own for models. */
+    /** Hosts, with their port where it is no usual one, to which calls in its name may go by https; absent: the cloud's own for models. */
     hosts: z.array(z.string().min(1).max(260)).min(1).max(64).optional(),
     /** Where the pod's token is exchanged in place of the cloud's own endpoint; it may be private. */
     endpoint: z.url({ protocol: /^https?$/ }).optional(),
@@ -97,7 +97,9 @@ const OF_AZURE = /^[a-z0-9-]{1,64}\.(openai\.azure\.com|cognitiveservices\.azure
 /** Whether calls in the name of an identity may go to an origin. */
 export function mayCall({ hosts, google, azure }: WorkloadIdentity, origin: string): boolean {
   const { protocol, host } = new URL(origin);
+  // A resource says the scheme: a token never goes in the clear, whichever host it is for.
+  if (protocol !== 'https:') return false;
   if (hosts !== undefined) return hosts.includes(host);
   const own = google ? OF_GOOGLE : azure ? OF_AZURE : OF_AWS;
-  return protocol === 'https:' && own.test(host);
+  return own.test(host);
 }

@@ -202,6 +202,13 @@ describe('a workload identity', () => {
     await expect(ask()).rejects.toMatchObject({ code: 'unavailable' });
   });
 
+  it('[vault:workload-renewed] is none that is over already, for which the cloud is not asked at each call', async () => {
+    const { ask } = await leasing({ ...clouds.aws, endpoint });
+    answers = [ok(sts(until(-1))), ok(sts(until(-1)))];
+    for (let n = 0; n < 3; n++) await expect(ask()).rejects.toMatchObject({ code: 'upstream_invalid' });
+    expect(asked).toHaveLength(1);
+  });
+
   it('[vault:workload-renewed] is replaced where the provider refused it, not at every word of it', async () => {
     const { ask, clock } = await leasing({ ...clouds.aws, endpoint });
     answers = [ok(sts(until(60))), ok(sts(until(60)))];
@@ -219,6 +226,7 @@ describe('a workload identity', () => {
     ['a host that is no one for models', {}, { origin: 'https://evil.example' }, {}],
     ['a host that others may rent', {}, { origin: 'https://x.execute-api.eu-central-1.amazonaws.com' }, {}],
     ['plain http', {}, { origin: 'http://bedrock-runtime.eu-central-1.amazonaws.com' }, {}],
+    ['plain http to a host that its entry names', { hosts: ['vpce.internal'] }, { origin: 'http://vpce.internal' }, {}],
     ['hosts that are not named', { hosts: ['vpce.internal'] }, {}, {}],
   ])('[vault:workload-bound] is not for %s', async (_what, entry, init, change) => {
     const { ask } = await leasing({ ...clouds.aws, endpoint, ...entry }, init);

@@ -49,7 +49,11 @@ export function createWorkloadTokens(options: WorkloadOptions): LeaseToken {
       const token = (await readToken(tokenFileOf(identity))).trim();
       const isAgent = identity.awsPodIdentity !== undefined && identity.endpoint === undefined;
       const fetch = isAgent ? agent : (http.fetchFor(identity.endpoint !== undefined) as CloudFetch);
-      const given = await exchange(identity, { token, label: tenant, fetch });
+      const given = await exchange(identity, { token, label: tenant, fetch, now });
+      // Nothing is kept of it: else the cloud would be asked for each call.
+      if (given.expiresAtMs <= now()) {
+        throw new GatewayError('upstream_invalid', "What the cloud's token service gave is over already.");
+      }
       const one = { given, hadAtMs: now(), revision: (held.get(key)?.revision ?? 0) + 1 };
       held.set(key, one);
       failed.delete(key);
