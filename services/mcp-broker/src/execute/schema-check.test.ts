@@ -4,6 +4,8 @@ import { compileSchema } from './schema-check.ts';
 import { boundArguments } from './value-bounds.ts';
 
 const check = (schema: JsonObject, value: unknown) => compileSchema(schema)(value);
+/** Takes an engine that backtracks twice as long for each letter more. */
+const EVIL = { type: 'string', pattern: '^(a+)+$' };
 const object = (properties: JsonObject, more: JsonObject = {}): JsonObject => ({ type: 'object', properties, ...more });
 
 describe('values against schemas of strangers', () => {
@@ -44,6 +46,24 @@ describe('values against schemas of strangers', () => {
     const covered = object({}, { patternProperties: { '^(x+)+$': { type: 'string' } }, additionalProperties: false });
     expect(check(covered, { [`${'x'.repeat(40)}y`]: 1 })).toBeUndefined();
     expect(process.cpuUsage(started).user / 1_000).toBeLessThan(1_000);
+  });
+
+  it.each<[string, JsonObject]>([
+    ['examples', { examples: EVIL, properties: { a: { $ref: '#/examples' } } }],
+    ['a default', { default: EVIL, properties: { a: { $ref: '#/default' } } }],
+    ['values', { enum: EVIL, properties: { a: { $ref: '#/enum' } } }],
+    ['a value', { const: EVIL, properties: { a: { $ref: '#/const' } } }],
+    ['examples of a member', { properties: { a: { $ref: '#/properties/b/examples' }, b: { examples: EVIL } } }],
+    ['what no standard has', { 'x-y': { examples: { z: EVIL } }, properties: { a: { $ref: '#/x-y/examples/z' } } }],
+    ['older names', { dependencies: { a: { properties: { a: EVIL } } } }],
+    ['older names for values', { dependencies: { enum: EVIL }, properties: { a: { $ref: '#/dependencies/enum' } } }],
+    ['names of members', { dependencies: { pattern: [EVIL.pattern] }, properties: { a: { $ref: '#/dependencies' } } }],
+    ['names', { properties: { pattern: { pattern: EVIL.pattern }, a: { $ref: '#/properties' } } }],
+  ])('[schema:no-foreign-regex] runs none that %s hold and a reference leads to', (_where, more) => {
+    const started = process.cpuUsage();
+    const value = { a: `${'a'.repeat(27)}!`, enum: 1 };
+    check({ type: 'object', ...more }, value);
+    expect(process.cpuUsage(started).user / 1_000).toBeLessThan(300);
   });
 
   it('[schema:patterns] tells of texts without the pattern they should have, wherever the schema stands', () => {

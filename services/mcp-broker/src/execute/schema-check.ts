@@ -22,7 +22,12 @@ const MAX_KEPT = 4_000;
 
 // `format` and `patternProperties` run regular expressions over text written by a model, `uniqueItems` is quadratic: either
 // could hold this process for minutes. The server checks them itself; they guard nothing here. `pattern` is run by RE2.
-const LEFT_OUT = new Set(['pattern', 'format', 'uniqueItems', '$id', 'id', '$schema', '$anchor', '$dynamicAnchor']);
+// What checks nothing is left out as well, and what this version of JSON Schema has under other names: a reference may lead
+// there, and the validator would run what stands there as it came.
+const LEFT_OUT = new Set([
+  ...['pattern', 'format', 'uniqueItems', '$id', 'id', '$schema', '$anchor', '$dynamicAnchor'],
+  ...['default', 'examples', 'dependencies'],
+]);
 // Evaluated once for each member of a value.
 const EACH = new Set([
   'additionalProperties',
@@ -33,7 +38,8 @@ const EACH = new Set([
   'contains',
 ]);
 const MAPS = new Set(['properties', '$defs', 'definitions', 'dependentSchemas']);
-const DATA = new Set(['enum', 'const', 'default', 'examples', 'required', 'dependentRequired']);
+// To these no reference leads.
+const DATA = new Set(['enum', 'const', 'required', 'dependentRequired']);
 
 class OutOfSteps extends Error {}
 
