@@ -98,13 +98,16 @@ async function started(asked: Asked, { message }: Sent): Promise<Standing> {
     return { task, run: begun(asked, { server, principal, run, task, said, askAgain }) };
   }
   const { task } = await found(asked, message.taskId);
-  if (task.state !== 'TASK_STATE_INPUT_REQUIRED') {
-    throw new AgentRefusal(CODES.unsupported, 'The task takes no message now: it is over, or it is being worked on.');
-  }
+  if (task.state !== 'TASK_STATE_INPUT_REQUIRED') throw takesNone();
   const isDecided = await loops.decided(principal, task, signal);
   if (!isDecided) return { task, run: undefined };
-  if (!(await loops.tasks.resume(scopeOf(asked), task.id))) return await found(asked, task.id);
+  // Another message was first: what this one says nobody would hear.
+  if (!(await loops.tasks.resume(scopeOf(asked), task.id))) throw takesNone();
   return { task, run: begun(asked, { server, principal, run, task, said, askAgain }) };
+}
+
+function takesNone(): AgentRefusal {
+  return new AgentRefusal(CODES.unsupported, 'The task takes no message now: it is over, or it is being worked on.');
 }
 
 /** Begins the work; where it cannot, the task that was kept for it is over. */

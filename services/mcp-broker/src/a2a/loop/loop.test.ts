@@ -232,6 +232,23 @@ describe('a turn loop that is an agent', () => {
     await expect(taskFor(client, 'more', { taskId: task.id })).rejects.toThrow('takes no message now');
   });
 
+  it('[a2a:turn-loop-approval] goes on with one message of several that come at once, and says of the others that it did not', async () => {
+    script = async function* () {
+      yield ended({ response: 'resp_parked', questions: ['mcpr_1'], approvals: ['ap-2'] });
+    };
+    const client = await clientOf();
+    const task = await taskFor(client, 'write to bob');
+    broker.state.approvals.set('ap-2', { state: ApprovalState.APPROVED, principalId: 'key:alice', trajectory: '' });
+    script = answering;
+    const told = await Promise.allSettled(
+      ['one', 'two', 'three'].map((said) => taskFor(client, said, { taskId: task.id })),
+    );
+    expect(told.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(JSON.stringify(told.map((one) => String('reason' in one ? one.reason : '')))).toContain(
+      'takes no message now',
+    );
+  });
+
   it('[a2a:turn-loop-cancel] a task is cancelled while it is worked on, and the turn with it', async () => {
     script = hanging;
     const client = await clientOf();
