@@ -30,4 +30,26 @@ describe('questions to clients', () => {
     gone.abort();
     expect((await Promise.all(silent)).filter((one) => one === 'gone')).toHaveLength(16);
   });
+
+  it('[mcp:asks-bounded] of one tenant leave room for those of others', async () => {
+    const asking = askingClients();
+    const gone = new AbortController();
+    const sent = new Map<string, number>();
+    const ask = (tenant: string, id: string) =>
+      asking.ask(
+        create(PrincipalSchema, { tenant, id, user: id }),
+        's',
+        async () => {
+          sent.set(tenant, (sent.get(tenant) ?? 0) + 1);
+          return true;
+        },
+        gone.signal,
+      );
+    const all = Array.from({ length: 600 }, (_, at) => ask('hostile', `p${at % 100}`).catch(() => undefined));
+    all.push(ask('acme', 'alice').catch(() => undefined));
+    await Promise.resolve();
+    expect([sent.get('hostile'), sent.get('acme')]).toEqual([128, 1]);
+    gone.abort();
+    await Promise.all(all);
+  });
 });

@@ -2,6 +2,7 @@ import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { JsonObject } from '../catalog/definition.ts';
 import { isObject } from './message.ts';
+import { shares } from './shares.ts';
 
 /** Requests of the gate to clients of the older line, on the streams of their calls, and what comes back to them. */
 export interface AskingClients {
@@ -21,14 +22,12 @@ export interface AskingClients {
 
 /** People read before they answer. */
 const WAIT_MS = 5 * 60_000;
-const MAX_ASKED = 512;
-/** Of one principal: whoever lets questions lie leaves room for everybody else's. */
-const MAX_OF_ONE = 16;
+/** Whoever lets questions lie leaves room for everybody else's. */
+const MOST = { all: 512, tenant: 128, principal: 16 } as const;
 const MAX_ANSWER = 65_536;
 const ACTIONS = ['accept', 'decline', 'cancel'];
 
 interface Asked {
-  readonly principal: string;
   readonly whose: string;
   readonly answered: (answer: JsonObject) => void;
 }
@@ -36,17 +35,17 @@ interface Asked {
 /** Makes them, for one replica: a client's answer has to come to the one that asked. */
 export function askingClients(): AskingClients {
   const open = new Map<string, Asked>();
+  const places = shares(MOST);
   return {
     async ask(whose, session, send, signal) {
-      const principal = nameOf(whose, '');
-      const own = [...open.values()].filter((one) => one.principal === principal).length;
-      if (open.size >= MAX_ASKED || own >= MAX_OF_ONE) return undefined;
+      const leave = places.take(whose);
+      if (typeof leave === 'string') return undefined;
       const id = `sallyport-${uuidv7()}`;
       let timer: NodeJS.Timeout | undefined;
       let stop: (() => void) | undefined;
       try {
         const answer = new Promise<JsonObject | undefined>((resolve, reject) => {
-          open.set(id, { principal, whose: nameOf(whose, session), answered: resolve });
+          open.set(id, { whose: nameOf(whose, session), answered: resolve });
           timer = setTimeout(() => resolve(undefined), WAIT_MS);
           stop = () => reject(signal.reason);
           signal.addEventListener('abort', stop, { once: true });
@@ -58,6 +57,7 @@ export function askingClients(): AskingClients {
         clearTimeout(timer);
         if (stop !== undefined) signal.removeEventListener('abort', stop);
         open.delete(id);
+        leave();
       }
     },
     answer(whose, session, message) {

@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { JsonObject } from '../catalog/definition.ts';
+import { shares } from '../downstream/shares.ts';
 import { readElicitation } from './asked-input.ts';
 import { callScope } from './call-scope.ts';
 import { type Caller, callerOfCall } from './caller.ts';
@@ -38,14 +39,14 @@ export interface OpenCalls {
 
 /** How long a call waits for its user: servers wait less. */
 const WAIT_MS = 5 * 60_000;
-const MAX_WAITING = 512;
-const MAX_OF_ONE = 16;
+const MOST = { all: 512, tenant: 128, principal: 16 } as const;
 const KEY = 'question';
 const CANCELLED: Elicited = { action: 'cancel' };
 
 interface Waiting {
   readonly whose: string;
-  readonly owner: string;
+  /** Gives its place to another. */
+  readonly leave: () => void;
   readonly answer: (answer: Elicited) => void;
   readonly next: (caller: Caller) => Promise<ToolAnswer>;
   readonly end: () => void;
@@ -62,15 +63,13 @@ export function currentOpenCall(): OpenCall | undefined {
 /** Makes them, for one replica: a question is answered where it was asked. */
 export function openCalls(): OpenCalls {
   const waiting = new Map<string, Waiting>();
-  const counts = new Map<string, number>();
+  const places = shares(MOST);
 
   const leave = (token: string): Waiting | undefined => {
     const one = waiting.get(token);
     if (one === undefined) return undefined;
     waiting.delete(token);
-    const left = (counts.get(one.owner) ?? 1) - 1;
-    if (left > 0) counts.set(one.owner, left);
-    else counts.delete(one.owner);
+    one.leave();
     return one;
   };
 
@@ -80,8 +79,6 @@ export function openCalls(): OpenCalls {
       const first = callerOfCall.getStore();
       if (outer === undefined || first === undefined) throw new GatewayError('internal', 'A call has no caller.');
       const ending = new AbortController();
-      const { tenant, id } = outer.principal;
-      const owner = `${tenant}\n${id}`;
       let caller = first;
       let over = false;
       let settle: (answer: ToolAnswer) => void = () => undefined;
@@ -103,15 +100,14 @@ export function openCalls(): OpenCalls {
       const end = () => ending.abort(new GatewayError('deadline_exceeded', 'Nobody answered the tool server.'));
       const ask = async (params: JsonObject): Promise<Elicited> => {
         const read = readElicitation(params, caller, ownHost);
-        const mine = counts.get(owner) ?? 0;
-        const asks = caller.asked !== undefined;
-        if (read === undefined || over || asks || waiting.size >= MAX_WAITING || mine >= MAX_OF_ONE) return CANCELLED;
+        if (read === undefined || over || caller.asked !== undefined) return CANCELLED;
+        const place = places.take(outer.principal);
+        if (typeof place === 'string') return CANCELLED;
         const token = uuidv7();
         const requests: JsonObject = { [KEY]: read };
-        counts.set(owner, mine + 1);
         caller.asked = { requests, state: token };
         const answered = new Promise<Elicited>((answer) => {
-          waiting.set(token, { whose, owner, answer, next: round, end });
+          waiting.set(token, { whose, leave: place, answer, next: round, end });
         });
         settle({ content: [{ type: 'text', text: JSON.stringify(requests) }], isError: false, asks: true });
         const late = setTimeout(() => {
