@@ -176,7 +176,8 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
     return !others.has(uid) && others.size >= options.maxPerNamespace;
   };
 
-  const podsIn = (tenant: string) => {
+  /** How many pods a namespace has, or is about to have, beside one of a name. */
+  const podsBeside = (tenant: string, own: string) => {
     const names = new Set(ofPrincipals(tenant).map(({ metadata }) => metadata.name));
     const deployments = watched.deployments.flatMap((one) => one.list());
     for (const [key, atMs] of made) {
@@ -184,6 +185,7 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
       if (Date.now() - atMs > UNSEEN_MS) made.delete(key);
       else if (namespace === tenant) names.add(name);
     }
+    names.delete(own);
     return names.size + deployments.filter(({ metadata }) => metadata.namespace === tenant).length;
   };
 
@@ -229,7 +231,7 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
       const name = podOfPrincipal(uid, instance.principal);
       const there = ofPrincipals(tenant, uid).find(({ metadata }) => metadata.name === name);
       if (there !== undefined && there.metadata.deletionTimestamp === undefined) return name;
-      if (podsIn(tenant) >= options.max.podsPerNamespace) {
+      if (podsBeside(tenant, name) >= options.max.podsPerNamespace) {
         const message = `This namespace has as many pods of hosted servers as one may have (${options.max.podsPerNamespace}).`;
         throw new GatewayError('rate_limited', message);
       }
@@ -237,16 +239,19 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
       if (ofUid(watched.policies, tenant, uid).length === 0) {
         throw new GatewayError('unavailable', 'The tool server is not deployed yet.');
       }
-      const body = (await objectsOf(entry, hosted, secrets)).pod(instance);
+      const key = `${tenant}/${name}`;
+      // Counted from here on: others ask for theirs at the same time.
+      made.set(key, Date.now());
       try {
+        const body = (await objectsOf(entry, hosted, secrets)).pod(instance);
         await api.request({ method: 'POST', path: `/api/v1/namespaces/${tenant}/pods`, body });
       } catch (error) {
         // It is there, or on its way out: who asked looks.
         if (error instanceof KubeError && error.status === 409) return name;
+        made.delete(key);
         if (!(error instanceof KubeError) || ![403, 422].includes(error.status)) throw error;
         throw new GatewayError('unavailable', 'The cluster refuses the pod of the tool server.', { cause: error });
       }
-      made.set(`${tenant}/${name}`, Date.now());
       return name;
     },
     async release({ tenant, uid }) {

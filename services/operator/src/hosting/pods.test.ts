@@ -1,0 +1,76 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
+import { createLogger } from '@sallyport/chassis/log';
+import { hostedServer } from '@sallyport/custom-resources/tool-server-hosted';
+import type { Entry } from '../entry.ts';
+import type { KubeObject } from '../kube/informer.ts';
+import { clusterHosting } from './cluster.ts';
+import type { Hosting } from './hosting.ts';
+
+const entry = { tenant: 'acme', name: 'jira', uid: '11111111-1111-4111-8111-111111111111' } as Entry<'ToolServer'>;
+const fence: KubeObject = {
+  metadata: {
+    ...{ name: 'fence', namespace: 'acme', uid: 'f', resourceVersion: '1' },
+    labels: { 'sallyport.dev/tool-server-uid': entry.uid },
+  },
+};
+const spec = hostedServer.parse({ image: 'example.com/mcp-jira:1', isolation: 'PerPrincipal' });
+let hosting: Hosting;
+afterEach(() => hosting.stop?.(Date.now() + 1_000));
+
+/** Hosting in a namespace that may have two pods, before an API server that makes none as long as `refuses`. */
+function started() {
+  const cluster = { made: 0, refuses: false };
+  const api = {
+    async request({ method, path }: { method?: string; path: string }) {
+      if (method !== 'POST') {
+        return { items: path.endsWith('/networkpolicies') ? [fence] : [], metadata: { resourceVersion: '1' } };
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (cluster.refuses) throw new KubeError(403, 'Forbidden', 'a quota');
+      cluster.made++;
+      return {};
+    },
+    watch: ({ signal }: { signal: AbortSignal }) =>
+      new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  } as unknown as KubeApi;
+  hosting = clusterHosting({
+    api,
+    watchNamespaces: ['acme'],
+    facts: {
+      ...{ image: 'example.com/sallyport:1', imagePullPolicy: 'IfNotPresent', namespace: 'gate' },
+      ...{ proxyLabels: {}, hostLabels: {}, egressKey: 'k'.repeat(48), requireEgressEnforced: false },
+    },
+    proxy: { host: 'proxy', port: 3128 },
+    maxPerNamespace: 5,
+    max: { cpu: '1', memory: '1Gi', storage: '1Gi', podsPerNamespace: 2 },
+    log: createLogger({ service: 'test', level: 'error' }),
+    resolve: async () => '10.0.0.1',
+  });
+  hosting.start?.();
+  const start = (letter: string) =>
+    hosting.startPod(entry, spec, 'v1', { principal: letter.repeat(16), secretKey: letter }).then(
+      () => 'made',
+      ({ code }: { code: string }) => code,
+    );
+  return { cluster, start };
+}
+
+describe('pods of principals', () => {
+  it('[hosted:maximum] are no more than may be when many are asked for at once', async () => {
+    const { cluster, start } = started();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const all = await Promise.all(['a', 'b', 'c', 'd'].map(start));
+    expect(all).toEqual(['made', 'made', 'rate_limited', 'rate_limited']);
+    expect(cluster.made).toBe(2);
+  });
+
+  it('[hosted:maximum] do not count that the cluster refused', async () => {
+    const { cluster, start } = started();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    cluster.refuses = true;
+    expect(await Promise.all(['a', 'b'].map(start))).toEqual(['unavailable', 'unavailable']);
+    cluster.refuses = false;
+    expect(await Promise.all(['c', 'd'].map(start))).toEqual(['made', 'made']);
+  });
+});
