@@ -43,7 +43,8 @@ export const a2a: readonly Requirement[] = [
     'a2a:turn-loop-approval':
       'A call in it that a rule asks people about makes the task want input; once they have answered, a message goes on with it.',
     'a2a:turn-loop-cancel': 'Cancelling its task ends the turn under way.',
-    'a2a:turn-loop-bound': 'Its tasks are of who began them, and its work ends with their key.',
+    'a2a:turn-loop-bound':
+      'Its tasks are of who began them, its work ends with their key, and one tenant takes half of the room at most.',
     'a2a:turn-loop-failed': 'A turn that fails makes a failed task, with the code of the failure.',
     'a2a:turn-loop-depth': 'Agents call each other at most four calls deep; what goes deeper is refused, and said so.',
     'a2a:turn-loop-model': 'Who may not use its model has no turn of it, and learns no more than where there is none.',

@@ -1,10 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
+import type { CallContext } from '@sallyport/chassis/rpc/server';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
 import { readAccess } from '@sallyport/peers/access';
 import { wireLabel } from '@sallyport/peers/decision-wire';
-import { LoopService } from '@sallyport/proto/models/v1/models_pb';
+import { LoopService, RunRequestSchema } from '@sallyport/proto/models/v1/models_pb';
 import { AccessGrant_ClientTools, ResolveAccessResponseSchema } from '@sallyport/proto/policy/v1/access_pb';
 import { TRUSTED, untrusted } from '@sallyport/turn';
 import { gateOf, modelOf, providerOf, somebody } from '../turn/testing.ts';
@@ -70,6 +71,25 @@ describe('the turn of an agent', () => {
         claimed: '01a00000-0000-7000-8000-0000000000ff',
       },
     ]);
+  });
+
+  it('[a2a:turn-loop-bound] is refused to a tenant that has half of the room, and to no other', async () => {
+    const hangs = new Promise<never>(() => undefined);
+    const accessOf = (principal: { tenant: string }) => {
+      if (principal.tenant === 'greedy') return hangs;
+      throw new GatewayError('conflict', 'far enough');
+    };
+    const { gate } = gateOf({ responses: {}, access: { accessOf } });
+    const { run: begin } = loopService(gate);
+    const of = (tenant: string) => {
+      const request = create(RunRequestSchema, { principal: somebody({ tenant }), model: 'm', said: ['x'] });
+      return begin(request, { depth: 1, signal: new AbortController().signal } as CallContext)
+        [Symbol.asyncIterator]()
+        .next();
+    };
+    for (let at = 0; at < 128; at++) void of('greedy');
+    await expect(of('greedy')).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(of('acme')).rejects.toThrow('far enough');
   });
 
   it('[a2a:turn-loop-previous] goes on from no response but the principal’s own', async () => {

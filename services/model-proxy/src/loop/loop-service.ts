@@ -19,6 +19,8 @@ import { type HeardTurn, heardTurn, questionsOf } from './heard-turn.ts';
 /** Name of these turns in records. */
 const ENDPOINT = 'agent';
 const MAX_AT_ONCE = 256;
+/** What one tenant may have of them. */
+const MAX_OF_TENANT = 128;
 
 /** Who may have it run, by the service's name in its certificate. */
 export const LOOP_CALLERS = { 'sallyport.models.v1.LoopService': ['mcp-broker'] } as const;
@@ -29,12 +31,16 @@ export const LOOP_CALLERS = { 'sallyport.models.v1.LoopService': ['mcp-broker'] 
  */
 export function loopService(gate: Gate): ServiceImpl<typeof LoopService> {
   let running = 0;
+  const ofTenants = new Map<string, number>();
   return {
     async *run(request, context) {
-      if (running >= MAX_AT_ONCE) {
+      const tenant = request.principal?.tenant ?? '';
+      const own = ofTenants.get(tenant) ?? 0;
+      if (running >= MAX_AT_ONCE || own >= MAX_OF_TENANT) {
         throw new GatewayError('unavailable', 'Too many agents are at work.', { retryAfterMs: 1_000 });
       }
       running++;
+      ofTenants.set(tenant, own + 1);
       const heard = heardTurn();
       let over: Promise<void> | undefined;
       try {
@@ -50,6 +56,9 @@ export function loopService(gate: Gate): ServiceImpl<typeof LoopService> {
         heard.close();
         await over?.catch(() => undefined);
         running--;
+        const left = (ofTenants.get(tenant) ?? 1) - 1;
+        if (left > 0) ofTenants.set(tenant, left);
+        else ofTenants.delete(tenant);
       }
     },
   };
