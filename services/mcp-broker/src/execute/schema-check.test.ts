@@ -85,6 +85,28 @@ describe('values against schemas of strangers', () => {
     expect(check(object({ a: { pattern: '(?=x)' } }), { a: 'y' })).toBeUndefined();
   });
 
+  it('[schema:patterns-told] refuses nothing because of a pattern that is not run', () => {
+    const one = { pattern: '^(?=a)' };
+    const other = { pattern: '^(?!a)' };
+    const unsure: JsonObject[] = [
+      { not: one },
+      { oneOf: [one, other] },
+      { oneOf: [{ pattern: '^a' }, one] },
+      Object.fromEntries<JsonObject>([
+        ['if', one],
+        ['then', { maxLength: 0 }],
+      ]),
+      { allOf: [{ not: { anyOf: [one] } }] },
+    ];
+    for (const a of unsure) expect(check(object({ a: { type: 'string', ...a } }), { a: 'abc' })).toBeUndefined();
+    const known = object({ a: { not: { pattern: '^a' } }, b: { not: one, maxLength: 2 } });
+    expect(check(known, { a: 'abc' })).toMatchObject({ pointer: '/a' });
+    expect(check(known, { b: 'abc' })).toMatchObject({ pointer: '/b' });
+    // What they would have looked at is not what is left over.
+    const rest = { oneOf: [{ properties: { a: one } }, { properties: { b: one } }], unevaluatedProperties: false };
+    expect(check({ type: 'object', ...rest }, { a: 'abc' })).toBeUndefined();
+  });
+
   it('[schema:patterns-bounded] ends where patterns would take too long', () => {
     const started = process.cpuUsage();
     const many = object({ a: { type: 'array', items: { type: 'string', pattern: '^[ab]*a[ab]{899}$' } } });

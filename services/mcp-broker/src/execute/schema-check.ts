@@ -2,6 +2,7 @@ import { format, type Schema, Validator } from '@cfworker/json-schema';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { JsonObject } from '../catalog/definition.ts';
 import { hasPattern, MAX_PATTERN_STEPS, OutOfPatternSteps, type PatternBudget } from './patterns.ts';
+import { countIn } from './unchecked-patterns.ts';
 
 /** Where a value does not fit its schema: JSON pointer and the keyword that says so. */
 export interface Misfit {
@@ -38,6 +39,10 @@ const EACH = new Set([
   'contains',
 ]);
 const MAPS = new Set(['properties', '$defs', 'definitions', 'dependentSchemas']);
+/** In these a pattern that is taken for met, since it is not run, may be what refuses a value: they are left out then. */
+const TURNED = new Set(['not', 'oneOf', 'if']);
+/** What is about these, and about what they have left. */
+const BESIDE = new Set(['then', 'else', 'unevaluatedProperties', 'unevaluatedItems']);
 // To these no reference leads.
 const DATA = new Set(['enum', 'const', 'required', 'dependentRequired']);
 
@@ -126,7 +131,9 @@ function prepared(value: unknown, counter: PropertyDescriptor): unknown {
   // Without the patterns nobody can say which members they covered, so what speaks of "all others" goes with them.
   const open = Object.hasOwn(from, 'patternProperties');
   const copy: Record<string, unknown> = {};
+  const unsure = Object.entries(from).flatMap(([key, child]) => (TURNED.has(key) && countIn(child) > 0 ? [key] : []));
   for (const [key, child] of Object.entries(from)) {
+    if (unsure.length > 0 && (unsure.includes(key) || BESIDE.has(key))) continue;
     if (LEFT_OUT.has(key) || key === 'patternProperties') continue;
     if (open && (key === 'additionalProperties' || key === 'unevaluatedProperties')) continue;
     if (DATA.has(key)) copy[key] = child;
