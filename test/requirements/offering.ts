@@ -30,6 +30,8 @@ export const offering: readonly Requirement[] = [
       'One subscription a server, resource and credential serves all sessions, and ends with the last.',
     'offering:updates-again': 'What a server has forgotten is subscribed to again, and told of once.',
     'offering:updates-move': 'Subscriptions of a session hold on any broker.',
+    'offering:updates-bounded':
+      'A URI that is too long to be kept is refused, and a list of them is looked at up to a bound.',
     'offering:updates-end': 'Subscriptions end within a second of a revocation, and are bounded.',
   }),
 ];

@@ -226,4 +226,16 @@ describe('subscriptions', () => {
     expect(performance.now() - revokedAt).toBeLessThan(1_500);
     await untilTrue(() => of('unsubscribe') >= 250);
   }, 20_000);
+
+  it('[offering:updates-bounded] are of no URI longer than is kept, and of one list no more are looked at than could be', async () => {
+    const client = await older(KEYS.carol);
+    const uri = `old+file:///${'\u00e4'.repeat(1_500)}`;
+    await expect(client.subscribeResource({ uri })).rejects.toMatchObject({ code: -32_602 });
+    await client.close();
+    const many = await modern(KEYS.carol);
+    const none = Array.from({ length: 1_024 }, (_, at) => `nowhere+file:///${at}`);
+    const { honored, end } = await following(many, ['now+file:///a', ...none, 'now+file:///b']);
+    expect(honored).toEqual(['now+file:///a']);
+    await end();
+  });
 });

@@ -1,3 +1,4 @@
+import { MOST } from '../../offerings/subscription-store.ts';
 import { CODES, META } from '../../protocol.ts';
 import type { ChangingList } from '../change-streams.ts';
 import type { Method } from '../exchange.ts';
@@ -10,6 +11,8 @@ const FILTERS: Readonly<Record<string, ChangingList>> = {
 };
 
 const MAX_URI = 8_192;
+/** Beyond what could be followed some are there for others: those are looked at, but not a body full of them. */
+const MAX_LOOKED_AT = 4 * MOST.session;
 
 /** `subscriptions/listen` of revision 2026-07-28: a stream of notices of change, of the kinds and resources that the client names. */
 export const listen: Method = async (_gate, message, exchange) => {
@@ -23,7 +26,8 @@ export const listen: Method = async (_gate, message, exchange) => {
   const updated = (uri: string) => notify('notifications/resources/updated', { uri, _meta });
   const notices = exchange.notices.open(admitted, signal, updated);
   const { resourceSubscriptions: asked } = notifications;
-  const uris = toolset === undefined && Array.isArray(asked) ? notices.follow(asked.filter(isUri)) : [];
+  const uris =
+    toolset === undefined && Array.isArray(asked) ? notices.follow(asked.slice(0, MAX_LOOKED_AT).filter(isUri)) : [];
   signal.addEventListener('abort', () => notices.end(), { once: true });
   const told = Object.fromEntries(honored.map((key) => [key, true]));
   // Of those that are not there for them nothing is said but that they are not among these.

@@ -31,12 +31,13 @@ export const unsubscribe: Method = async (_gate, message, exchange) => {
   return {};
 };
 
-const MAX_URI = 8_192;
+/** In bytes: what is kept by it stands in an index, which takes 2,700. */
+const MAX_URI = 2_500;
 
 function subscribed({ params }: Message, { session }: Exchange) {
   const { uri } = params;
-  if (typeof uri !== 'string' || uri === '' || uri.length > MAX_URI) {
-    throw new RpcFault(CODES.invalidParams, 'uri must be a text.');
+  if (typeof uri !== 'string' || uri === '' || Buffer.byteLength(uri) > MAX_URI) {
+    throw new RpcFault(CODES.invalidParams, `uri must be a text of at most ${MAX_URI} bytes.`);
   }
   // There is nowhere else to tell it.
   if (session === undefined) throw new GatewayError('invalid_request', 'The header mcp-session-id is missing.');
