@@ -16,6 +16,7 @@ import type { Gate } from './gate.ts';
 import { guardDuring } from './guard-during.ts';
 import { tellOpening } from './mcp-items.ts';
 import type { Release } from './release.ts';
+import { saidAmiss } from './said-amiss.ts';
 import { settle } from './settle.ts';
 import { modelSource } from './source.ts';
 import type { Turn } from './turn.ts';
@@ -157,7 +158,7 @@ async function receiveEvents(
       if (event.type === 'opaque') heardOpaque(turn, event.kind);
       if (event.type === 'toolCallDelta') held += event.delta.length;
       if (held > gate.config.turn.maxHeldBytes) {
-        throw new GatewayError('upstream_invalid', 'The tool calls of the answer are too large.');
+        throw saidAmiss('The tool calls of the answer are too large.');
       }
       await release.event(guardDuring(event));
     }
@@ -181,7 +182,7 @@ function heldCalls(gate: Gate, turn: Turn, content: readonly AssistantContent[])
   if (calls.length > gate.config.turn.maxCallsPerMessage) throw tooManyCalls();
   const idOf = (id: string) => (turn.dialect === 'anthropic-messages' ? wireCallId(id) : id);
   if (new Set(calls.map(({ id }) => idOf(id))).size !== calls.length) {
-    throw new GatewayError('upstream_invalid', 'Two tool calls of the answer have the same id.');
+    throw saidAmiss('Two tool calls of the answer have the same id.');
   }
   return content.map((block) => (block.type === 'toolCall' ? { ...block, id: idOf(block.id) } : block));
 }
@@ -192,7 +193,7 @@ function refuseCalls(content: readonly AssistantContent[]): void {
 
 // The request had no tools: a call would be one that nobody declared and nobody decided.
 function notOffered(): GatewayError {
-  return new GatewayError('upstream_invalid', 'The provider called a tool that was not offered.');
+  return saidAmiss('The provider called a tool that was not offered.');
 }
 
 /**
@@ -215,7 +216,7 @@ async function retold(exchange: Exchange, text: string, turn: Turn): Promise<str
 }
 
 function tooManyCalls(): GatewayError {
-  return new GatewayError('upstream_invalid', 'The model made more tool calls at once than the gateway takes.');
+  return saidAmiss('The model made more tool calls at once than the gateway takes.');
 }
 
 /** An answer that names sources of the web was searched for, whether its model was known to do so or not. */

@@ -6,6 +6,7 @@ import type { ModelAnswer } from './call.ts';
 import type { Gate } from './gate.ts';
 import { recordModelCall, type Saved } from './record.ts';
 import { pricedCall, requestSpent } from './reserve.ts';
+import { isSaidAmiss } from './said-amiss.ts';
 import type { Turn } from './turn.ts';
 
 const BYTES_PER_TOKEN = 4;
@@ -125,7 +126,8 @@ function leaveTarget(turn: Turn, answer: ModelAnswer, end: CallEnd, durationMs: 
   const { passage, startedAt, firstTokenMs } = answer;
   if (passage === undefined) return;
   const before = Math.max(0, passage.startedAt - startedAt);
-  const atFault = end.outcome === 'error' && end.error?.code.startsWith('upstream_') === true;
+  const isOfProvider = end.error?.code.startsWith('upstream_') === true && !isSaidAmiss(end.error);
+  const atFault = end.outcome === 'error' && isOfProvider;
   passage.end(end.outcome === 'ok' ? 'ok' : atFault ? 'failed' : 'neither', {
     firstTokenMs: Math.max(0, firstTokenMs - before),
     totalMs: durationMs - before,
