@@ -119,7 +119,10 @@ async function measureRequests(on: Stage): Promise<void> {
   const field = await startField(on);
   for (const job of jobs) {
     if (job === 'tool') {
-      await measureTool({ ...field, mock: field.direct.origin }, PLAN, report);
+      const mock = field.direct.origin;
+      const asked = await on.script('./floor-asked.ts', field.sallyport.suite.postgres.adminUrl);
+      const floor = await on.script('./floor-proxy.ts', mock, asked.origin);
+      await measureTool({ ...field, mock, floor: floor.origin }, PLAN, report);
       continue;
     }
     await measureCost(field, PLAN, job, report);

@@ -30,6 +30,8 @@ export interface ToolField {
   readonly bare: Contestant;
   /** Origin of the mock, whose `/mcp` is the tool server. */
   readonly mock: string;
+  /** Origin of the least chain that asks before a call and remembers after it. */
+  readonly floor: string;
 }
 
 /** Measures both lines of MCP, and reports. */
@@ -76,11 +78,12 @@ async function cost(field: ToolField, broker: Contestant, job: ToolJob, plan: To
   report.add({ name: `reference.bare.${name}`, value: floor, unit: 'us', ratio: 1 });
 }
 
-/** One call after the other by the official client, directly and through the gate, in turns. */
+/** One call after the other by the official client: directly, through the gate, and through the least chain there could be, in turns. */
 async function latency(field: ToolField, broker: Contestant, plan: ToolPlan, report: Report): Promise<void> {
   const { authorization = '' } = broker.headers;
   const direct = await clientOf(`${field.mock}/mcp`, {});
   const gated = await clientOf(`${broker.origin}/mcp`, { authorization });
+  const least = await clientOf(`${field.floor}/mcp`, {});
   const once = async (client: Client, name: string) => {
     const times: number[] = [];
     for (let call = 0; call < plan.sequential; call++) {
@@ -90,17 +93,18 @@ async function latency(field: ToolField, broker: Contestant, plan: ToolPlan, rep
     }
     return median(times);
   };
-  const rounds: { direct: number; gated: number; cpu: number }[] = [];
+  const rounds: { direct: number; gated: number; least: number; cpu: number }[] = [];
   for (let round = 0; round <= plan.pairs; round++) {
     const before = process.cpuUsage();
     const base = await once(direct, 'find');
     const used = process.cpuUsage(before);
     const cpu = (used.user + used.system) / plan.sequential;
     const through = await once(gated, TOOL_CALL.name);
+    const floor = await once(least, 'find');
     // The first round warms up.
-    if (round > 0) rounds.push({ direct: base, gated: through, cpu });
+    if (round > 0) rounds.push({ direct: base, gated: through, least: floor, cpu });
   }
-  await Promise.all([direct.close(), gated.close()]);
+  await Promise.all([direct, gated, least].map((one) => one.close()));
   const ratio = median(rounds.map((one) => one.gated / one.direct));
   report.add({
     name: 'tool.latency-ratio',
@@ -109,6 +113,13 @@ async function latency(field: ToolField, broker: Contestant, plan: ToolPlan, rep
     ratio,
     bar: BARS.latency,
     note: `p50 ${median(rounds.map((one) => one.gated)).toFixed(2)} ms, directly ${median(rounds.map((one) => one.direct)).toFixed(2)} ms`,
+  });
+  report.add({
+    name: 'reference.floor.tool.latency-ratio',
+    value: median(rounds.map((one) => one.least)),
+    unit: 'ms',
+    ratio: median(rounds.map((one) => one.least / one.direct)),
+    note: 'a bare proxy that asks another process before and after, with one row read and one on disk',
   });
   report.add({
     name: 'reference.sdk.tool',
