@@ -11,6 +11,8 @@ export interface Measure {
   readonly ratio?: number;
   /** Most that `value` may be. */
   readonly bar?: number;
+  /** Most that `ratio` may be in the end: budgets of DESIGN section 9, as multiples of its reference. */
+  readonly budget?: number;
   /** What a reader must know of it. */
   readonly note?: string;
 }
@@ -33,9 +35,10 @@ export function createReport(): Report {
   return {
     add(measure) {
       measures.push(measure);
-      const { name, value, unit, ratio, bar, note } = measure;
+      const { name, value, unit, ratio, bar, budget, note } = measure;
       const parts = [name, rounded(value), unit, `ratio=${ratio === undefined ? '-' : rounded(ratio)}`];
       parts.push(`bar=${bar ?? '-'}`, isShort(measure) ? 'short' : 'ok');
+      if (budget !== undefined) parts.push(`budget=${rounded(budget)}x`, (ratio ?? Number.NaN) <= budget ? 'met' : 'over');
       process.stdout.write(`${parts.join(' ')}${note ? ` (${note})` : ''}\n`);
     },
     say(text) {
