@@ -38,7 +38,8 @@ export function createReport(): Report {
       const { name, value, unit, ratio, bar, budget, note } = measure;
       const parts = [name, rounded(value), unit, `ratio=${ratio === undefined ? '-' : rounded(ratio)}`];
       parts.push(`bar=${bar ?? '-'}`, isShort(measure) ? 'short' : 'ok');
-      if (budget !== undefined) parts.push(`budget=${rounded(budget)}x`, (ratio ?? Number.NaN) <= budget ? 'met' : 'over');
+      if (budget !== undefined)
+        parts.push(`budget=${rounded(budget)}x`, (ratio ?? Number.NaN) <= budget ? 'met' : 'over');
       process.stdout.write(`${parts.join(' ')}${note ? ` (${note})` : ''}\n`);
     },
     say(text) {
