@@ -107,6 +107,8 @@ export const mcp: readonly Requirement[] = [
     'mcp:asks-bounded': 'Questions that lie with the clients of one principal take no room from those of others.',
     'mcp:asked-lacking': 'A client that lacks a capability is told which, in the words of MCP alone.',
     'mcp:logs': 'Logs of a server reach the client at the level it set, once the result may be shown.',
+    'mcp:logs-remembered':
+      'What a server logs in the course of a call is decided, labelled and remembered as a result of its tool is.',
     'mcp:told-upstream': 'A change that a server tells of is told on within seconds.',
     'mcp:older-changes':
       'A server of the older line tells of its changes on the stream beside all calls, and clients are told.',

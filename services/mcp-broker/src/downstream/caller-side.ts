@@ -11,9 +11,8 @@ import { isObject, type Message, RpcFault } from './message.ts';
 import { readAnswer, readAnswers } from './read-answers.ts';
 import { isOfPage, type RequestState } from './request-state.ts';
 
-/** What a call carries of its client, and what is kept of it until the result is decided. */
+/** What a call carries of its client. */
 interface CallerSide extends Caller {
-  readonly logged: Logged[];
   /** Keys of answers that answer nothing which was asked. */
   readonly unasked: readonly string[];
 }
@@ -50,13 +49,13 @@ export function callerOf(
   const roots = revision.asks === 'result' && declares(message, 'roots');
   const logged: Logged[] = [];
   return {
-    logged,
     ...broughtBy(message, exchange, back),
     ...(roots ? { roots } : {}),
     ...(sampling ? { sampling } : {}),
     ...(progress === undefined ? {} : { progress }),
     ...(elicitation === undefined ? {} : { elicitation }),
     ...(logLevel === undefined ? {} : { logLevel, log: (one: Logged) => keep(logged, one, logLevel) }),
+    ...(logLevel === undefined ? {} : { takeLogged: () => logged.splice(0) }),
   };
 }
 
@@ -97,9 +96,15 @@ export async function callAsking(
   if (side === undefined) return { called: await call(), caller: undefined };
   let caller = side;
   let called: Called;
+  const logs: Logged[] = [];
+  const make = async () => {
+    const made = await callerOfCall.run(caller, call);
+    logs.push(...(made.logs ?? []).slice(0, MAX_LOGGED - logs.length));
+    return made;
+  };
   try {
     caller = await withSamples(side, sample);
-    called = await callerOfCall.run(caller, call);
+    called = await make();
     for (let round = before; called.asGiven === true && caller.asked !== undefined; round++) {
       if (round >= MAX_ROUNDS) return ended('upstream_invalid', 'The tool server asks for too much in one call.');
       const { state, requests: asked } = caller.asked;
@@ -108,7 +113,7 @@ export async function callAsking(
       if (exchange.revision.asks === 'result' && Object.keys(theirs).length > 0) break;
       const responses = await answersTo({ requests: theirs, state }, called.shown.text, exchange);
       caller = await withSamples({ ...side, asked: undefined, back: { state, asked, responses } }, sample);
-      called = await callerOfCall.run(caller, call);
+      called = await make();
     }
   } catch (error) {
     if (!(error instanceof NotSampled)) throw error;
@@ -116,7 +121,7 @@ export async function callAsking(
   }
   // Like progress by words: only what may be shown as it is brings along what was logged on the way.
   if (called.asGiven === true) {
-    for (const one of side.logged) {
+    for (const one of logs) {
       await exchange.notify('notifications/message', escapeHandlesIn(one as unknown as JsonValue) as object);
     }
   }

@@ -39,10 +39,11 @@ export async function callOrStandIn(
 async function askingNobody<T>(work: () => Promise<T>): Promise<T> {
   const caller = callerOfCall.getStore();
   if (caller === undefined) return await work();
-  const { progress, log, logLevel } = caller;
+  const { progress, log, takeLogged, logLevel } = caller;
   const mute = {
     ...(progress === undefined ? {} : { progress }),
     ...(log === undefined ? {} : { log }),
+    ...(takeLogged === undefined ? {} : { takeLogged }),
     ...(logLevel === undefined ? {} : { logLevel }),
   };
   return await callerOfCall.run(mute, work);

@@ -28,9 +28,10 @@ import { runTool, saysDown } from '../execute/run-tool.ts';
 import { offeringTool } from '../offerings/offering-tool.ts';
 import { refOf } from '../server.ts';
 import { askedFacts } from '../upstream/asked-facts.ts';
-import { callerOfCall } from '../upstream/caller.ts';
+import { callerOfCall, type Logged } from '../upstream/caller.ts';
 import type { Patience, PendingApproval } from './ask.ts';
 import { type DecidableCall, type DecidedCall, decide } from './decide.ts';
+import { shownLogs } from './decide-logs.ts';
 import { decidingEvents } from './decided-events.ts';
 import type { Gate } from './gate.ts';
 import { callSubject, ONE_CALL, refusedByLimit } from './limit-call.ts';
@@ -68,6 +69,8 @@ export interface Called {
   readonly label?: Label;
   /** What is shown is what the tool gave, as it gave it: no refusal, no reading of it by quarantine. */
   readonly asGiven?: boolean;
+  /** What its server logged on the way and may be shown; absent: nothing. */
+  readonly logs?: readonly Logged[];
   readonly pending?: PendingApproval;
   /** The call was not made: the person has to connect the server first, or for more. */
   readonly lacking?: Lacking;
@@ -159,10 +162,15 @@ export async function callTool(
     }
     const pending = result.status === 'waiting' ? call.decided?.pending : undefined;
     const { lacking } = call;
+    const asGiven = result.status === 'done' && result.content !== undefined;
+    const logged = callerOfCall.getStore()?.takeLogged?.() ?? [];
+    const { argumentsJson = '{}' } = call.decided?.prepared ?? {};
+    const logs = asGiven && logged.length > 0 ? await shownLogs(gate, turn, { ...call, argumentsJson }, logged) : [];
     return {
       shown,
       label: result.label,
-      asGiven: result.status === 'done' && result.content !== undefined,
+      asGiven,
+      ...(logs.length > 0 ? { logs } : {}),
       ...(pending ? { pending } : {}),
       ...(lacking ? { lacking } : {}),
       ...(call.down === true ? { down: true } : {}),

@@ -8,6 +8,8 @@ export interface Caller {
   /** The least grave of what the server is to log for the client, and who keeps it until the result is decided. */
   readonly logLevel?: LogLevel;
   readonly log?: (logged: Logged) => void;
+  /** Takes what was kept so far: who made the call decides on it. */
+  readonly takeLogged?: () => readonly Logged[];
   /** How its user can be asked by the tool server; absent: not at all. */
   readonly elicitation?: { readonly form: boolean; readonly url: boolean };
   /** The client tells servers which folders it works in, where they ask. */
