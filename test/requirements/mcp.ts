@@ -22,6 +22,8 @@ export const mcp: readonly Requirement[] = [
       'A tool called by `call_tool` is decided, limited and recorded as itself, and never a call in a call.',
     'mcp:search-step': 'A search for tools is a step that is limited and recorded as a call that reads is.',
     'mcp:search-toolset': 'A Toolset is searched and called by its own names.',
+    'mcp:search-label':
+      'At the model plane a search sees what the toolset offers to who asks, and of it what the model may be shown.',
     'mcp:search-known': 'What a search gave is known to the model plane and vouches for no value.',
     'mcp:private-lists': 'Lists are private, with ttl and paging.',
     'mcp:header-agreement': 'Headers and body must agree, else -32020.',

@@ -6,7 +6,7 @@ import type { Limits } from '@sallyport/peers/limits';
 import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
-import { parseStrict } from '@sallyport/turn';
+import { parseStrict, readSearch, SEARCH_TOOLS } from '@sallyport/turn';
 import { inRun, runOf } from './a2a/loop/call-run.ts';
 import type { BrokerTool, Catalog } from './catalog/catalog.ts';
 import type { JsonObject } from './catalog/definition.ts';
@@ -16,12 +16,14 @@ import type { Toolsets } from './catalog/toolsets.ts';
 import { mayUseServer, toolFilter } from './catalog/visibility.ts';
 import { runTool, type ToolRunner } from './execute/run-tool.ts';
 import { callSubject, ONE_CALL } from './invoke/limit-call.ts';
-import { breaksToolset, ofToolset } from './toolset-tools.ts';
+import { breaksToolset, ofToolset, searchedAmong, searchToolset } from './toolset-tools.ts';
 
 /** Who may call what, by the service's name in its certificate. */
 export const CALLERS = { 'sallyport.tools.v1.ToolService': ['model-proxy'] } as const;
 
 const MAX_DEPTH = 64;
+/** What limits know a search by, as at `/mcp`. */
+const SEARCH = { server: { name: 'sallyport' }, definition: { name: SEARCH_TOOLS } };
 
 /** The brokered tools for the turn loop of model-proxy, which decides and records; here they are listed and run. */
 export function toolService(options: {
@@ -58,7 +60,32 @@ export function toolService(options: {
           return mayUseServer(principal, granted, server);
         }),
         revision: options.revision(),
+        searched: searchedAmong(options, principal, granted, sets),
       };
+    },
+    async searchTools(request, context) {
+      const principal = principalOf(request);
+      const read = readSearch({ query: request.query, limit: request.limit });
+      if ('fault' in read) throw new GatewayError('invalid_request', read.fault);
+      const granted = await access.accessOf(principal, context.signal);
+      const { toolset, among, trajectory, customer } = request;
+      const who = { principal, trajectory, customer, newTrajectory: false, toolLimitsOnly: true };
+      const reserved = await options.limits.reserve(callSubject(SEARCH, who), ONE_CALL);
+      try {
+        await options.listFor(principal, granted, context.signal);
+        const found = searchToolset(options, principal, granted, { toolset, among, ...read });
+        runner.metrics.searches.inc({ found: found.tools.length > 0 ? 'some' : 'none' });
+        const { tools, searched, tokens, tokensOfAll } = found;
+        return {
+          resultJson: JSON.stringify(found),
+          found: tools.map(({ name }) => name),
+          searched,
+          tokens,
+          tokensOfAll,
+        };
+      } finally {
+        reserved.settle(ONE_CALL);
+      }
     },
     async execute(request, context) {
       const principal = principalOf(request);

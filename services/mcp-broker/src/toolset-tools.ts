@@ -4,7 +4,8 @@ import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { canonicalJson, exposedName, refusal } from '@sallyport/turn';
 import type { Catalog } from './catalog/catalog.ts';
 import type { JsonObject } from './catalog/definition.ts';
-import { offeredList } from './catalog/offered-list.ts';
+import { offeredList, tokensOf } from './catalog/offered-list.ts';
+import { type Found, findTools } from './catalog/search/find.ts';
 import type { OfferedTool } from './catalog/toolset.ts';
 import type { Toolsets } from './catalog/toolsets.ts';
 import { sha256 } from './digests.ts';
@@ -32,6 +33,38 @@ export function ofToolset({ catalog, toolsets }: Known, principal: Principal, ac
     };
     return { tool, as };
   });
+}
+
+/** The toolsets among some names whose tools a model is to search, with what it is told of them. */
+export function searchedAmong({ toolsets }: Known, principal: Principal, access: Access, names: readonly string[]) {
+  return names.flatMap((name) => {
+    const spec = toolsets.find(principal, access, name)?.spec;
+    if (spec?.mode !== 'Search') return [];
+    return [{ name, about: [spec.title, spec.instructions].filter((one) => one !== undefined).join(': ') }];
+  });
+}
+
+/** Looks for tools of a toolset by its names at the model plane, among those named and nowhere else. */
+export function searchToolset(
+  { catalog, toolsets }: Known,
+  principal: Principal,
+  access: Access,
+  asked: {
+    readonly toolset: string;
+    readonly among: readonly string[];
+    readonly query: string;
+    readonly limit: number;
+  },
+): Found {
+  const toolset = toolsets.find(principal, access, asked.toolset);
+  const among = new Set(asked.among);
+  const all = toolset === undefined ? [] : offeredList(catalog, principal, access, toolset).tools;
+  const offered = all.filter((one) => among.has(nameBelow(asked.toolset, one)));
+  return findTools(offered, tokensOf(offered), asked, (one) => ({
+    name: nameBelow(asked.toolset, one),
+    ...(one.shown.description === undefined ? {} : { description: one.shown.description }),
+    inputSchema: one.shown.inputSchema,
+  }));
 }
 
 /**

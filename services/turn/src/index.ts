@@ -151,6 +151,7 @@ export {
   type ToolDefinition,
   type ToolIdentity,
 } from './tool-identity.ts';
+export { CALL_TOOL, callInput, readSearch, readWrapped, SEARCH_INPUT, SEARCH_TOOLS } from './tool-search.ts';
 export {
   type BatchResult,
   type QuarantinedResult,

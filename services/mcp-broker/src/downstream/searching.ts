@@ -1,19 +1,9 @@
 import type { Access } from '@sallyport/peers/access';
+import { CALL_TOOL, callInput, readSearch, readWrapped, SEARCH_INPUT, SEARCH_TOOLS } from '@sallyport/turn';
 import type { JsonObject } from '../catalog/definition.ts';
 import type { Toolset } from '../catalog/toolset.ts';
 import { CODES, type Revision } from '../protocol.ts';
-import { isObject, RpcFault } from './message.ts';
-
-/** Names of the gateway's own tools, where tools are searched. A tool of a server has another: `<server>__<tool>`. */
-export const SEARCH_TOOLS = 'search_tools';
-/** Calls a tool that was found. */
-export const CALL_TOOL = 'call_tool';
-
-/** Most tools that one search gives. */
-export const MAX_FOUND = 50;
-export const FOUND_UNSAID = 10;
-/** Longest query. */
-export const MAX_QUERY = 512;
+import { RpcFault } from './message.ts';
 
 /**
  * Whether an endpoint lists two tools to search and call with, instead of all. The URL says so (`?tools=search`, `?tools=all`):
@@ -27,21 +17,6 @@ export function searchesHere(url: string | undefined, toolset: Toolset | undefin
   if (said === 'all') return false;
   return toolset === undefined ? access.searchesTools : toolset.spec.mode === 'Search';
 }
-
-const SEARCH_INPUT = {
-  type: 'object',
-  properties: {
-    query: {
-      type: 'string',
-      minLength: 1,
-      maxLength: MAX_QUERY,
-      description: 'What the tool should do, in a few words, or its name.',
-    },
-    limit: { type: 'integer', minimum: 1, maximum: MAX_FOUND, default: FOUND_UNSAID },
-  },
-  required: ['query'],
-  additionalProperties: false,
-};
 
 const SEARCH_OUTPUT = {
   type: 'object',
@@ -66,28 +41,13 @@ const SEARCH_OUTPUT = {
   required: ['tools', 'searched', 'tokens', 'tokensOfAll'],
 };
 
-const CALL_INPUT = {
-  type: 'object',
-  properties: {
-    name: {
-      type: 'string',
-      minLength: 1,
-      maxLength: 128,
-      description: `Name of the tool, as ${SEARCH_TOOLS} gave it.`,
-    },
-    arguments: { type: 'object', description: 'Its arguments, by the inputSchema that came with it.' },
-  },
-  required: ['name'],
-  additionalProperties: false,
-};
-
 /** The gateway's own two tools, as clients of a revision see them. */
 export function ownTools({ structured }: Revision): object[] {
   return [
     {
       name: CALL_TOOL,
       description: `Calls a tool that ${SEARCH_TOOLS} found.`,
-      inputSchema: CALL_INPUT,
+      inputSchema: callInput(SEARCH_TOOLS),
       annotations: { readOnlyHint: false },
     },
     {
@@ -106,27 +66,17 @@ export interface Named {
   readonly given: JsonObject;
 }
 
-/**
- * What a call is really of, before anything is decided, limited or recorded of it: the tool that `call_tool` names. It is
- * looked for among the tools of servers alone, so one call never stands in another. Throws RpcFault.
- */
+/** What a call is really of, where it is one of a tool that was found. Throws RpcFault where it cannot be read. */
 export function unwrapped({ name, given }: Named): Named {
   if (name !== CALL_TOOL) return { name, given };
-  const { name: target, arguments: args = {}, ...others } = given;
-  if (typeof target !== 'string' || target === '' || !isObject(args) || Object.keys(others).length > 0) {
-    const message = `${CALL_TOOL} takes name, a text, and arguments, an object, and nothing else.`;
-    throw new RpcFault(CODES.invalidParams, message);
-  }
-  return { name: target, given: args as JsonObject };
+  const read = readWrapped(given);
+  if ('fault' in read) throw new RpcFault(CODES.invalidParams, read.fault);
+  return { name: read.name, given: read.args };
 }
 
 /** What is sought. Throws RpcFault where it cannot be read. */
-export function searchOf({ query, limit = FOUND_UNSAID, ...others }: JsonObject): { query: string; limit: number } {
-  const fits = typeof limit === 'number' && Number.isInteger(limit) && limit >= 1 && limit <= MAX_FOUND;
-  const isQuery = typeof query === 'string' && query.trim() !== '' && query.length <= MAX_QUERY;
-  if (!isQuery || !fits || Object.keys(others).length > 0) {
-    const message = `${SEARCH_TOOLS} takes query, a text of at most ${MAX_QUERY} characters, and limit, 1 to ${MAX_FOUND}.`;
-    throw new RpcFault(CODES.invalidParams, message);
-  }
-  return { query, limit };
+export function searchOf(given: JsonObject): { readonly query: string; readonly limit: number } {
+  const read = readSearch(given);
+  if ('fault' in read) throw new RpcFault(CODES.invalidParams, read.fault);
+  return read;
 }

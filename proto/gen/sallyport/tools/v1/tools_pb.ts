@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sallyport/tools/v1/tools.proto.
  */
 export const file_sallyport_tools_v1_tools: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zYWxseXBvcnQvdG9vbHMvdjEvdG9vbHMucHJvdG8SEnNhbGx5cG9ydC50b29scy52MSJZChBMaXN0VG9vbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEg8KB3NlcnZlcnMYAiADKAkiYwoRTGlzdFRvb2xzUmVzcG9uc2USJwoFdG9vbHMYASADKAsyGC5zYWxseXBvcnQudG9vbHMudjEuVG9vbBITCgt1bmF2YWlsYWJsZRgCIAMoCRIQCghyZXZpc2lvbhgDIAEoCSLjAQoEVG9vbBIpCgNyZWYYASABKAsyHC5zYWxseXBvcnQucG9saWN5LnYxLlRvb2xSZWYSFAoMZXhwb3NlZF9uYW1lGAIgASgJEg0KBXRpdGxlGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEhkKEWlucHV0X3NjaGVtYV9qc29uGAUgASgJEhoKEm91dHB1dF9zY2hlbWFfanNvbhgGIAEoCRISCgp0b29sX2NsYXNzGAcgASgJEg8KB3Rvb2xzZXQYCCABKAkSGgoSc2V0X2FyZ3VtZW50c19qc29uGAkgASgJIrMCCg5FeGVjdXRlUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBISCgp0cmFqZWN0b3J5GAIgASgJEgwKBHR1cm4YAyABKAkSDAoEc3RlcBgEIAEoCRIqCgR0b29sGAUgASgLMhwuc2FsbHlwb3J0LnBvbGljeS52MS5Ub29sUmVmEhYKDmFyZ3VtZW50c19qc29uGAYgASgJEhEKCWludGVudF9pZBgHIAEoCRIPCgd0b29sc2V0GAggASgJEhQKDGV4cG9zZWRfbmFtZRgJIAEoCRIQCghjdXN0b21lchgKIAEoCRIrCgdjb250ZXh0GAsgASgLMhouc2FsbHlwb3J0LnBvbGljeS52MS5MYWJlbCKpAQoPRXhlY3V0ZVJlc3BvbnNlEhMKC3Jlc3VsdF9qc29uGAEgASgJEhAKCGlzX2Vycm9yGAIgASgIEhIKCmxhdGVuY3lfbXMYAyABKAESHAoUY3JlZGVudGlhbF9yZWZlcmVuY2UYBCABKAkSEgoKc2l6ZV9ieXRlcxgFIAEoARIpCgVsYWJlbBgGIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwywAEKC1Rvb2xTZXJ2aWNlEl0KCUxpc3RUb29scxIkLnNhbGx5cG9ydC50b29scy52MS5MaXN0VG9vbHNSZXF1ZXN0GiUuc2FsbHlwb3J0LnRvb2xzLnYxLkxpc3RUb29sc1Jlc3BvbnNlIgOQAgESUgoHRXhlY3V0ZRIiLnNhbGx5cG9ydC50b29scy52MS5FeGVjdXRlUmVxdWVzdBojLnNhbGx5cG9ydC50b29scy52MS5FeGVjdXRlUmVzcG9uc2ViBnByb3RvMw", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
+  fileDesc("Ch5zYWxseXBvcnQvdG9vbHMvdjEvdG9vbHMucHJvdG8SEnNhbGx5cG9ydC50b29scy52MSJZChBMaXN0VG9vbHNSZXF1ZXN0EjQKCXByaW5jaXBhbBgBIAEoCzIhLnNhbGx5cG9ydC5wcmluY2lwYWwudjEuUHJpbmNpcGFsEg8KB3NlcnZlcnMYAiADKAkimgEKEUxpc3RUb29sc1Jlc3BvbnNlEicKBXRvb2xzGAEgAygLMhguc2FsbHlwb3J0LnRvb2xzLnYxLlRvb2wSEwoLdW5hdmFpbGFibGUYAiADKAkSEAoIcmV2aXNpb24YAyABKAkSNQoIc2VhcmNoZWQYBCADKAsyIy5zYWxseXBvcnQudG9vbHMudjEuU2VhcmNoZWRUb29sc2V0Ii4KD1NlYXJjaGVkVG9vbHNldBIMCgRuYW1lGAEgASgJEg0KBWFib3V0GAIgASgJIuMBCgRUb29sEikKA3JlZhgBIAEoCzIcLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZhIUCgxleHBvc2VkX25hbWUYAiABKAkSDQoFdGl0bGUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSGQoRaW5wdXRfc2NoZW1hX2pzb24YBSABKAkSGgoSb3V0cHV0X3NjaGVtYV9qc29uGAYgASgJEhIKCnRvb2xfY2xhc3MYByABKAkSDwoHdG9vbHNldBgIIAEoCRIaChJzZXRfYXJndW1lbnRzX2pzb24YCSABKAkirgEKElNlYXJjaFRvb2xzUmVxdWVzdBI0CglwcmluY2lwYWwYASABKAsyIS5zYWxseXBvcnQucHJpbmNpcGFsLnYxLlByaW5jaXBhbBIPCgd0b29sc2V0GAIgASgJEg0KBXF1ZXJ5GAMgASgJEg0KBWxpbWl0GAQgASgNEg0KBWFtb25nGAUgAygJEhIKCnRyYWplY3RvcnkYBiABKAkSEAoIY3VzdG9tZXIYByABKAkicgoTU2VhcmNoVG9vbHNSZXNwb25zZRITCgtyZXN1bHRfanNvbhgBIAEoCRINCgVmb3VuZBgCIAMoCRIQCghzZWFyY2hlZBgDIAEoDRIOCgZ0b2tlbnMYBCABKA0SFQoNdG9rZW5zX29mX2FsbBgFIAEoDSKzAgoORXhlY3V0ZVJlcXVlc3QSNAoJcHJpbmNpcGFsGAEgASgLMiEuc2FsbHlwb3J0LnByaW5jaXBhbC52MS5QcmluY2lwYWwSEgoKdHJhamVjdG9yeRgCIAEoCRIMCgR0dXJuGAMgASgJEgwKBHN0ZXAYBCABKAkSKgoEdG9vbBgFIAEoCzIcLnNhbGx5cG9ydC5wb2xpY3kudjEuVG9vbFJlZhIWCg5hcmd1bWVudHNfanNvbhgGIAEoCRIRCglpbnRlbnRfaWQYByABKAkSDwoHdG9vbHNldBgIIAEoCRIUCgxleHBvc2VkX25hbWUYCSABKAkSEAoIY3VzdG9tZXIYCiABKAkSKwoHY29udGV4dBgLIAEoCzIaLnNhbGx5cG9ydC5wb2xpY3kudjEuTGFiZWwiqQEKD0V4ZWN1dGVSZXNwb25zZRITCgtyZXN1bHRfanNvbhgBIAEoCRIQCghpc19lcnJvchgCIAEoCBISCgpsYXRlbmN5X21zGAMgASgBEhwKFGNyZWRlbnRpYWxfcmVmZXJlbmNlGAQgASgJEhIKCnNpemVfYnl0ZXMYBSABKAESKQoFbGFiZWwYBiABKAsyGi5zYWxseXBvcnQucG9saWN5LnYxLkxhYmVsMqUCCgtUb29sU2VydmljZRJdCglMaXN0VG9vbHMSJC5zYWxseXBvcnQudG9vbHMudjEuTGlzdFRvb2xzUmVxdWVzdBolLnNhbGx5cG9ydC50b29scy52MS5MaXN0VG9vbHNSZXNwb25zZSIDkAIBEmMKC1NlYXJjaFRvb2xzEiYuc2FsbHlwb3J0LnRvb2xzLnYxLlNlYXJjaFRvb2xzUmVxdWVzdBonLnNhbGx5cG9ydC50b29scy52MS5TZWFyY2hUb29sc1Jlc3BvbnNlIgOQAgESUgoHRXhlY3V0ZRIiLnNhbGx5cG9ydC50b29scy52MS5FeGVjdXRlUmVxdWVzdBojLnNhbGx5cG9ydC50b29scy52MS5FeGVjdXRlUmVzcG9uc2ViBnByb3RvMw", [file_sallyport_policy_v1_policy, file_sallyport_principal_v1_principal]);
 
 /**
  * @generated from message sallyport.tools.v1.ListToolsRequest
@@ -60,6 +60,13 @@ export type ListToolsResponse = Message<"sallyport.tools.v1.ListToolsResponse"> 
    * @generated from field: string revision = 3;
    */
   revision: string;
+
+  /**
+   * Toolsets asked for whose tools a model is to search, instead of being given the list of them.
+   *
+   * @generated from field: repeated sallyport.tools.v1.SearchedToolset searched = 4;
+   */
+  searched: SearchedToolset[];
 };
 
 /**
@@ -68,6 +75,30 @@ export type ListToolsResponse = Message<"sallyport.tools.v1.ListToolsResponse"> 
  */
 export const ListToolsResponseSchema: GenMessage<ListToolsResponse> = /*@__PURE__*/
   messageDesc(file_sallyport_tools_v1_tools, 1);
+
+/**
+ * @generated from message sallyport.tools.v1.SearchedToolset
+ */
+export type SearchedToolset = Message<"sallyport.tools.v1.SearchedToolset"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What models are told of it: its title and instructions. Empty: nothing.
+   *
+   * @generated from field: string about = 2;
+   */
+  about: string;
+};
+
+/**
+ * Describes the message sallyport.tools.v1.SearchedToolset.
+ * Use `create(SearchedToolsetSchema)` to create a new message.
+ */
+export const SearchedToolsetSchema: GenMessage<SearchedToolset> = /*@__PURE__*/
+  messageDesc(file_sallyport_tools_v1_tools, 2);
 
 /**
  * @generated from message sallyport.tools.v1.Tool
@@ -132,7 +163,101 @@ export type Tool = Message<"sallyport.tools.v1.Tool"> & {
  * Use `create(ToolSchema)` to create a new message.
  */
 export const ToolSchema: GenMessage<Tool> = /*@__PURE__*/
-  messageDesc(file_sallyport_tools_v1_tools, 2);
+  messageDesc(file_sallyport_tools_v1_tools, 3);
+
+/**
+ * @generated from message sallyport.tools.v1.SearchToolsRequest
+ */
+export type SearchToolsRequest = Message<"sallyport.tools.v1.SearchToolsRequest"> & {
+  /**
+   * @generated from field: sallyport.principal.v1.Principal principal = 1;
+   */
+  principal?: Principal | undefined;
+
+  /**
+   * @generated from field: string toolset = 2;
+   */
+  toolset: string;
+
+  /**
+   * @generated from field: string query = 3;
+   */
+  query: string;
+
+  /**
+   * @generated from field: uint32 limit = 4;
+   */
+  limit: number;
+
+  /**
+   * Exposed names of the tools that the model may be shown now: nothing else is looked at.
+   *
+   * @generated from field: repeated string among = 5;
+   */
+  among: string[];
+
+  /**
+   * @generated from field: string trajectory = 6;
+   */
+  trajectory: string;
+
+  /**
+   * Asserted customer, where the key may assert it.
+   *
+   * @generated from field: string customer = 7;
+   */
+  customer: string;
+};
+
+/**
+ * Describes the message sallyport.tools.v1.SearchToolsRequest.
+ * Use `create(SearchToolsRequestSchema)` to create a new message.
+ */
+export const SearchToolsRequestSchema: GenMessage<SearchToolsRequest> = /*@__PURE__*/
+  messageDesc(file_sallyport_tools_v1_tools, 4);
+
+/**
+ * @generated from message sallyport.tools.v1.SearchToolsResponse
+ */
+export type SearchToolsResponse = Message<"sallyport.tools.v1.SearchToolsResponse"> & {
+  /**
+   * What the model is given, as JSON: tools with name, description, inputSchema and tokens, the best first, and what was searched.
+   *
+   * @generated from field: string result_json = 1;
+   */
+  resultJson: string;
+
+  /**
+   * Exposed names of what was found, for the record.
+   *
+   * @generated from field: repeated string found = 2;
+   */
+  found: string[];
+
+  /**
+   * @generated from field: uint32 searched = 3;
+   */
+  searched: number;
+
+  /**
+   * What the definitions found take in the context of a model, and what the list of all would take; estimated.
+   *
+   * @generated from field: uint32 tokens = 4;
+   */
+  tokens: number;
+
+  /**
+   * @generated from field: uint32 tokens_of_all = 5;
+   */
+  tokensOfAll: number;
+};
+
+/**
+ * Describes the message sallyport.tools.v1.SearchToolsResponse.
+ * Use `create(SearchToolsResponseSchema)` to create a new message.
+ */
+export const SearchToolsResponseSchema: GenMessage<SearchToolsResponse> = /*@__PURE__*/
+  messageDesc(file_sallyport_tools_v1_tools, 5);
 
 /**
  * @generated from message sallyport.tools.v1.ExecuteRequest
@@ -207,7 +332,7 @@ export type ExecuteRequest = Message<"sallyport.tools.v1.ExecuteRequest"> & {
  * Use `create(ExecuteRequestSchema)` to create a new message.
  */
 export const ExecuteRequestSchema: GenMessage<ExecuteRequest> = /*@__PURE__*/
-  messageDesc(file_sallyport_tools_v1_tools, 3);
+  messageDesc(file_sallyport_tools_v1_tools, 6);
 
 /**
  * @generated from message sallyport.tools.v1.ExecuteResponse
@@ -255,7 +380,7 @@ export type ExecuteResponse = Message<"sallyport.tools.v1.ExecuteResponse"> & {
  * Use `create(ExecuteResponseSchema)` to create a new message.
  */
 export const ExecuteResponseSchema: GenMessage<ExecuteResponse> = /*@__PURE__*/
-  messageDesc(file_sallyport_tools_v1_tools, 4);
+  messageDesc(file_sallyport_tools_v1_tools, 7);
 
 /**
  * ToolService gives model-proxy's turn loop the brokered tools. Served by mcp-broker. Decisions are the caller's.
@@ -272,6 +397,16 @@ export const ToolService: GenService<{
     methodKind: "unary";
     input: typeof ListToolsRequestSchema;
     output: typeof ListToolsResponseSchema;
+  },
+  /**
+   * Finds tools of a toolset for a model, among those that the caller would show it and that the principal is authorised for.
+   *
+   * @generated from rpc sallyport.tools.v1.ToolService.SearchTools
+   */
+  searchTools: {
+    methodKind: "unary";
+    input: typeof SearchToolsRequestSchema;
+    output: typeof SearchToolsResponseSchema;
   },
   /**
    * Runs a decided call upstream. Refuses a tool whose digest is not the approved one. The caller has made the intent durable.

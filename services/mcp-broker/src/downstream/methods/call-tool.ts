@@ -1,3 +1,4 @@
+import { SEARCH_TOOLS } from '@sallyport/turn';
 import type { JsonObject } from '../../catalog/definition.ts';
 import type { Completed, OfferedTool, Toolset } from '../../catalog/toolset.ts';
 import { offeredTool } from '../../catalog/toolsets.ts';
@@ -10,7 +11,7 @@ import type { ToolAnswer } from '../../upstream/connection.ts';
 import { makeCall } from '../calling.ts';
 import type { Exchange, Method } from '../exchange.ts';
 import { isObject, RpcFault } from '../message.ts';
-import { SEARCH_TOOLS, unwrapped } from '../searching.ts';
+import { unwrapped } from '../searching.ts';
 import { searchTools } from './search-tools.ts';
 
 /** `tools/call`. */

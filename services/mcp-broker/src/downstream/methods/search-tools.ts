@@ -1,9 +1,7 @@
-import { TRUSTED } from '@sallyport/turn';
+import { SEARCH_TOOLS, TRUSTED } from '@sallyport/turn';
 import type { JsonObject } from '../../catalog/definition.ts';
 import { offeredList } from '../../catalog/offered-list.ts';
-import { rankTools } from '../../catalog/search/rank.ts';
-import { definitionTokens } from '../../catalog/token-cost.ts';
-import type { OfferedTool } from '../../catalog/toolset.ts';
+import { findTools } from '../../catalog/search/find.ts';
 import { beginTurn } from '../../invoke/admit.ts';
 import type { Gate } from '../../invoke/gate.ts';
 import { ownStep } from '../../invoke/own-step.ts';
@@ -12,7 +10,7 @@ import { claimedRun, RETRY_META } from '../calling.ts';
 import { clientTool } from '../client-tool.ts';
 import { type Exchange, TRAJECTORY_HEADER, TRAJECTORY_META } from '../exchange.ts';
 import type { Message } from '../message.ts';
-import { SEARCH_TOOLS, searchOf } from '../searching.ts';
+import { searchOf } from '../searching.ts';
 
 /** Under which name an answer is remembered. */
 const OWN = {
@@ -20,8 +18,6 @@ const OWN = {
   server: { uid: '', name: 'sallyport' },
   definition: { name: SEARCH_TOOLS },
 };
-/** Most characters of definitions that one search gives. */
-const MAX_TEXT = 200_000;
 
 /**
  * A call of `search_tools`: among what this principal may use at this endpoint, and by figures of that alone. A step of its
@@ -58,29 +54,14 @@ export async function searchTools(gate: Gate, message: Message, exchange: Exchan
   return { ...result, _meta };
 }
 
-async function find(gate: Gate, exchange: Exchange, { query, limit }: ReturnType<typeof searchOf>) {
-  const { admitted, signal, toolset } = exchange;
+async function find(gate: Gate, exchange: Exchange, sought: ReturnType<typeof searchOf>) {
+  const { admitted, revision, signal, toolset } = exchange;
   const { principal, access } = admitted;
   await gate.listFor(principal, access, signal);
-  const offered = offeredList(gate.catalog, principal, access, toolset);
-  const tools = shownOf(rankTools(offered.tools, query, limit), exchange);
-  gate.metrics.searches.inc({ found: tools.length > 0 ? 'some' : 'none' });
-  return {
-    tools,
-    searched: offered.tools.length,
-    tokens: tools.reduce((sum, { tokens }) => sum + tokens, 0),
-    tokensOfAll: offered.tokens,
-  };
-}
-
-function shownOf(found: readonly OfferedTool[], { revision }: Exchange) {
-  let length = 0;
-  return found.flatMap((one) => {
-    const { name, description, inputSchema } = clientTool(one, revision);
-    const shown = { name, ...(description === undefined ? {} : { description }), inputSchema };
-    length += JSON.stringify(shown).length;
-    return length > MAX_TEXT ? [] : [{ ...shown, tokens: definitionTokens(one.shown) }];
-  });
+  const { tools, tokens } = offeredList(gate.catalog, principal, access, toolset);
+  const found = findTools(tools, tokens, sought, (one) => clientTool(one, revision));
+  gate.metrics.searches.inc({ found: found.tools.length > 0 ? 'some' : 'none' });
+  return found;
 }
 
 /**
