@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { says } from '../../../test/fakes/tool-answers.ts';
 import { type FakeToolServer, startFakeToolServer } from '../../../test/fakes/tool-server.ts';
 import { startBroker, type TestBroker } from './testing/broker.ts';
 
@@ -10,11 +11,12 @@ const ALL = ['support__report', 'support__mail__read', 'support__vault__open'];
 
 beforeAll(async () => {
   const inputSchema = { type: 'object' as const, properties: { title: { type: 'string' } } };
+  const run = says('ran');
   server = await startFakeToolServer({
     tools: [
-      { name: 'create', description: 'Creates an issue.', inputSchema },
-      { name: 'read', description: 'Reads messages.', inputSchema },
-      { name: 'open', description: 'Opens the vault of messages.', inputSchema },
+      { name: 'create', description: 'Creates an issue.', inputSchema, run },
+      { name: 'read', description: 'Reads messages.', inputSchema, run },
+      { name: 'open', description: 'Opens the vault of messages.', inputSchema, run },
     ],
   });
   broker = await startBroker();
