@@ -1,132 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { type KubeApi, KubeError, kubeApi } from '@sallyport/chassis/kube/api';
-import { createLogger } from '@sallyport/chassis/log';
-import { createMetrics } from '@sallyport/chassis/metrics';
-import { apiVersion, type Condition, findCondition, type Kind, kinds } from '@sallyport/custom-resources';
-import { clusterHosting } from '@sallyport/operator/hosting/cluster';
+import { expect, it } from '@jest/globals';
+import { KubeError } from '@sallyport/chassis/kube/api';
+import { apiVersion, type Condition } from '@sallyport/custom-resources';
 import { accessReview } from '@sallyport/operator/kube/access-review';
 import { applyStatus, statusManager } from '@sallyport/operator/kube/apply';
-import { eventRecorder } from '@sallyport/operator/kube/events';
 import type { KubeObject } from '@sallyport/operator/kube/informer';
 import { leaderElection } from '@sallyport/operator/kube/leader-election';
-import { operatorMetrics } from '@sallyport/operator/metrics';
-import { createOperator } from '@sallyport/operator/operator';
-import { podService } from '@sallyport/operator/server';
-import { kubeSource } from '@sallyport/operator/source/kube';
-import { fakePeers } from '@sallyport/operator/testing/fake-peers';
-import { helm } from '../chart/helm.ts';
-import { type ApiServer, apiServerPlace } from './api-server.ts';
-import { applyAdmission } from './chart-objects.ts';
-import { installCrds } from './crds.ts';
-import { operatorRole } from './role.ts';
-
-const place = apiServerPlace();
-const real = place === undefined ? describe.skip : describe;
-if (place === undefined) console.warn('No API server here (neither $CLUSTER nor KUBECONFIG): its tests are skipped.');
-const log = createLogger({ service: 'test', level: 'error' });
+import { log, operatorDesk, real } from './operator-desk.ts';
 
 real('the operator on a real API server', () => {
-  let server: ApiServer;
-  /** Speaks as the operator's service account, with its role only. */
-  let api: KubeApi;
-  let admin: KubeApi;
-  let count = 0;
-  const undo: (() => unknown)[] = [];
-
-  beforeAll(async () => {
-    server = await (place as NonNullable<typeof place>)();
-    admin = server.api;
-    await installCrds(admin);
-    if (server.operatorKubeconfig !== undefined) await operatorRole(admin);
-    // What follows is done under the policies that hold the operator to hosted tool servers.
-    if (server.operatorKubeconfig !== undefined && helm !== undefined) await applyAdmission(admin);
-    api = server.operatorKubeconfig === undefined ? admin : kubeApi(server.operatorKubeconfig);
-  }, 120_000);
-  afterEach(async () => {
-    for (const step of undo.splice(0).reverse()) await step();
-  });
-  afterAll(() => server?.stop());
-
-  const namespace = async () => {
-    const name = `test-${process.pid}-${++count}`;
-    await admin.request({ method: 'POST', path: '/api/v1/namespaces', body: { metadata: { name } } });
-    undo.push(() => admin.request({ method: 'DELETE', path: `/api/v1/namespaces/${name}` }));
-    return name;
-  };
-  const within = (ns: string) => {
-    const path = (kind: Kind) => `/apis/${apiVersion}/namespaces/${ns}/${kinds[kind].plural}`;
-    const write = (kind: Kind, name: string, spec: unknown, annotations?: Record<string, string>) =>
-      admin.request({
-        method: 'PATCH',
-        path: `${path(kind)}/${name}`,
-        query: { fieldManager: 'user', force: true },
-        contentType: 'application/apply-patch+yaml',
-        body: { apiVersion, kind, metadata: { name, annotations }, spec },
-      });
-    const secret = (name: string, stringData: Record<string, string>) =>
-      admin.request({
-        method: 'PATCH',
-        path: `/api/v1/namespaces/${ns}/secrets/${name}`,
-        query: { fieldManager: 'user', force: true },
-        contentType: 'application/apply-patch+yaml',
-        body: { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData },
-      });
-    const read = async (kind: Kind, name: string) =>
-      (await admin.request({ path: `${path(kind)}/${name}` })) as KubeObject;
-    const condition = async (kind: Kind, name: string, type: string) => {
-      const status = (await read(kind, name)).status as { conditions?: Condition[] } | undefined;
-      const found = findCondition(status?.conditions, type);
-      return found === undefined ? 'none' : `${found.status} ${found.reason}`;
-    };
-    const remove = (kind: Kind, name: string) => admin.request({ method: 'DELETE', path: `${path(kind)}/${name}` });
-    return { path, write, secret, read, condition, remove };
-  };
-  const run = async (ns: string) => {
-    const peers = await fakePeers();
-    undo.push(() => peers.close());
-    const events = eventRecorder({ api, instance: 'test', log });
-    const source = kubeSource({ api, events, watchNamespaces: [ns], log });
-    const metrics = operatorMetrics(createMetrics('operator', { defaults: false }));
-    const labels = { proxyLabels: { app: 'egress-proxy' }, hostLabels: { app: 'mcp-host' } };
-    const hosting = clusterHosting({
-      api,
-      watchNamespaces: [ns],
-      facts: {
-        image: 'sallyport:1',
-        imagePullPolicy: 'Never',
-        namespace: 'gate',
-        egressKey: 'k'.repeat(48),
-        requireEgressEnforced: false,
-        ...labels,
-      },
-      proxy: { host: 'egress-proxy', port: 3128 },
-      maxPerNamespace: 1,
-      max: { cpu: '1', memory: '512Mi', storage: '1Gi', podsPerNamespace: 3 },
-      log,
-      resolve: async () => '10.96.0.7',
-    });
-    const operator = createOperator({ source, clients: peers.clients, hosting, log, metrics });
-    operator.start?.();
-    await source.start?.();
-    hosting.start?.();
-    await operator.lead(true);
-    const stop = async () => {
-      await operator.stop?.(0);
-      await hosting.stop?.(0);
-      await source.stop?.(0);
-    };
-    undo.push(stop);
-    return { peers, source, operator, hosting, stop };
-  };
-  const eventually = async (what: () => unknown, wanted: unknown) => {
-    let last: unknown;
-    for (let i = 0; i < 200; i++) {
-      last = await what();
-      if (last === wanted) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    expect(last).toBe(wanted);
-  };
+  const { admin, api, isBound, undo, namespace, within, run, eventually } = operatorDesk();
 
   it('[resources:access-review] says who may administer a namespace, by RBAC and by the permissions of its role', async () => {
     const ns = await namespace();
@@ -150,141 +32,6 @@ real('the operator on a real API server', () => {
     expect(await may(ns, { ...robot, user: `system:serviceaccount:${ns}:other` })).toBe(false);
     expect(await may('default', robot)).toBe(false);
   });
-
-  it('[hosted:reconcile] makes what a hosted server needs, puts right what is changed, tells how it is, and takes it away', async () => {
-    const ns = await namespace();
-    const { write, read, condition } = within(ns);
-    await run(ns);
-    await write('ToolServer', 'jira', { hosted: { image: 'example.com/jira:1', egress: ['api.example.com'] } });
-    await eventually(() => condition('ToolServer', 'jira', 'Deployed'), 'Unknown Starting');
-    const { uid } = (await read('ToolServer', 'jira')).metadata;
-    const name = `sallyport-mcp-${uid}`;
-    const paths = {
-      deployment: `/apis/apps/v1/namespaces/${ns}/deployments/${name}`,
-      policy: `/apis/networking.k8s.io/v1/namespaces/${ns}/networkpolicies/${name}`,
-      account: `/api/v1/namespaces/${ns}/serviceaccounts/${name}`,
-    };
-    // biome-ignore lint/suspicious/noExplicitAny: tests look into objects of many kinds
-    const get = async (path: string): Promise<any> => await admin.request({ path });
-    for (const path of [...Object.values(paths), `/api/v1/namespaces/${ns}/secrets/${name}`]) {
-      expect((await get(path)).metadata.ownerReferences[0]).toMatchObject({ kind: 'ToolServer', name: 'jira', uid });
-    }
-    const merge = (path: string, body: object) =>
-      admin.request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body });
-    await merge(paths.deployment, { spec: { replicas: 3, template: { spec: { hostNetwork: true } } } });
-    await eventually(async () => (await get(paths.deployment)).spec.template.spec.hostNetwork ?? false, false);
-    expect((await get(paths.deployment)).spec.replicas).toBe(1);
-    await merge(paths.policy, { spec: { egress: [{}] } });
-    await eventually(async () => (await get(paths.policy)).spec.egress[0].ports?.[0].port, 3128);
-    await admin.request({ method: 'DELETE', path: paths.deployment });
-    await eventually(
-      () =>
-        get(paths.deployment)
-          .then(({ spec }) => spec.replicas)
-          .catch(() => 0),
-      1,
-    );
-
-    const pods = `/api/v1/namespaces/${ns}/pods`;
-    const { template } = (await get(paths.deployment)).spec;
-    await admin.request({
-      method: 'POST',
-      path: pods,
-      body: { metadata: { name: 'jira-1', ...template.metadata }, spec: template.spec },
-    });
-    await merge(`${pods}/jira-1/status`, {
-      status: {
-        initContainerStatuses: [
-          {
-            ...{ name: 'egress-probe', ready: true, restartCount: 0, image: 'x', imageID: 'x' },
-            state: { terminated: { exitCode: 0, message: '{"open":[],"proxy":true}' } },
-          },
-        ],
-        containerStatuses: [
-          {
-            ...{ name: 'server', ready: false, restartCount: 4, image: 'x', imageID: 'x' },
-            state: { waiting: { reason: 'CrashLoopBackOff' } },
-            lastState: { terminated: { exitCode: 1, message: 'no such board' } },
-          },
-        ],
-      },
-    });
-    await eventually(() => condition('ToolServer', 'jira', 'Deployed'), 'False CrashLoopBackOff');
-    expect(await condition('ToolServer', 'jira', 'EgressEnforced')).toBe('True Probed');
-    expect(await condition('ToolServer', 'jira', 'Ready')).toBe('False CrashLoopBackOff');
-
-    await write('ToolServer', 'second', { hosted: { image: 'example.com/second:1' } });
-    await eventually(() => condition('ToolServer', 'second', 'Deployed'), 'False QuotaExceeded');
-    await write('ToolServer', 'jira', { remote: { url: 'https://jira.example/mcp' } });
-    const gone = (path: string) =>
-      get(path).then(
-        ({ metadata }) => metadata.deletionTimestamp !== undefined,
-        () => true,
-      );
-    for (const path of Object.values(paths)) await eventually(() => gone(path), true);
-  });
-
-  it('[hosted:maximum] [hosted:secrets] does not run what asks for more than it may have, and takes away what runs', async () => {
-    const ns = await namespace();
-    const { write, condition, secret } = within(ns);
-    await run(ns);
-    const image = 'example.com/jira:1';
-    await write('ToolServer', 'jira', { hosted: { image } });
-    await eventually(() => condition('ToolServer', 'jira', 'Deployed'), 'Unknown Starting');
-    const deployments = `/apis/apps/v1/namespaces/${ns}/deployments`;
-    const left = async () =>
-      ((await admin.request({ path: deployments })) as { items: KubeObject[] }).items.filter(
-        ({ metadata }) => metadata.deletionTimestamp === undefined,
-      ).length;
-    expect(await left()).toBe(1);
-    await write('ToolServer', 'jira', { hosted: { image, resources: { memory: '1Gi' } } });
-    await eventually(() => condition('ToolServer', 'jira', 'Deployed'), 'False LimitsExceeded');
-    await eventually(() => condition('ToolServer', 'jira', 'Ready'), 'False LimitsExceeded');
-    await eventually(left, 0);
-    await secret('proxy', { key: 'k' });
-    await admin.request({
-      method: 'PATCH',
-      path: `/api/v1/namespaces/${ns}/secrets/proxy`,
-      contentType: 'application/merge-patch+json',
-      body: { metadata: { labels: { 'sallyport.dev/hosted': 'true' } } },
-    });
-    await write('ToolServer', 'jira', {
-      hosted: { image, env: [{ name: 'A', secretRef: { name: 'proxy', key: 'key' } }] },
-    });
-    await eventually(() => condition('ToolServer', 'jira', 'Deployed'), 'False SecretNotAllowed');
-  }, 60_000);
-
-  it('[hosted:per-principal] makes a pod for a principal with its own key, no more of them than may be, and drops it when its server changes', async () => {
-    const ns = await namespace();
-    const { write, read, secret } = within(ns);
-    const { source, hosting } = await run(ns);
-    await secret('tokens', { lists: 'none', 'user.dana': 'a', 'user.robin': 'b', 'user.kim': 'c' });
-    const hosted = {
-      image: 'example.com/jira:1',
-      isolation: 'PerPrincipal',
-      env: [{ name: 'TOKEN', secretRef: { name: 'tokens', key: 'lists' }, perPrincipal: true }],
-    };
-    await write('ToolServer', 'jira', { hosted });
-    const { uid } = (await read('ToolServer', 'jira')).metadata;
-    const service = podService(source, hosting);
-    const start = (name: string, principal: string) =>
-      service
-        .startPod({ tenant: ns, uid, principal: principal.repeat(16), secretKey: `user.${name}` } as never, {} as never)
-        .then(
-          ({ pod }) => pod as string,
-          (error: { code: string }) => error.code,
-        );
-    await eventually(() => start('dana', 'a'), `sallyport-mcp-${uid}-p${'a'.repeat(16)}`);
-    expect(await start('nobody', 'b')).toBe('upstream_credentials');
-    expect(await start('robin', 'b')).toContain('-pbbbb');
-    expect(await start('kim', 'c')).toBe('rate_limited');
-    const pods = async () =>
-      ((await admin.request({ path: `/api/v1/namespaces/${ns}/pods` })) as { items: KubeObject[] }).items;
-    const keys = (await pods()).map(({ spec }) => /"key":"(user\.[a-z]+)"/.exec(JSON.stringify(spec))?.[1]);
-    expect(keys.sort()).toEqual(['user.dana', 'user.robin']);
-    await write('ToolServer', 'jira', { hosted: { ...hosted, args: ['--other'] } });
-    await eventually(async () => (await pods()).length, 0);
-  }, 60_000);
 
   it('[resources:end-to-end] makes resources ready with the permissions of its role alone', async () => {
     const ns = await namespace();
@@ -429,7 +176,7 @@ real('the operator on a real API server', () => {
     expect((await read('Limit', 'l')).status).toEqual({ observedGeneration: 1 });
     expect(await applyStatus(api, { ...entry, name: 'none' }, {})).toBe(false);
     const spec = api.request({ method: 'DELETE', path: `/apis/${apiVersion}/namespaces/${ns}/limits/l` });
-    if (server.operatorKubeconfig !== undefined) await expect(spec).rejects.toBeInstanceOf(KubeError);
+    if (isBound()) await expect(spec).rejects.toBeInstanceOf(KubeError);
   }, 60_000);
 
   it('[resources:leader-election] lets one replica lead, and the next when it gives the Lease back', async () => {

@@ -44,6 +44,8 @@ export type Controller<K extends Kind = Kind> = {
   reconcile(entry: Entry<K>, spec: SpecOfEntry<K>, context: ControllerContext): Promise<Outcome>;
   /** Undoes what the resource had elsewhere. */
   removed?(departed: Departed, context: ControllerContext): Promise<void>;
+  /** Takes away what earlier resources of a name left that nobody needs now; `uid` is of the one that there is. */
+  sweep?(tenant: string, name: string, uid: string | undefined, context: ControllerContext): Promise<void>;
 };
 
 /** Spec of a valid entry. */

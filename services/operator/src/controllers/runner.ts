@@ -88,6 +88,7 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
       await undo(controller, before, held);
       seen.delete(`${controller.kind}/${key}`);
     }
+    await controller.sweep?.(tenant, name, entry?.uid, held);
     if (entry === undefined) return;
     seen.set(`${controller.kind}/${key}`, { kind: entry.kind, tenant, name, uid: entry.uid });
     await settle(controller, entry, held);
@@ -162,6 +163,7 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
           matters(entry, entry);
           runner.look(kind, entry.tenant, entry.name);
         }
+      for (const { tenant, name } of context.hosting.fenced()) runner.look('ToolServer', tenant, name);
     },
     changed(change) {
       if (!begun) return;

@@ -36,4 +36,5 @@ export const toolServerController: Controller<'ToolServer'> = {
     };
   },
   removed: revoke,
+  sweep: (tenant, name, uid, { hosting }) => hosting.sweep(tenant, name, uid),
 };

@@ -33,6 +33,7 @@ export type ClusterHostingOptions = {
 const MANAGER = 'sallyport-operator-hosting';
 /** Objects without a generation of their own are written again after this time, whatever has become of them. */
 const WRITE_AGAIN_MS = 300_000;
+const UNREAD = 'what runs in the cluster is being read';
 /** Until then a pod that was made counts although it was not seen yet. */
 const UNSEEN_MS = 30_000;
 
@@ -44,7 +45,8 @@ interface Written {
 
 /**
  * Hosted servers as Deployments in the namespace of their ToolServer, owned by it. Deployment and NetworkPolicy are replaced
- * as a whole whenever they are not what was last written: what somebody added to them would else stay.
+ * as a whole whenever they are not what was last written: what somebody added to them would else stay. The NetworkPolicy is not
+ * owned, since it would go with its owner, and before the last pod: it goes when no pod is left.
  */
 export function clusterHosting(options: ClusterHostingOptions): Hosting {
   const { api, watchNamespaces, facts, proxy, log } = options;
@@ -53,9 +55,9 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
   const written = new Map<string, Written>();
   const scopes = watchNamespaces.length === 0 ? [''] : watchNamespaces;
 
+  const nameOf = ({ metadata }: KubeObject) => (metadata.annotations as Record<string, string>)?.[NAME_ANNOTATION];
   const tell = (object: KubeObject | undefined) => {
-    const annotations = object?.metadata.annotations as Record<string, string> | undefined;
-    const name = annotations?.[NAME_ANNOTATION];
+    const name = object && nameOf(object);
     if (object === undefined || name === undefined) return;
     for (const listener of listeners) listener(object.metadata.namespace ?? '', name);
   };
@@ -107,6 +109,20 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
     const at = `${address.includes(':') ? `[${address}]` : address}:${proxy.port}`;
     return hostedObjects(entry, hosted, { ...facts, proxy: at, proxyPort: proxy.port }, secrets);
   };
+  const fences = () => watched.policies.flatMap((one) => one.list());
+  /** Takes the fence away where nothing stands behind it any more; until then each pod that goes leads here again. */
+  const unfence = async (tenant: string, uid: string) => {
+    if (!all.every((one) => one.synced())) throw new Error(UNREAD);
+    if (ofUid([...watched.deployments, ...watched.pods], tenant, uid).length > 0) return;
+    // What is watched may be behind: here nothing may be missed.
+    const query = { labelSelector: `${UID_LABEL}=${uid}`, limit: 1 };
+    const live = (await api.request({ path: `/api/v1/namespaces/${tenant}/pods`, query })) as { items: unknown[] };
+    if (live.items.length > 0) return;
+    const name = hostedName(uid);
+    await remove(`/apis/networking.k8s.io/v1/namespaces/${tenant}/networkpolicies/${name}`);
+    await remove(`/api/v1/namespaces/${tenant}/serviceaccounts/${name}`);
+  };
+
   /** Pods of principals that were made of something else than they would be now go; the next call makes others. */
   const dropStale = async (tenant: string, uid: string, madeOf: string | undefined) => {
     for (const { metadata } of ofPrincipals(tenant, uid)) {
@@ -211,7 +227,7 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
           (pod) => labelOf(pod, PRINCIPAL_LABEL) === undefined,
         ) as unknown as PodState[];
       const enforced = (): Finding => egressEnforced(pods(), held);
-      if (!all.every((one) => one.synced())) throw new Error('what runs in the cluster is being read');
+      if (!all.every((one) => one.synced())) throw new Error(UNREAD);
       if (overQuota(entry)) {
         const message = `This namespace has as many hosted servers as one may have (${options.maxPerNamespace}).`;
         return [fails('Deployed', 'QuotaExceeded', message), enforced()];
@@ -257,18 +273,22 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
     async release({ tenant, uid }) {
       await dropStale(tenant, uid, undefined);
       const [deployment] = ofUid(watched.deployments, tenant, uid);
-      if (deployment === undefined && !written.has(uid)) return;
-      written.delete(uid);
-      const name = hostedName(uid);
-      for (const path of [
-        `/apis/apps/v1/namespaces/${tenant}/deployments`,
-        `/apis/networking.k8s.io/v1/namespaces/${tenant}/networkpolicies`,
-        `/api/v1/namespaces/${tenant}/serviceaccounts`,
-      ]) {
-        // A pod that is still there stays behind its fence: the Deployment goes with its pods first.
-        const query = { propagationPolicy: path.endsWith('deployments') ? 'Foreground' : 'Background' };
-        await remove(`${path}/${name}`, query);
+      if (written.delete(uid) || (deployment !== undefined && deployment.metadata.deletionTimestamp === undefined)) {
+        const path = `/apis/apps/v1/namespaces/${tenant}/deployments/${hostedName(uid)}`;
+        // It is there as long as its pods are.
+        await remove(path, { propagationPolicy: 'Foreground' });
+      }
+      if (ofUid(watched.policies, tenant, uid).length > 0) await unfence(tenant, uid);
+    },
+
+    async sweep(tenant, name, uid) {
+      for (const policy of fences()) {
+        const of = labelOf(policy, UID_LABEL);
+        if (of === undefined || of === uid || policy.metadata.namespace !== tenant || nameOf(policy) !== name) continue;
+        await unfence(tenant, of);
       }
     },
+
+    fenced: () => fences().map((policy) => ({ tenant: policy.metadata.namespace ?? '', name: nameOf(policy) ?? '' })),
   };
 }

@@ -85,9 +85,10 @@ describe('the objects of a hosted server', () => {
         },
       ],
     });
-    for (const object of [deployment, networkPolicy, serviceAccount, secret]) {
+    for (const object of [deployment, serviceAccount, secret]) {
       expect(object.metadata.ownerReferences).toMatchObject([{ kind: 'ToolServer', name: 'jira', uid: entry.uid }]);
     }
+    expect(networkPolicy.metadata).not.toHaveProperty('ownerReferences');
   });
 
   it('[hosted:pod] lets mcp-host alone into the pod of a server over HTTP', () => {

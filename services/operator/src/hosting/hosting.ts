@@ -17,13 +17,23 @@ export interface Hosting extends Component {
   beyond(hosted: HostedServerSpec): string | undefined;
   /** Why a value of a Secret may not stand in the environment of a hosted server; undefined: it may. */
   withheld(tenant: string, secret: Secret): string | undefined;
-  /** The resource is no longer hosted, or may not be run. */
+  /** The resource is no longer hosted, or may not be run. Called again whenever something of it changed: its fence goes last. */
   release(entry: Entry<'ToolServer'>): Promise<void>;
+  /** Takes away the fences of earlier resources of a name behind which nothing stands; `uid` is of the one that there is. */
+  sweep(tenant: string, name: string, uid: string | undefined): Promise<void>;
+  /** Resources, of now or earlier, that have a fence. */
+  fenced(): readonly { readonly tenant: string; readonly name: string }[];
   /** Calls back when something of a hosted server changed. */
   onChange(listener: (tenant: string, name: string) => void): void;
 }
 
-const unbounded = { beyond: () => undefined, withheld: () => undefined, release: async () => undefined };
+const unbounded = {
+  beyond: () => undefined,
+  withheld: () => undefined,
+  release: async () => undefined,
+  sweep: async () => undefined,
+  fenced: () => [],
+};
 const noPods = async () => {
   throw new GatewayError('unavailable', 'There is no cluster here to make pods in.');
 };

@@ -59,11 +59,14 @@ export function hostedObjects(
   const { tenant, name: server, uid } = entry;
   const name = hostedName(uid);
   const selector = { [HOSTED_LABEL]: 'true', [UID_LABEL]: uid };
-  const metadata = {
+  const unowned = {
     name,
     namespace: tenant,
     labels: { 'app.kubernetes.io/managed-by': 'sallyport-operator', ...selector },
     annotations: { [NAME_ANNOTATION]: server },
+  };
+  const metadata = {
+    ...unowned,
     ownerReferences: [
       { apiVersion, kind: 'ToolServer', name: server, uid, controller: true, blockOwnerDeletion: false },
     ],
@@ -102,7 +105,8 @@ export function hostedObjects(
     networkPolicy: {
       apiVersion: 'networking.k8s.io/v1',
       kind: 'NetworkPolicy',
-      metadata,
+      // What is owned goes with its owner at once, and a pod has its grace.
+      metadata: unowned,
       spec: {
         podSelector: { matchLabels: selector },
         policyTypes: ['Ingress', 'Egress'],

@@ -8,23 +8,26 @@ import { clusterHosting } from './cluster.ts';
 import type { Hosting } from './hosting.ts';
 
 const entry = { tenant: 'acme', name: 'jira', uid: '11111111-1111-4111-8111-111111111111' } as Entry<'ToolServer'>;
-const fence: KubeObject = {
+const of = (name: string): KubeObject => ({
   metadata: {
-    ...{ name: 'fence', namespace: 'acme', uid: 'f', resourceVersion: '1' },
+    ...{ name, namespace: 'acme', uid: name, resourceVersion: '1' },
     labels: { 'sallyport.dev/tool-server-uid': entry.uid },
+    annotations: { 'sallyport.dev/tool-server': 'jira' },
   },
-};
+});
+const fence = of('fence');
 const spec = hostedServer.parse({ image: 'example.com/mcp-jira:1', isolation: 'PerPrincipal' });
 let hosting: Hosting;
 afterEach(() => hosting.stop?.(Date.now() + 1_000));
 
 /** Hosting in a namespace that may have two pods, before an API server that makes none as long as `refuses`. */
-function started() {
-  const cluster = { made: 0, refuses: false };
+function started(there: Record<string, KubeObject[]> = { networkpolicies: [fence] }) {
+  const cluster = { made: 0, refuses: false, deleted: [] as string[] };
   const api = {
     async request({ method, path }: { method?: string; path: string }) {
+      if (method === 'DELETE') cluster.deleted.push(path.split('/').at(-2) ?? '');
       if (method !== 'POST') {
-        return { items: path.endsWith('/networkpolicies') ? [fence] : [], metadata: { resourceVersion: '1' } };
+        return { items: there[path.split('/').at(-1) ?? ''] ?? [], metadata: { resourceVersion: '1' } };
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
       if (cluster.refuses) throw new KubeError(403, 'Forbidden', 'a quota');
@@ -72,5 +75,46 @@ describe('pods of principals', () => {
     expect(await Promise.all(['a', 'b'].map(start))).toEqual(['unavailable', 'unavailable']);
     cluster.refuses = false;
     expect(await Promise.all(['c', 'd'].map(start))).toEqual(['made', 'made']);
+  });
+});
+
+describe('the fence of a hosted server', () => {
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
+  const uid = 'another';
+
+  it.each([
+    ['a Deployment that is not gone', { deployments: [of('jira')] }, ['deployments']],
+    ['a pod', { pods: [of('jira-1')] }, []],
+    ['nothing', {}, ['networkpolicies', 'serviceaccounts']],
+  ])('[hosted:fence] outlives %s', async (_, behind, deleted) => {
+    const { cluster } = started({ networkpolicies: [fence], ...behind });
+    await settled();
+    await hosting.release(entry);
+    expect(cluster.deleted).toEqual(deleted);
+    cluster.deleted.splice(0);
+    await hosting.sweep('acme', 'jira', uid);
+    expect(cluster.deleted).toEqual(deleted.filter((one) => one !== 'deployments'));
+  });
+
+  it('[hosted:fence] outlives a pod that is not seen yet', async () => {
+    const there: Record<string, KubeObject[]> = { networkpolicies: [fence] };
+    const { cluster } = started(there);
+    await settled();
+    there.pods = [of('jira-1')];
+    await hosting.release(entry);
+    await hosting.sweep('acme', 'jira', uid);
+    expect(cluster.deleted).toEqual([]);
+  });
+
+  it('[hosted:fence] is looked for when there is a leader, and is not that of another resource', async () => {
+    const { cluster } = started();
+    await settled();
+    expect(hosting.fenced()).toEqual([{ tenant: 'acme', name: 'jira' }]);
+    await hosting.sweep('acme', 'jira', entry.uid);
+    await hosting.sweep('acme', 'other', undefined);
+    await hosting.sweep('other', 'jira', undefined);
+    expect(cluster.deleted).toEqual([]);
+    await hosting.sweep('acme', 'jira', undefined);
+    expect(cluster.deleted).toEqual(['networkpolicies', 'serviceaccounts']);
   });
 });
