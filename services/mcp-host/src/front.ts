@@ -7,11 +7,16 @@ import { clientGone, createApp } from '@sallyport/chassis/http/server';
 import { sseWriter } from '@sallyport/chassis/http/sse';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Metrics } from '@sallyport/chassis/metrics';
-import { type HostedPrincipal, PRINCIPAL_HEADER, readPrincipalHeader } from '@sallyport/peers/hosted-principal';
+import {
+  ASKABLE_HEADER,
+  type HostedPrincipal,
+  PRINCIPAL_HEADER,
+  readPrincipalHeader,
+} from '@sallyport/peers/hosted-principal';
 import { request as httpRequest } from 'undici';
 import { type Backend, type Host, type HostedServer, isListing, processKey } from './host.ts';
 import type { Hosts } from './hosts.ts';
-import { isAnswer, isRequest, type RpcNotice, type RpcRequest, readMessage } from './stdio/message.ts';
+import { isAnswer, isRequest, type Message, type RpcRequest, readMessage } from './stdio/message.ts';
 
 /** The one service that calls. */
 const CALLER = 'mcp-broker';
@@ -30,6 +35,7 @@ const DROPPED = new Set([
   'te',
   'trailer',
   PRINCIPAL_HEADER,
+  ASKABLE_HEADER,
 ]);
 /** What may be asked in nobody's name of a server with a process for each principal, besides lists. */
 const FOR_NOBODY = new Set(['initialize', 'server/discover', 'ping']);
@@ -127,25 +133,31 @@ function methodOf(body: Buffer): string {
   return message !== undefined && 'method' in message ? message.method : '';
 }
 
-async function answer({ res, gone }: Asked, body: Buffer, host: Host): Promise<void> {
+async function answer({ req, res, gone }: Asked, body: Buffer, host: Host): Promise<void> {
   const message = readMessage(parseJson(body));
   if (message === undefined) throw new GatewayError('invalid_request', 'This is no message of JSON-RPC.');
-  // Nothing was asked of the caller; a cancelled call is one whose connection has ended.
-  if (isAnswer(message) || !isRequest(message)) return void res.writeHead(202).end();
-  await answerRequest(message, res, host, gone);
+  if (isAnswer(message)) host.answer(message);
+  // A cancelled call is one whose connection has ended.
+  else if (isRequest(message)) return await answerRequest(message, { req, res, gone, host });
+  res.writeHead(202).end();
 }
 
-async function answerRequest(request: RpcRequest, res: ServerResponse, host: Host, gone: AbortSignal): Promise<void> {
+async function answerRequest(
+  request: RpcRequest,
+  { req, res, gone, host }: Pick<Asked, 'req' | 'res' | 'gone'> & { readonly host: Host },
+): Promise<void> {
   const sse = sseWriter(res, { keepAliveMs: KEEP_ALIVE_MS });
   let streaming = false;
-  const onNotice = (notice: RpcNotice) => {
+  const onMessage = (message: Message) => {
     if (res.destroyed || res.writableEnded || res.writableLength > MAX_BEHIND) return;
     if (!streaming) sse.open();
     streaming = true;
-    void sse.data(JSON.stringify(notice));
+    void sse.data(JSON.stringify(message));
   };
+  // Who can ask the person of the call says so.
+  const onAsk = req.headers[ASKABLE_HEADER] === undefined ? undefined : onMessage;
   try {
-    const text = JSON.stringify(await host.request(request, gone, onNotice));
+    const text = JSON.stringify(await host.request(request, gone, { onNotice: onMessage, onAsk }));
     if (streaming) return sse.end(`data: ${text}\n\n`);
     res.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
     res.end(text);

@@ -3,7 +3,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { HostedServerSpec } from '@sallyport/custom-resources';
 import type { HostedPrincipal } from '@sallyport/peers/hosted-principal';
-import { type Bridge, type BridgeBounds, openBridge } from './stdio/bridge.ts';
+import { type Bridge, type BridgeBounds, type Hearing, openBridge } from './stdio/bridge.ts';
 import { isObject, type RpcAnswer, type RpcNotice, type RpcRequest } from './stdio/message.ts';
 import type { OpenPipe } from './stdio/pipe.ts';
 
@@ -55,7 +55,9 @@ export interface Host {
   readonly server: HostedServer;
   state(): HostState;
   /** Answers a request, by the process or from what it said before. Throws GatewayError. */
-  request(request: RpcRequest, signal: AbortSignal, onNotice?: (notice: RpcNotice) => void): Promise<RpcAnswer>;
+  request(request: RpcRequest, signal: AbortSignal, hears?: Hearing): Promise<RpcAnswer>;
+  /** Gives the process what somebody answers to a question of its. Throws GatewayError `not_found` for any other. */
+  answer(answer: RpcAnswer): void;
   /** Listens to notices of no request, whichever process they come from. Gives how to stop. */
   listen(listener: (notice: RpcNotice) => void): () => void;
   /** Fires when it is stopped for good: another one, if any, has its place, and whoever listens hears nothing more here. */
@@ -186,7 +188,7 @@ export function createHost(options: {
     server,
     stopped: life.signal,
     state: () => state,
-    async request(request, signal, onNotice) {
+    async request(request, signal, hears) {
       const { id, method } = request;
       const stopped = bridge === undefined && state.is !== 'ended';
       const cursor = request.params?.cursor;
@@ -202,10 +204,14 @@ export function createHost(options: {
       }
       // What is asked behind everybody's back keeps nothing alive.
       if (!listing && method !== 'server/discover') usedAt = Date.now();
-      const answer = await used.request(request, signal, onNotice);
+      const answer = await used.request(request, signal, hears);
       if (listing && isObject(answer.result)) keep(key, answer.result);
       if (!listing) usedAt = Date.now();
       return answer;
+    },
+    answer(answer) {
+      if (bridge === undefined) throw new GatewayError('not_found', 'Nothing is asked by a process that has ended.');
+      bridge.answer(answer);
     },
     listen(listener) {
       listeners.add(listener);

@@ -75,7 +75,7 @@ describe('what a process can do to its host', () => {
         host.request(
           { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { _meta: { progressToken: 'p' } } },
           new AbortController().signal,
-          () => undefined,
+          { onNotice: () => undefined },
         ),
       ).rejects.toMatchObject({ code: 'upstream_error' });
       expect(JSON.stringify(host.state())).toContain('too much that nobody asked for');

@@ -5,6 +5,9 @@ import { type Subject, subjectsOf } from './revoked.ts';
 /** In whose name a hosted server is asked that has a process for each principal; broker to mcp-host, over mTLS alone. */
 export const PRINCIPAL_HEADER = 'sallyport-principal';
 
+/** On a call whose person can be asked something by its server; broker to mcp-host. */
+export const ASKABLE_HEADER = 'sallyport-askable';
+
 /** A principal as mcp-host knows it. */
 export interface HostedPrincipal {
   /** SHA-256 in hex of all that makes it another: its credential, whom it acts for, and through whom. */

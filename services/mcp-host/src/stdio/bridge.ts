@@ -1,5 +1,6 @@
 import { sleep, within } from '@sallyport/chassis/deadline';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { ASKING, type AskableCall, createAsks } from './asks.ts';
 import { lineReader } from './lines.ts';
 import {
   type Id,
@@ -54,7 +55,9 @@ export interface Bridge {
   /** What it said of itself; undefined: it speaks a revision without a handshake. */
   readonly greeting: JsonObject | undefined;
   /** Sends a request under an id of ours and gives its answer under the id that it had. Throws GatewayError. */
-  request(request: RpcRequest, signal: AbortSignal, onNotice?: (notice: RpcNotice) => void): Promise<RpcAnswer>;
+  request(request: RpcRequest, signal: AbortSignal, hears?: Hearing): Promise<RpcAnswer>;
+  /** Gives the process what somebody answers to a question of its. Throws GatewayError `not_found` for any other. */
+  answer(answer: RpcAnswer): void;
   /** Listens to notices that belong to no request. Gives how to stop. */
   listen(listener: (notice: RpcNotice) => void): () => void;
   /** Requests under way. */
@@ -63,7 +66,14 @@ export interface Bridge {
   end(reason: string): void;
 }
 
-interface Waiting {
+/** What who made a request hears on the way to its answer. */
+export interface Hearing {
+  readonly onNotice?: (notice: RpcNotice) => void;
+  /** A question for the person it is made for; absent: they cannot be asked. */
+  readonly onAsk?: ((question: RpcRequest) => void) | undefined;
+}
+
+interface Waiting extends AskableCall {
   readonly id: Id;
   readonly token: unknown;
   readonly resolve: (answer: RpcAnswer) => void;
@@ -73,12 +83,16 @@ interface Waiting {
 
 /** The last revision with a handshake; a server that knows only older ones says so in its answer. */
 const REVISION = '2025-11-25';
+/** Whether there is somebody to ask is known with each call; a server that may never ask has fewer tools. */
+const CAPABILITIES = { elicitation: { form: {}, url: {} } };
+const CLIENT = { name: 'sallyport', version: '0.1.0' };
 const NOT_OFFERED = -32601;
 const WINDOW_MS = 10_000;
 
 /**
  * Opens a process and shakes hands with it, as the one client that it has: its callers are told apart by ids of ours, so
- * that answers never cross. It is offered nothing that it could ask for. `onEnd` is called once, with why it ended.
+ * that answers never cross. It is offered nothing that it could ask for but what people answer. `onEnd` is called once, with
+ * why it ended.
  */
 export async function openBridge(
   open: OpenPipe,
@@ -150,6 +164,7 @@ export async function openBridge(
     }
   };
   const tell = (message: Message) => void write(message).catch(() => undefined);
+  const asks = createAsks<Waiting>(tell);
 
   const onMessage = (message: Message, bytes: number) => {
     if (isAnswer(message)) {
@@ -162,6 +177,7 @@ export async function openBridge(
     if (isRequest(message)) {
       spend(1, 0, bytes);
       const { id, method } = message;
+      if (ASKING.has(method) && asks.ask(message)) return;
       if (method === 'ping') return tell({ jsonrpc: '2.0', id, result: {} });
       return tell({ jsonrpc: '2.0', id, error: { code: NOT_OFFERED, message: 'This is not offered here.' } });
     }
@@ -189,7 +205,7 @@ export async function openBridge(
   pipe = await open({ onData, onEnd: over }, options.signal);
   if (ended !== undefined) pipe.end();
 
-  const request: Bridge['request'] = async (asked, signal, onNotice) => {
+  const request: Bridge['request'] = async (asked, signal, { onNotice, onAsk } = {}) => {
     signal.throwIfAborted();
     if (waiting.size >= bounds.maxPending) {
       throw new GatewayError('rate_limited', 'Too many calls of this tool server are under way.');
@@ -200,7 +216,10 @@ export async function openBridge(
     const token = meta?.progressToken;
     const own = token === undefined ? params : { ...params, _meta: { ...meta, progressToken: id } };
     const answer = Promise.withResolvers<RpcAnswer>();
-    waiting.set(id, { id: asked.id, token, resolve: answer.resolve, reject: answer.reject, onNotice });
+    const { resolve, reject } = answer;
+    const one: Waiting = { id: asked.id, token, resolve, reject, onNotice, onAsk };
+    waiting.set(id, one);
+    const over = asked.method === 'tools/call' ? asks.during(one) : undefined;
     const cancel = () => {
       if (!waiting.delete(id)) return;
       answer.reject(signal.reason as Error);
@@ -213,13 +232,14 @@ export async function openBridge(
       await write({ jsonrpc: '2.0', id, method: asked.method, ...(own === undefined ? {} : { params: own }) });
       return await answer.promise;
     } finally {
+      over?.();
       waiting.delete(id);
       signal.removeEventListener('abort', cancel);
     }
   };
 
   const shake = async (): Promise<JsonObject | undefined> => {
-    const params = { protocolVersion: REVISION, capabilities: {}, clientInfo: { name: 'sallyport', version: '0.1.0' } };
+    const params = { protocolVersion: REVISION, capabilities: CAPABILITIES, clientInfo: CLIENT };
     const answer = await request({ jsonrpc: '2.0', id: 0, method: 'initialize', params }, options.signal);
     // It knows no handshake: it speaks 2026-07-28 or later, where every request stands for itself.
     if (!isObject(answer.result)) return undefined;
@@ -236,6 +256,7 @@ export async function openBridge(
   return {
     greeting,
     request,
+    answer: asks.answer,
     listen(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

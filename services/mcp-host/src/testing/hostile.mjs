@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 
 const [manner = ''] = process.argv.slice(2);
+const waiting = new Map();
 const say = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
 if (manner === 'mute') setInterval(() => undefined, 1_000);
 if (manner === 'deaf') process.stdin.pause();
@@ -12,8 +13,13 @@ if (manner === 'dies') {
 }
 
 createInterface({ input: process.stdin }).on('line', (line) => {
-  const { id, method, params } = JSON.parse(line);
+  const { id, method, params, result, error } = JSON.parse(line);
   if (manner === 'mute' || id === undefined) return;
+  if (method === undefined && waiting.has(id)) {
+    const of = waiting.get(id);
+    waiting.delete(id);
+    return say({ id: of, result: { content: [{ type: 'text', text: JSON.stringify(result ?? error.code) }] } });
+  }
   if (method === 'initialize') {
     if (manner === 'modern') return say({ id, error: { code: -32601, message: 'Method not found' } });
     return say({
@@ -36,6 +42,12 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     // Answers of calls that nobody made, under ids that somebody might have.
     for (let other = 0; other < 20; other++)
       if (other !== id) say({ id: other, result: { content: [], stolen: true } });
+  }
+  if (manner === 'elicits') {
+    const asked = `ask-${id}`;
+    waiting.set(asked, id);
+    const requestedSchema = { type: 'object', properties: { heard: { type: 'string' } } };
+    return say({ id: asked, method: 'elicitation/create', params: { message: `Why ${text}?`, requestedSchema } });
   }
   if (manner === 'leaves') process.exit(0);
   if (manner === 'hangs') return;
