@@ -23,6 +23,9 @@ export const responses: readonly Requirement[] = [
     'responses:sealed': 'What is kept is sealed, in one tenant, and gone after its time.',
     'responses:background-live':
       'What is made in the background as a stream is told while it is made, on every replica, under numbers behind which a client goes on; bounded.',
+    'responses:events-apart':
+      'The events of a response are kept apart: who goes on from it, cancels it or asks for its items opens none of them.',
+    'responses:background-beat': 'Who makes a response in the background says that they live without writing it anew.',
     'responses:background': 'A response is made while nobody waits, cancelled by who began it, and never lost unsaid.',
     'responses:replay': 'A kept response can be read as a stream again, from any event on.',
     'responses:forward': 'A request that stays in this dialect keeps its fields, but for those of state.',

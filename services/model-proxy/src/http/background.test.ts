@@ -46,6 +46,33 @@ describe('a response in the background', () => {
     expect(here).toEqual(ended);
   });
 
+  it('[responses:background-beat] says that it lives without writing it anew', async () => {
+    const said: string[] = [];
+    const rows = new Map<string, KeptResponse>();
+    const responses = {
+      keep: async (_owner: unknown, one: KeptResponse) => void rows.set(one.id, one),
+      alter: async (_owner: unknown, id: string, alter: (one: KeptResponse) => KeptResponse | undefined) => {
+        said.push(String(alter(rows.get(id) as KeptResponse)?.response.status));
+        return rows.get(id);
+      },
+      beat: async (_owner: unknown, id: string) => void said.push(`beat ${id}`),
+      ended: async () => [],
+    };
+    const model = { ...modelOf([patient]), publicName: 'm' };
+    const desk = await openDesk({ models: [model], ports: { responses } });
+    desk.script(() => ({
+      body: (async function* () {
+        await new Promise((resolve) => setTimeout(resolve, 3_500));
+        yield '{}';
+      })(),
+    }));
+    const begun = await desk.post('/v1/responses', { model: 'm', input: 'hi', background: true });
+    const { id } = (await begun.json()) as { id: string };
+    for (let tries = 0; said.length < 2 && tries < 100; tries++) await new Promise((r) => setTimeout(r, 50));
+    expect(said).toEqual(['in_progress', `beat ${id}`]);
+    await desk.close();
+  }, 10_000);
+
   it('[responses:background] one principal does not take all the room that there is', async () => {
     const rows = new Map<string, KeptResponse>();
     const responses = {

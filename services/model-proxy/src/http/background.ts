@@ -146,10 +146,10 @@ export function backgroundRuns(gate: Gate, open: OpenWorks): BackgroundRuns {
     bytes: number,
   ): Promise<void> => {
     const store = gate.responses as ResponseStore;
-    const beat = setInterval(() => void tick(store, owner, id, entry, gate), BEAT_MS);
+    const beat = setInterval(() => void tick(store, owner, id, gate), BEAT_MS);
     const keeping = live === undefined ? undefined : keepEvents(store, owner, id, live, bytes, gate);
     try {
-      await tick(store, owner, id, entry, gate);
+      await taken(store, owner, id, entry, gate);
       await runTurn(gate, turn);
       gate.metrics.turns.inc({ endpoint: 'responses', outcome: 'ok' });
     } catch (caught) {
@@ -201,23 +201,30 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Says that the run lives, and ends it where it was cancelled elsewhere. */
-async function tick(
+/** Says that the run is at work, and ends it where it was cancelled before. */
+async function taken(
   store: ResponseStore,
   owner: Owner,
   id: string,
   entry: OpenWork,
-  gate: Pick<Gate, 'log'>,
+  { log }: Pick<Gate, 'log'>,
 ): Promise<void> {
   try {
     const kept = await store.alter(owner, id, (one) =>
-      isRunning(one.response)
-        ? { ...one, beatMs: Date.now(), response: { ...one.response, status: 'in_progress' } }
-        : undefined,
+      isRunning(one.response) ? { ...one, response: { ...one.response, status: 'in_progress' } } : undefined,
     );
     if (kept === undefined || kept.response.status === 'cancelled') entry.leave();
   } catch (error) {
-    gate.log.debug('A response in the background could not be marked as alive', { response: id, error });
+    log.debug('A response in the background could not be marked as begun', { response: id, error });
+  }
+}
+
+/** Says that the run lives. Whether it was cancelled elsewhere is asked more often, of all runs at once. */
+async function tick(store: ResponseStore, owner: Owner, id: string, { log }: Pick<Gate, 'log'>): Promise<void> {
+  try {
+    await store.beat(owner, id);
+  } catch (error) {
+    log.debug('A response in the background could not be marked as alive', { response: id, error });
   }
 }
 

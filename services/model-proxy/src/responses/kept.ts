@@ -53,15 +53,20 @@ export interface ResponseStore {
   /** Keeps a response, in the place of one of the same id; what it goes on from lives as long as it does. `contextBytes` is the size of all that led to it. */
   keep(owner: Owner, kept: KeptResponse, contextBytes: number): Promise<void>;
   find(owner: Owner, id: string): Promise<KeptResponse | undefined>;
-  /** Changes a response while nobody else does; where `alter` gives undefined it stays. Answers what is kept then. */
+  /**
+   * Changes a response while nobody else does; where `alter` gives undefined it stays. Answers what is kept then. It is given neither
+   * the beat nor the events, and those that it does not give stay.
+   */
   alter(
     owner: Owner,
     id: string,
     alter: (kept: KeptResponse) => KeptResponse | undefined,
   ): Promise<KeptResponse | undefined>;
+  /** Says that who makes a response in the background lives. */
+  beat(owner: Owner, id: string): Promise<void>;
   /**
-   * A response and all that it went on from, the oldest first. Undefined where one of them is gone. Throws `body_too_large`
-   * where together they are larger than `maxBytes`.
+   * A response and all that it went on from, the oldest first, without beats and events. Undefined where one of them is gone. Throws
+   * `body_too_large` where together they are larger than `maxBytes`.
    */
   chain(owner: Owner, id: string, maxBytes: number): Promise<readonly KeptResponse[] | undefined>;
   remove(owner: Owner, id: string): Promise<boolean>;

@@ -75,6 +75,57 @@ describe('the store of responses', () => {
   });
 });
 
+describe('the events of a response', () => {
+  const keys = [{ id: 'k1', key: randomBytes(32) }];
+  const told = { ...kept, events: 'event: TOLD-CANARY', beatMs: 1 };
+  const row = { id: 'resp_1', trajectory: 't', previous_id: '', conversation_id: '', context_bytes: '10' };
+  const buffersIn = (values: readonly unknown[] = []) => values.filter((value) => Buffer.isBuffer(value)) as Buffer[];
+
+  it('[responses:events-apart] are sealed by themselves, and opened by nobody who goes on from it or changes it', async () => {
+    const { asked, postgres } = database();
+    await createResponseStore(postgres, sealer(keys), 60_000, BOUNDS).keep(owner, told, 10);
+    const [sealed, events] = buffersIn(asked[0]?.values);
+    expect(events?.includes('CANARY')).toBe(false);
+
+    const { asked: read, postgres: rows } = database([{ ...row, sealed, told: events, silent_ms: 5 }]);
+    const found = createResponseStore(rows, sealer(keys), 1, BOUNDS);
+    expect(await found.find(owner, 'resp_1')).toMatchObject({ events: told.events, beatMs: expect.any(Number) });
+    expect(read[0]?.sql).toContain('told');
+    read.splice(0);
+    // The database gives what it is asked for.
+    const { asked: further, postgres: short } = database([{ ...row, sealed }]);
+    const store = createResponseStore(short, sealer(keys), 1, BOUNDS);
+    expect(await store.chain(owner, 'resp_1', 100)).toEqual([kept]);
+    await store.items(owner, ['msg_1']);
+    expect(further.filter(({ sql }) => sql.includes('told'))).toEqual([]);
+    further.splice(0);
+    await store.alter(owner, 'resp_1', (one) => ({ ...one, response: { ...one.response, status: 'cancelled' } }));
+    expect(further[0]?.sql).not.toContain('told');
+    expect(further[1]?.sql).toContain('told = coalesce($7, told)');
+    expect(further[1]?.values[6]).toBeNull();
+  });
+
+  it('[responses:events-apart] are read of rows of before, whose value held them', async () => {
+    const place = JSON.stringify(['response', 'acme', 'key:k1', 'ann', 'resp_1']);
+    const { response, input, events, beatMs } = told;
+    const sealed = sealer(keys).seal(Buffer.from(JSON.stringify({ response, input, events, beatMs })), place);
+    const { asked, postgres } = database([{ ...row, sealed, told: null, silent_ms: null }]);
+    const store = createResponseStore(postgres, sealer(keys), 1, BOUNDS);
+    expect(await store.find(owner, 'resp_1')).toEqual(told);
+    asked.splice(0);
+    await store.alter(owner, 'resp_1', (one) => one);
+    expect(buffersIn(asked[1]?.values)).toHaveLength(2);
+  });
+
+  it('[responses:background-beat] are not written, nor anything else, to say that who makes it lives', async () => {
+    const { asked, postgres } = database();
+    await createResponseStore(postgres, sealer(keys), 1, BOUNDS).beat(owner, 'resp_1');
+    expect(asked).toHaveLength(1);
+    expect(asked[0]?.sql).toMatch(/^update responses set beat_at = now\(\) where /);
+    expect(asked[0]?.values).toEqual(['acme', 'key:k1', 'ann', 'resp_1']);
+  });
+});
+
 describe('the bounds of conversations', () => {
   const opened = (rows: Record<string, unknown>[]) => {
     const { asked, postgres } = database(rows);

@@ -9,12 +9,14 @@ import type { KeptResponse, Owner, ResponseStore } from './kept.ts';
 import { rowSeal, tooLarge, whose } from './own-rows.ts';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /** Longer chains no run makes; a loop would be one. */
 const LONGEST_CHAIN = 1_000;
 const OWN = 'tenant = $1 and principal_id = $2 and user_id = $3 and expires_at > now()';
 const COLUMNS = 'id, trajectory, previous_id, conversation_id, sealed, context_bytes';
+/** And what only who reads a response by itself is told. */
+const WHOLE = `${COLUMNS}, told, (extract(epoch from now() - beat_at) * 1000)::float8 as silent_ms`;
 
 /** Keeps responses and conversations in Postgres for `ttlMs`, sealed. */
 export function createResponseStore(
@@ -26,7 +28,11 @@ export function createResponseStore(
   const seals = rowSeal(sealer);
   const read = (row: Row, owner: Owner): KeptResponse => {
     const id = row.id as string;
-    const { response, input, beatMs, events } = seals.open(row.sealed, placeOf(owner, id));
+    // Rows of before hold the beat and the events in there too.
+    const { response, input, beatMs: sealedBeat, events: sealedEvents } = seals.open(row.sealed, placeOf(owner, id));
+    const { told, silent_ms: silentMs } = row;
+    const events = told == null ? sealedEvents : seals.open(told, toldPlaceOf(owner, id)).events;
+    const beatMs = typeof silentMs === 'number' ? Date.now() - silentMs : sealedBeat;
     return {
       id,
       trajectory: row.trajectory as string,
@@ -38,8 +44,10 @@ export function createResponseStore(
       ...(typeof events === 'string' ? { events } : {}),
     };
   };
-  const findRow = async (client: TenantClient, owner: Owner, id: string): Promise<Row | undefined> => {
-    const { rows } = await client.query(`select ${COLUMNS} from responses where ${OWN} and id = $4`, [
+  const sealedEvents = (owner: Owner, { id, events }: KeptResponse): Buffer | null =>
+    events === undefined ? null : seals.seal({ events }, toldPlaceOf(owner, id));
+  const findRow = async (client: TenantClient, owner: Owner, id: string, columns: string): Promise<Row | undefined> => {
+    const { rows } = await client.query(`select ${columns} from responses where ${OWN} and id = $4`, [
       ...whose(owner),
       id,
     ]);
@@ -50,14 +58,16 @@ export function createResponseStore(
 
     keep: (owner, kept, contextBytes) =>
       postgres.withTenant(owner.tenant, async (client) => {
-        const { id, trajectory, previousId, conversationId, response, input, beatMs, events } = kept;
+        const { id, trajectory, previousId, conversationId, response, input, beatMs } = kept;
         const items = [...input, ...asArray(response.output).filter(isObject)].filter(hasItemId);
         await client.query(
           `insert into responses (tenant, principal_id, user_id, id, trajectory, previous_id, conversation_id, item_ids,
-             sealed, context_bytes, expires_at)
-           values ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, $10, now() + $11::float8 * interval '1 ms')
+             sealed, context_bytes, told, beat_at, expires_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, $10, $11, case when $12 then now() end,
+             now() + $13::float8 * interval '1 ms')
            on conflict (tenant, id) do update set trajectory = excluded.trajectory, item_ids = excluded.item_ids,
-             sealed = excluded.sealed, context_bytes = excluded.context_bytes, expires_at = excluded.expires_at
+             sealed = excluded.sealed, context_bytes = excluded.context_bytes, told = excluded.told,
+             beat_at = excluded.beat_at, expires_at = excluded.expires_at
              where responses.principal_id = excluded.principal_id and responses.user_id = excluded.user_id`,
           [
             ...whose(owner),
@@ -66,8 +76,10 @@ export function createResponseStore(
             previousId,
             conversationId,
             items.map(({ id }) => id),
-            seals.seal({ response, input, beatMs, events }, placeOf(owner, id)),
+            seals.seal({ response, input }, placeOf(owner, id)),
             contextBytes,
+            sealedEvents(owner, kept),
+            beatMs !== undefined,
             ttlMs,
           ],
         );
@@ -86,7 +98,7 @@ export function createResponseStore(
 
     find: (owner, id) =>
       postgres.withTenant(owner.tenant, async (client) => {
-        const row = await findRow(client, owner, id);
+        const row = await findRow(client, owner, id, WHOLE);
         return row && read(row, owner);
       }),
 
@@ -99,20 +111,23 @@ export function createResponseStore(
         const kept = rows[0] && read(rows[0], owner);
         const changed = kept && alter(kept);
         if (changed === undefined) return kept;
-        const { response, input, beatMs, events } = changed;
-        const sealed = seals.seal({ response, input, beatMs, events }, placeOf(owner, id));
-        await client.query(`update responses set sealed = $5, cancelled = $6 where ${OWN} and id = $4`, [
-          ...whose(owner),
-          id,
-          sealed,
-          response.status === 'cancelled',
-        ]);
+        const { response, input } = changed;
+        const sealed = seals.seal({ response, input }, placeOf(owner, id));
+        await client.query(
+          `update responses set sealed = $5, cancelled = $6, told = coalesce($7, told) where ${OWN} and id = $4`,
+          [...whose(owner), id, sealed, response.status === 'cancelled', sealedEvents(owner, changed)],
+        );
         return changed;
+      }),
+
+    beat: (owner, id) =>
+      postgres.withTenant(owner.tenant, async (client) => {
+        await client.query(`update responses set beat_at = now() where ${OWN} and id = $4`, [...whose(owner), id]);
       }),
 
     chain: (owner, id, maxBytes) =>
       postgres.withTenant(owner.tenant, async (client) => {
-        const row = await findRow(client, owner, id);
+        const row = await findRow(client, owner, id, COLUMNS);
         if (row === undefined) return undefined;
         if (Number(row.context_bytes) > maxBytes) throw tooLarge();
         const { rows } = await client.query(
@@ -173,4 +188,8 @@ export function createResponseStore(
 
 function placeOf(owner: Owner, id: string): string[] {
   return ['response', ...whose(owner), id];
+}
+
+function toldPlaceOf(owner: Owner, id: string): string[] {
+  return ['events of a response', ...whose(owner), id];
 }
