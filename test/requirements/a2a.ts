@@ -42,6 +42,8 @@ export const a2a: readonly Requirement[] = [
     'a2a:turn-loop-taint': 'Its reply is untrusted where its model has read what is, whatever policy says of replies.',
     'a2a:turn-loop-approval':
       'A call in it that a rule asks people about makes the task want input; once they have answered, a message goes on with it.',
+    'a2a:turn-loop-left':
+      'A task that waited for input goes on when who answered it leaves, and takes a message that is sent again once.',
     'a2a:turn-loop-cancel': 'Cancelling its task ends the turn under way.',
     'a2a:turn-loop-bound':
       'Its tasks are of who began them, its work ends with their key, and one tenant takes half of the room at most.',

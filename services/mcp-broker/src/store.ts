@@ -1,7 +1,7 @@
 import type { Postgres } from '@sallyport/chassis/postgres';
 
 /** The schema version this store needs: the number of its newest migration. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /** Digests of definitions in force, by tool name. */
 export type Pins = ReadonlyMap<string, string>;

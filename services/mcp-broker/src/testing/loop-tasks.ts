@@ -1,13 +1,13 @@
 import type { IdScope } from '../a2a/agent-ids.ts';
-import type { LoopTask, LoopTasks } from '../a2a/loop/loop-tasks.ts';
+import type { KeptTask, LoopTasks } from '../a2a/loop/loop-tasks.ts';
 
 /** Tasks of turn loops in memory. */
 export function memoryLoopTasks(): LoopTasks {
-  const tasks = new Map<string, LoopTask & { readonly changed: number }>();
+  const tasks = new Map<string, KeptTask & { readonly changed: number }>();
   let changes = 0;
   const key = ({ principal, serverUid }: IdScope, id: string) =>
     [principal.tenant, principal.id, principal.user, serverUid, id].join('\n');
-  const change = (scope: IdScope, id: string, from: readonly string[], to: Partial<LoopTask>) => {
+  const change = (scope: IdScope, id: string, from: readonly string[], to: Partial<KeptTask>) => {
     const at = key(scope, id);
     const held = tasks.get(at);
     if (held === undefined || !from.includes(held.state)) return false;
@@ -15,8 +15,8 @@ export function memoryLoopTasks(): LoopTasks {
     return true;
   };
   return {
-    async begin(scope, task) {
-      tasks.set(key(scope, task.id), { ...task, changed: ++changes });
+    async begin(scope, task, messageId) {
+      tasks.set(key(scope, task.id), { ...task, messages: [messageId], changed: ++changes });
     },
     find: async (scope, id) => tasks.get(key(scope, id)),
     async endedLast(scope, contextId) {
@@ -26,7 +26,10 @@ export function memoryLoopTasks(): LoopTasks {
       );
       return own.sort(([, a], [, b]) => b.changed - a.changed)[0]?.[1];
     },
-    resume: async (scope, id) => change(scope, id, ['TASK_STATE_INPUT_REQUIRED'], { state: 'TASK_STATE_WORKING' }),
+    async resume(scope, id, messageId) {
+      const messages = [...(tasks.get(key(scope, id))?.messages ?? []), messageId];
+      return change(scope, id, ['TASK_STATE_INPUT_REQUIRED'], { state: 'TASK_STATE_WORKING', messages });
+    },
     beat: async (scope, id) => tasks.get(key(scope, id))?.state === 'TASK_STATE_WORKING',
     settle: async (scope, id, state, said) => change(scope, id, ['TASK_STATE_WORKING'], { ...said, state }),
     cancel: async (scope, id) =>

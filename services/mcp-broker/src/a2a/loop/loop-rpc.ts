@@ -10,7 +10,7 @@ import { CODES, type Operation } from '../revisions.ts';
 import { AgentRefusal, type AgentRpc } from '../rpc.ts';
 import { type CallRun, callRun } from './call-run.ts';
 import { type LoopRun, newTask } from './loop-run.ts';
-import type { LoopTask } from './loop-tasks.ts';
+import type { KeptTask, LoopTask } from './loop-tasks.ts';
 import { cancelled, type Loops } from './loops.ts';
 
 /** Ways through the gateway that one more agent takes: to the turn, and from there to its tools. */
@@ -67,11 +67,12 @@ async function send(asked: Asked, params: Sent): Promise<Reply> {
   if (run === undefined || (params.configuration?.returnImmediately === true && mayOutlive() !== undefined)) {
     return { task: taskOf(asked, task) };
   }
-  // Who leaves before the answer never learns the id of the task.
+  // Who leaves before the answer never learns the id of a task that they began. One that was there is theirs to come back for.
+  const isTheirs = params.message.taskId !== undefined && mayOutlive() !== undefined;
   try {
     for await (const piece of run.follow(asked.signal, reading(asked))) if ('ended' in piece) break;
   } catch (error) {
-    run.leave(cancelled());
+    if (!isTheirs) run.leave(cancelled());
     throw error;
   }
   return { task: taskOf(asked, run.task()) };
@@ -94,15 +95,22 @@ async function started(asked: Asked, { message }: Sent): Promise<Standing> {
   const askAgain = mayOutlive();
   if (message.taskId === undefined) {
     const task = newTask(uuidv7(), message.contextId ?? uuidv7());
-    await loops.tasks.begin(scopeOf(asked), task);
+    await loops.tasks.begin(scopeOf(asked), task, message.messageId);
     return { task, run: begun(asked, { server, principal, run, task, said, askAgain }) };
   }
-  const { task } = await found(asked, message.taskId);
+  const standing = await found(asked, message.taskId);
+  // A client that did not hear the answer sends it again.
+  if (standing.messages.includes(message.messageId)) return standing;
+  const { task } = standing;
   if (task.state !== 'TASK_STATE_INPUT_REQUIRED') throw takesNone();
   const isDecided = await loops.decided(principal, task, signal);
   if (!isDecided) return { task, run: undefined };
-  // Another message was first: what this one says nobody would hear.
-  if (!(await loops.tasks.resume(scopeOf(asked), task.id))) throw takesNone();
+  if (!(await loops.tasks.resume(scopeOf(asked), task.id, message.messageId))) {
+    const now = await found(asked, task.id);
+    if (now.messages.includes(message.messageId)) return now;
+    // Another message was first: what this one says nobody would hear.
+    throw takesNone();
+  }
   return { task, run: begun(asked, { server, principal, run, task, said, askAgain }) };
 }
 
@@ -136,12 +144,12 @@ async function about(asked: Asked, operation: Operation, id: string): Promise<Ta
   return taskOf(asked, run?.task() ?? task);
 }
 
-async function found(asked: Asked, id: string): Promise<Standing> {
+async function found(asked: Asked, id: string): Promise<Standing & Pick<KeptTask, 'messages'>> {
   const { loops } = asked;
   const run = loops.underWay(scopeOf(asked), id);
   const task = await loops.tasks.find(scopeOf(asked), id);
   if (task === undefined) throw new AgentRefusal(CODES.taskNotFound, 'There is no such task.');
-  return { task: run === undefined || isAtRest(task.state) ? task : run.task(), run };
+  return { task: run === undefined || isAtRest(task.state) ? task : run.task(), run, messages: task.messages };
 }
 
 /** The events of a task from now on: as it stands, what it says, how it ends. */

@@ -28,6 +28,12 @@ export interface LoopTask extends LoopSaid {
   readonly state: TaskState;
 }
 
+/** A task as it is kept. */
+export interface KeptTask extends LoopTask {
+  /** Ids of messages that it took, as the agent is told them; the last of them. */
+  readonly messages: readonly string[];
+}
+
 /** States in which a task is left as it is. */
 export type Outcome = Extract<
   TaskState,
@@ -39,12 +45,12 @@ export type Outcome = Extract<
  * that it lives; once that is silent the task has failed.
  */
 export interface LoopTasks {
-  begin(scope: IdScope, task: LoopTask): Promise<void>;
-  find(scope: IdScope, id: string): Promise<LoopTask | undefined>;
+  begin(scope: IdScope, task: LoopTask, messageId: string): Promise<void>;
+  find(scope: IdScope, id: string): Promise<KeptTask | undefined>;
   /** What the task of a conversation said that ended last, by whose response it goes on; undefined where none did. */
   endedLast(scope: IdScope, contextId: string): Promise<LoopSaid | undefined>;
-  /** Takes a task that waits for input to work on it; false where it does not wait any more. */
-  resume(scope: IdScope, id: string): Promise<boolean>;
+  /** Takes a task that waits for input to work on what a message says; false where it does not wait any more. */
+  resume(scope: IdScope, id: string, messageId: string): Promise<boolean>;
   /** Says that the process lives; false where the task is not at work any more: it was cancelled. */
   beat(scope: IdScope, id: string): Promise<boolean>;
   /** Ends the work on a task; false where it was not at work any more. */
@@ -58,6 +64,8 @@ export interface LoopTasks {
 /** How often a process says that it works on a task. */
 export const BEAT_MS = 1_000;
 const ALIVE_MS = 15_000;
+/** So many messages of a task are known again. */
+const MESSAGES = 100;
 const OWN = 'tenant = $1 and principal_id = $2 and user_id = $3 and server_uid = $4';
 const AT_WORK = "state = 'TASK_STATE_WORKING'";
 const PARKED = "state = 'TASK_STATE_INPUT_REQUIRED'";
@@ -68,6 +76,7 @@ type Row = {
   readonly state: TaskState;
   readonly said: Buffer;
   readonly alive: boolean;
+  readonly messages: readonly string[];
 };
 
 const GONE = 'The process that worked on it is gone.';
@@ -93,25 +102,25 @@ export function createLoopTasks(postgres: Postgres, secret: string, ttlMs: numbe
       return rowCount === 1;
     });
   return {
-    begin: (scope, { id, contextId, state, ...said }) =>
+    begin: (scope, { id, contextId, state, ...said }, messageId) =>
       postgres.withTenant(scope.principal.tenant, async (client) => {
         await client.query(
-          `insert into loop_tasks (tenant, principal_id, user_id, server_uid, id, context_id, state, said, running_until, changed_at, expires_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, ${after(9)}, now(), ${after(10)})`,
-          [...whose(scope), id, contextId, state, sealed(scope, id, said), ALIVE_MS, ttlMs],
+          `insert into loop_tasks (tenant, principal_id, user_id, server_uid, id, context_id, state, said, running_until, changed_at, expires_at, messages)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, ${after(9)}, now(), ${after(10)}, array[$11])`,
+          [...whose(scope), id, contextId, state, sealed(scope, id, said), ALIVE_MS, ttlMs, messageId],
         );
       }),
     find: (scope, id) =>
       postgres.withTenant(scope.principal.tenant, async (client) => {
         const { rows } = await client.query<Row>(
-          `select context_id, state, said, running_until > now() as alive from loop_tasks
+          `select context_id, state, said, running_until > now() as alive, messages from loop_tasks
              where ${OWN} and id = $5 and expires_at > now()`,
           [...whose(scope), id],
         );
         const [row] = rows;
         if (row === undefined) return undefined;
         const said = opened(scope, id, row);
-        const task = { id, contextId: row.context_id, state: row.state, ...said };
+        const task = { id, contextId: row.context_id, state: row.state, messages: row.messages, ...said };
         const isDead = row.state === 'TASK_STATE_WORKING' && !row.alive;
         return isDead ? { ...task, state: 'TASK_STATE_FAILED', words: GONE } : task;
       }),
@@ -125,10 +134,15 @@ export function createLoopTasks(postgres: Postgres, secret: string, ttlMs: numbe
         const [row] = rows;
         return row && opened(scope, row.id, row);
       }),
-    resume: (scope, id) =>
-      change(scope, id, `state = 'TASK_STATE_WORKING', running_until = ${after(6)}, changed_at = now()`, PARKED, [
-        ALIVE_MS,
-      ]),
+    resume: (scope, id, messageId) =>
+      change(
+        scope,
+        id,
+        `state = 'TASK_STATE_WORKING', running_until = ${after(6)}, changed_at = now(),
+         messages = messages[cardinality(messages) - ${MESSAGES - 2}:] || $7::text`,
+        PARKED,
+        [ALIVE_MS, messageId],
+      ),
     beat: (scope, id) => change(scope, id, `running_until = ${after(6)}`, AT_WORK, [ALIVE_MS]),
     settle: (scope, id, state, said) =>
       change(scope, id, `state = $6, said = $7, changed_at = now(), expires_at = ${after(8)}`, AT_WORK, [

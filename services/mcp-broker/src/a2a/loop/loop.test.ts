@@ -249,6 +249,65 @@ describe('a turn loop that is an agent', () => {
     );
   });
 
+  it('[a2a:turn-loop-left] a parked task outlives who sent it a message and left, and takes none of its messages twice', async () => {
+    script = async function* () {
+      yield ended({ response: 'resp_parked', questions: ['mcpr_1'], approvals: ['ap-3'] });
+    };
+    const client = await clientOf();
+    const task = await taskFor(client, 'write to bob');
+    broker.state.approvals.set('ap-3', { state: ApprovalState.APPROVED, principalId: 'key:alice', trajectory: '' });
+    let go = () => {};
+    const gone = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    script = async function* (_request, signal) {
+      yield text('half ');
+      await Promise.race([gone, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
+      if (signal.aborted) throw new GatewayError('cancelled', 'gone');
+      yield text('whole');
+      yield ended({ response: 'resp_2', questions: ['mcpr_2'], approvals: ['ap-4'] });
+    };
+    const runs = asked.length;
+    const message = says('go on', { taskId: task.id });
+    const leaving = new AbortController();
+    const left = client.sendMessage(message, { signal: leaving.signal }).catch(() => 'left');
+    await untilTrue(() => asked.length > runs);
+    leaving.abort();
+    expect(await left).toBe('left');
+    // Sent again while it is worked on: the answer is that of the first.
+    const again = [client.sendMessage(message), client.sendMessage(message)];
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(asked.at(-1)?.aborted).toBe(false);
+    go();
+    for (const reply of await Promise.all(again)) {
+      expect(reply).toMatchObject({ id: task.id, status: { state: TaskState.TASK_STATE_INPUT_REQUIRED } });
+      expect(JSON.stringify(reply)).toContain('half whole');
+    }
+    // And when it waits for something else by now.
+    broker.state.approvals.set('ap-4', { state: ApprovalState.APPROVED, principalId: 'key:alice', trajectory: '' });
+    await client.sendMessage(message);
+    expect(asked).toHaveLength(runs + 1);
+    script = answering;
+    expect((await taskFor(client, 'go on', { taskId: task.id })).status?.state).toBe(TaskState.TASK_STATE_COMPLETED);
+    expect(await client.sendMessage(message)).toMatchObject({ status: { state: TaskState.TASK_STATE_COMPLETED } });
+    expect(asked).toHaveLength(runs + 2);
+  });
+
+  it('[a2a:turn-loop-left] takes one of two messages of one id that come at once, and tells both how it stands', async () => {
+    script = async function* () {
+      yield ended({ response: 'resp_parked', questions: ['mcpr_1'], approvals: ['ap-5'] });
+    };
+    const client = await clientOf();
+    const task = await taskFor(client, 'write to bob');
+    broker.state.approvals.set('ap-5', { state: ApprovalState.APPROVED, principalId: 'key:alice', trajectory: '' });
+    script = answering;
+    const runs = asked.length;
+    const message = says('go on', { taskId: task.id });
+    const told = await Promise.all([1, 2, 3].map(() => client.sendMessage(message)));
+    for (const one of told) expect(one).toMatchObject({ id: task.id });
+    expect(asked).toHaveLength(runs + 1);
+  });
+
   it('[a2a:turn-loop-cancel] a task is cancelled while it is worked on, and the turn with it', async () => {
     script = hanging;
     const client = await clientOf();
