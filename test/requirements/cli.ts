@@ -3,6 +3,7 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `cli:`. */
 export const cli: readonly Requirement[] = [
   ...of('DESIGN §10; issue 3, done when', {
+    'cli:promote-prompts': 'The prompts of a server are promoted with its tools.',
     'cli:promote-large': 'A server of as many tools as one may have is promoted whole.',
     'cli:promote': 'A server is promoted by the digests of what it offers now; what is suspicious is accepted by name.',
     'cli:story': 'The CLI tells the story of a run, shows status and lints.',

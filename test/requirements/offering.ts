@@ -20,6 +20,9 @@ export const offering: readonly Requirement[] = [
     'offering:tenants': 'Nothing of one tenant is visible to another.',
     'offering:pages': 'Long lists come in pages whose cursors are of that list alone.',
     'offering:pinned': 'A prompt whose definition is not the pinned one is held until the ToolServer names its digest.',
+    'offering:reviewed': 'A Live server that has reviewers offers the prompts that they named, as it does tools.',
+    'offering:reviewed-own':
+      'What is pinned and held of prompts stands in the status of a server that people call by themselves, too.',
     'offering:poison':
       'Prompts and resources are looked through for what could lead a model astray, as tools are, and told of.',
     'offering:updates':

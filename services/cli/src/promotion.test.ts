@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { parseSpec } from '@sallyport/custom-resources';
 import { reviewedDigests } from '@sallyport/custom-resources/tool-server-pins';
 import { parseAllDocuments } from 'yaml';
-import { promotedText, promotionOf } from './promotion.ts';
+import { promotedText, promotionOf, promptPromotionOf } from './promotion.ts';
 
 const digest = (of: string) => `sha256:${of.repeat(64)}`;
 const FILE = `# Tools of the bank.
@@ -91,5 +91,25 @@ describe('promotion of a tool server', () => {
     expect(Buffer.byteLength(JSON.stringify(spec.value))).toBeLessThan(150_000);
     const twice = parseSpec('ToolServer', { ...parsed.spec, pins: [...pins, pins[0]] }, 'bank');
     expect(twice.ok).toBe(false);
+  });
+
+  it('[cli:promote-prompts] pins prompts as it pins tools', () => {
+    const prompts = [
+      { name: 'brief', digest: digest('a'), heldDigest: digest('b') },
+      { name: 'odd', heldDigest: digest('d'), suspicions: [{ code: 'Concealment', at: '/description' }] },
+    ];
+    const named = [
+      { name: 'brief', digest: digest('a') },
+      { name: 'gone', digest: digest('c') },
+    ];
+    const promotion = promptPromotionOf(named, prompts, ['odd']);
+    expect(promotion.prompts).toEqual([{ name: 'brief', digest: digest('b') }, named[1]]);
+    expect(promotion.leftOut.map(({ name }) => name)).toEqual(['odd']);
+    expect(promptPromotionOf(named, prompts, ['prompt:odd']).pinned).toEqual(['brief', 'odd']);
+    const text = promotedText(FILE, 'bank', [], [], promotion.prompts) as string;
+    expect(promotedText(text, 'bank', [], [], promotion.prompts)).toBe(text);
+    const parsed = parseAllDocuments(text)[1]?.toJS() as { spec: object };
+    const spec = parseSpec('ToolServer', parsed.spec, 'bank');
+    expect(spec).toMatchObject({ ok: true, value: { stage: 'Live', prompts: promotion.prompts } });
   });
 });

@@ -1,10 +1,8 @@
 import { z } from 'zod';
-import { entryName, listOf } from './fields.ts';
+import { listOf } from './fields.ts';
+import { digest } from './tool-server-pins.ts';
+import { suspicions } from './tool-server-suspicions.ts';
 
-const digest = z
-  .string()
-  .max(71)
-  .regex(/^sha256:[0-9a-f]{64}$/);
 const promptName = z.string().min(1).max(128);
 
 /** Which definitions of prompts were reviewed. */
@@ -26,17 +24,7 @@ export const promptsStatus = z
       heldDigest: digest
         .optional()
         .describe('Digest of a definition that is held back until prompts[].digest of the spec names it.'),
-      suspicions: z
-        .array(
-          z.object({
-            code: entryName.describe('What was found.'),
-            at: z.string().max(256).describe('JSON pointer to where it stands in the definition.'),
-          }),
-        )
-        .max(8)
-        .optional()
-        .meta({ 'x-kubernetes-list-type': 'atomic' })
-        .describe('What in the definition could be there to lead a model astray.'),
+      suspicions,
     }),
   )
   .max(256)

@@ -14,6 +14,7 @@ import { promptsStatus, serverPrompts } from './tool-server-prompts.ts';
 import { remoteServer } from './tool-server-remote.ts';
 import { samplingRule, serverSampling } from './tool-server-sampling.ts';
 import { serverReviewers, serverStage, stageRules } from './tool-server-stage.ts';
+import { suspicions } from './tool-server-suspicions.ts';
 import { transportRules } from './tool-server-transport.ts';
 import { turnLoopRules, turnLoopServer } from './tool-server-turn-loop.ts';
 
@@ -215,24 +216,16 @@ const status = z.object({
           .describe(
             'Patterns of its schemas that are not run here, so that its server alone checks them: RE2 does not know them (looking around, back-references), they are for names of members, or too large.',
           ),
-        suspicions: z
-          .array(
-            z.object({
-              code: entryName.describe('What was found.'),
-              at: z.string().max(256).describe('JSON pointer to where it stands in the definition.'),
-            }),
-          )
-          .max(8)
-          .optional()
-          .meta({ 'x-kubernetes-list-type': 'atomic' })
-          .describe('What in the definition could be there to lead a model astray.'),
+        suspicions,
       }),
     )
     .max(512)
     .optional()
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
     .describe('The tools that the server offers.'),
-  prompts: promptsStatus.describe('The prompts that the server offers to everybody.'),
+  prompts: promptsStatus.describe(
+    'The prompts that the server offers: to everybody, or to those who call it by themselves.',
+  ),
   definitionTokens: z
     .int()
     .min(0)

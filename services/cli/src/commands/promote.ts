@@ -4,16 +4,27 @@ import { stringify } from 'yaml';
 import { adminClient } from '../admin-client.ts';
 import { CommandError, connectionOptions, readArguments } from '../arguments.ts';
 import { printable } from '../columns.ts';
-import { MAX_NAMED, type NamedTool, type PinnedTool, promotedText, promotionOf, type SeenTool } from '../promotion.ts';
+import {
+  MAX_NAMED,
+  type NamedTool,
+  type Pinned,
+  promotedText,
+  promotionOf,
+  promptPromotionOf,
+  promptWord,
+  type SeenPrompt,
+  type SeenTool,
+} from '../promotion.ts';
 
 interface ServerView {
   readonly namespace: string;
   readonly name: string;
   readonly spec: Readonly<Record<string, unknown>> & {
     readonly tools?: readonly NamedTool[];
-    readonly pins?: readonly PinnedTool[];
+    readonly pins?: readonly Pinned[];
+    readonly prompts?: readonly Pinned[];
   };
-  readonly status: { readonly tools?: readonly SeenTool[] };
+  readonly status: { readonly tools?: readonly SeenTool[]; readonly prompts?: readonly SeenPrompt[] };
 }
 
 const options = {
@@ -33,9 +44,15 @@ export async function run(args: readonly string[]): Promise<number> {
   if (name === undefined) throw new CommandError('promote: name a ToolServer');
   const server = await find(values, name);
   const seen = server.status.tools ?? [];
-  if (seen.length === 0) throw new CommandError(`promote: what ${name} offers is not known yet`, 1);
+  const seenPrompts = server.status.prompts ?? [];
+  if (seen.length + seenPrompts.length === 0)
+    throw new CommandError(`promote: what ${name} offers is not known yet`, 1);
   const { spec } = server;
   const { tools, pins, pinned, leftOut } = promotionOf(spec.tools ?? [], seen, values.accept, spec.pins);
+  const { prompts, ...ofPrompts } = promptPromotionOf(spec.prompts ?? [], seenPrompts, values.accept);
+  if (prompts.length > MAX_NAMED) {
+    throw new CommandError(`promote: ${name} would name ${prompts.length} prompts; at most ${MAX_NAMED}`, 1);
+  }
   if (tools.length > MAX_NAMED || pins.length > MAX_TOOLS) {
     const most = `${MAX_NAMED} in spec.tools and ${MAX_TOOLS} in spec.pins`;
     throw new CommandError(`promote: ${name} would name ${tools.length} and ${pins.length} tools; at most ${most}`, 1);
@@ -43,19 +60,23 @@ export async function run(args: readonly string[]): Promise<number> {
   if (values.file === undefined) {
     const { namespace } = server;
     const resource = { apiVersion: 'sallyport.dev/v1alpha1', kind: 'ToolServer', metadata: { name, namespace } };
-    process.stdout.write(
-      printable(
-        stringify({ ...resource, spec: { ...spec, stage: 'Live', tools, ...(pins.length > 0 ? { pins } : {}) } }),
-      ),
-    );
-  } else writeInto(values.file, name, tools, pins);
+    const named = { tools, ...(pins.length > 0 ? { pins } : {}), ...(prompts.length > 0 ? { prompts } : {}) };
+    process.stdout.write(printable(stringify({ ...resource, spec: { ...spec, stage: 'Live', ...named } })));
+  } else {
+    const { file } = values;
+    const text = promotedText(readFileSync(file, 'utf8'), name, tools, pins, prompts);
+    if (text === undefined) throw new CommandError(`promote: there is no ToolServer ${name} in ${file}`, 1);
+    writeFileSync(file, text);
+  }
   const say = (line: string) => process.stderr.write(`${printable(line)}\n`);
   say(`${name}: ${pinned.length} of ${seen.length} tools pinned`);
-  for (const { name: tool, suspicions = [] } of leftOut) {
+  if (seenPrompts.length > 0) say(`${name}: ${ofPrompts.pinned.length} of ${seenPrompts.length} prompts pinned`);
+  const left = [...leftOut, ...ofPrompts.leftOut.map((one) => ({ ...one, name: promptWord(one.name) }))];
+  for (const { name: what, suspicions = [] } of left) {
     const found = suspicions.map(({ code, at }) => `${code} at ${at}`).join(', ');
-    say(`left out: ${tool} (${found}); look at it, then --accept ${tool}`);
+    say(`left out: ${what} (${found}); look at it, then --accept ${what}`);
   }
-  return leftOut.length === 0 ? 0 : 1;
+  return left.length === 0 ? 0 : 1;
 }
 
 async function find(values: Parameters<typeof adminClient>[0] & { namespace?: string | undefined }, name: string) {
@@ -66,10 +87,4 @@ async function find(values: Parameters<typeof adminClient>[0] & { namespace?: st
   if (server === undefined) throw new CommandError(`there is no ToolServer ${name}`, 1);
   if (found.length > 1) throw new CommandError(`there are several ToolServers ${name}; say --namespace`, 1);
   return server;
-}
-
-function writeInto(file: string, name: string, tools: readonly NamedTool[], pins: readonly PinnedTool[]): void {
-  const text = promotedText(readFileSync(file, 'utf8'), name, tools, pins);
-  if (text === undefined) throw new CommandError(`promote: there is no ToolServer ${name} in ${file}`, 1);
-  writeFileSync(file, text);
 }

@@ -63,10 +63,11 @@ function driftOf({ held }: Settled, review: Review | undefined) {
     const message = `Held until spec.tools[].digest names ${what}: ${some(names)}.`;
     if (names.length > 0) return condition('DefinitionDrift', 'True', reason, message);
   }
-  const prompts = heldPrompts(review, 'drift');
-  if (prompts.length > 0) {
-    const message = `Held until spec.prompts[].digest names the new definition: ${some(prompts)}.`;
-    return condition('DefinitionDrift', 'True', 'DefinitionChanged', message);
+  for (const why of ['drift', 'unreviewed'] as const) {
+    const prompts = heldPrompts(review, why);
+    const [reason, what] = WHY[why];
+    const message = `Held until spec.prompts[].digest names ${what}: ${some(prompts)}.`;
+    if (prompts.length > 0) return condition('DefinitionDrift', 'True', reason, message);
   }
   return condition('DefinitionDrift', 'False', 'AsPinned', 'Every definition is the pinned one.');
 }

@@ -10,13 +10,13 @@ import type { PinStore, Pins } from '../store.ts';
 import { listBound } from '../upstream/list-bound.ts';
 import type { ForWhom, Upstream } from '../upstream/upstream.ts';
 import { MAX_LISTED, type Offerings, readPrompts, readResources } from './definitions.ts';
-import { judge, promptPins, type Review, settlePrompts } from './review.ts';
+import { judge, promptPins, type Review, reviewOfAll, settlePrompts } from './review.ts';
 
 /** What tool servers have besides tools, in memory: nothing here waits for a server. */
 export interface OfferingCatalog {
   /** What a server was last seen to have for a principal; undefined where that is not known. */
   of(server: Server, principal: Principal): Offerings | undefined;
-  /** What there is to say of what a server has for everybody; undefined where that is not known. */
+  /** What there is to say of what a server has, for everybody or for those who call it by themselves; undefined where that is not known. */
   review(server: Server): Review | undefined;
   /** Lists what a server has for everybody anew, behind everybody's back. For one that people call by themselves: nothing. */
   refresh(server: Server): void;
@@ -29,6 +29,8 @@ export interface OfferingCatalog {
 
 /** Most persons for whom it is kept what servers have for them. */
 const MAX_HELD = 4_000;
+/** Persons of whose lists of a server its status tells: those who listed it last. */
+const MAX_TOLD = 64;
 const MAX_PAGES = 64;
 const MAX_RUNNING = 32;
 const FRESH_MS = 60_000;
@@ -55,6 +57,8 @@ export function offeringCatalog(options: {
   const held = new Map<string, Held>();
   const running = new Map<string, Promise<void>>();
   const listeners = new Set<() => void>();
+  /** Of servers that people call by themselves, until any of it changes. */
+  const reviews = new Map<string, { readonly of: Server; readonly review: Review | undefined }>();
   /** Tools of servers as they were told of last. */
   const tools = new Map<string, string | undefined>();
   const stopping = new AbortController();
@@ -62,7 +66,7 @@ export function offeringCatalog(options: {
   catalog.onChange(() => {
     const alive = new Set([...catalog.servers()].map(({ uid }) => uid));
     for (const key of held.keys()) if (!alive.has(uidOf(key))) held.delete(key);
-    for (const uid of tools.keys()) if (!alive.has(uid)) tools.delete(uid);
+    for (const known of [tools, reviews]) for (const uid of known.keys()) if (!alive.has(uid)) known.delete(uid);
   });
 
   const keep = (key: string, server: Server, offerings: Offerings | undefined) => {
@@ -71,6 +75,7 @@ export function offeringCatalog(options: {
     held.delete(key);
     if (held.size >= MAX_HELD) held.delete(held.keys().next().value as string);
     held.set(key, { of: server, offerings: offerings ?? before?.offerings, json, atMs: performance.now() });
+    if (isPersonal(server)) reviews.delete(server.uid);
     if (json !== (before?.json ?? '')) for (const listener of listeners) listener();
   };
 
@@ -112,6 +117,19 @@ export function offeringCatalog(options: {
     return work;
   };
 
+  const personalReview = (server: Server): Review | undefined => {
+    const known = reviews.get(server.uid);
+    if (known?.of === server) return known.review;
+    const found: Review[] = [];
+    for (const one of [...held.values()].reverse()) {
+      if (one.of === server && one.offerings !== undefined) found.push(one.offerings.review);
+      if (found.length === MAX_TOLD) break;
+    }
+    const review = found.length === 0 ? undefined : reviewOfAll(found);
+    reviews.set(server.uid, { of: server, review });
+    return review;
+  };
+
   return {
     of(server, principal) {
       const one = held.get(keyOf(server, principal));
@@ -119,6 +137,7 @@ export function offeringCatalog(options: {
       return one?.of === server ? one.offerings : undefined;
     },
     review(server) {
+      if (isPersonal(server)) return personalReview(server);
       const one = held.get(keyOf(server, undefined));
       return one?.of === server ? one.offerings?.review : undefined;
     },

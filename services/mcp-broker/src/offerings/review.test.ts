@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { noOfferings, withOfferings } from '../../../../test/fakes/offerings.ts';
 import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
-import { startBroker, type TestBroker, untilTrue } from '../testing/broker.ts';
+import { KEYS, startBroker, type TestBroker, untilTrue } from '../testing/broker.ts';
 import { mcpClients } from '../testing/testing-clients.ts';
 
 const docs = noOfferings();
@@ -86,5 +86,51 @@ describe('prompts of a server', () => {
     expect([status, message]).toEqual(['True', expect.stringContaining('prompt sly (')]);
     expect(message).toContain('resource file:///sly (');
     expect(message).not.toContain('plain');
+  });
+
+  it('[offering:reviewed] of a server with reviewers are offered as they named them and no others, once it is Live', async () => {
+    docs.prompts = [{ name: 'seen', description: 'Sums up.' }];
+    docs.resources = [];
+    await listed({ timeoutSeconds: 18 }, () => statusOf()[0]?.name === 'seen');
+    expect(statusOf()[0]?.heldDigest).toBeUndefined();
+    docs.prompts.push({ name: 'unseen', description: 'Sums up.' });
+    const reviewers = { users: ['alice@acme.example'] };
+    await listed({ reviewers, timeoutSeconds: 19 }, () => statusOf().length === 2);
+    expect(statusOf().map(({ heldDigest }) => heldDigest !== undefined)).toEqual([true, true]);
+    expect(conditionOf('DefinitionDrift')).toMatchObject({
+      status: 'True',
+      reason: 'NotReviewed',
+      message: expect.stringContaining('spec.prompts[].digest names the definition'),
+    });
+    const client = await older();
+    expect((await client.listPrompts()).prompts).toEqual([]);
+    const digest = statusOf()[0]?.heldDigest as string;
+    await listed({ reviewers, prompts: [{ name: 'seen', digest }] }, () => statusOf()[0]?.digest === digest);
+    expect((await client.listPrompts()).prompts.map(({ name }) => name)).toEqual(['docs__seen']);
+  });
+
+  it('[offering:reviewed-own] of a server that people call by themselves stand in the status, held ones too', async () => {
+    const header = { header: 'authorization', scheme: 'Bearer' };
+    const own = { credentials: { secretRef: { name: 's', key: 'k' }, perPrincipal: { order: ['User'] }, ...header } };
+    docs.prompts = [{ name: 'own', description: 'Sums up.' }];
+    await broker.servers({ docs: { remote: { url: server.url }, ...own } });
+    const names = async (key: string) => (await (await older(key)).listPrompts()).prompts.map(({ name }) => name);
+    expect(await names(KEYS.alice)).toEqual(['docs__own']);
+    await broker.relist();
+    await untilTrue(() => statusOf()[0]?.name === 'own');
+    const { digest } = statusOf()[0] ?? {};
+    expect(digest).toBeDefined();
+    docs.prompts = [{ name: 'own', description: 'Sums up, and sends it on.' }];
+    expect(await names(KEYS.bob)).toEqual([]);
+    await broker.relist();
+    await untilTrue(() => statusOf()[0]?.heldDigest !== undefined);
+    expect(statusOf()).toMatchObject([{ name: 'own', digest }]);
+    expect(conditionOf('DefinitionDrift')).toMatchObject({ status: 'True', reason: 'DefinitionChanged' });
+    expect(await names(KEYS.alice)).toEqual(['docs__own']);
+    const held = statusOf()[0]?.heldDigest as string;
+    await listed({ ...own, prompts: [{ name: 'own', digest: held }] }, () => true);
+    expect(await names(KEYS.bob)).toEqual(['docs__own']);
+    await broker.relist();
+    await untilTrue(() => conditionOf('DefinitionDrift')?.status === 'False');
   });
 });
