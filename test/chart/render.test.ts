@@ -41,6 +41,15 @@ withHelm.each(scenarios)('scenario %s', (scenario) => {
     expect(accounts.filter((account) => !made.includes(account))).toEqual([]);
   });
 
+  it('[operator:internal-secret] marks its Secrets, and those that its certificates stand in, so that no resource may refer to them', () => {
+    const mark = 'app.kubernetes.io/part-of';
+    const made = ofKind(objects, 'Secret').map(({ metadata }) => (metadata as unknown as Rendered).labels[mark]);
+    const issued = ofKind(objects, 'Certificate').map(({ spec }) => spec.secretTemplate.labels[mark]);
+    // What somebody else keeps is theirs to mark.
+    expect(made.length + issued.length > 5).toBe(scenario !== 'external');
+    for (const one of [...made, ...issued]) expect(one).toBe('sallyport');
+  });
+
   it('[chart:restricted] has only pods that meet the Pod Security Standard restricted', () => {
     const pods = podsOf(objects);
     expect(pods.length).toBeGreaterThan(9);

@@ -33,6 +33,10 @@ metadata:
     {{- include "sallyport.labels" . | nindent 4 }}
 spec:
   secretName: {{ $fullname }}-{{ .component }}-tls
+  # No resource may refer to what is marked so.
+  secretTemplate:
+    labels:
+      app.kubernetes.io/part-of: sallyport
   dnsNames:
     {{- prepend (include "sallyport.certificateNames" . | fromJsonArray) .component | toYaml | nindent 4 }}
   usages: [digital signature, server auth, client auth]

@@ -71,6 +71,29 @@ describe('decideCredential', () => {
   });
 });
 
+describe('a Secret of the gate itself', () => {
+  it.each([
+    ['app.kubernetes.io/part-of', 'sallyport', 'it belongs to Sallyport itself'],
+    ['sallyport.dev/hosted', 'true', 'it is the credential of a hosted server'],
+  ])(
+    '[operator:internal-secret] marked by %s is granted to nobody, and what was is taken back',
+    (label, value, why) => {
+      const plain = secret({ k: 'v' });
+      const marked = { ...plain, metadata: { ...plain.metadata, labels: { [label]: value } } };
+      const wanted = { ref, url: 'https://a.example', grantedOrigin: undefined, annotations: {} };
+      expect(decideCredential({ ...wanted, secret: marked })).toEqual({
+        grant: false,
+        gone: true,
+        finding: {
+          ...{ type: 'CredentialsValid', status: 'False', reason: 'SecretNotAllowed' },
+          message: `Secret s may not be used: ${why}`,
+        },
+      });
+      expect(decideCredential({ ...wanted, secret: plain }).grant).toBe(true);
+    },
+  );
+});
+
 describe('expiry', () => {
   const now = Date.parse('2026-01-01T00:00:00Z');
   const at = (ms: number) => new Date(now + ms).toISOString();

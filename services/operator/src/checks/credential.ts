@@ -1,5 +1,6 @@
 import type { Finding, Secret, SecretKeyRef } from '@sallyport/custom-resources';
 import { fails } from './findings.ts';
+import { internalTo } from './internal-secret.ts';
 
 /** Annotation by which the author of a resource lets its credential go to another origin than before. */
 export const grantAnnotation = 'sallyport.dev/grant-origin';
@@ -57,6 +58,8 @@ export function decideCredential(wanted: CredentialCase): CredentialDecision {
     gone,
   });
   if (secret === undefined) return refuse('SecretNotFound', `no Secret ${ref.name} in this namespace`, true);
+  const whose = internalTo(secret);
+  if (whose !== undefined) return refuse('SecretNotAllowed', `Secret ${ref.name} may not be used: ${whose}`, true);
   const value = secret.data.get(ref.key)?.trim();
   if (value === undefined) return refuse('SecretKeyNotFound', `Secret ${ref.name} has no key ${ref.key}`, true);
   if (value === '') return refuse('SecretEmpty', `key ${ref.key} of Secret ${ref.name} is empty`, true);

@@ -21,6 +21,23 @@ describe('keys and grants', () => {
     await eventually(() => reason('ModelProvider', 'openai', 'Ready'), 'True Ready');
   });
 
+  it('[operator:internal-secret] hands over no Secret that the chart marks as its own, and takes back what it did', async () => {
+    const key = (name: string) => `${head('VirtualKey', name)}spec: {secretRef: {name: openai, key: key}}\n`;
+    const { peers, write, reason } = await suite({ 'secret.yaml': secret, 'provider.yaml': provider() });
+    await eventually(() => reason('ModelProvider', 'openai', 'CredentialsValid'), 'True Granted');
+    await write(
+      'secret.yaml',
+      secret
+        .replace('{name: openai', '{name: openai, labels: {app.kubernetes.io/part-of: sallyport}')
+        .replace('sk-secret-value', 'sk-another-value'),
+    );
+    await eventually(() => reason('ModelProvider', 'openai', 'CredentialsValid'), 'False SecretNotAllowed');
+    expect([peers.secrets.size, peers.grants.size]).toEqual([0, 0]);
+    await write('key.yaml', key('taken'));
+    await eventually(() => reason('VirtualKey', 'taken', 'Ready'), 'False SecretNotAllowed');
+    expect(peers.keys.size).toBe(0);
+  });
+
   it('[operator:origin-changed] binds the secret of an OAuth client to its issuer, and lets a server without one move', async () => {
     const server = (issuer: string, url = 'https://tools.example/mcp', more = '') =>
       `${head('ToolServer', 'mail')}spec: {remote: {url: "${url}"}, auth: {type: OAuth${more}${issuer}}}\n`;

@@ -2,6 +2,7 @@ import { asGatewayError } from '@sallyport/chassis/errors';
 import type { Finding, VirtualKeySpec } from '@sallyport/custom-resources';
 import { Principal_Role } from '@sallyport/proto/principal/v1/principal_pb';
 import { fails, unknown } from '../checks/findings.ts';
+import { internalTo } from '../checks/internal-secret.ts';
 import { expiry, keyReady, shortestSecret } from '../checks/key.ts';
 import type { Entry } from '../entry.ts';
 import { type Controller, type ControllerContext, type Outcome, peerTimeoutMs } from './controller.ts';
@@ -102,6 +103,10 @@ async function secretOf(
   if (value === undefined) {
     const message = `no Secret ${ref?.name} with key ${ref?.key} in this namespace; a key that was there before stays`;
     return { finding: fails('Ready', secret === undefined ? 'SecretNotFound' : 'SecretKeyNotFound', message) };
+  }
+  const whose = secret && internalTo(secret);
+  if (whose !== undefined) {
+    return { finding: fails('Ready', 'SecretNotAllowed', `Secret ${ref?.name} may not be used: ${whose}`) };
   }
   if (value.length < shortestSecret) {
     const message = `the value in Secret ${ref?.name} has fewer than ${shortestSecret} characters`;

@@ -1,5 +1,5 @@
 import { cpuMillis, type HostedServerSpec, mebibytes, type Secret } from '@sallyport/custom-resources';
-import { HOSTED_LABEL } from '@sallyport/peers/hosted-names';
+import { internalTo } from '../checks/internal-secret.ts';
 
 /** The most that a hosted server may ask for, as its resource writes amounts, and most pods of one namespace. */
 export type HostedMaximum = {
@@ -27,15 +27,13 @@ export function beyond({ resources }: HostedServerSpec, max: HostedMaximum): str
 
 /**
  * Why a hosted server may not have the values of a Secret. Whoever may create pods in a namespace has its Secrets, so in
- * those of tenants any will do but the credentials of other hosted servers. The namespace of the release holds the keys of
+ * those of tenants any will do but the credentials of other hosted servers, and what Sallyport marks as its own. The namespace of the release holds the keys of
  * the gate itself, some of which no label marks: there a Secret must say that it is for hosted servers.
  */
-export function withheld({ metadata }: Secret, inRelease: boolean): string | undefined {
-  const { labels } = metadata;
-  if (labels[HOSTED_LABEL] !== undefined) return 'it is the credential of a hosted server';
-  if (!inRelease) return undefined;
-  if (labels['app.kubernetes.io/part-of'] === 'sallyport') return 'it belongs to Sallyport itself';
-  return labels[FOR_HOSTED_LABEL] === 'true'
+export function withheld(secret: Secret, inRelease: boolean): string | undefined {
+  const whose = internalTo(secret);
+  if (whose !== undefined || !inRelease) return whose;
+  return secret.metadata.labels[FOR_HOSTED_LABEL] === 'true'
     ? undefined
     : `in the namespace of the release a Secret must have the label ${FOR_HOSTED_LABEL}: "true"`;
 }

@@ -1,0 +1,12 @@
+import type { Secret } from '@sallyport/custom-resources';
+import { HOSTED_LABEL } from '@sallyport/peers/hosted-names';
+
+/**
+ * Whose a Secret is that no resource may refer to: whoever may write resources in a namespace would else send values to a host
+ * of their own that are no credentials of anything there. The chart labels what it makes for itself, keys and database passwords;
+ * the operator what it makes for hosted servers. Undefined: it may be referred to.
+ */
+export function internalTo({ metadata: { labels } }: Secret): string | undefined {
+  if (labels[HOSTED_LABEL] !== undefined) return 'it is the credential of a hosted server';
+  return labels['app.kubernetes.io/part-of'] === 'sallyport' ? 'it belongs to Sallyport itself' : undefined;
+}
