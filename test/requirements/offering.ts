@@ -35,6 +35,9 @@ export const offering: readonly Requirement[] = [
     'offering:updates-move': 'Subscriptions of a session hold on any broker.',
     'offering:updates-bounded':
       'A URI that is too long to be kept is refused, and a list of them is looked at up to a bound.',
+    'offering:subscriptions-kept': 'Subscriptions of sessions are of their tenant, each once, and bounded.',
+    'offering:subscriptions-leased':
+      'What sessions left that listen no more takes no room from those that do, and what is listened for is never let go.',
     'offering:updates-end': 'Subscriptions end within a second of a revocation, and are bounded.',
   }),
 ];
