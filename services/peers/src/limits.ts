@@ -19,7 +19,7 @@ import {
 import type { Snapshot } from './snapshot.ts';
 import { standingOf } from './standing.ts';
 
-export type { Amounts, Dimension, Reservation } from './share.ts';
+export type { Allowance, Amounts, Dimension, Reservation } from './share.ts';
 
 /** Whose limits are spent from. */
 export interface LimitSubject {
@@ -62,7 +62,7 @@ interface KnownSubject {
   readonly until: number;
 }
 
-const NOTHING: Reservation = { touched: [], settle: () => {} };
+const NOTHING: Reservation = { touched: [], settle: () => {}, allowance: () => undefined };
 const SETTLE_EVERY_MS = 250;
 const MAX_SUBJECTS = 50_000;
 /** How often a reservation looks again after others took of the share that was leased for it. */

@@ -1,7 +1,7 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import type { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
-import type { HeldShare } from './share.ts';
+import { type HeldShare, replaceShare } from './share.ts';
 
 /** The shares leased by this process, until each is finally settled. */
 export interface OpenShares {
@@ -88,7 +88,7 @@ export function openShares(options: {
     current: (id) => current.get(id),
     hold(share) {
       const before = current.get(share.id);
-      if (before) before.closing = true;
+      if (before) replaceShare(before, share, Date.now());
       current.set(share.id, share);
       open.add(share);
     },

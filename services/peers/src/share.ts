@@ -20,6 +20,14 @@ export interface HeldShare {
   readonly failurePolicy: string;
   /** How long a lease lives, milliseconds. */
   readonly ttlMs: number;
+  /** What the limit allows in its window. */
+  readonly limitValue: number;
+  /** Epoch milliseconds at which the window ends; 0 where there is none. */
+  readonly resetsAtMs: number;
+  /** Left beside this share for all replicas, as of the lease; below zero: not known. */
+  elsewhere: number;
+  /** The share of the same counter that is spent from in the place of this one. */
+  next: HeldShare | undefined;
   spent: number;
   reserved: number;
   /** True while spending is not reported yet. */
@@ -34,6 +42,19 @@ export interface HeldShare {
 export interface Reservation {
   readonly touched: readonly { readonly limit: string; readonly dimension: Dimension }[];
   settle(spent: Amounts): void;
+  /** What is left in the tightest limit on a dimension that applied; undefined: none did, or it is not known. */
+  allowance(dimension: Dimension, nowMs: number): Allowance | undefined;
+}
+
+/**
+ * What a limit allows and what is left of it: as policy said when the share was leased, less what this process has spent and set
+ * aside since. What others took in that time is not in it, which the life of a lease bounds (30 s by default).
+ */
+export interface Allowance {
+  readonly limit: number;
+  readonly remaining: number;
+  /** Epoch milliseconds; 0: what is counted has no window. */
+  readonly resetsAtMs: number;
 }
 
 /** The counter that a share is of, unique in this process. */
@@ -54,6 +75,10 @@ export function holdShare(share: Share, tenant: string, nowMs: number): HeldShar
     expiresAtMs: share.expiresAtMs,
     failurePolicy: share.failurePolicy,
     ttlMs,
+    limitValue: share.limitValue,
+    resetsAtMs: share.resetsAtMs,
+    elsewhere: share.remaining,
+    next: undefined,
     spent: 0,
     reserved: 0,
     dirty: false,
@@ -73,39 +98,74 @@ export function isShort(share: HeldShare, needed: Amounts, nowMs: number): boole
   return leftIn(share, nowMs) < (needed[share.dimension] ?? 0);
 }
 
+/** Spends from another share of the same counter from now on. What is left in this one goes back there, and to nobody before. */
+export function replaceShare(before: HeldShare, share: HeldShare, nowMs: number): void {
+  before.closing = true;
+  before.next = share;
+  if (share.elsewhere < 0 || nowMs >= before.expiresAtMs) return;
+  share.elsewhere += Math.max(0, before.granted - before.spent - before.reserved);
+}
+
 /** Sets amounts aside in all shares, whatever is left in them. */
 export function setAside(held: readonly HeldShare[], needed: Amounts): Reservation {
   for (const share of held) share.reserved += needed[share.dimension] ?? 0;
-  let settled = false;
-  return {
-    touched: held
+  return new SetAside(held, needed);
+}
+
+class SetAside implements Reservation {
+  readonly touched: Reservation['touched'];
+  readonly #held: readonly HeldShare[];
+  readonly #needed: Amounts;
+  #settled = false;
+
+  constructor(held: readonly HeldShare[], needed: Amounts) {
+    this.#held = held;
+    this.#needed = needed;
+    this.touched = held
       .filter((share) => (needed[share.dimension] ?? 0) > 0)
-      .map(({ limit, dimension }) => ({ limit, dimension })),
-    settle(spent) {
-      if (settled) return;
-      settled = true;
-      for (const share of held) {
-        share.reserved -= needed[share.dimension] ?? 0;
-        // Concurrency is given back whole when the work is over.
-        const used = share.dimension === 'concurrency' ? 0 : (spent[share.dimension] ?? 0);
-        if (used > 0) {
-          share.spent += used;
-          share.dirty = true;
-        }
+      .map(({ limit, dimension }) => ({ limit, dimension }));
+  }
+
+  settle(spent: Amounts): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    for (const share of this.#held) {
+      share.reserved -= this.#needed[share.dimension] ?? 0;
+      // Concurrency is given back whole when the work is over.
+      const used = share.dimension === 'concurrency' ? 0 : (spent[share.dimension] ?? 0);
+      if (used > 0) {
+        share.spent += used;
+        share.dirty = true;
       }
-    },
-  };
+    }
+  }
+
+  allowance(dimension: Dimension, nowMs: number): Allowance | undefined {
+    let tightest: Allowance | undefined;
+    for (let share of this.#held) {
+      if (share.dimension !== dimension) continue;
+      // A long call: its limit was leased anew meanwhile.
+      while (share.next !== undefined) share = share.next;
+      const { elsewhere, granted, spent, reserved, limitValue, resetsAtMs } = share;
+      if (elsewhere < 0 || (resetsAtMs > 0 && resetsAtMs <= nowMs)) continue;
+      const remaining = Math.max(0, Math.floor(elsewhere + granted - spent - reserved));
+      if (tightest === undefined || remaining < tightest.remaining)
+        tightest = { limit: limitValue, remaining, resetsAtMs };
+    }
+    return tightest;
+  }
 }
 
 /** The refusal for a limit that has not enough left: names the limit, what it counts and when it resets. */
 export function refusalOf(
-  share: Pick<Share, 'limit' | 'dimension' | 'limitValue' | 'resetsAtMs'>,
+  share: Pick<Share, 'limit' | 'dimension' | 'limitValue' | 'resetsAtMs' | 'remaining'>,
   nowMs: number,
 ): GatewayError {
   const details = {
     limit: share.limit,
     dimension: share.dimension,
     value: share.limitValue,
+    remaining: share.remaining,
     ...(share.resetsAtMs > 0 ? { resetsAt: new Date(share.resetsAtMs).toISOString() } : {}),
   };
   const retry = share.resetsAtMs > nowMs ? { retryAfterMs: share.resetsAtMs - nowMs } : {};

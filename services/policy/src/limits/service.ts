@@ -31,6 +31,7 @@ type Counting = Counted & Window;
 // What was granted while nothing could be counted is asked for again soon.
 const OPEN_MS = 1000;
 const NO_COUNTER = 'open';
+const NOT_KNOWN = -1;
 /** Marks leases of concurrency, which are renewed for as long as they were granted for. */
 const HELD = 'held-';
 
@@ -85,7 +86,7 @@ export function limitService(options: LimitOptions): ServiceImpl<typeof LimitSer
     return counting.map((one) => ({
       leaseId: `${uuidv7()}.${NO_COUNTER}`,
       granted: request.needed[one.dimension] ?? 0,
-      remaining: 0,
+      remaining: NOT_KNOWN,
       exhausted: false,
     }));
   };

@@ -175,7 +175,7 @@ export type Share = Message<"sallyport.policy.v1.Share"> & {
   granted: number;
 
   /**
-   * Left for all replicas after this grant.
+   * Left for all replicas after this grant; below zero: not known, since nothing can be counted at present.
    *
    * @generated from field: double remaining = 6;
    */
