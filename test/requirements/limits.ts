@@ -26,6 +26,12 @@ export const limits: readonly Requirement[] = [
     'limits:tools-unasked': 'Where no Limit picks tools a call costs no question more.',
     'limits:tokens': 'Counts the tokens that were really used.',
   }),
+  ...of('llm-gateways §1.12; platform.openai.com/docs/guides/rate-limits; docs.anthropic.com/en/api/rate-limits', {
+    'limits:told':
+      "What is left of the tightest Limits that applied stands in the headers of the dialect's own provider, on answers and refusals; where none applied there are none.",
+    'limits:told-exact':
+      'What is told to be left is what policy said at the lease, less what this process took since: it costs no question.',
+  }),
   ...of('DESIGN §4, §5, §7, §8: the turn, part by part', {
     'limits:unpriced': 'A model of unknown price is refused where money is limited.',
   }),

@@ -20,6 +20,15 @@ export const routing: readonly Requirement[] = [
     'routing:shadow': 'Copies of requests reach no client, carry no tools, and are recorded.',
     'routing:shadow-budget': 'Copies stop at a budget and a number of their own.',
   }),
+  ...of('llm-gateways §1.4, §1.12: what LiteLLM lets a request say', {
+    'routing:asked-less':
+      "A request may ask for less time and fewer retries than are declared, in LiteLLM's fields and headers, and never for more; no provider sees them.",
+    'routing:asked-amiss':
+      'What asks for them and cannot be read is refused in the dialect of the caller, with its field.',
+    'routing:asked-blameless': 'No target is held to a time that a request gave it: one key could shut it for all.',
+    'routing:asked-drop': 'A request may have left out what a target cannot be told, unless it demands the contrary.',
+    'routing:attempts-told': 'An answer says how often it was tried again, and how often elsewhere, where that was so.',
+  }),
   ...of('issue 6 (strategies)', {
     'routing:priority': 'Priority takes the first as written.',
     'routing:weighted': 'Weights give shares of requests, and of runs where runs keep their target.',

@@ -2,6 +2,12 @@ import { of, type Requirement } from './requirement.ts';
 
 /** What is promised under `turn:`. */
 export const turn: readonly Requirement[] = [
+  ...of('llm-gateways §1.6, §1.12, §1.14: LiteLLM and OpenRouter', {
+    'turn:usage-cost':
+      'Who asks as OpenRouter has it is told in `usage.cost` what the turn cost, the figure of `sallyport-cost-usd`; no provider sees the wish.',
+    'turn:litellm-tags':
+      "LiteLLM's tags and end user count as ours do, where the key may assert them, and go to no provider.",
+  }),
   ...of('DESIGN §2, §4, §5', {
     'turn:long-text': 'Texts of 10 to 30 MB are looked through in linear time, and no pattern runs out of its stack.',
     'turn:label-lattice': 'Joins are associative, commutative and idempotent.',
@@ -80,6 +86,15 @@ export const turn: readonly Requirement[] = [
     'turn:offer-toolset':
       'A Toolset named by server_label has its own names and texts, and what it sets is decided on.',
     'turn:offer-mcp': "A server's tools are narrowed as the client asks.",
+    'turn:search-offer':
+      'A Toolset of mode Search is offered to a model as two functions, within what the client allows; its tools are known all the same.',
+    'turn:search-cost': 'Two functions cost a model what they cost, however many tools they stand for.',
+    'turn:search-unwrap':
+      'A call of what was found is decided, run, recorded and told as a call of that tool; what cannot be read is none.',
+    'turn:search-hidden': 'A tool that is hidden or not theirs is not found, and a call of it is one of no tool.',
+    'turn:search-step': 'A search in a turn is limited and recorded as a call that reads is, and vouches for no value.',
+    'turn:search-items':
+      'The Responses API is told of searches and of the tools that were called, and asks about these.',
     'turn:offer-provider': 'A provider-run tool is known by provider and type.',
     'turn:offer-refuse': 'Ambiguous, foreign or unreadable tools are refused.',
     'turn:brought': 'A result is shown only where policy allows it, with its label.',

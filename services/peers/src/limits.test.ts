@@ -2,9 +2,10 @@ import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
-import { type LeaseRequest, LimitService, type SettleRequest } from '@sallyport/proto/policy/v1/limit_pb';
+import { type LeaseRequest, LimitService, type SettleRequest, ShareSchema } from '@sallyport/proto/policy/v1/limit_pb';
 import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import { type Amounts, type LimitSubject, limitShares } from './limits.ts';
+import { holdShare, setAside } from './share.ts';
 import { quiet, until } from './testing.ts';
 
 const closing: (() => Promise<void>)[] = [];
@@ -80,6 +81,7 @@ async function policy(rules: Rule[], options: { leaseMs?: number } = {}) {
           dimension: rule.dimension,
           subject: of,
           granted,
+          remaining: left - granted,
           limitValue: rule.bound,
           expiresAtMs: Date.now() + (options.leaseMs ?? 30_000),
           resetsAtMs: rule.per === 'trajectory' ? 0 : Date.now() + 60_000,
@@ -163,6 +165,36 @@ describe('limitShares', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_050));
     await limits.reserve(subject(), { requests: 1 });
     expect(state.leases).toHaveLength(2);
+  });
+
+  it('[limits:told-exact] tells what is left without asking: as leased, less what was spent and set aside since', async () => {
+    const { state, limits, spend } = await policy([
+      { name: 'wide', dimension: 'tokens', bound: 1_000 },
+      { name: 'tight', dimension: 'tokens', bound: 500, per: 'trajectory' },
+    ]);
+    await spend({ tokens: 10 });
+    const reservation = await limits.reserve(subject(), { tokens: 15 });
+    expect(reservation.allowance('tokens', Date.now())).toEqual({ limit: 500, remaining: 475, resetsAtMs: 0 });
+    expect(reservation.allowance('requests', Date.now())).toBeUndefined();
+    reservation.settle({ tokens: 5 });
+    expect(reservation.allowance('tokens', Date.now())?.remaining).toBe(485);
+    expect(state.leases).toHaveLength(1);
+    // Of what is leased anew it is told at once, also of calls that began before; what is left of a share comes back.
+    await limits.reserve(subject(), { tokens: 100 });
+    expect(state.leases).toHaveLength(2);
+    expect(reservation.allowance('tokens', Date.now())?.remaining).toBe(385);
+  });
+
+  it('[limits:told-exact] tells nothing of a limit that is not counted, or whose window is over', async () => {
+    const { limits } = await policy([{ name: 'l', dimension: 'tokens', bound: 1_000 }]);
+    const reservation = await limits.reserve(subject(), { tokens: 15 });
+    expect(reservation.allowance('tokens', Date.now() + 120_000)).toBeUndefined();
+    const open = holdShare(
+      create(ShareSchema, { limit: 'l/tokens', dimension: 'tokens', limitValue: 9, remaining: -1, granted: 1 }),
+      'default',
+      Date.now(),
+    );
+    expect(setAside([open], { tokens: 1 }).allowance('tokens', Date.now())).toBeUndefined();
   });
 
   it('spends from its share without asking, and reports what was spent', async () => {

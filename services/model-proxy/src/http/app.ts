@@ -14,6 +14,7 @@ import type { FrontDialect } from '../chat/message.ts';
 import { mountFiles } from '../files/serve.ts';
 import { withCall } from '../fronts/gemini/parse.ts';
 import { frontOf } from '../fronts/index.ts';
+import { tellRateLimits, tellRefusingLimit } from '../fronts/rate-limits.ts';
 import { mountOperations } from '../operations/index.ts';
 import { uploadRoom } from '../operations/uploads.ts';
 import { PASSTHROUGH } from '../passthrough/request-path.ts';
@@ -24,7 +25,7 @@ import { recordEndedTurn, recordRefusedAdmission } from '../turn/record.ts';
 import { runTurn } from '../turn/run.ts';
 import type { Turn } from '../turn/turn.ts';
 import { type BackgroundRuns, backgroundRuns } from './background.ts';
-import { clientAnswer } from './client-answer.ts';
+import { clientAnswer, headed } from './client-answer.ts';
 import { mountConversations } from './conversations.ts';
 import { countGemini, countInput, countTokens } from './count-tokens.ts';
 import { callOf, GEMINI_MODELS } from './gemini-path.ts';
@@ -145,6 +146,7 @@ function turnHandler(
           res.setHeader(TRAJECTORY_HEADER, trajectory);
           res.setHeader('sallyport-turn', id);
         }
+        if (turn) tellRateLimits(dialect, turn.reserved, headed(res));
         throw error;
       }
       if (error.code === 'internal') gate.log.error('A turn failed', { endpoint, trajectory, error: caught });
@@ -163,6 +165,7 @@ function renderError(error: GatewayError, req: Request, res: Response): void {
   if (error.code === 'unauthenticated') res.setHeader('www-authenticate', challengeOf(req));
   if (error.retryAfterMs !== undefined)
     res.setHeader('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
+  tellRefusingLimit(dialect, error, headed(res));
   const named = res.getHeader(TRAJECTORY_HEADER);
   const trajectory = typeof named === 'string' ? named : undefined;
   res.status(error.status).json(frontOf(dialect).errorBody(error, trajectory));

@@ -43,6 +43,11 @@ export function clientAnswer(res: ServerResponse, head: string[] = []): AnyAnswe
   return new Answer(res, head);
 }
 
+/** A response as what takes headers, for those who render its failure. */
+export function headed(res: ServerResponse): Pick<ClientAnswer, 'header'> {
+  return { header: (name, value) => void res.setHeader(name, value) };
+}
+
 class Answer implements AnyAnswer {
   readonly #res: ServerResponse;
   /**

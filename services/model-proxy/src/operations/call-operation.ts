@@ -12,7 +12,7 @@ import type { Answered, OperationEnd, StreamedAnswer, WholeAnswer } from '../tur
 import type { Turn } from '../turn/turn.ts';
 import { attributionOf } from '../upstream/attribution.ts';
 import { type CallHooks, ProviderError } from '../upstream/call-provider.ts';
-import { type CallScope, callScope } from '../upstream/call-scope.ts';
+import { type CallScope, CallTime, callScope } from '../upstream/call-scope.ts';
 import { providerKey } from '../upstream/provider-key.ts';
 import { type Framing, payloadReader } from '../wire/framing.ts';
 import type { Asked, EventReading, Exchange } from './operation-kind.ts';
@@ -46,12 +46,10 @@ export async function callOperation(
   if (key) hooks.onCredential(key.reference);
   const requestBytes = exchange.body.length;
   await hooks.onBody(requestBytes);
-  const { totalSeconds, firstByteSeconds } = provider.spec.timeouts;
   const scope = callScope(turn.signal);
-  const endsAt = performance.now() + totalSeconds * 1000;
   let streams = false;
   try {
-    scope.limit(totalSeconds * 1000, tooLong);
+    const time = new CallTime(scope, provider.spec.timeouts, turn.controls.timeoutMs);
     const answer = await gate.upstream.request(provider, {
       method: 'POST',
       path: exchange.path,
@@ -75,9 +73,9 @@ export async function callOperation(
       const content = await readWhole(answer, provider.declaration, exchange.answer.read, guess);
       return { content, requestBytes, status: answer.status };
     }
-    scope.limit(Math.min(firstByteSeconds * 1000, endsAt - performance.now()), tooLate);
+    time.untilBegun();
     const content = await begin(answer, exchange, scope, guess);
-    scope.limit(endsAt - performance.now(), tooLong);
+    time.begun();
     streams = true;
     return { content, requestBytes, status: answer.status };
   } catch (error) {
@@ -87,14 +85,6 @@ export async function callOperation(
   } finally {
     if (!streams) scope.close();
   }
-}
-
-function tooLate(): GatewayError {
-  return new GatewayError('upstream_timeout', 'The provider did not begin to answer in time.');
-}
-
-function tooLong(): GatewayError {
-  return new GatewayError('upstream_timeout', 'The provider did not finish in time.');
 }
 
 async function readWhole(

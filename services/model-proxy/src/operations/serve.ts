@@ -11,7 +11,8 @@ import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import { isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import { frontOf } from '../fronts/index.ts';
-import { clientAnswer } from '../http/client-answer.ts';
+import { tellRateLimits } from '../fronts/rate-limits.ts';
+import { clientAnswer, headed } from '../http/client-answer.ts';
 import { admit, authorise } from '../turn/admit.ts';
 import { call } from '../turn/call.ts';
 import type { Gate } from '../turn/gate.ts';
@@ -115,6 +116,7 @@ export function operationHandler(
           res.setHeader('sallyport-trajectory', trajectory);
           res.setHeader('sallyport-turn', id);
         }
+        if (turn) tellRateLimits(dialect, turn.reserved, headed(res));
         throw error;
       }
       if (error.code === 'internal') gate.log.error('An operation failed', { endpoint, trajectory, error: caught });

@@ -45,8 +45,9 @@ export function meaningOfError({ code, details }: GatewayError): FailureMeaning 
     case 'upstream_error':
       return { cause: 'Error', retry: 'Connection', counts: true };
     case 'upstream_timeout':
-      // A target that took all the time it had is not asked for as much again.
-      return { cause: 'Error', retry: undefined, counts: true };
+      // A target that took all the time it had is not asked for as much again. One that a client gave less time than is
+      // declared is not held to it: one key could open the breaker of all of its tenant.
+      return { cause: 'Error', retry: undefined, counts: details?.timeout !== 'asked' };
     case 'upstream_credentials':
     case 'upstream_credentials_exhausted':
     case 'unsupported':

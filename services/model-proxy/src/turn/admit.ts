@@ -13,6 +13,7 @@ import { resolveFiles } from '../files/resolve.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
 import type { Exchange } from '../responses/exchange.ts';
 import { bareModel, WISHING, wishOf, withoutWish } from '../routing/wish.ts';
+import { controlsOf, hasControls, tagsIn, UNSAID, withoutControls } from './controls.ts';
 import type { Gate } from './gate.ts';
 import type { Operation } from './operation.ts';
 import { createSpoken } from './spoken.ts';
@@ -108,8 +109,12 @@ export function beginTurn(
   model: Model,
 ): Turn {
   const { facts, headers } = arrival;
-  const wish = WISHING.has(arrival.endpoint) ? wishOf(arrival.body, model.publicName) : undefined;
-  const body = wish === undefined ? arrival.body : withoutWish(arrival.body);
+  const wishing = WISHING.has(arrival.endpoint) ? arrival.body : undefined;
+  const wish = wishing === undefined ? undefined : wishOf(wishing, model.publicName);
+  const controls = controlsOf(wishing, headers, facts.stream);
+  let { body } = arrival;
+  if (wish !== undefined) body = withoutWish(body);
+  if (wishing !== undefined && controls !== UNSAID && hasControls(wishing)) body = withoutControls(body);
   const named = single(headers['sallyport-trajectory']).toLowerCase();
   const claimed = UUID.test(named) ? named : (arrival.goesOn ?? '');
   return {
@@ -118,16 +123,17 @@ export function beginTurn(
     dialect: arrival.dialect,
     endpoint: arrival.endpoint,
     body,
-    bytes: wish === undefined ? arrival.bytes : Buffer.from(JSON.stringify(body)),
+    bytes: body === arrival.body ? arrival.bytes : Buffer.from(JSON.stringify(body)),
     facts,
     headers,
     answer: arrival.answer,
     signal: arrival.signal,
     principal,
     access,
-    attribution: attributionOf(principal, headers, arrival.body, facts),
+    attribution: attributionOf(principal, headers, arrival.body, facts, wishing),
     model,
     wish,
+    controls,
     operation: arrival.operation,
     claimed,
     trajectory: '',
@@ -149,6 +155,7 @@ export function beginTurn(
     step: 0,
     modelCalls: 0,
     requestCounted: false,
+    reserved: undefined,
     failureRecorded: false,
     reasks: 0,
     approvals: [],
@@ -214,6 +221,7 @@ function attributionOf(
   headers: Arrival['headers'],
   body: JsonObject,
   facts: RequestFacts,
+  wishing: JsonObject | undefined,
 ): Attribution {
   if (principal.mayAssert.length === 0) return ownAttribution(principal);
   const may = new Set(principal.mayAssert);
@@ -223,9 +231,10 @@ function attributionOf(
     const value = single(headers[`sallyport-${field}`]) || metadata[name];
     return typeof value === 'string' ? value.slice(0, 256) : '';
   };
-  const tags = may.has('tags') ? single(headers['sallyport-tags']).split(',') : [];
+  const tags = may.has('tags') ? tagsOf(headers, wishing) : [];
+  const customer = asserted('customer', 'customer') || (may.has('customer') ? litellmCustomer(headers) : '');
   return {
-    customer: asserted('customer', 'customer') || principal.customer,
+    customer: customer || principal.customer,
     user: (may.has('user') ? asserted('user', 'user') || facts.user?.slice(0, 256) : '') || principal.user,
     feature: asserted('feature', 'feature'),
     project: asserted('project', 'project'),
@@ -233,6 +242,16 @@ function attributionOf(
     variant: asserted('variant', 'variant'),
     tags: [...principal.tags, ...tags.map((tag) => tag.trim().slice(0, 64)).filter((tag) => tag !== '')].slice(0, 32),
   };
+}
+
+function tagsOf(headers: Arrival['headers'], body: JsonObject = {}): string[] {
+  const inHeaders = ['sallyport-tags', 'x-litellm-tags'].flatMap((name) => single(headers[name]).split(','));
+  return [...inHeaders, ...tagsIn(body)];
+}
+
+/** The end user of LiteLLM is who the cost is for. */
+function litellmCustomer(headers: Arrival['headers']): string {
+  return (single(headers['x-litellm-customer-id']) || single(headers['x-litellm-end-user-id'])).slice(0, 256);
 }
 
 const ownAttributions = new WeakMap<Principal, Attribution>();

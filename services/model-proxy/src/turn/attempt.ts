@@ -57,7 +57,7 @@ export async function tryStep(
     if ('content' in tried) return tried;
     const { error, meaning, retryAfterMs } = tried;
     const given = { error, cause: meaning.cause };
-    if (turn.signal.aborted || attempt >= retry.attempts) return given;
+    if (turn.signal.aborted || attempt >= Math.min(retry.attempts, turn.controls.retries)) return given;
     if (!mayRetry(retry, meaning.retry, performance.now() - began)) return given;
     if (meaning.cause !== undefined && meaning.retry === 'RateLimit' && plan.goesOn(gate, meaning.cause)) return given;
     const wait = waitBefore(attempt + 1, retryAfterMs, retry.longestWaitMs);
@@ -182,6 +182,7 @@ async function tryTarget(
       : await callProvider(gate, turn, target, tools, hooks);
     note('ok', answered.status);
     if (turn.dropped.length > 0) turn.answer.header('sallyport-dropped', turn.dropped.join(', '));
+    if (attempts.length > 1) tellAttempts(turn, attempts);
     ring?.took();
     return {
       content: answered.content,
@@ -199,6 +200,18 @@ async function tryTarget(
     end(passage, failed, target.provider.spec.credentials?.perPrincipal === undefined && credential !== 'request');
     return failed;
   }
+}
+
+/** How often the call was tried again, and how often elsewhere: what LiteLLM's clients look at when answers are late. */
+function tellAttempts({ answer }: Turn, attempts: readonly Attempt[]): void {
+  let fallbacks = 0;
+  for (const [index, one] of attempts.entries()) {
+    const before = attempts[index - 1] ?? one;
+    if (one.provider !== before.provider || one.model !== before.model) fallbacks++;
+  }
+  const retries = attempts.length - 1 - fallbacks;
+  if (retries > 0) answer.header('sallyport-attempted-retries', String(retries));
+  if (fallbacks > 0) answer.header('sallyport-attempted-fallbacks', String(fallbacks));
 }
 
 interface Classed extends Failed {

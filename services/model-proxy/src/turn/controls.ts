@@ -1,7 +1,127 @@
+import { GatewayError } from '@sallyport/chassis/errors';
 import { bodyControls } from '../cache/controls.ts';
+import { isObject } from '../chat/json.ts';
+import type { JsonObject } from '../chat/message.ts';
 import { without } from '../wire/forward.ts';
 import { rewriteBody } from './rewrite.ts';
 import type { Turn } from './turn.ts';
+
+/** What a client asks of the gateway itself for one request, in the fields and headers of LiteLLM and OpenRouter. */
+export interface Controls {
+  /** Longest that one call of a provider is waited for: a whole answer, or a stream's first words. Infinity: as declared. */
+  readonly timeoutMs: number;
+  /** Most further attempts at a target. Infinity: as its Model says. */
+  readonly retries: number;
+  /** The answer says in `usage.cost` what it cost. */
+  readonly tellsCost: boolean;
+  /** What a target cannot be told is left out, whatever its Model says. */
+  readonly drops: boolean;
+}
+
+/** Nothing is asked for. */
+export const UNSAID: Controls = { timeoutMs: Infinity, retries: Infinity, tellsCost: false, drops: false };
+
+type Headers = Turn['headers'];
+
+const TIMEOUT = 'x-litellm-timeout';
+const STREAM_TIMEOUT = 'x-litellm-stream-timeout';
+const RETRIES = 'x-litellm-num-retries';
+const MOST_TAGS = 32;
+
+/**
+ * Reads what a request asks of the gateway; `body` where its endpoint has such fields. They can only ask for less than is
+ * declared: of field and header the smaller counts. Throws `invalid_request` with the field for what cannot be read.
+ */
+export function controlsOf(body: JsonObject | undefined, headers: Headers, stream: boolean): Controls {
+  const inBody = body !== undefined && hasControls(body);
+  if (!inBody && !hasHeaders(headers)) return UNSAID;
+  const said = inBody ? body : NOTHING;
+  const { tags } = said;
+  if (tags !== undefined && tags !== null && !(Array.isArray(tags) && tags.every(isText))) {
+    throw invalid('tags', 'must be a list of texts');
+  }
+  const whole = Math.min(seconds(said.timeout, 'timeout'), seconds(inHeader(headers, TIMEOUT), TIMEOUT));
+  const streamed = inHeader(headers, STREAM_TIMEOUT);
+  const ofStream = Math.min(seconds(said.stream_timeout, 'stream_timeout'), seconds(streamed, STREAM_TIMEOUT));
+  return {
+    timeoutMs: (stream && ofStream !== Infinity ? ofStream : whole) * 1000,
+    retries: Math.min(count(said.num_retries, 'num_retries'), count(inHeader(headers, RETRIES), RETRIES)),
+    tellsCost: usageIn(said),
+    drops: flag(said.drop_params, 'drop_params'),
+  };
+}
+
+const NOTHING: JsonObject = {};
+
+/** Whether a body has fields of these: most have none. */
+export function hasControls(body: JsonObject): boolean {
+  return (
+    body.timeout !== undefined ||
+    body.stream_timeout !== undefined ||
+    body.num_retries !== undefined ||
+    body.drop_params !== undefined ||
+    body.tags !== undefined ||
+    body.usage !== undefined ||
+    (body.metadata !== undefined && isObject(body.metadata) && Array.isArray(body.metadata.tags))
+  );
+}
+
+function hasHeaders(headers: Headers): boolean {
+  return headers[TIMEOUT] !== undefined || headers[RETRIES] !== undefined || headers[STREAM_TIMEOUT] !== undefined;
+}
+
+/** A body without these fields: no provider knows them, and some refuse what they do not know. */
+export function withoutControls(body: JsonObject): JsonObject {
+  const rest = without(body, ['timeout', 'stream_timeout', 'num_retries', 'drop_params', 'tags', 'usage']);
+  if (!isObject(rest.metadata) || !Array.isArray(rest.metadata.tags)) return rest;
+  const metadata = without(rest.metadata, ['tags']);
+  return Object.keys(metadata).length === 0 ? without(rest, ['metadata']) : { ...rest, metadata };
+}
+
+/** Tags of a body as LiteLLM's clients say them; whether they count, the key's `mayAssert` says. */
+export function tagsIn({ tags, metadata }: JsonObject): string[] {
+  const lists = [tags, isObject(metadata) ? metadata.tags : undefined];
+  return lists.flatMap((list) => (Array.isArray(list) ? list.slice(0, MOST_TAGS) : [])).filter(isText);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function seconds(value: unknown, name: string): number {
+  if (value === undefined || value === null) return Infinity;
+  if (typeof value !== 'number' || !(value > 0)) throw invalid(name, 'must be a number of seconds above 0');
+  return value;
+}
+
+function count(value: unknown, name: string): number {
+  if (value === undefined || value === null) return Infinity;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw invalid(name, 'must be a whole number of at least 0');
+}
+
+/** The number that a header says; what is none stays as it is. */
+function inHeader(headers: Headers, name: string): unknown {
+  const text = headers[name];
+  return typeof text === 'string' && /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : text;
+}
+
+function flag(value: unknown, name: string): boolean {
+  if (value === undefined || value === null) return false;
+  if (typeof value !== 'boolean') throw invalid(name, 'must be true or false');
+  return value;
+}
+
+/** OpenRouter's `usage: {include: true}`. */
+function usageIn({ usage }: JsonObject): boolean {
+  if (usage === undefined || usage === null) return false;
+  if (!isObject(usage)) throw invalid('usage', 'must be an object');
+  return flag(usage.include, 'usage.include');
+}
+
+function invalid(param: string, must: string): GatewayError {
+  return new GatewayError('invalid_request', `${param} ${must}.`, { details: { param } });
+}
 
 /** Takes LiteLLM's `cache` out of the body, whether or not the Model keeps answers: no provider knows the field. */
 export function takeControls(turn: Turn): void {

@@ -19,6 +19,7 @@ import type { Release } from './release.ts';
 import { saidAmiss } from './said-amiss.ts';
 import { settle } from './settle.ts';
 import { modelSource } from './source.ts';
+import { costWith, framesWithCost } from './tell-cost.ts';
 import type { Turn } from './turn.ts';
 
 /** What the model said, after its text was released; tool calls wait in `content` to be decided. */
@@ -92,6 +93,7 @@ async function receiveSegments(
   release: Release,
 ): Promise<Said> {
   const watch = watching(gate, turn, answer);
+  const { tellsCost } = turn.controls;
   const heardSoFar = turn.cache === undefined ? undefined : createAccumulator();
   const hear = (segment: Segment): string => {
     if (segment.kind === 'text') {
@@ -100,15 +102,17 @@ async function receiveSegments(
       turn.spoken.add({ type: 'text', delta: segment.text });
       return segment.bytes;
     }
+    let told = segment.bytes;
     for (const event of segment.events) {
       watch.see(guardDuring(event));
       if (event.type === 'toolCallStart') throw notOffered();
+      if (tellsCost && event.type === 'usage') told = framesWithCost(told, costWith(turn, answer, event.usage));
       if (event.type === 'opaque') heardOpaque(turn, event.kind);
       heardSoFar?.add(event);
       turn.spoken.add(event);
     }
     // The gate asked for usage, the client did not.
-    return segment.usageOnly && !turn.facts.streamUsage ? '' : segment.bytes;
+    return segment.usageOnly && !turn.facts.streamUsage && !tellsCost ? '' : told;
   };
   let last = '';
   try {

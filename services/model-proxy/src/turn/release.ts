@@ -15,11 +15,13 @@ import type { AssistantContent, ToolCallBlock } from '../chat/message.ts';
 import type { ChosenOdds } from '../chat/odds.ts';
 import type { StreamEncoder, StreamEvent } from '../chat/stream.ts';
 import { frontOf } from '../fronts/index.ts';
+import { tellRateLimits } from '../fronts/rate-limits.ts';
 import { formatUsd } from '../pricing.ts';
 import { cacheWord } from './cache-lookup.ts';
 import { inertBlock, inertExtra } from './cite.ts';
 import { guardOut } from './guard-out.ts';
 import { OddsAlong } from './odds-along.ts';
+import { bodyWithCost, costOf, framesWithCost, withCost } from './tell-cost.ts';
 import type { Turn } from './turn.ts';
 
 /** Gives what the model said to the client: as it comes on a stream, at the end otherwise. */
@@ -161,14 +163,16 @@ class ClientRelease implements Release {
     if (turn.facts.stream) {
       await this.#write({ type: 'usage', usage: turn.usage });
       await this.#write(extra === undefined ? { type: 'finish', finish } : { type: 'finish', finish, extra });
-      const last = this.#rendering().end();
+      const ending = this.#rendering().end();
+      const last = turn.controls.tellsCost ? framesWithCost(ending, costOf(turn)) : ending;
       closeStream(turn, turn.exchange === undefined ? last : await turn.exchange.end(last, turn));
       return;
     }
     writeHeaders(turn);
     const told = { id: turn.id, model: turn.model.publicName, content: this.#kept(), finish, usage: turn.usage };
     const response = extra === undefined ? told : { ...told, extra };
-    const body = JSON.stringify(frontOf(turn.dialect).renderResponse(response, frontOptions(turn)));
+    const rendered = frontOf(turn.dialect).renderResponse(response, frontOptions(turn));
+    const body = JSON.stringify(turn.controls.tellsCost ? withCost(rendered, costOf(turn)) : rendered);
     turn.answer.json(200, turn.exchange === undefined ? body : await turn.exchange.end(body, turn));
   }
 
@@ -178,8 +182,9 @@ class ClientRelease implements Release {
   }
 
   whole(body: string): void {
-    writeHeaders(this.#turn);
-    this.#turn.answer.json(200, body);
+    const turn = this.#turn;
+    writeHeaders(turn);
+    turn.answer.json(200, turn.controls.tellsCost ? bodyWithCost(body, costOf(turn)) : body);
   }
 
   filledLabel(): Label {
@@ -265,7 +270,7 @@ function frontOptions(turn: Turn) {
     model: turn.model.publicName,
     trajectory: turn.trajectory,
     created: Math.floor(turn.startedAtMs / 1000),
-    includeUsage: turn.facts.streamUsage,
+    includeUsage: turn.facts.streamUsage || turn.controls.tellsCost,
     exchange: turn.exchange,
   };
 }
@@ -293,6 +298,7 @@ export function writeHeaders(turn: Turn): void {
     answer.header('sallyport-cache', cacheWord(turn));
     if (turn.cache.overall === 'hit') answer.header('age', String(turn.cache.ageSeconds));
   }
+  tellRateLimits(turn.dialect, turn.reserved, answer);
   if (turn.facts.stream) return;
   if (turn.cache === undefined) answer.header('sallyport-cache', 'off');
   if (turn.priced) answer.header('sallyport-cost-usd', formatUsd(turn.costNanoUsd));

@@ -35,6 +35,7 @@ export async function reserve(
     reservation.settle({});
     throw new GatewayError('budget_exceeded', 'The price of this model is not known, and its use is limited in money.');
   }
+  turn.reserved = reservation;
   return reservation;
 }
 
@@ -54,8 +55,9 @@ export function requestSpent(turn: Turn): { requests: number } {
 }
 
 /** Sets aside what an answer out of the cache takes: a request and a step, and neither tokens nor money. */
-export function reserveKept(gate: Pick<Gate, 'limits'>, turn: Turn): Promise<Reservation> {
-  return gate.limits.reserve(subjectOf(turn), { requests: turn.requestCounted ? 0 : 1, steps: 1 });
+export async function reserveKept(gate: Pick<Gate, 'limits'>, turn: Turn): Promise<Reservation> {
+  turn.reserved = await gate.limits.reserve(subjectOf(turn), { requests: turn.requestCounted ? 0 : 1, steps: 1 });
+  return turn.reserved;
 }
 
 /** Sets a step aside for each of some tool calls. Throws step_limit. */

@@ -1,6 +1,7 @@
 import type { EndSignal } from '@sallyport/chassis/ending';
 import type { Access } from '@sallyport/peers/access';
 import type { CredentialUse } from '@sallyport/peers/credentials';
+import type { Reservation } from '@sallyport/peers/limits';
 import type { ToolRef } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Corpus, Label } from '@sallyport/turn';
@@ -14,6 +15,7 @@ import type { Exchange } from '../responses/exchange.ts';
 import type { Step } from '../routing/plan.ts';
 import type { RouteWish } from '../routing/wish.ts';
 import type { TurnCache } from './cache-lookup.ts';
+import type { Controls } from './controls.ts';
 import type { Decoration } from './decorate.ts';
 import type { Operation } from './operation.ts';
 import type { Spoken } from './spoken.ts';
@@ -87,6 +89,8 @@ export interface Turn {
   readonly model: Model;
   /** What the client asks of routing; undefined: nothing. */
   readonly wish: RouteWish | undefined;
+  /** What the client asks of the gateway itself. */
+  readonly controls: Controls;
   /** What is asked of the model where that is no chat: then the stages from Label to Tools have nothing to do. */
   readonly operation: Operation | undefined;
 
@@ -132,6 +136,8 @@ export interface Turn {
   modelCalls: number;
   /** The request was counted against limits: once a turn, however many model calls it takes. */
   requestCounted: boolean;
+  /** What was set aside for the present or last model call; undefined before the first. */
+  reserved: Reservation | undefined;
   /** The failure that ends the turn stands in the record of a model call. */
   failureRecorded: boolean;
   reasks: number;

@@ -15,7 +15,7 @@ import { codecs } from '../wire/codec.ts';
 import type { Segment } from '../wire/scan.ts';
 import { AnswerStream, eventReader, verbatimReader } from './answer-stream.ts';
 import { attributionOf } from './attribution.ts';
-import { type CallScope, callScope } from './call-scope.ts';
+import { type CallScope, CallTime, callScope } from './call-scope.ts';
 import { providerKey } from './provider-key.ts';
 import { spokenTarget } from './spoken-target.ts';
 import { upstreamBody } from './upstream-body.ts';
@@ -61,13 +61,11 @@ export async function callProvider(
   if (key) hooks.onCredential(key.reference);
   const body = upstreamBody(turn, target, tools);
   await hooks.onBody(body.length);
-  const { totalSeconds, firstByteSeconds } = provider.spec.timeouts;
   const scope = callScope(turn.signal);
-  const endsAt = performance.now() + totalSeconds * 1000;
   const sent = { requestBytes: body.length };
   let streams = false;
   try {
-    scope.limit(totalSeconds * 1000, tooLong);
+    const time = new CallTime(scope, provider.spec.timeouts, turn.controls.timeoutMs);
     const answer = await gate.upstream.request(provider, {
       method: 'POST',
       path: callPath(provider.declaration, target.model, turn.facts.stream),
@@ -84,10 +82,9 @@ export async function callProvider(
       throw new ProviderError(failure);
     }
     if (turn.facts.stream) {
-      const firstByteMs = Math.min(firstByteSeconds * 1000, endsAt - performance.now());
-      scope.limit(firstByteMs, tooLate);
+      time.untilBegun();
       const content = await beginStream(turn, target, answer.body, scope);
-      scope.limit(endsAt - performance.now(), tooLong);
+      time.begun();
       streams = true;
       return { content, status: answer.status, ...sent };
     }
@@ -99,14 +96,6 @@ export async function callProvider(
   } finally {
     if (!streams) scope.close();
   }
-}
-
-function tooLate(): GatewayError {
-  return new GatewayError('upstream_timeout', 'The provider did not begin to answer in time.');
-}
-
-function tooLong(): GatewayError {
-  return new GatewayError('upstream_timeout', 'The provider did not finish in time.');
 }
 
 /** Those of a client of the same dialect go along that mean something to the provider; never identity, never ours. */

@@ -1,6 +1,6 @@
 import { type Timed, unwatch, watch } from '@sallyport/chassis/deadlines';
 import { Ending, type EndSignal } from '@sallyport/chassis/ending';
-import type { GatewayError } from '@sallyport/chassis/errors';
+import { GatewayError } from '@sallyport/chassis/errors';
 import { ABSENT } from '@sallyport/chassis/roster';
 
 /** How long one call of a provider may go on. */
@@ -55,4 +55,56 @@ class Scope implements CallScope, Timed {
     unwatch(this);
     this.#turn.removeEventListener('abort', this);
   }
+}
+
+/** How long a provider is waited for, as its resource says. */
+export interface Waits {
+  readonly totalSeconds: number;
+  readonly firstByteSeconds: number;
+}
+
+/** The deadlines of one call: what the provider's resource declares, or less, where the client asks for less. */
+export class CallTime {
+  readonly #scope: CallScope;
+  readonly #waits: Waits;
+  readonly #askedMs: number;
+  readonly #began = performance.now();
+
+  constructor(scope: CallScope, waits: Waits, askedMs: number) {
+    this.#scope = scope;
+    this.#waits = waits;
+    this.#askedMs = askedMs;
+    this.#limit(waits.totalSeconds * 1000, tooLong, askedMs);
+  }
+
+  /** From now on a stream is waited for until it begins to say something. */
+  untilBegun(): void {
+    const passed = performance.now() - this.#began;
+    const { firstByteSeconds, totalSeconds } = this.#waits;
+    this.#limit(Math.min(firstByteSeconds * 1000, totalSeconds * 1000 - passed), tooLate, this.#askedMs - passed);
+  }
+
+  /** The stream has begun: what the client asked for is met, and it has the rest of what is declared. */
+  begun(): void {
+    this.#scope.limit(this.#waits.totalSeconds * 1000 - (performance.now() - this.#began), tooLong);
+  }
+
+  #limit(declaredMs: number, error: () => GatewayError, askedMs: number): void {
+    if (askedMs < declaredMs) this.#scope.limit(askedMs, beyondAsked);
+    else this.#scope.limit(declaredMs, error);
+  }
+}
+
+function tooLate(): GatewayError {
+  return new GatewayError('upstream_timeout', 'The provider did not begin to answer in time.');
+}
+
+function tooLong(): GatewayError {
+  return new GatewayError('upstream_timeout', 'The provider did not finish in time.');
+}
+
+function beyondAsked(): GatewayError {
+  return new GatewayError('upstream_timeout', 'The provider did not answer in the time that the request gives it.', {
+    details: { timeout: 'asked' },
+  });
 }

@@ -6,7 +6,7 @@ import type { Turn } from '../turn/turn.ts';
 const MOST_NAMED = 16;
 
 /**
- * What a target cannot be told is left out where its Model says Drop, and named in `turn.dropped`; else the request is
+ * What a target cannot be told is left out where its Model says Drop, or the client, and named in `turn.dropped`; else the request is
  * refused. Throws `unsupported`, also where the client demands that all of its parameters are told.
  */
 export function leaveOut(turn: Turn, unsupported: readonly Unsupported[]): void {
@@ -14,7 +14,8 @@ export function leaveOut(turn: Turn, unsupported: readonly Unsupported[]): void 
     if (turn.dropped.length > 0) turn.dropped = [];
     return;
   }
-  if (servingModel(turn).spec.unsupported !== 'Drop' || turn.wish?.requireParameters === true) {
+  const drops = turn.controls.drops || servingModel(turn).spec.unsupported === 'Drop';
+  if (!drops || turn.wish?.requireParameters === true) {
     throw asUnsupported(unsupported);
   }
   // Names of fields are the client's: they become a header.

@@ -1,0 +1,213 @@
+import { Readable } from 'node:stream';
+import { describe, expect, it } from '@jest/globals';
+import { type Called, openDesk } from '../operations/testing.ts';
+import { RoutingState } from '../routing/state.ts';
+import type { UpstreamCall } from '../upstream/upstream.ts';
+import { controlsOf, UNSAID, withoutControls } from './controls.ts';
+import { modelOf, providerOf, turnOf } from './testing.ts';
+import { sse } from './testing-provider.ts';
+
+const named = (name: string, spec: object = {}, type = 'openai-compatible') => ({
+  ...modelOf([providerOf(type, name)], spec),
+  publicName: name,
+  uid: name,
+});
+const said = (content: string) => ({
+  body: JSON.stringify({
+    id: 'c',
+    model: 'm',
+    choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
+    usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+  }),
+});
+/** Providers of which `one` never says anything, and the others do; `asked` are the calls. */
+function upstreamWith(asked: string[] = []) {
+  const request = async ({ name }: { name: string }, { signal, body }: UpstreamCall) => {
+    asked.push(name);
+    if (name === 'one') {
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+    }
+    const text = JSON.parse(String(body)).stream === true ? sse(1) : said('From two.').body;
+    return { status: 200, headers: {}, text: async () => text, body: Readable.from([Buffer.from(text)]) };
+  };
+  return { request };
+}
+const ASKS: Readonly<Record<string, object>> = {
+  '/v1/chat/completions': { messages: [{ role: 'user', content: 'hi' }] },
+  '/v1/messages': { max_tokens: 5, messages: [{ role: 'user', content: 'hi' }] },
+  '/v1/responses': { input: 'hi', store: false },
+};
+const BOLD = {
+  timeout: 30,
+  stream_timeout: 20,
+  num_retries: 4,
+  drop_params: false,
+  tags: ['a'],
+  usage: { include: false },
+};
+
+describe('what a request asks of the gateway', () => {
+  it('[routing:asked-less] is read of body and headers, the smaller of both; most say nothing', () => {
+    expect(controlsOf({ model: 'm' }, {}, false)).toBe(UNSAID);
+    expect(controlsOf({ timeout: 3, num_retries: 0 }, { 'x-litellm-timeout': '2.5' }, false)).toEqual({
+      ...UNSAID,
+      timeoutMs: 2_500,
+      retries: 0,
+    });
+    expect(controlsOf(undefined, { 'x-litellm-num-retries': '2' }, false)).toEqual({ ...UNSAID, retries: 2 });
+    // A stream has a time of its own.
+    const both = { timeout: 3, stream_timeout: 9 };
+    expect([true, false].map((stream) => controlsOf(both, {}, stream).timeoutMs)).toEqual([9_000, 3_000]);
+    expect(controlsOf({ timeout: null, tags: ['a'] }, {}, true)).toEqual(UNSAID);
+  });
+
+  it('[routing:asked-less] is taken out of the body, and nothing else', () => {
+    const rest = { model: 'm', user: 'u', metadata: { user_id: 'x' } };
+    expect(withoutControls({ ...rest, ...BOLD, metadata: { user_id: 'x', tags: ['t'] } })).toEqual(rest);
+    expect(withoutControls({ model: 'm', metadata: { tags: ['t'] } })).toEqual({ model: 'm' });
+    // A value of OpenAI's own metadata.
+    expect(withoutControls({ model: 'm', metadata: { tags: 't' } })).toEqual({ model: 'm', metadata: { tags: 't' } });
+  });
+
+  it.each<[object, Record<string, string>, string]>([
+    [{ timeout: 0 }, {}, 'timeout'],
+    [{ timeout: '5' }, {}, 'timeout'],
+    [{ timeout: Number.NaN }, {}, 'timeout'],
+    [{ stream_timeout: -1 }, {}, 'stream_timeout'],
+    [{ num_retries: 1.5 }, {}, 'num_retries'],
+    [{ num_retries: -1 }, {}, 'num_retries'],
+    [{ drop_params: 'yes' }, {}, 'drop_params'],
+    [{ usage: true }, {}, 'usage'],
+    [{ usage: { include: 1 } }, {}, 'usage.include'],
+    [{ tags: 'a' }, {}, 'tags'],
+    [{}, { 'x-litellm-timeout': 'soon' }, 'x-litellm-timeout'],
+    [{}, { 'x-litellm-timeout': '0' }, 'x-litellm-timeout'],
+    [{}, { 'x-litellm-num-retries': '-1' }, 'x-litellm-num-retries'],
+  ])('[routing:asked-amiss] %j %j is refused with its field', (body, headers, param) => {
+    expect(() => controlsOf(body as never, headers, false)).toThrow(
+      expect.objectContaining({ code: 'invalid_request', details: { param } }),
+    );
+  });
+});
+
+describe.each(Object.keys(ASKS))('asking for less at %s', (path) => {
+  it('[routing:asked-less] reaches no provider, asks for nothing beyond what is declared, and goes with fallbacks', async () => {
+    const desk = await openDesk({
+      models: [named('one', { retry: { attempts: 1, longestWaitSeconds: 0 } }), named('two')],
+    });
+    desk.script(({ provider }: Called) => (provider === 'one' ? { status: 500, body: '{}' } : said('From two.')));
+    const ask = (more: object) => desk.post(path, { ...ASKS[path], model: 'one', fallbacks: ['two'], ...more });
+    const many = await ask({ ...BOLD, metadata: { tags: ['b'] } });
+    expect([many.status, many.headers.get('sallyport-provider')]).toEqual([200, 'two']);
+    expect(desk.calls.map(({ provider }) => provider)).toEqual(['one', 'one', 'two']);
+    for (const { text } of desk.calls) expect(text).not.toMatch(/timeout|retries|drop_params|tags|"usage"|fallbacks/);
+    desk.calls.length = 0;
+    await ask({ num_retries: 0 });
+    expect(desk.calls.map(({ provider }) => provider)).toEqual(['one', 'two']);
+    await desk.close();
+  });
+
+  it('[routing:attempts-told] is told of in headers, where something was tried again', async () => {
+    const desk = await openDesk({
+      models: [named('one', { retry: { attempts: 1, longestWaitSeconds: 0 } }), named('two')],
+    });
+    let fails = true;
+    desk.script(({ provider }: Called) => (fails && provider === 'one' ? { status: 500, body: '{}' } : said('Hi.')));
+    const told = async () => {
+      const { headers } = await desk.post(path, { ...ASKS[path], model: 'one', fallbacks: ['two'] });
+      return ['retries', 'fallbacks'].map((what) => headers.get(`sallyport-attempted-${what}`));
+    };
+    expect(await told()).toEqual(['1', '1']);
+    fails = false;
+    expect(await told()).toEqual([null, null]);
+    await desk.close();
+  });
+
+  it.each([false, true])(
+    '[routing:asked-less] a call that is slower than asked is given up, and another target asked; stream: %s',
+    async (stream) => {
+      const asked: string[] = [];
+      const desk = await openDesk({ models: [named('one'), named('two')], ports: { upstream: upstreamWith(asked) } });
+      const began = Date.now();
+      const answer = await desk.post(path, { ...ASKS[path], model: 'one', timeout: 0.02, stream, fallbacks: ['two'] });
+      await answer.text();
+      expect(Date.now() - began).toBeLessThan(900);
+      expect(asked).toEqual(['one', 'two']);
+      await desk.close();
+    },
+  );
+
+  it('[routing:asked-amiss] what cannot be read is a 400 in the dialect of the caller', async () => {
+    const desk = await openDesk({ models: [named('one')] });
+    const answer = await desk.post(path, { ...ASKS[path], model: 'one', timeout: 'soon' });
+    const { error, type } = (await answer.json()) as { error: Record<string, unknown>; type?: string };
+    expect([answer.status, error.code, error.param]).toEqual([400, 'invalid_request', 'timeout']);
+    expect(type).toBe(path === '/v1/messages' ? 'error' : undefined);
+    expect(desk.calls).toEqual([]);
+    await desk.close();
+  });
+});
+
+describe('a target that was slower than a request allows', () => {
+  it('[routing:asked-blameless] is not held to it: its breaker stays shut, where its own time opens it', async () => {
+    const routing = new RoutingState();
+    const model = named('one', {
+      breaker: { failurePercent: 50, minimumCalls: 2, windowSeconds: 10, openSeconds: 5, probes: 1 },
+    });
+    const desk = await openDesk({ models: [model], ports: { routing, upstream: upstreamWith() } });
+    const [target] = model.targets;
+    if (target === undefined) throw new TypeError('no target');
+    const phase = () => routing.of(target).breaker.phase(routing.now());
+    const ask = (timeout?: number) =>
+      desk.post('/v1/chat/completions', { ...ASKS['/v1/chat/completions'], model: 'one', timeout });
+    const impatient = await Promise.all([ask(0.01), ask(0.01), ask(0.01)]);
+    expect([impatient.map(({ status }) => status), phase()]).toEqual([[504, 504, 504], 'closed']);
+    const patient = await Promise.all([ask(600), ask(), ask()]);
+    expect([patient.map(({ status }) => status), phase()]).toEqual([[504, 504, 504], 'open']);
+    await desk.close();
+  });
+});
+
+describe('what a target cannot be told', () => {
+  it('[routing:asked-drop] is left out where the request says so, unless it demands that all is told', async () => {
+    const desk = await openDesk({ models: [named('claude', {}, 'anthropic')] });
+    desk.script(() => ({
+      body: JSON.stringify({
+        id: 'x',
+        type: 'message',
+        role: 'assistant',
+        model: 'c',
+        content: [{ type: 'text', text: 'Hi.' }],
+        stop_reason: 'end_turn',
+        usage: { input_tokens: 1, output_tokens: 1 },
+      }),
+    }));
+    const ask = (more: object) =>
+      desk.post('/v1/chat/completions', {
+        ...ASKS['/v1/chat/completions'],
+        model: 'claude',
+        logit_bias: { 5: 1 },
+        ...more,
+      });
+    expect((await ask({})).status).toBe(400);
+    const dropped = await ask({ drop_params: true });
+    expect([dropped.status, dropped.headers.get('sallyport-dropped')]).toEqual([200, expect.stringContaining('logit')]);
+    expect((await ask({ drop_params: true, provider: { require_parameters: true } })).status).toBe(400);
+    await desk.close();
+  });
+});
+
+describe("LiteLLM's tags and end user", () => {
+  const SAID = {
+    headers: { 'x-litellm-tags': 'a, b', 'x-litellm-end-user-id': 'c1' },
+    body: { tags: ['c'], metadata: { tags: ['d', 1] } },
+  };
+  it('[turn:litellm-tags] count where the key may assert them, and else not', () => {
+    const turn = turnOf({ ...SAID, principal: { mayAssert: ['tags', 'customer'], tags: ['own'] } });
+    expect(turn.attribution).toMatchObject({ tags: ['own', 'a', 'b', 'c', 'd'], customer: 'c1' });
+    expect(JSON.parse(turn.bytes.toString())).toEqual(expect.not.objectContaining({ tags: expect.anything() }));
+    expect(turn.body.metadata).toBeUndefined();
+    const other = turnOf({ ...SAID, principal: { tags: ['own'] } });
+    expect(other.attribution).toMatchObject({ tags: ['own'], customer: '' });
+  });
+});
