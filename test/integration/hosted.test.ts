@@ -49,6 +49,7 @@ beforeAll(async () => {
       server('everything', [everything, 'stdio'], {
         env: [{ name: 'TOKEN', secretRef: { name: 'token', key: 'key' } }],
       }),
+      server('asking', [everything, 'stdio'], { isolation: 'PerPrincipal' }),
       server('hostile', [hostile]),
     ],
     {
@@ -102,6 +103,29 @@ describe('hosted tool servers without a cluster', () => {
     for (const name of ['mcp-host', 'egress-proxy', 'operator', 'mcp-broker']) {
       expect(readFileSync(join(suite.data, 'logs', `${name}.log`), 'utf8')).not.toContain('canary-of-a-secret');
     }
+  }, 60_000);
+
+  it('[hosted:asks] ask the person of a call, from a process for all and from one of their own', async () => {
+    const asked: string[] = [];
+    const requestInit = { headers: { authorization: `Bearer ${suite.key}` } };
+    for (const name of ['everything', 'asking']) {
+      // A run each: what one server answered may not go to another one.
+      const client = new Client({ name: 'test', version: '0' }, { capabilities: { elicitation: { form: {} } } });
+      client.setRequestHandler('elicitation/create', () => {
+        asked.push(name);
+        return { action: 'accept', content: { name: 'Dana' } };
+      });
+      await client.connect(new StreamableHTTPClientTransport(new URL(`${suite.endpoint}/mcp`), { requestInit }));
+      const call = () => client.callTool({ name: `${name}__trigger-elicitation-request`, arguments: {} });
+      const answer = await eventually(
+        () => call().catch((error: Error) => ({ isError: true, content: [error.message] })),
+        ({ isError }) => isError !== true,
+        20_000,
+      );
+      expect(JSON.stringify(answer.content)).toContain('Dana');
+      await client.close();
+    }
+    expect(asked).toEqual(['everything', 'asking']);
   }, 60_000);
 
   it('[hosted:per-principal] serve each principal from a process of its own through the gate, which ends with its key', async () => {

@@ -172,7 +172,7 @@ export async function connectTo(
     }
   };
   const whileOpen: Connection['call'] = (...args) => whileBusy(() => call(...args));
-  const inSession = standing !== undefined && transport.sessionId !== undefined;
+  const inSession = standing !== undefined && (transport.sessionId !== undefined || asks !== undefined);
   const callAny = inSession ? olderCalls({ client, standing, calls: asks, url, call: whileOpen }) : whileOpen;
   const byClient = askBy(client, CLIENT_LEAD_MS, upstreamError);
   const byUs = plainly && plainAsk(plainly, new URL(url).host);

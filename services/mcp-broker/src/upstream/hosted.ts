@@ -5,7 +5,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { type Outbound, outbound } from '@sallyport/chassis/http/fetch';
 import type { Logger } from '@sallyport/chassis/log';
 import { urlGuard } from '@sallyport/chassis/net/guard';
-import { hostedPrincipal, PRINCIPAL_HEADER, principalHeader } from '@sallyport/peers/hosted-principal';
+import { ASKABLE_HEADER, hostedPrincipal, PRINCIPAL_HEADER, principalHeader } from '@sallyport/peers/hosted-principal';
 import type { Principals } from '@sallyport/peers/principals';
 import { idsOf } from '@sallyport/peers/revoked';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
@@ -108,6 +108,19 @@ export function inItsName(server: Pick<Server, 'spec'>, send: ServerSend): Serve
       headers.set(scope.principal, header);
       request.headers[PRINCIPAL_HEADER] = header;
     }
+    return send(url, request);
+  };
+}
+
+/**
+ * Sends over a connection that is for one principal alone, and says that its server may ask them: a process shook hands once,
+ * for all. What they answer is sent beside the call that asked.
+ */
+export function askable(server: Pick<Server, 'spec'>, send: ServerSend, principal: Principal | undefined): ServerSend {
+  const own = principal !== undefined && isPerPrincipal(server) ? principalHeader(principal) : undefined;
+  return (url, request) => {
+    request.headers[ASKABLE_HEADER] = '1';
+    if (own !== undefined) request.headers[PRINCIPAL_HEADER] = own;
     return send(url, request);
   };
 }

@@ -3,8 +3,9 @@ import type { Agents } from '../a2a/agents.ts';
 import { connectToAgent, connectToLoop } from '../a2a/connection.ts';
 import type { Loops } from '../a2a/loop/loops.ts';
 import type { Server } from '../catalog/catalog.ts';
+import { callScope } from './call-scope.ts';
 import { type Connection, connectTo } from './connection.ts';
-import { type HostedLine, hostedUrlOf, inItsName } from './hosted.ts';
+import { askable, type HostedLine, hostedUrlOf, inItsName } from './hosted.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { openApi } from './openapi/open-api.ts';
 import type { ServerSend } from './server-send.ts';
@@ -43,14 +44,11 @@ const transports: readonly Transport[] = [
   },
   {
     kind: 'hosted',
-    open: async (server, within, signal, timeoutMs, asks) =>
-      connectTo(
-        hostedUrlOf(within.hosted, server),
-        { ...within, send: inItsName(server, within.send) },
-        signal,
-        timeoutMs,
-        asks,
-      ),
+    async open(server, within, signal, timeoutMs, asks) {
+      const principal = callScope.getStore()?.principal;
+      const send = asks === undefined ? inItsName(server, within.send) : askable(server, within.send, principal);
+      return connectTo(hostedUrlOf(within.hosted, server), { ...within, send }, signal, timeoutMs, asks);
+    },
   },
   { kind: 'openApi', open: async (server, within) => openApi(server, within) },
 ];

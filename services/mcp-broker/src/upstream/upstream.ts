@@ -234,9 +234,10 @@ async function lineOf(line: Line, principal: Principal, asks?: OpenCalls): Promi
       ? ((isolated ? undefined : line.stateless()) ?? { key: own, connection: await line.open(own) })
       : { key: SHARED, connection: await line.open(SHARED) };
   const { stateful, older } = first.connection;
-  if (!stateful) return first;
-  // What can be asked is said when hands are shaken, so calls whose users can be have a session of their own.
+  // What can be asked is said when hands are shaken, or with each call of a process; so calls whose users can be have a
+  // connection of their own.
   const asking = asks !== undefined && older === true && callerOfCall.getStore()?.elicitation !== undefined;
+  if (!stateful && !(asking && line.server.spec.hosted !== undefined)) return first;
   const key = asking ? `${own}\nasks` : own;
   return first.key === key ? first : { key, connection: await line.open(key, asking ? asks : undefined) };
 }
@@ -289,7 +290,8 @@ function openLine(server: Server, options: Parameters<typeof createUpstream>[0])
       connections.set(key, opening);
       opening.then(
         (connection) => {
-          if (!connection.stateful && connections.get(key) === opening) stateless = { key, connection };
+          const mayShare = !connection.stateful && asks === undefined;
+          if (mayShare && connections.get(key) === opening) stateless = { key, connection };
         },
         () => {
           if (connections.get(key) === opening) connections.delete(key);
