@@ -15,6 +15,8 @@ export const responses: readonly Requirement[] = [
     'responses:conversations': 'Conversations hold what was said in them, and are as private as responses.',
     'responses:references': 'An item of an earlier answer can be named by its id, by who was given it.',
     'responses:mcp': 'Calls that the gateway runs are shown with their results, and known when they come back.',
+    'responses:search': 'A call of a tool that was searched for is told as one of it, within what the client allows.',
+    'responses:search-approval': 'Of a Toolset that is searched the client is asked about the tools that are called.',
     'responses:approval': 'What the client wants to be asked about is run after its yes, and never after its no.',
     'responses:ask': 'What a rule asks people about is put before the client, whose yes is not theirs.',
     'responses:errors': 'Faults are told in the form of OpenAI, with the parameter, and in a stream as an event.',

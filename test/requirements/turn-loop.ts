@@ -5,6 +5,11 @@ export const turnLoop: readonly Requirement[] = [
   ...of('DESIGN §4 (the loops), §5; issue 3, point 6', {
     'turn-loop:gateway':
       'The gateway runs brokered tools itself and answers with text, through both SDKs and wires, streaming or not.',
+    'turn-loop:search':
+      'A Toolset of mode Search is searched and called by two functions, through both SDKs and wires, streaming or not.',
+    'turn-loop:search-hidden':
+      'With untrusted content in play what is hidden is neither found nor called through the function that calls.',
+    'turn-loop:search-scope': 'What is not theirs is neither found nor called, and looks like what is not there.',
     'turn-loop:client': 'Decided calls of a client are released, and what was released is known when it comes back.',
     'turn-loop:reask': 'A refused call is answered to the model by the gateway, and the answer stays one message.',
     'turn-loop:batch': 'Of a batch of which one call is refused none is released.',

@@ -49,9 +49,12 @@ const quarantined = [
 /**
  * Gives a test file a suite with a scripted model `actor` (`actor-a` on the other wire), a reader, a server `desk` with
  * a tool for each thing that can happen, and rules for functions of clients. What was heard is forgotten before each test.
- * `wires` adds `actor-g` and `actor-r`.
+ * `wires` adds `actor-g` and `actor-r`, `more` other resources.
  */
-export function withDesk(wires: { gemini?: boolean; responses?: boolean } = {}): void {
+export function withDesk(
+  wires: { gemini?: boolean; responses?: boolean } = {},
+  more: () => readonly ResourceInit[] = () => [],
+): void {
   beforeAll(async () => {
     provider = await startFakeProvider({ key: PROVIDER_KEY });
     desk = await startFakeToolServer({
@@ -103,6 +106,7 @@ export function withDesk(wires: { gemini?: boolean; responses?: boolean } = {}):
         policy('inbox', { ...own('inbox'), class: 'Read', results: quarantined }),
         policy('pay', { ...own('pay'), class: 'Egress', calls: denyTainted }),
         policy('never', { ...own('never'), class: 'Read', calls: [{ name: 'no', action: 'Deny', reason: NEVER }] }),
+        ...more(),
       ],
       {},
     );

@@ -83,7 +83,7 @@ const spec = z.object({
     .enum(['All', 'Search'])
     .default('All')
     .describe(
-      'What is listed. All: the tools. Search: two tools of the gateway, to search them and to call what was found. A client chooses for itself with ?tools=all or ?tools=search behind the URL.',
+      'What is listed. All: the tools. Search: two tools of the gateway, to search them and to call what was found. A client chooses for itself with ?tools=all or ?tools=search behind the URL. On the model plane a model is given what this says.',
     ),
   tools: z
     .array(pick)

@@ -29,6 +29,7 @@ import type { AssistantContent } from '../chat/message.ts';
 import { catchUp } from './catch-up.ts';
 import type { Gate } from './gate.ts';
 import { knownHosts } from './known-hosts.ts';
+import { unwrapCall } from './searching.ts';
 import { originName, sourceOf } from './source.ts';
 import type { Turn, TurnCall, TurnTool } from './turn.ts';
 
@@ -82,11 +83,14 @@ interface Prepared {
 /** The calls of a model message, with the tools they name. */
 export function callsOf(turn: Turn, content: readonly AssistantContent[]): TurnCall[] {
   const hidden = new Set(turn.hidden.filter((one) => one.enforced).map((one) => one.tool));
+  const toolOf = (name: string) => (hidden.has(name) ? undefined : turn.tools.get(name));
   return content.flatMap((block): TurnCall[] => {
     if (block.type !== 'toolCall') return [];
-    const tool = hidden.has(block.name) ? undefined : turn.tools.get(block.name);
     const { id, name, arguments: written, kind = 'function' } = block;
-    return [{ id, name, written, kind, tool }];
+    const search = turn.searches.get(name);
+    if (search !== undefined) return [unwrapCall(search, block, toolOf)];
+    // What is searched may be called by its own name too: so it stands in a history, and it is decided as the same call.
+    return [{ id, name, written, kind, tool: toolOf(name) }];
   });
 }
 

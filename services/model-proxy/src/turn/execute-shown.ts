@@ -3,12 +3,21 @@ import type { AssistantContent, ToolResultBlock } from '../chat/message.ts';
 import type { Exchange } from '../responses/exchange.ts';
 import { ask, asks } from './ask.ts';
 import type { Decided } from './decide.ts';
-import { addToCorpus, type DecidedOrFault, decidedOrFault, isRunHere, recordLeftOut, runHere } from './execute.ts';
+import {
+  addToCorpus,
+  type DecidedOrFault,
+  decidedOrFault,
+  isRunHere,
+  outcomeOf,
+  recordLeftOut,
+  runHere,
+} from './execute.ts';
 import type { Gate } from './gate.ts';
 import { type BatchOutcome, recordRefusedCall } from './hand-over.ts';
 import { callItem, itemId, labelOfServer, questionItem, returningName, showItem } from './mcp-items.ts';
 import type { Release } from './release.ts';
 import { rememberWords } from './remember.ts';
+import { answerOwn, type OwnAnswer, ownResult } from './search.ts';
 import type { Turn, TurnCall } from './turn.ts';
 
 /** Calls of one model message, with the message. */
@@ -40,6 +49,7 @@ export async function executeShown(
   const open = calls.filter((call) => isRunHere(call) && !held.has(call));
   const decided = await settled(gate, turn, release, { open, held, waits: consented !== undefined });
   const runnable = open.filter((call) => !held.has(call));
+  const own = await answerOwn(gate, turn, calls);
   const results = await runHere(gate, turn, runnable, decided);
   turn.signal.throwIfAborted();
 
@@ -47,6 +57,12 @@ export async function executeShown(
   const blocks: ToolResultBlock[] = [];
   for (const call of calls) {
     if (held.has(call)) continue;
+    const answered = own.get(call);
+    if (answered) {
+      blocks.push(ownResult(call, answered));
+      await showOwn(exchange, release, call, answered);
+      continue;
+    }
     const result = byId.get(call.id);
     if (!result) recordLeftOut(gate, turn, call);
     const text = result?.content?.text ?? (result?.refusal ?? notRun()).text;
@@ -69,8 +85,15 @@ export async function executeShown(
   turn.label = join(turn.label, results.contextLabel);
   if (held.size > 0) return await askClient(gate, turn, exchange, release, held);
   turn.appended.push({ role: 'assistant', content: [...content] }, { role: 'tool', content: blocks });
-  const ran = results.results.some(({ status }) => status !== 'refused' && status !== 'waiting');
-  return ran ? 'ran' : { refusals: results.results.flatMap((result) => result.refusal ?? []) };
+  return outcomeOf(results, own);
+}
+
+/** Shows a call that the gateway answered itself, a search most often: it comes back as other calls do. */
+async function showOwn(exchange: Exchange, release: Release, call: TurnCall, answer: OwnAnswer): Promise<void> {
+  const id = itemId('mcp');
+  const { text, refusal } = answer;
+  exchange.shown.push({ id, name: returningName(call), arguments: call.written, result: { text, label: TRUSTED } });
+  await showItem(release, callItem(id, call, { text, isError: refusal !== undefined }));
 }
 
 /** Decides open calls; those that people have to be asked about, and have not answered, are added to the held. */

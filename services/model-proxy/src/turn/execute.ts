@@ -36,6 +36,7 @@ import { mayBeRead, readApart } from './read-apart.ts';
 import { recordToolOutcome, toolIntent } from './record.ts';
 import type { Release } from './release.ts';
 import { reserveSteps } from './reserve.ts';
+import { answerOwn, type OwnAnswer, ownResult } from './search.ts';
 import { originName, sourceOf } from './source.ts';
 import type { Turn, TurnCall } from './turn.ts';
 
@@ -80,11 +81,14 @@ export async function execute(
     if (asked.outcome === 'waiting') return await endWaiting(gate, turn, release, decided, asked.approvals);
     decided = asked.decided;
   }
+  const own = await answerOwn(gate, turn, calls);
   const results = await runHere(gate, turn, mine, decided);
   turn.signal.throwIfAborted();
 
   const byId = new Map(results.results.map((result) => [result.callId, result]));
   const blocks = calls.map((call): ToolResultBlock => {
+    const answered = own.get(call);
+    if (answered) return ownResult(call, answered);
     const result = byId.get(call.id);
     if (!result) recordLeftOut(gate, turn, call);
     const text = result?.content?.text ?? (result?.refusal ?? notRun()).text;
@@ -94,13 +98,21 @@ export async function execute(
   });
   turn.label = join(turn.label, results.contextLabel);
   turn.appended.push({ role: 'assistant', content: [...content] }, { role: 'tool', content: blocks });
-  const ran = results.results.some(({ status }) => status !== 'refused' && status !== 'waiting');
-  return ran ? 'ran' : { refusals: results.results.flatMap((result) => result.refusal ?? []) };
+  return outcomeOf(results, own);
 }
 
-/** Whether a call is the gateway's to run; what is unknown is refused by it. */
-export function isRunHere({ tool }: TurnCall): boolean {
-  return tool === undefined || tool.runBy === 'gateway';
+/** Whether anything was done of a batch; otherwise why not. */
+export function outcomeOf({ results }: BatchResult<Shown>, own: ReadonlyMap<TurnCall, OwnAnswer>): BatchOutcome {
+  const answers = [...own.values()];
+  const ran =
+    results.some(({ status }) => status !== 'refused' && status !== 'waiting') ||
+    answers.some(({ refusal: refused }) => refused === undefined);
+  return ran ? 'ran' : { refusals: [...results, ...answers].flatMap((one) => one.refusal ?? []) };
+}
+
+/** Whether a call is one of a tool that the gateway runs; what is unknown is refused by it. */
+export function isRunHere({ tool, own }: TurnCall): boolean {
+  return own === undefined && (tool === undefined || tool.runBy === 'gateway');
 }
 
 /** What policy decided, or why it could not be asked: then each call is refused and says so. */
@@ -137,7 +149,7 @@ export async function runHere(
       intentId: known[index]?.intentId ?? uuidv7(),
       step: ++turn.step,
       startedAtMs: Date.now(),
-      detail: {},
+      detail: turnCall.via === undefined ? {} : { via: turnCall.via },
     }));
     return await runToolBatch<GatewayCall, Shown>(
       portsOf(gate, turn, decided),
@@ -214,6 +226,7 @@ function portsOf(gate: Gate, turn: Turn, decided: DecidedOrFault): ToolStepPorts
         .catch((error: unknown) => ruleOf(error, gate.config.publicUrl) ?? Promise.reject(error));
       if ('code' in answer) return { refusal: answer };
       call.detail = {
+        ...call.detail,
         bytes: answer.sizeBytes,
         upstreamMs: Math.round(answer.latencyMs),
         credential: answer.credentialReference,

@@ -32,8 +32,8 @@ export function listItem(label: string, tools: readonly BrokeredTool[]): JsonObj
 }
 
 /** Label of the server that a call is of, by its tool, else by its name; '' where there can be none. */
-export function labelOfServer({ name, tool }: TurnCall): string {
-  return tool?.listed?.label ?? (name.includes('__') ? name.slice(0, name.indexOf('__')) : '');
+export function labelOfServer({ name, tool, own }: TurnCall): string {
+  return own?.label ?? tool?.listed?.label ?? (name.includes('__') ? name.slice(0, name.indexOf('__')) : '');
 }
 
 function placeOf(call: TurnCall): { server_label: string; name: string } {

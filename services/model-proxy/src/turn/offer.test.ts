@@ -18,7 +18,7 @@ const listed = (name: string) => ({
 
 async function offered(tools: JsonObject[], answer: object = {}, init: TurnInit = {}) {
   const turn = turnOf({ ...init, body: { tools, ...init.body } });
-  const listTools = async () => ({ tools: [listed('look'), listed('send')], unavailable: [], ...answer });
+  const listTools = async () => ({ tools: [listed('look'), listed('send')], unavailable: [], searched: [], ...answer });
   await offerTools(gateOf({ clients: { tools: { listTools } } }).gate, turn);
   return turn;
 }

@@ -3,11 +3,12 @@ import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { definitionDigest, JsonFault, type JsonValue } from '@sallyport/turn';
 import type { JsonObject } from '../chat/message.ts';
-import type { FunctionTool, McpTool, RequireApproval, Tool, ToolNameFilter } from '../chat/tools.ts';
+import type { FunctionTool, McpTool, RequireApproval, Tool, ToolChoice, ToolNameFilter } from '../chat/tools.ts';
 import { nameOnServer } from '../wire/openai-responses/tools.ts';
 import { clientOf } from './admit.ts';
 import type { Gate } from './gate.ts';
 import { type BrokeredTool, listItem } from './mcp-items.ts';
+import { searchFunctions } from './searching.ts';
 import type { Turn, TurnTool } from './turn.ts';
 
 const LIST_TIMEOUT_MS = 5_000;
@@ -109,12 +110,14 @@ async function offerServer(gate: Gate, turn: Turn, tool: McpTool): Promise<Funct
   }
   const label = tool.serverLabel;
   if (exchange !== undefined && !exchange.listed.has(label)) exchange.opening.push(listItem(label, tools));
-  return tools.flatMap((one): FunctionTool[] => {
+  const search = tools.length === 0 ? undefined : offerSearch(gate, turn, label, answer.searched);
+  const functions = tools.flatMap((one): FunctionTool[] => {
     if (!one.ref) return [];
     const { ref, exposedName: name, description, toolClass } = one;
     const inputSchema = JSON.parse(one.inputSchemaJson || '{"type":"object"}') as JsonObject;
     const set = setBy(one);
-    take(turn, name);
+    // A tool that is searched is called by a name that stands in arguments: it may be that of a function.
+    if (search === undefined || turn.tools.has(name)) take(turn, name);
     const outputSchemaJson = one.outputSchemaJson;
     const listed = exchange === undefined ? {} : { listed: { label, asks: asks(one, tool.requireApproval) } };
     const known = set === undefined ? inputSchema : { ...inputSchema, properties: declaredWith(inputSchema, set.set) };
@@ -128,9 +131,35 @@ async function offerServer(gate: Gate, turn: Turn, tool: McpTool): Promise<Funct
       outputSchemaJson,
       ...listed,
       ...toolset,
+      ...(search === undefined ? {} : { searched: label }),
     });
     return [{ type: 'function', name, description, parameters: inputSchema }];
   });
+  if (search === undefined) return functions;
+  // What the client has its model choose the model has to be told of.
+  const chosen = namesChosen(turn.request?.toolChoice);
+  return [...search, ...functions.filter(({ name }) => chosen.has(name) && !turn.searches.has(name))];
+}
+
+/** Puts the two functions that stand for a toolset in the place of its tools; undefined where the model is given these. */
+function offerSearch(
+  gate: Gate,
+  turn: Turn,
+  label: string,
+  searched: readonly { name: string; about: string }[],
+): FunctionTool[] | undefined {
+  const said = searched.find(({ name }) => name === label);
+  if (said === undefined) return undefined;
+  return searchFunctions(gate, label, said.about).map(([tool, does]) => {
+    take(turn, tool.name);
+    turn.searches.set(tool.name, does);
+    return tool;
+  });
+}
+
+function namesChosen(choice: ToolChoice | undefined): ReadonlySet<string> {
+  if (choice?.type === 'tool') return new Set([choice.name]);
+  return new Set(choice?.type === 'allowed' ? choice.names : []);
 }
 
 function setBy({ toolset, setArgumentsJson }: BrokeredTool): { name: string; set: JsonObject } | undefined {
@@ -165,7 +194,7 @@ function asks(tool: BrokeredTool, approval: RequireApproval | undefined): boolea
 
 // Two tools of one name could be told apart by nobody: neither the model nor policy.
 function take(turn: Turn, name: string): void {
-  if (turn.tools.has(name)) {
+  if (turn.tools.has(name) || turn.searches.has(name)) {
     throw new GatewayError('invalid_request', `Two tools have the name ${name}.`, { details: { param: 'tools' } });
   }
 }

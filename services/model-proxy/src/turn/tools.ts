@@ -43,7 +43,8 @@ export async function hideTools(gate: Gate, turn: Turn): Promise<readonly Tool[]
       turn.hidden.push({ tool: tool.name, rule: decision.rule, reason: decision.reason, enforced: !shown });
     }
   }
-  return request.tools.filter((tool) => !hidden.has(nameOf(tool)));
+  // What stands for tools is none of them, whatever a server calls one of its own.
+  return request.tools.filter((tool) => !hidden.has(nameOf(tool)) || turn.searches.has(nameOf(tool)));
 }
 
 function nameOf(tool: Tool): string {

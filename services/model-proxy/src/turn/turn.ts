@@ -4,7 +4,7 @@ import type { CredentialUse } from '@sallyport/peers/credentials';
 import type { Reservation } from '@sallyport/peers/limits';
 import type { ToolRef } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
-import type { Corpus, Label } from '@sallyport/turn';
+import type { CALL_TOOL, Corpus, Label } from '@sallyport/turn';
 import type { Model } from '../catalog.ts';
 import type { RequestFacts } from '../chat/facts.ts';
 import type { FrontDialect, JsonObject, Message } from '../chat/message.ts';
@@ -18,6 +18,7 @@ import type { TurnCache } from './cache-lookup.ts';
 import type { Controls } from './controls.ts';
 import type { Decoration } from './decorate.ts';
 import type { Operation } from './operation.ts';
+import type { OwnCall, SearchFunction } from './searching.ts';
 import type { Spoken } from './spoken.ts';
 
 /** What a request may say for cost attribution, after the key's `mayAssert` was applied. */
@@ -56,6 +57,8 @@ export interface TurnTool {
   readonly listed?: { readonly label: string; readonly asks: boolean };
   /** JSON pointers (`*` for any token) of arguments that name a host or identifier and that policy lets a handle fill. */
   readonly handlePositions?: readonly string[];
+  /** Label of the toolset in which the model searches for it, instead of being told of it. */
+  readonly searched?: string;
 }
 
 /** A tool left out of the model request, and why. */
@@ -119,6 +122,8 @@ export interface Turn {
   readonly unwrapped: Map<string, string>;
   /** Tools offered so far, by the name that the model sees. */
   tools: Map<string, TurnTool>;
+  /** Functions of the gateway's own by which tools are searched and called, by the name that the model sees. */
+  readonly searches: Map<string, SearchFunction>;
   hidden: HiddenTool[];
   policyRevision: string;
   /** Spans of the context by origin, for finding where a tool call's arguments came from. */
@@ -178,4 +183,8 @@ export interface TurnCall {
   readonly written: string;
   readonly kind: 'function' | 'custom';
   readonly tool: TurnTool | undefined;
+  /** What the gateway does itself in its place; then there is no tool. */
+  readonly own?: OwnCall;
+  /** It was made through the function that calls what was found. */
+  readonly via?: typeof CALL_TOOL;
 }

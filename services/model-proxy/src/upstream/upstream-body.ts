@@ -160,7 +160,8 @@ function changesOf(turn: Turn, target: Target, tools: readonly Tool[], maxTokens
     const kept = new Set(tools.map((tool) => (tool.type === 'mcp' ? '' : toolName(tool))));
     changes.keepTool = (tool) => tool.type !== 'mcp' && kept.has(toolName(tool));
     changes.addTools = tools.filter(
-      (tool): tool is FunctionTool => tool.type === 'function' && turn.tools.get(tool.name)?.runBy === 'gateway',
+      (tool): tool is FunctionTool =>
+        tool.type === 'function' && (turn.tools.get(tool.name)?.runBy === 'gateway' || turn.searches.has(tool.name)),
     );
     if (turn.changedResults.size > 0) changes.toolResults = turn.changedResults;
     if (turn.appended.length > 0) changes.appendMessages = turn.appended;
