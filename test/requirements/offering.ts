@@ -33,6 +33,8 @@ export const offering: readonly Requirement[] = [
       'One subscription a server, resource and credential serves all sessions, and ends with the last.',
     'offering:updates-again': 'What a server has forgotten is subscribed to again, and told of once.',
     'offering:updates-move': 'Subscriptions of a session hold on any broker.',
+    'offering:updates-dirty':
+      'A change that could not be told of at once, or on a stream that is left, is told of once it can be.',
     'offering:updates-bounded':
       'A URI that is too long to be kept is refused, and a list of them is looked at up to a bound.',
     'offering:subscriptions-kept': 'Subscriptions of sessions are of their tenant, each once, and bounded.',

@@ -59,13 +59,11 @@ export async function serveStream(front: LegacyFront, req: IncomingMessage, res:
       return notOffered(res);
     }
     writer.open();
-    const subscribed =
+    const unsubscribe =
       toolset === undefined ? front.subscriptions.serve(admitted.principal, session, notices) : undefined;
-    // What its session was subscribed to before may have changed while it had no stream.
-    subscribed?.known.then((uris) => uris.map(notices.tell)).catch(() => undefined);
     await serving;
     leave();
-    subscribed?.leave();
+    unsubscribe?.();
     writer.end();
   } finally {
     work.end();

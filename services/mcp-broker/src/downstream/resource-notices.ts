@@ -25,6 +25,9 @@ export interface ResourceNoticesOf {
   open(admitted: Admitted, signal: AbortSignal, updated: (uri: string) => Promise<unknown>): ResourceNotices;
 }
 
+/** When it could not be found out whether a change may be told of, it is tried again. */
+const AGAIN_MS = 1_000;
+
 interface Followed {
   readonly server: Server | undefined;
   readonly stop: () => void;
@@ -63,13 +66,15 @@ export function resourceNotices(gate: Gate): ResourceNoticesOf {
       /** Each resource once, however often it changes while the client does not read. */
       const due = new Set<string>();
       let sending = false;
+      let again: NodeJS.Timeout | undefined;
       const send = async () => {
         if (sending) return;
         sending = true;
         try {
           for (const uri of due) {
-            due.delete(uri);
             const now = await gate.access.accessOf(principal, signal);
+            // What changes from here on is told of once more.
+            due.delete(uri);
             if (!followed.has(uri)) continue;
             if (reachedResource(gate, { principal, access: now }, 'resources/read', uri) !== undefined)
               await updated(uri);
@@ -78,9 +83,18 @@ export function resourceNotices(gate: Gate): ResourceNoticesOf {
           sending = false;
         }
       };
+      /** What could not be told stays due. */
+      const sendDue = () => {
+        clearTimeout(again);
+        send().catch(() => {
+          if (due.size === 0 || signal.aborted) return;
+          again = setTimeout(sendDue, AGAIN_MS);
+          again.unref();
+        });
+      };
       const tell = (uri: string) => {
         due.add(uri);
-        send().catch(() => undefined);
+        sendDue();
       };
       const begin = (uri: string): Followed | undefined => {
         const reached = reachedResource(gate, { principal, access }, 'resources/read', uri);
@@ -116,12 +130,15 @@ export function resourceNotices(gate: Gate): ResourceNoticesOf {
             if (reached !== undefined && reached.tool.server === server) continue;
             stop();
             // It may be theirs again later: what was once taken is the stream's until it ends.
-            followed.set(uri, begin(uri) ?? { server: undefined, stop: () => undefined });
+            const one = begin(uri);
+            followed.set(uri, one ?? { server: undefined, stop: () => undefined });
+            if (one !== undefined) tell(uri);
           }
         },
         tell,
         end() {
           due.clear();
+          clearTimeout(again);
           for (const uri of [...followed.keys()]) drop(uri);
         },
       };

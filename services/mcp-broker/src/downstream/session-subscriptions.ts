@@ -11,17 +11,11 @@ export interface SessionSubscriptions {
   remove(principal: Principal, session: Session, uri: string): Promise<void>;
   end(principal: Principal, session: Session): Promise<void>;
   /**
-   * A stream of the session is open: it tells of what the session is subscribed to until it is left, unless a newer stream
-   * of the session does. `known` is what the session was subscribed to already, of which a notice may have been missed.
+   * A stream of the session is open: it tells of what the session is subscribed to until it is left by what is returned,
+   * unless a newer stream of the session does. Where it begins to, it tells of all of it: a notice may have been missed.
    */
-  serve(principal: Principal, session: Session, notices: ResourceNotices): Served;
+  serve(principal: Principal, session: Session, notices: ResourceNotices): () => void;
   stop(): Promise<void>;
-}
-
-/** A stream that tells of what its session is subscribed to. */
-export interface Served {
-  readonly known: Promise<readonly string[]>;
-  leave(): void;
 }
 
 /** How soon a stream here knows of a subscription that another replica took. */
@@ -31,6 +25,8 @@ interface Streams {
   readonly tenant: string;
   /** The newest last: a message is sent on one stream of a session only. */
   readonly open: ResourceNotices[];
+  /** The one that has told of all that changed before it was the newest. */
+  caughtUp?: ResourceNotices;
 }
 
 /** Makes them for one replica. */
@@ -42,7 +38,13 @@ export function sessionSubscriptions({
   let timer: NodeJS.Timeout | undefined;
 
   const follow = (run: string, uris: readonly string[]) => {
-    byRun.get(run)?.open.at(-1)?.follow(uris);
+    const streams = byRun.get(run);
+    const newest = streams?.open.at(-1);
+    if (streams === undefined || newest === undefined) return;
+    const followed = newest.follow(uris);
+    if (streams.caughtUp === newest) return;
+    streams.caughtUp = newest;
+    for (const uri of followed) newest.tell(uri);
   };
   const of = async (tenant: string, run: string) => (await store.of(tenant, [run])).get(run) ?? [];
   const look = async () => {
@@ -64,9 +66,14 @@ export function sessionSubscriptions({
     }, LOOK_MS);
     timer.unref();
   };
-  const sync = async ({ tenant, session }: SessionOf) => {
+  const sync = async ({ tenant, session }: Pick<SessionOf, 'tenant' | 'session'>) => {
     if (byRun.has(session)) follow(session, await of(tenant, session));
   };
+  // Where it cannot be looked up now, the next look finds it.
+  const begin = (tenant: string, run: string) =>
+    void sync({ tenant, session: run }).catch((error: unknown) =>
+      log.debug('Subscriptions of a session could not be looked up', { error }),
+    );
 
   return {
     async add(principal, session, uri) {
@@ -86,19 +93,17 @@ export function sessionSubscriptions({
       byRun.set(run, streams);
       streams.open.at(-1)?.follow([]);
       streams.open.push(notices);
-      const leave = () => {
+      wake();
+      begin(tenant, run);
+      return () => {
         const at = streams.open.indexOf(notices);
         if (at < 0) return;
+        const wasNewest = at === streams.open.length - 1;
         streams.open.splice(at, 1);
         notices.end();
         if (streams.open.length === 0) byRun.delete(run);
+        else if (wasNewest) begin(tenant, run);
       };
-      wake();
-      const known = of(tenant, run).then((uris) => {
-        if (streams.open.at(-1) !== notices) return [];
-        return notices.follow(uris);
-      });
-      return { known, leave };
     },
     async stop() {
       clearTimeout(timer);
