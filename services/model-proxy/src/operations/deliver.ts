@@ -9,6 +9,7 @@ import type { OperationEnd, StreamedAnswer } from '../turn/operation.ts';
 import { closeStream, writeHeaders } from '../turn/release.ts';
 import { pricedCall } from '../turn/reserve.ts';
 import { settle } from '../turn/settle.ts';
+import { bodyWithCost, costOf, costWith, framesWithCost } from '../turn/tell-cost.ts';
 import type { Turn } from '../turn/turn.ts';
 import { ProviderError } from '../upstream/call-provider.ts';
 import { rememberAnswer } from './remember-answer.ts';
@@ -24,7 +25,9 @@ export async function deliver(gate: Gate, turn: Turn, answered: ModelAnswer, ans
   settle(gate, turn, answered, { ...ended(content.end), outcome: 'ok' });
   writeHeaders(turn);
   if (!turn.priced) answer.header('sallyport-cost-usd', 'unknown');
-  answer.whole(content.contentType, content.body);
+  const { body } = content;
+  const isTold = turn.controls.tellsCost && typeof body === 'string';
+  answer.whole(content.contentType, isTold ? bodyWithCost(body, costOf(turn)) : body);
 }
 
 async function stream(
@@ -44,7 +47,7 @@ async function stream(
   answered.firstTokenMs = performance.now() - answered.startedAt;
   let fault: unknown;
   try {
-    if (isEvents) for await (const piece of pieces) await answer.frames(piece);
+    if (isEvents) for await (const piece of pieces) await answer.frames(costed(turn, answered, piece, taken));
     else await answer.relay(contentType, pieces);
     turn.signal.throwIfAborted();
   } catch (caught) {
@@ -56,6 +59,17 @@ async function stream(
   settle(gate, turn, answered, { ...ended(taken()), outcome, ...(error ? { error } : {}) });
   if (error) throw error;
   if (isEvents) closeStream(turn, undefined);
+}
+
+/** Frames that say what was used so far say what it costs too, where that is asked for. */
+function costed(
+  turn: Turn,
+  answered: ModelAnswer,
+  piece: string | Buffer,
+  taken: StreamedAnswer['taken'],
+): string | Buffer {
+  if (!turn.controls.tellsCost || typeof piece !== 'string') return piece;
+  return framesWithCost(piece, costWith(turn, answered, taken().usage));
 }
 
 /** What broke a stream, in words for the client. */

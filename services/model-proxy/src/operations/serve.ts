@@ -15,6 +15,7 @@ import { tellRateLimits } from '../fronts/rate-limits.ts';
 import { clientAnswer, headed } from '../http/client-answer.ts';
 import { admit, authorise } from '../turn/admit.ts';
 import { call } from '../turn/call.ts';
+import { CONTROLLED, hasControls, withoutControls } from '../turn/controls.ts';
 import type { Gate } from '../turn/gate.ts';
 import { label } from '../turn/label.ts';
 import { route } from '../turn/route.ts';
@@ -75,7 +76,7 @@ export function operationHandler(
         release = uploads.take(req);
       }
       const request = await readRequest(gate, req, kind, complete);
-      const wanted = kind.read(request);
+      const wanted = kind.read(forTargets(kind, request));
       asked = wanted;
       const admitted = await admit(gate, {
         id,
@@ -146,6 +147,13 @@ async function readRequest(
   const body = complete(req, parseJson(bytes, { maxDepth }));
   if (!isObject(body)) throw new GatewayError('invalid_request', 'The body must be a JSON object.');
   return { body: refuseChat(body), bytes };
+}
+
+/** A request as targets are told it: without what it asks of the gateway itself. */
+function forTargets({ endpoint }: OperationKind, request: OperationRequest): OperationRequest {
+  if (!CONTROLLED.has(endpoint) || !hasControls(request.body)) return request;
+  const body = withoutControls(request.body);
+  return { ...request, body, bytes: Buffer.from(JSON.stringify(body)) };
 }
 
 function fieldsOf({ fields }: Form): JsonObject {

@@ -13,7 +13,7 @@ import { resolveFiles } from '../files/resolve.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
 import type { Exchange } from '../responses/exchange.ts';
 import { bareModel, WISHING, wishOf, withoutWish } from '../routing/wish.ts';
-import { controlsOf, hasControls, tagsIn, UNSAID, withoutControls } from './controls.ts';
+import { CONTROLLED, controlsOf, hasControls, tagsIn, UNSAID, withoutControls } from './controls.ts';
 import type { Gate } from './gate.ts';
 import type { Operation } from './operation.ts';
 import { createSpoken } from './spoken.ts';
@@ -109,12 +109,12 @@ export function beginTurn(
   model: Model,
 ): Turn {
   const { facts, headers } = arrival;
-  const wishing = WISHING.has(arrival.endpoint) ? arrival.body : undefined;
-  const wish = wishing === undefined ? undefined : wishOf(wishing, model.publicName);
-  const controls = controlsOf(wishing, headers, facts.stream);
+  const wish = WISHING.has(arrival.endpoint) ? wishOf(arrival.body, model.publicName) : undefined;
+  const saying = CONTROLLED.has(arrival.endpoint) ? arrival.body : undefined;
+  const controls = controlsOf(saying, headers, facts.stream);
   let { body } = arrival;
   if (wish !== undefined) body = withoutWish(body);
-  if (wishing !== undefined && controls !== UNSAID && hasControls(wishing)) body = withoutControls(body);
+  if (saying !== undefined && controls !== UNSAID && hasControls(saying)) body = withoutControls(body);
   const named = single(headers['sallyport-trajectory']).toLowerCase();
   const claimed = UUID.test(named) ? named : (arrival.goesOn ?? '');
   return {
@@ -130,7 +130,7 @@ export function beginTurn(
     signal: arrival.signal,
     principal,
     access,
-    attribution: attributionOf(principal, headers, arrival.body, facts, wishing),
+    attribution: attributionOf(principal, headers, arrival.body, facts, saying),
     model,
     wish,
     controls,
@@ -146,7 +146,6 @@ export function beginTurn(
     changedResults: new Map(),
     unwrapped: new Map(),
     tools: new Map(),
-    searches: new Map(),
     hidden: [],
     policyRevision: access.policyRevision,
     corpus: undefined,
@@ -222,7 +221,7 @@ function attributionOf(
   headers: Arrival['headers'],
   body: JsonObject,
   facts: RequestFacts,
-  wishing: JsonObject | undefined,
+  saying: JsonObject | undefined,
 ): Attribution {
   if (principal.mayAssert.length === 0) return ownAttribution(principal);
   const may = new Set(principal.mayAssert);
@@ -232,7 +231,7 @@ function attributionOf(
     const value = single(headers[`sallyport-${field}`]) || metadata[name];
     return typeof value === 'string' ? value.slice(0, 256) : '';
   };
-  const tags = may.has('tags') ? tagsOf(headers, wishing) : [];
+  const tags = may.has('tags') ? tagsOf(headers, saying) : [];
   const customer = asserted('customer', 'customer') || (may.has('customer') ? litellmCustomer(headers) : '');
   return {
     customer: customer || principal.customer,

@@ -148,6 +148,48 @@ describe.each(Object.keys(ASKS))('asking for less at %s', (path) => {
   });
 });
 
+describe('asking for less where no chat is asked for', () => {
+  const asked = { ...BOLD, usage: { include: true }, model: 'one' };
+  it.each([
+    ['/v1/embeddings', { input: 'hi' }, '{"data":[{"index":0,"embedding":[1]}],"usage":{"prompt_tokens":1000000}}', 1],
+    ['/v1/completions', { prompt: 'hi' }, '{"choices":[{"text":"Hi."}],"usage":{"completion_tokens":500000}}', 1],
+    ['/v1/moderations', { input: 'hi' }, '{"results":[]}', undefined],
+  ])(
+    '[routing:asked-less] [turn:usage-cost] reaches no provider from %s, and tells the cost',
+    async (path, body, text, cost) => {
+      const desk = await openDesk({ models: [named('one', {}, 'openai')] });
+      desk.script(() => ({ body: text }));
+      const answer = await desk.post(path, { ...asked, ...body });
+      const { usage } = (await answer.json()) as { usage?: { cost?: number } };
+      expect([answer.status, usage?.cost]).toEqual([200, cost]);
+      expect(JSON.parse(desk.calls[0]?.text ?? '')).toEqual({ ...body, model: 'one-model' });
+      expect((await desk.post(path, { ...asked, ...body, timeout: -1 })).status).toBe(400);
+      await desk.close();
+    },
+  );
+
+  it('[turn:usage-cost] is told at the end of a stream of completions', async () => {
+    const desk = await openDesk({ models: [named('one', {}, 'openai')] });
+    const chunks = [
+      { choices: [{ text: 'Hi.', finish_reason: 'stop' }] },
+      { choices: [], usage: { completion_tokens: 500_000 } },
+    ];
+    const frames = chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('');
+    desk.script(() => ({ type: 'text/event-stream', body: `${frames}data: [DONE]\n\n` }));
+    const more = { prompt: 'hi', stream: true, stream_options: { include_usage: true } };
+    const answer = await desk.post('/v1/completions', { ...asked, ...more });
+    expect(await answer.text()).toContain('"cost":1}');
+    await desk.close();
+  });
+
+  it('[routing:asked-less] a slow one is given up', async () => {
+    const desk = await openDesk({ models: [named('one')], ports: { upstream: upstreamWith() } });
+    const answer = await desk.post('/v1/embeddings', { model: 'one', input: 'hi' }, { 'x-litellm-timeout': '0.02' });
+    expect([answer.status, await answer.json()]).toMatchObject([504, { error: { code: 'upstream_timeout' } }]);
+    await desk.close();
+  });
+});
+
 describe('a target that was slower than a request allows', () => {
   it('[routing:asked-blameless] is not held to it: its breaker stays shut, where its own time opens it', async () => {
     const routing = new RoutingState();

@@ -2,6 +2,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { bodyControls } from '../cache/controls.ts';
 import { isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
+import { WISHING } from '../routing/wish.ts';
 import { without } from '../wire/forward.ts';
 import { rewriteBody } from './rewrite.ts';
 import type { Turn } from './turn.ts';
@@ -20,6 +21,17 @@ export interface Controls {
 
 /** Nothing is asked for. */
 export const UNSAID: Controls = { timeoutMs: Infinity, retries: Infinity, tellsCost: false, drops: false };
+
+/** Endpoints whose bodies may say so; in others fields of these names are the provider's own, and headers alone count. */
+export const CONTROLLED: ReadonlySet<string> = new Set([
+  ...WISHING,
+  'completions',
+  'embeddings',
+  'rerank',
+  'moderations',
+  'images.generations',
+  'audio.speech',
+]);
 
 type Headers = Turn['headers'];
 
