@@ -4,16 +4,17 @@ import { type Sequenced, sequenceFeed } from './sequence-feed.ts';
 
 const log = createLogger({ service: 'test', write: () => undefined });
 
-function feedOf(options: { maxWaiting?: number; heartbeatMs?: number } = {}) {
+function feedOf(options: { maxWaiting?: number; everyMs?: number } = {}) {
   const notices: Sequenced[] = [];
-  const state = { failing: false, head: 0 };
+  const state = { failing: false, head: 0, looks: 0, held: undefined as Promise<void> | undefined };
   const feed = sequenceFeed<Sequenced>({
     name: 'test',
     log,
-    pollMs: 20,
-    heartbeatMs: 40,
+    everyMs: 20,
     ...options,
     read: async (sequence, limit) => {
+      state.looks += 1;
+      await state.held;
       if (state.failing) throw new Error('away');
       return { head: state.head, notices: notices.filter((one) => one.sequence > sequence).slice(0, limit) };
     },
@@ -66,6 +67,55 @@ describe('a sequence feed', () => {
     expect(beats).toBeGreaterThan(before);
     stop.abort();
     await counting;
+    await feed.stop?.(0);
+  });
+
+  it('looks and beats once in each interval, however many watch', async () => {
+    const { feed, state } = feedOf({ everyMs: 50 });
+    await feed.start?.();
+    const stop = new AbortController();
+    const beats = [0, 0, 0];
+    const counting = beats.map(async (_none, which) => {
+      for await (const _beat of feed.watch(stop.signal)) beats[which] = (beats[which] ?? 0) + 1;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 525));
+    stop.abort();
+    await Promise.all(counting);
+    await feed.stop?.(0);
+    for (const count of [...beats, state.looks]) {
+      expect(count).toBeGreaterThanOrEqual(7);
+      expect(count).toBeLessThanOrEqual(12);
+    }
+  });
+
+  it('goes on with heartbeats for two intervals while a look does not come back, and looks again for who wrote meanwhile', async () => {
+    const { feed, state, add } = feedOf({ everyMs: 100 });
+    await feed.start?.();
+    const stop = new AbortController();
+    let beats = 0;
+    const seen: number[] = [];
+    const watching = (async () => {
+      for await (const { notice, sequence } of feed.watch(stop.signal)) {
+        if (notice === undefined) beats += 1;
+        else seen.push(sequence);
+      }
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const hung = Promise.withResolvers<void>();
+    state.held = hung.promise;
+    const before = beats;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(beats - before).toBeGreaterThanOrEqual(1);
+    expect(beats - before).toBeLessThanOrEqual(2);
+    const { looks } = state;
+    feed.poke();
+    hung.resolve();
+    add();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(seen).toEqual([1]);
+    expect(state.looks).toBeGreaterThan(looks);
+    stop.abort();
+    await watching;
     await feed.stop?.(0);
   });
 

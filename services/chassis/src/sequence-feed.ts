@@ -1,4 +1,3 @@
-import { sleep } from './deadline.ts';
 import { GatewayError } from './errors.ts';
 import type { Logger } from './log.ts';
 import type { Component } from './process.ts';
@@ -30,10 +29,8 @@ export interface SequenceFeedOptions<T extends Sequenced> {
   readonly log: Logger;
   /** The head of the sequence and up to `limit` notices after `sequence`, in order. */
   readonly read: (sequence: number, limit: number) => Promise<{ head: number; notices: readonly T[] }>;
-  /** Default 200. */
-  readonly pollMs?: number;
-  /** Default 250. */
-  readonly heartbeatMs?: number;
+  /** How often the store is looked at and watchers get a heartbeat; default 250. */
+  readonly everyMs?: number;
   /** Notices that a slow watcher may have waiting; default 10,000. */
   readonly maxWaiting?: number;
 }
@@ -45,33 +42,40 @@ interface Watcher<T> {
 }
 
 const PAGE = 1000;
+/** Looks that may fail or be late before heartbeats stop. */
+const LOOKS = 2.5;
 
-/** Makes a feed that polls its store: one small query each 200 ms on each replica, however many watch. */
+/**
+ * Makes a feed that polls its store: one small query each 250 ms on each replica, however many watch. Its answer is also
+ * when all watchers get their heartbeat, so an idle process wakes up twice for all of it.
+ */
 export function sequenceFeed<T extends Sequenced>(options: SequenceFeedOptions<T>): SequenceFeed<T> {
-  const { name, log, read, pollMs = 200, heartbeatMs = 250, maxWaiting = 10_000 } = options;
+  const { name, log, read, everyMs = 250, maxWaiting = 10_000 } = options;
   const watchers = new Set<Watcher<T>>();
-  const life = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
   let last: number | undefined;
   // Heartbeats stop soon after the last good look, well within the second after which readers must ask again; by a clock
   // that nobody sets back.
   let freshUntilMs = 0;
   let failing = false;
-  let looking: Promise<void> = Promise.resolve();
-  let nap = new AbortController();
+  let looking: Promise<void> | undefined;
+  let again = false;
 
+  const wakeAll = () => {
+    for (const watcher of watchers) watcher.wake();
+  };
   const failAll = (message: string) => {
-    for (const watcher of watchers) {
-      watcher.failed = new GatewayError('unavailable', message);
-      watcher.wake();
-    }
+    for (const watcher of watchers) watcher.failed = new GatewayError('unavailable', message);
+    wakeAll();
   };
   const deliver = (notices: readonly T[]) => {
     for (const watcher of watchers) {
       if (watcher.waiting.length + notices.length > maxWaiting) {
         watcher.failed = new GatewayError('unavailable', 'The watcher fell too far behind.');
       } else watcher.waiting.push(...notices);
-      watcher.wake();
     }
+    wakeAll();
   };
   const look = async () => {
     // What is read is known as of now at the earliest, however long it takes.
@@ -86,37 +90,52 @@ export function sequenceFeed<T extends Sequenced>(options: SequenceFeedOptions<T
       last = (notices[notices.length - 1] as T).sequence;
       deliver(notices);
     }
-    if (notices.length < PAGE) freshUntilMs = lookedMs + 2 * pollMs + heartbeatMs;
+    if (notices.length < PAGE) freshUntilMs = lookedMs + LOOKS * everyMs;
+    else again = true;
   };
-  const loop = async () => {
-    while (!life.signal.aborted) {
-      try {
+  const lookAll = async () => {
+    try {
+      do {
+        again = false;
         await look();
-        if (failing) log.info('the feed is read again', { feed: name });
-        failing = false;
-      } catch (error) {
-        if (!failing) log.warn('the feed cannot be read', { feed: name, error });
-        failing = true;
-      }
-      if (!nap.signal.aborted) await sleep(pollMs, nap.signal).catch(() => undefined);
-      if (!life.signal.aborted) nap = new AbortController();
+      } while (again && !stopped);
+      if (failing) log.info('the feed is read again', { feed: name });
+      failing = false;
+    } catch (error) {
+      if (!failing) log.warn('the feed cannot be read', { feed: name, error });
+      failing = true;
+    } finally {
+      looking = undefined;
     }
+  };
+  const poke = () => {
+    again = true;
+    if (!stopped) looking ??= lookAll();
+  };
+  // A look that takes long holds no heartbeat back: what was known is so for a while.
+  const tick = () => {
+    if (looking !== undefined) wakeAll();
+    else looking = lookAll().then(wakeAll);
   };
   return {
     name,
     start() {
-      looking = loop();
+      timer = setInterval(tick, everyMs);
+      timer.unref();
+      tick();
     },
     async stop() {
-      life.abort();
-      nap.abort();
+      stopped = true;
+      clearInterval(timer);
       failAll('The service is stopping.');
       await looking;
     },
-    poke: () => nap.abort(),
+    poke,
     async *watch(signal, after) {
       const watcher: Watcher<T> = { waiting: [], failed: undefined, wake: () => undefined };
+      const onAbort = () => watcher.wake();
       watchers.add(watcher);
+      signal.addEventListener('abort', onAbort, { once: true });
       try {
         let known = after ?? Number.NEGATIVE_INFINITY;
         for (let full = after !== undefined; full && !signal.aborted; ) {
@@ -129,7 +148,7 @@ export function sequenceFeed<T extends Sequenced>(options: SequenceFeedOptions<T
           full = notices.length === PAGE;
         }
         for (let first = true; !signal.aborted; first = false) {
-          if (!first) await pause(watcher, signal, heartbeatMs);
+          if (!first) await woken(watcher, signal);
           let told = false;
           for (let notice = watcher.waiting.shift(); notice !== undefined; notice = watcher.waiting.shift()) {
             // Told already, out of the store.
@@ -138,30 +157,22 @@ export function sequenceFeed<T extends Sequenced>(options: SequenceFeedOptions<T
             yield { notice, sequence: notice.sequence };
           }
           if (watcher.failed !== undefined) throw watcher.failed;
-          if (life.signal.aborted) throw new GatewayError('unavailable', 'The service is stopping.');
+          if (stopped) throw new GatewayError('unavailable', 'The service is stopping.');
           if (!told && last !== undefined && performance.now() < freshUntilMs)
             yield { notice: undefined, sequence: last };
         }
       } finally {
         watchers.delete(watcher);
+        signal.removeEventListener('abort', onAbort);
       }
     },
   };
 }
 
 /** Waits for the next notice or fault, the watcher's end, or the time of a heartbeat. */
-function pause<T>(watcher: Watcher<T>, signal: AbortSignal, ms: number): Promise<void> {
+function woken<T>(watcher: Watcher<T>, signal: AbortSignal): Promise<void> {
+  if (watcher.waiting.length > 0 || watcher.failed !== undefined || signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      watcher.wake = () => undefined;
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    timer.unref();
-    signal.addEventListener('abort', done, { once: true });
-    watcher.wake = done;
-    if (watcher.waiting.length > 0 || watcher.failed !== undefined || signal.aborted) done();
+    watcher.wake = resolve;
   });
 }

@@ -68,11 +68,12 @@ describe('records of what people and clients did', () => {
           return {} as never;
         },
       },
-      intervalMs: 5,
+      retryMs: 5,
       log: createLogger({ service: 'identity', write: (line) => lines.push(line) }),
     });
     running.push(sending);
-    sending.start?.();
+    const looks = setInterval(() => sending.soon(), 5);
+    running.push({ name: 'looks', stop: () => clearInterval(looks) });
     await until(() => lines.length > 0);
     await new Promise((resolve) => setTimeout(resolve, 30));
     // Said once, not at each attempt.

@@ -1,11 +1,10 @@
 import type { Logger } from '@sallyport/chassis/log';
+import { type Outbox, outbox } from '@sallyport/chassis/outbox';
 import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
-import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { Record_Kind, RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
-import { sendingRecords } from './sending-records.ts';
 
 /** Something that a person or client did here, as the log tells of it; never a secret. */
 export interface AdminAct {
@@ -63,10 +62,10 @@ export async function keepAdminRecord(connection: TenantClient, tenant: string, 
 export function sendingAdminRecords(options: {
   readonly postgres: Postgres;
   readonly client: Pick<Client<typeof RecordService>, 'commit'>;
-  readonly intervalMs: number;
+  readonly retryMs: number;
   readonly log: Logger;
-}): Component {
-  const { postgres, client, intervalMs, log } = options;
+}): Outbox {
+  const { postgres, client, retryMs, log } = options;
   // The rows stay locked while audit is asked, so that no two replicas send the same; records are idempotent by id.
   const sendSome = () =>
     postgres.withTenant('*', async (transaction) => {
@@ -83,5 +82,5 @@ export function sendingAdminRecords(options: {
       return rows.length;
     });
   const waiting = 'records of what people did wait for audit';
-  return sendingRecords({ name: 'admin-records', sendSome, batch: BATCH, intervalMs, waiting, log });
+  return outbox({ name: 'admin-records', sendSome, batch: BATCH, retryMs, waiting, log });
 }

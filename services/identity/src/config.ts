@@ -51,7 +51,7 @@ export const configSchema = z.strictObject({
   peers: blocks.peers.optional(),
   /** The last snapshot is kept here and started from. */
   snapshotCacheFile: z.string().min(1).optional(),
-  /** How often revocations are sent to audit. */
+  /** How long after audit did not take revocations they are sent again. */
   recordInterval: durationMs.pipe(z.number().min(50)).prefault('250ms'),
   /** How often operator is told how many people are in each Team. */
   countInterval: durationMs.pipe(z.number().min(100)).prefault('5s'),

@@ -1,7 +1,7 @@
 import type { KeySpec } from '@sallyport/proto/identity/v1/identity_pb';
 import type { KeyRecord } from './key.ts';
 import type { SecretDigest } from './peppers.ts';
-import type { RevocationNotice } from './revocations.ts';
+import type { RevocationsSeen } from './revocations.ts';
 
 /** A stored secret's digest with the key it opens. */
 export interface SecretMatch {
@@ -97,7 +97,7 @@ export interface KeyStore {
   ownedAfter(after: string, limit: number): Promise<OwnedKey[]>;
   recordUse(uses: readonly KeyUse[]): Promise<void>;
   /** The feed's head and up to `limit` notices after `sequence`, in order. */
-  revocationsAfter(sequence: number, limit: number): Promise<{ head: number; notices: RevocationNotice[] }>;
+  revocationsAfter(sequence: number, limit: number): Promise<RevocationsSeen>;
   /** Deletes notices and remembered creations older than a time, and secrets whose grace is over. */
   prune(beforeMs: number): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { httpServer } from '@sallyport/chassis/http/server';
 import { readKeyFile } from '@sallyport/chassis/key-file';
 import { createLogger } from '@sallyport/chassis/log';
 import { createMetrics } from '@sallyport/chassis/metrics';
+import type { Outbox } from '@sallyport/chassis/outbox';
 import { postgres } from '@sallyport/chassis/postgres';
 import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
@@ -64,8 +65,17 @@ run({
     const pepperKeys = readKeyFile(config.pepperFile);
     const peppers = createPeppers(pepperKeys);
 
+    const outboxes: Outbox[] = [];
     const feed = await life.use(
-      sequenceFeed({ name: 'revocations', log, read: (sequence, limit) => store.revocationsAfter(sequence, limit) }),
+      sequenceFeed({
+        name: 'revocations',
+        log,
+        async read(sequence, limit) {
+          const seen = await store.revocationsAfter(sequence, limit);
+          if (seen.recordsWait) for (const outbox of outboxes) outbox.soon();
+          return seen;
+        },
+      }),
     );
     await life.use(pruning(store, log));
 
@@ -135,10 +145,11 @@ run({
         onSeen: (principal) => bootstrap?.seen(principal),
         log,
       });
-      await life.use(
-        sendingAdminRecords({ postgres: database, client: clients.records, intervalMs: config.recordInterval, log }),
+      const { recordInterval: retryMs } = config;
+      outboxes.push(
+        await life.use(sendingAdminRecords({ postgres: database, client: clients.records, retryMs, log })),
+        await keepDirectory(life, { config, postgres: database, clients, snapshot, onNotice, log }),
       );
-      await keepDirectory(life, { config, postgres: database, clients, snapshot, onNotice, log });
     }
     const authenticate = byForm(authenticateKey, authenticateToken);
     const administration = createAdministration({

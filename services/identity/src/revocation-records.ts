@@ -1,11 +1,10 @@
 import type { Logger } from '@sallyport/chassis/log';
+import { type Outbox, outbox } from '@sallyport/chassis/outbox';
 import type { Postgres } from '@sallyport/chassis/postgres';
-import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { Record_Kind, RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { CHANGED } from './revocations.ts';
-import { sendingRecords } from './sending-records.ts';
 
 const BATCH = 64;
 const SEND_MS = 5_000;
@@ -32,10 +31,10 @@ interface Row extends Record<string, unknown> {
 export function recordingRevocations(options: {
   readonly postgres: Postgres;
   readonly client: Pick<Client<typeof RecordService>, 'commit'>;
-  readonly intervalMs: number;
+  readonly retryMs: number;
   readonly log: Logger;
-}): Component {
-  const { postgres, client, intervalMs, log } = options;
+}): Outbox {
+  const { postgres, client, retryMs, log } = options;
   // The rows stay locked while audit is asked, so that no two replicas send the same; records are idempotent by id.
   const sendSome = () =>
     postgres.withTenant('*', async (transaction) => {
@@ -55,7 +54,7 @@ export function recordingRevocations(options: {
       return rows.length;
     });
   const waiting = 'records of revocations wait for audit';
-  return sendingRecords({ name: 'revocation-records', sendSome, batch: BATCH, intervalMs, waiting, log });
+  return outbox({ name: 'revocation-records', sendSome, batch: BATCH, retryMs, waiting, log });
 }
 
 function recordOf(row: Row): Uint8Array {

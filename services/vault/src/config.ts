@@ -54,7 +54,7 @@ export const configSchema = z
     accessInterval: durationMs.pipe(z.number().min(100)).prefault('1m'),
     /** Identities at clouds that this pod may take on by its own token, and the tenants that may use them. */
     workloadIdentities: identitiesSchema,
-    /** How often records that wait are sent to audit. */
+    /** How long after audit did not take records they are sent again. */
     recordInterval: durationMs.pipe(z.number().min(100)).prefault('1s'),
   })
   .refine(({ masterKeysFile, transit }) => masterKeysFile !== undefined || transit !== undefined, {

@@ -58,8 +58,8 @@ run({
     const store = createVaultStore(database);
     const { clients, component } = connect(config, { tls, self: SERVICE, log, metrics });
     await life.use(component);
-    await life.use(
-      outboxSender({ postgres: database, records: clients.records, log, intervalMs: config.recordInterval }),
+    const records = await life.use(
+      outboxSender({ postgres: database, records: clients.records, log, retryMs: config.recordInterval }),
     );
 
     const keys = configuredMasters(config);
@@ -81,7 +81,11 @@ run({
       sequenceFeed({
         name: 'invalidations',
         log,
-        read: (sequence, limit) => store.invalidationsAfter(sequence, limit),
+        async read(sequence, limit) {
+          const seen = await store.invalidationsAfter(sequence, limit);
+          if (seen.recordsWait) records.soon();
+          return seen;
+        },
       }),
     );
     const counts = await life.use(createLeaseCounts({ store, log, intervalMs: config.leaseCountInterval }));

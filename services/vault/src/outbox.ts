@@ -1,6 +1,6 @@
 import type { Logger } from '@sallyport/chassis/log';
+import { type Outbox, outbox } from '@sallyport/chassis/outbox';
 import type { Postgres } from '@sallyport/chassis/postgres';
-import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { uuidv7 } from '@sallyport/chassis/uuid';
@@ -66,11 +66,9 @@ export function outboxSender(options: {
   readonly postgres: Postgres;
   readonly records: Pick<Client<typeof RecordService>, 'commit'>;
   readonly log: Logger;
-  readonly intervalMs: number;
-}): Component {
-  const { postgres, records, log, intervalMs } = options;
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> = Promise.resolve();
+  readonly retryMs: number;
+}): Outbox {
+  const { postgres, records, log, retryMs } = options;
   const sendSome = () =>
     postgres.withTenant('*', async (client) => {
       const { rows } = await client.query(
@@ -85,25 +83,14 @@ export function outboxSender(options: {
       );
       return rows.length;
     });
-  const run = async () => {
-    try {
-      while ((await sendSome()) === BATCH);
-    } catch (error) {
-      log.debug('records wait for audit', { error });
-    }
-  };
+  const waiting = 'records of what happened to credentials wait for audit';
+  const sending = outbox({ name: 'record outbox', sendSome, batch: BATCH, retryMs, waiting, log });
   return {
-    name: 'record outbox',
-    start() {
-      timer = setInterval(() => {
-        running = running.then(run);
-      }, intervalMs);
-      timer.unref();
-    },
+    ...sending,
     async stop() {
-      clearInterval(timer);
-      await running;
-      await run();
+      await sending.stop();
+      // What was written down while the others stopped; what audit does not take now waits for the next start.
+      await sendSome().catch((error: unknown) => log.debug(waiting, { error }));
     },
   };
 }

@@ -108,6 +108,14 @@ export interface VaultTransaction extends OwnedRows {
   record(record: WaitingRecord): Promise<void>;
 }
 
+/** What one look at the feed tells. */
+export interface InvalidationsSeen {
+  readonly head: number;
+  readonly notices: InvalidationNotice[];
+  /** Audit does not have all records yet. */
+  readonly recordsWait: boolean;
+}
+
 /** The vault's memory. Rejects with `unavailable` when the database is. */
 export interface VaultStore {
   /** Runs in one transaction that can see and change this tenant only. */
@@ -120,7 +128,7 @@ export interface VaultStore {
   /** Puts records into the outbox to audit. */
   addRecords(records: readonly { readonly tenant: string; readonly record: WaitingRecord }[]): Promise<void>;
   /** The feed's head and up to `limit` notices after `sequence`, in order. */
-  invalidationsAfter(sequence: number, limit: number): Promise<{ head: number; notices: InvalidationNotice[] }>;
+  invalidationsAfter(sequence: number, limit: number): Promise<InvalidationsSeen>;
   /** Deletes notices older than a time (epoch ms). */
   prune(beforeMs: number): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Logger } from '@sallyport/chassis/log';
+import type { Outbox } from '@sallyport/chassis/outbox';
 import type { Postgres } from '@sallyport/chassis/postgres';
 import type { Lifecycle } from '@sallyport/chassis/process';
 import type { Snapshot } from '@sallyport/peers/snapshot';
@@ -9,7 +10,7 @@ import { recordingRevocations } from '../revocation-records.ts';
 import { reportingMemberCounts } from './member-counts.ts';
 import { takingTeams } from './teams.ts';
 
-/** Keeps the directory in step with resources and audit in step with it, while the process lives. */
+/** Keeps the directory in step with resources and audit in step with it, while the process lives; gives what it sends. */
 export async function keepDirectory(
   life: Lifecycle,
   options: {
@@ -20,10 +21,11 @@ export async function keepDirectory(
     readonly onNotice: () => void;
     readonly log: Logger;
   },
-): Promise<void> {
+): Promise<Outbox> {
   const { config, postgres, clients, snapshot, onNotice, log } = options;
   await life.use(takingTeams({ postgres, snapshot, onNotice, log }));
-  await life.use(recordingRevocations({ postgres, client: clients.records, intervalMs: config.recordInterval, log }));
+  const { recordInterval: retryMs } = config;
+  const records = await life.use(recordingRevocations({ postgres, client: clients.records, retryMs, log }));
   const reporter = hostname();
   await life.use(
     reportingMemberCounts({
@@ -35,4 +37,5 @@ export async function keepDirectory(
       log,
     }),
   );
+  return records;
 }

@@ -132,6 +132,7 @@ export function memoryKeyStore(now: () => number = Date.now): KeyStore & { reado
     revocationsAfter: async (sequence, limit) => ({
       head: notices.length,
       notices: notices.filter((notice) => notice.sequence > sequence).slice(0, limit),
+      recordsWait: false,
     }),
     async prune() {
       secrets = secrets.filter((secret) => (secret.validUntilMs ?? Infinity) > now());

@@ -142,6 +142,7 @@ export function memoryVaultStore(): MemoryVaultStore {
     invalidationsAfter: async (sequence, limit) => ({
       head: notices.length,
       notices: notices.filter((notice) => notice.sequence > sequence).slice(0, limit),
+      recordsWait: false,
     }),
     prune: async () => undefined,
   };
