@@ -132,7 +132,7 @@ function pourTimings(histogram: Histogram<string>): void {
  * Milliseconds between two looks at the lag of the event loop. At prom-client's 10 ms an idle process wakes a hundred times
  * a second: 7 ms of CPU each second for each service, and as many switches away from who works on the same cores.
  */
-const LAG_EVERY_MS = 250;
+const LAG_EVERY_MS = 1_000;
 
 const MODEL_CALL_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
