@@ -101,6 +101,8 @@ export const mcp: readonly Requirement[] = [
     'mcp:sampling-off': 'No tool server has a model asked where its ToolServer does not say so.',
     'mcp:sampling-egress': 'What a model says for a tool server is decided as an answer to it.',
     'mcp:sampling-bounded': 'What a tool server has a model asked is bounded by call, window, tokens and money.',
+    'mcp:sampling-reserved':
+      'What a tool server has a model asked is reserved before, and settled by what it used, failed or not.',
     'mcp:sampling-apart':
       'What tool servers have a model asked takes no place of readings, and one tenant not all places of the others.',
     'mcp:answers-tainted': 'What untrusted content brought is known in an answer, whoever is said to have typed it.',

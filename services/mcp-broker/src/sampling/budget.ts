@@ -1,20 +1,34 @@
 import { durationMs, nanoUsd } from '@sallyport/custom-resources/fields';
 import type { ServerSampling } from '@sallyport/custom-resources/tool-server-sampling';
 
-/** What sampling has used in the window of a server. */
+/** What a request used, or may use. */
+export interface SamplingCost {
+  readonly tokens: number;
+  readonly nanoUsd: number;
+}
+
+/** What sampling has used in the window of a server, with what requests under way may come to. */
 interface Used {
   readonly untilMs: number;
   requests: number;
   tokens: number;
   nanoUsd: number;
+  /** Of a token, by the last request that had a price. */
+  price: number;
 }
 
 /** What each server may have a model asked, counted for one replica. */
 export interface SamplingBudgets {
-  /** Takes one request; false where the window of the server has none left. */
-  take(uid: string, bounds: ServerSampling, nowMs?: number): boolean;
-  /** What a request has cost. */
-  settle(uid: string, cost: { readonly tokens: number; readonly nanoUsd: number }): void;
+  /**
+   * Reserves one request that may come to so many tokens; undefined where the window of the server has none left. What is
+   * returned settles it, once: by what it used, or without an argument by what was reserved.
+   */
+  take(
+    uid: string,
+    bounds: ServerSampling,
+    tokens: number,
+    nowMs?: number,
+  ): ((cost?: SamplingCost) => void) | undefined;
 }
 
 const MAX_SERVERS = 10_000;
@@ -23,11 +37,12 @@ const MAX_SERVERS = 10_000;
 export function samplingBudgets(): SamplingBudgets {
   const used = new Map<string, Used>();
   return {
-    take(uid, bounds, nowMs = Date.now()) {
+    take(uid, bounds, tokens, nowMs = Date.now()) {
       let held = used.get(uid);
       if (held === undefined || nowMs >= held.untilMs) {
         if (used.size >= MAX_SERVERS) used.delete(used.keys().next().value as string);
-        held = { untilMs: nowMs + durationMs(bounds.window), requests: 0, tokens: 0, nanoUsd: 0 };
+        const untilMs = nowMs + durationMs(bounds.window);
+        held = { untilMs, requests: 0, tokens: 0, nanoUsd: 0, price: held?.price ?? 0 };
         used.delete(uid);
         used.set(uid, held);
       }
@@ -35,14 +50,23 @@ export function samplingBudgets(): SamplingBudgets {
         held.requests >= bounds.requests ||
         (bounds.tokens !== undefined && held.tokens >= bounds.tokens) ||
         (bounds.usd !== undefined && held.nanoUsd >= nanoUsd(bounds.usd));
-      if (!spent) held.requests++;
-      return !spent;
-    },
-    settle(uid, cost) {
-      const held = used.get(uid);
-      if (held === undefined) return;
-      held.tokens += cost.tokens;
-      held.nanoUsd += cost.nanoUsd;
+      if (spent) return undefined;
+      const window = held;
+      const reserved: SamplingCost = { tokens, nanoUsd: tokens * window.price };
+      const add = (cost: SamplingCost, sign: 1 | -1) => {
+        window.tokens += sign * cost.tokens;
+        window.nanoUsd += sign * cost.nanoUsd;
+      };
+      window.requests++;
+      add(reserved, 1);
+      let settled = false;
+      return (cost = reserved) => {
+        if (settled) return;
+        settled = true;
+        add(reserved, -1);
+        add(cost, 1);
+        if (cost !== reserved && cost.tokens > 0 && cost.nanoUsd > 0) window.price = cost.nanoUsd / cost.tokens;
+      };
     },
   };
 }

@@ -1,4 +1,4 @@
-import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import { asGatewayError, type ErrorCode, GatewayError } from '@sallyport/chassis/errors';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { CompletionService } from '@sallyport/proto/models/v1/models_pb';
@@ -31,6 +31,20 @@ export function sampledSoFar({ sampledBefore = 0, sampled = [] }: Pick<Turn, 'sa
 
 const TIMEOUT_MS = 60_000;
 const MAX_ANSWER = 32_768;
+/** By which what a request may come to is estimated before it is made. */
+const CHARACTERS_A_TOKEN = 4;
+/** Of who was refused before a model was asked, nothing was used. */
+const UNUSED: ReadonlySet<ErrorCode> = new Set([
+  ...([
+    'invalid_request',
+    'body_too_large',
+    'unauthenticated',
+    'permission_denied',
+    'not_found',
+    'unsupported',
+  ] as const),
+  ...(['rate_limited', 'budget_exceeded', 'step_limit', 'policy_denied'] as const),
+]);
 const SYSTEM =
   'A tool server asks you the following. You have no tools, and nothing is known to you but what it says: who reads your ' +
   'answer is that server alone.';
@@ -47,13 +61,17 @@ export function createSampler(client: Pick<Client<typeof CompletionService>, 'co
         throw new GatewayError('unsupported', 'The tool server asks a model in a way that is not offered to it.');
       }
       const sampled = turn.sampled ?? [];
-      if (sampledSoFar(turn) >= bounds.requestsPerCall || !budgets.take(server.uid, bounds)) {
+      const { messages, systemPrompt } = request;
+      const maxOutputTokens = Math.min(request.maxTokens, bounds.maxTokens);
+      const characters = messages.reduce((sum, { text }) => sum + text.length, SYSTEM.length + systemPrompt.length);
+      const most = Math.ceil(characters / CHARACTERS_A_TOKEN) + maxOutputTokens;
+      // Taken before the model is asked: requests that come at once are bounded too.
+      const settle = sampledSoFar(turn) >= bounds.requestsPerCall ? undefined : budgets.take(server.uid, bounds, most);
+      if (settle === undefined) {
         throw new GatewayError('rate_limited', 'The tool server has asked a model as often as it may.');
       }
-      // Taken before the model is asked: requests that come at once are bounded too.
       const one = { trajectory: uuidv7(), model: bounds.model, tokens: 0, costNanoUsd: 0 };
       turn.sampled = [...sampled, one];
-      const { messages, systemPrompt } = request;
       const last = messages.at(-1)?.text ?? '';
       const answer = await client
         .complete(
@@ -66,18 +84,21 @@ export function createSampler(client: Pick<Client<typeof CompletionService>, 'co
             system: systemPrompt === '' ? SYSTEM : `${SYSTEM}\n\n${systemPrompt}`,
             said: messages.slice(0, -1).map((said) => ({ ...said })),
             content: last,
-            maxOutputTokens: Math.min(request.maxTokens, bounds.maxTokens),
+            maxOutputTokens,
             sources: [`tool:${nameInRules(tool)}`],
           },
           { timeoutMs: TIMEOUT_MS, signal: turn.signal, depth: 1 },
         )
-        .catch((error: unknown) => {
+        .catch((caught: unknown) => {
+          const error = asGatewayError(caught);
+          // Of any other nobody knows what its model had written by then.
+          settle(UNUSED.has(error.code) ? { tokens: 0, nanoUsd: 0 } : undefined);
           turn.signal.throwIfAborted();
-          throw asGatewayError(error);
+          throw error;
         });
       one.tokens = answer.inputTokens + answer.outputTokens;
       one.costNanoUsd = answer.costNanoUsd;
-      budgets.settle(server.uid, { tokens: one.tokens, nanoUsd: one.costNanoUsd });
+      settle({ tokens: one.tokens, nanoUsd: one.costNanoUsd });
       return {
         role: 'assistant',
         content: { type: 'text', text: answer.text.slice(0, MAX_ANSWER) },

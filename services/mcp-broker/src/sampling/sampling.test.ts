@@ -61,6 +61,7 @@ beforeAll(async () => {
     work: { remote, timeoutSeconds: 20, sampling: bounds },
     plain: { remote, timeoutSeconds: 20 },
     poor: { remote, timeoutSeconds: 20, sampling: { ...bounds, requests: 1 } },
+    lean: { remote, timeoutSeconds: 20, sampling: { ...bounds, tokens: 200 } },
   });
 }, 30_000);
 const clients = mcpClients(() => broker);
@@ -212,6 +213,23 @@ describe('sampling of a tool server', () => {
     expect(came).toHaveLength(2);
   });
 
+  it('[mcp:sampling-reserved] that fails counts what it may have used, and nothing where no model was asked', async () => {
+    const client = await modern(KEYS.alice);
+    const failing = (code: 'budget_exceeded' | 'upstream_timeout') => {
+      broker.state.complete = async () => {
+        throw new GatewayError(code, 'It failed.');
+      };
+    };
+    failing('budget_exceeded');
+    for (let times = 0; times < 5; times++)
+      expect((await call(client, {}, 'lean')).content?.[0]?.text).toMatch(/^.budget_exceeded/);
+    failing('upstream_timeout');
+    const codes: (string | undefined)[] = [];
+    for (let times = 0; times < 3; times++)
+      codes.push((await call(client, {}, 'lean')).content?.[0]?.text.match(/\w+/)?.[0]);
+    expect(codes).toEqual(['upstream_timeout', 'upstream_timeout', 'rate_limited']);
+  });
+
   it.each([
     ['tools', { ...sample, tools: [{ name: 'x' }] }],
     ['an image', { ...sample, messages: [{ role: 'user', content: { type: 'image', data: 'AA==' } }] }],
@@ -232,17 +250,31 @@ describe('the budget of sampling', () => {
   it('[mcp:sampling-bounded] counts requests, tokens and money of a server in its window', () => {
     const budgets = samplingBudgets();
     const few = { ...bounds, requests: 2 };
-    expect([budgets.take('a', few, 0), budgets.take('a', few, 1), budgets.take('a', few, 2)]).toEqual([
-      true,
-      true,
-      false,
-    ]);
-    expect(budgets.take('b', few, 2)).toBe(true);
-    expect(budgets.take('a', few, 3_600_000)).toBe(true);
-    budgets.settle('a', { tokens: 100, nanoUsd: 2_000_000 });
-    expect(budgets.take('a', { ...few, tokens: 100 }, 3_600_001)).toBe(false);
-    expect(budgets.take('a', { ...few, usd: '0.002' }, 3_600_001)).toBe(false);
-    expect(budgets.take('a', { ...few, usd: '0.003' }, 3_600_001)).toBe(true);
+    const takes = (uid: string, more: object, nowMs: number, tokens = 10) =>
+      budgets.take(uid, { ...few, ...more }, tokens, nowMs);
+    const may = (...args: Parameters<typeof takes>) => takes(...args) !== undefined;
+    expect([may('a', {}, 0), may('a', {}, 1), may('a', {}, 2)]).toEqual([true, true, false]);
+    expect(may('b', {}, 2)).toBe(true);
+    takes('a', {}, 3_600_000)?.({ tokens: 100, nanoUsd: 2_000_000 });
+    expect(may('a', { tokens: 100 }, 3_600_001)).toBe(false);
+    expect(may('a', { usd: '0.002' }, 3_600_001)).toBe(false);
+    expect(may('a', { usd: '0.003' }, 3_600_001)).toBe(true);
+  });
+
+  it('[mcp:sampling-reserved] reserves what a request may come to, and counts what it came to, once', () => {
+    const budgets = samplingBudgets();
+    const take = (bound: object) => budgets.take('a', { ...bounds, ...bound }, 60, 0);
+    const first = take({ tokens: 50 });
+    // While the first is under way it may come to all there is.
+    expect(take({ tokens: 50 })).toBeUndefined();
+    first?.({ tokens: 10, nanoUsd: 10_000 });
+    first?.({ tokens: 0, nanoUsd: 0 });
+    // Of one that failed nobody knows better than what was reserved.
+    take({ tokens: 50 })?.();
+    expect(take({ tokens: 70 })).toBeUndefined();
+    // 10 tokens for 10,000, and 60 at that price.
+    expect(take({ usd: '0.00007' })).toBeUndefined();
+    expect(take({ usd: '0.00008', tokens: 71 })).toBeDefined();
   });
 
   it('[mcp:sampling-off] is said in the ToolServer, by names and bounds that are checked, and for servers of MCP alone', () => {
