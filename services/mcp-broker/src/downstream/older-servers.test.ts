@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { Client as ModernClient } from '@modelcontextprotocol/client';
 import type { Client as OlderClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { ElicitRequestSchema, LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import { type FakeTool, type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
 import { KEYS, startBroker, type TestBroker, untilTrue } from '../testing/broker.ts';
 import { allowAll } from '../testing/peers.ts';
@@ -10,6 +11,7 @@ import { callBy, mcpClients } from '../testing/testing-clients.ts';
 let server: FakeToolServer;
 let broker: TestBroker;
 let ran = 0;
+const heard: unknown[] = [];
 
 const asking = (where: 'call' | 'beside'): FakeTool => ({
   name: `ask-${where}`,
@@ -17,6 +19,7 @@ const asking = (where: 'call' | 'beside'): FakeTool => ({
     ran++;
     await progress(1, 3, 'x');
     const first = await ask('Who are you?', where);
+    heard.push(first);
     await progress(2, 3, 'x');
     const second = await ask('Who else?', where);
     return { content: [{ type: 'text', text: JSON.stringify([first, second]) }] };
@@ -116,6 +119,18 @@ describe('a call that waits for its user', () => {
     const second = await round(alice, 'old__ask-call', accept(asked, 'a'));
     expect(Object.values(second.inputRequests)).toMatchObject([{ params: { message: 'Who else?' } }]);
     await round(alice, 'old__ask-call', accept(second, 'b'));
+  });
+
+  it('[mcp:older-asks-refused] is told that nobody answers where the answer may not be sent', async () => {
+    const alice = await modern(KEYS.alice, forms);
+    const asked = await round(alice, 'old__ask-call');
+    broker.state.decideCall = ({ argumentsJson }) => ({
+      verdict: argumentsJson.includes('secret') ? Action.DENY : Action.ALLOW,
+    });
+    heard.length = 0;
+    expect(await round(alice, 'old__ask-call', accept(asked, 'secret'))).toMatchObject({ isError: true });
+    await untilTrue(() => heard.length > 0);
+    expect(heard).toEqual([{ action: 'cancel' }]);
   });
 
   it('[mcp:asked-undeclared] asks nobody who did not declare that they can be asked', async () => {

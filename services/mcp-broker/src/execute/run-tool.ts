@@ -24,7 +24,7 @@ export function saysDown(error: unknown): boolean {
 
 /** What running tools needs. */
 export interface ToolRunner {
-  readonly upstream: Pick<Upstream, 'call' | 'ask' | 'ready' | 'subscribe'>;
+  readonly upstream: Pick<Upstream, 'call' | 'ask' | 'ready' | 'subscribe' | 'giveUp'>;
   readonly metrics: BrokerMetrics;
   readonly checks: (key: string, schema: JsonObject) => SchemaCheck;
 }

@@ -149,6 +149,8 @@ export async function callTool(
     const result = batch.results[0];
     if (!result) throw new GatewayError('internal', 'The call had no result.');
     turn.signal.throwIfAborted();
+    // A process that waits for an answer for minutes asks nobody else meanwhile.
+    if (brought?.state !== undefined && result.status === 'refused') gate.runner.upstream.giveUp(brought.state);
     const shown = result.content ?? shownWords((result.refusal ?? refusal('tool_failed')).text);
     gate.memory.decided(turn, call, result);
     try {

@@ -34,6 +34,8 @@ export interface OpenCalls {
   begin(whose: string, ownHost: string, run: (signal: AbortSignal) => Promise<ToolAnswer>): Promise<ToolAnswer>;
   /** Goes on with a call, once, with what came back to the caller; undefined where no such call of theirs waits here. */
   resume(whose: string): Promise<ToolAnswer> | undefined;
+  /** What came back to the caller may not be sent: the call is told that nobody answers. */
+  giveUp(state: string): void;
   stop(): void;
 }
 
@@ -158,6 +160,9 @@ export function openCalls(): OpenCalls {
       const answer = one.next(caller);
       one.answer(readElicited(responses?.[KEY]));
       return answer;
+    },
+    giveUp(state) {
+      leave(state)?.answer(CANCELLED);
     },
     stop() {
       for (const token of [...waiting.keys()]) leave(token)?.end();

@@ -49,6 +49,8 @@ export interface Upstream extends Component {
     params: JsonObject,
     for_: ForWhom,
   ): Promise<{ readonly answer: Asked; readonly credential: string }>;
+  /** What somebody answered to a question of a server may not be sent (`OpenCalls`). */
+  giveUp: OpenCalls['giveUp'];
   /** Why calls of a server fail now, whoever makes them; undefined: they do not, as far as anybody tried. */
   failing(uid: string): GatewayError | undefined;
   /** Has `told` called when a server that all share says that it has changed (`Watching`). */
@@ -166,6 +168,7 @@ export function createUpstream(options: {
       const credential = credentialOf(server);
       if (credential?.isToken === true) await options.credentials.lease(credential.use, principal);
     },
+    giveUp: asks.giveUp,
     failing: (uid) => steady.failing(uid),
     keepOnly(servers) {
       const hashes = new Map([...servers].map((server) => [server.uid, server.contentHash]));
