@@ -18,6 +18,8 @@ export const openapi: readonly Requirement[] = [
     'openapi:bad-document': 'Documents beyond the bounds are refused with the reason.',
     'openapi:bad-operation': 'One bad operation is left out with the reason, and no other.',
     'openapi:ref-bomb': 'References do not grow.',
+    'openapi:config-map':
+      'A document may stand in a ConfigMap, bounded as one in the resource; its changes are seen, and what is missing is told.',
     'openapi:apart': 'Documents are read in a thread of their own.',
     'openapi:status': 'The status says what is not used and whether the API is there.',
   }),

@@ -98,7 +98,18 @@ export const casesOfTools: readonly Case[] = [
     name: 'an API without a document',
     kind: 'ToolServer',
     spec: { openApi: { url: 'https://api.example/v1' } },
-    errors: ['exactly one of document and documentUrl'],
+    errors: ['exactly one of document, documentUrl and configMapRef'],
+  },
+  {
+    name: 'an API whose document stands in a ConfigMap',
+    kind: 'ToolServer',
+    spec: { openApi: { url: 'https://api.example/v1', configMapRef: { name: 'crm-api', key: 'openapi.yaml' } } },
+  },
+  {
+    name: 'an API with two documents',
+    kind: 'ToolServer',
+    spec: { openApi: { url: 'https://api.example', document: '{}', configMapRef: { name: 'a', key: 'b' } } },
+    errors: ['exactly one of document, documentUrl and configMapRef'],
   },
   {
     name: 'an API that is an MCP server too',

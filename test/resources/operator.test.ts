@@ -124,6 +124,45 @@ real('the operator on a real API server', () => {
     await eventually(() => peers.keys.size + peers.grants.size, 0);
   }, 60_000);
 
+  it('[openapi:config-map] follows the ConfigMap that a document stands in, with the permissions of its role alone', async () => {
+    const ns = await namespace();
+    const { write, condition } = within(ns);
+    const configMap = (name: string, document: string) =>
+      admin.request({
+        method: 'PATCH',
+        path: `/api/v1/namespaces/${ns}/configmaps/${name}`,
+        query: { fieldManager: 'user', force: true },
+        contentType: 'application/apply-patch+yaml',
+        body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { document } },
+      });
+    const api = (name: string) => ({
+      openApi: { url: 'https://crm.example', configMapRef: { name, key: 'document' } },
+    });
+    await configMap('there', 'first');
+    await write('ToolServer', 'crm', api('there'));
+    const { operator, stop } = await run(ns);
+    const documents = async ({ publisher }: typeof operator) => {
+      for await (const message of publisher.watch(['ToolServer'], AbortSignal.timeout(2_000))) {
+        if (message.kind !== 'ToolServer') continue;
+        return message.upserts.map(({ specJson }) => JSON.parse(specJson).openApi.document).join();
+      }
+      return 'nothing';
+    };
+    await eventually(() => condition('ToolServer', 'crm', 'ResolvedRefs'), 'True Resolved');
+    expect(await documents(operator)).toBe('first');
+    await configMap('there', 'second');
+    await eventually(() => documents(operator), 'second');
+    await write('ToolServer', 'crm', api('missing'));
+    await eventually(() => condition('ToolServer', 'crm', 'ResolvedRefs'), 'False ConfigMapNotFound');
+    await configMap('missing', 'third');
+    await eventually(() => condition('ToolServer', 'crm', 'ResolvedRefs'), 'True Resolved');
+    await eventually(() => documents(operator), 'third');
+    await stop();
+    // Another process says nothing before it has read what is referred to.
+    const { operator: second } = await run(ns);
+    await eventually(() => documents(second), 'third');
+  }, 60_000);
+
   it('[resources:missed-removal] takes away the key of a resource that went while no operator ran', async () => {
     const ns = await namespace();
     const { write, secret, condition, remove } = within(ns);

@@ -12,6 +12,7 @@ export const rules = [
     verbs: ['patch'],
   },
   { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'watch', 'create', 'patch'] },
+  { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'watch'] },
   { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
   { apiGroups: ['authorization.k8s.io'], resources: ['localsubjectaccessreviews'], verbs: ['create'] },
 ];

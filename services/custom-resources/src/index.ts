@@ -2,6 +2,7 @@ export { type AccessPolicySpec, type AccessPolicyStatus, accessPolicy } from './
 export { type ClaimsType, type ClaimsValue, claimsExpression, compileClaims } from './claims-expression.ts';
 export { type ClientSpec, type ClientStatus, client } from './client.ts';
 export { type Condition, type Finding, findCondition, setCondition } from './conditions.ts';
+export { type ConfigMap, isConfigMap, parseConfigMap } from './config-map.ts';
 export { apiVersion, group, version } from './define-resource.ts';
 export { durationMs, nanoUsd, type SecretKeyRef, type ToolClass } from './fields.ts';
 export {
@@ -64,6 +65,7 @@ export {
   idleMinutesOf,
   mebibytes,
 } from './tool-server-hosted.ts';
+export { type ConfigMapKeyRef, MAX_DOCUMENT } from './tool-server-open-api.ts';
 export { serverHeaders, serverUrl, type TransportKind, transportKind } from './tool-server-transport.ts';
 export { type ToolsetSpec, toolset } from './toolset.ts';
 export { unreadableAccess, unreadableLimit } from './unreadable.ts';

@@ -1,7 +1,18 @@
 import { z } from 'zod';
 import { type Rule, withRules } from './define-resource.ts';
-import { glob, httpUrl, setOf } from './fields.ts';
+import { glob, httpUrl, secretKeyRef, setOf } from './fields.ts';
 import { fixedHeaders, fixedHeadersRule } from './fixed-headers.ts';
+
+/** Longest document that is not read by URL, in characters. */
+export const MAX_DOCUMENT = 262_144;
+
+const configMapKeyRef = z.object({
+  name: secretKeyRef.shape.name.describe('Name of the ConfigMap, in the namespace of this resource.'),
+  key: secretKeyRef.shape.key.describe("Key in the ConfigMap's data."),
+});
+
+/** Reference to a text in a ConfigMap. */
+export type ConfigMapKeyRef = z.output<typeof configMapKeyRef>;
 
 /** `openApi` of a ToolServer: an HTTP API, each of whose operations is a tool. */
 export const openApiServer = withRules(
@@ -20,9 +31,15 @@ export const openApiServer = withRules(
     document: z
       .string()
       .min(1)
-      .max(262_144)
+      .max(MAX_DOCUMENT)
       .optional()
       .describe('The OpenAPI document itself, as JSON or YAML, in place of documentUrl.'),
+    configMapRef: configMapKeyRef
+      .optional()
+      .describe(
+        'Where the OpenAPI document stands, as JSON or YAML up to 256 KiB, in place of documentUrl. When it changes there, the ' +
+          'tools do.',
+      ),
     operations: z
       .object({
         ids: setOf(glob, 128)
@@ -42,9 +59,9 @@ export const openApiServer = withRules(
   [
     fixedHeadersRule('sallyport-'),
     {
-      cel: 'has(self.document) != has(self.documentUrl)',
-      message: 'exactly one of document and documentUrl must be given',
-      holds: (o) => (o.document === undefined) !== (o.documentUrl === undefined),
+      cel: '[has(self.document), has(self.documentUrl), has(self.configMapRef)].filter(x, x).size() == 1',
+      message: 'exactly one of document, documentUrl and configMapRef must be given',
+      holds: (o) => [o.document, o.documentUrl, o.configMapRef].filter((one) => one !== undefined).length === 1,
     },
   ],
 );

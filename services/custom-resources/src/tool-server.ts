@@ -250,6 +250,7 @@ export const toolServer = defineResource({
   ],
   conditions: [
     'Accepted',
+    'ResolvedRefs',
     'CredentialsValid',
     'Deployed',
     'EgressEnforced',

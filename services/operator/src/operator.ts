@@ -69,7 +69,9 @@ export function createOperator(options: OperatorOptions): Operator {
     // Before all is read, a snapshot would look as if the rest had been taken away.
     if (!source.synced()) return;
     for (const kind of dirty) {
-      if (publisher.publish(kind, compiler.compile(kind, source, source.cluster()))) metrics.published(kind);
+      if (publisher.publish(kind, compiler.compile(kind, source, source.cluster(), source.configMap))) {
+        metrics.published(kind);
+      }
     }
     dirty.clear();
     if (!refersAnew) return;
@@ -96,6 +98,9 @@ export function createOperator(options: OperatorOptions): Operator {
       if (snapshotKinds.includes(change.kind)) dirty.add(change.kind);
       if (isNews(change)) refersAnew = true;
       if (dirty.size > 0 || refersAnew) publishSoon();
+    } else if (change.of === 'configMap') {
+      dirty.add('ToolServer');
+      publishSoon();
     }
     runner?.changed(change);
     void beginWhenRead();

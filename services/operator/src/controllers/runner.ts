@@ -1,6 +1,7 @@
 import { asGatewayError } from '@sallyport/chassis/errors';
 import type { Finding, Kind } from '@sallyport/custom-resources';
 import { acceptance, dependents, statusDependents } from '../checks/acceptance.ts';
+import { documentRef } from '../checks/document.ts';
 import { type Entry, keyOf } from '../entry.ts';
 import { type WorkQueue, workQueue } from '../kube/work-queue.ts';
 import type { OperatorMetrics } from '../metrics.ts';
@@ -177,6 +178,12 @@ export function createRunner(context: ControllerContext, metrics: OperatorMetric
             if (kind === 'AccessPolicy') queues.get(kind)?.addAfter(keyOf(entry), coverageGatherMs);
             else runner.look(kind, entry.tenant, entry.name);
           }
+        }
+        return;
+      }
+      if (change.of === 'configMap') {
+        for (const entry of source.list('ToolServer', change.tenant)) {
+          if (documentRef(entry)?.name === change.name) runner.look('ToolServer', entry.tenant, entry.name);
         }
         return;
       }

@@ -1,4 +1,5 @@
 import { serverUrl } from '@sallyport/custom-resources';
+import { documentFindings } from '../checks/document.ts';
 import { readyBy } from '../checks/findings.ts';
 import { observedFindings } from '../checks/observed.ts';
 import type { Controller } from './controller.ts';
@@ -16,15 +17,17 @@ export const toolServerController: Controller<'ToolServer'> = {
     const wanted = { ref, url: serverUrl(spec), secretTo: auth?.secretRef && auth.issuer, lending };
     const credential = await reconcileCredential(entry, wanted, context);
     const hosted = await reconcileHosted(entry, spec.hosted, context);
+    const references = documentFindings(entry, context.source.configMap);
     const observed = context.observations.get(entry.uid);
     const findings = observedFindings(
       entry,
       observed,
-      [credential.finding, ...hosted.findings],
+      [...references, credential.finding, ...hosted.findings],
       ['Reachable', 'DefinitionDrift', 'DefinitionSuspect'],
     );
     // A server whose tools nobody has seen offers none, so it is ready only once the broker reached it.
     const ready = readyBy(findings, [
+      ['ResolvedRefs', 'notFalse'],
       ['CredentialsValid', 'True'],
       ['Deployed', 'notFalse'],
       ['Reachable', 'True'],

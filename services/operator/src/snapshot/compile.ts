@@ -9,6 +9,7 @@ import {
 } from '@sallyport/custom-resources';
 import type { Item } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { acceptance } from '../checks/acceptance.ts';
+import { type ConfigMaps, documentOf, documentRef } from '../checks/document.ts';
 import { canonicalJson, type Entry, sha256 } from '../entry.ts';
 import type { View } from '../source/source.ts';
 import { refusalOf } from './refusal.ts';
@@ -37,8 +38,8 @@ const heldKinds: readonly Kind[] = ['ToolPolicy', 'AccessPolicy', 'Limit'];
 
 /** Turns the resources of a kind into what is in force of it. */
 export interface Compiler {
-  /** `cluster`: the keys of the cluster that Sallyport runs in, for its IdentityProviders. */
-  compile(kind: Kind, view: View, cluster?: ClusterIdentity): SnapshotItem[];
+  /** `cluster`: the keys of the cluster that Sallyport runs in, for its IdentityProviders; `configMaps`: for documents. */
+  compile(kind: Kind, view: View, cluster?: ClusterIdentity, configMaps?: ConfigMaps): SnapshotItem[];
   /** What is in force of a resource that is not accepted as it is written, for its status; undefined: no good spec. */
   inForce(entry: Entry): InForce | undefined;
 }
@@ -52,14 +53,14 @@ export interface Compiler {
 export function createCompiler(): Compiler {
   const lastGood = new Map<Kind, Map<string, SnapshotItem>>();
   return {
-    compile(kind, view, cluster) {
+    compile(kind, view, cluster, configMaps = () => undefined) {
       const entries = view.list(kind);
       const before = lastGood.get(kind);
       const accepted = new Map<string, SnapshotItem>();
       const held = new Map<string, SnapshotItem>();
       const refused: SnapshotItem[] = [];
       for (const entry of entries) {
-        const item = acceptance(entry, view).status === 'True' ? itemOf(entry, cluster) : undefined;
+        const item = acceptance(entry, view).status === 'True' ? itemOf(entry, cluster, configMaps) : undefined;
         const last = before?.get(entry.uid) ?? restored(entry);
         if (item !== undefined) accepted.set(entry.uid, item);
         else if (last !== undefined) held.set(entry.uid, last);
@@ -107,11 +108,19 @@ function refusedItems(entry: Entry): SnapshotItem[] {
 
 const made = new WeakMap<object, SnapshotItem>();
 
-function itemOf(entry: Entry, cluster: ClusterIdentity | undefined): SnapshotItem | undefined {
+function itemOf(entry: Entry, cluster: ClusterIdentity | undefined, configMaps: ConfigMaps): SnapshotItem | undefined {
   if (!entry.parsed.ok) return undefined;
   const resource = entry.parsed.value;
   if (resource.kind === 'IdentityProvider' && ofCluster(resource.spec, cluster)) {
     return itemWith(entry, canonicalJson({ ...resource.spec, cluster }));
+  }
+  const ref = documentRef(entry);
+  if (resource.kind === 'ToolServer' && ref !== undefined) {
+    const found = documentOf(entry.tenant, ref, configMaps);
+    if (!('text' in found)) return undefined;
+    // Whoever reads the document need not know where it stood.
+    const { configMapRef: _ref, ...openApi } = resource.spec.openApi ?? {};
+    return itemWith(entry, canonicalJson({ ...resource.spec, openApi: { ...openApi, document: found.text } }));
   }
   const known = made.get(resource);
   if (known !== undefined) return known;

@@ -1,11 +1,14 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import {
+  type ConfigMap,
+  isConfigMap,
   isKind,
   isOurs,
   isSecret,
   type Kind,
   type Parsed,
+  parseConfigMap,
   parseMetadata,
   parseResource,
   parseSecret,
@@ -30,6 +33,7 @@ export type FileResource = {
 export type FileContent = {
   readonly resources: readonly FileResource[];
   readonly secrets: readonly Secret[];
+  readonly configMaps: readonly ConfigMap[];
   /** What could not be taken at all, one line each, with file and line. */
   readonly faults: readonly string[];
   /** True: some of it is no YAML, so that what it said before should stay in force. */
@@ -67,6 +71,7 @@ export async function readResourceFile(path: string): Promise<FileContent> {
   const text = await readFile(path, 'utf8');
   const resources: FileResource[] = [];
   const secrets: Secret[] = [];
+  const configMaps: ConfigMap[] = [];
   const faults: string[] = [];
   let broken = false;
   for (const { line, value, faults: yamlFaults } of parseYaml(text)) {
@@ -78,6 +83,10 @@ export async function readResourceFile(path: string): Promise<FileContent> {
       const secret = parseSecret(value);
       if (secret.ok) secrets.push(secret.value);
       else faults.push(...secret.faults.map((fault) => `${where}: ${fault.path}: ${fault.message}`));
+    } else if (isConfigMap(value)) {
+      const configMap = parseConfigMap(value);
+      if (configMap.ok) configMaps.push(configMap.value);
+      else faults.push(...configMap.faults.map((fault) => `${where}: ${fault.path}: ${fault.message}`));
     } else if (isOurs(value)) {
       const metadata = parseMetadata(value.metadata);
       const parsed = parseResource(value);
@@ -85,7 +94,7 @@ export async function readResourceFile(path: string): Promise<FileContent> {
         const { name, namespace: tenant, annotations } = metadata.value;
         resources.push({ kind: value.kind, tenant, name, annotations, written: value.spec, parsed, where });
       } else if (!parsed.ok) faults.push(...parsed.faults.map((fault) => `${where}: ${fault.path}: ${fault.message}`));
-    } else faults.push(`${where}: neither a resource of Sallyport nor a Secret; left out`);
+    } else faults.push(`${where}: neither a resource of Sallyport nor a Secret or ConfigMap; left out`);
   }
-  return { resources, secrets, faults, broken };
+  return { resources, secrets, configMaps, faults, broken };
 }

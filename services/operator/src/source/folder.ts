@@ -2,7 +2,7 @@ import { type FSWatcher, watch } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '@sallyport/chassis/log';
-import type { Kind, Secret, SecretKeyRef } from '@sallyport/custom-resources';
+import type { ConfigMap, Kind, Secret, SecretKeyRef } from '@sallyport/custom-resources';
 import { canonicalJson, type Entry, keyOf } from '../entry.ts';
 import { type FileContent, type FileResource, listFiles, readResourceFile } from './folder-files.ts';
 import { readTarget, removeTargetFile, writeTargetFile } from './folder-secrets.ts';
@@ -39,6 +39,7 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
   // By kind, made when it is asked for: there may be ten thousand of one kind, and lists are asked for at each change.
   const lists = new Map<Kind, Entry[]>();
   let secrets = new Map<string, Secret>();
+  let configMaps = new Map<string, ConfigMap>();
   const memory = new Map<string, Remembered>();
   let synced = false;
   let watchers: FSWatcher[] = [];
@@ -105,7 +106,13 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
     const before = files.get(path);
     if (before?.stamp === stamp) return before;
     const content = await readResourceFile(path).catch((error: unknown): FileContent => {
-      return { resources: [], secrets: [], faults: [`${path}: ${(error as Error).message}`], broken: true };
+      return {
+        resources: [],
+        secrets: [],
+        configMaps: [],
+        faults: [`${path}: ${(error as Error).message}`],
+        broken: true,
+      };
     });
     for (const fault of content.faults) log.warn('a resource file has a fault', { fault });
     // Half-written YAML says nothing about what it will say: what the file said before stays in force.
@@ -118,11 +125,17 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
   const apply = () => {
     const next = new Map<string, Entry>();
     const nextSecrets = new Map<string, Secret>();
+    const nextConfigMaps = new Map<string, ConfigMap>();
     for (const { content } of files.values()) {
       for (const secret of content.secrets) {
         const key = keyOf({ tenant: secret.metadata.namespace, name: secret.metadata.name });
         if (!nextSecrets.has(key)) nextSecrets.set(key, secret);
         else nextSecrets.set(key, merged(nextSecrets.get(key) as Secret, secret));
+      }
+      for (const configMap of content.configMaps) {
+        const key = keyOf({ tenant: configMap.metadata.namespace, name: configMap.metadata.name });
+        // The same object as long as its file is: the first of a name counts.
+        if (!nextConfigMaps.has(key)) nextConfigMaps.set(key, configMap);
       }
       for (const resource of content.resources) {
         if (next.has(id(resource))) {
@@ -146,9 +159,15 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
       const [tenant = '', name = ''] = key.split('/');
       changes.push({ of: 'secret', tenant, name });
     }
+    for (const key of new Set([...configMaps.keys(), ...nextConfigMaps.keys()])) {
+      if (configMaps.get(key) === nextConfigMaps.get(key)) continue;
+      const [tenant = '', name = ''] = key.split('/');
+      changes.push({ of: 'configMap', tenant, name });
+    }
     entries = next;
     lists.clear();
     secrets = nextSecrets;
+    configMaps = nextConfigMaps;
     if (changes.length > 0) storeSoon();
     synced = true;
     for (const change of changes) tell(change);
@@ -216,6 +235,7 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
       return entries.get(id({ kind, tenant, name })) as unknown as Entry<K> | undefined;
     },
     secret: async (tenant, name) => secrets.get(keyOf({ tenant, name })),
+    configMap: (tenant, name) => configMaps.get(keyOf({ tenant, name })),
     retainSecrets() {},
     async writeStatus(entry, status) {
       const held = memory.get(id(entry));

@@ -1,12 +1,22 @@
 import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
 import type { Logger } from '@sallyport/chassis/log';
-import { apiVersion, type Kind, kindNames, parseResource } from '@sallyport/custom-resources';
+import {
+  apiVersion,
+  type ConfigMap,
+  type Kind,
+  kindNames,
+  parseConfigMap,
+  parseResource,
+  parseSecret,
+  type Secret,
+} from '@sallyport/custom-resources';
+import { documentRef } from '../checks/document.ts';
 import { type Entry, keyOf, type Status } from '../entry.ts';
 import { apply, applyStatus, pathOf, secretManager } from '../kube/apply.ts';
 import { clusterKeys } from '../kube/cluster-identity.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { type Informer, informer, type KubeObject } from '../kube/informer.ts';
-import { type SecretWatch, secretWatch } from '../kube/secret-watch.ts';
+import { type NamedWatch, namedWatch } from '../kube/named-watch.ts';
 import type { Change, Source } from './source.ts';
 
 /** What of a cluster is looked at. */
@@ -27,7 +37,8 @@ const owner = 'sallyport.dev/virtual-key-uid';
 export function kubeSource(options: KubeOptions): Source {
   const { api, events, watchNamespaces, log, onRestart, backoffMs } = options;
   const entries = new Map<Kind, Map<string, Entry>>(kindNames.map((kind) => [kind, new Map()]));
-  const secrets = new Map<string, SecretWatch>();
+  const secrets = new Map<string, NamedWatch<Secret>>();
+  const configMaps = new Map<string, NamedWatch<{ readonly map: ConfigMap; readonly version: string }>>();
   const listeners: ((change: Change) => void)[] = [];
   const tell = (change: Change) => {
     for (const listener of listeners) listener(change);
@@ -39,7 +50,35 @@ export function kubeSource(options: KubeOptions): Source {
     // What is being deleted is gone for us: nothing of ours holds it back.
     if (object === undefined || object.metadata.deletionTimestamp !== undefined) held.delete(key);
     else held.set(key, entryOf(kind, object, held.get(key)));
+    if (kind === 'ToolServer') followConfigMaps();
     tell({ of: 'resource', kind, tenant, name });
+  };
+  /** Those that tool servers refer to now, and no others. */
+  const followConfigMaps = () => {
+    const wanted = new Set<string>();
+    for (const entry of entries.get('ToolServer')?.values() ?? []) {
+      const { tenant } = entry;
+      const name = documentRef(entry)?.name;
+      if (name === undefined) continue;
+      const key = keyOf({ tenant, name });
+      wanted.add(key);
+      if (configMaps.has(key)) continue;
+      const watch = namedWatch({
+        ...{ api, plural: 'configmaps' as const, namespace: tenant, name, log },
+        read(object) {
+          const parsed = parseConfigMap({ ...object, apiVersion: 'v1', kind: 'ConfigMap' });
+          return parsed.ok ? { map: parsed.value, version: object.metadata.resourceVersion ?? '' } : undefined;
+        },
+        version: ({ version }) => version,
+        onChange: () => tell({ of: 'configMap', tenant, name }),
+      });
+      configMaps.set(key, watch);
+    }
+    for (const [key, watch] of configMaps) {
+      if (wanted.has(key)) continue;
+      watch.stop();
+      configMaps.delete(key);
+    }
   };
 
   const scopes = watchNamespaces.length === 0 ? [''] : watchNamespaces;
@@ -58,12 +97,17 @@ export function kubeSource(options: KubeOptions): Source {
     ),
   );
 
-  const follow = (tenant: string, name: string): SecretWatch => {
+  const follow = (tenant: string, name: string): NamedWatch<Secret> => {
     const key = keyOf({ tenant, name });
     const held = secrets.get(key);
     if (held !== undefined) return held;
     const onChange = () => tell({ of: 'secret', tenant, name });
-    const watch = secretWatch({ api, namespace: tenant, name, log, onChange });
+    const read = (object: KubeObject) => {
+      const parsed = parseSecret({ ...object, apiVersion: 'v1', kind: 'Secret' });
+      return parsed.ok ? parsed.value : undefined;
+    };
+    const version = (secret: Secret) => secret.version;
+    const watch = namedWatch({ api, plural: 'secrets', namespace: tenant, name, read, version, log, onChange });
     secrets.set(key, watch);
     return watch;
   };
@@ -86,10 +130,11 @@ export function kubeSource(options: KubeOptions): Source {
     },
     async stop() {
       keys.stop();
-      for (const watch of secrets.values()) watch.stop();
+      for (const watch of [...secrets.values(), ...configMaps.values()]) watch.stop();
       await Promise.all(informers.map((one) => one.stop()));
     },
-    synced: () => informers.every((one) => one.synced()),
+    // What is not read yet of what is referred to would look as if it were gone.
+    synced: () => informers.every((one) => one.synced()) && [...configMaps.values()].every((one) => one.tried()),
     onChange: (listener) => void listeners.push(listener),
     list<K extends Kind>(kind: K, tenant?: string) {
       const all = [...(entries.get(kind) as Map<string, Entry>).values()];
@@ -99,6 +144,7 @@ export function kubeSource(options: KubeOptions): Source {
       return entries.get(kind)?.get(keyOf({ tenant, name })) as unknown as Entry<K> | undefined;
     },
     secret: (tenant, name) => follow(tenant, name).current(),
+    configMap: (tenant, name) => configMaps.get(keyOf({ tenant, name }))?.known()?.map,
     retainSecrets(wanted) {
       for (const [key, watch] of secrets) {
         if (wanted.has(key)) continue;

@@ -1,10 +1,11 @@
 import type { Component } from '@sallyport/chassis/process';
-import type { ClusterIdentity, Kind, Secret, SecretKeyRef } from '@sallyport/custom-resources';
+import type { ClusterIdentity, ConfigMap, Kind, Secret, SecretKeyRef } from '@sallyport/custom-resources';
 import type { Entry, Status } from '../entry.ts';
 
-/** What became different: a resource (also: went away), or a Secret that something refers to. */
+/** What became different: a resource (also: went away), or a Secret or ConfigMap that something refers to. */
 export type Change =
   | { readonly of: 'resource'; readonly kind: Kind; readonly tenant: string; readonly name: string }
+  | { readonly of: 'configMap'; readonly tenant: string; readonly name: string }
   | { readonly of: 'secret'; readonly tenant: string; readonly name: string };
 
 /** Something worth telling about a resource, once, at a transition. */
@@ -34,6 +35,8 @@ export interface Source extends View, Component {
   onChange(listener: (change: Change) => void): void;
   /** A Secret by name. Asking for one also begins to watch it. Rejects when it cannot be known whether there is one. */
   secret(tenant: string, name: string): Promise<Secret | undefined>;
+  /** A ConfigMap that a resource refers to, as it is known now; undefined: there is none, or it is not known yet. */
+  configMap(tenant: string, name: string): ConfigMap | undefined;
   /** Stops watching Secrets that are not among these (`tenant/name`). */
   retainSecrets(wanted: ReadonlySet<string>): void;
   /** Replaces the status of a resource. Does nothing when the resource is gone. */

@@ -1,39 +1,50 @@
 import { sleep } from '@sallyport/chassis/deadline';
 import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
 import type { Logger } from '@sallyport/chassis/log';
-import { parseSecret, type Secret } from '@sallyport/custom-resources';
 import type { KubeObject } from './informer.ts';
 
-/** One Secret, followed by name. */
-export interface SecretWatch {
-  /** The Secret as it is known now; the first call waits until it is known. Rejects when it cannot be. */
-  current(): Promise<Secret | undefined>;
+/** One object, followed by name. */
+export interface NamedWatch<T> {
+  /** What it holds as it is known now; the first call waits until it is known. Rejects when it cannot be. */
+  current(): Promise<T | undefined>;
+  /** The same without waiting. */
+  known(): T | undefined;
+  /** Whether it was asked for, and answered or refused. */
+  tried(): boolean;
   stop(): void;
 }
 
 /** What is followed. */
-export type SecretWatchOptions = {
+export type NamedWatchOptions<T> = {
   readonly api: Pick<KubeApi, 'request' | 'watch'>;
+  readonly plural: 'secrets' | 'configmaps';
   readonly namespace: string;
   readonly name: string;
+  /** What is taken out of it; undefined: it is no good. */
+  readonly read: (object: KubeObject) => T | undefined;
+  /** What changes with what was taken. */
+  readonly version: (held: T) => string;
   readonly log: Logger;
   readonly onChange: () => void;
 };
 
 /**
- * Follows one Secret by get, then watch with a field selector on its name. The operator thus never lists Secrets: a
+ * Follows one Secret or ConfigMap by get, then watch with a field selector on its name. The operator thus never lists them: a
  * list would hand it every Secret of the namespace, and its role needs `get` and `watch` only.
  */
-export function secretWatch({ api, namespace, name, log, onChange }: SecretWatchOptions): SecretWatch {
-  const path = `/api/v1/namespaces/${namespace}/secrets`;
+export function namedWatch<T>(options: NamedWatchOptions<T>): NamedWatch<T> {
+  const { api, plural, namespace, name, read, version, log, onChange } = options;
+  const path = `/api/v1/namespaces/${namespace}/${plural}`;
   const life = new AbortController();
-  let known: { readonly secret: Secret | undefined } | undefined;
+  let known: { readonly held: T | undefined } | undefined;
+  let tried = false;
 
+  const versionOf = (held: T | undefined) => (held === undefined ? undefined : version(held));
   const take = (object: KubeObject | undefined) => {
-    const parsed = object === undefined ? undefined : parseSecret({ ...object, apiVersion: 'v1', kind: 'Secret' });
-    const secret = parsed?.ok ? parsed.value : undefined;
-    const same = known !== undefined && known.secret?.version === secret?.version;
-    known = { secret };
+    const held = object && read(object);
+    const same = known !== undefined && versionOf(known.held) === versionOf(held);
+    known = { held };
+    tried = true;
     if (!same) onChange();
   };
   const get = async () => {
@@ -46,7 +57,11 @@ export function secretWatch({ api, namespace, name, log, onChange }: SecretWatch
   };
 
   let first: Promise<void> | undefined = get();
-  first.catch(() => undefined);
+  first.catch(() => {
+    // What waits for all to be read waits no longer for this.
+    tried = true;
+    onChange();
+  });
   const run = async () => {
     await first?.catch(() => undefined);
     let faults = 0;
@@ -65,7 +80,12 @@ export function secretWatch({ api, namespace, name, log, onChange }: SecretWatch
       } catch (error) {
         if (life.signal.aborted) return;
         faults++;
-        log.warn('a Secret cannot be followed for the moment', { namespace, name, error: (error as Error).message });
+        log.warn('what a resource refers to cannot be followed for the moment', {
+          plural,
+          namespace,
+          name,
+          error: (error as Error).message,
+        });
         await sleep(Math.min(30_000, 500 * 2 ** Math.min(faults, 6)) * (0.5 + Math.random()), life.signal).catch(
           () => undefined,
         );
@@ -84,8 +104,10 @@ export function secretWatch({ api, namespace, name, log, onChange }: SecretWatch
           await first;
         }
       }
-      return known?.secret;
+      return known?.held;
     },
+    known: () => known?.held,
+    tried: () => tried,
     stop: () => life.abort(),
   };
 }
