@@ -27,6 +27,8 @@ export const routing: readonly Requirement[] = [
       'What asks for them and cannot be read is refused in the dialect of the caller, with its field.',
     'routing:asked-blameless': 'No target is held to a time that a request gave it: one key could shut it for all.',
     'routing:asked-drop': 'A request may have left out what a target cannot be told, unless it demands the contrary.',
+    'routing:asked-guardrails':
+      'Guardrails that a request names are refused where its target could not be told of them.',
     'routing:attempts-told': 'An answer says how often it was tried again, and how often elsewhere, where that was so.',
   }),
   ...of('issue 6 (strategies)', {

@@ -65,6 +65,15 @@ describe('what a request asks of the gateway', () => {
     const rest = { model: 'm', user: 'u', metadata: { user_id: 'x' } };
     expect(withoutControls({ ...rest, ...BOLD, metadata: { user_id: 'x', tags: ['t'] } })).toEqual(rest);
     expect(withoutControls({ model: 'm', metadata: { tags: ['t'] } })).toEqual({ model: 'm' });
+    const beside = {
+      litellm_metadata: { tags: ['e'] },
+      litellm_session_id: 's',
+      litellm_trace_id: 't',
+      litellm_call_id: 'c',
+    };
+    expect(withoutControls({ model: 'm', ...beside, route: 'fallback', transforms: [] })).toEqual({ model: 'm' });
+    const demands = { model: 'm', route: 'else', transforms: ['middle-out'] };
+    expect(withoutControls({ ...demands, ...beside })).toEqual(demands);
     // A value of OpenAI's own metadata.
     expect(withoutControls({ model: 'm', metadata: { tags: 't' } })).toEqual({ model: 'm', metadata: { tags: 't' } });
   });
@@ -239,14 +248,32 @@ describe('what a target cannot be told', () => {
   });
 });
 
+describe('guardrails that a request names', () => {
+  it("[routing:asked-guardrails] are refused where they would be lost in another dialect, and go on in the client's own", async () => {
+    const desk = await openDesk({ models: [named('claude', { unsupported: 'Drop' }, 'anthropic'), named('own')] });
+    desk.script(() => said('Hi.'));
+    const ask = (model: string, guardrails: unknown) =>
+      desk.post('/v1/chat/completions', { ...ASKS['/v1/chat/completions'], model, guardrails, drop_params: true });
+    const refused = await ask('claude', ['pii']);
+    expect([refused.status, await refused.json()]).toMatchObject([
+      400,
+      { error: { code: 'unsupported', param: 'guardrails' } },
+    ]);
+    expect(desk.calls).toEqual([]);
+    expect((await ask('own', ['pii'])).status).toBe(200);
+    expect(desk.calls[0]?.text).toContain('"guardrails":["pii"]');
+    await desk.close();
+  });
+});
+
 describe("LiteLLM's tags and end user", () => {
   const SAID = {
     headers: { 'x-litellm-tags': 'a, b', 'x-litellm-end-user-id': 'c1' },
-    body: { tags: ['c'], metadata: { tags: ['d', 1] } },
+    body: { tags: ['c'], metadata: { tags: ['d', 1] }, litellm_metadata: { tags: ['e'] } },
   };
   it('[turn:litellm-tags] count where the key may assert them, and else not', () => {
     const turn = turnOf({ ...SAID, principal: { mayAssert: ['tags', 'customer'], tags: ['own'] } });
-    expect(turn.attribution).toMatchObject({ tags: ['own', 'a', 'b', 'c', 'd'], customer: 'c1' });
+    expect(turn.attribution).toMatchObject({ tags: ['own', 'a', 'b', 'c', 'd', 'e'], customer: 'c1' });
     expect(JSON.parse(turn.bytes.toString())).toEqual(expect.not.objectContaining({ tags: expect.anything() }));
     expect(turn.body.metadata).toBeUndefined();
     const other = turnOf({ ...SAID, principal: { tags: ['own'] } });

@@ -74,25 +74,47 @@ export function hasControls(body: JsonObject): boolean {
     body.drop_params !== undefined ||
     body.tags !== undefined ||
     body.usage !== undefined ||
-    (body.metadata !== undefined && isObject(body.metadata) && Array.isArray(body.metadata.tags))
+    body.litellm_metadata !== undefined ||
+    body.litellm_session_id !== undefined ||
+    body.litellm_trace_id !== undefined ||
+    body.litellm_call_id !== undefined ||
+    (body.metadata !== undefined && hasTags(body.metadata)) ||
+    isIdle(body)
   );
+}
+
+/** OpenRouter's words for what is done anyway, or for nothing. */
+function isIdle({ route, transforms }: JsonObject): boolean {
+  return route === 'fallback' || (Array.isArray(transforms) && transforms.length === 0);
+}
+
+function hasTags(metadata: unknown): metadata is JsonObject {
+  return isObject(metadata) && Array.isArray(metadata.tags);
 }
 
 function hasHeaders(headers: Headers): boolean {
   return headers[TIMEOUT] !== undefined || headers[RETRIES] !== undefined || headers[STREAM_TIMEOUT] !== undefined;
 }
 
+const FIELDS = ['timeout', 'stream_timeout', 'num_retries', 'drop_params', 'tags', 'usage'];
+/** What LiteLLM keeps beside a call; runs and traces have headers of their own here. */
+const BESIDE = ['litellm_metadata', 'litellm_session_id', 'litellm_trace_id', 'litellm_call_id'];
+
 /** A body without these fields: no provider knows them, and some refuse what they do not know. */
 export function withoutControls(body: JsonObject): JsonObject {
-  const rest = without(body, ['timeout', 'stream_timeout', 'num_retries', 'drop_params', 'tags', 'usage']);
-  if (!isObject(rest.metadata) || !Array.isArray(rest.metadata.tags)) return rest;
-  const metadata = without(rest.metadata, ['tags']);
-  return Object.keys(metadata).length === 0 ? without(rest, ['metadata']) : { ...rest, metadata };
+  const rest = without(body, [...FIELDS, ...BESIDE, ...(isIdle({ route: body.route }) ? ['route'] : [])]);
+  const { transforms, metadata } = rest;
+  if (isIdle({ transforms })) delete rest.transforms;
+  if (!hasTags(metadata)) return rest;
+  const others = without(metadata, ['tags']);
+  if (Object.keys(others).length > 0) return { ...rest, metadata: others };
+  delete rest.metadata;
+  return rest;
 }
 
 /** Tags of a body as LiteLLM's clients say them; whether they count, the key's `mayAssert` says. */
-export function tagsIn({ tags, metadata }: JsonObject): string[] {
-  const lists = [tags, isObject(metadata) ? metadata.tags : undefined];
+export function tagsIn({ tags, metadata, litellm_metadata: beside }: JsonObject): string[] {
+  const lists = [tags, ...[metadata, beside].map((one) => (isObject(one) ? one.tags : undefined))];
   return lists.flatMap((list) => (Array.isArray(list) ? list.slice(0, MOST_TAGS) : [])).filter(isText);
 }
 

@@ -10,6 +10,7 @@ const MOST_NAMED = 16;
  * refused. Throws `unsupported`, also where the client demands that all of its parameters are told.
  */
 export function leaveOut(turn: Turn, unsupported: readonly Unsupported[]): void {
+  if (turn.body.guardrails !== undefined) refuseLostGuardrails(turn);
   if (unsupported.length === 0) {
     if (turn.dropped.length > 0) turn.dropped = [];
     return;
@@ -21,4 +22,12 @@ export function leaveOut(turn: Turn, unsupported: readonly Unsupported[]): void 
   // Names of fields are the client's: they become a header.
   const names = unsupported.map(({ field }) => field.slice(0, 64).replace(/[^\w.[\]/-]/g, '_'));
   turn.dropped = [...new Set(names)].slice(0, MOST_NAMED);
+}
+
+/** What a client wants its request guarded by is never lost on the way to another dialect, whoever says that parameters may be. */
+function refuseLostGuardrails({ body, dialect, routed }: Turn): void {
+  if (routed?.target.provider.declaration.wire === dialect) return;
+  const { guardrails } = body;
+  if (guardrails === null || (Array.isArray(guardrails) && guardrails.length === 0)) return;
+  throw asUnsupported([{ field: 'guardrails', reason: 'they are declared here, and named by no request' }]);
 }
