@@ -4,7 +4,7 @@ import type { Response, ResponseCreateParamsNonStreaming, Tool } from 'openai/re
 import type { FakeReply, WireRequest } from '../fakes/provider.ts';
 import { type AgentRequest, askAnthropic, askOpenAi, resultsIn, toolsIn } from '../support/model-fronts.ts';
 import { typesOf } from '../support/responses-items.ts';
-import { eventually } from '../support/suite.ts';
+import { admin, eventually } from '../support/suite.ts';
 import {
   bodies,
   call,
@@ -21,7 +21,7 @@ import {
   withDesk,
 } from '../support/turn-desk.ts';
 
-withDesk({ responses: true }, () => [
+withDesk({ gemini: true, responses: true }, () => [
   {
     kind: 'ToolServer',
     name: 'vault',
@@ -44,6 +44,8 @@ withDesk({ responses: true }, () => [
         { server: 'desk', tool: 'lookup', as: 'weather', description: 'Tells how cold it is in a city.' },
         { server: 'desk', tool: 'page', as: 'page', description: 'Reads a page of the web.' },
         { server: 'desk', tool: 'send', as: 'send', description: 'Sends a mail to a person.' },
+        { server: 'desk', tool: 'mail', as: 'mail', description: 'Reads the last mail.' },
+        { server: 'desk', tool: 'order', as: 'order', description: 'Orders supplies.' },
         { server: 'vault', tool: '*' },
       ],
     },
@@ -56,6 +58,8 @@ const OFFICE = { type: 'mcp', server_label: 'office', require_approval: 'never' 
 const office = (rest: object = {}) => [{ ...OFFICE, ...rest } as Tool];
 const TOOLS = [{ server: 'office' }];
 const OWN = ['office__search_tools', 'office__call_tool'];
+const shownTypes = (response: Response) => typesOf(response).filter((type) => type !== 'reasoning');
+const made = ({ output }: Response) => output.filter(({ type }) => type === 'mcp_call');
 const foundIn = (request: WireRequest, at = 0) =>
   (JSON.parse(resultsIn(request)[at] ?? '{}') as { tools: { name: string }[] }).tools.map(({ name }) => name);
 
@@ -100,7 +104,7 @@ describe.each([
     ]);
     const outcomes = run.records.filter(({ kind }) => kind === 'tool_outcome');
     expect(outcomes).toMatchObject([
-      { toolName: 'search_tools', detail: { toolset: 'office', searched: 3, found: expect.anything() } },
+      { toolName: 'search_tools', detail: { toolset: 'office', searched: 5, found: expect.anything() } },
       { toolName: 'office__weather', detail: { via: 'call_tool' } },
     ]);
     expect(run.untrusted).toBe(false);
@@ -136,40 +140,55 @@ describe.each([
     await ask({ messages: [user('Open the vault.')], tools: TOOLS });
     const [found, ...refused] = resultsIn(seen[1] as WireRequest);
     expect(found).not.toContain('vault');
-    expect(JSON.parse(found ?? '{}')).toMatchObject({ searched: 3 });
+    expect(JSON.parse(found ?? '{}')).toMatchObject({ searched: 5 });
     expect(new Set(refused).size).toBe(1);
     expect(refused[0]).toMatch(/^\[no_such_tool\]/);
     expect(desk.calls).toEqual([]);
   });
 });
 
-describe.each(['actor', 'actor-a', 'actor-r'])('a toolset that is searched, in the Responses API and %s', (model) => {
-  const openai = () => new OpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key, maxRetries: 0 });
-  const create = (body: Omit<ResponseCreateParamsNonStreaming, 'model'>): Promise<Response> =>
-    openai().responses.create({ model, ...body });
+const openai = () => new OpenAI({ baseURL: `${suite.endpoint}/v1`, apiKey: suite.key, maxRetries: 0 });
+const create = (model: string, body: Omit<ResponseCreateParamsNonStreaming, 'model'>): Promise<Response> =>
+  openai().responses.create({ model, ...body });
 
+describe.each(['actor', 'actor-a', 'actor-r', 'actor-g'])('what is searched, in the Responses API and %s', (model) => {
   it('[responses:search] tells of a call as one of the tool that was found, and knows it when it comes back', async () => {
     rounds(calling(search('how cold is a city')), calling(wrapped('office__weather', { city: 'Oslo' })), {
       text: 'It is 7 degrees.',
     });
     const stream = openai().responses.stream({ model, input: 'How cold is Oslo?', tools: office() });
     const first = await stream.finalResponse();
-    expect(typesOf(first)).toEqual(['mcp_list_tools', 'mcp_call', 'mcp_call', 'message']);
+    expect(shownTypes(first)).toEqual(['mcp_list_tools', 'mcp_call', 'mcp_call', 'message']);
     expect(first.output[0]).toMatchObject({ server_label: 'office' });
-    expect(first.output.slice(1, 3)).toMatchObject([
+    expect(made(first)).toMatchObject([
       { server_label: 'office', name: 'search_tools', status: 'completed' },
       { server_label: 'office', name: 'weather', arguments: '{"city":"Oslo"}', status: 'completed' },
     ]);
     const seen = rounds(calling(wrapped('office__send', { to: 'ann' })), DONE);
     // What was found is known to the run: nothing in play is untrusted, so that what asks for that may be called.
-    const second = await create({ input: 'Tell Ann.', tools: office(), previous_response_id: first.id });
-    expect(typesOf(second)).toEqual(['mcp_call', 'message']);
-    expect(second.output[0]).toMatchObject({ name: 'send', status: 'completed' });
-    expect(toolsIn(seen[0] as WireRequest)).toEqual(OWN);
+    const second = await create(model, { input: 'Tell Ann.', tools: office(), previous_response_id: first.id });
+    expect(made(second)).toMatchObject([{ name: 'send', status: 'completed' }]);
+    const told = JSON.stringify(seen[0]?.json.tools);
+    for (const name of OWN) expect(told).toContain(name);
+    expect(told).not.toContain('office__weather');
     expect(JSON.stringify(seen[0]?.json)).toContain('office__weather');
     expect(desk.calls.map(({ name }) => name)).toEqual(['lookup', 'send']);
   });
 
+  it('[responses:search] finds and calls no more than the client allows', async () => {
+    rounds(calling(search('send mail weather page'), wrapped('office__send')), DONE);
+    const answer = await create(model, { input: 'Write to Ann.', tools: office({ allowed_tools: ['weather'] }) });
+    const [found, refused] = made(answer) as [{ output: string }, object];
+    expect(JSON.parse(found.output)).toMatchObject({ tools: [{ name: 'office__weather' }], searched: 1 });
+    expect(refused).toMatchObject({
+      status: 'failed',
+      error: { content: [{ text: expect.stringMatching(/no_such_tool/) }] },
+    });
+    expect(desk.calls).toEqual([]);
+  });
+});
+
+describe.each(['actor', 'actor-a', 'actor-r'])('what is asked of it, in the Responses API and %s', (model) => {
   it('[responses:search-approval] asks the client about the tool that is called, never about the search', async () => {
     const tools = office({ require_approval: { never: { tool_names: ['weather'] } } });
     rounds(
@@ -177,28 +196,43 @@ describe.each(['actor', 'actor-a', 'actor-r'])('a toolset that is searched, in t
       calling(wrapped('office__send', { to: 'ann' })),
       DONE,
     );
-    const first = await create({ input: 'Write to Ann.', tools });
-    expect(typesOf(first)).toEqual(['mcp_list_tools', 'mcp_call', 'mcp_call', 'mcp_approval_request']);
-    expect(first.output[3]).toMatchObject({ server_label: 'office', name: 'send', arguments: '{"to":"ann"}' });
+    const first = await create(model, { input: 'Write to Ann.', tools });
+    expect(shownTypes(first)).toEqual(['mcp_list_tools', 'mcp_call', 'mcp_call', 'mcp_approval_request']);
+    const question = first.output.at(-1);
+    expect(question).toMatchObject({ server_label: 'office', name: 'send', arguments: '{"to":"ann"}' });
     expect(desk.calls.map(({ name }) => name)).toEqual(['lookup']);
     rounds(DONE);
-    const approval_request_id = (first.output[3] as { id: string }).id;
+    const approval_request_id = (question as { id: string }).id;
     const input = [{ type: 'mcp_approval_response' as const, approval_request_id, approve: true }];
-    const second = await create({ input, tools, previous_response_id: first.id });
-    expect(typesOf(second)).toEqual(['mcp_call', 'message']);
+    const second = await create(model, { input, tools, previous_response_id: first.id });
+    expect(shownTypes(second)).toEqual(['mcp_call', 'message']);
     expect(desk.calls.map(({ name }) => name)).toEqual(['lookup', 'send']);
   });
 
-  it('[responses:search] finds and calls no more than the client allows', async () => {
-    const seen = rounds(calling(search('send mail weather page'), wrapped('office__send')), DONE);
-    await create({ input: 'Write to Ann.', tools: office({ allowed_tools: ['weather'] }) });
-    expect(foundIn(seen[1] as WireRequest)).toEqual(['office__weather']);
-    expect(resultsIn(seen[1] as WireRequest)[1]).toMatch(/^\[no_such_tool\]/);
+  it('[responses:search-approval] puts before people what a rule asks about: the tool, with its own arguments', async () => {
+    rounds(calling(wrapped('office__order', { item: 'paper' })), DONE);
+    const answer = await create(model, { input: 'Order paper.', tools: office() });
+    expect(answer.output.at(-1)).toMatchObject({
+      type: 'mcp_approval_request',
+      name: 'order',
+      arguments: '{"item":"paper"}',
+    });
+    type Asked = { tool: string; arguments: unknown };
+    const pending = await admin<Asked[]>(suite, 'approvals?state=pending');
+    expect(pending.at(-1)).toMatchObject({ tool: 'desk__order', arguments: { item: 'paper' } });
     expect(desk.calls).toEqual([]);
   });
 });
 
 describe('what a model is told of a toolset', () => {
+  it('[turn-loop:search] is read apart where policy says so of the tool, and its handles are of that', async () => {
+    const seen = rounds(calling(wrapped('office__mail')), DONE);
+    await askOpenAi(suite, { model: 'actor', messages: [user('Read my mail.')], tools: TOOLS });
+    const [read] = resultsIn(seen[1] as WireRequest);
+    expect(JSON.parse(read ?? '{}')).toMatchObject({ urgent: true, subject: { from: 'office__mail' } });
+    expect(bodies('actor')).not.toContain(PAGE);
+  });
+
   it('[turn-loop:search] is what two functions take, whatever stands behind them', async () => {
     rounds(DONE);
     await askOpenAi(suite, { model: 'actor', messages: [user('Hello')], tools: TOOLS });
