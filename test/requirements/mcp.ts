@@ -103,6 +103,8 @@ export const mcp: readonly Requirement[] = [
     'mcp:sampling-bounded': 'What a tool server has a model asked is bounded by call, window, tokens and money.',
     'mcp:sampling-reserved':
       'What a tool server has a model asked is reserved before, and settled by what it used, failed or not.',
+    'mcp:sampling-approved':
+      'A call that was approved with what a model had said for its server is made with that, by whom it was approved for.',
     'mcp:sampling-apart':
       'What tool servers have a model asked takes no place of readings, and one tenant not all places of the others.',
     'mcp:answers-tainted': 'What untrusted content brought is known in an answer, whoever is said to have typed it.',

@@ -88,13 +88,14 @@ export async function makeCall(
   const claim = { trajectory, session: session?.run ?? '', onceKey: onceKeyOf(message) };
   const sampledBefore = back?.state.sampled ?? 0;
   if (sampledBefore > 0) turn.sampledBefore = sampledBefore;
-  const sample = sampleFor(gate, turn, tool, back?.state.trajectory ?? '');
+  const sample = sampleFor(gate, turn, { tool, args }, back?.state.trajectory ?? '');
   const callerSide = callerOf(message, exchange, back, sample !== undefined);
   const call = () => callOrStandIn(gate, turn, claim, tool, args, patience);
   const unasked = callerSide?.unasked ?? [];
   if (unasked.length > 0) turn.unasked = unasked;
   const before = back?.state.round ?? 0;
   const { called, caller } = await callAsking(callerSide, exchange, call, before, sample);
+  gate.sampler?.ended(turn, called.pending !== undefined);
   answerHeader(TRAJECTORY_HEADER, turn.trajectory);
   const { shown, asGiven = false, pending, lacking, retryAfterSeconds, answeredBy } = called;
   const _meta: Record<string, unknown> = { [TRAJECTORY_META]: turn.trajectory };
@@ -129,12 +130,12 @@ export async function makeCall(
 }
 
 /** Has a model asked for the server of a tool, where the administrator lets it; what is refused of it is recorded. */
-function sampleFor(gate: Gate, turn: Turn, tool: BrokerTool, run: string): Sample | undefined {
+function sampleFor(gate: Gate, turn: Turn, { tool, args }: Omit<Callee, 'name'>, run: string): Sample | undefined {
   const { sampler } = gate;
   if (sampler === undefined || tool.server.spec.sampling === undefined) return undefined;
   return async (params) => {
     try {
-      return await sampler.sample(turn, tool, params);
+      return await sampler.sample(turn, tool, args, params);
     } catch (caught) {
       turn.signal.throwIfAborted();
       const error = asGatewayError(caught);

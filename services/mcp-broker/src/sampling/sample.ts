@@ -7,12 +7,15 @@ import type { JsonObject } from '../catalog/definition.ts';
 import { nameInRules } from '../invoke/prepare.ts';
 import type { Turn } from '../invoke/turn.ts';
 import { samplingBudgets } from './budget.ts';
+import { answerKey, keptAnswers } from './kept-answers.ts';
 import { readSample } from './read-request.ts';
 
 /** Has a model asked for a tool server, in the course of a call of its tool. */
 export interface Sampler {
   /** The answer as MCP has it. Throws GatewayError: `rate_limited` where the budget is spent, what the model call fails with. */
-  sample(turn: Turn, tool: BrokerTool, params: unknown): Promise<JsonObject>;
+  sample(turn: Turn, tool: BrokerTool, args: JsonObject, params: unknown): Promise<JsonObject>;
+  /** The call of a turn has ended, and may wait for people. */
+  ended(turn: Turn, waits: boolean): void;
 }
 
 /** A request that was made, for the record of the call. */
@@ -22,6 +25,8 @@ export interface Sampled {
   readonly model: string;
   readonly tokens: number;
   readonly costNanoUsd: number;
+  /** No model was asked: it is what one had said when the same call was made before, and waited for an approval. */
+  readonly again?: boolean;
 }
 
 /** How often a model was asked in the course of a call, in all its rounds. */
@@ -52,8 +57,10 @@ const SYSTEM =
 /** Makes the sampler over model-proxy's CompletionService, with a budget for each server. */
 export function createSampler(client: Pick<Client<typeof CompletionService>, 'complete'>): Sampler {
   const budgets = samplingBudgets();
+  const kept = keptAnswers();
   return {
-    async sample(turn, tool, params) {
+    ended: kept.ended,
+    async sample(turn, tool, args, params) {
       const { server } = tool;
       const bounds = server.spec.sampling;
       const request = readSample(params);
@@ -61,6 +68,13 @@ export function createSampler(client: Pick<Client<typeof CompletionService>, 'co
         throw new GatewayError('unsupported', 'The tool server asks a model in a way that is not offered to it.');
       }
       const sampled = turn.sampled ?? [];
+      const key = answerKey(turn.principal, tool, args, sampledSoFar(turn), params);
+      const said = kept.of(key);
+      if (said !== undefined && sampledSoFar(turn) < bounds.requestsPerCall) {
+        turn.sampled = [...sampled, { trajectory: '', model: bounds.model, tokens: 0, costNanoUsd: 0, again: true }];
+        kept.note(turn, key, said);
+        return said;
+      }
       const { messages, systemPrompt } = request;
       const maxOutputTokens = Math.min(request.maxTokens, bounds.maxTokens);
       const characters = messages.reduce((sum, { text }) => sum + text.length, SYSTEM.length + systemPrompt.length);
@@ -82,7 +96,7 @@ export function createSampler(client: Pick<Client<typeof CompletionService>, 'co
             step: '1',
             model: bounds.model,
             system: systemPrompt === '' ? SYSTEM : `${SYSTEM}\n\n${systemPrompt}`,
-            said: messages.slice(0, -1).map((said) => ({ ...said })),
+            said: messages.slice(0, -1).map((one) => ({ ...one })),
             content: last,
             maxOutputTokens,
             sources: [`tool:${nameInRules(tool)}`],
@@ -99,12 +113,14 @@ export function createSampler(client: Pick<Client<typeof CompletionService>, 'co
       one.tokens = answer.inputTokens + answer.outputTokens;
       one.costNanoUsd = answer.costNanoUsd;
       settle({ tokens: one.tokens, nanoUsd: one.costNanoUsd });
-      return {
+      const given: JsonObject = {
         role: 'assistant',
         content: { type: 'text', text: answer.text.slice(0, MAX_ANSWER) },
         model: bounds.model,
         stopReason: answer.cut ? 'maxTokens' : 'endTurn',
       };
+      kept.note(turn, key, given);
+      return given;
     },
   };
 }

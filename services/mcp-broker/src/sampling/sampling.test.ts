@@ -4,6 +4,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { parseSpec } from '@sallyport/custom-resources';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
 import type { CompleteRequest } from '@sallyport/proto/models/v1/models_pb';
+import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import { ANSWERS } from '@sallyport/turn';
 import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
@@ -55,7 +56,9 @@ beforeAll(async () => {
       return { status: 200, body: { jsonrpc: '2.0', id, result: round < rounds ? asked : done } };
     },
   });
-  broker = await startBroker();
+  broker = await startBroker({
+    approvals: { wait: '100ms', elicitAfter: '50ms', maxWaiting: 3, maxWaitingOfOne: 2 },
+  });
   const remote = { url: server.url };
   await broker.servers({
     work: { remote, timeoutSeconds: 20, sampling: bounds },
@@ -140,6 +143,34 @@ describe('sampling of a tool server', () => {
     broker.state.decideResult = () => resultsOf(Action.DENY, false);
     await call(await modern(KEYS.alice));
     expect(completed).toHaveLength(0);
+  });
+
+  it('[mcp:sampling-approved] says the same again in a call that people were asked about, and asks anew in any other', async () => {
+    broker.state.decideCall = (one) => ({
+      verdict: one.argumentsJson.includes(ANSWERS) ? Action.ASK : Action.ALLOW,
+      rule: 'p/ask',
+    });
+    const client = await older(KEYS.bob);
+    const made = async () => (await callBy(client, 'work__ask', {})) as Answered;
+    const waits = async () => (await made())._meta?.['sallyport.dev/approval'] as { id: string } | undefined;
+    const { id = '' } = (await waits()) ?? {};
+    expect(JSON.parse(id.slice(2))).toEqual({ [ANSWERS]: { capital: paris } });
+    broker.state.complete = async (request) => {
+      completed.push(request);
+      return { text: 'Lyon.', inputTokens: 10, outputTokens: 5, costNanoUsd: 1_000 };
+    };
+    // Of another's call nothing is known here.
+    await callBy(await older(KEYS.carol), 'work__ask', {});
+    expect(completed).toHaveLength(2);
+    const approval = broker.state.approvals.get(id);
+    expect(approval?.state).toBe(ApprovalState.PENDING);
+    if (approval !== undefined) approval.state = ApprovalState.APPROVED;
+    expect((await made()).content?.[0]?.text).toContain('Paris.');
+    expect(completed).toHaveLength(2);
+    expect(lastOutcome()).toMatchObject({ sampled: [{ again: true, tokens: 0 }] });
+    // It was approved once.
+    expect((await waits())?.id).not.toBe(id);
+    expect(completed).toHaveLength(3);
   });
 
   it('[mcp:sampling-bounded] ends a call whose server asks without end, and a budget that is spent', async () => {
