@@ -103,6 +103,10 @@ describe('the events of a response', () => {
     expect(further[0]?.sql).not.toContain('told');
     expect(further[1]?.sql).toContain('told = coalesce($7, told)');
     expect(further[1]?.values[6]).toBeNull();
+    further.splice(0);
+    await store.alter(owner, 'resp_1', (one) => ({ ...one, events: 'event: more' }));
+    expect(further[1]?.sql).toMatch(/^update responses set told = \S+ told\) where /);
+    expect(buffersIn(further[1]?.values)).toHaveLength(1);
   });
 
   it('[responses:events-apart] are read of rows of before, whose value held them', async () => {
@@ -113,7 +117,7 @@ describe('the events of a response', () => {
     const store = createResponseStore(postgres, sealer(keys), 1, BOUNDS);
     expect(await store.find(owner, 'resp_1')).toEqual(told);
     asked.splice(0);
-    await store.alter(owner, 'resp_1', (one) => one);
+    await store.alter(owner, 'resp_1', (one) => ({ ...one, response: { ...one.response } }));
     expect(buffersIn(asked[1]?.values)).toHaveLength(2);
   });
 

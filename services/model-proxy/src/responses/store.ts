@@ -112,6 +112,15 @@ export function createResponseStore(
         const changed = kept && alter(kept);
         if (changed === undefined) return kept;
         const { response, input } = changed;
+        if (kept !== undefined && response === kept.response && input === kept.input) {
+          // What is told is told again and again, and the request may be long.
+          await client.query(`update responses set told = coalesce($5, told) where ${OWN} and id = $4`, [
+            ...whose(owner),
+            id,
+            sealedEvents(owner, changed),
+          ]);
+          return changed;
+        }
         const sealed = seals.seal({ response, input }, placeOf(owner, id));
         await client.query(
           `update responses set sealed = $5, cancelled = $6, told = coalesce($7, told) where ${OWN} and id = $4`,
