@@ -11,7 +11,7 @@ const LONGEST_FOR_REQUEST_MS = 3_000;
 
 /**
  * Keeps what was told of a stream, again and again until it is over, so that others can read it. `bytes`: size of the request,
- * which stands in the same row and is written with it each time. Never throws.
+ * which stands in the same row and is read with it each time. Never throws.
  */
 export async function keepEvents(
   store: Pick<ResponseStore, 'alter'>,
