@@ -7,8 +7,9 @@ import {
   ScalarType,
   toBinary,
 } from '@bufbuild/protobuf';
-import { decoderOf } from './decode.ts';
-import { encoderOf } from './encode.ts';
+import { decoderOf } from './compile-decode.ts';
+import { encoderOf } from './compile-encode.ts';
+import { canGenerate } from './generate.ts';
 
 /** Turns messages of one type into bytes and back. */
 export interface Codec {
@@ -28,20 +29,25 @@ const SCALARS: ReadonlySet<ScalarType> = new Set([
 ]);
 const PROTO3 = 999;
 const codecs = new WeakMap<DescMessage, Codec>();
+const mayGenerate = canGenerate();
 
-/** The codec of a message, compiled once from its descriptor; protobuf-es itself where it holds what ours does not know. */
+/**
+ * The codec of a message, compiled once from its descriptor, when it is first used; protobuf-es itself, which takes several
+ * times as long, where the message holds what ours does not know, or where the process may not make code from text.
+ */
 export function codecOf(desc: DescMessage): Codec {
   const known = codecs.get(desc);
   if (known !== undefined) return known;
-  const codec: Codec = isCompilable(desc)
-    ? { encode: encoderOf(desc), decode: decoderOf(desc) }
-    : {
-        encode(message) {
-          const bytes = toBinary(desc, create(desc, message as never));
-          return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-        },
-        decode: (bytes) => fromBinary(desc, bytes),
-      };
+  const codec: Codec =
+    mayGenerate && isCompilable(desc)
+      ? { encode: encoderOf(desc), decode: decoderOf(desc) }
+      : {
+          encode(message) {
+            const bytes = toBinary(desc, create(desc, message as never));
+            return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+          },
+          decode: (bytes) => fromBinary(desc, bytes),
+        };
   codecs.set(desc, codec);
   return codec;
 }

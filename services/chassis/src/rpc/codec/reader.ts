@@ -1,18 +1,24 @@
+import { textAt, WORD_BYTES, wordAt } from './text.ts';
+
 // Where messages are read from: one position for the process, since decoding never waits.
 
 const NOTHING = Buffer.alloc(0);
-// A leading U+FEFF is text; invalid UTF-8 is a fault (proto3 strings).
-const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** Memory larger than this is not held on to between messages. */
+const KEPT_BYTES = 64 * 1024;
 
 let bytes: Buffer = NOTHING;
-let view: DataView = new DataView(NOTHING.buffer, NOTHING.byteOffset, 0);
+/** Sees all the memory that the bytes are a part of: many messages lie in the same. */
+let view: DataView = new DataView(NOTHING.buffer);
+/** Where in it the bytes begin. */
+let base = 0;
 let at = 0;
 let limit = 0;
 
 /** Starts to read a message. */
 export function open(source: Buffer): void {
   bytes = source;
-  view = new DataView(source.buffer, source.byteOffset, source.byteLength);
+  if (view.buffer !== source.buffer) view = new DataView(source.buffer);
+  base = source.byteOffset;
   at = 0;
   limit = source.length;
 }
@@ -20,12 +26,24 @@ export function open(source: Buffer): void {
 /** Lets go of the bytes. */
 export function close(): void {
   bytes = NOTHING;
+  if (view.byteLength > KEPT_BYTES) view = new DataView(NOTHING.buffer);
 }
 
 /** Whether there is more before `end`. Throws RangeError when a value reached beyond it. */
 export function isBefore(end: number): boolean {
   if (at > end) throw tooShort();
   return at < end;
+}
+
+/** Reads the tag of the next field; 0 at `end`. Throws RangeError when a value reached beyond it, or for a tag of 0. */
+export function readTag(end: number): number {
+  if (at >= end) {
+    if (at > end) throw tooShort();
+    return 0;
+  }
+  const tag = readVarint();
+  if (tag === 0) throw new RangeError('A field has no number.');
+  return tag;
 }
 
 /** Where the next byte is read. */
@@ -70,7 +88,7 @@ export function readBool(): boolean {
 /** Reads a double, little endian. */
 export function readDouble(): number {
   if (at + 8 > limit) throw tooShort();
-  const value = view.getFloat64(at, true);
+  const value = view.getFloat64(base + at, true);
   at += 8;
   return value;
 }
@@ -95,10 +113,8 @@ export function readString(): string {
   const end = readEnd();
   const start = at;
   at = end;
-  for (let index = start; index < end; index++) {
-    if ((bytes[index] as number) > 0x7f) return STRICT.decode(bytes.subarray(start, end));
-  }
-  return start === end ? '' : bytes.toString('latin1', start, end);
+  if (start === end) return '';
+  return end - start <= WORD_BYTES ? wordAt(bytes, start, end, view, base + start) : textAt(bytes, start, end);
 }
 
 /** Passes over a value of this wire type and answers its bytes. Throws RangeError for groups, which proto3 has not. */

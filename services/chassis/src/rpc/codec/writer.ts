@@ -4,7 +4,7 @@ const START_BYTES = 64 * 1024;
 /** A buffer that one large message made larger than this is given back. */
 const KEPT_BYTES = 1024 * 1024;
 /** Up to this length a loop beats a call into native code. */
-const LOOP_LENGTH = 40;
+const LOOP_LENGTH = 12;
 
 let bytes = Buffer.allocUnsafeSlow(START_BYTES);
 let view = new DataView(bytes.buffer);
@@ -44,6 +44,29 @@ export function writeVarint(value: number): void {
     rest >>>= 7;
   }
   bytes[at++] = rest;
+}
+
+/** Writes the tag of a field. */
+export function writeTag(tag: number): void {
+  room(5);
+  if (tag < 0x80) {
+    bytes[at++] = tag;
+    return;
+  }
+  if (tag < 0x4000) {
+    bytes[at++] = (tag & 0x7f) | 0x80;
+    bytes[at++] = tag >>> 7;
+    return;
+  }
+  writeVarint(tag);
+}
+
+/** Writes fields that were unknown when they were read. */
+export function writeUnknown(fields: readonly { no: number; wireType: number; data: Uint8Array }[]): void {
+  for (const { no, wireType, data } of fields) {
+    writeVarint(((no << 3) | wireType) >>> 0);
+    writeRaw(data);
+  }
 }
 
 /** Writes an int32; a negative one takes ten bytes, as its 64-bit form. Throws RangeError for what is none. */
@@ -128,8 +151,8 @@ export function openLength(guess: number): number {
   return mark;
 }
 
-/** Writes the length of what was written since `openLength`, moving it where the guess was wrong. */
-export function closeLength(mark: number, guess: number): void {
+/** Writes the length of what was written since `openLength`, moving it where the guess was wrong, and answers it. */
+export function closeLength(mark: number, guess: number): number {
   const start = mark + sizeOf(guess);
   const length = at - start;
   const size = sizeOf(length);
@@ -140,6 +163,7 @@ export function closeLength(mark: number, guess: number): void {
   at = mark;
   writeVarint(length);
   at = mark + size + length;
+  return length;
 }
 
 function sizeOf(value: number): number {
