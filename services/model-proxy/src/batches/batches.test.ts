@@ -187,6 +187,7 @@ describe('batches', () => {
       403,
     ],
     ['a wish that no batch meets', [line({ body: body({ provider: { zdr: true } }) })], 400],
+    ['what only the gateway could do', [line({ body: body({ num_retries: 1 }) })], 400],
     ['a key twice', ['{"custom_id":"a","custom_id":"b"}'], 400],
     ['no JSON', ['{'], 400],
     ['nothing', [], 400],

@@ -17,6 +17,7 @@ import { refuseTools } from '../passthrough/tool-traces.ts';
 import { residents } from '../routing/eligible.ts';
 import { wishes } from '../routing/wish.ts';
 import { mayUseModel, rejectProviderIds } from '../turn/admit.ts';
+import { hasControls } from '../turn/controls.ts';
 import type { Gate } from '../turn/gate.ts';
 import { without } from '../wire/forward.ts';
 
@@ -168,6 +169,9 @@ function check(
       status: 400,
       details: { param: 'provider' },
     });
+  }
+  if (hasControls(body)) {
+    throw new GatewayError('unsupported', 'No line of a batch has a timeout, retries, tags or a cost.', { status: 400 });
   }
   const { facts } = frontOf('openai-chat').parseRequest(body);
   if (facts.stream)

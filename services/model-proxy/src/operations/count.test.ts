@@ -98,10 +98,11 @@ describe('counting tokens', () => {
   });
 
   it('[routing:openrouter] asks no provider where the client says who may see the question', async () => {
-    const wish = { provider: { zdr: true } };
-    for (const path of ['/v1/messages/count_tokens', '/v1/responses/input_tokens']) {
-      const answer = await desk.post(path, { model: 'a', input: 'hi', ...messages(), ...wish });
-      expect([answer.status, answer.headers.get('sallyport-estimated')]).toEqual([200, 'true']);
+    for (const wish of [{ provider: { zdr: true } }, { timeout: 5 }, { metadata: { tags: ['a'] } }]) {
+      for (const path of ['/v1/messages/count_tokens', '/v1/responses/input_tokens']) {
+        const answer = await desk.post(path, { model: 'a', input: 'hi', ...messages(), ...wish });
+        expect([answer.status, answer.headers.get('sallyport-estimated')]).toEqual([200, 'true']);
+      }
     }
     expect(desk.calls).toEqual([]);
   });

@@ -12,6 +12,7 @@ import { residents } from '../routing/eligible.ts';
 import { WISHING, wishes } from '../routing/wish.ts';
 import { type authorise, beginTurn, mayUseModel, rejectProviderIds } from '../turn/admit.ts';
 import { call } from '../turn/call.ts';
+import { hasControls } from '../turn/controls.ts';
 import type { Gate } from '../turn/gate.ts';
 import { label } from '../turn/label.ts';
 import { recordModelCall } from '../turn/record.ts';
@@ -100,7 +101,7 @@ function countingTarget(kind: CountKind, facts: RequestFacts, target: Target | u
 }
 
 function isWished({ of }: CountKind, { body }: CountAsk): boolean {
-  return WISHING.has(of) && wishes(body);
+  return WISHING.has(of) && (wishes(body) || hasControls(body));
 }
 
 /** By target: its Model with this target alone, which costs nothing and stands for no other. */
