@@ -171,7 +171,9 @@ function check(
     });
   }
   if (hasControls(body)) {
-    throw new GatewayError('unsupported', 'No line of a batch has a timeout, retries, tags or a cost.', { status: 400 });
+    throw new GatewayError('unsupported', 'No line of a batch has a timeout, retries, tags or a cost.', {
+      status: 400,
+    });
   }
   const { facts } = frontOf('openai-chat').parseRequest(body);
   if (facts.stream)
