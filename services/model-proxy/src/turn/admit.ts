@@ -146,6 +146,7 @@ export function beginTurn(
     changedResults: new Map(),
     unwrapped: new Map(),
     tools: new Map(),
+    searches: new Map(),
     hidden: [],
     policyRevision: access.policyRevision,
     corpus: undefined,
