@@ -59,6 +59,14 @@ export async function tellRevoked(
   );
 }
 
+const KEPT = { prepared: 'revocations after' } as const;
+const AFTER = `select h.sequence::float8 as head, r.tenant, r.key_id, r.user_name, r.client, r.session_id, r.reason, r.told_by,
+  r.sequence::float8 as sequence,
+  exists(select from record_outbox)
+  or exists(select from revocations where record_id is not null and not recorded) as records_wait
+  from revocation_head h left join revocations r on r.sequence > $1::bigint
+  order by r.sequence limit $2`;
+
 /** What one look at the feed tells. */
 export interface RevocationsSeen {
   readonly head: number;
@@ -71,15 +79,7 @@ export interface RevocationsSeen {
 export async function revocationsAfter(postgres: Postgres, sequence: number, limit: number): Promise<RevocationsSeen> {
   // Asked several times a second: one statement, which also sees head and notices of one moment. What waits for audit is
   // asked for with it: by itself it would be two transactions more each time, nearly always for nothing.
-  const rows = await postgres.readOnce(
-    '*',
-    `select h.sequence::float8 as head, r.tenant, r.key_id, r.user_name, r.client, r.session_id, r.reason, r.told_by,
-            r.sequence::float8 as sequence,
-            exists(select from record_outbox)
-              or exists(select from revocations where record_id is not null and not recorded) as records_wait
-       from revocation_head h left join revocations r on r.sequence > ${Number(sequence)}
-      order by r.sequence limit ${Number(limit)}`,
-  );
+  const [rows = []] = await postgres.together('*', [{ sql: AFTER, values: [sequence, limit], options: KEPT }]);
   const notices = rows
     .filter((row) => row.sequence !== null)
     .map(

@@ -13,6 +13,11 @@ import type {
 export const SCHEMA_VERSION = 6;
 
 const EVERY_TENANT = '*';
+const KEPT = { prepared: 'invalidations after' } as const;
+const AFTER = `select h.sequence::float8 as head, i.tenant, i.secret_name, i.secret_key, i.kind, i.uid, i.user_name, i.sequence::float8 as sequence,
+  exists(select from record_outbox) as records_wait
+  from invalidation_head h left join invalidations i on i.sequence > $1::bigint
+  order by i.sequence limit $2`;
 const DATA_KEY = 'id, master_id, wrapped';
 const GRANT = 'kind, uid, resource_name, secret_name, secret_key, origin, owners, auth, url, allow_private';
 
@@ -87,13 +92,8 @@ export function createVaultStore(postgres: Postgres): VaultStore {
     async invalidationsAfter(sequence, limit) {
       // Asked several times a second: one statement, which also sees head and notices of one moment. What waits for audit is
       // asked for with it: by itself it would be a transaction more each time, nearly always for nothing.
-      const rows = await postgres.readOnce(
-        EVERY_TENANT,
-        `select h.sequence::float8 as head, i.tenant, i.secret_name, i.secret_key, i.kind, i.uid, i.user_name, i.sequence::float8 as sequence,
-                exists(select from record_outbox) as records_wait
-           from invalidation_head h left join invalidations i on i.sequence > ${Number(sequence)}
-          order by i.sequence limit ${Number(limit)}`,
-      );
+      const read = { sql: AFTER, values: [sequence, limit], options: KEPT };
+      const [rows = []] = await postgres.together(EVERY_TENANT, [read]);
       const notices = rows
         .filter((row) => row.sequence !== null)
         .map(

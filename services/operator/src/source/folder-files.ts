@@ -59,8 +59,10 @@ export async function listFiles(root: string): Promise<Map<string, string>> {
           .some((part) => part.startsWith('.')),
     )
     .sort();
-  for (const path of paths) {
-    const state = await stat(path).catch(() => undefined);
+  // All at once: one after the other, each of them would wake the process up, every few seconds.
+  const states = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
+  for (const [index, path] of paths.entries()) {
+    const state = states[index];
     if (state?.isFile()) found.set(path, `${state.mtimeMs}/${state.size}/${state.ino}`);
   }
   return found;
