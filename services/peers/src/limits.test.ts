@@ -5,7 +5,7 @@ import { inProcess } from '@sallyport/chassis/rpc/testing';
 import { type LeaseRequest, LimitService, type SettleRequest, ShareSchema } from '@sallyport/proto/policy/v1/limit_pb';
 import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import { type Amounts, type LimitSubject, limitShares } from './limits.ts';
-import { holdShare, setAside } from './share.ts';
+import { holdShare, replaceShare, setAside } from './share.ts';
 import { quiet, until } from './testing.ts';
 
 const closing: (() => Promise<void>)[] = [];
@@ -183,6 +183,24 @@ describe('limitShares', () => {
     await limits.reserve(subject(), { tokens: 100 });
     expect(state.leases).toHaveLength(2);
     expect(reservation.allowance('tokens', Date.now())?.remaining).toBe(385);
+  });
+
+  it('[limits:told-exact] tells no more than is left where counters were lost or given back', async () => {
+    const share = (granted: number, remaining: number) =>
+      holdShare(
+        create(ShareSchema, { dimension: 'tokens', granted, remaining, expiresAtMs: Date.now() + 10_000 }),
+        'default',
+        Date.now(),
+      );
+    const after = (was: object) => {
+      const before = Object.assign(share(100, 0), was);
+      const next = share(10, 50);
+      replaceShare(before, next, Date.now());
+      return setAside([next], {}).allowance('tokens', Date.now())?.remaining;
+    };
+    expect(after({ spent: 30 })).toBe(130);
+    expect(after({ closing: true })).toBe(60);
+    expect(after({ expiresAtMs: 0 })).toBe(60);
   });
 
   it('[limits:told-exact] tells nothing of a limit that is not counted, or whose window is over', async () => {

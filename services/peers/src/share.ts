@@ -98,11 +98,15 @@ export function isShort(share: HeldShare, needed: Amounts, nowMs: number): boole
   return leftIn(share, nowMs) < (needed[share.dimension] ?? 0);
 }
 
-/** Spends from another share of the same counter from now on. What is left in this one goes back there, and to nobody before. */
+/**
+ * Spends from another share of the same counter from now on. What is left in the one before goes back there, and policy did
+ * not count it as left when it gave the new one; of one that was closing already it did, or knows nothing.
+ */
 export function replaceShare(before: HeldShare, share: HeldShare, nowMs: number): void {
+  const isCounted = before.closing || nowMs >= before.expiresAtMs;
   before.closing = true;
   before.next = share;
-  if (share.elsewhere < 0 || nowMs >= before.expiresAtMs) return;
+  if (share.elsewhere < 0 || isCounted) return;
   share.elsewhere += Math.max(0, before.granted - before.spent - before.reserved);
 }
 
