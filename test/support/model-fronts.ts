@@ -95,6 +95,11 @@ export function resultsIn({ wire, json }: WireRequest): string[] {
     const last = items.findLastIndex(({ type }) => type !== 'function_call_output');
     return items.slice(last + 1).map(({ output }) => String(output));
   }
+  if (wire === 'gemini') {
+    const contents = json.contents as { parts: { functionResponse?: { response: unknown } }[] }[];
+    const parts = contents.at(-1)?.parts ?? [];
+    return parts.flatMap(({ functionResponse: of }) => (of === undefined ? [] : [JSON.stringify(of.response)]));
+  }
   const messages = json.messages as { role: string; content: unknown }[];
   if (wire === 'openai') {
     const last = messages.findLastIndex(({ role }) => role !== 'tool');

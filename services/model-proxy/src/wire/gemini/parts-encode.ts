@@ -31,7 +31,7 @@ export function encodeContents(
   const contents: JsonObject[] = [];
   const hoisted: SystemBlock[] = [];
   const names = new Map<string, string>();
-  for (const [index, message] of messages.entries()) {
+  for (const [index, message] of withItsThoughts(messages).entries()) {
     const field = `messages[${index}]`;
     if ('name' in message && message.name !== undefined) {
       notes.adjusted.push({ field: `${field}.name`, reason: 'Gemini has no names of participants' });
@@ -104,6 +104,28 @@ function encodeSource(source: ImageSource | FileSource, name: string | undefined
     case 'text':
       return { text: source.text };
   }
+}
+
+/**
+ * Puts thoughts that stand alone before what the same assistant did next: their proof belongs to that, and dialects of items
+ * say it apart where a person was asked in between.
+ */
+function withItsThoughts(messages: readonly Message[]): readonly Message[] {
+  const isApart = (at: number) => {
+    const [message, next] = [messages[at], messages[at + 1]];
+    return message?.role === 'assistant' && next?.role === 'assistant' && message.content.at(-1)?.type === 'reasoning';
+  };
+  if (!messages.some((_, at) => isApart(at))) return messages;
+  const joined: Message[] = [];
+  let before: AssistantMessage['content'] = [];
+  for (const [at, message] of messages.entries()) {
+    if (message.role === 'assistant' && isApart(at)) before = [...before, ...message.content];
+    else if (message.role === 'assistant' && before.length > 0) {
+      joined.push({ ...message, content: [...before, ...message.content] });
+      before = [];
+    } else joined.push(message);
+  }
+  return joined;
 }
 
 function encodeModelParts(

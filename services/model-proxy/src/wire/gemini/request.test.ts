@@ -184,6 +184,14 @@ describe('requests of generateContent', () => {
     expect(parts(own, 'gemini-3-pro')).toMatchObject([{ functionCall: { name: 'weather' }, thoughtSignature: 'c2ln' }]);
     expect(parts(foreign, 'gemini-3-pro')).toMatchObject([{ thoughtSignature: 'skip_thought_signature_validator' }]);
     expect(parts(foreign, 'gemini-2.5-pro')?.[0]).not.toHaveProperty('thoughtSignature');
+    // A person was asked between the thoughts and the call.
+    const apart: ChatRequest['messages'] = [
+      { role: 'assistant', content: [own] },
+      { role: 'assistant', content: [call] },
+    ];
+    expect(encodeRequest({ ...base, messages: apart }).body.contents).toMatchObject([
+      { role: 'model', parts: [{ functionCall: { name: 'weather' }, thoughtSignature: 'c2ln' }] },
+    ]);
     const messages: ChatRequest['messages'] = [{ role: 'assistant', content: [own, { type: 'text', text: 'a' }] }];
     const anthropic = frontCodecs['anthropic-messages'].encodeRequest({ ...base, messages });
     expect(anthropic.body.messages).toEqual([{ role: 'assistant', content: 'a' }]);
