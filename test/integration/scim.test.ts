@@ -383,4 +383,20 @@ describe('whatever is sent', () => {
     expect(blue.map(({ title }) => title)).toContain(CANARY);
     expect(blue.length).toBeLessThanOrEqual(2);
   }, 60_000);
+
+  // The last: it takes away what the others left.
+  it('[identity:admin-records] has the look at revocations tell that records of acts and of revocations wait for audit', async () => {
+    expect(await house.recordsWait('all')).toBe(false);
+    await patch(`/Groups/${await group('waiting', [])}`, {
+      op: 'replace',
+      path: 'displayName',
+      value: 'waiting still',
+    });
+    expect(await house.recordsWait('none')).toBe(true);
+    expect(await house.recordsWait('all')).toBe(false);
+    const leaving = await person('leaving@example.com');
+    await patch(`/Users/${leaving}`, { op: 'replace', path: 'active', value: false });
+    expect(await house.recordsWait('acts')).toBe(true);
+    expect(await house.recordsWait('all')).toBe(false);
+  });
 });

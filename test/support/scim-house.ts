@@ -104,6 +104,14 @@ export async function scimHouse(keepers: readonly Keeper[]) {
         JSON.parse((codecOf(RecordSchema).decode(row.record as Buffer) as AuditRecord).detailJson),
       );
     },
+    /** What the look at the feed says of records that audit does not have, with all sent first where that is wished. */
+    async recordsWait(sent: 'none' | 'acts' | 'all'): Promise<boolean> {
+      await store.withTenant('*', async (client) => {
+        if (sent !== 'none') await client.query('delete from record_outbox');
+        if (sent === 'all') await client.query('update revocations set recorded = true');
+      });
+      return (await revocationsAfter(store, Number.MAX_SAFE_INTEGER, 1)).recordsWait;
+    },
     /** What the log will be told, oldest first. */
     async said(): Promise<string[]> {
       const sql =
