@@ -24,6 +24,8 @@ export interface FakeToolContext {
   readonly log: (level: 'debug' | 'info' | 'error', data: string) => Promise<void>;
   /** Asks the user of a caller of the older line by a form, on the stream of the call or on the one beside all calls. */
   readonly ask: (message: string, where: 'call' | 'beside') => Promise<ElicitResult>;
+  /** Has a caller of the older line ask a model; gives what that said. */
+  readonly sample: (text: string, where: 'call' | 'beside') => Promise<string>;
   /** Logs on the stream beside all calls. */
   readonly logBeside: (data: string) => Promise<void>;
 }
@@ -237,8 +239,17 @@ function buildServer(
       };
       return where === 'call' ? context.mcpReq.elicitInput(form) : server.elicitInput(form);
     };
+    const sample: FakeToolContext['sample'] = async (text, where) => {
+      const request = {
+        messages: [{ role: 'user' as const, content: { type: 'text' as const, text } }],
+        maxTokens: 4_000,
+      };
+      const asked = where === 'call' ? context.mcpReq.requestSampling(request) : server.createMessage(request);
+      const { content } = await asked;
+      return JSON.stringify(content);
+    };
     const logBeside: FakeToolContext['logBeside'] = (data) => server.sendLoggingMessage({ level: 'info', data });
-    return tool.run(params.arguments ?? {}, { signal, progress, log, ask, logBeside });
+    return tool.run(params.arguments ?? {}, { signal, progress, log, ask, sample, logBeside });
   });
   return server;
 }

@@ -124,6 +124,8 @@ export const mcp: readonly Requirement[] = [
       'What a server of the older line asks in the course of a call reaches who made it, and the call goes on once with the answer.',
     'mcp:older-asks-refused':
       'A call of a server of the older line whose answer policy keeps back is told that nobody answers, at once.',
+    'mcp:older-sampling':
+      'A server of the older line that may sample has a model asked in the course of a call, decided and bounded as any that does.',
     'mcp:older-asks-own':
       'Nobody else, with no other call and no second time, goes on with a call that waits for its user.',
     'mcp:own-words': 'A refusal for arguments names places of the schema, and nothing that was given.',

@@ -84,7 +84,8 @@ export function stateOfAnswers(side: Caller | undefined, round: number): Partial
 /**
  * Makes a call. What its server asks of the user goes to a client of the older line at once, on the stream of the call, and
  * the call is made again with what came back: each round is decided and recorded as the call that it is. Before is how
- * often it has asked already, in rounds that came as requests of their own. What it wants a model asked is answered here.
+ * often it has asked already, in rounds that came as requests of their own. What it wants a model asked is answered here;
+ * where it is not, `giveUp` lets go of a call that waits for it.
  */
 export async function callAsking(
   side: CallerSide | undefined,
@@ -92,6 +93,7 @@ export async function callAsking(
   call: () => Promise<Called>,
   before: number,
   sample: Sample | undefined,
+  giveUp: (state: string) => void = () => undefined,
 ): Promise<{ readonly called: Called; readonly caller: Caller | undefined }> {
   if (side === undefined) return { called: await call(), caller: undefined };
   let caller = side;
@@ -106,7 +108,8 @@ export async function callAsking(
     caller = await withSamples(side, sample);
     called = await make();
     for (let round = before; called.asGiven === true && caller.asked !== undefined; round++) {
-      if (round >= MAX_ROUNDS) return ended('upstream_invalid', 'The tool server asks for too much in one call.');
+      if (round >= MAX_ROUNDS)
+        throw new NotSampled('upstream_invalid', 'The tool server asks for too much in one call.');
       const { state, requests: asked } = caller.asked;
       const theirs = Object.fromEntries(Object.entries(asked).filter(([, one]) => !isSample(one)));
       // It is for the client to come back with them.
@@ -116,9 +119,13 @@ export async function callAsking(
       called = await make();
     }
   } catch (error) {
+    const { state } = caller.asked ?? caller.back ?? {};
+    if (state !== undefined) giveUp(state);
     if (!(error instanceof NotSampled)) throw error;
     return ended(error.code, error.message);
   }
+  const unshown = called.asGiven === true ? undefined : caller.asked?.state;
+  if (unshown !== undefined) giveUp(unshown);
   // Like progress by words: only what may be shown as it is brings along what was logged on the way.
   if (called.asGiven === true) {
     for (const one of logs) {

@@ -94,7 +94,7 @@ export async function makeCall(
   const unasked = callerSide?.unasked ?? [];
   if (unasked.length > 0) turn.unasked = unasked;
   const before = back?.state.round ?? 0;
-  const { called, caller } = await callAsking(callerSide, exchange, call, before, sample);
+  const { called, caller } = await callAsking(callerSide, exchange, call, before, sample, gate.runner.upstream.giveUp);
   gate.sampler?.ended(turn, called.pending !== undefined);
   answerHeader(TRAJECTORY_HEADER, turn.trajectory);
   const { shown, asGiven = false, pending, lacking, retryAfterSeconds, answeredBy } = called;

@@ -39,17 +39,21 @@ export function readAskedInput(
   return { requests, state: requestState };
 }
 
+/** Method by which a server asks the user. */
+export const ELICIT = 'elicitation/create';
+
 /**
- * What a server of the older line asks of the user in the course of a call, as such a request; undefined for what the client
- * does not show, or what is no question.
+ * What a server of the older line asks of the user, or has a model asked, in the course of a call, as such a request;
+ * undefined for what the client does not show, what is not lent, or what is no question.
  */
-export function readElicitation(
+export function readQuestion(
+  method: typeof ELICIT | typeof SAMPLE,
   params: JsonObject,
-  can: Pick<Caller, 'elicitation'>,
+  can: Pick<Caller, 'elicitation' | 'sampling'>,
   ownHost: string,
 ): JsonObject | undefined {
   if (JSON.stringify(params).length > MAX_JSON) return undefined;
-  return requestOf({ method: 'elicitation/create', params }, can, ownHost);
+  return requestOf({ method, params }, can, ownHost);
 }
 
 function requestOf(
@@ -60,7 +64,7 @@ function requestOf(
   if (method === 'roots/list' && roots === true) return { method };
   if (method === SAMPLE)
     return sampling === true && readSample(params) !== undefined ? ({ method, params } as JsonObject) : undefined;
-  if (method !== 'elicitation/create' || elicitation === undefined || !isObject(params)) return undefined;
+  if (method !== ELICIT || elicitation === undefined || !isObject(params)) return undefined;
   const read = elicited(params, elicitation, ownHost);
   return read && { method, params: read };
 }

@@ -19,7 +19,7 @@ import { guardedFetch } from './guarded-fetch.ts';
 import { usableByMarks } from './header-marks.ts';
 import { listBound } from './list-bound.ts';
 import { olderCalls } from './older-calls.ts';
-import type { OpenCalls } from './open-calls.ts';
+import type { Askable } from './open-calls.ts';
 import { plainAsk, plainCalls } from './plain-call.ts';
 import { plainExchange } from './plain-exchange.ts';
 import { type OpenResourceLine, resourceLines } from './resource-line.ts';
@@ -63,19 +63,22 @@ const page = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.string()
 
 /**
  * Connects: asks by `server/discover` first and falls back to `initialize`. Nothing is offered that a server could ask for but,
- * with `asks`, what users of calls are asked.
+ * with `askable`, what users of calls are asked, or models.
  */
 export async function connectTo(
   url: string,
   line: { readonly send: ServerSend; readonly maxResultBytes: number },
   signal: AbortSignal,
   timeoutMs: number,
-  asks?: OpenCalls,
+  askable?: Askable,
 ): Promise<Connection> {
   const client = new Client(
     { name: 'sallyport', version: '0.1.0' },
     {
-      capabilities: asks === undefined ? {} : { elicitation: { form: {}, url: {} } },
+      capabilities: {
+        ...(askable?.elicits === true ? { elicitation: { form: {}, url: {} } } : {}),
+        ...(askable?.samples === true ? { sampling: {} } : {}),
+      },
       versionNegotiation: { mode: 'auto' },
       inputRequired: { autoFulfill: false },
       // Schemas of strangers are not compiled into functions here; results are checked by our own bounded check.
@@ -172,8 +175,8 @@ export async function connectTo(
     }
   };
   const whileOpen: Connection['call'] = (...args) => whileBusy(() => call(...args));
-  const inSession = standing !== undefined && (transport.sessionId !== undefined || asks !== undefined);
-  const callAny = inSession ? olderCalls({ client, standing, calls: asks, url, call: whileOpen }) : whileOpen;
+  const inSession = standing !== undefined && (transport.sessionId !== undefined || askable !== undefined);
+  const callAny = inSession ? olderCalls({ client, standing, askable, url, call: whileOpen }) : whileOpen;
   const byClient = askBy(client, CLIENT_LEAD_MS, upstreamError);
   const byUs = plainly && plainAsk(plainly, new URL(url).host);
   const ask: Ask = (method, ...rest) => (isOfferingCall(method) ? (byUs ?? byClient) : byClient)(method, ...rest);

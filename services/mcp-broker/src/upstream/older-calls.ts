@@ -1,34 +1,38 @@
-import type { Client } from '@modelcontextprotocol/client';
+import { type Client, ProtocolError } from '@modelcontextprotocol/client';
 import { within } from '@sallyport/chassis/deadline';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { JsonObject } from '../catalog/definition.ts';
+import { SAMPLE } from '../sampling/read-request.ts';
 import { callScope } from './call-scope.ts';
 import { callerOfCall, LOG_LEVELS, type LogLevel, readLog } from './caller.ts';
 import type { Connection } from './connection.ts';
-import { currentOpenCall, type OpenCall, type OpenCalls } from './open-calls.ts';
+import { type Askable, currentOpenCall, type OpenCall } from './open-calls.ts';
 import type { StandingStream } from './standing-stream.ts';
 
 /** A server may wait for its user for as long as that takes: what bounds a call is the patience of who made it. */
 const LONGEST_MS = 3_600_000;
 const READY_MS = 1_000;
+/** What a server is told whose request for a model is refused, as MCP has it. */
+const REFUSED = -1;
 /** The stream beside all calls stays for the next one. */
 const LINGER_MS = 30_000;
 
 type UnderWay = Pick<OpenCall, 'caller'> & Partial<Pick<OpenCall, 'ask'>>;
 
 /**
- * Calls over a session of the older line, whose server may say things in the course of a call: logs, and, with `calls`, questions
- * for its user. What comes on the stream of a call is that call's; what comes on the one beside all calls is of the call
+ * Calls over a session of the older line, whose server may say things in the course of a call: logs, and, with `askable`, questions
+ * for its user or a model. What comes on the stream of a call is that call's; what comes on the one beside all calls is of the call
  * that is under way, and of nobody while there are several, since nothing says whose it is.
  */
 export function olderCalls(options: {
   readonly client: Client;
   readonly standing: StandingStream;
-  readonly calls: OpenCalls | undefined;
+  readonly askable: Askable | undefined;
   readonly url: string;
   readonly call: Connection['call'];
 }): Connection['call'] {
-  const { client, standing, calls, url, call } = options;
+  const { client, standing, askable, url, call } = options;
+  const calls = askable?.calls;
   const underWay = new Set<UnderWay>();
   const only = () => (underWay.size === 1 ? [...underWay][0] : undefined);
   let holding: AbortController | undefined;
@@ -39,11 +43,19 @@ export function olderCalls(options: {
     const logged = readLog(params);
     if (logged !== undefined) (callerOfCall.getStore() ?? only()?.caller)?.log?.(logged);
   });
-  if (calls !== undefined) {
+  if (askable?.elicits === true) {
     client.setRequestHandler('elicitation/create', async ({ params }) => {
       const asking = currentOpenCall() ?? only();
       const answered = await asking?.ask?.(params as unknown as JsonObject);
       return (answered ?? { action: 'cancel' }) as { action: 'cancel' };
+    });
+  }
+  if (askable?.samples === true) {
+    client.setRequestHandler(SAMPLE, async ({ params }) => {
+      const asking = currentOpenCall() ?? only();
+      const answered = await asking?.ask?.(params as unknown as JsonObject, SAMPLE);
+      if (answered === undefined) throw new ProtocolError(REFUSED, 'No model was asked.');
+      return answered as never;
     });
   }
 
@@ -88,7 +100,9 @@ export function olderCalls(options: {
       if (resumed !== undefined) return await resumed;
       throw new GatewayError('conflict', 'What the tool server asked has expired. The call may be made anew.');
     }
-    const asks = calls !== undefined && caller.elicitation !== undefined;
+    const { elicits = false, samples = false } = askable ?? {};
+    const asks =
+      calls !== undefined && ((elicits && caller.elicitation !== undefined) || (samples && caller.sampling === true));
     if (!asks && caller.log === undefined) return await plain();
     await hear();
     await wantLogs(caller.logLevel);

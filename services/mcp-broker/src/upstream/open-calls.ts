@@ -2,23 +2,25 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { JsonObject } from '../catalog/definition.ts';
 import { shares } from '../downstream/shares.ts';
-import { readElicitation } from './asked-input.ts';
+import { SAMPLE } from '../sampling/read-request.ts';
+import { ELICIT, readQuestion } from './asked-input.ts';
 import { callScope } from './call-scope.ts';
 import { type Caller, callerOfCall } from './caller.ts';
 import type { ToolAnswer } from './connection.ts';
 
-/** What a user answered, as MCP has it. */
-export interface Elicited {
-  readonly action: 'accept' | 'decline' | 'cancel';
-  readonly content?: JsonObject;
-}
-
 /** A call of a server of the older line, which may ask its user something in its course and waits for the answer. */
 export interface OpenCall {
-  /** Asks the user of who made the call; `cancel` where nobody can be asked. */
-  ask(params: JsonObject): Promise<Elicited>;
+  /** Asks the user of who made the call, or has a model asked; undefined where nobody answers. */
+  ask(params: JsonObject, method?: typeof ELICIT | typeof SAMPLE): Promise<JsonObject | undefined>;
   /** What comes of it on the way is for this caller. */
   readonly caller: Caller;
+}
+
+/** What a connection may be asked for in the course of calls: said when hands are shaken. */
+export interface Askable {
+  readonly calls: OpenCalls;
+  readonly elicits: boolean;
+  readonly samples: boolean;
 }
 
 /**
@@ -43,13 +45,13 @@ export interface OpenCalls {
 const WAIT_MS = 5 * 60_000;
 const MOST = { all: 512, tenant: 128, principal: 16 } as const;
 const KEY = 'question';
-const CANCELLED: Elicited = { action: 'cancel' };
 
 interface Waiting {
   readonly whose: string;
   /** Gives its place to another. */
   readonly leave: () => void;
-  readonly answer: (answer: Elicited) => void;
+  readonly method: string;
+  readonly answer: (answer: JsonObject | undefined) => void;
   readonly next: (caller: Caller) => Promise<ToolAnswer>;
   readonly end: () => void;
 }
@@ -100,16 +102,16 @@ export function openCalls(): OpenCalls {
       };
 
       const end = () => ending.abort(new GatewayError('deadline_exceeded', 'Nobody answered the tool server.'));
-      const ask = async (params: JsonObject): Promise<Elicited> => {
-        const read = readElicitation(params, caller, ownHost);
-        if (read === undefined || over || caller.asked !== undefined) return CANCELLED;
+      const ask: OpenCall['ask'] = async (params, method = ELICIT) => {
+        const read = readQuestion(method, params, caller, ownHost);
+        if (read === undefined || over || caller.asked !== undefined) return undefined;
         const place = places.take(outer.principal);
-        if (typeof place === 'string') return CANCELLED;
+        if (typeof place === 'string') return undefined;
         const token = uuidv7();
         const requests: JsonObject = { [KEY]: read };
         caller.asked = { requests, state: token };
-        const answered = new Promise<Elicited>((answer) => {
-          waiting.set(token, { whose, leave: place, answer, next: round, end });
+        const answered = new Promise<JsonObject | undefined>((answer) => {
+          waiting.set(token, { whose, leave: place, method, answer, next: round, end });
         });
         settle({ content: [{ type: 'text', text: JSON.stringify(requests) }], isError: false, asks: true });
         const late = setTimeout(() => {
@@ -117,8 +119,8 @@ export function openCalls(): OpenCalls {
           if (leave(token)) end();
         }, WAIT_MS);
         late.unref();
-        const ends = new Promise<Elicited>((resolve) => {
-          ending.signal.addEventListener('abort', () => resolve(CANCELLED), { once: true });
+        const ends = new Promise<undefined>((resolve) => {
+          ending.signal.addEventListener('abort', () => resolve(undefined), { once: true });
         });
         return await Promise.race([answered, ends]).finally(() => {
           clearTimeout(late);
@@ -158,11 +160,12 @@ export function openCalls(): OpenCalls {
       if (caller === undefined || state === undefined || one === undefined || one.whose !== whose) return undefined;
       leave(state);
       const answer = one.next(caller);
-      one.answer(readElicited(responses?.[KEY]));
+      const given = responses?.[KEY];
+      one.answer(one.method === SAMPLE ? readSampled(given) : readElicited(given));
       return answer;
     },
     giveUp(state) {
-      leave(state)?.answer(CANCELLED);
+      leave(state)?.answer(undefined);
     },
     stop() {
       for (const token of [...waiting.keys()]) leave(token)?.end();
@@ -170,11 +173,15 @@ export function openCalls(): OpenCalls {
   };
 }
 
-function readElicited(value: unknown): Elicited {
-  if (typeof value !== 'object' || value === null) return CANCELLED;
+function readElicited(value: unknown): JsonObject | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
   const { action, content } = value as { action?: unknown; content?: unknown };
   if (action === 'decline') return { action };
-  if (action !== 'accept') return CANCELLED;
+  if (action !== 'accept') return undefined;
   const given = typeof content === 'object' && content !== null && !Array.isArray(content);
   return { action, ...(given ? { content: content as JsonObject } : {}) };
+}
+
+function readSampled(value: unknown): JsonObject | undefined {
+  return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined;
 }

@@ -6,7 +6,7 @@ import type { Server } from '../catalog/catalog.ts';
 import { callScope } from './call-scope.ts';
 import { type Connection, connectTo } from './connection.ts';
 import { askable, type HostedLine, hostedUrlOf, inItsName } from './hosted.ts';
-import type { OpenCalls } from './open-calls.ts';
+import type { Askable } from './open-calls.ts';
 import { openApi } from './openapi/open-api.ts';
 import type { ServerSend } from './server-send.ts';
 
@@ -30,8 +30,8 @@ export interface Transport {
     within: Within,
     signal: AbortSignal,
     timeoutMs: number,
-    /** Its server may ask the users of calls; absent: it may ask nothing. */
-    asks?: OpenCalls,
+    /** What its server may ask in the course of calls; absent: nothing. */
+    asks?: Askable,
   ): Promise<Connection>;
 }
 

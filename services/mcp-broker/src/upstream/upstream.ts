@@ -16,7 +16,7 @@ import { type CallScope, callScope } from './call-scope.ts';
 import { callerOfCall } from './caller.ts';
 import { type Connection, isLostSession, type ToolAnswer } from './connection.ts';
 import { type HostedLine, isPerPrincipal, ownKey } from './hosted.ts';
-import { type OpenCalls, openCalls } from './open-calls.ts';
+import { type Askable, type OpenCalls, openCalls } from './open-calls.ts';
 import { credentialOf } from './server-credential.ts';
 import { serverSend } from './server-send.ts';
 import { steadyCalls } from './steady-calls.ts';
@@ -75,7 +75,7 @@ export interface ForWhom {
 
 interface Line {
   readonly server: Server;
-  readonly open: (key: string, asks?: OpenCalls) => Promise<Connection>;
+  readonly open: (key: string, asks?: Askable) => Promise<Connection>;
   /** One that is open and may be shared, since the server keeps no sessions; with its key. */
   readonly stateless: () => Opened | undefined;
   readonly drop: (key: string) => void;
@@ -237,12 +237,17 @@ async function lineOf(line: Line, principal: Principal, asks?: OpenCalls): Promi
       ? ((isolated ? undefined : line.stateless()) ?? { key: own, connection: await line.open(own) })
       : { key: SHARED, connection: await line.open(SHARED) };
   const { stateful, older } = first.connection;
-  // What can be asked is said when hands are shaken, or with each call of a process; so calls whose users can be have a
-  // connection of their own.
-  const asking = asks !== undefined && older === true && callerOfCall.getStore()?.elicitation !== undefined;
-  if (!stateful && !(asking && line.server.spec.hosted !== undefined)) return first;
-  const key = asking ? `${own}\nasks` : own;
-  return first.key === key ? first : { key, connection: await line.open(key, asking ? asks : undefined) };
+  // What can be asked is said when hands are shaken, or with each call of a process; so calls in whose course it can be have a
+  // connection of their own. A process asks people alone.
+  const { elicitation, sampling } = callerOfCall.getStore() ?? {};
+  const { hosted, remote } = line.server.spec;
+  const elicits = elicitation !== undefined;
+  const samples = sampling === true && remote !== undefined;
+  const askable =
+    asks !== undefined && older === true && (elicits || samples) ? { calls: asks, elicits, samples } : undefined;
+  if (!stateful && !(askable !== undefined && hosted !== undefined)) return first;
+  const key = askable === undefined ? own : `${own}\nasks${elicits ? ' people' : ''}${samples ? ' models' : ''}`;
+  return first.key === key ? first : { key, connection: await line.open(key, askable) };
 }
 
 function openLine(server: Server, options: Parameters<typeof createUpstream>[0]): Line {
