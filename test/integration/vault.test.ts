@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createLogger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import { rpcServer } from '@sallyport/chassis/rpc/server';
+import { freePort } from '@sallyport/cli/dev/ports';
+import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { CredentialService, SecretService } from '@sallyport/proto/vault/v1/vault_pb';
 import { keyFile, type Replica, type ServiceReplicas, serviceReplicas } from '../support/service-replicas.ts';
 
@@ -179,4 +183,35 @@ describe('vault on Postgres', () => {
     );
     expect((await suite.asRole('initech', 'select id from data_keys')).rows).toHaveLength(1);
   });
+
+  it('sends what the others wrote down to audit once one of its replicas reaches it', async () => {
+    const port = await freePort();
+    const log = createLogger({ service: 'test', level: 'error' });
+    const callers = { 'sallyport.audit.v1.RecordService': ['vault'] };
+    const taken: string[] = [];
+    const audit = rpcServer({ listen: { host: '127.0.0.1', port }, tls: undefined, log, callers }).add(RecordService, {
+      async commit({ records }) {
+        taken.push(...records.map((record) => Buffer.from(record).toString('latin1')));
+        return {};
+      },
+      async *append() {},
+    });
+    const count = async () => Number((await suite.asRole('*', 'select count(*) from record_outbox')).rows[0]?.count);
+    await audit.start();
+    try {
+      const wait = await count();
+      expect(wait).toBeGreaterThan(0);
+      await suite.replica({
+        masterKeysFile: suite.file('masters.json', keyFile('m1')),
+        peers: { audit: `ipv4:127.0.0.1:${port}` },
+      });
+      const until = Date.now() + 5_000;
+      while ((await count()) > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(await count()).toBe(0);
+      expect(taken.length).toBeGreaterThanOrEqual(wait);
+      expect(taken.join('')).not.toContain(CANARY);
+    } finally {
+      await audit.stop(Date.now());
+    }
+  }, 30_000);
 });
