@@ -1,22 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Client as ModernClient } from '@modelcontextprotocol/client';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import { ANSWERS } from '@sallyport/turn';
-import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
-import { KEYS, startBroker, type TestBroker } from '../testing/broker.ts';
-import { allowAll } from '../testing/peers.ts';
-import { callBy, mcpClients } from '../testing/testing-clients.ts';
-
-type Params = Record<string, unknown>;
-interface Answered {
-  readonly isError?: boolean;
-  readonly resultType?: string;
-  readonly requestState?: string;
-  readonly content?: readonly { readonly text: string }[];
-  readonly _meta?: Params;
-}
+import { type Asking, startAskingServer } from '../testing/asking-server.ts';
+import { KEYS } from '../testing/broker.ts';
+import { type Answered, brokerBefore, callAsked } from '../testing/broker-before.ts';
+import { callBy } from '../testing/testing-clients.ts';
 
 const AT = '/sallyport.dev~1answers/who';
 const form = {
@@ -24,55 +15,25 @@ const form = {
   requestedSchema: { type: 'object', properties: { name: { type: 'string' }, age: { type: 'integer' } } },
 };
 
-let server: FakeToolServer;
-let broker: TestBroker;
-let asksFor: object = form;
-/** How often the server asks before it has enough. */
-let rounds = 1;
-const came: Params[] = [];
-
-beforeAll(async () => {
-  server = await startFakeToolServer({
-    tools: [{ name: 'ask', run: () => ({ content: [] }) }],
-    revisions: '2026-07-28',
-    before({ json }) {
-      const { method, id, params } = (json ?? {}) as { method?: string; id?: number; params?: Params };
-      if (method !== 'tools/call' || params === undefined) return undefined;
-      came.push(params);
-      const round = Number(params.requestState ?? 0);
-      const done = { resultType: 'complete', content: [{ type: 'text', text: JSON.stringify(params.inputResponses) }] };
-      const inputRequests = { who: { method: 'elicitation/create', params: asksFor } };
-      const result =
-        round < rounds ? { resultType: 'input_required', inputRequests, requestState: String(round + 1) } : done;
-      return { status: 200, body: { jsonrpc: '2.0', id, result } };
-    },
-  });
-  broker = await startBroker();
-  await broker.servers({ work: { remote: { url: server.url }, timeoutSeconds: 20 } });
-}, 30_000);
-const clients = mcpClients(() => broker);
-const { modern, older } = clients;
-afterAll(async () => {
-  await clients.close();
-  await broker?.close();
-  await server?.close();
-});
+const asking: Asking = { requests: {}, rounds: 1, came: [] };
+const { came } = asking;
+const asks = (params: object) => ({ who: { method: 'elicitation/create', params } });
+const at = brokerBefore(
+  () => startAskingServer(asking),
+  (url) => ({ work: { remote: { url }, timeoutSeconds: 20 } }),
+);
+const { modern, older } = at;
 beforeEach(() => {
-  allowAll(broker.state);
-  broker.state.principals = {};
-  broker.state.decided.length = 0;
-  broker.records.length = 0;
+  at.broker.state.principals = {};
+  at.broker.state.decided.length = 0;
+  at.broker.records.length = 0;
   came.length = 0;
-  asksFor = form;
-  rounds = 1;
+  asking.requests = asks(form);
+  asking.rounds = 1;
 });
 
 const both = { elicitation: { form: {}, url: {} } };
-const call = (client: ModernClient, more: object = {}) =>
-  client.request(
-    { method: 'tools/call', params: { name: 'work__ask', arguments: {}, ...more } } as never,
-    { allowInputRequired: true } as never,
-  ) as Promise<Answered>;
+const call = (client: ModernClient, more: object = {}) => callAsked(client, 'work__ask', more);
 const accept = (content: object) => ({ who: { action: 'accept', content } });
 /** Asked once, and what brings an answer to that. */
 async function asked(client: ModernClient) {
@@ -80,7 +41,7 @@ async function asked(client: ModernClient) {
   return (inputResponses: unknown) => call(client, { requestState, inputResponses });
 }
 const sent = () => came.at(-1)?.inputResponses;
-const decidedCall = () => broker.state.decided.at(-1)?.call;
+const decidedCall = () => at.broker.state.decided.at(-1)?.call;
 const originAt = (pointer: string) => decidedCall()?.origins.find((one) => one.pointer === pointer);
 
 describe('answers to a tool server', () => {
@@ -92,10 +53,10 @@ describe('answers to a tool server', () => {
     expect(JSON.parse(decidedCall()?.argumentsJson ?? '')).toEqual({ [ANSWERS]: accept({ name: 'Ada' }) });
     // The arguments that the server gets have nothing of it.
     expect(came.at(-1)?.arguments).toEqual({});
-    const intents = broker.records.filter(({ kind }) => kind === Record_Kind.TOOL_INTENT);
+    const intents = at.broker.records.filter(({ kind }) => kind === Record_Kind.TOOL_INTENT);
     expect(intents.at(-1)?.decisionInputsJson).toContain('Ada');
 
-    broker.state.decideCall = (one) => ({
+    at.broker.state.decideCall = (one) => ({
       verdict: one.argumentsJson.includes('Ada') ? Action.DENY : Action.ALLOW,
       rule: 'p/no-names',
       reason: 'No names go out.',
@@ -117,12 +78,12 @@ describe('answers to a tool server', () => {
   it('[mcp:answers-decided] are not sent where their intent cannot be made durable, although the tool only reads', async () => {
     const answer = await asked(await modern(KEYS.alice, both));
     const calls = came.length;
-    broker.state.auditAway = true;
+    at.broker.state.auditAway = true;
     try {
       expect((await answer(accept({ name: 'Ada' }))).content?.[0]?.text).toMatch(/^\[audit_unavailable\]/);
       expect(came).toHaveLength(calls);
     } finally {
-      broker.state.auditAway = false;
+      at.broker.state.auditAway = false;
     }
   });
 
@@ -131,10 +92,11 @@ describe('answers to a tool server', () => {
     await expect(call(client, { arguments: { [ANSWERS]: accept({ name: 'Ada' }) } })).rejects.toMatchObject({
       code: -32_602,
     });
-    const tool = (await broker.tools.listTools({ principal: broker.principal(), servers: [] }, { timeoutMs: 5_000 }))
-      .tools[0];
-    const execute = { principal: broker.principal(), argumentsJson: JSON.stringify({ [ANSWERS]: {} }), toolset: '' };
-    const ran = await broker.tools.execute(
+    const tool = (
+      await at.broker.tools.listTools({ principal: at.broker.principal(), servers: [] }, { timeoutMs: 5_000 })
+    ).tools[0];
+    const execute = { principal: at.broker.principal(), argumentsJson: JSON.stringify({ [ANSWERS]: {} }), toolset: '' };
+    const ran = await at.broker.tools.execute(
       { ...execute, ...(tool?.ref ? { tool: tool.ref } : {}) },
       { timeoutMs: 5_000 },
     );
@@ -150,7 +112,7 @@ describe('answers to a tool server', () => {
     const prints = originAt(`${AT}/content/name`)?.fingerprints ?? [];
     expect(prints).not.toEqual([]);
     const human = { origin: 'human', instructionAuthority: { userTyped: true, systemAuthored: false } } as never;
-    broker.state.principals = { dave: human };
+    at.broker.state.principals = { dave: human };
     const typed = await asked(await modern(KEYS.dave, both));
     await typed(accept({ name: 'eve@evil.example' }));
     expect(originAt(`${AT}/content/name`)?.origin).toBe('typed');
@@ -163,7 +125,10 @@ describe('answers to a tool server', () => {
     const answer = await asked(await modern(KEYS.alice, both));
     const calls = came.length;
     const handle = `h_${'b'.repeat(22)}`;
-    broker.state.handles.set(handle, { value: 'secret', trajectory: broker.state.decided.at(-1)?.trajectory ?? '' });
+    at.broker.state.handles.set(handle, {
+      value: 'secret',
+      trajectory: at.broker.state.decided.at(-1)?.trajectory ?? '',
+    });
     for (const name of [handle, `Ada ${handle}`]) {
       expect((await answer(accept({ name }))).content?.[0]?.text).toMatch(/^\[handle_refused\]/);
     }
@@ -187,7 +152,7 @@ describe('answers to a tool server', () => {
     const { _meta } = await answer(more);
     expect(sent()).toEqual(accept({ name: 'Ada' }));
     expect(_meta?.['sallyport.dev/answers-refused']).toMatchObject({ keys: ['constructor', 'evil'] });
-    const { detailJson = '' } = broker.records.findLast(({ kind }) => kind === Record_Kind.TOOL_OUTCOME) ?? {};
+    const { detailJson = '' } = at.broker.records.findLast(({ kind }) => kind === Record_Kind.TOOL_OUTCOME) ?? {};
     expect(JSON.parse(detailJson)).toMatchObject({ unasked: ['constructor', 'evil'] });
   });
 
@@ -209,19 +174,19 @@ describe('answers to a tool server', () => {
     const client = await modern(KEYS.alice, both);
     await (await asked(client))({ who: { action: 'decline', content: { name: 'Ada' } } });
     expect(sent()).toEqual({ who: { action: 'decline' } });
-    asksFor = { mode: 'url', message: 'Sign in.', url: 'https://accounts.example/x' };
+    asking.requests = asks({ mode: 'url', message: 'Sign in.', url: 'https://accounts.example/x' });
     await (await asked(client))({ who: { action: 'accept', content: { name: 'Ada' } } });
     expect(sent()).toEqual({ who: { action: 'accept' } });
   });
 
   it('[mcp:answers-asked] of another round, principal or call go nowhere, and one that is sent again is decided again', async () => {
-    rounds = 2;
+    asking.rounds = 2;
     const client = await modern(KEYS.alice, both);
     const answer = await asked(client);
     await answer(accept({ name: 'Ada' }));
-    const [decided, calls] = [broker.state.decided.length, came.length];
+    const [decided, calls] = [at.broker.state.decided.length, came.length];
     await answer(accept({ name: 'Ada' }));
-    expect(broker.state.decided).toHaveLength(decided + 1);
+    expect(at.broker.state.decided).toHaveLength(decided + 1);
     const mallory = await modern(KEYS.bob, both);
     const { requestState } = await call(client);
     const stolen = { requestState, inputResponses: accept({ name: 'Eve' }) };
@@ -231,7 +196,7 @@ describe('answers to a tool server', () => {
   });
 
   it('[mcp:asked-bounded] end with the call after some rounds, on either line', async () => {
-    rounds = 10_000;
+    asking.rounds = 10_000;
     const client = await modern(KEYS.alice, both);
     let answered = await call(client);
     let asks = 0;
@@ -250,7 +215,7 @@ describe('answers to a tool server', () => {
   it('[mcp:answers-decided] of a key that is revoked meanwhile go nowhere', async () => {
     const before = await older(KEYS.erin, { elicitation: {} });
     before.setRequestHandler(ElicitRequestSchema, async () => {
-      broker.revoke('erin');
+      at.broker.revoke('erin');
       await new Promise((resolve) => setTimeout(resolve, 400));
       return { action: 'accept', content: { name: 'Ada' } };
     });
@@ -280,35 +245,37 @@ describe('what a tool server asks', () => {
     ['a link to metadata', { mode: 'url', message: 'Go.', url: 'http://169.254.169.254/latest' }],
     ['a link that is data', { mode: 'url', message: 'Go.', url: 'data:text/html,x' }],
   ])('[mcp:asked-bounded] is not %s', async (_, params) => {
-    asksFor = params;
+    asking.requests = asks(params);
     const answered = await call(await modern(KEYS.alice, both));
     expect(answered).toMatchObject({ isError: true });
     expect(answered.resultType).not.toBe('input_required');
   });
 
   it('[mcp:asked-bounded] leads to the server itself wherever that is', async () => {
-    asksFor = { mode: 'url', message: 'Go.', url: new URL('/login', server.url).href };
+    asking.requests = asks({ mode: 'url', message: 'Go.', url: new URL('/login', at.server.url).href });
     expect(await call(await modern(KEYS.alice, both))).toMatchObject({ resultType: 'input_required' });
   });
 
   it('[mcp:asked-bounded] is recorded with its hosts, and with the fields that seem to ask for a secret', async () => {
     const client = await modern(KEYS.alice, both);
-    const asks = async (params: object) => {
-      asksFor = params;
+    const recorded = async (params: object) => {
+      asking.requests = asks(params);
       await call(client);
-      const { detailJson = '{}' } = broker.records.findLast(({ kind }) => kind === Record_Kind.TOOL_OUTCOME) ?? {};
+      const { detailJson = '{}' } = at.broker.records.findLast(({ kind }) => kind === Record_Kind.TOOL_OUTCOME) ?? {};
       return (JSON.parse(detailJson) as { asks: object }).asks;
     };
     const text = { type: 'string' };
-    expect(await asks(fields({ name: text, apiKey: text, x: { ...text, title: 'Your one-time PIN' } }))).toEqual({
+    expect(await recorded(fields({ name: text, apiKey: text, x: { ...text, title: 'Your one-time PIN' } }))).toEqual({
       requests: { who: 'elicitation/create' },
       secrets: ['who/apiKey', 'who/x'],
     });
-    expect(await asks(fields({ name: text }, 'Please enter your password below.'))).toMatchObject({ secrets: ['who'] });
-    expect(await asks(fields({ shipping: text, tokenized: text }))).toEqual({
+    expect(await recorded(fields({ name: text }, 'Please enter your password below.'))).toMatchObject({
+      secrets: ['who'],
+    });
+    expect(await recorded(fields({ shipping: text, tokenized: text }))).toEqual({
       requests: { who: 'elicitation/create' },
     });
-    expect(await asks({ mode: 'url', message: 'Sign in.', url: 'https://accounts.example/x' })).toMatchObject({
+    expect(await recorded({ mode: 'url', message: 'Sign in.', url: 'https://accounts.example/x' })).toMatchObject({
       hosts: ['accounts.example'],
     });
   });

@@ -1,17 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   LoggingMessageNotificationSchema,
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import { type FakeOfferings, noOfferings, withOfferings } from '../../../../test/fakes/offerings.ts';
-import { type FakeTool, type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
-import { KEYS, startBroker, type TestBroker, untilTrue } from '../testing/broker.ts';
-import { allowAll, resultsOf } from '../testing/peers.ts';
-import { callBy, mcpClients, sessionOf } from '../testing/testing-clients.ts';
+import { type FakeTool, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
+import { KEYS, startBroker, untilTrue } from '../testing/broker.ts';
+import { brokerBefore } from '../testing/broker-before.ts';
+import { resultsOf } from '../testing/peers.ts';
+import { callBy, sessionOf } from '../testing/testing-clients.ts';
 
-let server: FakeToolServer;
-let broker: TestBroker;
 let stopped = 0;
 const docs: FakeOfferings = noOfferings();
 
@@ -37,8 +36,8 @@ const endless: FakeTool = {
     }),
 };
 
-beforeAll(async () => {
-  server = await startFakeToolServer({
+const start = () =>
+  startFakeToolServer({
     tools: [steps, endless],
     revisions: '2026-07-28',
     more(toolServer) {
@@ -46,17 +45,8 @@ beforeAll(async () => {
       withOfferings(docs)(toolServer);
     },
   });
-  broker = await startBroker();
-  await broker.servers({ work: { remote: { url: server.url }, timeoutSeconds: 20 } });
-}, 30_000);
-const clients = mcpClients(() => broker);
-const { modern, older, raw } = clients;
-afterAll(async () => {
-  await clients.close();
-  await broker?.close();
-  await server?.close();
-});
-beforeEach(() => allowAll(broker.state));
+const at = brokerBefore(start, (url) => ({ work: { remote: { url }, timeoutSeconds: 20 } }));
+const { modern, older, raw } = at;
 
 const LINES = [
   ['client 2.x on 2026-07-28', modern],
@@ -81,10 +71,10 @@ describe.each(LINES)('a call under way, with %s', (_name, connect) => {
     const client = await connect();
     const ending = new AbortController();
     const before = stopped;
-    const calls = server.calls.length;
+    const calls = at.server.calls.length;
     const call = callBy(client, 'work__endless', { signal: ending.signal });
     call.catch(() => undefined);
-    await untilTrue(() => server.calls.length > calls);
+    await untilTrue(() => at.server.calls.length > calls);
     ending.abort();
     await expect(call).rejects.toBeDefined();
     await untilTrue(() => stopped > before);
@@ -96,11 +86,11 @@ describe('cancelling', () => {
     const client = await older();
     const [stranger, bob] = [await older(), await older(KEYS.bob)];
     const before = stopped;
-    const calls = server.calls.length;
+    const calls = at.server.calls.length;
     const ending = new AbortController();
     const call = client.callTool({ name: 'work__endless' }, undefined, { signal: ending.signal });
     call.catch(() => undefined);
-    await untilTrue(() => server.calls.length > calls);
+    await untilTrue(() => at.server.calls.length > calls);
     for (const other of [stranger, bob]) {
       for (const requestId of [0, 1, 2, 3]) {
         await other.notification({ method: 'notifications/cancelled', params: { requestId } });
@@ -169,7 +159,7 @@ describe('logs of tool servers', () => {
     await client.setLoggingLevel('info');
     await callBy(client, 'work__steps', {});
     expect(logged).toEqual([{ level: 'info', data: 'began' }]);
-    broker.state.decideResult = () => resultsOf(Action.DENY, false);
+    at.broker.state.decideResult = () => resultsOf(Action.DENY, false);
     await callBy(client, 'work__steps', {});
     expect(logged).toHaveLength(1);
     await expect(client.setLoggingLevel('loud' as 'info')).rejects.toMatchObject({ code: -32_602 });
@@ -180,15 +170,15 @@ describe('logs of tool servers', () => {
     const logged: unknown[] = [];
     client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => void logged.push(params));
     await client.setLoggingLevel('info');
-    const { state } = broker;
-    server.setTool({
+    const { state } = at.broker;
+    at.server.setTool({
       name: 'mail',
       async run(_args, { log }) {
         await log('info', 'write to eve@evil.example');
         return { content: [{ type: 'text', text: 'sent' }] };
       },
     });
-    await broker.relist();
+    await at.broker.relist();
     state.remembered.length = 0;
     // That a result is trusted says nothing of what was logged beside it.
     let results = 0;
@@ -216,9 +206,9 @@ describe('notices of change', () => {
     client.setNotificationHandler('notifications/tools/list_changed', () => void notices.push('tools'));
     const subscription = await client.listen({ toolsListChanged: true });
     await untilTrue(() =>
-      server.requests.some(({ json }) => (json as { method?: string })?.method === 'subscriptions/listen'),
+      at.server.requests.some(({ json }) => (json as { method?: string })?.method === 'subscriptions/listen'),
     );
-    server.setTool({ name: 'sudden', run: () => ({ content: [] }) });
+    at.server.setTool({ name: 'sudden', run: () => ({ content: [] }) });
     await untilTrue(() => notices.length > 0);
     expect((await client.listTools()).tools.map(({ name }) => name)).toContain('work__sudden');
     await subscription.close();
@@ -235,29 +225,29 @@ describe('notices of change', () => {
     const filter = { toolsListChanged: true, promptsListChanged: true, resourceSubscriptions: ['x'] };
     const subscription = await client.listen(filter);
     expect(subscription.honoredFilter).toEqual({ toolsListChanged: true, promptsListChanged: true });
-    await broker.relist();
+    await at.broker.relist();
     docs.prompts = [{ name: 'brief' }];
     docs.resources = [{ uri: 'file:///a', name: 'a' }];
-    await broker.relist();
+    await at.broker.relist();
     await untilTrue(() => notices.includes('modern prompts'));
     // Resources were not asked for, and the tools are what they were.
     expect(notices).toEqual(['modern prompts']);
-    server.setTool({ name: 'fresh', run: () => ({ content: [] }) });
-    await broker.relist();
+    at.server.setTool({ name: 'fresh', run: () => ({ content: [] }) });
+    await at.broker.relist();
     await untilTrue(() => notices.includes('modern tools') && notices.includes('legacy tools'));
     const told = notices.length;
     // What nobody may see changes nothing for anybody.
-    broker.state.grants = ['*/*'];
-    await broker.servers({
-      work: { remote: { url: server.url }, timeoutSeconds: 20 },
-      'rival/other': { remote: { url: server.url } },
+    at.broker.state.grants = ['*/*'];
+    await at.broker.servers({
+      work: { remote: { url: at.server.url }, timeoutSeconds: 20 },
+      'rival/other': { remote: { url: at.server.url } },
     });
     await new Promise((resolve) => setTimeout(resolve, 600));
     expect(notices).toHaveLength(told);
     // Neither does a policy that changes nothing for them; one that does is told of.
-    broker.state.grants = ['work/steps'];
-    server.setTool({ name: 'fresher', run: () => ({ content: [] }) });
-    await broker.relist();
+    at.broker.state.grants = ['work/steps'];
+    at.server.setTool({ name: 'fresher', run: () => ({ content: [] }) });
+    await at.broker.relist();
     await untilTrue(() => notices.length > told);
     await subscription.close();
     await legacy.close();
@@ -266,14 +256,14 @@ describe('notices of change', () => {
   it('[mcp:streams-end] end within a second of a revocation, and are bounded', async () => {
     const session = sessionOf(await older(KEYS.carol));
     const headers = { authorization: `Bearer ${KEYS.carol}`, accept: 'text/event-stream', 'mcp-session-id': session };
-    const open = await Promise.all([...Array(18)].map(() => fetch(`${broker.url}/mcp`, { headers })));
+    const open = await Promise.all([...Array(18)].map(() => fetch(`${at.broker.url}/mcp`, { headers })));
     const served = open.filter(({ status }) => status === 200);
     // The client itself has one already.
     expect(served.length).toBeLessThanOrEqual(16);
     expect(served.length).toBeGreaterThan(10);
     expect(open.filter(({ status }) => status === 405)).toHaveLength(18 - served.length);
     const revokedAt = performance.now();
-    broker.revoke('carol');
+    at.broker.revoke('carol');
     await Promise.all(served.map((answer) => answer.text().catch(() => '')));
     expect(performance.now() - revokedAt).toBeLessThan(1_500);
   });

@@ -1,20 +1,19 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Client as ModernClient } from '@modelcontextprotocol/client';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import { ANSWERS } from '@sallyport/turn';
-import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
-import { KEYS, startBroker, type TestBroker } from '../testing/broker.ts';
-import { allowAll, resultsOf } from '../testing/peers.ts';
-import { callBy, mcpClients, sessionOf } from '../testing/testing-clients.ts';
+import { startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
+import { KEYS } from '../testing/broker.ts';
+import { brokerBefore } from '../testing/broker-before.ts';
+import { resultsOf } from '../testing/peers.ts';
+import { callBy, sessionOf } from '../testing/testing-clients.ts';
 
-let server: FakeToolServer;
-let broker: TestBroker;
 const asked: Record<string, unknown>[] = [];
 let input: Record<string, unknown> = {};
 
-beforeAll(async () => {
-  server = await startFakeToolServer({
+const start = () =>
+  startFakeToolServer({
     tools: [{ name: 'ask', run: () => ({ content: [] }) }],
     revisions: '2026-07-28',
     before({ json }) {
@@ -26,18 +25,9 @@ beforeAll(async () => {
       return { status: 200, body: { jsonrpc: '2.0', id, result: params.inputResponses === undefined ? input : done } };
     },
   });
-  broker = await startBroker();
-  await broker.servers({ work: { remote: { url: server.url }, timeoutSeconds: 20 } });
-}, 30_000);
-const clients = mcpClients(() => broker);
-const { modern, older, raw } = clients;
-afterAll(async () => {
-  await clients.close();
-  await broker?.close();
-  await server?.close();
-});
+const at = brokerBefore(start, (url) => ({ work: { remote: { url }, timeoutSeconds: 20 } }));
+const { modern, older, raw } = at;
 beforeEach(() => {
-  allowAll(broker.state);
   asked.length = 0;
 });
 
@@ -67,7 +57,7 @@ describe('what a tool server asks of the user', () => {
     const second = await call(client, { inputResponses, requestState: first.requestState });
     expect(second.content).toMatchObject([{ text: JSON.stringify(inputResponses) }]);
     expect(asked.at(-1)).toMatchObject({ requestState: 'state-of-the-server', inputResponses });
-    const inputs = broker.records.map(({ decisionInputsJson }) => decisionInputsJson).filter(Boolean);
+    const inputs = at.broker.records.map(({ decisionInputsJson }) => decisionInputsJson).filter(Boolean);
     expect(JSON.parse(inputs.at(-1) ?? '{}')).toMatchObject({ arguments: { [ANSWERS]: inputResponses } });
     // Roots are told where the client has some, and sampling is nothing that may be asked.
     input = { ...input, inputRequests: { where: { method: 'roots/list' } } };
@@ -125,7 +115,7 @@ describe('what a tool server asks of the user', () => {
     const declined = (await callBy(client, 'work__ask', {})) as { content: { text: string }[] };
     expect(JSON.parse(declined.content[0]?.text ?? '')).toEqual({ count: { action: 'decline' } });
     // Withheld, it is not asked at all.
-    broker.state.decideResult = () => resultsOf(Action.DENY, false);
+    at.broker.state.decideResult = () => resultsOf(Action.DENY, false);
     const calls = asked.length;
     await callBy(client, 'work__ask', {});
     expect(asked).toHaveLength(calls + 1);
@@ -147,11 +137,11 @@ describe('what a tool server asks of the user', () => {
   it('[mcp:asked-decided] is content of the server, which policy may withhold', async () => {
     input = ask(form);
     const client = await modern(KEYS.alice, { elicitation: { form: {} } });
-    broker.state.decideResult = () => resultsOf(Action.DENY, false);
+    at.broker.state.decideResult = () => resultsOf(Action.DENY, false);
     const denied = await call(client);
     expect(denied.inputRequests).toBeUndefined();
     expect(JSON.stringify(denied)).not.toContain('How many?');
-    broker.state.decideResult = () => resultsOf(Action.QUARANTINE, false);
+    at.broker.state.decideResult = () => resultsOf(Action.QUARANTINE, false);
     expect(JSON.stringify(await call(client))).not.toContain('How many?');
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Client as ModernClient } from '@modelcontextprotocol/client';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { parseSpec } from '@sallyport/custom-resources';
@@ -7,22 +7,15 @@ import type { CompleteRequest } from '@sallyport/proto/models/v1/models_pb';
 import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import { ANSWERS } from '@sallyport/turn';
-import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
-import { KEYS, startBroker, type TestBroker } from '../testing/broker.ts';
-import { allowAll, resultsOf } from '../testing/peers.ts';
-import { callBy, mcpClients } from '../testing/testing-clients.ts';
+import { type Asking, startAskingServer } from '../testing/asking-server.ts';
+import { KEYS } from '../testing/broker.ts';
+import { type Answered, brokerBefore, callAsked } from '../testing/broker-before.ts';
+import { resultsOf } from '../testing/peers.ts';
+import { callBy } from '../testing/testing-clients.ts';
 import { samplingBudgets } from './budget.ts';
 import { readSample } from './read-request.ts';
 
 type Params = Record<string, unknown>;
-interface Answered {
-  readonly isError?: boolean;
-  readonly resultType?: string;
-  readonly requestState?: string;
-  readonly inputRequests?: Record<string, { readonly method: string }>;
-  readonly content?: readonly { readonly text: string }[];
-  readonly _meta?: Params;
-}
 
 const text = (said: string) => ({ type: 'text', text: said });
 const sample = { messages: [{ role: 'user', content: text('What is the capital of France?') }], maxTokens: 4_000 };
@@ -34,68 +27,40 @@ const form = {
 const paris = { role: 'assistant', content: text('Paris.'), model: 'small', stopReason: 'endTurn' };
 const bounds = { model: 'small', maxTokens: 64, requestsPerCall: 3, requests: 1_000, window: '1h' };
 
-let server: FakeToolServer;
-let broker: TestBroker;
-let asks: Record<string, object> = {};
-/** How often the server asks before it has enough. */
-let rounds = 1;
-const came: Params[] = [];
+const asking: Asking = { requests: {}, rounds: 1, came: [] };
+const { came } = asking;
 const completed: CompleteRequest[] = [];
-
-beforeAll(async () => {
-  server = await startFakeToolServer({
-    tools: [{ name: 'ask', run: () => ({ content: [] }) }],
-    revisions: '2026-07-28',
-    before({ json }) {
-      const { method, id, params } = (json ?? {}) as { method?: string; id?: number; params?: Params };
-      if (method !== 'tools/call' || params === undefined) return undefined;
-      came.push(params);
-      const round = Number(params.requestState ?? 0);
-      const done = { resultType: 'complete', content: [text(JSON.stringify(params.inputResponses))] };
-      const asked = { resultType: 'input_required', inputRequests: asks, requestState: String(round + 1) };
-      return { status: 200, body: { jsonrpc: '2.0', id, result: round < rounds ? asked : done } };
-    },
-  });
-  broker = await startBroker({
-    approvals: { wait: '100ms', elicitAfter: '50ms', maxWaiting: 3, maxWaitingOfOne: 2 },
-  });
-  const remote = { url: server.url };
-  await broker.servers({
-    work: { remote, timeoutSeconds: 20, sampling: bounds },
-    plain: { remote, timeoutSeconds: 20 },
-    poor: { remote, timeoutSeconds: 20, sampling: { ...bounds, requests: 1 } },
-    lean: { remote, timeoutSeconds: 20, sampling: { ...bounds, tokens: 200 } },
-  });
-}, 30_000);
-const clients = mcpClients(() => broker);
-const { modern, older } = clients;
-afterAll(async () => {
-  await clients.close();
-  await broker?.close();
-  await server?.close();
-});
+const at = brokerBefore(
+  () => startAskingServer(asking),
+  (url) => {
+    const known = { remote: { url }, timeoutSeconds: 20 };
+    return {
+      work: { ...known, sampling: bounds },
+      plain: known,
+      poor: { ...known, sampling: { ...bounds, requests: 1 } },
+      lean: { ...known, sampling: { ...bounds, tokens: 200 } },
+    };
+  },
+  { approvals: { wait: '100ms', elicitAfter: '50ms', maxWaiting: 3, maxWaitingOfOne: 2 } },
+);
+const { modern, older } = at;
 beforeEach(() => {
-  allowAll(broker.state);
-  broker.state.decided.length = 0;
-  broker.state.complete = async (request) => {
+  at.broker.state.decided.length = 0;
+  at.broker.state.complete = async (request) => {
     completed.push(request);
     return { text: 'Paris.', inputTokens: 10, outputTokens: 5, costNanoUsd: 1_000 };
   };
-  broker.records.length = 0;
+  at.broker.records.length = 0;
   came.length = 0;
   completed.length = 0;
-  rounds = 1;
-  asks = { capital };
+  asking.rounds = 1;
+  asking.requests = { capital };
 });
 
-const call = (client: ModernClient, more: object = {}, server = 'work') =>
-  client.request(
-    { method: 'tools/call', params: { name: `${server}__ask`, arguments: {}, ...more } } as never,
-    { allowInputRequired: true } as never,
-  ) as Promise<Answered>;
+const call = (client: ModernClient, more: object = {}, server = 'work') => callAsked(client, `${server}__ask`, more);
 const sent = () => came.at(-1)?.inputResponses;
 const lastOutcome = () =>
-  JSON.parse(broker.records.findLast(({ kind }) => kind === Record_Kind.TOOL_OUTCOME)?.detailJson ?? '{}') as Params;
+  JSON.parse(at.broker.records.findLast(({ kind }) => kind === Record_Kind.TOOL_OUTCOME)?.detailJson ?? '{}') as Params;
 const capabilities = () =>
   ((came.at(-1)?._meta ?? {}) as Record<string, Params>)['io.modelcontextprotocol/clientCapabilities'];
 
@@ -126,7 +91,7 @@ describe('sampling of a tool server', () => {
   });
 
   it('[mcp:sampling-egress] tells the server nothing that policy refuses, and says of what it is made', async () => {
-    broker.state.decideCall = (one) => ({
+    at.broker.state.decideCall = (one) => ({
       verdict: one.argumentsJson.includes('Paris') ? Action.DENY : Action.ALLOW,
       rule: 'p/no-models',
       reason: 'No.',
@@ -134,19 +99,19 @@ describe('sampling of a tool server', () => {
     const denied = await call(await modern(KEYS.alice));
     expect(denied.content?.[0]?.text).toMatch(/^\[policy_denied\].*p\/no-models/);
     expect(came).toHaveLength(1);
-    const decided = broker.state.decided.at(-1)?.call;
+    const decided = at.broker.state.decided.at(-1)?.call;
     expect(JSON.parse(decided?.argumentsJson ?? '')).toEqual({ [ANSWERS]: { capital: paris } });
     const origin = decided?.origins.find(({ pointer }) => pointer.endsWith('/capital/content/text'));
     expect(origin).toMatchObject({ origin: 'composed', label: { trusted: false, sources: ['tool:work/ask'] } });
     // What the server asks is content: where that is withheld, no model reads it.
     completed.length = 0;
-    broker.state.decideResult = () => resultsOf(Action.DENY, false);
+    at.broker.state.decideResult = () => resultsOf(Action.DENY, false);
     await call(await modern(KEYS.alice));
     expect(completed).toHaveLength(0);
   });
 
   it('[mcp:sampling-approved] says the same again in a call that people were asked about, and asks anew in any other', async () => {
-    broker.state.decideCall = (one) => ({
+    at.broker.state.decideCall = (one) => ({
       verdict: one.argumentsJson.includes(ANSWERS) ? Action.ASK : Action.ALLOW,
       rule: 'p/ask',
     });
@@ -155,14 +120,14 @@ describe('sampling of a tool server', () => {
     const waits = async () => (await made())._meta?.['sallyport.dev/approval'] as { id: string } | undefined;
     const { id = '' } = (await waits()) ?? {};
     expect(JSON.parse(id.slice(2))).toEqual({ [ANSWERS]: { capital: paris } });
-    broker.state.complete = async (request) => {
+    at.broker.state.complete = async (request) => {
       completed.push(request);
       return { text: 'Lyon.', inputTokens: 10, outputTokens: 5, costNanoUsd: 1_000 };
     };
     // Of another's call nothing is known here.
     await callBy(await older(KEYS.carol), 'work__ask', {});
     expect(completed).toHaveLength(2);
-    const approval = broker.state.approvals.get(id);
+    const approval = at.broker.state.approvals.get(id);
     expect(approval?.state).toBe(ApprovalState.PENDING);
     if (approval !== undefined) approval.state = ApprovalState.APPROVED;
     expect((await made()).content?.[0]?.text).toContain('Paris.');
@@ -174,24 +139,24 @@ describe('sampling of a tool server', () => {
   });
 
   it('[mcp:sampling-bounded] ends a call whose server asks without end, and a budget that is spent', async () => {
-    rounds = 10_000;
+    asking.rounds = 10_000;
     const client = await modern(KEYS.alice);
     expect((await call(client)).content?.[0]?.text).toMatch(/^\[rate_limited\]/);
     expect(completed).toHaveLength(3);
-    rounds = 1;
-    asks = { a: capital, b: capital, c: capital, d: capital };
+    asking.rounds = 1;
+    asking.requests = { a: capital, b: capital, c: capital, d: capital };
     completed.length = 0;
     expect((await call(client)).content?.[0]?.text).toMatch(/^\[rate_limited\]/);
     expect(completed).toHaveLength(3);
-    expect(broker.records.at(-1)).toMatchObject({ kind: Record_Kind.TOOL_REFUSAL, errorCode: 'rate_limited' });
-    asks = { capital };
+    expect(at.broker.records.at(-1)).toMatchObject({ kind: Record_Kind.TOOL_REFUSAL, errorCode: 'rate_limited' });
+    asking.requests = { capital };
     expect((await call(client, {}, 'poor')).isError).not.toBe(true);
     expect((await call(client, {}, 'poor')).content?.[0]?.text).toMatch(/^\[rate_limited\]/);
   });
 
   it('[mcp:sampling-bounded] counts what one call has asked over all its rounds, and names the run of what it refuses', async () => {
-    asks = { capital, who: form };
-    rounds = 10;
+    asking.requests = { capital, who: form };
+    asking.rounds = 10;
     const client = await modern(KEYS.alice, { elicitation: { form: {} } });
     let said = await call(client);
     for (let round = 0; round < 7 && said.requestState !== undefined; round++) {
@@ -200,14 +165,14 @@ describe('sampling of a tool server', () => {
     }
     expect(completed).toHaveLength(3);
     expect(said.content?.[0]?.text).toMatch(/^\[rate_limited\]/);
-    const refused = broker.records.at(-1);
+    const refused = at.broker.records.at(-1);
     expect(refused).toMatchObject({ kind: Record_Kind.TOOL_REFUSAL, errorCode: 'rate_limited' });
     expect(refused?.trajectory).not.toBe('');
     expect(refused?.trajectory).toBe(said._meta?.['sallyport.dev/trajectory']);
   });
 
   it('[mcp:sampling] is not asked of the client, and no answer of the client stands for it', async () => {
-    asks = { capital, who: form };
+    asking.requests = { capital, who: form };
     const client = await modern(KEYS.alice, { elicitation: { form: {} }, sampling: {} });
     const first = await call(client);
     expect(Object.keys(first.inputRequests ?? {})).toEqual(['who']);
@@ -220,14 +185,14 @@ describe('sampling of a tool server', () => {
   });
 
   it('[mcp:sampling] that fails ends the call with the reason, and one that is cancelled asks nobody further', async () => {
-    broker.state.complete = async () => {
+    at.broker.state.complete = async () => {
       throw new GatewayError('budget_exceeded', 'Nothing is left.');
     };
     const client = await modern(KEYS.alice);
     expect((await call(client)).content?.[0]?.text).toMatch(/^\[budget_exceeded\].*not answered/);
     expect(came).toHaveLength(1);
     let ended = false;
-    broker.state.complete = (_request, { signal }) =>
+    at.broker.state.complete = (_request, { signal }) =>
       new Promise((_resolve, reject) => {
         signal.addEventListener('abort', () => {
           ended = true;
@@ -247,7 +212,7 @@ describe('sampling of a tool server', () => {
   it('[mcp:sampling-reserved] that fails counts what it may have used, and nothing where no model was asked', async () => {
     const client = await modern(KEYS.alice);
     const failing = (code: 'budget_exceeded' | 'upstream_timeout') => {
-      broker.state.complete = async () => {
+      at.broker.state.complete = async () => {
         throw new GatewayError(code, 'It failed.');
       };
     };
@@ -271,7 +236,7 @@ describe('sampling of a tool server', () => {
     ['messages without end', { ...sample, messages: Array.from({ length: 65 }, () => sample.messages[0]) }],
   ])('[mcp:sampling-bounded] has no %s', async (_, params) => {
     expect(readSample(params)).toBeUndefined();
-    asks = { capital: { method: 'sampling/createMessage', params } };
+    asking.requests = { capital: { method: 'sampling/createMessage', params } };
     expect(await call(await modern(KEYS.alice))).toMatchObject({ isError: true });
     expect(completed).toHaveLength(0);
   });
