@@ -1,25 +1,13 @@
 import { TaskState } from '@a2a-js/sdk';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
-import type { FakeAgent } from '../../../../test/fakes/agent.ts';
 import { says, taskFor, textsOf } from '../../../../test/fakes/agent-client.ts';
-import { KEYS, type TestBroker, untilTrue } from '../testing/broker.ts';
-import { events, older03, type ServedAgents, serveTwoAgents } from './testing.ts';
+import { KEYS, untilTrue } from '../testing/broker.ts';
+import { agentsForTests, events, older03 } from './testing.ts';
 
-let agents: ServedAgents;
-let newer: FakeAgent;
-let broker: TestBroker;
-
-beforeAll(async () => {
-  agents = await serveTwoAgents();
-  ({ newer, broker } = agents);
-});
-afterAll(() => agents.close());
-afterEach(() => agents.allow());
-
-const clientOf: ServedAgents['clientOf'] = (...told) => agents.clientOf(...told);
-const rpc: ServedAgents['rpc'] = (...told) => agents.rpc(...told);
+const at = agentsForTests();
+const { clientOf, rpc } = at;
 
 describe('an agent behind the gateway', () => {
   it.each([
@@ -53,32 +41,32 @@ describe('an agent behind the gateway', () => {
   });
 
   it('[a2a:card] has a card of ours: our address, our ways to authenticate, no signature, nothing of where it is', async () => {
-    const response = await fetch(`${broker.url}/a2a/newer/.well-known/agent-card.json`, {
+    const response = await fetch(`${at.broker.url}/a2a/newer/.well-known/agent-card.json`, {
       headers: { authorization: `Bearer ${KEYS.alice}`, 'a2a-version': '1.0' },
     });
     const text = await response.text();
     const card = JSON.parse(text);
     expect(card).toMatchObject({ name: 'Newer', capabilities: { streaming: true, pushNotifications: false } });
     expect(card.supportedInterfaces.map((one: { url: string }) => one.url)).toEqual([
-      `${broker.url}/a2a/newer`,
-      `${broker.url}/a2a/newer`,
+      `${at.broker.url}/a2a/newer`,
+      `${at.broker.url}/a2a/newer`,
     ]);
     expect(Object.keys(card.securitySchemes)).toEqual(['sallyport']);
     expect(text).not.toContain('signatures');
-    expect(text).not.toContain(new URL(newer.url).host);
+    expect(text).not.toContain(new URL(at.newer.url).host);
     const extended = await rpc('newer', 'GetExtendedAgentCard', {}, { 'a2a-version': '1.0' });
     expect(extended.body.result).toEqual(card);
   });
 
   it('[a2a:no-passthrough] is told neither the key, nor ids of ours, nor the run, and gets its own credential', async () => {
     const client = await clientOf('newer');
-    newer.requests.length = 0;
+    at.newer.requests.length = 0;
     const sent = says('task canary');
     const task = await client.sendMessage(sent);
     if (!('status' in task)) throw new Error('a task was expected');
     const follow = await taskFor(client, 'ask more', { contextId: task.contextId });
     expect(follow.contextId).toBe(task.contextId);
-    const posted = newer.requests.filter(({ method }) => method === 'POST');
+    const posted = at.newer.requests.filter(({ method }) => method === 'POST');
     expect(posted).toHaveLength(2);
     for (const { headers, body } of posted) {
       expect(headers.authorization).toBe('Bearer upstream-secret-canary-0123456789');
@@ -97,7 +85,7 @@ describe('an agent behind the gateway', () => {
   it('[a2a:bound-tasks] tasks are of who began them: to others, and to other agents, they are not there', async () => {
     const client = await clientOf('newer');
     const task = await taskFor(client, 'task mine');
-    const before = newer.requests.length;
+    const before = at.newer.requests.length;
     for (const [agent, key] of [
       ['newer', KEYS.bob],
       ['older', KEYS.alice],
@@ -107,7 +95,7 @@ describe('an agent behind the gateway', () => {
       await expect(other.cancelTask({ tenant: '', id: task.id, metadata: undefined })).rejects.toThrow('no such task');
       await expect(other.sendMessage(says('echo x', { taskId: task.id }))).rejects.toThrow('no such task');
     }
-    expect(newer.requests.slice(before).filter(({ method }) => method === 'POST')).toEqual([]);
+    expect(at.newer.requests.slice(before).filter(({ method }) => method === 'POST')).toEqual([]);
     expect((await rpc('rival', 'tasks/get', { id: task.id })).status).toBe(404);
   });
 
@@ -187,21 +175,21 @@ describe('the other ways', () => {
   it('[a2a:client-gone] the agent is left when the client leaves', async () => {
     const client = await clientOf('newer');
     await events(client.sendMessageStream(says('hang')), 2);
-    const last = newer.requests.filter(({ method }) => method === 'POST').at(-1);
+    const last = at.newer.requests.filter(({ method }) => method === 'POST').at(-1);
     await untilTrue(() => last?.aborted === true);
   });
 
   it('[a2a:approval] a message that a rule asks people about goes out once it is approved, and not before', async () => {
-    broker.state.decideCall = () => ({ verdict: Action.ASK });
+    at.broker.state.decideCall = () => ({ verdict: Action.ASK });
     const client = await clientOf('newer');
     const sent = says('echo approved', { contextId: 'asking' });
     const said = await client.sendMessage(sent).catch((error: Error) => error.message);
     expect(said).toMatch(/The approval .* can be given at http.*\/approve\//);
-    expect(newer.heard).not.toContain('echo approved');
-    for (const one of broker.state.approvals.values()) one.state = ApprovalState.APPROVED;
+    expect(at.newer.heard).not.toContain('echo approved');
+    for (const one of at.broker.state.approvals.values()) one.state = ApprovalState.APPROVED;
     const trajectory = /sallyport-trajectory: (\S+)/.exec(String(said))?.[1] ?? '';
-    expect([...broker.state.approvals.values()].at(-1)?.trajectory).toBe(trajectory);
-    broker.state.runs.set(trajectory, { principalId: 'key:alice', label: undefined });
+    expect([...at.broker.state.approvals.values()].at(-1)?.trajectory).toBe(trajectory);
+    at.broker.state.runs.set(trajectory, { principalId: 'key:alice', label: undefined });
     const again = await rpc(
       'newer',
       'message/send',
@@ -215,7 +203,7 @@ describe('the other ways', () => {
 
   it('[a2a:tools] an MCP client sends messages and looks at tasks, with the same ids of ours', async () => {
     const call = async (name: string, args: object) => {
-      const response = await fetch(`${broker.url}/mcp`, {
+      const response = await fetch(`${at.broker.url}/mcp`, {
         method: 'POST',
         headers: {
           authorization: `Bearer ${KEYS.alice}`,

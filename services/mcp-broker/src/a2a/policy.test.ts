@@ -1,77 +1,69 @@
 import { TaskState } from '@a2a-js/sdk';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
-import type { FakeAgent } from '../../../../test/fakes/agent.ts';
 import { says, taskFor } from '../../../../test/fakes/agent-client.ts';
-import { KEYS, type TestBroker } from '../testing/broker.ts';
+import { KEYS } from '../testing/broker.ts';
 import { resultsOf } from '../testing/peers.ts';
-import { events, older03, type ServedAgents, serveTwoAgents } from './testing.ts';
+import { agentsForTests, events, older03 } from './testing.ts';
 
-let agents: ServedAgents;
-let newer: FakeAgent;
-let broker: TestBroker;
-
-beforeAll(async () => {
-  agents = await serveTwoAgents();
-  ({ newer, broker } = agents);
-});
-afterAll(() => agents.close());
-afterEach(() => agents.allow());
-
-const clientOf: ServedAgents['clientOf'] = (...told) => agents.clientOf(...told);
-const rpc: ServedAgents['rpc'] = (...told) => agents.rpc(...told);
+const at = agentsForTests();
+const { clientOf, rpc } = at;
 
 describe('what policy says', () => {
   it('[a2a:decided] a message is a call of a tool of class egress, with its parts as arguments and their origins', async () => {
     const client = await clientOf('newer');
-    const before = broker.state.decided.length;
-    broker.records.length = 0;
+    const before = at.broker.state.decided.length;
+    at.broker.records.length = 0;
     const reply = await client.sendMessage(says('echo decided'));
-    const [asked] = broker.state.decided.slice(before);
+    const [asked] = at.broker.state.decided.slice(before);
     expect(asked?.call.tool).toMatchObject({ server: 'newer', name: 'send_message' });
     expect(JSON.parse(asked?.call.argumentsJson ?? '')).toEqual({ parts: [{ text: 'echo decided' }] });
     expect(asked?.call.origins.map(({ pointer, origin }) => [pointer, origin])).toEqual([['/parts/0/text', 'unknown']]);
-    expect(broker.records.map(({ kind }) => kind)).toEqual([Record_Kind.TOOL_INTENT, Record_Kind.TOOL_OUTCOME]);
-    expect(broker.records[0]).toMatchObject({ endpoint: 'a2a', toolClass: 'egress', toolName: 'newer__send_message' });
+    expect(at.broker.records.map(({ kind }) => kind)).toEqual([Record_Kind.TOOL_INTENT, Record_Kind.TOOL_OUTCOME]);
+    expect(at.broker.records[0]).toMatchObject({
+      endpoint: 'a2a',
+      toolClass: 'egress',
+      toolName: 'newer__send_message',
+    });
     // What comes back is told to be nobody's word but the agent's.
     expect('parts' in reply && reply.parts[0]?.metadata).toEqual({ 'sallyport.dev/label': 'untrusted' });
-    expect(broker.state.remembered.at(-1)?.fingerprints.length).toBeGreaterThan(0);
+    expect(at.broker.state.remembered.at(-1)?.fingerprints.length).toBeGreaterThan(0);
   });
 
   it('[a2a:denied] a message that is denied is not sent, and the client is told why', async () => {
-    broker.state.decideCall = () => ({ verdict: Action.DENY, reason: 'nothing goes out' });
+    at.broker.state.decideCall = () => ({ verdict: Action.DENY, reason: 'nothing goes out' });
     const client = await clientOf('newer');
-    const before = newer.heard.length;
+    const before = at.newer.heard.length;
     await expect(client.sendMessage(says('echo secret'))).rejects.toThrow('nothing goes out');
     await expect(events(client.sendMessageStream(says('stream secret')), 9)).rejects.toThrow('nothing goes out');
-    expect(newer.heard.length).toBe(before);
+    expect(at.newer.heard.length).toBe(before);
   });
 
   it('[a2a:audit] without a durable intent nothing is sent', async () => {
-    broker.state.auditAway = true;
+    at.broker.state.auditAway = true;
     try {
-      const before = newer.heard.length;
+      const before = at.newer.heard.length;
       await expect((await clientOf('newer')).sendMessage(says('echo x'))).rejects.toThrow();
-      expect(newer.heard.length).toBe(before);
+      expect(at.newer.heard.length).toBe(before);
     } finally {
-      broker.state.auditAway = false;
+      at.broker.state.auditAway = false;
     }
   });
 
   it('[a2a:access] an agent that is not theirs is not there, and of one that is partly theirs only that part is', async () => {
-    broker.state.grants.splice(0, 9, 'older/*', 'newer/get_task');
+    at.broker.state.grants.splice(0, 9, 'older/*', 'newer/get_task');
     const other = await rpc('nowhere', 'GetTask', { id: 'x' });
     expect(other.status).toBe(404);
     const { body } = await rpc('newer', 'message/send', { message: older03('echo x') });
     expect(body.error?.code).toBe(-32_004);
-    broker.state.grants.splice(0, 9, 'older/*');
+    at.broker.state.grants.splice(0, 9, 'older/*');
     const hidden = await rpc('newer', 'GetTask', { id: 'x' });
     expect([hidden.status, hidden.body]).toEqual([404, other.body]);
   });
 
   it('[a2a:quarantined] of a reply that is to be read apart only what quarantine shows is passed on, streamed or not', async () => {
-    broker.state.decideResult = () => resultsOf(Action.QUARANTINE, false);
+    at.broker.state.decideResult = () => resultsOf(Action.QUARANTINE, false);
     const client = await clientOf('newer');
     const task = await taskFor(client, 'task inject');
     expect(task).toMatchObject({ artifacts: [], history: [], status: { state: TaskState.TASK_STATE_COMPLETED } });
@@ -84,7 +76,7 @@ describe('what policy says', () => {
 
   it('[a2a:blocked-midway] what could not be decided as it came is told at the end, once it is allowed', async () => {
     let asked = 0;
-    broker.state.decideResult = () => resultsOf(++asked === 2 ? Action.DENY : Action.ALLOW, false);
+    at.broker.state.decideResult = () => resultsOf(++asked === 2 ? Action.DENY : Action.ALLOW, false);
     const client = await clientOf('newer');
     const seen: string[] = [];
     for await (const { payload } of client.sendMessageStream(says('stream a b c'))) seen.push(JSON.stringify(payload));
@@ -93,7 +85,7 @@ describe('what policy says', () => {
   });
 
   it('[a2a:blocked-midway] events stop going out with the first that policy does not allow', async () => {
-    broker.state.decideResult = ({ resultJson }) =>
+    at.broker.state.decideResult = ({ resultJson }) =>
       resultsOf(resultJson.includes('poison') ? Action.DENY : Action.ALLOW, false);
     const client = await clientOf('newer');
     const seen: string[] = [];
@@ -114,13 +106,13 @@ describe('what policy says', () => {
       for await (const { payload } of client.sendMessageStream(says('hang'))) {
         if (payload?.$case === 'statusUpdate') {
           revokedAt = performance.now();
-          broker.revoke('carol');
+          at.broker.revoke('carol');
         }
       }
     };
     await expect(read()).rejects.toThrow();
     expect(performance.now() - revokedAt).toBeLessThan(1_000);
-    const last = newer.requests.filter(({ method }) => method === 'POST').at(-1);
+    const last = at.newer.requests.filter(({ method }) => method === 'POST').at(-1);
     for (let left = 50; left > 0 && last?.aborted !== true; left--)
       await new Promise((resolve) => setTimeout(resolve, 20));
     expect(last?.aborted).toBe(true);

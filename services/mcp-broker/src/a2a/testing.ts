@@ -1,4 +1,5 @@
 import type { Client } from '@a2a-js/sdk/client';
+import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import { type FakeAgent, startFakeAgent } from '../../../../test/fakes/agent.ts';
 import { agentClient } from '../../../../test/fakes/agent-client.ts';
@@ -68,6 +69,26 @@ export async function serveTwoAgents(): Promise<ServedAgents> {
       await broker.close();
       await Promise.all([newer.close(), older.close()]);
     },
+  };
+}
+
+/** The same for the tests of a file: started before them, ended after, with a policy that allows everything after each. */
+export function agentsForTests(): Pick<ServedAgents, 'newer' | 'broker' | 'clientOf' | 'rpc'> {
+  let agents: ServedAgents;
+  beforeAll(async () => {
+    agents = await serveTwoAgents();
+  });
+  afterAll(() => agents.close());
+  afterEach(() => agents.allow());
+  return {
+    get newer() {
+      return agents.newer;
+    },
+    get broker() {
+      return agents.broker;
+    },
+    clientOf: (...told) => agents.clientOf(...told),
+    rpc: (...told) => agents.rpc(...told),
   };
 }
 

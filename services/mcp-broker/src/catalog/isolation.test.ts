@@ -1,14 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
-import { createLogger } from '@sallyport/chassis/log';
-import { createMetrics } from '@sallyport/chassis/metrics';
 import type { Access } from '@sallyport/peers/access';
-import type { SnapshotItem } from '@sallyport/peers/snapshot';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { sha256 } from '../digests.ts';
-import { brokerMetrics } from '../metrics.ts';
+import { manyServers } from '../testing/many-servers.ts';
 import { memoryPins } from '../testing/peers.ts';
-import { followCatalog } from './catalog.ts';
 import { offeredList } from './offered-list.ts';
 import { refreshCatalog } from './refresh.ts';
 
@@ -17,22 +13,13 @@ const TOOLS = 20;
 const DEAD = 'server-7';
 const SLOW = 'server-13';
 
-const items = Array.from({ length: SERVERS }, (_, n) => ({
-  kind: 'ToolServer',
-  tenant: 'acme',
-  name: `server-${n}`,
-  uid: `uid-${n}`,
-  generation: 1,
-  contentHash: `h${n}`,
-  spec: { defaultClass: 'Read', timeoutSeconds: 5, tools: [] },
-})) as unknown as SnapshotItem[];
 const offered = Array.from({ length: TOOLS }, (_, n) => ({ name: `tool_${n}`, inputSchema: { type: 'object' } }));
 const principal = { tenant: 'acme', tools: [], user: '', id: 'key:a' } as unknown as Principal;
 const access = { allowsTool: () => true, reviews: () => false, toolRights: 'all' } as unknown as Access;
 
 describe('200 servers of 20 tools, one dead and one that hangs', () => {
   it('[catalog:isolation] are listed all the same, and the list waits for none of them', async () => {
-    const catalog = followCatalog({ items: () => items, onChange: () => undefined } as never, sha256);
+    const { catalog, metrics, log } = manyServers(SERVERS);
     const upstream = {
       list: (server: { readonly name: string }, _who: unknown, signal: AbortSignal): Promise<unknown[]> => {
         if (server.name === DEAD) return Promise.reject(new GatewayError('upstream_error', 'away'));
@@ -47,8 +34,8 @@ describe('200 servers of 20 tools, one dead and one that hangs', () => {
       upstream,
       pins: memoryPins(),
       sha256,
-      metrics: brokerMetrics(createMetrics('mcp-broker', { defaults: false })),
-      log: createLogger({ service: 'test', level: 'error' }),
+      metrics,
+      log,
       intervalMs: 60_000,
       listTimeoutMs: 60_000,
       onListed: () => undefined,

@@ -1,27 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { createLogger } from '@sallyport/chassis/log';
-import { createMetrics } from '@sallyport/chassis/metrics';
-import type { SnapshotItem } from '@sallyport/peers/snapshot';
 import { sha256 } from '../digests.ts';
-import { brokerMetrics } from '../metrics.ts';
 import { untilTrue } from '../testing/broker.ts';
-import { followCatalog } from './catalog.ts';
+import { manyServers } from '../testing/many-servers.ts';
 import { readDefinitions } from './definition.ts';
 import { reportServers } from './report.ts';
 import { inSlices } from './slices.ts';
 
 const SERVERS = 100;
 const TOOLS = 30;
-
-const items = Array.from({ length: SERVERS }, (_, n) => ({
-  kind: 'ToolServer',
-  tenant: 'acme',
-  name: `server-${n}`,
-  uid: `uid-${n}`,
-  generation: 1,
-  contentHash: `h${n}`,
-  spec: { defaultClass: 'Read', timeoutSeconds: 5, tools: [] },
-})) as unknown as SnapshotItem[];
 
 function offered(server: number, more = '') {
   const tools = Array.from({ length: TOOLS }, (_, n) => ({
@@ -35,7 +21,7 @@ function offered(server: number, more = '') {
 
 describe('what the operator is told of tool servers', () => {
   it('[catalog:report-slices] is told in small messages, in slices, and after a change of that alone', async () => {
-    const catalog = followCatalog({ items: () => items, onChange: () => undefined } as never, sha256);
+    const { catalog, metrics, log } = manyServers(SERVERS);
     for (let n = 0; n < SERVERS; n++) catalog.listed(`uid-${n}`, offered(n));
     const messages: string[][] = [];
     let failing = false;
@@ -50,11 +36,11 @@ describe('what the operator is told of tool servers', () => {
       catalog,
       recorder: { append: () => undefined },
       toolsets: { all: () => [], onChange: () => undefined },
-      metrics: brokerMetrics(createMetrics('mcp-broker', { defaults: false })),
+      metrics,
       attempt: () => ({ generation: 1 }),
       reporter: 'test',
       intervalMs: 600_000,
-      log: createLogger({ service: 'test', level: 'error' }),
+      log,
     });
     const told = () => messages.flat();
     reporter.start?.();
@@ -85,7 +71,7 @@ describe('what the operator is told of tool servers', () => {
   }, 20_000);
 
   it('[catalog:report-slices] what is looked for beside all tools of a tenant leaves room for others', async () => {
-    const catalog = followCatalog({ items: () => items, onChange: () => undefined } as never, sha256);
+    const { catalog, items } = manyServers(SERVERS);
     for (let n = 0; n < SERVERS; n++) catalog.listed(`uid-${n}`, offered(n));
     const all = await Promise.all(items.map(({ uid }) => catalog.suspicions(uid)));
     expect(all).toHaveLength(SERVERS);
