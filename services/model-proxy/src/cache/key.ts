@@ -40,6 +40,8 @@ export function keyText(turn: Turn, tools: readonly Tool[], namespace: string): 
     // Where it may go: an answer out of one region is none for who asks for another.
     ROUTED_BY.map((name) => turn.headers[name] ?? null),
     turn.wish ?? null,
+    // What was left out for one is none for who wants it said, or refused.
+    turn.controls.drops,
     turn.attribution.tags,
   ]);
   const what = JSON.stringify([

@@ -5,7 +5,7 @@ import { RoutingState } from '../routing/state.ts';
 import type { UpstreamCall } from '../upstream/upstream.ts';
 import { controlsOf, UNSAID, withoutControls } from './controls.ts';
 import { modelOf, providerOf, turnOf } from './testing.ts';
-import { sse } from './testing-provider.ts';
+import { house, sse } from './testing-provider.ts';
 
 const named = (name: string, spec: object = {}, type = 'openai-compatible') => ({
   ...modelOf([providerOf(type, name)], spec),
@@ -19,6 +19,15 @@ const said = (content: string) => ({
     choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
     usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
   }),
+});
+const CLAUDE = JSON.stringify({
+  id: 'x',
+  type: 'message',
+  role: 'assistant',
+  model: 'c',
+  content: [{ type: 'text', text: 'Hi.' }],
+  stop_reason: 'end_turn',
+  usage: { input_tokens: 1, output_tokens: 1 },
 });
 /** Providers of which `one` never says anything, and the others do; `asked` are the calls. */
 function upstreamWith(asked: string[] = []) {
@@ -222,17 +231,7 @@ describe('a target that was slower than a request allows', () => {
 describe('what a target cannot be told', () => {
   it('[routing:asked-drop] is left out where the request says so, unless it demands that all is told', async () => {
     const desk = await openDesk({ models: [named('claude', {}, 'anthropic')] });
-    desk.script(() => ({
-      body: JSON.stringify({
-        id: 'x',
-        type: 'message',
-        role: 'assistant',
-        model: 'c',
-        content: [{ type: 'text', text: 'Hi.' }],
-        stop_reason: 'end_turn',
-        usage: { input_tokens: 1, output_tokens: 1 },
-      }),
-    }));
+    desk.script(() => ({ body: CLAUDE }));
     const ask = (more: object) =>
       desk.post('/v1/chat/completions', {
         ...ASKS['/v1/chat/completions'],
@@ -245,6 +244,14 @@ describe('what a target cannot be told', () => {
     expect([dropped.status, dropped.headers.get('sallyport-dropped')]).toEqual([200, expect.stringContaining('logit')]);
     expect((await ask({ drop_params: true, provider: { require_parameters: true } })).status).toBe(400);
     await desk.close();
+  });
+
+  it('[routing:asked-drop] is not left out of an answer that is kept, for who did not say so', async () => {
+    const model = modelOf([providerOf('anthropic')], { cache: { ttl: '1h', scope: 'Principal' } });
+    const { ask } = house(() => JSON.parse(CLAUDE));
+    const dropped = { model, body: { logit_bias: { 5: 1 }, drop_params: true } };
+    expect([(await ask(dropped)).cache, (await ask(dropped)).cache]).toEqual(['miss', 'hit']);
+    expect((await ask({ model, body: { logit_bias: { 5: 1 } } })).error).toMatchObject({ code: 'unsupported' });
   });
 });
 
