@@ -1,5 +1,6 @@
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { Tool } from '@sallyport/proto/tools/v1/tools_pb';
+import { MAX_EXPOSED_NAME } from '@sallyport/turn';
 import type { JsonObject } from '../chat/message.ts';
 import type { Exchange } from '../responses/exchange.ts';
 import { mcpToolName, nameOnServer } from '../wire/openai-responses/tools.ts';
@@ -31,9 +32,15 @@ export function listItem(label: string, tools: readonly BrokeredTool[]): JsonObj
   };
 }
 
+/** What a name of a server's tool has to be: one that stood in arguments may be any text. */
+const NAMEABLE = /^[A-Za-z][\w-]*$/;
+
 /** Label of the server that a call is of, by its tool, else by its name; '' where there can be none. */
 export function labelOfServer({ name, tool, own }: TurnCall): string {
-  return own?.label ?? tool?.listed?.label ?? (name.includes('__') ? name.slice(0, name.indexOf('__')) : '');
+  const known = own?.label ?? tool?.listed?.label;
+  if (known !== undefined) return known;
+  const canBe = name.length <= MAX_EXPOSED_NAME && NAMEABLE.test(name) && name.includes('__');
+  return canBe ? name.slice(0, name.indexOf('__')) : '';
 }
 
 function placeOf(call: TurnCall): { server_label: string; name: string } {

@@ -212,6 +212,19 @@ describe('a toolset that is searched, in the Responses API', () => {
     expect(exchange.shown.map(({ name }) => name)).toEqual(['desk__search_tools', 'desk__look']);
   });
 
+  it('[turn:search-items] shows no call by a name that no tool can have: no provider would take it when it comes back', async () => {
+    const { make, exchange, release, heard } = setting({ responses: true });
+    const { texts } = await make(
+      called('desk__call_tool', { name: 'desk__look at mails' }, 'c1'),
+      called('desk__call_tool', { name: `desk__${'x'.repeat(60)}` }, 'c2'),
+      called('desk__call_tool', { name: 'desk__gone' }, 'c3'),
+    );
+    await release.finish({ unified: 'stop', raw: '' });
+    expect(texts).toHaveLength(3);
+    expect(exchange.shown.map(({ name }) => name)).toEqual(['desk__gone']);
+    expect(JSON.parse(heard.text())).toMatchObject({ output: [{ server_label: 'desk', name: 'gone' }] });
+  });
+
   it('[turn:search-items] asks the client about the tool, where it wants to be asked about that', async () => {
     const { make, run, heard } = setting({ responses: true });
     const { outcome } = await make(called('desk__call_tool', { name: 'desk__send', arguments: { to: 'ann' } }, 'c1'));
