@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { ASKABLE_HEADER } from '@sallyport/peers/hosted-principal';
+import { createAsks } from './stdio/asks.ts';
 import { type HostSuite, hostile, nodeServer, startHostSuite } from './testing/suite.ts';
 
 const EVERYTHING = join(
@@ -71,6 +72,61 @@ describe('what a process asks in the course of a call', () => {
     release({ action: 'decline' });
     expect(JSON.parse(await waiting)).toEqual({ action: 'decline' });
     expect(asked).toEqual(['Why b?']);
+  });
+
+  it('[hosted:asks] reaches nobody while a call goes on whose caller has gone, or a prompt is made for somebody', async () => {
+    suite = await startHostSuite({ one: hostile('elicits') });
+    const leaving = await clientOf('one', accepts);
+    const left = called(leaving, 'slow').catch(() => 'left');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await leaving.close();
+    await left;
+    const asked: string[] = [];
+    const next = await clientOf('one', async (message) => {
+      asked.push(message);
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      return accepts(message);
+    });
+    expect(await called(next, 'a')).toBe('-32601');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(asked).toEqual([]);
+    // It has answered at last.
+    expect(await called(next, 'b')).toContain('Why b?');
+    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'prompts/get', params: { name: 'p' } });
+    const gone = new AbortController();
+    const prompt = fetch(suite.url('one'), { method: 'POST', headers, body, signal: gone.signal }).catch(
+      () => undefined,
+    );
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await called(next, 'c')).toBe('-32601');
+    expect(asked).toEqual(['Why b?']);
+    gone.abort();
+    await prompt;
+  });
+
+  it('[hosted:asks] counts a call that was left until its process has answered it, or ten minutes are over', () => {
+    let now = 0;
+    const asks = createAsks(
+      () => undefined,
+      () => now,
+    );
+    const mayAsk = () => asks.ask({ jsonrpc: '2.0', id: 1, method: 'elicitation/create' });
+    asks.begin(1, { onAsk: undefined });
+    asks.leave(1);
+    asks.begin(2, { onAsk: () => undefined });
+    expect(mayAsk()).toBe(false);
+    asks.end(1);
+    expect(mayAsk()).toBe(true);
+    // However many were left, none is forgotten.
+    for (let id = 3; id < 2_000; id++) {
+      asks.begin(id, { onAsk: undefined });
+      asks.leave(id);
+    }
+    for (let id = 3; id < 2_000; id++) asks.end(id);
+    expect(mayAsk()).toBe(false);
+    now += 600_000;
+    expect(mayAsk()).toBe(true);
   });
 
   it('[hosted:asks] takes an answer once, and only to what is asked', async () => {

@@ -86,6 +86,8 @@ const REVISION = '2025-11-25';
 /** Whether there is somebody to ask is known with each call; a server that may never ask has fewer tools. */
 const CAPABILITIES = { elicitation: { form: {}, url: {} } };
 const CLIENT = { name: 'sallyport', version: '0.1.0' };
+/** What is asked in nobody's name, so that nothing is asked in its course. */
+const OF_NOBODY = /^(initialize|ping|server\/discover|[a-z/]+\/list)$/;
 const NOT_OFFERED = -32601;
 const WINDOW_MS = 10_000;
 
@@ -164,10 +166,11 @@ export async function openBridge(
     }
   };
   const tell = (message: Message) => void write(message).catch(() => undefined);
-  const asks = createAsks<Waiting>(tell);
+  const asks = createAsks(tell);
 
   const onMessage = (message: Message, bytes: number) => {
     if (isAnswer(message)) {
+      asks.end(message.id as number);
       const one = waiting.get(message.id as number);
       // Late, for somebody who has gone, or an invention: either way nobody's.
       if (one === undefined) return spend(1, 0, bytes);
@@ -219,9 +222,12 @@ export async function openBridge(
     const { resolve, reject } = answer;
     const one: Waiting = { id: asked.id, token, resolve, reject, onNotice, onAsk };
     waiting.set(id, one);
-    const over = asked.method === 'tools/call' ? asks.during(one) : undefined;
+    if (!OF_NOBODY.test(asked.method)) {
+      asks.begin(id, asked.method === 'tools/call' ? one : { onAsk: undefined });
+    }
     const cancel = () => {
       if (!waiting.delete(id)) return;
+      asks.leave(id);
       answer.reject(signal.reason as Error);
       if (asked.method === 'initialize') return;
       tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason: 'cancelled' } });
@@ -232,8 +238,7 @@ export async function openBridge(
       await write({ jsonrpc: '2.0', id, method: asked.method, ...(own === undefined ? {} : { params: own }) });
       return await answer.promise;
     } finally {
-      over?.();
-      waiting.delete(id);
+      if (waiting.delete(id)) asks.end(id);
       signal.removeEventListener('abort', cancel);
     }
   };

@@ -32,6 +32,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     });
   }
   if (method === 'tools/list') return say({ id, result: { tools: [{ name: 'do', inputSchema: { type: 'object' } }] } });
+  if (method === 'prompts/get' && manner === 'elicits') return;
   if (method !== 'tools/call') return say({ id, error: { code: -32601, message: 'Method not found' } });
   const text = params?.arguments?.text ?? '';
   if (manner === 'flood') for (let i = 0; i < 5_000; i++) say({ method: 'notifications/message', params: { data: i } });
@@ -47,7 +48,10 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     const asked = `ask-${id}`;
     waiting.set(asked, id);
     const requestedSchema = { type: 'object', properties: { heard: { type: 'string' } } };
-    return say({ id: asked, method: 'elicitation/create', params: { message: `Why ${text}?`, requestedSchema } });
+    const ask = () =>
+      say({ id: asked, method: 'elicitation/create', params: { message: `Why ${text}?`, requestedSchema } });
+    // A call that is cancelled meanwhile goes on all the same.
+    return text === 'slow' ? void setTimeout(ask, 300) : ask();
   }
   if (manner === 'leaves') process.exit(0);
   if (manner === 'hangs') return;
