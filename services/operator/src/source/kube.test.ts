@@ -18,19 +18,23 @@ afterEach(() => source.stop?.(Date.now() + 1_000));
 function started() {
   const asked = Promise.withResolvers<unknown>();
   const paths: string[] = [];
+  let add: (object: object) => void = () => undefined;
   const api = {
     async request({ path }: { path: string }) {
       paths.push(path);
+      if (path.endsWith('/configmaps/slow')) return await new Promise(() => undefined);
       if (path.includes('/configmaps')) return await asked.promise;
       return { items: path.endsWith('/toolservers') ? [server] : [], metadata: { resourceVersion: '1' } };
     },
-    watch: ({ signal }: { signal: AbortSignal }) =>
-      new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    watch({ path, signal }: { path: string; signal: AbortSignal }, onLine: (line: string) => void) {
+      if (path.endsWith('/toolservers')) add = (object) => onLine(JSON.stringify({ type: 'ADDED', object }));
+      return new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    },
   } as unknown as KubeApi;
   const events = { emit: () => undefined } as never;
   source = kubeSource({ api, events, watchNamespaces: ['acme'], log: createLogger({ service: 't', level: 'error' }) });
   source.start?.();
-  return { asked, paths };
+  return { asked, paths, add: (object: object) => add(object) };
 }
 
 describe('a ConfigMap that a resource of a cluster refers to', () => {
@@ -46,6 +50,18 @@ describe('a ConfigMap that a resource of a cluster refers to', () => {
     expect(source.configMap('acme', 'crm-api')?.data.get('openapi.json')).toBe('{}');
     expect(source.configMap('other', 'crm-api')).toBeUndefined();
     expect(paths.filter((path) => path.includes('configmaps'))).toEqual(['/api/v1/namespaces/acme/configmaps/crm-api']);
+  });
+
+  it('[openapi:config-map] holds up nothing once all was read: who adds a server would hold up what all others change', async () => {
+    const { asked, add, paths } = started();
+    asked.resolve(map);
+    await settled();
+    expect(source.synced()).toBe(true);
+    const more = { openApi: { url: 'https://crm.example', configMapRef: { name: 'slow', key: 'openapi.json' } } };
+    add({ metadata: { ...server.metadata, name: 'other', uid: 'v', resourceVersion: '2' }, spec: more });
+    await settled();
+    expect(paths.at(-1)).toBe('/api/v1/namespaces/acme/configmaps/slow');
+    expect(source.synced()).toBe(true);
   });
 
   it('[openapi:config-map] holds up nothing else where it may not be read', async () => {

@@ -40,6 +40,7 @@ export function kubeSource(options: KubeOptions): Source {
   const secrets = new Map<string, NamedWatch<Secret>>();
   const configMaps = new Map<string, NamedWatch<{ readonly map: ConfigMap; readonly version: string }>>();
   const listeners: ((change: Change) => void)[] = [];
+  let allRead = false;
   const tell = (change: Change) => {
     for (const listener of listeners) listener(change);
   };
@@ -47,10 +48,12 @@ export function kubeSource(options: KubeOptions): Source {
   const take = (kind: Kind, tenant: string, name: string, object: KubeObject | undefined) => {
     const held = entries.get(kind) as Map<string, Entry>;
     const key = keyOf({ tenant, name });
+    const before = held.get(key);
     // What is being deleted is gone for us: nothing of ours holds it back.
     if (object === undefined || object.metadata.deletionTimestamp !== undefined) held.delete(key);
-    else held.set(key, entryOf(kind, object, held.get(key)));
-    if (kind === 'ToolServer') followConfigMaps();
+    else held.set(key, entryOf(kind, object, before));
+    // There may be thousands that refer to none.
+    if ([before, held.get(key)].some((one) => one !== undefined && documentRef(one) !== undefined)) followConfigMaps();
     tell({ of: 'resource', kind, tenant, name });
   };
   /** Those that tool servers refer to now, and no others. */
@@ -133,8 +136,11 @@ export function kubeSource(options: KubeOptions): Source {
       for (const watch of [...secrets.values(), ...configMaps.values()]) watch.stop();
       await Promise.all(informers.map((one) => one.stop()));
     },
-    // What is not read yet of what is referred to would look as if it were gone.
-    synced: () => informers.every((one) => one.synced()) && [...configMaps.values()].every((one) => one.tried()),
+    // What is not read yet of what is referred to would look as if it were gone; later it stays as it was until it is read.
+    synced() {
+      allRead ||= informers.every((one) => one.synced()) && [...configMaps.values()].every((one) => one.tried());
+      return allRead;
+    },
     onChange: (listener) => void listeners.push(listener),
     list<K extends Kind>(kind: K, tenant?: string) {
       const all = [...(entries.get(kind) as Map<string, Entry>).values()];
