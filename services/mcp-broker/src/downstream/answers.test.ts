@@ -4,7 +4,7 @@ import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import { ANSWERS } from '@sallyport/turn';
-import { type Asking, startAskingServer } from '../testing/asking-server.ts';
+import { type Asking, startAskingServer } from '../../../../test/fakes/asking-server.ts';
 import { KEYS } from '../testing/broker.ts';
 import { type Answered, brokerBefore, callAsked } from '../testing/broker-before.ts';
 import { callBy } from '../testing/testing-clients.ts';

@@ -7,7 +7,7 @@ import type { CompleteRequest } from '@sallyport/proto/models/v1/models_pb';
 import { ApprovalState } from '@sallyport/proto/policy/v1/approval_pb';
 import { Action } from '@sallyport/proto/policy/v1/policy_pb';
 import { ANSWERS } from '@sallyport/turn';
-import { type Asking, startAskingServer } from '../testing/asking-server.ts';
+import { type Asking, startAskingServer } from '../../../../test/fakes/asking-server.ts';
 import { KEYS } from '../testing/broker.ts';
 import { type Answered, brokerBefore, callAsked } from '../testing/broker-before.ts';
 import { resultsOf } from '../testing/peers.ts';

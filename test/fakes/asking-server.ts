@@ -1,4 +1,4 @@
-import { type FakeToolServer, startFakeToolServer } from '../../../../test/fakes/tool-server.ts';
+import { type FakeToolServer, startFakeToolServer } from './tool-server.ts';
 
 /** What a played server asks, for a test to change. */
 export interface Asking {
