@@ -188,6 +188,11 @@ describe('batches', () => {
     ],
     ['a wish that no batch meets', [line({ body: body({ provider: { zdr: true } }) })], 400],
     ['what only the gateway could do', [line({ body: body({ num_retries: 1 }) })], 400],
+    [
+      'the same of what is no chat',
+      [line({ url: '/v1/embeddings', body: { model: 'm', input: 'hi', usage: { include: true } } })],
+      400,
+    ],
     ['a key twice', ['{"custom_id":"a","custom_id":"b"}'], 400],
     ['no JSON', ['{'], 400],
     ['nothing', [], 400],

@@ -159,6 +159,11 @@ function check(
     throw new GatewayError('permission_denied', `This key may not use ${endpoint}.`);
   }
   refuseTools(body);
+  if (hasControls(body)) {
+    throw new GatewayError('unsupported', 'No line of a batch has a timeout, retries, tags or a cost.', {
+      status: 400,
+    });
+  }
   if (kind !== undefined) {
     refuseUrls(body, kind.texts, gate.config.turn.linkHosts);
     kind.read({ body, bytes: NO_BYTES });
@@ -168,11 +173,6 @@ function check(
     throw new GatewayError('unsupported', 'A batch meets no wishes for routing: models, provider and fallbacks.', {
       status: 400,
       details: { param: 'provider' },
-    });
-  }
-  if (hasControls(body)) {
-    throw new GatewayError('unsupported', 'No line of a batch has a timeout, retries, tags or a cost.', {
-      status: 400,
     });
   }
   const { facts } = frontOf('openai-chat').parseRequest(body);
