@@ -3,8 +3,10 @@ import {
   type IdentityProviderSpec,
   type Kind,
   parseSpec,
+  type Resource,
   type ToolPolicySpec,
   type ToolPolicyStatus,
+  type ToolServerSpec,
   toolPolicyFaults,
 } from '@sallyport/custom-resources';
 import type { Item } from '@sallyport/proto/snapshot/v1/snapshot_pb';
@@ -106,7 +108,8 @@ function refusedItems(entry: Entry): SnapshotItem[] {
   return refusal === undefined ? [] : [itemWith(entry, canonicalJson(refusal))];
 }
 
-const made = new WeakMap<object, SnapshotItem>();
+/** By resource; `document`: what its ConfigMap held. */
+const made = new WeakMap<object, { readonly item: SnapshotItem; readonly document: string | undefined }>();
 
 function itemOf(entry: Entry, cluster: ClusterIdentity | undefined, configMaps: ConfigMaps): SnapshotItem | undefined {
   if (!entry.parsed.ok) return undefined;
@@ -115,18 +118,22 @@ function itemOf(entry: Entry, cluster: ClusterIdentity | undefined, configMaps: 
     return itemWith(entry, canonicalJson({ ...resource.spec, cluster }));
   }
   const ref = documentRef(entry);
-  if (resource.kind === 'ToolServer' && ref !== undefined) {
-    const found = documentOf(entry.tenant, ref, configMaps);
-    if (!('text' in found)) return undefined;
-    // Whoever reads the document need not know where it stood.
-    const { configMapRef: _ref, ...openApi } = resource.spec.openApi ?? {};
-    return itemWith(entry, canonicalJson({ ...resource.spec, openApi: { ...openApi, document: found.text } }));
-  }
+  const found = ref && documentOf(entry.tenant, ref, configMaps);
+  if (found !== undefined && !('text' in found)) return undefined;
   const known = made.get(resource);
-  if (known !== undefined) return known;
-  const fresh = itemWith(entry, canonicalJson(resource.spec));
-  made.set(resource, fresh);
+  if (known !== undefined && known.document === found?.text) return known.item;
+  const fresh = itemWith(
+    entry,
+    canonicalJson(found === undefined ? resource.spec : withDocument(resource, found.text)),
+  );
+  made.set(resource, { item: fresh, document: found?.text });
   return fresh;
+}
+
+/** Whoever reads the document need not know where it stood. */
+function withDocument({ spec }: Resource, document: string): object {
+  const { configMapRef: _ref, ...openApi } = (spec as ToolServerSpec).openApi ?? {};
+  return { ...spec, openApi: { ...openApi, document } };
 }
 
 // An issuer that is written out is the same cluster only where it is the same text, as in iss of tokens.
