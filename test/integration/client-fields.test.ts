@@ -1,6 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import OpenAI from 'openai';
+import OpenAI, { type APIError } from 'openai';
 import { type MoodyProvider, startMoodyProvider } from '../fakes/moody-provider.ts';
 import { LONG, limited } from '../support/limited-keys.ts';
 import { MODEL_PLANE } from '../support/planes.ts';
@@ -97,7 +97,7 @@ describe('what is left of limits', () => {
     for (let call = 0; call < 2; call++) await client.chat.completions.create({ model: 'quick', messages });
     const refused = await client.chat.completions.create({ model: 'quick', messages }).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(OpenAI.RateLimitError);
-    expect(limits((refused as OpenAI.APIError).headers as Headers)).toMatchObject({
+    expect(limits((refused as APIError).headers as Headers)).toMatchObject({
       'retry-after': expect.stringMatching(/^\d+$/),
       'x-ratelimit-limit-requests': '4',
       'x-ratelimit-remaining-requests': '0',
