@@ -24,7 +24,7 @@ export const hosted: readonly Requirement[] = [
     'hosted:per-principal':
       'With isolation PerPrincipal each principal has a process of its own, with its own values, bounded and taken away.',
     'hosted:listening':
-      'A stream of notices ends with the process that it is of, and no request starts a server that was taken away.',
+      'A stream of notices ends when another process has the place of the one that it is of, and no request starts a server that was taken away.',
     'hosted:reconcile': 'The objects of a hosted server are made, kept as they should be, and taken away with it.',
     'hosted:fence': 'The network policy of a hosted server outlives its last pod, also when its resource is deleted.',
     'hosted:status': 'The status says why a hosted server does not run, and whether its egress is enforced.',

@@ -177,11 +177,14 @@ function listen(res: ServerResponse, host: Host, listening: Map<string, number>)
   const stop = host.listen((notice) => {
     if (!res.destroyed && res.writableLength <= MAX_BEHIND) void sse.data(JSON.stringify(notice));
   });
-  // Its process is replaced, or its principal's: who wants to hear of the next one listens again.
+  // Its process is replaced, or its principal's, or was started anew: who wants to hear of the next one listens again, and
+  // subscribes to what it wants to hear of.
   const end = () => sse.end();
+  const stopWaiting = host.onAnother(end);
   host.stopped.addEventListener('abort', end, { once: true });
   res.once('close', () => {
     stop();
+    stopWaiting();
     host.stopped.removeEventListener('abort', end);
     const left = (listening.get(key) ?? 1) - 1;
     if (left > 0) listening.set(key, left);

@@ -60,6 +60,8 @@ export interface Host {
   answer(answer: RpcAnswer): void;
   /** Listens to notices of no request, whichever process they come from. Gives how to stop. */
   listen(listener: (notice: RpcNotice) => void): () => void;
+  /** Has `forgotten` called when another process has begun, to which nobody has subscribed to anything. Gives how to stop. */
+  onAnother(forgotten: () => void): () => void;
   /** Fires when it is stopped for good: another one, if any, has its place, and whoever listens hears nothing more here. */
   readonly stopped: AbortSignal;
   /** Stops it if it was idle for long enough. */
@@ -95,6 +97,8 @@ export function createHost(options: {
   const kept = new Map<string, { readonly result: unknown; readonly bytes: number }>();
   let keptBytes = 0;
   const listeners = new Set<(notice: RpcNotice) => void>();
+  const forgotten = new Set<() => void>();
+  let begun = false;
   let greeting: Bridge['greeting'];
   let opening: Promise<Bridge> | undefined;
   let bridge: Bridge | undefined;
@@ -172,6 +176,8 @@ export function createHost(options: {
       for (const listener of listeners) listener(notice);
     });
     become({ is: 'running' });
+    if (begun) for (const tell of forgotten) tell();
+    begun = true;
     return opened;
   };
   const running = async (signal: AbortSignal): Promise<Bridge> => {
@@ -216,6 +222,10 @@ export function createHost(options: {
     listen(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
+    },
+    onAnother(tell) {
+      forgotten.add(tell);
+      return () => void forgotten.delete(tell);
     },
     async sweep(now) {
       const { idleMinutes } = server.spec;

@@ -39,6 +39,32 @@ describe('who listens to a hosted server', () => {
     expect(await ended()).toBe(true);
   });
 
+  it('[hosted:listening] listens on while its process is idle, and anew when the next one has begun, which knows of no subscription', async () => {
+    suite = await startHostSuite({ one: hostile('', { idleMinutes: 1 }) });
+    const call = () => {
+      const body = JSON.stringify({
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'tools/call',
+        params: { name: 'do', arguments: {} },
+      });
+      return fetch((suite as HostSuite).url('one'), { method: 'POST', body });
+    };
+    await call();
+    const leaving = new AbortController();
+    const answer = await fetch(suite.url('one'), { headers: { accept: 'text/event-stream' }, signal: leaving.signal });
+    let over = false;
+    const ended = answer.text().then(() => {
+      over = true;
+    });
+    for (const host of suite.hosts.all()) await host.sweep(Date.now() + 120_000);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect([[...suite.hosts.all()][0]?.state().is, over]).toEqual(['idle', false]);
+    await call();
+    await ended;
+    leaving.abort();
+  }, 10_000);
+
   it('[hosted:listening] hears no more in the name of a principal that is revoked', async () => {
     suite = await startHostSuite({ own: telling({ isolation: 'PerPrincipal' }) });
     const ended = await listening(suite.url('own'), ofDana);
