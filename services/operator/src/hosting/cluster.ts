@@ -84,6 +84,10 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
     pods: follow('/api/v1', 'pods'),
   };
   const made = new Map<string, number>();
+  /** UIDs of servers of which a pod is being made, each as often as that is so. */
+  const making: string[] = [];
+  /** UIDs of fences that are taken away, as long as what is watched does not say so. */
+  const leaving = new Set<unknown>();
   const all: Informer[] = Object.values(watched).flat();
   const labelOf = ({ metadata }: KubeObject, label: string) => (metadata.labels as Record<string, string>)?.[label];
   const ofUid = (informers: readonly Informer[], tenant: string, uid: string) =>
@@ -113,14 +117,25 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
   /** Takes the fence away where nothing stands behind it any more; until then each pod that goes leads here again. */
   const unfence = async (tenant: string, uid: string) => {
     if (!all.every((one) => one.synced())) throw new Error(UNREAD);
-    if (ofUid([...watched.deployments, ...watched.pods], tenant, uid).length > 0) return;
-    // What is watched may be behind: here nothing may be missed.
-    const query = { labelSelector: `${UID_LABEL}=${uid}`, limit: 1 };
-    const live = (await api.request({ path: `/api/v1/namespaces/${tenant}/pods`, query })) as { items: unknown[] };
-    if (live.items.length > 0) return;
-    const name = hostedName(uid);
-    await remove(`/apis/networking.k8s.io/v1/namespaces/${tenant}/networkpolicies/${name}`);
-    await remove(`/api/v1/namespaces/${tenant}/serviceaccounts/${name}`);
+    const behind = ofUid([...watched.deployments, ...watched.pods], tenant, uid);
+    if (behind.length > 0 || making.includes(uid)) return;
+    const there = new Set<unknown>(fences().map(({ metadata }) => metadata.uid));
+    for (const one of leaving) if (!there.has(one)) leaving.delete(one);
+    // From here on no pod is made behind it.
+    const fence = ofUid(watched.policies, tenant, uid)[0]?.metadata.uid;
+    leaving.add(fence);
+    let isGone = false;
+    try {
+      // What is watched may be behind: here nothing may be missed.
+      const query = { labelSelector: `${UID_LABEL}=${uid}`, limit: 1 };
+      const live = (await api.request({ path: `/api/v1/namespaces/${tenant}/pods`, query })) as { items: unknown[] };
+      if (live.items.length > 0) return;
+      await remove(`/apis/networking.k8s.io/v1/namespaces/${tenant}/networkpolicies/${hostedName(uid)}`);
+      isGone = true;
+    } finally {
+      if (!isGone) leaving.delete(fence);
+    }
+    await remove(`/api/v1/namespaces/${tenant}/serviceaccounts/${hostedName(uid)}`);
   };
 
   /** Pods of principals that were made of something else than they would be now go; the next call makes others. */
@@ -252,12 +267,14 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
         throw new GatewayError('rate_limited', message);
       }
       // The fence stands before what it is for.
-      if (ofUid(watched.policies, tenant, uid).length === 0) {
+      const fence = ofUid(watched.policies, tenant, uid)[0]?.metadata.uid;
+      if (fence === undefined || leaving.has(fence)) {
         throw new GatewayError('unavailable', 'The tool server is not deployed yet.');
       }
       const key = `${tenant}/${name}`;
       // Counted from here on: others ask for theirs at the same time.
       made.set(key, Date.now());
+      making.push(uid);
       try {
         const body = (await objectsOf(entry, hosted, secrets)).pod(instance);
         await api.request({ method: 'POST', path: `/api/v1/namespaces/${tenant}/pods`, body });
@@ -267,6 +284,10 @@ export function clusterHosting(options: ClusterHostingOptions): Hosting {
         made.delete(key);
         if (!(error instanceof KubeError) || ![403, 422].includes(error.status)) throw error;
         throw new GatewayError('unavailable', 'The cluster refuses the pod of the tool server.', { cause: error });
+      } finally {
+        making.splice(making.indexOf(uid), 1);
+        // Its fence may have waited for this.
+        for (const listener of listeners) listener(tenant, entry.name);
       }
       return name;
     },

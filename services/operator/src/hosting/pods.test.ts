@@ -106,6 +106,21 @@ describe('the fence of a hosted server', () => {
     expect(cluster.deleted).toEqual([]);
   });
 
+  it('[hosted:fence] outlives a pod that is being made, and none is made once it is taken away', async () => {
+    const { cluster, start } = started();
+    await settled();
+    const told: string[] = [];
+    hosting.onChange((tenant, name) => told.push(`${tenant}/${name}`));
+    const making = start('a');
+    await hosting.release(entry);
+    expect([cluster.deleted, cluster.made]).toEqual([[], 0]);
+    expect([await making, told]).toEqual(['made', ['acme/jira']]);
+    await hosting.release(entry);
+    expect(cluster.deleted).toEqual(['networkpolicies', 'serviceaccounts']);
+    // What is watched does not say so yet.
+    expect([await start('b'), cluster.made]).toEqual(['unavailable', 1]);
+  });
+
   it('[hosted:fence] is looked for when there is a leader, and is not that of another resource', async () => {
     const { cluster } = started();
     await settled();
