@@ -143,6 +143,8 @@ function copyOf(turn: Turn, step: Step): Turn {
     headers: {},
     answer: unheard(),
     signal: new Ending(),
+    // A copy that a client's time cuts off is paid for all the same, and its budget would not know.
+    controls: { ...turn.controls, timeoutMs: Infinity },
     attribution: { ...turn.attribution, feature: 'shadow', variant: 'shadow' },
     cache: undefined,
     routed: step,

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import type { EndSignal } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { CredentialUse } from '@sallyport/peers/credentials';
 import type { Model, Provider } from '../catalog.ts';
@@ -30,7 +31,10 @@ interface Asked {
 }
 
 /** A gate whose providers answer as a function says, and one of several turns on it. */
-function house(answer: (asked: Asked, times: number) => unknown, providers: readonly Provider[] = []) {
+function house(
+  answer: (asked: Asked, times: number, signal: EndSignal) => unknown,
+  providers: readonly Provider[] = [],
+) {
   const asked: Asked[] = [];
   const kept = gateOf({
     routing: new RoutingState({ random: () => 0 }),
@@ -40,10 +44,10 @@ function house(answer: (asked: Asked, times: number) => unknown, providers: read
       drop() {},
     },
     upstream: {
-      request: async (provider: Provider, request: { key?: string; body: Buffer }) => {
+      request: async (provider: Provider, request: { key?: string; body: Buffer; signal: EndSignal }) => {
         const one = { provider: provider.name, key: request.key, body: JSON.parse(request.body.toString()) };
         asked.push(one);
-        return await answer(one, asked.length);
+        return await answer(one, asked.length, request.signal);
       },
     },
   });
@@ -304,6 +308,21 @@ describe('a shadow', () => {
     expect(records).toMatchObject([{ endpoint: 'shadow', provider: 'b', outcome: 'ok', feature: 'shadow' }]);
     // No limit of the caller counts it.
     expect(reserved).toHaveLength(1);
+  });
+
+  it("[routing:shadow] has its provider's own time, whatever a request gives the call that is answered", async () => {
+    const slowly = (signal: EndSignal) =>
+      new Promise((resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+        setTimeout(resolve, 200, good);
+      });
+    const made = house(
+      ({ provider }, _times, signal) => (provider === 'b' ? slowly(signal) : good),
+      [providerOf('openai-compatible', 'b')],
+    );
+    await made.make(shadowed(), { body: { timeout: 0.01 } });
+    await pause(250);
+    expect(made.records).toMatchObject([{ endpoint: 'shadow', outcome: 'ok' }]);
   });
 
   it('[routing:shadow] gets none beyond its budget or region, of requests with tools, or of those that ask for providers', async () => {
