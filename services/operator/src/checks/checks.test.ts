@@ -94,6 +94,20 @@ describe('a Secret of the gate itself', () => {
   );
 });
 
+describe('what Helm keeps of a release', () => {
+  it('[operator:internal-secret] is granted to nobody: it holds the values of all that the chart was given', () => {
+    const { metadata, ...held } = secret({ release: 'v' });
+    const name = 'sh.helm.release.v1.sallyport.v3';
+    const wanted = { ref: { name, key: 'release' }, url: 'https://a.example', grantedOrigin: undefined };
+    const decision = decideCredential({
+      ...wanted,
+      secret: { metadata: { ...metadata, name }, ...held },
+      annotations: {},
+    });
+    expect(decision).toMatchObject({ grant: false, finding: { reason: 'SecretNotAllowed' } });
+  });
+});
+
 describe('expiry', () => {
   const now = Date.parse('2026-01-01T00:00:00Z');
   const at = (ms: number) => new Date(now + ms).toISOString();
