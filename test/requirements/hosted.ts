@@ -5,7 +5,7 @@ export const hosted: readonly Requirement[] = [
   ...of('issue 7, hosted servers', {
     'hosted:bridge': 'A server over standard input and output is served as Streamable HTTP to several callers at once.',
     'hosted:asks':
-      'A process over standard input and output may ask the person of the one call that is under way; of several it asks nobody.',
+      'A process over standard input and output may ask the person of the one call that is under way; of several, or while one goes on whose caller has gone, it asks nobody.',
     'hosted:bounds': 'A process that floods, writes too long a line or never answers is ended, and its calls with it.',
     'hosted:on-demand': 'A server that is idle is stopped, its lists stay, and the next call starts it.',
     'hosted:egress': 'Connections go out to declared hosts only, over TLS to the host that was asked for.',

@@ -8,7 +8,7 @@ export const operator: readonly Requirement[] = [
     'operator:tool-policy-cel': 'A rule whose CEL cannot work is refused with path and reason.',
     'operator:tool-policy-shadowed': 'A rule that never comes up is refused.',
     'operator:internal-secret':
-      'No resource may refer to a Secret that the chart marks as its own, or that a hosted server was given as its credential.',
+      'No resource may refer to a Secret that the chart marks as its own, that Helm keeps, or that a hosted server was given as its credential.',
     'operator:origin-changed': 'A changed URL voids its credential until an annotation grants it.',
     'operator:last-good': 'A bad revision leaves the last good in force; a first bad Model is absent.',
     'operator:first-bad-denies': 'A ToolPolicy that was never good denies what it selects.',
