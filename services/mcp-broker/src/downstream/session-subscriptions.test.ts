@@ -64,4 +64,26 @@ describe('streams of one session', () => {
     leave();
     await subscriptions.stop();
   });
+
+  it('[offering:updates-dirty] go on following what was subscribed to while an earlier look takes long', async () => {
+    const store = memorySubscriptions();
+    const slow = Promise.withResolvers<void>();
+    let looks = 0;
+    const of: SubscriptionStore['of'] = async (...asked) => {
+      const isFirst = ++looks === 1;
+      const found = await store.of(...asked);
+      const kept = new Map([...found].map(([run, uris]) => [run, [...uris]]));
+      if (isFirst) await slow.promise;
+      return kept;
+    };
+    const subscriptions = sessionSubscriptions({ subscriptions: { ...store, of }, log });
+    const one = played();
+    const leave = subscriptions.serve(alice, session, one.notices);
+    await subscriptions.add(alice, session, 'x+file:///a');
+    slow.resolve();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(one.follows()).toEqual(['x+file:///a']);
+    leave();
+    await subscriptions.stop();
+  });
 });

@@ -27,6 +27,8 @@ interface Streams {
   readonly open: ResourceNotices[];
   /** The one that has told of all that changed before it was the newest. */
   caughtUp?: ResourceNotices;
+  /** The look by which it is known what is subscribed to. */
+  known?: number;
 }
 
 /** Makes them for one replica. */
@@ -37,21 +39,27 @@ export function sessionSubscriptions({
   const byRun = new Map<string, Streams>();
   let timer: NodeJS.Timeout | undefined;
 
-  const follow = (run: string, uris: readonly string[]) => {
+  let looks = 0;
+  const follow = (run: string, uris: readonly string[], look: number) => {
     const streams = byRun.get(run);
     const newest = streams?.open.at(-1);
-    if (streams === undefined || newest === undefined) return;
+    // One that took long knows less than one that was begun after it.
+    if (streams === undefined || newest === undefined || look < (streams.known ?? 0)) return;
+    streams.known = look;
     const followed = newest.follow(uris);
     if (streams.caughtUp === newest) return;
     streams.caughtUp = newest;
     for (const uri of followed) newest.tell(uri);
   };
-  const of = async (tenant: string, run: string) => (await store.of(tenant, [run])).get(run) ?? [];
+  const lookAt = async (tenant: string, runs: readonly string[]) => {
+    const own = ++looks;
+    const found = await store.of(tenant, runs);
+    for (const run of runs) follow(run, found.get(run) ?? [], own);
+  };
   const look = async () => {
     for (const [tenant, runs] of Map.groupBy([...byRun], ([, streams]) => streams.tenant)) {
       const names = runs.map(([run]) => run);
-      const found = await store.of(tenant, names);
-      for (const run of names) follow(run, found.get(run) ?? []);
+      await lookAt(tenant, names);
     }
   };
   const wake = () => {
@@ -67,7 +75,7 @@ export function sessionSubscriptions({
     timer.unref();
   };
   const sync = async ({ tenant, session }: Pick<SessionOf, 'tenant' | 'session'>) => {
-    if (byRun.has(session)) follow(session, await of(tenant, session));
+    if (byRun.has(session)) await lookAt(tenant, [session]);
   };
   // Where it cannot be looked up now, the next look finds it.
   const begin = (tenant: string, run: string) =>
