@@ -27,6 +27,8 @@ export const limits: readonly Requirement[] = [
     'limits:tokens': 'Counts the tokens that were really used.',
   }),
   ...of('llm-gateways §1.12; platform.openai.com/docs/guides/rate-limits; docs.anthropic.com/en/api/rate-limits', {
+    'limits:broken-off':
+      'A model call that its client broke off, or gave too little time, has spent the tokens and the money that were set aside for it.',
     'limits:told':
       "What is left of the tightest Limits that applied stands in the headers of the dialect's own provider, on answers and refusals; where none applied there are none.",
     'limits:told-exact':

@@ -62,7 +62,7 @@ interface KnownSubject {
   readonly until: number;
 }
 
-const NOTHING: Reservation = { touched: [], settle: () => {}, allowance: () => undefined };
+const NOTHING: Reservation = { touched: [], amounts: {}, settle: () => {}, allowance: () => undefined };
 const SETTLE_EVERY_MS = 250;
 const MAX_SUBJECTS = 50_000;
 /** How often a reservation looks again after others took of the share that was leased for it. */

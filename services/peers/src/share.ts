@@ -41,6 +41,8 @@ export interface HeldShare {
 /** What was set aside; settle it exactly once with what was really spent. */
 export interface Reservation {
   readonly touched: readonly { readonly limit: string; readonly dimension: Dimension }[];
+  /** What was set aside: the best guess of what was spent where nobody says. */
+  readonly amounts: Amounts;
   settle(spent: Amounts): void;
   /** What is left in the tightest limit on a dimension that applied; undefined: none did, or it is not known. */
   allowance(dimension: Dimension, nowMs: number): Allowance | undefined;
@@ -118,13 +120,13 @@ export function setAside(held: readonly HeldShare[], needed: Amounts): Reservati
 
 class SetAside implements Reservation {
   readonly touched: Reservation['touched'];
+  readonly amounts: Amounts;
   readonly #held: readonly HeldShare[];
-  readonly #needed: Amounts;
   #settled = false;
 
   constructor(held: readonly HeldShare[], needed: Amounts) {
     this.#held = held;
-    this.#needed = needed;
+    this.amounts = needed;
     this.touched = held
       .filter((share) => (needed[share.dimension] ?? 0) > 0)
       .map(({ limit, dimension }) => ({ limit, dimension }));
@@ -134,7 +136,7 @@ class SetAside implements Reservation {
     if (this.#settled) return;
     this.#settled = true;
     for (const share of this.#held) {
-      share.reserved -= this.#needed[share.dimension] ?? 0;
+      share.reserved -= this.amounts[share.dimension] ?? 0;
       // Concurrency is given back whole when the work is over.
       const used = share.dimension === 'concurrency' ? 0 : (spent[share.dimension] ?? 0);
       if (used > 0) {

@@ -12,6 +12,7 @@ const LEFT: Partial<Record<Dimension, { limit: number; remaining: number; resets
 };
 const reservation = (left: typeof LEFT): Reservation => ({
   touched: [],
+  amounts: {},
   settle() {},
   allowance: (dimension) => left[dimension],
 });

@@ -192,7 +192,9 @@ async function tryTarget(
     };
   } catch (caught) {
     // What was sent counts as a request, whatever became of it; tokens and money of a failed call are not known to be spent.
-    reservation?.settle(requestSpent(turn));
+    // Of one that its client broke off nobody says what it took, and a provider counts it.
+    const guess = isBrokenOff(turn, caught) ? reservation?.amounts : undefined;
+    reservation?.settle({ tokens: guess?.tokens ?? 0, nano_usd: guess?.nano_usd ?? 0, ...requestSpent(turn) });
     const failed = failureOf(caught);
     note('error', failed.status, failed.kind);
     const key = ring && keyFault(ring, failed, credential);
@@ -212,6 +214,11 @@ function tellAttempts({ answer }: Turn, attempts: readonly Attempt[]): void {
   const retries = attempts.length - 1 - fallbacks;
   if (retries > 0) answer.header('sallyport-attempted-retries', String(retries));
   if (fallbacks > 0) answer.header('sallyport-attempted-fallbacks', String(fallbacks));
+}
+
+/** Whether the client left, or gave the provider no more time. */
+function isBrokenOff({ signal }: Turn, caught: unknown): boolean {
+  return signal.aborted || (caught instanceof GatewayError && caught.details?.timeout === 'asked');
 }
 
 interface Classed extends Failed {

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
+import type { Amounts, Reservation } from '@sallyport/peers/limits';
 import { type Called, openDesk } from '../operations/testing.ts';
 import { RoutingState } from '../routing/state.ts';
 import type { UpstreamCall } from '../upstream/upstream.ts';
@@ -224,6 +225,31 @@ describe('a target that was slower than a request allows', () => {
     expect([impatient.map(({ status }) => status), phase()]).toEqual([[504, 504, 504], 'closed']);
     const patient = await Promise.all([ask(600), ask(), ask()]);
     expect([patient.map(({ status }) => status), phase()]).toEqual([[504, 504, 504], 'open']);
+    await desk.close();
+  });
+});
+
+describe('a call that its client broke off', () => {
+  it('[limits:broken-off] has spent what was set aside for it, at each target that was asked', async () => {
+    const spent: Amounts[] = [];
+    const amounts = { requests: 1, steps: 1, tokens: 40, nano_usd: 7 };
+    const limits = {
+      reserve: async (): Promise<Reservation> => ({
+        touched: [],
+        amounts,
+        settle: (one) => void spent.push(one),
+        allowance: () => undefined,
+      }),
+    };
+    const desk = await openDesk({ models: [named('one')], ports: { limits, upstream: upstreamWith() } });
+    const ask = (timeout?: number) =>
+      desk.post('/v1/chat/completions', { ...ASKS['/v1/chat/completions'], model: 'one', timeout });
+    expect([(await ask(0.01)).status, (await ask()).status]).toEqual([504, 504]);
+    // The second was given up by the gateway itself, in the provider's own time.
+    expect(spent).toEqual([
+      { requests: 1, tokens: 40, nano_usd: 7 },
+      { requests: 1, tokens: 0, nano_usd: 0 },
+    ]);
     await desk.close();
   });
 });

@@ -186,6 +186,7 @@ export function gateOf(ports: { [part in keyof Gate]?: unknown } = {}, touched: 
         reserved.push(one);
         return {
           touched,
+          amounts: needed,
           allowance: () => undefined,
           settle(spent: Amounts) {
             one.settled = spent;
