@@ -387,11 +387,8 @@ describe('whatever is sent', () => {
   // The last: it takes away what the others left.
   it('[identity:admin-records] has the look at revocations tell that records of acts and of revocations wait for audit', async () => {
     expect(await house.recordsWait('all')).toBe(false);
-    await patch(`/Groups/${await group('waiting', [])}`, {
-      op: 'replace',
-      path: 'displayName',
-      value: 'waiting still',
-    });
+    const renamed = { op: 'replace', path: 'displayName', value: 'waiting still' };
+    await patch(`/Groups/${await group('waiting', [])}`, renamed);
     expect(await house.recordsWait('none')).toBe(true);
     expect(await house.recordsWait('all')).toBe(false);
     const leaving = await person('leaving@example.com');

@@ -10,6 +10,7 @@ import { call } from './call.ts';
 import { route } from './route.ts';
 import { settle } from './settle.ts';
 import { gateOf, listener, providerOf, type TurnInit, turnOf } from './testing.ts';
+import { message } from './testing-provider.ts';
 
 const answerOf = (status: number, body: unknown, headers: Record<string, string> = {}) => ({
   status,
@@ -239,15 +240,7 @@ describe('trying a target', () => {
 
   it('[routing:drop] leaves out what a target cannot be told where its Model says so, and names it', async () => {
     const at = { a: providerOf('anthropic-compatible', 'a') };
-    const said = answerOf(200, {
-      id: 'x',
-      type: 'message',
-      role: 'assistant',
-      model: 'c',
-      content: [{ type: 'text', text: 'Hi.' }],
-      stop_reason: 'end_turn',
-      usage: { input_tokens: 1, output_tokens: 1 },
-    });
+    const said = answerOf(200, message(1, 1));
     const { make, asked } = house(() => said);
     const body = { seed: 7, logit_bias: { '1': 2 } };
     const refused = await make(routedModel({ a: {} }, {}, { providers: at }), { body });

@@ -6,7 +6,7 @@ import { RoutingState } from '../routing/state.ts';
 import type { UpstreamCall } from '../upstream/upstream.ts';
 import { controlsOf, UNSAID, withoutControls } from './controls.ts';
 import { modelOf, providerOf, turnOf } from './testing.ts';
-import { house, sse } from './testing-provider.ts';
+import { house, message, sse } from './testing-provider.ts';
 
 const named = (name: string, spec: object = {}, type = 'openai-compatible') => ({
   ...modelOf([providerOf(type, name)], spec),
@@ -21,15 +21,7 @@ const said = (content: string) => ({
     usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
   }),
 });
-const CLAUDE = JSON.stringify({
-  id: 'x',
-  type: 'message',
-  role: 'assistant',
-  model: 'c',
-  content: [{ type: 'text', text: 'Hi.' }],
-  stop_reason: 'end_turn',
-  usage: { input_tokens: 1, output_tokens: 1 },
-});
+const CLAUDE = JSON.stringify(message(1, 1));
 /** Providers of which `one` never says anything, and the others do; `asked` are the calls. */
 function upstreamWith(asked: string[] = []) {
   const request = async ({ name }: { name: string }, { signal, body }: UpstreamCall) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { openDesk } from '../operations/testing.ts';
 import { framesWithCost, withCost } from './tell-cost.ts';
 import { modelOf, providerOf } from './testing.ts';
-import { chat, house, sse } from './testing-provider.ts';
+import { chat, house, message, sse } from './testing-provider.ts';
 
 const USAGE = { prompt_tokens: 1_000, completion_tokens: 500, total_tokens: 1_500 };
 /** At 1 and 2 dollars for a million tokens. */
@@ -35,15 +35,7 @@ const CLAUDE = [
 const claudeStream = CLAUDE.map(
   ([type, fields]) => `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`,
 ).join('');
-const claudeWhole = JSON.stringify({
-  id: 'x',
-  type: 'message',
-  role: 'assistant',
-  model: 'c',
-  content: [{ type: 'text', text: 'Hi.' }],
-  stop_reason: 'end_turn',
-  usage: { input_tokens: 1_000, output_tokens: 500 },
-});
+const claudeWhole = JSON.stringify(message(1_000, 500));
 const WIRES = {
   'openai-compatible': [JSON.stringify(chat(1)), sse(1)],
   anthropic: [claudeWhole, claudeStream],

@@ -5,6 +5,17 @@ import type { Turn } from './turn.ts';
 /** What each answer of `house` took, as OpenAI says it. */
 export const USAGE = { prompt_tokens: 1_000, completion_tokens: 500, total_tokens: 1_500 };
 
+/** A message in Anthropic's dialect, with so many tokens read and written. */
+export const message = (input: number, output: number) => ({
+  id: 'x',
+  type: 'message',
+  role: 'assistant',
+  model: 'c',
+  content: [{ type: 'text', text: 'Hi.' }],
+  stop_reason: 'end_turn',
+  usage: { input_tokens: input, output_tokens: output },
+});
+
 /** The nth answer of a provider, so that a second call shows. */
 export const chat = (n: number, message: object = { content: `answer ${n}` }, finish = 'stop') => ({
   id: `chatcmpl-${n}`,
