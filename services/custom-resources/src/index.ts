@@ -5,6 +5,7 @@ export { type Condition, type Finding, findCondition, setCondition } from './con
 export { type ConfigMap, isConfigMap, parseConfigMap } from './config-map.ts';
 export { apiVersion, group, version } from './define-resource.ts';
 export { durationMs, nanoUsd, type SecretKeyRef, type ToolClass } from './fields.ts';
+export { furtherGrantUid, scimGrantUid, signInGrantUid } from './grant-uids.ts';
 export {
   type ClusterIdentity,
   type IdentityProviderItem,
@@ -37,14 +38,7 @@ export {
 } from './parse.ts';
 export { faultOfPersonName, personName } from './person-name.ts';
 export { isSecret, parseSecret, type Secret } from './secret.ts';
-export {
-  furtherGrantUid,
-  inboundOrigin,
-  scimGrantUid,
-  secretKinds,
-  secretRefs,
-  signInGrantUid,
-} from './secret-refs.ts';
+export { inboundOrigin, secretKinds, secretRefs } from './secret-refs.ts';
 export type { ServerAuth } from './server-auth.ts';
 export { type TeamSpec, type TeamStatus, team } from './team.ts';
 export {

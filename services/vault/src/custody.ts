@@ -1,5 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
-import { isSignInGrant } from '@sallyport/custom-resources/secret-refs';
+import { isSignInGrant } from '@sallyport/custom-resources/grant-uids';
 import { type Envelope, secretPlace } from './envelope.ts';
 import { authOf } from './oauth/auth-spec.ts';
 import { originsOf } from './origin.ts';

@@ -1,5 +1,5 @@
 import type { Postgres } from '@sallyport/chassis/postgres';
-import { isSignInGrant } from '@sallyport/custom-resources/secret-refs';
+import { isSignInGrant } from '@sallyport/custom-resources/grant-uids';
 import { recordOf, type WaitingRecord } from './outbox.ts';
 import { ownedReference } from './owner.ts';
 

@@ -1,6 +1,6 @@
 import { Ending } from '@sallyport/chassis/ending';
 import { asGatewayError, type GatewayError } from '@sallyport/chassis/errors';
-import { nanoUsd } from '@sallyport/custom-resources';
+import { nanoUsd } from '@sallyport/custom-resources/fields';
 import type { ModelSpec } from '@sallyport/custom-resources/model';
 import type { Target } from '../catalog.ts';
 import type { JsonObject } from '../chat/message.ts';

@@ -1,5 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
-import { furtherGrantUid } from '@sallyport/custom-resources';
+import { furtherGrantUid } from '@sallyport/custom-resources/grant-uids';
 import { orderedTargets } from '@sallyport/custom-resources/model';
 import type { CredentialUse } from '@sallyport/peers/credentials';
 import type { Model, Provider, Target } from '../catalog.ts';

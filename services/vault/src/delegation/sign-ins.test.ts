@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
-import { signInGrantUid } from '@sallyport/custom-resources/secret-refs';
+import { signInGrantUid } from '@sallyport/custom-resources/grant-uids';
 import { secretValue } from '../leasing.ts';
 import { memoryOAuthStore } from '../testing/memory-oauth-store.ts';
 import { testVault } from '../testing/vault.ts';

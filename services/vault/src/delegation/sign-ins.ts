@@ -1,5 +1,5 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
-import { isSignInGrant, signInGrantUid } from '@sallyport/custom-resources/secret-refs';
+import { isSignInGrant, signInGrantUid } from '@sallyport/custom-resources/grant-uids';
 import { checkedTenant } from '../custody.ts';
 import type { Envelope } from '../envelope.ts';
 import { firstEnd, readJwt } from '../jwt.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { readScopes } from '@sallyport/chassis/http/challenge';
 import type { Logger } from '@sallyport/chassis/log';
-import { isSignInGrant } from '@sallyport/custom-resources/secret-refs';
+import { isSignInGrant } from '@sallyport/custom-resources/grant-uids';
 import * as oauth from 'oauth4webapi';
 import { checkedTenant } from '../custody.ts';
 import type { Envelope, Place } from '../envelope.ts';

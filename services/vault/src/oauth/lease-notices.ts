@@ -1,4 +1,4 @@
-import { isSignInGrant } from '@sallyport/custom-resources/secret-refs';
+import { isSignInGrant } from '@sallyport/custom-resources/grant-uids';
 import type { VaultTransaction } from '../vault-store.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { createLogger } from '@sallyport/chassis/log';
-import { signInGrantUid } from '@sallyport/custom-resources/secret-refs';
+import { signInGrantUid } from '@sallyport/custom-resources/grant-uids';
 import { DANA, jwt } from '../delegation/testing.ts';
 import { memoryOAuthStore } from '../testing/memory-oauth-store.ts';
 import { testVault } from '../testing/vault.ts';
