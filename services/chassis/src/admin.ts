@@ -1,5 +1,6 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createServer } from './http/create-server.ts';
 import type { Metrics } from './metrics.ts';
 import type { Component } from './process.ts';
 import type { Readiness } from './readiness.ts';

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import type { ListenConfig, TlsConfig } from '../config.ts';
@@ -10,6 +10,7 @@ import type { Component } from '../process.ts';
 import { beginRoot } from '../tracing.ts';
 import { uuidv7 } from '../uuid.ts';
 import { mutualTlsServer } from './client-certificates.ts';
+import { createServer } from './create-server.ts';
 
 /** What an app is made with. */
 export interface AppOptions {
