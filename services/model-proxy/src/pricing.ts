@@ -1,5 +1,6 @@
-import { calcPrice, type ModelPrice } from '@pydantic/genai-prices';
+import type { ModelPrice } from '@pydantic/genai-prices';
 import type { Usage } from './chat/usage.ts';
+import { calcPrice } from './price-list.ts';
 import { countsUnits, listedUnitRates, type UnitPrices, type UnitRates, unitCost, unitRates } from './pricing-units.ts';
 import { findProvider } from './providers/index.ts';
 

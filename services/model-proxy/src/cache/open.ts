@@ -1,6 +1,5 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Lifecycle } from '@sallyport/chassis/process';
-import { redisClient } from '@sallyport/chassis/redis';
 import { deriveKey, sealer } from '@sallyport/chassis/seal';
 import type { Config } from '../config.ts';
 import { type AnswerCache, createAnswerCache } from './answer-cache.ts';
@@ -30,6 +29,8 @@ export async function openAnswerCache(
     log.info('answers are kept in this process: each replica finds its own only, until it ends');
     return createAnswerCache({ ...shared, store: memoryAnswerStore(maxBytes) });
   }
+  // The client is loaded only where there is Redis: it is 2 MB.
+  const { redisClient } = await import('@sallyport/chassis/redis');
   // Not part of readiness: without Redis each request goes to its provider.
   const connection = await life.use(redisClient(config.redis, log));
   return createAnswerCache({ ...shared, store: redisAnswerStore(connection.redis) });

@@ -1,4 +1,4 @@
-import { calcPrice } from '@pydantic/genai-prices';
+import { calcPrice } from '../price-list.ts';
 import type { KnownCapabilities } from './capabilities.ts';
 import { type KnownModel, knownModels } from './known-models.ts';
 

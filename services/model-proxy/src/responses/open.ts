@@ -1,7 +1,6 @@
 import { readKeyFile } from '@sallyport/chassis/key-file';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Metrics } from '@sallyport/chassis/metrics';
-import { postgres } from '@sallyport/chassis/postgres';
 import type { Lifecycle } from '@sallyport/chassis/process';
 import { sealer } from '@sallyport/chassis/seal';
 import { sweeping } from '@sallyport/chassis/sweeping';
@@ -32,6 +31,8 @@ export async function openStores(
 ): Promise<Stores> {
   if (config.postgres === undefined) return { responses: undefined, files: undefined, batches: undefined };
   if (config.sealKeysFile === undefined) throw new Error('sealKeysFile is needed with postgres.');
+  // The driver is loaded only where there is a database: it is 1 MB.
+  const { postgres } = await import('@sallyport/chassis/postgres');
   const database = await life.use(postgres(config.postgres, { service, log, metrics }));
   let isThere = false;
   life.readiness.add('postgres', async () => {

@@ -1,6 +1,6 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Lifecycle } from '@sallyport/chassis/process';
-import { type RedisConnection, redisClient } from '@sallyport/chassis/redis';
+import type { RedisConnection } from '@sallyport/chassis/redis';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { asNumber, asString, parseObject } from '../chat/json.ts';
 import type { Config } from '../config.ts';
@@ -16,6 +16,7 @@ export async function openSharedBreakers(
   { routing, log }: { readonly routing: RoutingState; readonly log: Logger },
 ): Promise<void> {
   if (config.redis === undefined) return;
+  const { redisClient } = await import('@sallyport/chassis/redis');
   // Not part of readiness: without Redis each replica finds out by itself.
   shareBreakers(await life.use(redisClient(config.redis, log)), routing, log);
 }
