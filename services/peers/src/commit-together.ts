@@ -14,7 +14,7 @@ interface Waiting {
 /** How commits are made together. */
 export interface CommitsTogether {
   /** Makes records durable. */
-  readonly place: (records: Records) => Promise<void>;
+  readonly place: (records: Records) => Promise<unknown>;
   /** Whether an error is about the records themselves, so that the same ones fail again. */
   readonly refuses: (error: unknown) => boolean;
   /** A commit takes no more callers once it has this many bytes. */

@@ -4,6 +4,7 @@ import type { Logger } from '@sallyport/chassis/log';
 import type { Metrics } from '@sallyport/chassis/metrics';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
+import { EncodedList } from '@sallyport/chassis/rpc/encoded';
 import type { Spool } from '@sallyport/chassis/spool';
 import { RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { gatherMs } from './batch-time.ts';
@@ -24,7 +25,15 @@ export interface Recorder {
   commit(records: readonly RecordInit[]): Promise<void>;
 }
 
+/** What is sent at once: as a request, and record by record. */
+interface Portion {
+  readonly request: { records: Uint8Array[] };
+  readonly records: () => readonly Uint8Array[];
+}
+
 const codec = codecOf(RecordSchema);
+/** Of CommitRequest. */
+const RECORDS_FIELD = 1;
 /** Audit commits as many at once. */
 const BATCH = 1_000;
 /** How many spooled records are read at once. */
@@ -58,8 +67,10 @@ export function recorder(options: {
     'Records kept in the spool while audit was away.',
     [],
   );
-  /** Encoded records: written once, for audit and the spool alike. */
-  let waiting: Uint8Array[] = [];
+  /** Batches of records, oldest first; the last gathers. They are written once, for audit and the spool alike. */
+  const batches: EncodedList[] = [];
+  let waiting = 0;
+  let spare: EncodedList | undefined;
   let timer: NodeJS.Timeout | undefined;
   // The oldest that waits has waited long enough.
   let due = false;
@@ -71,9 +82,9 @@ export function recorder(options: {
   let away = false;
   let awaySince = 0;
 
-  const give = async (records: readonly Uint8Array[]) => {
+  const give = async ({ request }: Portion) => {
     try {
-      await client.commit({ records: records as Uint8Array[] }, { timeoutMs: COMMIT_MS });
+      await client.commit(request, { timeoutMs: COMMIT_MS });
     } catch (error) {
       if (!refuses(error)) {
         away = true;
@@ -83,21 +94,25 @@ export function recorder(options: {
     }
   };
 
-  const keep = async (records: readonly Uint8Array[]) => {
+  const keep = async (portion: Portion) => {
+    const records = portion.records();
     await spool.append(records);
     spooled.inc(records.length);
   };
 
-  /** Makes records durable in one of the two places, first where it is likelier; AggregateError where neither takes them. */
-  const place = async (records: readonly Uint8Array[]) => {
+  /**
+   * Makes records durable in one of the two places, first where it is likelier; true where that one took them. AggregateError
+   * where neither does.
+   */
+  const place = async (portion: Portion): Promise<boolean> => {
     const errors: unknown[] = [];
     for (const way of away ? [keep, give] : [give, keep]) {
       try {
-        await way(records);
+        await way(portion);
         if (way === keep && errors.length > 0) {
-          log.warn('Audit took no records; they are in the spool', { records: records.length, error: errors[0] });
+          log.warn('Audit took no records; they are in the spool', { error: errors[0] });
         }
-        return;
+        return errors.length === 0;
       } catch (error) {
         errors.push(error);
         if (refuses(error)) break;
@@ -107,20 +122,37 @@ export function recorder(options: {
   };
 
   const refused = (error: unknown) => (error instanceof AggregateError ? error.errors.some(refuses) : refuses(error));
-  const commit = commitTogether({ place, refuses: refused, maxBytes: BATCH_BYTES, maxWaitMs: 2 * COMMIT_MS });
+  const commit = commitTogether({
+    place: (records) => place(portionOf(records)),
+    refuses: refused,
+    maxBytes: BATCH_BYTES,
+    maxWaitMs: 2 * COMMIT_MS,
+  });
+
+  /** The oldest batch, where it is full or due. */
+  const next = (): EncodedList | undefined => {
+    const [first] = batches;
+    if (first === undefined || !(due || isFull(first))) return undefined;
+    waiting -= first.length;
+    return batches.shift();
+  };
 
   const send = async () => {
     // What comes while a batch is under way waits for its own time: sent at once, batches would be as small as the
     // network is fast.
-    while (waiting.length >= BATCH || (due && waiting.length > 0)) {
+    for (let batch = next(); batch !== undefined; batch = next()) {
       due = false;
-      const batch = waiting.slice(0, batchOf(waiting));
-      waiting = waiting.slice(batch.length);
       everyMs = gatherMs(batch.length);
       clearTimeout(timer);
-      timer = waiting.length > 0 ? setTimeout(onDue, everyMs) : undefined;
+      timer = waiting > 0 ? setTimeout(onDue, everyMs) : undefined;
+      const sent = batch;
       try {
-        await place(batch);
+        const soon = await place({ request: sent.request(), records: () => sent.each() });
+        // A call that failed may hold its request still.
+        if (soon) {
+          sent.clear();
+          spare = sent;
+        }
       } catch (error) {
         dropped.inc(batch.length);
         log.error('Records were lost: neither audit nor the spool took them', { records: batch.length, error });
@@ -142,7 +174,7 @@ export function recorder(options: {
   };
 
   const flushAll = async () => {
-    while (waiting.length > 0 || sending !== undefined) {
+    while (waiting > 0 || sending !== undefined) {
       due = true;
       await flush();
     }
@@ -157,7 +189,7 @@ export function recorder(options: {
         const records = page.entries.slice(at, at + batchOf(page.entries.slice(at)));
         at += records.length;
         try {
-          await give(records);
+          await give(portionOf(records));
         } catch (error) {
           if (!refuses(error)) throw error;
           await giveEach(records);
@@ -171,7 +203,7 @@ export function recorder(options: {
   const giveEach = async (records: readonly Uint8Array[]) => {
     for (const record of records) {
       try {
-        await give([record]);
+        await give(portionOf([record]));
       } catch (error) {
         if (!refuses(error)) throw error;
         dropped.inc(1);
@@ -206,13 +238,20 @@ export function recorder(options: {
       await spool.close();
     },
     append(record) {
-      if (waiting.length >= MAX_WAITING) {
+      if (waiting >= MAX_WAITING) {
         dropped.inc(1);
         return;
       }
-      waiting.push(codec.encode(record));
+      let last = batches.at(-1);
+      if (last === undefined || isFull(last)) {
+        last = spare ?? new EncodedList(RecordSchema, RECORDS_FIELD);
+        spare = undefined;
+        batches.push(last);
+      }
+      last.add(record);
+      waiting++;
       timer ??= setTimeout(onDue, everyMs);
-      if (waiting.length >= BATCH) void flush();
+      if (isFull(last)) void flush();
     },
     async commit(records) {
       try {
@@ -225,6 +264,14 @@ export function recorder(options: {
       }
     },
   };
+}
+
+function isFull(batch: EncodedList): boolean {
+  return batch.length >= BATCH || batch.byteLength >= BATCH_BYTES;
+}
+
+function portionOf(records: readonly Uint8Array[]): Portion {
+  return { request: { records: records as Uint8Array[] }, records: () => records };
 }
 
 /** How many of the first records make a batch; at least one. */

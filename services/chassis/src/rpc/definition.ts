@@ -1,5 +1,6 @@
 import type { DescMethod, DescService, Message, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import { codecOf } from './codec/codec.ts';
+import { EncodedList } from './encoded.ts';
 
 /** A message as a caller may write it: a full message, or any of its fields. */
 export type Init<M extends DescMethod['input']> = MessageInitShape<M>;
@@ -40,7 +41,7 @@ export function methodsOf(service: DescService): MethodWire[] {
       requestStream: kind === 'client_streaming' || kind === 'bidi_streaming',
       responseStream: kind === 'server_streaming' || kind === 'bidi_streaming',
       idempotent: method.idempotency === 1 || method.idempotency === 2,
-      requestSerialize: request.encode,
+      requestSerialize: (message) => (message instanceof EncodedList ? message.bytes() : request.encode(message)),
       requestDeserialize: request.decode,
       responseSerialize: response.encode,
       responseDeserialize: response.decode,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
+import type { EncodedList } from '@sallyport/chassis/rpc/encoded';
 import { wireLabel } from '@sallyport/peers/decision-wire';
 import { quiet } from '@sallyport/peers/testing';
 import { type Label, originsOf, TRUSTED, untrusted } from '@sallyport/turn';
@@ -235,7 +236,9 @@ describe('what is remembered', () => {
   it('[turn:caught-up] sends what waits before the same principal is asked about', async () => {
     const sent: unknown[] = [];
     const memory = trajectoryMemory({
-      client: { remember: async ({ released }) => void sent.push(...(released ?? [])) as never },
+      client: {
+        remember: async (request) => void sent.push(...(request as unknown as EncodedList).decoded()) as never,
+      },
       log: quiet,
       recorder: { append() {} },
       lost: { inc() {} },

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { EncodedList } from '@sallyport/chassis/rpc/encoded';
 import type { RecordInit } from '@sallyport/peers/records';
 import type { Releases } from '@sallyport/peers/release-batch';
 import { quiet } from '@sallyport/peers/testing';
@@ -25,6 +26,10 @@ const bob = somebody({ id: 'key:k2', user: 'bob' });
 const foreign = (...runs: string[]) =>
   new GatewayError('permission_denied', 'not yours', { details: { foreign: runs } });
 
+/** What a batch, or what is told apart of one, tells of. */
+const releasesIn = (request: { released?: Releases } | EncodedList): Releases =>
+  request instanceof EncodedList ? (request.decoded() as Releases) : (request.released ?? []);
+
 /** A memory over a policy that answers each call as `answers` say, in order, and then takes all. */
 function memoryOver(answers: ((released: readonly Release[]) => unknown)[], options: Partial<MemoryOptions> = {}) {
   const kept: string[] = [];
@@ -33,7 +38,8 @@ function memoryOver(answers: ((released: readonly Release[]) => unknown)[], opti
   let calls = 0;
   const memory = trajectoryMemory({
     client: {
-      remember: async ({ released = [] }) => {
+      remember: async (request) => {
+        const released = releasesIn(request);
         const fault = answers[calls++]?.(released);
         if (fault !== undefined) throw fault;
         kept.push(...released.map(({ trajectory }) => trajectory ?? ''));

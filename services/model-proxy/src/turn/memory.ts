@@ -2,15 +2,30 @@ import type { EndSignal } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import { EncodedList } from '@sallyport/chassis/rpc/encoded';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { gatherMs } from '@sallyport/peers/batch-time';
 import type { Recorder } from '@sallyport/peers/records';
-import { batchLength, type Releases } from '@sallyport/peers/release-batch';
+import { BATCH_VALUES, type Releases, valuesIn } from '@sallyport/peers/release-batch';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
-import type { TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
+import { ReleasedSchema, type TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 
 type Release = Releases[number];
+
+/** What goes to policy at once, and whom it concerns. */
+interface Batch {
+  readonly releases: EncodedList;
+  values: number;
+  /** Principals, and of those that it taints also by name. */
+  readonly holders: Set<string>;
+  readonly tainted: Set<string>;
+  /** It is, or was, sent: nothing is added any more. */
+  isSent: boolean;
+}
+
+/** Of RememberRequest. */
+const RELEASED_FIELD = 1;
 
 /** Tells policy what was released, so that it is known when it comes back. */
 export interface Memory {
@@ -62,12 +77,12 @@ export function trajectoryMemory(options: MemoryOptions): Memory {
   const { client, log, recorder } = options;
   const { maxWaiting = MAX_WAITING } = options;
   const { firstRetryMs = FIRST_RETRY_MS, giveUpMs = GIVE_UP_MS } = options;
-  let waiting: Release[] = [];
+  /** What policy has not acknowledged yet, oldest first; the last gathers. */
+  const batches: Batch[] = [];
+  let waiting = 0;
   let values = 0;
+  let spare: EncodedList | undefined;
   let everyMs = options.everyMs ?? gatherMs(0);
-  /** How many releases of a principal are not acknowledged yet; of those that taint also by name. */
-  const unsent = new Map<string, number>();
-  const untold = new Map<string, number>();
   const forgotten = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   let hastened = false;
@@ -77,10 +92,22 @@ export function trajectoryMemory(options: MemoryOptions): Memory {
   let retryMs = firstRetryMs;
   let retryAt = 0;
 
-  const count = (release: Release, by: 1 | -1) => {
-    add(unsent, keyOf(release), by);
-    values += by * (release.fingerprints?.length ?? 0);
-    if (taints(release)) for (const key of holdersOf(release)) add(untold, key, by);
+  /** The batch that gathers, where there is room in it for so many values more. */
+  const gathering = (more: number): Batch => {
+    const last = batches.at(-1);
+    const hasRoom = last !== undefined && !last.isSent && last.releases.length < BATCH;
+    if (hasRoom && (last.values === 0 || last.values + more <= BATCH_VALUES)) return last;
+    const releases = spare ?? new EncodedList(ReleasedSchema, RELEASED_FIELD);
+    spare = undefined;
+    const made = { releases, values: 0, holders: new Set<string>(), tainted: new Set<string>(), isSent: false };
+    batches.push(made);
+    return made;
+  };
+
+  const done = (batch: Batch) => {
+    batches.shift();
+    waiting -= batch.releases.length;
+    values -= batch.values;
   };
 
   const lose = (releases: readonly Release[], error?: unknown) => {
@@ -101,19 +128,23 @@ export function trajectoryMemory(options: MemoryOptions): Memory {
   };
 
   /** Tells policy; resolves with what it will never take, rejects where it may take it another time. */
-  const tell = async (batch: Release[]): Promise<Release[]> => {
+  const tell = async (batch: EncodedList | Release[]): Promise<Release[]> => {
     try {
-      await client.remember({ released: batch }, { timeoutMs: TIMEOUT_MS });
+      await client.remember(Array.isArray(batch) ? { released: batch } : batch.request(), { timeoutMs: TIMEOUT_MS });
       return [];
     } catch (error) {
       if (!(error instanceof GatewayError) || !REFUSALS.has(error.code)) throw error;
-      const foreign = error.details?.foreign;
-      // Policy kept all but these.
-      if (Array.isArray(foreign)) return batch.filter(({ trajectory }) => foreign.includes(trajectory));
-      if (batch.length === 1) return batch;
-      const middle = batch.length >> 1;
-      return [...(await tell(batch.slice(0, middle))), ...(await tell(batch.slice(middle)))];
+      return await tellApart(Array.isArray(batch) ? batch : (batch.decoded() as Releases), error);
     }
+  };
+
+  const tellApart = async (batch: Release[], error: GatewayError): Promise<Release[]> => {
+    const foreign = error.details?.foreign;
+    // Policy kept all but these.
+    if (Array.isArray(foreign)) return batch.filter(({ trajectory }) => foreign.includes(trajectory));
+    if (batch.length === 1) return batch;
+    const middle = batch.length >> 1;
+    return [...(await tell(batch.slice(0, middle))), ...(await tell(batch.slice(middle)))];
   };
 
   /** Waits for its time after a failure; true where the time is over in which it is told again. */
@@ -130,22 +161,28 @@ export function trajectoryMemory(options: MemoryOptions): Memory {
 
   const send = async () => {
     // What comes meanwhile waits for its own time: sent at once, batches would be as small as the network is fast.
-    for (let left = waiting.length; left > 0; ) {
-      const batch = waiting.slice(0, batchLength(waiting, BATCH));
-      everyMs = options.everyMs ?? gatherMs(batch.length);
+    for (let left = batches.length; left > 0; left--) {
+      const batch = batches[0] as Batch;
+      const { releases } = batch;
+      batch.isSent = true;
+      everyMs = options.everyMs ?? gatherMs(releases.length);
       try {
-        lose(await tell(batch));
+        const refused = await tell(releases);
+        lose(refused);
         retryMs = firstRetryMs;
         failingSince = undefined;
+        done(batch);
+        // A call that failed may hold its request still.
+        if (refused.length > 0) continue;
+        releases.clear();
+        spare = releases;
       } catch (error) {
         if (!isGivenUp()) return;
-        lose(batch, error);
+        lose(releases.decoded() as Releases, error);
         // Others wait still: whom they concern is untrusted until policy has them.
         failingSince = performance.now();
+        done(batch);
       }
-      left -= batch.length;
-      waiting = waiting.slice(batch.length);
-      for (const one of batch) count(one, -1);
     }
   };
   const flush = () => {
@@ -158,9 +195,15 @@ export function trajectoryMemory(options: MemoryOptions): Memory {
   return {
     name: 'trajectory memory',
     later(released) {
-      if (waiting.length >= maxWaiting || values >= MAX_VALUES) return lose([released]);
-      waiting.push(released);
-      count(released, 1);
+      if (waiting >= maxWaiting || values >= MAX_VALUES) return lose([released]);
+      const more = valuesIn(released);
+      const batch = gathering(more);
+      batch.releases.add(released);
+      batch.values += more;
+      batch.holders.add(keyOf(released));
+      if (taints(released)) for (const key of holdersOf(released)) batch.tainted.add(key);
+      waiting++;
+      values += more;
       timer ??= setTimeout(flush, everyMs);
       // Until policy knows of it, another run could take it for clean.
       if (everyMs > SOON_MS && !hastened && failingSince === undefined && taints(released)) {
@@ -173,31 +216,27 @@ export function trajectoryMemory(options: MemoryOptions): Memory {
       await client.remember({ released: [released] }, { timeoutMs: TIMEOUT_MS, signal });
     },
     caughtUp({ tenant, id }) {
-      if (!unsent.has(`${tenant}\n${id}`)) return Promise.resolve();
+      const key = `${tenant}\n${id}`;
+      if (!batches.some(({ holders }) => holders.has(key))) return Promise.resolve();
       return failingSince !== undefined && performance.now() < retryAt ? Promise.resolve() : flush();
     },
     forgets({ tenant, id, user }) {
       if (forgotten.size === 0 && failingSince === undefined) return false;
       if (forgotten.size >= MAX_FORGOTTEN) return true;
       const holders = holdersOf({ tenant, principalId: id, user });
-      return holders.some((key) => forgotten.has(key) || (failingSince !== undefined && untold.has(key)));
+      if (holders.some((key) => forgotten.has(key))) return true;
+      return failingSince !== undefined && batches.some(({ tainted }) => holders.some((key) => tainted.has(key)));
     },
     async stop() {
       await flush();
       clearTimeout(timer);
-      lose(waiting.splice(0));
+      for (const { releases } of batches.splice(0)) lose(releases.decoded() as Releases);
     },
   };
 }
 
 /** Policy looked at it and will say the same again. */
 const REFUSALS: ReadonlySet<string> = new Set(['permission_denied', 'invalid_request', 'body_too_large']);
-
-function add(counts: Map<string, number>, key: string, by: number): void {
-  const left = (counts.get(key) ?? 0) + by;
-  if (left > 0) counts.set(key, left);
-  else counts.delete(key);
-}
 
 /** Whether losing it would let something untrusted pass for clean; what was said only counts as unknown then. */
 function taints({ fingerprints, label }: Release): boolean {

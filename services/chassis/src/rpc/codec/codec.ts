@@ -10,11 +10,14 @@ import {
 import { decoderOf } from './compile-decode.ts';
 import { encoderOf } from './compile-encode.ts';
 import { canGenerate } from './generate.ts';
+import type { ByteSink } from './writer.ts';
 
 /** Turns messages of one type into bytes and back. */
 export interface Codec {
   /** The bytes of a message, or of any of its fields; the same as `toBinary(create(…))`. */
   encode(message: object): Buffer;
+  /** The same bytes, without a buffer of their own. */
+  encodeInto(message: object, sink: ByteSink): void;
   /** The message; byte fields may share memory with `bytes`. Throws for what is no such message. */
   decode(bytes: Uint8Array): Message;
 }
@@ -40,11 +43,15 @@ export function codecOf(desc: DescMessage): Codec {
   if (known !== undefined) return known;
   const codec: Codec =
     mayGenerate && isCompilable(desc)
-      ? { encode: encoderOf(desc), decode: decoderOf(desc) }
+      ? { ...encoderOf(desc), decode: decoderOf(desc) }
       : {
           encode(message) {
             const bytes = toBinary(desc, create(desc, message as never));
             return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+          },
+          encodeInto(message, sink) {
+            const bytes = toBinary(desc, create(desc, message as never));
+            sink.put(bytes, bytes.length);
           },
           decode: (bytes) => fromBinary(desc, bytes),
         };

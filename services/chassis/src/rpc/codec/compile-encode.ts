@@ -8,20 +8,32 @@ interface Encoder {
   write: (message: object) => void;
 }
 
-const { begin, finish } = writer;
+const { begin, finish, finishInto } = writer;
 const encoders = new Map<DescMessage, Encoder>();
 
 /**
  * Makes the encoder of a message that `isCompilable` allows, at the first message. It takes whole messages and such with
  * some fields left out.
  */
-export function encoderOf(desc: DescMessage): (message: object) => Buffer {
+export function encoderOf(desc: DescMessage): {
+  encode: (message: object) => Buffer;
+  encodeInto: (message: object, sink: writer.ByteSink) => void;
+} {
   let encoder: Encoder | undefined;
-  return (message) => {
+  const write = (message: object) => {
     encoder ??= compile(desc);
     begin();
     encoder.write(message);
-    return finish();
+  };
+  return {
+    encode(message) {
+      write(message);
+      return finish();
+    },
+    encodeInto(message, sink) {
+      write(message);
+      finishInto(sink);
+    },
   };
 }
 

@@ -24,6 +24,18 @@ export function finish(): Buffer {
   return written;
 }
 
+/** Where encoded bytes are put. */
+export interface ByteSink {
+  /** Copies the first `length` of `bytes`, which are written over afterwards. */
+  put(bytes: Uint8Array, length: number): void;
+}
+
+/** Hands over the bytes written since `begin`. */
+export function finishInto(sink: ByteSink): void {
+  sink.put(bytes, at);
+  at = 0;
+}
+
 function resize(size: number): void {
   const larger = Buffer.allocUnsafeSlow(size);
   bytes.copy(larger, 0, 0, Math.min(at, size));
