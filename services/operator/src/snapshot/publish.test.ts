@@ -54,6 +54,18 @@ describe('createPublisher', () => {
     expect(publisher.publish('Model', [item('b', '1'), item('a', '2')])).toBe(true);
   });
 
+  it('sends all watchers their heartbeat at one time, whenever they came', async () => {
+    const publisher = createPublisher({ heartbeatMs: 100 });
+    const gone = new AbortController();
+    const first = publisher.watch(['Model'], gone.signal).next();
+    await new Promise((go) => setTimeout(go, 50));
+    const second = publisher.watch(['Model'], gone.signal).next();
+    expect((await first).value).toMatchObject({ kind: '' });
+    const soon = new Promise((go) => setTimeout(go, 25, 'late'));
+    expect(await Promise.race([second, soon])).toMatchObject({ value: { kind: '' } });
+    gone.abort();
+  });
+
   it('ends when its watcher is gone', async () => {
     const publisher = createPublisher({ heartbeatMs: 1000 });
     const gone = new AbortController();

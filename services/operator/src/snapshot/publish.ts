@@ -33,7 +33,12 @@ const heartbeat: SnapshotMessage = { kind: '', revision: '', full: false, upsert
 /** Makes a publisher; watchers hear at least a heartbeat in each interval. */
 export function createPublisher({ heartbeatMs }: { readonly heartbeatMs: number }): Publisher {
   const sets = new Map<Kind, KindSet>();
-  const wakes = new Set<() => void>();
+  const wakes = new Set<(changed: boolean) => void>();
+  // One timer for all watchers: each would otherwise wake the process up by itself.
+  let beating: NodeJS.Timeout | undefined;
+  const wakeAll = (changed: boolean) => {
+    for (const wake of wakes) wake(changed);
+  };
   return {
     publish(kind, items) {
       const text = items
@@ -42,7 +47,7 @@ export function createPublisher({ heartbeatMs }: { readonly heartbeatMs: number 
       const revision = sha256(`${kind}\n${text.join('\n')}`).slice(0, 16);
       if (sets.get(kind)?.revision === revision) return false;
       sets.set(kind, { revision, items: new Map(items.map((item) => [item.uid, item])) });
-      for (const wake of wakes) wake();
+      wakeAll(true);
       return true;
     },
     revision: (kind) => sets.get(kind)?.revision,
@@ -50,9 +55,10 @@ export function createPublisher({ heartbeatMs }: { readonly heartbeatMs: number 
     async *watch(kinds, signal) {
       const sent = new Map<Kind, KindSet>();
       let woken = Promise.withResolvers<boolean>();
-      const wake = () => woken.resolve(true);
+      const wake = (changed: boolean) => woken.resolve(changed);
       const stop = () => woken.resolve(false);
       wakes.add(wake);
+      beating ??= setInterval(wakeAll, heartbeatMs, false);
       signal.addEventListener('abort', stop, { once: true });
       try {
         while (!signal.aborted) {
@@ -67,13 +73,15 @@ export function createPublisher({ heartbeatMs }: { readonly heartbeatMs: number 
             yield delta(kind, before, now);
           }
           if (!quiet) continue;
-          const timer = setTimeout(() => woken.resolve(false), heartbeatMs);
           const changed = await woken.promise;
-          clearTimeout(timer);
           if (!changed && !signal.aborted) yield heartbeat;
         }
       } finally {
         wakes.delete(wake);
+        if (wakes.size === 0) {
+          clearInterval(beating);
+          beating = undefined;
+        }
         signal.removeEventListener('abort', stop);
       }
     },
