@@ -26,6 +26,8 @@ export interface DelegationOptions extends DelegationSources {
   readonly cache: TokenCache;
   /** Whether the cache may be used now. */
   readonly known: () => boolean;
+  /** Called before a token is asked for: from then on it has to be heard whether it still may be used. */
+  readonly listen: () => Promise<void>;
   readonly secretOf: (tenant: string, grant: GrantRecord) => Promise<string | undefined>;
   /** Where a person of a tenant signs in at a provider; undefined: nowhere that is known. */
   readonly signInLink: (tenant: string, provider: string) => string | undefined;
@@ -82,6 +84,7 @@ export function createDelegation(options: DelegationOptions): LeaseToken {
     type: DelegationType,
     asked: Omit<DelegationWanted, 'secret'>,
   ): Promise<KeptToken> => {
+    await options.listen();
     const { tenant, server, person } = asked;
     let epoch = cache.epoch();
     const tell = async (outcome: string) => {

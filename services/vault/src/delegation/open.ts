@@ -50,7 +50,7 @@ export interface OpenDelegation {
   readonly component: Component;
 }
 
-/** Puts its parts together; the component follows what identity revokes. */
+/** Puts its parts together; the component follows what identity revokes while there is something to revoke. */
 export function openDelegation(options: OpenDelegationOptions): OpenDelegation {
   const { http, discovery, identity, publicUrl, log, secretOf } = options;
   const cache = createTokenCache();
@@ -63,6 +63,7 @@ export function openDelegation(options: OpenDelegationOptions): OpenDelegation {
     subjects,
     cache,
     known: standing.known,
+    listen: standing.listen,
     secretOf,
     signInLink: (tenant, provider) =>
       publicUrl === undefined

@@ -25,7 +25,7 @@ describe('standing of people', () => {
   });
 
   /** A stream that a test writes into; `end` breaks it off. */
-  function follow() {
+  function follow(lingerMs = 60_000) {
     const cache = createTokenCache();
     let write: (message: object | 'end') => void = () => undefined;
     let opened = 0;
@@ -41,15 +41,14 @@ describe('standing of people', () => {
         signal.addEventListener('abort', () => write('end'));
         for (;;) {
           const next = waiting.shift();
-          if (next === 'end') return;
+          if (next === 'end') return signal.throwIfAborted();
           if (next !== undefined) yield next;
           else await new Promise<void>((resolve) => (wake = resolve));
         }
       },
     };
-    const standing = followStanding({ client: client as never, cache, log });
+    const standing = followStanding({ client: client as never, cache, log, lingerMs });
     undo.push(() => standing.stop());
-    standing.start();
     const keep = () => {
       for (const [user, id] of [
         ['dana', 'key:k1'],
@@ -60,7 +59,7 @@ describe('standing of people', () => {
       }
     };
     const held = () => ['dana', 'kim'].filter((user) => cache.get(user) !== undefined).join();
-    return { standing, keep, held, opened: () => opened, write: (message: object | 'end') => write(message) };
+    return { standing, cache, keep, held, opened: () => opened, write: (message: object | 'end') => write(message) };
   }
   const until = async (holds: () => boolean) => {
     for (const end = Date.now() + 3_000; !holds() && Date.now() < end; ) await new Promise((go) => setTimeout(go, 5));
@@ -69,8 +68,9 @@ describe('standing of people', () => {
 
   it('[delegation:revoked] drops what a notice is about, and all where one was missed or the stream broke off', async () => {
     const { standing, keep, held, opened, write } = follow();
-    expect(standing.known()).toBe(false);
-    await until(() => standing.known());
+    expect([standing.known(), opened()]).toEqual([false, 0]);
+    await standing.listen();
+    expect(standing.known()).toBe(true);
     keep();
     expect(held()).toBe('dana,kim');
     write({ ...beat, tenant: 'acme', user: 'dana', reason: 'deactivated', sequence: 2 });
@@ -86,6 +86,23 @@ describe('standing of people', () => {
     write('end');
     await until(() => held() === '' && opened() === 2);
     await until(() => standing.known());
+  });
+
+  it('[delegation:revoked] listens as long as a token is in memory, and keeps none that was asked for before it left', async () => {
+    const { standing, cache, keep, held, opened } = follow(40);
+    await standing.listen();
+    keep();
+    const asked = cache.epoch();
+    await new Promise((go) => setTimeout(go, 150));
+    expect([standing.known(), held()]).toEqual([true, 'dana,kim']);
+    cache.delete('dana');
+    cache.delete('kim');
+    await until(() => !standing.known());
+    expect(opened()).toBe(1);
+    cache.put('dana', { ...token, subjects: ['user:dana'], expiresAtMs: Date.now() + 3_600_000 }, asked);
+    expect(cache.isEmpty()).toBe(true);
+    await standing.listen();
+    expect([standing.known(), opened()]).toEqual([true, 2]);
   });
 
   it('[delegation:revoked] keeps nothing that was asked for before a notice', () => {

@@ -184,6 +184,7 @@ export function delegationHouse(type: DelegationType, change: Change = {}, guard
     now: () => NOW * 1000,
     cache,
     known: () => now.known,
+    listen: async () => undefined,
     secretOf: async () => ('secret' in changes() ? changes().secret : 'secret-of-crm'),
     signInLink: (tenant, provider) => `https://gateway.example/${tenant}/${provider}`,
     onAsked: (of, outcome) => void asked.push(`${of} ${outcome}`),

@@ -27,6 +27,8 @@ export interface TokenCache {
   /** Drops what a notice is about. */
   revoked(notice: Revoked): void;
   clear(): void;
+  /** True where no token is held that could be given out. */
+  isEmpty(): boolean;
   epoch(): number;
 }
 
@@ -73,6 +75,10 @@ export function createTokenCache(now: () => number = Date.now): TokenCache {
     clear() {
       epoch += 1;
       tokens.clear();
+    },
+    isEmpty() {
+      for (const [key, { expiresAtMs }] of tokens) if (expiresAtMs - now() <= EARLY_MS) tokens.delete(key);
+      return tokens.size === 0;
     },
     epoch: () => epoch,
   };
