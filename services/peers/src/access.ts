@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { EndSignal } from '@sallyport/chassis/ending';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import type { Soon } from '@sallyport/chassis/soon';
 import {
   type AccessGrant,
   AccessGrant_ClientTools,
@@ -41,7 +42,7 @@ export interface Access {
 
 /** Access of principals, cached until AccessPolicy changes or the answer's time is over. */
 export interface AccessCache {
-  accessOf(principal: Principal, signal?: EndSignal): Promise<Access>;
+  accessOf(principal: Principal, signal?: EndSignal): Soon<Access>;
 }
 
 const MAX_ENTRIES = 20_000;
@@ -84,7 +85,7 @@ export function accessCache(options: {
   };
 
   return {
-    async accessOf(principal, signal) {
+    accessOf(principal, signal) {
       const key = standingOf(principal);
       const held = entries.get(key);
       if (held && performance.now() < held.until) return held.access;
@@ -96,9 +97,10 @@ export function accessCache(options: {
         pending = mine;
         asking.set(key, pending);
       }
-      const access = await pending;
-      signal?.throwIfAborted();
-      return access;
+      return pending.then((access) => {
+        signal?.throwIfAborted();
+        return access;
+      });
     },
   };
 }

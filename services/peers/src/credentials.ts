@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import type { Soon } from '@sallyport/chassis/soon';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { CredentialService } from '@sallyport/proto/vault/v1/vault_pb';
 import { watchStream } from './stream-watch.ts';
@@ -36,7 +37,7 @@ export interface Credentials {
   readonly name: string;
   start(): void;
   stop(): Promise<void>;
-  lease(use: CredentialUse, principal: Principal): Promise<Lease>;
+  lease(use: CredentialUse, principal: Principal): Soon<Lease>;
   /**
    * Drops a lease, because the upstream refused the credential; vault is told so when it is asked again. With a reference,
    * only the lease of that one: another may be there by now.
@@ -142,10 +143,10 @@ export function credentialLeases(options: {
     name: 'credentials',
     start: () => watch.start(),
     stop: () => watch.stop(),
-    async lease(use, principal) {
+    lease(use, principal) {
       // Vault checks it too, but a lease from memory has not been there for this principal.
       if (principal.tenant !== use.tenant) {
-        throw new GatewayError('permission_denied', 'This credential is not for this principal.');
+        return Promise.reject(new GatewayError('permission_denied', 'This credential is not for this principal.'));
       }
       const key = keyOf(use, principal);
       const held = leases.get(key);
@@ -158,7 +159,7 @@ export function credentialLeases(options: {
         pending = mine;
         asking.set(key, pending);
       }
-      return await pending;
+      return pending;
     },
     drop(use, principal, reference) {
       const key = keyOf(use, principal);

@@ -263,7 +263,7 @@ describe('limitShares', () => {
     let through = results.filter(({ status }) => status === 'fulfilled').length;
     expect(through).toBeLessThanOrEqual(20);
     for (let time = 0; time < 25; time++) {
-      await limits.reserve(subject(), { requests: 1, tokens: 100 }).then(
+      await Promise.resolve(limits.reserve(subject(), { requests: 1, tokens: 100 })).then(
         (reservation) => {
           reservation.settle({ requests: 1, tokens: 20 });
           through++;

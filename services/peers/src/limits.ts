@@ -1,6 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import type { Soon } from '@sallyport/chassis/soon';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import type { LeaseResponse, LimitService } from '@sallyport/proto/policy/v1/limit_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
@@ -44,7 +45,7 @@ export interface Limits {
    * Sets amounts aside; GatewayError rate_limited, budget_exceeded or step_limit where a limit has not enough left,
    * unavailable where that cannot be known and a limit fails closed.
    */
-  reserve(subject: LimitSubject, needed: Amounts): Promise<Reservation>;
+  reserve(subject: LimitSubject, needed: Amounts): Soon<Reservation>;
 }
 
 /** What limits are spent with. */
@@ -169,6 +170,24 @@ export function limitShares(options: LimitSharesOptions): Limits {
     return false;
   };
 
+  /** Leases what is missing and takes of it, unless others were quicker. */
+  const reserveLeased = async (
+    subject: LimitSubject,
+    needed: Amounts,
+    found: HeldShare[] | undefined,
+  ): Promise<Reservation> => {
+    let held = found;
+    for (let round = 0; round < ROUNDS; round++) {
+      if (await lease(subject, needed, held)) return setAside(held ?? [], needed);
+      held = find(subject, needed);
+      const taken = takenFrom(held, needed);
+      if (taken !== undefined) return taken;
+    }
+    throw new GatewayError('rate_limited', 'Too many requests compete for what a limit has left.', {
+      retryAfterMs: 1_000,
+    });
+  };
+
   return {
     name: 'limits',
     start() {
@@ -180,20 +199,20 @@ export function limitShares(options: LimitSharesOptions): Limits {
       subjects.clear();
       await open.end();
     },
-    async reserve(subject, needed) {
-      for (let round = 0; round < ROUNDS; round++) {
-        const held = find(subject, needed);
-        const now = Date.now();
-        if (held && !held.some((share) => isShort(share, needed, now))) {
-          return held.length === 0 ? NOTHING : setAside(held, needed);
-        }
-        if (await lease(subject, needed, held)) return setAside(held ?? [], needed);
-      }
-      throw new GatewayError('rate_limited', 'Too many requests compete for what a limit has left.', {
-        retryAfterMs: 1_000,
-      });
+    reserve(subject, needed) {
+      const held = find(subject, needed);
+      return takenFrom(held, needed) ?? reserveLeased(subject, needed, held);
     },
   };
+}
+
+/** Sets amounts aside where enough is leased; undefined: it is not. */
+function takenFrom(held: readonly HeldShare[] | undefined, needed: Amounts): Reservation | undefined {
+  if (held === undefined) return undefined;
+  if (held.length === 0) return NOTHING;
+  const now = Date.now();
+  for (const share of held) if (isShort(share, needed, now)) return undefined;
+  return setAside(held, needed);
 }
 
 function only(needed: Amounts, shares: readonly HeldShare[]): Amounts {

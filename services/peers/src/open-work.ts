@@ -2,6 +2,7 @@ import { type Timed, unwatch, watch } from '@sallyport/chassis/deadlines';
 import { abortSignalOf, Ending, type EndSignal } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { ABSENT, type Member, type Roster, roster } from '@sallyport/chassis/roster';
+import type { Soon } from '@sallyport/chassis/soon';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { Principals } from './principals.ts';
 import { concerns, isLess, MISSED } from './revoked.ts';
@@ -12,7 +13,7 @@ export interface OpenWork {
   /** `ended` for what takes an AbortSignal: made when it is asked for, since most requests need none. */
   readonly signal: AbortSignal;
   /** Says whose it is; `askAgain` tells who that is now, `unauthenticated` once the credential does not work any more. */
-  own(principal: Principal, askAgain: () => Promise<Principal>): void;
+  own(principal: Principal, askAgain: () => Soon<Principal>): void;
   /** The client has left. */
   leave(): void;
   end(): void;
@@ -28,7 +29,7 @@ export interface OpenWorks {
 class Work implements OpenWork, Member {
   place = ABSENT;
   principal: Principal | undefined;
-  askAgain: (() => Promise<Principal>) | undefined;
+  askAgain: (() => Soon<Principal>) | undefined;
   readonly ended = new Ending();
   #signal: AbortSignal | undefined;
   readonly #open: Roster<Work>;
@@ -63,7 +64,7 @@ class Work implements OpenWork, Member {
     this.ended.abort(reason);
   }
 
-  own(principal: Principal, askAgain: () => Promise<Principal>): void {
+  own(principal: Principal, askAgain: () => Soon<Principal>): void {
     this.principal = principal;
     this.askAgain = askAgain;
     if (this.place === ABSENT) this.#open.add(this);
@@ -114,7 +115,7 @@ export function openWork(options: {
         continue;
       }
       // Notices were lost: any of these may be revoked.
-      askAgain().then(
+      Promise.resolve(askAgain()).then(
         (now) => {
           if (isLess(principal, now)) work.abort(revoked());
         },

@@ -66,7 +66,7 @@ async function identity(options: { cacheTtlMs?: number; expiresAtMs?: number; ne
     state.sequence++;
     revocations.push({ tenant: 'default', keyId: 'k1', principalId: 'key:k1', sequence: state.sequence });
   };
-  const ask = (from = '') => principals.authenticate(shown('good', from), 'messages');
+  const ask = async (from = '') => await principals.authenticate(shown('good', from), 'messages');
   /** Until the stream is up and the answer is cached. */
   const warm = async (from = '') => {
     await until('the stream is open', () => revocations.opened > 0);

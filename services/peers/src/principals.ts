@@ -4,6 +4,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
 import { type Networks, networksOf } from '@sallyport/chassis/net/networks';
 import type { Client } from '@sallyport/chassis/rpc/client';
+import type { Soon } from '@sallyport/chassis/soon';
 import type { AuthenticationService, WatchRevocationsResponse } from '@sallyport/proto/identity/v1/identity_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import { type Credential, type Question, questionOf } from './ingress.ts';
@@ -16,7 +17,7 @@ export interface Principals {
   start(): void;
   stop(): Promise<void>;
   /** The principal of a credential where it is presented; GatewayError unauthenticated or unavailable. */
-  authenticate(credential: Credential, endpoint: string, signal?: EndSignal): Promise<Principal>;
+  authenticate(credential: Credential, endpoint: string, signal?: EndSignal): Soon<Principal>;
   /** Called with what was revoked, so that open streams can be closed. */
   onRevoked(listener: (revoked: Revoked) => void): () => void;
 }
@@ -188,15 +189,22 @@ export function principalCache(options: PrincipalsOptions): Principals {
     name: 'principals',
     start: () => watch.start(),
     stop: () => watch.stop(),
-    async authenticate(credential, endpoint, signal) {
+    authenticate(credential, endpoint, signal) {
       const digest = hash('sha256', nameOf(credential), 'base64');
       const held = entries.get(digest);
       const now = performance.now();
-      if (held && now < held.freshUntil && watch.silenceMs() < SILENCE_MS) return admitted(held, credential);
-      if (held && now < held.heldUntil && usable(held)) return admitted(held, credential);
-      const answer = await askTogether(digest, credential, endpoint);
-      signal?.throwIfAborted();
-      return admitted(answer, credential);
+      const isFresh = held !== undefined && now < held.freshUntil && watch.silenceMs() < SILENCE_MS;
+      if (isFresh || (held && now < held.heldUntil && usable(held))) {
+        try {
+          return admitted(held, credential);
+        } catch (error) {
+          return Promise.reject(error);
+        }
+      }
+      return askTogether(digest, credential, endpoint).then((answer) => {
+        signal?.throwIfAborted();
+        return admitted(answer, credential);
+      });
     },
     onRevoked(listener) {
       listeners.add(listener);

@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici';
 import { reasonOf } from '../deadline.ts';
 import type { EndSignal } from '../ending.ts';
 import { GatewayError } from '../errors.ts';
+import { type Soon, soon } from '../soon.ts';
 import { type OutboundResponse, outboundError } from './outbound-response.ts';
 
 type Controller = Dispatcher.DispatchController;
@@ -124,10 +125,16 @@ export class Exchange implements Dispatcher.DispatchHandler, OutboundResponse, A
     return { done: true, value: undefined };
   }
 
-  async bytes(limitBytes: number): Promise<Buffer> {
+  bytes(limitBytes: number): Soon<Buffer> {
     this.#limit = limitBytes;
     this.#collects = true;
+    // A short answer came with its head.
+    if (this.#ended && !this.#fault && this.#size <= limitBytes) return this.#take();
     this.#controller?.resume();
+    return this.#collect(limitBytes);
+  }
+
+  async #collect(limitBytes: number): Promise<Buffer> {
     while (!this.#ended && !this.#fault && this.#size <= limitBytes) await this.#more();
     if (this.#size > limitBytes) {
       this.#cut(tooLarge(limitBytes));
@@ -137,12 +144,12 @@ export class Exchange implements Dispatcher.DispatchHandler, OutboundResponse, A
     return this.#take();
   }
 
-  async text(limitBytes: number): Promise<string> {
-    return (await this.bytes(limitBytes)).toString('utf8');
+  text(limitBytes: number): Soon<string> {
+    return soon(this.bytes(limitBytes), (bytes) => bytes.toString('utf8'));
   }
 
   async discard(): Promise<void> {
-    await this.bytes(MOST_DISCARDED).catch(() => undefined);
+    await Promise.resolve(this.bytes(MOST_DISCARDED)).catch(() => undefined);
   }
 
   #cut(error: GatewayError): void {

@@ -1,6 +1,7 @@
 import { reasonOf } from '../deadline.ts';
 import type { EndSignal } from '../ending.ts';
 import { GatewayError } from '../errors.ts';
+import type { Soon } from '../soon.ts';
 
 /** One answer; read the body to its end or `discard` it, so that the connection is used again. One reader only. */
 export interface OutboundResponse {
@@ -9,8 +10,8 @@ export interface OutboundResponse {
   /** What arrived at once is one chunk; throws GatewayError (`upstream_timeout`, `upstream_error`, or the signal's reason). */
   readonly body: AsyncIterable<Buffer>;
   /** The whole body as bytes or text; `upstream_invalid` beyond the limit. */
-  bytes(limitBytes: number): Promise<Buffer>;
-  text(limitBytes: number): Promise<string>;
+  bytes(limitBytes: number): Soon<Buffer>;
+  text(limitBytes: number): Soon<string>;
   discard(): Promise<void>;
 }
 

@@ -135,7 +135,7 @@ function spawnService({ instance, configFile, logFile, compileCache }: ServicePr
     process.execPath,
     [
       ...(WIDE.includes(name) ? WIDE_HEAP : HEAP),
-      ...(GROWING[name] ?? []),
+      ...(GROWING[name] ?? []), ...(process.env['EXTRA_' + name.replaceAll('-', '_')] ?? process.env.EXTRA ?? '').split(' ').filter(Boolean),
       '--import',
       LEASH,
       main,

@@ -130,7 +130,7 @@ async function post({ gate, req, res, work, agent }: Served): Promise<void> {
       agent: found,
       headers: req.headers,
       signal,
-      askAgain: () => gate.principals.authenticate(credential, ENDPOINT),
+      askAgain: async () => await gate.principals.authenticate(credential, ENDPOINT),
       url: urlOf(gate, req, agent),
       answerHeader(name, value) {
         head[name] = value;

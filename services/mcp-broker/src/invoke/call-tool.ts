@@ -114,9 +114,11 @@ export async function callTool(
   }
   const { principal, limitRun, newTrajectory } = turn;
   const { customer } = turn.attribution;
-  const reserved = await gate.limits
-    .reserve(callSubject(tool, { principal, trajectory: limitRun, customer, newTrajectory }), ONE_CALL)
-    .catch((error: unknown) => asGatewayError(error));
+  const taken = gate.limits.reserve(
+    callSubject(tool, { principal, trajectory: limitRun, customer, newTrajectory }),
+    ONE_CALL,
+  );
+  const reserved = taken instanceof Promise ? await taken.catch(asGatewayError) : taken;
   if (reserved instanceof GatewayError) {
     recordRefusedCall(gate, turn, tool, callId, reserved);
     return refusedByLimit(reserved);

@@ -68,9 +68,8 @@ export async function ownStep<T>(
   const foreign = turn.foreignTrajectory === '' ? {} : { foreignTrajectory: turn.foreignTrajectory };
   const { principal, limitRun, newTrajectory, attribution } = turn;
   const who = { principal, trajectory: limitRun, customer: attribution.customer, newTrajectory };
-  const reserved = await gate.limits
-    .reserve(callSubject(tool, who), ONE_CALL)
-    .catch((error: unknown) => asGatewayError(error));
+  const taken = gate.limits.reserve(callSubject(tool, who), ONE_CALL);
+  const reserved = taken instanceof Promise ? await taken.catch(asGatewayError) : taken;
   if (reserved instanceof GatewayError) {
     record('refused', { ...reserved.details, ...foreign }, [], reserved);
     const { shown: refused, retryAfterSeconds } = refusedByLimit(reserved);

@@ -66,9 +66,8 @@ export async function settleBatch(
   };
   if (more.tokens + more.nano_usd > 0) {
     // It was made: a limit that is exhausted by it refuses the next one, not this.
-    const reservation = await gate.limits
-      .reserve(batchSubject(turn, batch.model), { tokens: 0, nano_usd: 0 })
-      .catch(() => undefined);
+    const taken = gate.limits.reserve(batchSubject(turn, batch.model), { tokens: 0, nano_usd: 0 });
+    const reservation = await Promise.resolve(taken).catch(() => undefined);
     reservation?.settle(more);
   }
   turn.step++;

@@ -105,7 +105,7 @@ function turnHandler(
     let principal: Principal | undefined;
     let turn: Turn | undefined;
     try {
-      turn = await admit(gate, {
+      const admitted = admit(gate, {
         id,
         startedAtMs,
         dialect,
@@ -124,6 +124,7 @@ function turnHandler(
           entry.own(known, () => gate.principals.authenticate(credential, endpoint));
         },
       });
+      turn = admitted instanceof Promise ? await admitted : admitted;
       await runTurn(gate, turn);
       succeeded.inc();
     } catch (caught) {

@@ -1,5 +1,6 @@
 import type { EndSignal } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { type Soon, soon } from '@sallyport/chassis/soon';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { type Access, matcher } from '@sallyport/peers/access';
 import type { Credential } from '@sallyport/peers/ingress';
@@ -51,9 +52,15 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * Stage 1. Finds out who asks, whether they may use this endpoint and model, and begins the turn. A model that exists but
  * is not theirs looks like one that does not exist. Throws GatewayError unauthenticated, permission_denied, not_found.
  */
-export async function admit(gate: Gate, arrival: Arrival): Promise<Turn> {
-  const { facts, credential, endpoint, signal } = arrival;
-  const { principal, access } = await authorise(gate, credential, endpoint, signal, arrival.onPrincipal);
+export function admit(gate: Gate, arrival: Arrival): Soon<Turn> {
+  const { credential, endpoint, signal } = arrival;
+  return soon(authorise(gate, credential, endpoint, signal, arrival.onPrincipal), ({ principal, access }) =>
+    admitted(gate, arrival, principal, access),
+  );
+}
+
+function admitted(gate: Gate, arrival: Arrival, principal: Principal, access: Access): Soon<Turn> {
+  const { facts } = arrival;
   if (facts.messageCount > gate.config.request.maxMessages) {
     throw new GatewayError('invalid_request', `There are more than ${gate.config.request.maxMessages} messages.`);
   }
@@ -71,10 +78,13 @@ export async function admit(gate: Gate, arrival: Arrival): Promise<Turn> {
     });
   }
   if (facts.attachments.length > 0 || facts.toolResults.length > 0) {
-    const resolved = await resolveFiles(gate, principal, arrival);
-    rejectProviderIds(resolved?.arrival.facts ?? facts, resolved?.ids);
-    if (resolved !== undefined) return beginTurn(resolved.arrival, principal, access, resolved.at(model));
-  } else rejectProviderIds(facts);
+    return resolveFiles(gate, principal, arrival).then((resolved) => {
+      rejectProviderIds(resolved?.arrival.facts ?? facts, resolved?.ids);
+      if (resolved === undefined) return beginTurn(arrival, principal, access, model);
+      return beginTurn(resolved.arrival, principal, access, resolved.at(model));
+    });
+  }
+  rejectProviderIds(facts);
   return beginTurn(arrival, principal, access, model);
 }
 
@@ -178,24 +188,26 @@ export function beginTurn(
 }
 
 /** Authenticates a credential and checks that it may use an endpoint. */
-export async function authorise(
+export function authorise(
   gate: Pick<Gate, 'principals' | 'access' | 'snapshot'>,
   credential: Credential,
   endpoint: string,
   signal: EndSignal,
   onPrincipal?: (principal: Principal) => void,
-): Promise<{ principal: Principal; access: Access }> {
+): Soon<{ principal: Principal; access: Access }> {
   if (!gate.snapshot.seen()) {
     throw new GatewayError('unavailable', 'The gateway has no configuration yet.', { retryAfterMs: 1_000 });
   }
-  const principal = await gate.principals.authenticate(credential, endpoint, signal);
-  onPrincipal?.(principal);
-  const access = await gate.access.accessOf(principal, signal);
-  const scoped = principal.endpoints.length === 0 || matcher(principal.endpoints)(endpoint);
-  if (!scoped || !access.allowsEndpoint(endpoint)) {
-    throw new GatewayError('permission_denied', `This key may not use ${endpoint}.`);
-  }
-  return { principal, access };
+  return soon(gate.principals.authenticate(credential, endpoint, signal), (principal) => {
+    onPrincipal?.(principal);
+    return soon(gate.access.accessOf(principal, signal), (access) => {
+      const scoped = principal.endpoints.length === 0 || matcher(principal.endpoints)(endpoint);
+      if (!scoped || !access.allowsEndpoint(endpoint)) {
+        throw new GatewayError('permission_denied', `This key may not use ${endpoint}.`);
+      }
+      return { principal, access };
+    });
+  });
 }
 
 /** Tells whether policy and the key's own scope both allow a model. */

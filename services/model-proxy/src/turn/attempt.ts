@@ -1,5 +1,6 @@
 import type { EndSignal } from '@sallyport/chassis/ending';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import { soon } from '@sallyport/chassis/soon';
 import type { Reservation } from '@sallyport/peers/limits';
 import type { Tool } from '../chat/tools.ts';
 import { asGatewayFailure } from '../fronts/failure.ts';
@@ -133,7 +134,7 @@ async function tryRing(
 /** Asks for the keys that were refused: one that has another value by now is none that was refused. */
 async function revive(gate: Gate, turn: Turn, ring: KeyRing): Promise<void> {
   for (const { use, state } of ring.dead()) {
-    const lease = await gate.credentials.lease(use, turn.principal).catch(() => undefined);
+    const lease = await Promise.resolve(gate.credentials.lease(use, turn.principal)).catch(() => undefined);
     if (lease !== undefined && lease.reference !== state.refused) state.deadUntil = 0;
   }
 }
@@ -173,9 +174,10 @@ async function tryTarget(
       onCredential: (reference) => {
         credential = reference;
       },
-      onBody: async (bytes) => {
-        reservation = await reserve(gate, turn, target, bytes);
-      },
+      onBody: (bytes) =>
+        soon(reserve(gate, turn, target, bytes), (reserved) => {
+          reservation = reserved;
+        }),
     };
     const answered = turn.operation
       ? await turn.operation.call(gate, turn, target, hooks)

@@ -166,7 +166,7 @@ describe('several people in one conversation', () => {
     }));
     const principal = { user, origin: 'human', instructionAuthority: { userTyped: true, systemAuthored: true } };
     const turn = turnOf({ body: { tools, messages }, principal });
-    return label(gateOf().gate, turn).then(() => ({
+    return Promise.resolve(label(gateOf().gate, turn)).then(() => ({
       turn,
       kinds: names.map((_, index) => originsOf([`word${index}@mail.example`], turn.corpus as never)[0]?.origin.kind),
     }));

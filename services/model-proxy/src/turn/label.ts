@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { GatewayError } from '@sallyport/chassis/errors';
+import type { Soon } from '@sallyport/chassis/soon';
 import { labelOf, wireLabel } from '@sallyport/peers/decision-wire';
 import { JoinResponseSchema } from '@sallyport/proto/policy/v1/policy_pb';
 import {
@@ -43,7 +44,7 @@ export type Attested = ReadonlyMap<string, Label>;
  * text counts as typed or authored only where the key says so. What the assistant is said to have said counts as ours only
  * where its digest is known. Joining only adds taint. Returns the tool results that are known to come from mcp-broker.
  */
-export async function label(gate: Gate, turn: Turn): Promise<Attested> {
+export function label(gate: Gate, turn: Turn): Soon<Attested> {
   const { facts } = turn;
   const carriesHistory =
     facts.assistant.length > 0 || facts.toolResults.length > 0 || (turn.exchange?.answered.length ?? 0) > 0;
@@ -53,8 +54,7 @@ export async function label(gate: Gate, turn: Turn): Promise<Attested> {
     newTrajectory(turn);
     return NONE;
   }
-  await gate.memory.caughtUp(turn.principal);
-  return await joinHistory(gate, turn);
+  return gate.memory.caughtUp(turn.principal).then(() => joinHistory(gate, turn));
 }
 
 const NOBODYS: ReadonlySet<TextFact> = new Set();

@@ -43,7 +43,8 @@ async function received(events: AsyncIterable<StreamEvent> | StreamEvent[], init
     requestBytes: 400,
     content: { kind: 'events', events: Array.isArray(events) ? streamed(events) : events },
   };
-  const said = await receive(kept.gate, turn, answer, createRelease(turn)).catch((error: GatewayError) => error);
+  const received = Promise.resolve(receive(kept.gate, turn, answer, createRelease(turn)));
+  const said = await received.catch((error: GatewayError) => error);
   return { said, turn, kept, heard };
 }
 

@@ -1,4 +1,5 @@
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
+import { type Soon, soon } from '@sallyport/chassis/soon';
 import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import { join, untrusted } from '@sallyport/turn';
 import { createAccumulator } from '../chat/accumulate.ts';
@@ -43,24 +44,22 @@ const MAX_ANSWER = 64 * 1024 * 1024;
  * Between Call and Decide. Releases text while it comes; from the first piece of a tool call on, calls are held, within
  * bounds, for stage 12. Settles the call exactly once, however it ends. Throws what broke the answer.
  */
-export async function receive(gate: Gate, turn: Turn, answer: ModelAnswer, release: Release): Promise<Said> {
+export function receive(gate: Gate, turn: Turn, answer: ModelAnswer, release: Release): Soon<Said> {
   turn.provider = answer.target.provider.name;
   turn.upstreamModel = answer.target.model;
-  if (turn.exchange !== undefined) await tellOpening(turn.exchange, release);
-  const { content } = answer;
-  if (content.kind === 'whole') return await receiveWhole(gate, turn, answer, content, release);
-  if (content.kind === 'segments') return await receiveSegments(gate, turn, answer, content.segments, release);
-  if (content.kind === 'operation') throw new TypeError('the answer of an operation is sent by itself');
-  return await receiveEvents(gate, turn, answer, content.events, release);
+  if (turn.exchange === undefined) return receiveContent(gate, turn, answer, release);
+  return tellOpening(turn.exchange, release).then(() => receiveContent(gate, turn, answer, release));
 }
 
-async function receiveWhole(
-  gate: Gate,
-  turn: Turn,
-  answer: ModelAnswer,
-  whole: { text: string; response: ChatResponse; verbatim: boolean },
-  release: Release,
-): Promise<Said> {
+function receiveContent(gate: Gate, turn: Turn, answer: ModelAnswer, release: Release): Soon<Said> {
+  const { content } = answer;
+  if (content.kind === 'whole') return receiveWhole(gate, turn, answer, content, release);
+  if (content.kind === 'segments') return receiveSegments(gate, turn, answer, content.segments, release);
+  if (content.kind === 'operation') throw new TypeError('the answer of an operation is sent by itself');
+  return receiveEvents(gate, turn, answer, content.events, release);
+}
+
+function receiveWhole(gate: Gate, turn: Turn, answer: ModelAnswer, whole: Whole, release: Release): Soon<Said> {
   const { response } = whole;
   const { finish, alternatives = [] } = response;
   const end = { usage: response.usage, outputBytes: Buffer.byteLength(whole.text), finish: finish.unified };
@@ -75,14 +74,21 @@ async function receiveWhole(
   }
   settle(gate, turn, answer, { ...end, outcome: 'ok' });
   if (response.cites) labelSearched(turn, answer);
-  const delivered = whole.verbatim && !turn.request;
-  for (const event of eventsOf(response)) {
-    if (delivered) turn.spoken.add(event);
-    else await release.event(guardDuring(event));
-  }
-  if (delivered)
-    release.whole(turn.exchange === undefined ? whole.text : await retold(turn.exchange, whole.text, turn));
-  return { content, finish, delivered, response, ...(delivered ? { text: whole.text } : {}) };
+  const said = { content, finish, response };
+  if (!whole.verbatim || turn.request) return releaseWhole(said, release);
+  for (const event of eventsOf(response)) turn.spoken.add(event);
+  const told = turn.exchange === undefined ? whole.text : retold(turn.exchange, whole.text, turn);
+  return soon(told, (text) => {
+    release.whole(text);
+    return { ...said, delivered: true, text: whole.text };
+  });
+}
+
+type Whole = Extract<ModelAnswer['content'], { kind: 'whole' }>;
+
+async function releaseWhole(said: Pick<Said, 'content' | 'finish'> & { response: ChatResponse }, release: Release) {
+  for (const event of eventsOf(said.response)) await release.event(guardDuring(event));
+  return { ...said, delivered: false };
 }
 
 async function receiveSegments(

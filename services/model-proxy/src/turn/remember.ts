@@ -1,3 +1,4 @@
+import type { Soon } from '@sallyport/chassis/soon';
 import { wireLabel } from '@sallyport/peers/decision-wire';
 import type { Releases } from '@sallyport/peers/release-batch';
 import { digestOf, join, type Label, sameLabel } from '@sallyport/turn';
@@ -37,9 +38,14 @@ export async function latch(gate: Pick<Gate, 'memory'>, turn: Turn): Promise<voi
  * Remembers what a turn said to its end. With tools before the client can answer it, since words that are not known when
  * they come back are untrusted; without, in the next batch.
  */
-export async function rememberWords(gate: Pick<Gate, 'memory' | 'digest' | 'log'>, turn: Turn, textLabel: Label) {
+export function rememberWords(gate: Remembering, turn: Turn, textLabel: Label): Soon<void> {
   const released = releasedBy(gate, turn, [], textLabel);
-  if (turn.tools.size === 0) return gate.memory.later(released);
+  return turn.tools.size === 0 ? gate.memory.later(released) : rememberNow(gate, turn, released);
+}
+
+type Remembering = Pick<Gate, 'memory' | 'digest' | 'log'>;
+
+async function rememberNow(gate: Remembering, turn: Turn, released: Releases[number]): Promise<void> {
   try {
     await gate.memory.now(released, turn.signal);
   } catch (error) {

@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import { type Soon, soon } from '@sallyport/chassis/soon';
 import type { LimitSubject, Reservation } from '@sallyport/peers/limits';
 import type { Target } from '../catalog.ts';
 import type { Usage } from '../chat/usage.ts';
@@ -15,28 +16,28 @@ const BYTES_PER_TOKEN = 4;
  * Stage 9. Sets aside a request, a step, tokens and money before a model call, at the price of the target that is tried.
  * Throws rate_limited, step_limit or budget_exceeded (also where money is limited and the price of the target is unknown).
  */
-export async function reserve(
-  gate: Pick<Gate, 'limits'>,
-  turn: Turn,
-  target: Target,
-  bodyBytes: number,
-): Promise<Reservation> {
+export function reserve(gate: Pick<Gate, 'limits'>, turn: Turn, target: Target, bodyBytes: number): Soon<Reservation> {
   const expected = turn.operation?.estimate(bodyBytes) ?? expectedOf(turn, bodyBytes);
   const price = priceOf(pricedCall(turn, target), expected);
-  const reservation = await gate.limits.reserve(subjectOf(turn), {
+  const needed = {
     requests: turn.requestCounted ? 0 : 1,
     steps: 1,
     concurrency: 1,
     tokens: expected.input + expected.output,
     // An unknown price is set aside as something, so that it shows whether money is limited here.
     nano_usd: price.nanoUsd ?? 1,
+  };
+  return soon(gate.limits.reserve(subjectOf(turn), needed), (reservation) => {
+    if (price.nanoUsd === null && reservation.touched.some(({ dimension }) => dimension === 'nano_usd')) {
+      reservation.settle({});
+      throw new GatewayError(
+        'budget_exceeded',
+        'The price of this model is not known, and its use is limited in money.',
+      );
+    }
+    turn.reserved = reservation;
+    return reservation;
   });
-  if (price.nanoUsd === null && reservation.touched.some(({ dimension }) => dimension === 'nano_usd')) {
-    reservation.settle({});
-    throw new GatewayError('budget_exceeded', 'The price of this model is not known, and its use is limited in money.');
-  }
-  turn.reserved = reservation;
-  return reservation;
 }
 
 function expectedOf(turn: Turn, bodyBytes: number): Usage {
@@ -61,7 +62,7 @@ export async function reserveKept(gate: Pick<Gate, 'limits'>, turn: Turn): Promi
 }
 
 /** Sets a step aside for each of some tool calls. Throws step_limit. */
-export function reserveSteps(gate: Pick<Gate, 'limits'>, turn: Turn, calls: number): Promise<Reservation> {
+export function reserveSteps(gate: Pick<Gate, 'limits'>, turn: Turn, calls: number): Soon<Reservation> {
   return gate.limits.reserve(subjectOf(turn), { steps: calls });
 }
 

@@ -1,3 +1,4 @@
+import { type Soon, soon } from '@sallyport/chassis/soon';
 import { finalText, join, type Label, type Refusal, type ResolvedHandle, TRUSTED, untrusted } from '@sallyport/turn';
 import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import type { RequestFacts } from '../chat/facts.ts';
@@ -46,7 +47,8 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
   takeControls(turn);
   if (needsLook(turn)) turn.request = frontOf(turn.dialect).neutralRequest(turn);
   if (turn.request) await offerTools(gate, turn);
-  const attested = await label(gate, turn);
+  const labelled = label(gate, turn);
+  const attested = labelled instanceof Promise ? await labelled : labelled;
   boundFetches(gate, turn);
   if (turn.facts.toolResults.length > 0) await quarantine(gate, turn, attested);
   if (turn.model.spec.decoration !== undefined) decorate(gate, turn);
@@ -66,12 +68,13 @@ async function runStages(gate: Gate, turn: Turn): Promise<void> {
     const answer = kept === undefined ? await call(gate, turn, route(turn), tools) : await give(gate, turn, kept);
     const { retrieves } = capabilitiesOf(answer.target);
     if (retrieves) turn.label = join(turn.label, untrusted(modelSource(answer.target)));
-    const said = await receive(gate, turn, answer, release);
+    const received = receive(gate, turn, answer, release);
+    const said = received instanceof Promise ? await received : received;
     turn.label = join(turn.label, labelOfProviderRuns(turn, tools, said.content));
     const keep = turn.cache === undefined ? undefined : toKeep(gate, turn, said);
     if (said.delivered) {
       keep?.();
-      return await delivered(gate, turn, said.last);
+      return delivered(gate, turn, said.last);
     }
     const calls = callsOf(turn, said.content);
     if (calls.length === 0) {
@@ -132,9 +135,12 @@ function labelOfProviderRuns(turn: Turn, tools: readonly Tool[], content: readon
 }
 
 /** The provider's own bytes were the answer. */
-async function delivered(gate: Gate, turn: Turn, last: string | undefined): Promise<void> {
-  if (turn.facts.stream) closeStream(turn, turn.exchange ? await turn.exchange.end(last ?? '', turn) : last);
-  await rememberWords(gate, turn, TRUSTED);
+function delivered(gate: Gate, turn: Turn, last: string | undefined): Soon<void> {
+  if (!turn.facts.stream) return rememberWords(gate, turn, TRUSTED);
+  return soon(turn.exchange ? turn.exchange.end(last ?? '', turn) : last, (end) => {
+    closeStream(turn, end);
+    return rememberWords(gate, turn, TRUSTED);
+  });
 }
 
 async function giveUp(gate: Gate, turn: Turn, release: Release, refusals: readonly Refusal[]): Promise<void> {

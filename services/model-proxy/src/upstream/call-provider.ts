@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import type { Soon } from '@sallyport/chassis/soon';
 import type { Target } from '../catalog.ts';
 import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import type { ProviderFailure } from '../chat/failure.ts';
@@ -41,7 +42,7 @@ export class ProviderError extends Error {
 export interface CallHooks {
   onCredential(reference: string): void;
   /** The body is known: its size in bytes. What is awaited here holds the call back. */
-  onBody(bytes: number): Promise<void>;
+  onBody(bytes: number): Soon<void>;
 }
 
 /**
@@ -55,12 +56,14 @@ export async function callProvider(
   tools: readonly Tool[],
   hooks: CallHooks,
 ): Promise<{ content: ModelAnswer['content']; requestBytes: number; status: number }> {
-  const key = await providerKey(gate, turn, wanted);
+  const leased = providerKey(gate, turn, wanted);
+  const key = leased instanceof Promise ? await leased : leased;
   const target = spokenTarget(wanted, turn.dialect);
   const { provider } = target;
   if (key) hooks.onCredential(key.reference);
   const body = upstreamBody(turn, target, tools);
-  await hooks.onBody(body.length);
+  const taken = hooks.onBody(body.length);
+  if (taken instanceof Promise) await taken;
   const scope = callScope(turn.signal);
   const sent = { requestBytes: body.length };
   let streams = false;
@@ -88,7 +91,8 @@ export async function callProvider(
       streams = true;
       return { content, status: answer.status, ...sent };
     }
-    const text = await answer.text(MAX_ANSWER_BYTES);
+    const read = answer.text(MAX_ANSWER_BYTES);
+    const text = read instanceof Promise ? await read : read;
     return { content: readWhole(turn, target, text), status: answer.status, ...sent };
   } catch (error) {
     if (error instanceof ProviderError || error instanceof GatewayError) throw error;

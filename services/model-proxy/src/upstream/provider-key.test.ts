@@ -28,7 +28,8 @@ function scene(first: Provider, second: Provider, headers: Record<string, string
   const turn = { headers, principal, model: { targets, spec: { targets: named } } } as unknown as Parameters<
     typeof providerKey
   >[1];
-  const keyFor = (index: number) => providerKey({ credentials }, turn, targets[index] as (typeof targets)[0]);
+  const keyFor = async (index: number) =>
+    await providerKey({ credentials }, turn, targets[index] as (typeof targets)[0]);
   return { keyFor, leased, dropped };
 }
 

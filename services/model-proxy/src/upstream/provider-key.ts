@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import { type Soon, soon } from '@sallyport/chassis/soon';
 import { furtherGrantUid } from '@sallyport/custom-resources/grant-uids';
 import { orderedTargets } from '@sallyport/custom-resources/model';
 import type { CredentialUse } from '@sallyport/peers/credentials';
@@ -62,17 +63,20 @@ const severalUses = new WeakMap<Provider, readonly CredentialUse[]>();
  * provider takes none. What a caller brings is for the first target alone: it never goes to a provider that the call falls
  * back to, which is another company. Throws `permission_denied` for a key that the first target's provider takes not.
  */
-export async function providerKey(
+export function providerKey(
   gate: Pick<Gate, 'credentials'>,
   turn: Pick<Turn, 'headers' | 'principal' | 'model'> & { readonly keyUse?: CredentialUse | undefined },
   { provider }: Target,
-): Promise<ProviderKey | undefined> {
+): Soon<ProviderKey | undefined> {
   const brought = turn.headers[PROVIDER_KEY_HEADER];
   if (brought !== undefined && isFirst(turn.model, provider)) return broughtKey(brought, provider);
   const use = turn.keyUse ?? providerUse(provider);
   if (use === undefined) return undefined;
-  const { value, reference } = await gate.credentials.lease(use, turn.principal);
-  return { value, reference, refused: () => gate.credentials.drop(use, turn.principal) };
+  return soon(gate.credentials.lease(use, turn.principal), ({ value, reference }) => ({
+    value,
+    reference,
+    refused: () => gate.credentials.drop(use, turn.principal),
+  }));
 }
 
 /** Whether a Model names a provider first; those of its targets that cannot serve a request may be left out of `targets`. */

@@ -48,8 +48,8 @@ async function brokers(specs: Readonly<Record<string, object>>, count = 1) {
     await served.close();
   });
   for (const one of all) one.start();
-  const make = (subject: Partial<LimitSubject> = {}, at = 0): Promise<Reservation> =>
-    (all[at] as (typeof all)[number]).reserve(
+  const make = async (subject: Partial<LimitSubject> = {}, at = 0): Promise<Reservation> =>
+    await (all[at] as (typeof all)[number]).reserve(
       { principal: principalOfTest(), model: '', trajectory: 't1', customer: '', newTrajectory: false, ...subject },
       CALL,
     );
