@@ -127,9 +127,9 @@ class SetAside implements Reservation {
   constructor(held: readonly HeldShare[], needed: Amounts) {
     this.#held = held;
     this.amounts = needed;
-    this.touched = held
-      .filter((share) => (needed[share.dimension] ?? 0) > 0)
-      .map(({ limit, dimension }) => ({ limit, dimension }));
+    const touched: { limit: string; dimension: Dimension }[] = [];
+    for (const { limit, dimension } of held) if ((needed[dimension] ?? 0) > 0) touched.push({ limit, dimension });
+    this.touched = touched;
   }
 
   settle(spent: Amounts): void {

@@ -25,7 +25,7 @@ import { recordEndedTurn, recordRefusedAdmission } from '../turn/record.ts';
 import { runTurn } from '../turn/run.ts';
 import type { Turn } from '../turn/turn.ts';
 import { type BackgroundRuns, backgroundRuns } from './background.ts';
-import { clientAnswer, headed } from './client-answer.ts';
+import { type ClientAnswer, clientAnswer, headed } from './client-answer.ts';
 import { mountConversations } from './conversations.ts';
 import { countGemini, countInput, countTokens } from './count-tokens.ts';
 import { callOf, GEMINI_MODELS } from './gemini-path.ts';
@@ -128,35 +128,49 @@ function turnHandler(
       await runTurn(gate, turn);
       succeeded.inc();
     } catch (caught) {
-      const error = asGatewayError(entry.ended.aborted ? (entry.ended.reason ?? caught) : caught);
-      gate.metrics.turns.inc({ endpoint, outcome: error.code });
-      if (turn && turn.trajectory === '') newTrajectory(turn);
-      const trajectory = turn?.trajectory ?? (principal ? uuidv7() : undefined);
-      if (turn && !turn.failureRecorded) recordEndedTurn(gate, turn, error);
-      else if (!turn && principal && trajectory) {
-        recordRefusedAdmission(
-          gate,
-          principal,
-          { trajectory, turn: id, endpoint, model: facts.model, startedAtMs },
-          error,
-        );
-      }
-      if (answer.gone()) return;
-      if (!answer.started()) {
-        if (trajectory) {
-          res.setHeader(TRAJECTORY_HEADER, trajectory);
-          res.setHeader('sallyport-turn', id);
-        }
-        if (turn) tellRateLimits(dialect, turn.reserved, headed(res));
-        throw error;
-      }
-      if (error.code === 'internal') gate.log.error('A turn failed', { endpoint, trajectory, error: caught });
-      await answer.frames(front.errorFrame(error, trajectory));
-      answer.end();
+      const why = entry.ended.aborted ? (entry.ended.reason ?? caught) : caught;
+      const request = { turn: id, endpoint, model: facts.model, startedAtMs };
+      await tellFailure(gate, { dialect, request, principal, turn, answer, res }, why);
     } finally {
       entry.end();
     }
   };
+}
+
+interface FailedTurn {
+  readonly dialect: FrontDialect;
+  readonly request: { readonly turn: string; endpoint: string; model: string; startedAtMs: number };
+  /** As far as they were known. */
+  readonly principal: Principal | undefined;
+  readonly turn: Turn | undefined;
+  readonly answer: ClientAnswer;
+  readonly res: ServerResponse;
+}
+
+/** Records a turn that failed, and says so where the answer has begun; throws the error where it has not. */
+async function tellFailure(gate: Gate, failed: FailedTurn, caught: unknown): Promise<void> {
+  const { dialect, request, principal, turn, answer, res } = failed;
+  const { endpoint } = request;
+  const error = asGatewayError(caught);
+  gate.metrics.turns.inc({ endpoint, outcome: error.code });
+  if (turn && turn.trajectory === '') newTrajectory(turn);
+  const trajectory = turn?.trajectory ?? (principal ? uuidv7() : undefined);
+  if (turn && !turn.failureRecorded) recordEndedTurn(gate, turn, error);
+  else if (!turn && principal && trajectory) {
+    recordRefusedAdmission(gate, principal, { ...request, trajectory }, error);
+  }
+  if (answer.gone()) return;
+  if (!answer.started()) {
+    if (trajectory) {
+      res.setHeader(TRAJECTORY_HEADER, trajectory);
+      res.setHeader('sallyport-turn', request.turn);
+    }
+    if (turn) tellRateLimits(dialect, turn.reserved, headed(res));
+    throw error;
+  }
+  if (error.code === 'internal') gate.log.error('A turn failed', { endpoint, trajectory, error: caught });
+  await answer.frames(frontOf(dialect).errorFrame(error, trajectory));
+  answer.end();
 }
 
 const TRAJECTORY_HEADER = 'sallyport-trajectory';

@@ -1,6 +1,6 @@
 import type { EndSignal } from '@sallyport/chassis/ending';
 import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
-import { soon } from '@sallyport/chassis/soon';
+import { type Soon, soon } from '@sallyport/chassis/soon';
 import type { Reservation } from '@sallyport/peers/limits';
 import type { Tool } from '../chat/tools.ts';
 import { asGatewayFailure } from '../fronts/failure.ts';
@@ -150,59 +150,87 @@ async function tryTarget(
   ring: KeyRing | undefined,
 ): Promise<(Failed & { readonly key?: 'limited' | 'refused' }) | Extract<Tried, { content: unknown }>> {
   const { target } = step;
-  const began = performance.now();
-  let reservation: Reservation | undefined;
-  let credential: string | undefined;
-  // What is undefined is not written into the record.
-  const note = (outcome: string, status: number | undefined, error?: string) => {
-    attempts.push({
-      provider: target.provider.name,
-      model: target.model,
-      outcome,
-      ms: Math.round(performance.now() - began),
-      status,
-      error,
-      credential,
-      why,
-      via: step.model === turn.model ? undefined : step.model.publicName,
-      waitMs: passage.waitedMs < 1 ? undefined : Math.round(passage.waitedMs),
-      dropped: turn.dropped.length === 0 ? undefined : turn.dropped,
-    });
-  };
+  const one = new Try(gate, turn, step, passage);
   try {
-    const hooks: CallHooks = {
-      onCredential: (reference) => {
-        credential = reference;
-      },
-      onBody: (bytes) =>
-        soon(reserve(gate, turn, target, bytes), (reserved) => {
-          reservation = reserved;
-        }),
-    };
     const answered = turn.operation
-      ? await turn.operation.call(gate, turn, target, hooks)
-      : await callProvider(gate, turn, target, tools, hooks);
-    note('ok', answered.status);
+      ? await turn.operation.call(gate, turn, target, one)
+      : await callProvider(gate, turn, target, tools, one);
+    attempts.push(one.noted('ok', why, answered.status));
     if (turn.dropped.length > 0) turn.answer.header('sallyport-dropped', turn.dropped.join(', '));
     if (attempts.length > 1) tellAttempts(turn, attempts);
     ring?.took();
     return {
       content: answered.content,
       requestBytes: answered.requestBytes,
-      reservation: reservation as unknown as Reservation,
+      reservation: one.reservation as Reservation,
       passage,
     };
   } catch (caught) {
-    // What was sent counts as a request, whatever became of it; tokens and money of a failed call are not known to be spent.
-    // Of one that its client broke off nobody says what it took, and a provider counts it.
-    const guess = isBrokenOff(turn, caught) ? reservation?.amounts : undefined;
-    reservation?.settle({ tokens: guess?.tokens ?? 0, nano_usd: guess?.nano_usd ?? 0, ...requestSpent(turn) });
+    one.giveBack(caught);
     const failed = failureOf(caught);
-    note('error', failed.status, failed.kind);
-    const key = ring && keyFault(ring, failed, credential);
+    attempts.push(one.noted('error', why, failed.status, failed.kind));
+    const key = ring && keyFault(ring, failed, one.credential);
     if (key !== undefined) return { ...failed, key };
-    end(passage, failed, target.provider.spec.credentials?.perPrincipal === undefined && credential !== 'request');
+    end(passage, failed, target.provider.spec.credentials?.perPrincipal === undefined && one.credential !== 'request');
     return failed;
+  }
+}
+
+/** What becomes known on the way of one call to one target. */
+class Try implements CallHooks {
+  reservation: Reservation | undefined;
+  credential: string | undefined;
+  readonly #gate: Gate;
+  readonly #turn: Turn;
+  readonly #step: Step;
+  readonly #passage: Passage;
+  readonly #began = performance.now();
+
+  constructor(gate: Gate, turn: Turn, step: Step, passage: Passage) {
+    this.#gate = gate;
+    this.#turn = turn;
+    this.#step = step;
+    this.#passage = passage;
+  }
+
+  onCredential(reference: string): void {
+    this.credential = reference;
+  }
+
+  onBody(bytes: number): Soon<void> {
+    return soon(reserve(this.#gate, this.#turn, this.#step.target, bytes), (reserved) => {
+      this.reservation = reserved;
+    });
+  }
+
+  /** For the record; what is undefined is not written into it. */
+  noted(outcome: string, why: string, status: number | undefined, error?: string): Attempt {
+    const { target, model } = this.#step;
+    const { dropped } = this.#turn;
+    const { waitedMs } = this.#passage;
+    return {
+      provider: target.provider.name,
+      model: target.model,
+      outcome,
+      ms: Math.round(performance.now() - this.#began),
+      status,
+      error,
+      credential: this.credential,
+      why,
+      via: model === this.#turn.model ? undefined : model.publicName,
+      waitMs: waitedMs < 1 ? undefined : Math.round(waitedMs),
+      dropped: dropped.length === 0 ? undefined : dropped,
+    };
+  }
+
+  /**
+   * What was sent counts as a request, whatever became of it; tokens and money of a failed call are not known to be spent. Of
+   * one that its client broke off nobody says what it took, and a provider counts it.
+   */
+  giveBack(caught: unknown): void {
+    const guess = isBrokenOff(this.#turn, caught) ? this.reservation?.amounts : undefined;
+    const spent = { tokens: guess?.tokens ?? 0, nano_usd: guess?.nano_usd ?? 0 };
+    this.reservation?.settle({ ...spent, ...requestSpent(this.#turn) });
   }
 }
 

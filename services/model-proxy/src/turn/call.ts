@@ -13,7 +13,7 @@ import { tryStep } from './attempt.ts';
 import type { Gate } from './gate.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { OperationContent } from './operation.ts';
-import { type Attempt, recordModelCall } from './record.ts';
+import { type Attempt, type ModelCallFacts, recordModelCall } from './record.ts';
 import type { Turn } from './turn.ts';
 
 /** What a provider answered, before anything of it went to the client. */
@@ -79,11 +79,20 @@ export async function call(gate: Gate, turn: Turn, plan: Plan, tools: readonly T
   const error = turn.signal.aborted
     ? asGatewayError(turn.signal.reason)
     : (failure ?? new GatewayError('unavailable', 'No provider serves this model right now.'));
+  recordUnanswered(gate, turn, { step, startedAtMs, durationMs: performance.now() - startedAt }, attempts, error);
+  throw error;
+}
+
+function recordUnanswered(
+  gate: Gate,
+  turn: Turn,
+  of: Pick<ModelCallFacts, 'step' | 'startedAtMs' | 'durationMs'>,
+  attempts: readonly Attempt[],
+  error: GatewayError,
+): void {
   const last = attempts.at(-1);
   recordModelCall(gate, turn, {
-    step,
-    startedAtMs,
-    durationMs: performance.now() - startedAt,
+    ...of,
     firstTokenMs: 0,
     provider: last?.provider ?? '',
     upstreamModel: last?.model ?? '',
@@ -97,7 +106,6 @@ export async function call(gate: Gate, turn: Turn, plan: Plan, tools: readonly T
     outcome: turn.signal.aborted ? 'cancelled' : 'error',
     error,
   });
-  throw error;
 }
 
 /** Bounds the model calls of a turn; throws step_limit. */
