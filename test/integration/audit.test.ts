@@ -115,6 +115,41 @@ describe('audit on Postgres', () => {
     expect((await get(full.trajectory)).records[0]).toMatchObject(full);
   });
 
+  it('writes in each row what its record says, whether or not those of one commit say the same', async () => {
+    const tenant = 'columns';
+    const likes = { teams: ['a', 'b,"c'], customer: 'shop', inputTokens: 7, kind: Record_Kind.TOOL_OUTCOME };
+    const differ = [
+      record({ tenant, ...likes, costNanoUsd: 5 }),
+      record({ tenant, teams: [], customer: 'other', step: 2, labelTrusted: false, costNanoUsd: -1 }),
+      record({ tenant, inputTokens: 9, errorCode: 'no\u0000ne' }),
+    ];
+    const same = [record({ tenant, ...likes }), record({ tenant, ...likes })];
+    await commit(...differ);
+    await commit(...same);
+    const { rows } = await suite.asRole(
+      tenant,
+      `select kind, step, teams, customer, input_tokens::int as tokens, error_code, label_trusted, cost_nano_usd::int as cost
+         from records order by id`,
+    );
+    const like = {
+      kind: 3,
+      step: 1,
+      teams: ['a', 'b,"c'],
+      customer: 'shop',
+      tokens: 7,
+      error_code: '',
+      label_trusted: true,
+    };
+    const plain = { ...like, kind: 1, teams: [], customer: '', tokens: 0 };
+    expect(rows).toEqual([
+      { ...like, cost: 5 },
+      { ...plain, customer: 'other', step: 2, label_trusted: false, cost: null },
+      { ...plain, tokens: 9, error_code: 'none', cost: 0 },
+      { ...like, cost: 0 },
+      { ...like, cost: 0 },
+    ]);
+  });
+
   it('[audit:inputs-sealed] seals decision inputs, so that the table does not tell them', async () => {
     const sealed = record({ tenant: 'sealed', decisionInputsJson: '{"arguments":{"note":"marmalade-canary"}}' });
     await commit(sealed);

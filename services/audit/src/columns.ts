@@ -5,6 +5,7 @@ import {
   int2Array,
   int4Array,
   int8Array,
+  oneForAll,
   textArray,
   uuidArray,
 } from '@sallyport/chassis/postgres-arrays';
@@ -14,8 +15,10 @@ import { type Row, UUID } from './row.ts';
 interface Column {
   readonly name: string;
   readonly type: string;
-  /** SQL over the parameter's value, where that is not the column's. */
-  readonly source?: string;
+  /** SQL of the column's value, of SQL of the parameter's. */
+  readonly source?: (value: string) => string;
+  /** Every row has its own: a value that is the same in all is not given once, and may be null. */
+  readonly each?: true;
   readonly write: (rows: readonly Row[]) => Buffer;
 }
 
@@ -29,12 +32,12 @@ const MAX_TIME_MS = 8.64e15;
 const textColumn = (name: string, field: TextField): Column => ({
   name,
   type: 'text',
-  write: (rows) => textArray(rows.map(({ record }) => plain(record[field]))),
+  write: (rows) => textArray(oneForAll(rows.map(({ record }) => record[field])).map(plain)),
 });
 const countColumn = (name: string, field: NumberField): Column => ({
   name,
   type: 'int8',
-  write: (rows) => int8Array(rows.map(({ record }) => within(record[field]))),
+  write: (rows) => int8Array(oneForAll(rows.map(({ record }) => record[field])).map((value) => within(value))),
 });
 
 /**
@@ -43,26 +46,32 @@ const countColumn = (name: string, field: NumberField): Column => ({
  */
 const COLUMNS: readonly Column[] = [
   // First, being the largest: pg's buffer grows by half at a time.
-  { name: 'body', type: 'bytea', write: (rows) => byteaArray(rows.map(({ body }) => body)) },
+  { name: 'body', type: 'bytea', each: true, write: (rows) => byteaArray(rows.map(({ body }) => body)) },
   textColumn('tenant', 'tenant'),
-  { name: 'id', type: 'uuid', write: (rows) => uuidArray(rows.map(({ id }) => id)) },
+  { name: 'id', type: 'uuid', each: true, write: (rows) => uuidArray(rows.map(({ id }) => id)) },
   {
     name: 'kind',
     type: 'int2',
-    write: (rows) => int2Array(rows.map(({ record }) => within(record.kind, MAX_SMALLINT))),
+    write: (rows) => int2Array(oneForAll(rows.map(({ record }) => within(record.kind, MAX_SMALLINT)))),
   },
   textColumn('trajectory', 'trajectory'),
   textColumn('turn', 'turn'),
-  { name: 'step', type: 'int4', write: (rows) => int4Array(rows.map(({ record }) => within(record.step, MAX_INT))) },
+  {
+    name: 'step',
+    type: 'int4',
+    write: (rows) => int4Array(oneForAll(rows.map(({ record }) => within(record.step, MAX_INT)))),
+  },
   {
     name: 'started_at',
     type: 'float8',
-    source: 'to_timestamp(started_at / 1000)',
+    source: (value) => `to_timestamp(${value} / 1000)`,
+    each: true,
     write: (rows) => float8Array(rows.map(({ record }) => bounded(record.startedAtMs, MAX_TIME_MS))),
   },
   {
     name: 'duration_ms',
     type: 'float8',
+    each: true,
     write: (rows) => float8Array(rows.map(({ record }) => bounded(record.durationMs, Number.MAX_VALUE))),
   },
   textColumn('principal_id', 'principalId'),
@@ -71,8 +80,8 @@ const COLUMNS: readonly Column[] = [
     name: 'teams',
     type: 'text',
     // unnest() would take an array of arrays apart to the last, hence literals.
-    source: 'teams::text[]',
-    write: (rows) => textArray(rows.map(({ record }) => arrayLiteral(record.teams))),
+    source: (value) => `(${value})::text[]`,
+    write: (rows) => textArray(oneForAll(rows.map(({ record }) => arrayLiteral(record.teams)))),
   },
   textColumn('customer', 'customer'),
   textColumn('key_id', 'keyId'),
@@ -87,6 +96,7 @@ const COLUMNS: readonly Column[] = [
   {
     name: 'cost_nano_usd',
     type: 'int8',
+    each: true,
     write: (rows) => int8Array(rows.map(({ record }) => (record.costNanoUsd < 0 ? null : within(record.costNanoUsd)))),
   },
   textColumn('prompt_version', 'promptVersion'),
@@ -99,21 +109,34 @@ const COLUMNS: readonly Column[] = [
   {
     name: 'intent_id',
     type: 'uuid',
+    each: true,
     write: (rows) => uuidArray(rows.map(({ record }) => (UUID.test(record.intentId) ? record.intentId : null))),
   },
   textColumn('verdict', 'verdict'),
   textColumn('enforced', 'enforced'),
   textColumn('rule', 'rule'),
   textColumn('policy_revision', 'policyRevision'),
-  { name: 'label_trusted', type: 'bool', write: (rows) => boolArray(rows.map(({ record }) => record.labelTrusted)) },
-  { name: 'sealed_inputs', type: 'bytea', write: (rows) => byteaArray(rows.map(({ sealedInputs }) => sealedInputs)) },
+  {
+    name: 'label_trusted',
+    type: 'bool',
+    write: (rows) => boolArray(oneForAll(rows.map(({ record }) => record.labelTrusted))),
+  },
+  {
+    name: 'sealed_inputs',
+    type: 'bytea',
+    each: true,
+    write: (rows) => byteaArray(rows.map(({ sealedInputs }) => sealedInputs)),
+  },
 ];
 
 const names = COLUMNS.map(({ name }) => name).join(', ');
+const values = COLUMNS.map(({ name, type, each, source = (value) => value }, index) =>
+  source(each ? name : `coalesce(${name}, ($${index + 1}::${type}[])[1])`),
+).join(', ');
 
 /** Adds rows; those whose id is there already are left alone. Its parameters are those of `insertValues`. */
 export const INSERT = `insert into records (${names})
-  select ${COLUMNS.map(({ name, source }) => source ?? name).join(', ')}
+  select ${values}
     from unnest(${COLUMNS.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ')}) as r (${names})
   on conflict (tenant, id) do nothing`;
 

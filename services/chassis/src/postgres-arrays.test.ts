@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { byteaArray, float8Array, int8Array, textArray, uuidArray } from './postgres-arrays.ts';
+import { byteaArray, float8Array, int8Array, oneForAll, textArray, uuidArray } from './postgres-arrays.ts';
 
 /** Reads an array as array_recv does: the type and the bytes of each element. */
 function read(bytes: Buffer): { oid: number; elements: (Buffer | null)[] } {
@@ -31,6 +31,13 @@ describe('binary arrays', () => {
         expect(elements).toEqual(values.map((value) => Buffer.from(value)));
       }),
     );
+  });
+
+  it('are of one value where all are the same', () => {
+    expect(oneForAll(['a', 'a', 'a'])).toEqual(['a']);
+    expect(oneForAll(['a', 'a', 'b'])).toEqual(['a', 'a', 'b']);
+    expect(oneForAll([null, 0])).toEqual([null, 0]);
+    expect(oneForAll([])).toEqual([]);
   });
 
   it('carry any safe integer, any double and nothing', () => {

@@ -23,7 +23,16 @@ function begin(bytes: Buffer, oid: number, count: number, hasNulls: boolean): nu
 const whole = (bytes: Buffer, at: number, count: number) =>
   count === 0 ? bytes.subarray(0, 12) : bytes.subarray(0, at);
 
-const SCRATCH_BYTES = 64 * 1024;
+/**
+ * The values, or the first alone where all are the same, which most columns of a batch are. `unnest` fills the shorter of its
+ * arrays up with nulls: where the column holds none, `coalesce(it, ($n)[1])` is the value again.
+ */
+export function oneForAll<T extends string | number | boolean | null>(values: readonly T[]): readonly T[] {
+  for (const value of values) if (value !== values[0]) return values;
+  return values.slice(0, 1);
+}
+
+const SCRATCH_BYTES = 256 * 1024;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
 /** `text[]`. Postgres refuses U+0000; lone surrogates become U+FFFD. */

@@ -43,7 +43,7 @@ function releaseOf(released: Released): Release {
     callIds,
     assistantDigest,
     steps: Math.max(0, Math.floor(steps)),
-    values: released.fingerprints.map(({ digest, source }) => ({ digest, source })),
+    values: released.fingerprints,
     label: readLabel(released.label),
     digests: released.digests.map(({ digest, kind, tool, label }) => {
       if (!KINDS.includes(kind)) throw new GatewayError('invalid_request', 'A digest is of an unknown kind.');

@@ -41,8 +41,11 @@ export function trajectoryService(options: {
       };
     },
     async remember(request) {
-      const refused = await rememberReleases(store, request.released, Date.now() + ttlMs);
-      await written.remember(request.released, refused);
+      const { released } = request;
+      // A stream of HTTP/2, and the request that leads from it, goes with a full collection alone, not with those of the young.
+      request.released = [];
+      const refused = await rememberReleases(store, released, Date.now() + ttlMs);
+      await written.remember(released, refused);
       if (refused.length > 0) {
         log.warn('releases for runs of somebody else were not kept', { trajectories: refused });
         // The rest is kept. An OK would let the caller go on with a taint that nobody knows of.

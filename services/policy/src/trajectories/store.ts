@@ -1,5 +1,5 @@
 import type { Postgres, Statement, TenantClient } from '@sallyport/chassis/postgres';
-import { int8Array, textArray } from '@sallyport/chassis/postgres-arrays';
+import { int8Array, oneForAll, textArray } from '@sallyport/chassis/postgres-arrays';
 import { fromValue, join, type Label, TRUSTED, toJson } from '@sallyport/turn/label';
 import { valuesStatement } from '../untrusted/store.ts';
 import type { KnownRuns, SeenRun } from './known-runs.ts';
@@ -37,7 +37,8 @@ export function createTrajectoryStore(
   { runs, valueTtlMs }: TrajectoryStoreOptions,
 ): TrajectoryStore {
   const additions = (tenant: string, releases: readonly Release[]): Statement[] => {
-    const values = releases.flatMap(({ user, values: own }) => own.map((one) => ({ user, ...one })));
+    const untrusted = releases.filter(({ values }) => values.length > 0);
+    const values = untrusted.flatMap(({ user, values: own }) => own.map((one) => ({ user, ...one })));
     const statements = [
       digestsStatement(tenant, releases),
       marksStatement(tenant, releases),
@@ -159,14 +160,14 @@ async function joinRuns(
 ): Promise<{ kept: Release[]; refused: string[] }> {
   // In the order of their ids, so that two batches never wait for each other in a circle.
   const sorted = [...releases].sort((a, b) => (a.trajectory < b.trajectory ? -1 : 1));
-  const first = new Map<string, Release>();
-  for (const release of sorted) if (!first.has(release.trajectory)) first.set(release.trajectory, release);
-  const rows = [...first.values()];
+  const isFirst = ({ trajectory }: Release, index: number) => sorted[index - 1]?.trajectory !== trajectory;
+  const rows = sorted.filter(isFirst);
   // Which are new is told only where not all are: for most batches that is one value, not a row a run.
   const made = await client.query<{ fresh: string[] | null }>(
     `with made as (
        insert into trajectories (tenant, id, principal_id, user_id, label, steps, expires_at)
-       select $1, r.id, r.principal_id, r.user_id, r.label::jsonb, r.steps, to_timestamp($2::float8 / 1000)
+       select $1, r.id, coalesce(r.principal_id, ($4::text[])[1]), coalesce(r.user_id, ($5::text[])[1]),
+              coalesce(r.label, ($6::text[])[1])::jsonb, coalesce(r.steps, ($7::int8[])[1]), to_timestamp($2::float8 / 1000)
          from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int8[])
            as r (id, principal_id, user_id, label, steps)
         order by r.id on conflict (tenant, id) do nothing returning id
@@ -176,18 +177,19 @@ async function joinRuns(
       tenant,
       expiresAtMs,
       textArray(rows.map((row) => row.trajectory)),
-      textArray(rows.map((row) => row.principalId)),
-      textArray(rows.map((row) => row.user)),
-      textArray(rows.map((row) => jsonOf(row.label))),
-      int8Array(rows.map((row) => row.steps)),
+      textArray(oneForAll(rows.map((row) => row.principalId))),
+      textArray(oneForAll(rows.map((row) => row.user))),
+      textArray(oneForAll(rows.map((row) => jsonOf(row.label)))),
+      int8Array(oneForAll(rows.map((row) => row.steps))),
     ],
     { prepared: 'add runs' },
   );
-  const fresh = new Set(made.rows[0]?.fresh ?? first.keys());
+  const told = made.rows[0]?.fresh;
+  const fresh = told && new Set(told);
   const kept: Release[] = [];
   const refused: string[] = [];
-  for (const release of sorted) {
-    const isNew = fresh.has(release.trajectory) && first.get(release.trajectory) === release;
+  for (const [index, release] of sorted.entries()) {
+    const isNew = isFirst(release, index) && fresh?.has(release.trajectory) !== false;
     const run = isNew ? undefined : await renew(client, tenant, release, expiresAtMs);
     if (isNew || run !== undefined) kept.push(release);
     else refused.push(release.trajectory);
@@ -222,54 +224,67 @@ async function renew(
 
 function digestsStatement(tenant: string, releases: readonly Release[]): Statement | undefined {
   // One row a digest and run: an insert may not touch the same row twice. Untrusted wins.
-  const byKey = new Map<string, { release: Release; one: ReleasedDigest }>();
+  const places = new Map<string, number>();
+  const owners: Release[] = [];
+  const ones: ReleasedDigest[] = [];
   for (const release of releases) {
     for (const one of release.digests) {
-      const key = `${one.digest} ${release.trajectory}`;
-      const before = byKey.get(key)?.one;
-      byKey.set(key, { release, one: before === undefined ? one : { ...one, label: join(before.label, one.label) } });
+      const key = `${release.trajectory} ${one.digest}`;
+      const place = places.get(key) ?? places.size;
+      const before = ones[place];
+      places.set(key, place);
+      owners[place] = release;
+      ones[place] = before === undefined ? one : { ...one, label: join(before.label, one.label) };
     }
   }
-  if (byKey.size === 0) return undefined;
-  const rows = [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  if (ones.length === 0) return undefined;
+  // In one order, so that two writers never wait for each other in a circle.
+  const order = [...places.keys()].sort().map((key) => places.get(key) as number);
+  const ofOwners = (read: (release: Release) => string) => order.map((place) => read(owners[place] as Release));
+  const ofDigests = (read: (one: ReleasedDigest) => string) =>
+    order.map((place) => read(ones[place] as ReleasedDigest));
   return {
     sql: `insert into released_digests (tenant, digest, trajectory, principal_id, user_id, kind, tool, label)
-     select $1, d.digest, d.trajectory, d.principal_id, d.user_id, d.kind, d.tool, d.label::jsonb
+     select $1, d.digest, d.trajectory, coalesce(d.principal_id, ($4::text[])[1]), coalesce(d.user_id, ($5::text[])[1]),
+            coalesce(d.kind, ($6::text[])[1]), coalesce(d.tool, ($7::text[])[1]), coalesce(d.label, ($8::text[])[1])::jsonb
        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
          as d (digest, trajectory, principal_id, user_id, kind, tool, label)
      on conflict (tenant, digest, trajectory) do update set label = excluded.label
       where released_digests.label ->> 'integrity' = 'trusted'`,
     values: [
       tenant,
-      textArray(rows.map(({ one }) => one.digest)),
-      textArray(rows.map(({ release }) => release.trajectory)),
-      textArray(rows.map(({ release }) => release.principalId)),
-      textArray(rows.map(({ release }) => release.user)),
-      textArray(rows.map(({ one }) => one.kind)),
-      textArray(rows.map(({ one }) => one.tool)),
-      textArray(rows.map(({ one }) => jsonOf(one.label))),
+      textArray(ofDigests(({ digest }) => digest)),
+      textArray(ofOwners(({ trajectory }) => trajectory)),
+      textArray(oneForAll(ofOwners(({ principalId }) => principalId))),
+      textArray(oneForAll(ofOwners(({ user }) => user))),
+      textArray(oneForAll(ofDigests(({ kind }) => kind))),
+      textArray(oneForAll(ofDigests(({ tool }) => tool))),
+      textArray(oneForAll(ofDigests(({ label }) => jsonOf(label)))),
     ],
     options: { prepared: 'add digests' },
   };
 }
 
 function marksStatement(tenant: string, releases: readonly Release[]): Statement | undefined {
-  const rows = releases.flatMap(({ trajectory, callIds, assistantDigest }) => [
-    ...[...new Set(callIds)].sort().map((mark) => ({ kind: 'call', mark, trajectory })),
-    ...(assistantDigest === '' ? [] : [{ kind: 'message', mark: assistantDigest, trajectory }]),
-  ]);
-  if (rows.length === 0) return undefined;
+  const kinds: string[] = [];
+  const marks: string[] = [];
+  const trajectories: string[] = [];
+  const add = (kind: 'call' | 'message', mark: string, trajectory: string) => {
+    kinds.push(kind);
+    marks.push(mark);
+    trajectories.push(trajectory);
+  };
+  for (const { trajectory, callIds, assistantDigest } of releases) {
+    if (callIds.length > 0) for (const mark of [...new Set(callIds)].sort()) add('call', mark, trajectory);
+    if (assistantDigest !== '') add('message', assistantDigest, trajectory);
+  }
+  if (marks.length === 0) return undefined;
   return {
     sql: `insert into released_marks (tenant, kind, mark, trajectory)
-     select $1, m.kind, m.mark, m.trajectory
+     select $1, coalesce(m.kind, ($2::text[])[1]), m.mark, m.trajectory
        from unnest($2::text[], $3::text[], $4::text[]) as m (kind, mark, trajectory)
      on conflict do nothing`,
-    values: [
-      tenant,
-      textArray(rows.map((row) => row.kind)),
-      textArray(rows.map((row) => row.mark)),
-      textArray(rows.map((row) => row.trajectory)),
-    ],
+    values: [tenant, textArray(oneForAll(kinds)), textArray(marks), textArray(trajectories)],
     options: { prepared: 'add marks' },
   };
 }

@@ -34,7 +34,7 @@ export function createWritten(store: UntrustedStore, digests: Digests): Written 
 
   return {
     async remember(released, refused) {
-      const kept = released.filter((one) => !refused.includes(one.trajectory));
+      const kept = released.filter((one) => one.objects.length > 0 && !refused.includes(one.trajectory));
       for (const [tenant, releases] of Map.groupBy(kept, (one) => one.tenant)) {
         const objects = releases.flatMap((one) => one.objects);
         const labelled = objects.flatMap((one): LabelledDigest[] => {
