@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { canonicalAddress } from '@sallyport/chassis/net/networks';
-import { type EgressTarget, egressTargets, mayReach, type ToolServerSpec } from '@sallyport/custom-resources';
+import type { ToolServerSpec } from '@sallyport/custom-resources';
+import { type EgressTarget, egressTargets, mayReach } from '@sallyport/custom-resources/tool-server-egress';
 import { type EgressOwner, egressOwner } from '@sallyport/peers/egress-credential';
 import type { Snapshot } from '@sallyport/peers/snapshot';
 

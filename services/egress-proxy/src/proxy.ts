@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ListenConfig } from '@sallyport/chassis/config';
+import { createServer } from '@sallyport/chassis/http/create-server';
 import type { Logger } from '@sallyport/chassis/log';
 import type { UrlGuard } from '@sallyport/chassis/net/guard';
 import type { Component } from '@sallyport/chassis/process';
