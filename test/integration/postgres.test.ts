@@ -116,6 +116,12 @@ describe('statements that are sent together', () => {
       await expect(database.together('a', [add('a', 'three', 3), add('b', 'four', 4)])).rejects.toThrow('row-level');
       await expect(database.together('a', [add('a', 'five', 5), add('a', 'one', 1)])).rejects.toThrow('duplicate key');
       const other = { ...all, sql: 'select 1 as other' };
+      // Encoded once, and for each tenant all the same.
+      const same = Object.freeze([{ ...all, options: { prepared: 'all again' } }]);
+      for (const [tenant, rows] of [...Object.entries({ a: 2, b: 0 }), ...Object.entries({ b: 0, a: 2 })]) {
+        expect((await database.together(tenant, same))[0]).toHaveLength(rows);
+        expect((await database.together(tenant, same))[0]).toHaveLength(rows);
+      }
       await expect(database.together('a', [add('a', 'six', 6), all, other])).rejects.toThrow('Two statements');
       expect((await database.together('a', [all]))[0]?.map((row) => row.id)).toEqual(['one', 'two']);
     } finally {

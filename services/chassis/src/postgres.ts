@@ -51,7 +51,7 @@ export interface Postgres extends Component {
   withTenant<T>(tenant: string, work: (client: TenantClient) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /**
    * Runs statements in one such transaction and one round trip; answers the rows of each. All of them take effect or, where
-   * one fails, none. Rejects as `withTenant` does.
+   * one fails, none. Rejects as `withTenant` does. A frozen list is taken to be the same each time: prepared, it is encoded once.
    */
   together(tenant: string, statements: readonly Statement[]): Promise<readonly (readonly Row[])[]>;
   /**

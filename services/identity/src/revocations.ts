@@ -59,11 +59,20 @@ export async function tellRevoked(
   );
 }
 
+// Asked several times a second, nearly always for nothing: frozen, it is encoded once. What waits for audit is asked for with
+// it: by itself it would be two transactions more each time.
+const GLANCE = Object.freeze([
+  {
+    sql: `select sequence::float8 as head, exists(select from record_outbox)
+      or exists(select from revocations where record_id is not null and not recorded) as records_wait
+      from revocation_head`,
+    values: [],
+    options: { prepared: 'revocations at a glance' },
+  },
+]);
 const KEPT = { prepared: 'revocations after' } as const;
 const AFTER = `select h.sequence::float8 as head, r.tenant, r.key_id, r.user_name, r.client, r.session_id, r.reason, r.told_by,
-  r.sequence::float8 as sequence,
-  exists(select from record_outbox)
-  or exists(select from revocations where record_id is not null and not recorded) as records_wait
+  r.sequence::float8 as sequence
   from revocation_head h left join revocations r on r.sequence > $1::bigint
   order by r.sequence limit $2`;
 
@@ -77,8 +86,11 @@ export interface RevocationsSeen {
 
 /** The feed's head, up to `limit` notices after `sequence`, in order, and whether there is something to tell audit. */
 export async function revocationsAfter(postgres: Postgres, sequence: number, limit: number): Promise<RevocationsSeen> {
-  // Asked several times a second: one statement, which also sees head and notices of one moment. What waits for audit is
-  // asked for with it: by itself it would be two transactions more each time, nearly always for nothing.
+  const [[seen] = []] = await postgres.together('*', GLANCE);
+  const recordsWait = seen?.records_wait === true;
+  const headSeen = (seen?.head as number | undefined) ?? 0;
+  if (headSeen <= sequence) return { head: headSeen, notices: [], recordsWait };
+  // One statement, which sees head and notices of one moment.
   const [rows = []] = await postgres.together('*', [{ sql: AFTER, values: [sequence, limit], options: KEPT }]);
   const notices = rows
     .filter((row) => row.sequence !== null)
@@ -95,5 +107,5 @@ export async function revocationsAfter(postgres: Postgres, sequence: number, lim
       }),
     );
   const [first] = rows;
-  return { head: (first?.head as number | undefined) ?? 0, notices, recordsWait: first?.records_wait === true };
+  return { head: (first?.head as number | undefined) ?? 0, notices, recordsWait };
 }
