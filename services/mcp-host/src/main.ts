@@ -1,7 +1,5 @@
 import { podFacts, readSecretFile } from '@sallyport/chassis/config';
 import { httpServer } from '@sallyport/chassis/http/server';
-import { kubeApi } from '@sallyport/chassis/kube/api';
-import { kubeAttach } from '@sallyport/chassis/kube/attach';
 import type { Logger } from '@sallyport/chassis/log';
 import { run } from '@sallyport/chassis/process';
 import { type Client, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
@@ -10,7 +8,7 @@ import { beginService } from '@sallyport/chassis/service';
 import { watchSnapshot } from '@sallyport/peers/snapshot';
 import { HostingService, PodService } from '@sallyport/proto/hosting/v1/hosting_pb';
 import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
-import { type AtAddress, clusterBackend } from './backend/cluster.ts';
+import type { AtAddress } from './backend/cluster.ts';
 import { localBackend } from './backend/local.ts';
 import { type Config, configSchema, searchPath } from './config.ts';
 import { createFront } from './front.ts';
@@ -34,7 +32,7 @@ run({
     const snapshot = watchSnapshot({ client, kinds: ['ToolServer'], log, ...(cacheFile ? { cacheFile } : {}) });
     life.readiness.add('snapshot', () => snapshot.seen() || 'no snapshot was received yet');
 
-    const { backend, atAddress } = backendOf(config, rpcClient(PodService, operator), log);
+    const { backend, atAddress } = await backendOf(config, rpcClient(PodService, operator), log);
     const hosts = followHosts({
       snapshot,
       backend,
@@ -64,13 +62,19 @@ run({
   },
 });
 
-function backendOf(
+async function backendOf(
   config: Config,
   pods: Client<typeof PodService>,
   log: Logger,
-): { readonly backend: Backend; readonly atAddress: AtAddress } {
+): Promise<{ readonly backend: Backend; readonly atAddress: AtAddress }> {
   const { cluster, local } = config;
   if (cluster !== undefined) {
+    // Loaded only where there is a cluster: the API server's client alone is 40 MB.
+    const [{ kubeApi }, { kubeAttach }, { clusterBackend }] = await Promise.all([
+      import('@sallyport/chassis/kube/api'),
+      import('@sallyport/chassis/kube/attach'),
+      import('./backend/cluster.ts'),
+    ]);
     const api = kubeApi(cluster.kubeconfigFile, 'sallyport-mcp-host');
     const backend = clusterBackend({ api, attach: kubeAttach(cluster.kubeconfigFile), pods, log });
     return { backend, atAddress: backend.atAddress };

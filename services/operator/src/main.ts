@@ -22,7 +22,7 @@ run({
     for (const channel of channels) await life.use(channel);
 
     const measured = operatorMetrics(metrics);
-    const { source, hosting, election, mayAdminister } = openSource(config, { log, metrics: measured });
+    const { source, hosting, election, mayAdminister } = await openSource(config, { log, metrics: measured });
     const operator = await life.use(createOperator({ source, clients, hosting, log, metrics: measured }));
     life.readiness.add('resources', () => source.synced() || 'resources are being read');
     await life.use(source);
