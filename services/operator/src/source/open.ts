@@ -24,7 +24,7 @@ export async function openSource(
 ): Promise<Opened> {
   const { log } = options;
   if (config.cluster !== undefined) {
-    // Loaded only where there is a cluster: the API server's client alone is 40 MB.
+    // Loaded only where there is a cluster: the API server's client alone is 25 MB of heap.
     const { openCluster } = await import('./open-cluster.ts');
     return openCluster(config.cluster, options);
   }
