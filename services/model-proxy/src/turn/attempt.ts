@@ -13,18 +13,20 @@ import { type CallHooks, callProvider, ProviderError } from '../upstream/call-pr
 import type { ModelAnswer } from './call.ts';
 import type { Gate } from './gate.ts';
 import type { Attempt } from './record.ts';
-import { requestSpent, reserve } from './reserve.ts';
+import { type Guess, guessOf, requestSpent, reserve } from './reserve.ts';
 import type { Turn } from './turn.ts';
 
 /** What a target answered, or why it did not and what that is a cause of; no cause: no other target could help. */
 export type Tried =
   | Pick<ModelAnswer, 'content' | 'reservation' | 'requestBytes' | 'passage'>
-  | { readonly error: GatewayError; readonly cause: Cause | undefined };
+  | { readonly error: GatewayError; readonly cause: Cause | undefined; readonly lost?: Guess | undefined };
 
 interface Failed {
   readonly error: GatewayError;
   readonly meaning: FailureMeaning;
   readonly retryAfterMs?: number | undefined;
+  /** What is counted for the call all the same. */
+  readonly lost?: Guess | undefined;
 }
 
 const FIRST_WAIT_MS = 100;
@@ -56,8 +58,8 @@ export async function tryStep(
     }
     const tried = await tryKeys(gate, turn, step, entered, tools, attempts, why);
     if ('content' in tried) return tried;
-    const { error, meaning, retryAfterMs } = tried;
-    const given = { error, cause: meaning.cause };
+    const { error, meaning, retryAfterMs, lost } = tried;
+    const given = { error, cause: meaning.cause, lost };
     if (turn.signal.aborted || attempt >= Math.min(retry.attempts, turn.controls.retries)) return given;
     if (!mayRetry(retry, meaning.retry, performance.now() - began)) return given;
     if (meaning.cause !== undefined && meaning.retry === 'RateLimit' && plan.goesOn(gate, meaning.cause)) return given;
@@ -166,8 +168,7 @@ async function tryTarget(
       passage,
     };
   } catch (caught) {
-    one.giveBack(caught);
-    const failed = failureOf(caught);
+    const failed = { ...failureOf(caught), lost: one.giveBack(caught) };
     attempts.push(one.noted('error', why, failed.status, failed.kind));
     const key = ring && keyFault(ring, failed, one.credential);
     if (key !== undefined) return { ...failed, key };
@@ -185,6 +186,7 @@ class Try implements CallHooks {
   readonly #step: Step;
   readonly #passage: Passage;
   readonly #began = performance.now();
+  #bytes = 0;
 
   constructor(gate: Gate, turn: Turn, step: Step, passage: Passage) {
     this.#gate = gate;
@@ -198,6 +200,7 @@ class Try implements CallHooks {
   }
 
   onBody(bytes: number): Soon<void> {
+    this.#bytes = bytes;
     return soon(reserve(this.#gate, this.#turn, this.#step.target, bytes), (reserved) => {
       this.reservation = reserved;
     });
@@ -225,12 +228,14 @@ class Try implements CallHooks {
 
   /**
    * What was sent counts as a request, whatever became of it; tokens and money of a failed call are not known to be spent. Of
-   * one that its client broke off nobody says what it took, and a provider counts it.
+   * one that its client broke off nobody says what it took, and a provider counts it: answers the guess that is counted.
    */
-  giveBack(caught: unknown): void {
-    const guess = isBrokenOff(this.#turn, caught) ? this.reservation?.amounts : undefined;
-    const spent = { tokens: guess?.tokens ?? 0, nano_usd: guess?.nano_usd ?? 0 };
-    this.reservation?.settle({ ...spent, ...requestSpent(this.#turn) });
+  giveBack(caught: unknown): Guess | undefined {
+    if (this.reservation === undefined) return undefined;
+    const isLost = isBrokenOff(this.#turn, caught);
+    const { tokens = 0, nano_usd = 0 } = isLost ? this.reservation.amounts : {};
+    this.reservation.settle({ tokens, nano_usd, ...requestSpent(this.#turn) });
+    return isLost ? guessOf(this.#turn, this.#step.target, this.#bytes) : undefined;
   }
 }
 

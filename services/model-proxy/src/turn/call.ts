@@ -14,6 +14,7 @@ import type { Gate } from './gate.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { OperationContent } from './operation.ts';
 import { type Attempt, type ModelCallFacts, recordModelCall } from './record.ts';
+import type { Guess } from './reserve.ts';
 import type { Turn } from './turn.ts';
 
 /** What a provider answered, before anything of it went to the client. */
@@ -59,6 +60,7 @@ export async function call(gate: Gate, turn: Turn, plan: Plan, tools: readonly T
   turn.modelCalls++;
   const attempts: Attempt[] = [];
   let failure: GatewayError | undefined;
+  let lost: Guess | undefined;
   const waiting = turn.facts.stream ? new KeepAlive(turn) : undefined;
   try {
     while (next !== undefined && !turn.signal.aborted) {
@@ -68,6 +70,7 @@ export async function call(gate: Gate, turn: Turn, plan: Plan, tools: readonly T
         return { target: next.target, step, startedAtMs, startedAt, attempts, firstTokenMs: 0, ...tried };
       }
       failure = tried.error;
+      lost = tried.lost;
       const { cause } = tried;
       if (cause === undefined || turn.signal.aborted) break;
       next = plan.next(gate, cause);
@@ -79,29 +82,29 @@ export async function call(gate: Gate, turn: Turn, plan: Plan, tools: readonly T
   const error = turn.signal.aborted
     ? asGatewayError(turn.signal.reason)
     : (failure ?? new GatewayError('unavailable', 'No provider serves this model right now.'));
-  recordUnanswered(gate, turn, { step, startedAtMs, durationMs: performance.now() - startedAt }, attempts, error);
+  recordUnanswered(gate, turn, { step, startedAtMs, durationMs: performance.now() - startedAt, attempts }, error, lost);
   throw error;
 }
 
 function recordUnanswered(
   gate: Gate,
   turn: Turn,
-  of: Pick<ModelCallFacts, 'step' | 'startedAtMs' | 'durationMs'>,
-  attempts: readonly Attempt[],
+  of: Pick<ModelCallFacts, 'step' | 'startedAtMs' | 'durationMs' | 'attempts'>,
   error: GatewayError,
+  lost: Guess | undefined,
 ): void {
-  const last = attempts.at(-1);
+  const last = of.attempts.at(-1);
   recordModelCall(gate, turn, {
     ...of,
     firstTokenMs: 0,
     provider: last?.provider ?? '',
     upstreamModel: last?.model ?? '',
     stream: turn.facts.stream,
-    usage: noUsage,
-    usageEstimated: false,
-    costNanoUsd: 0,
+    // The same as limits have counted.
+    usage: lost?.usage ?? noUsage,
+    usageEstimated: lost !== undefined,
+    costNanoUsd: lost === undefined ? 0 : (lost.nanoUsd ?? undefined),
     finish: '',
-    attempts,
     limits: [],
     outcome: turn.signal.aborted ? 'cancelled' : 'error',
     error,

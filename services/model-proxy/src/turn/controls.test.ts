@@ -222,7 +222,7 @@ describe('a target that was slower than a request allows', () => {
 });
 
 describe('a call that its client broke off', () => {
-  it('[limits:broken-off] has spent what was set aside for it, at each target that was asked', async () => {
+  it('[limits:broken-off] [limits:broken-off-recorded] has spent what was set aside for it, at each target that was asked', async () => {
     const spent: Amounts[] = [];
     const amounts = { requests: 1, steps: 1, tokens: 40, nano_usd: 7 };
     const limits = {
@@ -241,6 +241,16 @@ describe('a call that its client broke off', () => {
     expect(spent).toEqual([
       { requests: 1, tokens: 40, nano_usd: 7 },
       { requests: 1, tokens: 0, nano_usd: 0 },
+    ]);
+    const told = desk.kept.records.map(({ inputTokens = 0, outputTokens, usageEstimated, outcome }) => ({
+      known: inputTokens > 0,
+      outputTokens,
+      usageEstimated,
+      outcome,
+    }));
+    expect(told).toEqual([
+      { known: true, outputTokens: 256, usageEstimated: true, outcome: 'error' },
+      { known: false, outputTokens: 0, usageEstimated: false, outcome: 'error' },
     ]);
     await desk.close();
   });

@@ -17,18 +17,17 @@ const BYTES_PER_TOKEN = 4;
  * Throws rate_limited, step_limit or budget_exceeded (also where money is limited and the price of the target is unknown).
  */
 export function reserve(gate: Pick<Gate, 'limits'>, turn: Turn, target: Target, bodyBytes: number): Soon<Reservation> {
-  const expected = turn.operation?.estimate(bodyBytes) ?? expectedOf(turn, bodyBytes);
-  const price = priceOf(pricedCall(turn, target), expected);
+  const { usage: expected, nanoUsd } = guessOf(turn, target, bodyBytes);
   const needed = {
     requests: turn.requestCounted ? 0 : 1,
     steps: 1,
     concurrency: 1,
     tokens: expected.input + expected.output,
     // An unknown price is set aside as something, so that it shows whether money is limited here.
-    nano_usd: price.nanoUsd ?? 1,
+    nano_usd: nanoUsd ?? 1,
   };
   return soon(gate.limits.reserve(subjectOf(turn), needed), (reservation) => {
-    if (price.nanoUsd === null && reservation.touched.some(({ dimension }) => dimension === 'nano_usd')) {
+    if (nanoUsd === null && reservation.touched.some(({ dimension }) => dimension === 'nano_usd')) {
       reservation.settle({});
       throw new GatewayError(
         'budget_exceeded',
@@ -38,6 +37,18 @@ export function reserve(gate: Pick<Gate, 'limits'>, turn: Turn, target: Target, 
     turn.reserved = reservation;
     return reservation;
   });
+}
+
+/** What a call is taken to use before it is known, and what that costs; null: the price is unknown. */
+export interface Guess {
+  readonly usage: Usage;
+  readonly nanoUsd: number | null;
+}
+
+/** The guess for a call of a body of so many bytes. */
+export function guessOf(turn: Turn, target: Target, bodyBytes: number): Guess {
+  const usage = turn.operation?.estimate(bodyBytes) ?? expectedOf(turn, bodyBytes);
+  return { usage, nanoUsd: priceOf(pricedCall(turn, target), usage).nanoUsd };
 }
 
 function expectedOf(turn: Turn, bodyBytes: number): Usage {
