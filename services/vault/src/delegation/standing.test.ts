@@ -103,6 +103,9 @@ describe('standing of people', () => {
     expect(cache.isEmpty()).toBe(true);
     await standing.listen();
     expect([standing.known(), opened()]).toEqual([true, 2]);
+    await standing.stop();
+    await standing.listen();
+    expect([standing.known(), opened()]).toEqual([false, 2]);
   });
 
   it('[delegation:revoked] keeps nothing that was asked for before a notice', () => {

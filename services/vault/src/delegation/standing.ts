@@ -38,6 +38,7 @@ export function followStanding(options: {
   let following: { readonly watch: RunningWatch; readonly heard: Promise<void> } | undefined;
   let timer: NodeJS.Timeout | undefined;
   let wanted = false;
+  let stopped = false;
 
   const follow = () => {
     const heard = Promise.withResolvers<void>();
@@ -83,10 +84,14 @@ export function followStanding(options: {
     name: 'revocations',
     known: () => following !== undefined && following.watch.silenceMs() < SILENCE_MS,
     async listen() {
+      if (stopped) return;
       wanted = true;
       following ??= follow();
       await within(following.heard, FIRST_WORD_MS, 'the first word of identity').catch(() => undefined);
     },
-    stop: leave,
+    async stop() {
+      stopped = true;
+      await leave();
+    },
   };
 }
