@@ -94,6 +94,17 @@ export async function startSallyport(
   }
 }
 
+/**
+ * Starts the suite once and ends it, so that all its sources are compiled: the image runs JavaScript, and a process that
+ * strips types holds 24 MB more for good.
+ */
+export async function fillCompileCache(): Promise<void> {
+  process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../../.tools/compile-cache/', import.meta.url));
+  // Nobody asks it anything.
+  const suite = await startSallyport('http://127.0.0.1:9');
+  await suite.stop();
+}
+
 function postmasterOf(dir: string): number[] {
   const file = readdirSync(dir, { recursive: true, encoding: 'utf8' }).find((name) => name.endsWith('postmaster.pid'));
   return file === undefined ? [] : [Number(readFileSync(join(dir, file), 'utf8').split('\n')[0])];
