@@ -1,7 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
-import type { Postgres, TenantClient } from '@sallyport/chassis/postgres';
+import type { Postgres, Statement, TenantClient } from '@sallyport/chassis/postgres';
 import type { Component } from '@sallyport/chassis/process';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import { type Record as AuditRecord, RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
@@ -15,6 +15,13 @@ export type OutgoingRecord = Partial<Omit<AuditRecord, '$typeName' | '$unknown'>
 
 const BATCH = 64;
 const SEND_MS = 5_000;
+const WAITING: readonly Statement[] = Object.freeze([
+  {
+    sql: 'select from outgoing_records limit 1',
+    values: [],
+    options: { prepared: 'records wait' },
+  },
+]);
 
 const purposeOf = (tenant: string, id: string) => JSON.stringify(['record', tenant, id]);
 
@@ -67,6 +74,9 @@ export function sendingRecords(options: {
     });
   const sendAll = async () => {
     try {
+      // Looked at several times a second, nearly always for nothing: then in one trip instead of three.
+      const [waiting = []] = await postgres.together('*', WAITING);
+      if (waiting.length === 0) return;
       while (!stopped && (await sendSome()) === BATCH);
     } catch (error) {
       const level = error instanceof GatewayError && error.code === 'unavailable' ? 'debug' : 'warn';
