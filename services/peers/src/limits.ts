@@ -253,7 +253,7 @@ const BITS: Readonly<Record<Dimension, number>> = { requests: 1, tokens: 2, nano
 function keyOf(subject: LimitSubject, needed: Amounts, tool: string, perTrajectory: boolean): string {
   const { model, customer, trajectory } = subject;
   let dimensions = 0;
-  for (const dimension of Object.keys(needed)) dimensions |= BITS[dimension as Dimension];
+  for (const dimension in needed) dimensions |= BITS[dimension as Dimension];
   const run = perTrajectory || trajectory === '' ? trajectory : '*';
   return `${dimensions}\n${model}\n${customer}\n${run}\n${tool}`;
 }

@@ -72,7 +72,7 @@ export function createApp(options: AppOptions): Express {
     const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : uuidv7();
     const handler = next === undefined && req.method === 'POST' ? plain.get(req.url) : undefined;
     const span = beginRoot(req.method === 'POST' ? 'HTTP POST' : `HTTP ${req.method}`, req.headers);
-    res.once('close', () => {
+    res.on('close', () => {
       observe(req, res, handler === undefined ? undefined : req.url, (performance.now() - startedAt) / 1000);
       span?.end();
     });

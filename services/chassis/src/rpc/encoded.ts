@@ -42,12 +42,12 @@ export class EncodedList implements ByteSink {
     this.#codec.encodeInto(message, this);
   }
 
-  put(bytes: Uint8Array, length: number): void {
+  put(bytes: Buffer, length: number): void {
     const needed = this.#used + HEAD_BYTES + length;
     if (needed > this.#buffer.length) this.#grow(needed);
     let at = this.#varint(this.#used, this.#tag);
     at = this.#varint(at, length);
-    this.#buffer.set(length === bytes.length ? bytes : bytes.subarray(0, length), at);
+    bytes.copy(this.#buffer, at, 0, length);
     this.#used = at + length;
     this.#bounds[2 * this.#count] = at;
     this.#bounds[2 * this.#count + 1] = this.#used;

@@ -62,7 +62,7 @@ class Answer implements AnyAnswer {
   constructor(res: ServerResponse, head: string[]) {
     this.#res = res;
     this.#head = head;
-    res.once('close', () => this.#closed());
+    res.on('close', () => this.#closed());
   }
 
   #closed(): void {

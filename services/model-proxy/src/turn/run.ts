@@ -35,12 +35,9 @@ import type { Turn } from './turn.ts';
  * name. The loop is one model call with what follows from it; it ends when the model calls no tool that the gateway runs.
  * Throws GatewayError; what was streamed before stands.
  */
-export async function runTurn(gate: Gate, turn: Turn): Promise<void> {
-  try {
-    await runStages(gate, turn);
-  } finally {
-    letGo(turn);
-  }
+export function runTurn(gate: Gate, turn: Turn): Promise<void> {
+  const run = runStages(gate, turn);
+  return turn.model.spec.cache === undefined ? run : run.finally(() => letGo(turn));
 }
 
 async function runStages(gate: Gate, turn: Turn): Promise<void> {

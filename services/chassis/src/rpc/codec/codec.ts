@@ -45,18 +45,20 @@ export function codecOf(desc: DescMessage): Codec {
     mayGenerate && isCompilable(desc)
       ? { ...encoderOf(desc), decode: decoderOf(desc) }
       : {
-          encode(message) {
-            const bytes = toBinary(desc, create(desc, message as never));
-            return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-          },
+          encode: (message) => written(desc, message),
           encodeInto(message, sink) {
-            const bytes = toBinary(desc, create(desc, message as never));
+            const bytes = written(desc, message);
             sink.put(bytes, bytes.length);
           },
           decode: (bytes) => fromBinary(desc, bytes),
         };
   codecs.set(desc, codec);
   return codec;
+}
+
+function written(desc: DescMessage, message: object): Buffer {
+  const bytes = toBinary(desc, create(desc, message as never));
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Whether our codec knows all that a message can hold: proto3 without oneof, 64-bit integers and well-known types. */

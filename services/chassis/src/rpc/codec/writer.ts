@@ -27,7 +27,7 @@ export function finish(): Buffer {
 /** Where encoded bytes are put. */
 export interface ByteSink {
   /** Copies the first `length` of `bytes`, which are written over afterwards. */
-  put(bytes: Uint8Array, length: number): void;
+  put(bytes: Buffer, length: number): void;
 }
 
 /** Hands over the bytes written since `begin`. */
