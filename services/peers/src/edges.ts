@@ -92,9 +92,14 @@ export function createEdges(options: {
   let toldAt = Number.NEGATIVE_INFINITY;
 
   const strip = ({ headers, socket }: EdgeRequest, kept?: readonly string[]) => {
-    const taken = names.filter((name) => headers[name] !== undefined && kept?.includes(name) !== true);
-    if (taken.length === 0) return;
-    for (const name of taken) delete headers[name];
+    let taken: string[] | undefined;
+    for (const name of names) {
+      if (headers[name] === undefined || kept?.includes(name) === true) continue;
+      delete headers[name];
+      taken ??= [];
+      taken.push(name);
+    }
+    if (taken === undefined) return;
     if (kept !== undefined) return;
     stripped.inc();
     // One line for a while of them: whoever can send headers could fill the log.

@@ -86,11 +86,15 @@ export function secretOf(req: IngressRequest, ownQueries: readonly string[] = []
   const { headers } = req;
   let present = 0;
   let found: string | undefined;
+  // A bearer's characters were looked at as it was read.
+  let isOther = false;
   for (const name of NAMES) {
     const value = headers[name];
     if (value === undefined) continue;
     present += 1;
-    const secret = name === 'authorization' ? bearerIn(String(value)) : String(value).trim();
+    const isBearer = name === 'authorization';
+    const secret = isBearer ? bearerIn(String(value)) : String(value).trim();
+    if (!isBearer) isOther = true;
     if (secret === '') continue;
     if (found !== undefined && found !== secret) throw several();
     found = secret;
@@ -100,7 +104,7 @@ export function secretOf(req: IngressRequest, ownQueries: readonly string[] = []
   }
   // Node keeps the first of two Authorization headers and joins others; whoever is behind us may see the second.
   if (counted(req.rawHeaders) > present) throw several();
-  if (found.length > MAX_SECRET || !VISIBLE.test(found)) {
+  if (found.length > MAX_SECRET || (isOther && !VISIBLE.test(found))) {
     throw new GatewayError('unauthenticated', 'The credential is not valid.');
   }
   return found;

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Health } from '@sallyport/proto/grpc/health';
 import { sleep } from '../deadline.ts';
@@ -5,6 +6,7 @@ import { GatewayError } from '../errors.ts';
 import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { rpcChannel, rpcClient } from './client.ts';
+import { answering } from './handlers.ts';
 import { type CallContext, rpcServer, type ServiceImpl } from './server.ts';
 import { inProcess } from './testing.ts';
 import { Echo } from './testing-echo.ts';
@@ -57,6 +59,27 @@ describe('calls of each kind', () => {
   it('answers a unary call', async () => {
     const { client } = await serve();
     expect((await client.say({ value: 'hi' }, TIME)).value).toBe('hi');
+  });
+
+  it('lets go of the bytes of a request once it was read', async () => {
+    const kept: unknown[] = [];
+    const scope = {
+      open: () => ({ context: {} }) as never,
+      traced: <T>(_call: unknown, fn: () => Promise<T>) => fn(),
+      done: () => undefined,
+      streams: new Set<never>(),
+    };
+    const decoder = { readPartialMessage: [Buffer.from('a batch')] };
+    const call = { request: { value: 'hi' }, call: { decoder } };
+    const handler = async () => void kept.push(decoder.readPartialMessage);
+    await answering(handler, scope, false)(call as never, () => undefined);
+    expect(kept).toEqual([[]]);
+    // Where the frames are in this version of grpc-js.
+    const read = createRequire(import.meta.url);
+    const { StreamDecoder } = read('@grpc/grpc-js/build/src/stream-decoder.js') as {
+      StreamDecoder: new (most: number) => unknown;
+    };
+    expect(new StreamDecoder(1)).toHaveProperty('readPartialMessage');
   });
 
   it('streams answers, more than fit in one window', async () => {

@@ -93,6 +93,7 @@ class SpokenParts implements Spoken {
   }
 
   reasoning(): string[] {
+    if (!this.#parts.some(({ kind }) => kind === 'reasoning' || kind === 'redacted')) return [];
     const each = this.#each('reasoning', 'redacted');
     return nonEmpty(this.#isWhole() ? [this.#joined('reasoning'), ...each] : each);
   }
