@@ -9,6 +9,8 @@ export const peers: readonly Requirement[] = [
     'peers:limit-failure-policy': 'With policy away a limit fails open or closed as it says, once its share is spent.',
     'peers:limit-codes': 'An exhausted limit is refused with the code of what it counts, naming the limit.',
     'peers:snapshot-damaged': 'A damaged snapshot file is taken for none.',
+    'peers:record-refused-alone':
+      'A record that audit refuses, or that would make too much of a message, costs none of those that gathered with it.',
     'peers:records-spooled': 'Records are kept while audit is away and handed on when it is back.',
     'peers:decision-wire': 'What policy did not say, or what rules could not read, is never taken for a yes.',
     'peers:access-away': 'Goes on for the life of the answer while policy is away, then says unavailable.',

@@ -59,6 +59,25 @@ describe('recorder', () => {
     expect(state.calls).toBeLessThanOrEqual(4);
   });
 
+  it('[peers:record-refused-alone] loses none but the record that audit refuses, of those that were sent with it', async () => {
+    const { state, records } = await audit();
+    state.refuses = 'bad';
+    for (const id of ['a', 'bad', 'b', 'c']) records.append({ id });
+    await until('the others are kept', () => state.kept.length === 3);
+    expect(state.kept).toEqual(['a', 'b', 'c']);
+  });
+
+  it('[peers:record-refused-alone] sends a record by itself that would make too much of a batch', async () => {
+    const { state, records } = await audit();
+    const short = Array.from({ length: 39 }, (_, index) => `r${index}`);
+    for (const id of short) records.append({ id, detailJson: 'x'.repeat(100_000) });
+    records.append({ id: 'long', detailJson: 'x'.repeat(30 * 1024 * 1024) });
+    records.append({ id: 'last' });
+    await until('all are kept', () => state.kept.length === 41);
+    expect(state.kept).toEqual([...short, 'long', 'last']);
+    expect(state.calls).toBe(3);
+  });
+
   it('sends what waits when it stops', async () => {
     const { state, records, stop } = await audit();
     records.append({ id: 'last' });

@@ -129,10 +129,27 @@ export function recorder(options: {
     maxWaitMs: 2 * COMMIT_MS,
   });
 
-  /** The oldest batch, where it is full or due. */
+  const lose = (records: number, error: unknown) => {
+    dropped.inc(records);
+    log.error('Records were lost: neither audit nor the spool took them', { records, error });
+  };
+
+  /** A record that audit refuses costs none of those that were sent with it. */
+  const placeEach = async (records: readonly Uint8Array[]) => {
+    for (const record of records) await place(portionOf([record])).catch((error: unknown) => lose(1, error));
+  };
+
+  const begin = (): EncodedList => {
+    const made = spare ?? new EncodedList(RecordSchema, RECORDS_FIELD);
+    spare = undefined;
+    batches.push(made);
+    return made;
+  };
+
+  /** The oldest batch, where it is full or due; another one gathers behind a full one. */
   const next = (): EncodedList | undefined => {
     const [first] = batches;
-    if (first === undefined || !(due || isFull(first))) return undefined;
+    if (first === undefined || !(due || isFull(first) || batches.length > 1)) return undefined;
     waiting -= first.length;
     return batches.shift();
   };
@@ -154,8 +171,8 @@ export function recorder(options: {
           spare = sent;
         }
       } catch (error) {
-        dropped.inc(batch.length);
-        log.error('Records were lost: neither audit nor the spool took them', { records: batch.length, error });
+        if (refused(error) && sent.length > 1) await placeEach(sent.each());
+        else lose(sent.length, error);
       }
     }
   };
@@ -243,15 +260,13 @@ export function recorder(options: {
         return;
       }
       let last = batches.at(-1);
-      if (last === undefined || isFull(last)) {
-        last = spare ?? new EncodedList(RecordSchema, RECORDS_FIELD);
-        spare = undefined;
-        batches.push(last);
-      }
+      if (last === undefined || isFull(last)) last = begin();
       last.add(record);
+      // A record that makes too much of a batch goes by itself: audit may take no message with it.
+      if (last.byteLength > BATCH_BYTES && last.length > 1) last.moveLast(begin());
       waiting++;
       timer ??= setTimeout(onDue, everyMs);
-      if (isFull(last)) void flush();
+      if (isFull(last) || batches.length > 1) void flush();
     },
     async commit(records) {
       try {

@@ -4,7 +4,7 @@ import type { ByteSink } from './codec/writer.ts';
 
 const START_BYTES = 16 * 1024;
 /** A buffer that grew beyond this is given back. */
-const KEPT_BYTES = 1024 * 1024;
+const KEPT_BYTES = 2 * 1024 * 1024;
 /** Tag and length, of five bytes at most each. */
 const HEAD_BYTES = 10;
 const LENGTH_DELIMITED = 2;
@@ -79,6 +79,15 @@ export class EncodedList implements ByteSink {
   /** Each message as it can be read again. */
   decoded(): Message[] {
     return this.each().map((bytes) => this.#codec.decode(bytes));
+  }
+
+  /** Moves the last message to another list of the same kind. */
+  moveLast(to: EncodedList): void {
+    const last = this.#count - 1;
+    const [start = 0, end = 0] = this.#bounds.slice(2 * last, 2 * last + 2);
+    to.put(this.#buffer.subarray(start, end), end - start);
+    this.#count = last;
+    this.#used = last === 0 ? 0 : (this.#bounds[2 * last - 1] as number);
   }
 
   /** Begins anew in the same buffer. */

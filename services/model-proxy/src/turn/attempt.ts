@@ -13,7 +13,7 @@ import { type CallHooks, callProvider, ProviderError } from '../upstream/call-pr
 import type { ModelAnswer } from './call.ts';
 import type { Gate } from './gate.ts';
 import type { Attempt } from './record.ts';
-import { type Guess, guessOf, requestSpent, reserve } from './reserve.ts';
+import { addGuess, type Guess, guessOf, requestSpent, reserve } from './reserve.ts';
 import type { Turn } from './turn.ts';
 
 /** What a target answered, or why it did not and what that is a cause of; no cause: no other target could help. */
@@ -47,6 +47,7 @@ export async function tryStep(
   const { retries } = gate.routing.of(step.target);
   retries.earn(retry.budgetPercent);
   turn.routed = step;
+  let lost: Guess | undefined;
   for (let attempt = 0; ; attempt++) {
     const began = performance.now();
     const why = attempt === 0 ? step.why : 'retry';
@@ -54,11 +55,16 @@ export async function tryStep(
     const entered = place instanceof Promise ? await place : place;
     if (entered instanceof GatewayError) {
       attempts.push({ ...of(turn, step), outcome: 'error', error: entered.code, ms: 0, why, ...waited(began) });
-      return { error: entered, cause: entered.code === 'unavailable' ? 'Capacity' : meaningOfError(entered).cause };
+      return {
+        error: entered,
+        cause: entered.code === 'unavailable' ? 'Capacity' : meaningOfError(entered).cause,
+        lost,
+      };
     }
     const tried = await tryKeys(gate, turn, step, entered, tools, attempts, why);
     if ('content' in tried) return tried;
-    const { error, meaning, retryAfterMs, lost } = tried;
+    const { error, meaning, retryAfterMs } = tried;
+    lost = addGuess(lost, tried.lost);
     const given = { error, cause: meaning.cause, lost };
     if (turn.signal.aborted || attempt >= Math.min(retry.attempts, turn.controls.retries)) return given;
     if (!mayRetry(retry, meaning.retry, performance.now() - began)) return given;
@@ -187,6 +193,8 @@ class Try implements CallHooks {
   readonly #passage: Passage;
   readonly #began = performance.now();
   #bytes = 0;
+  /** Nothing keeps it from being sent any more. */
+  #isSent = false;
 
   constructor(gate: Gate, turn: Turn, step: Step, passage: Passage) {
     this.#gate = gate;
@@ -203,6 +211,7 @@ class Try implements CallHooks {
     this.#bytes = bytes;
     return soon(reserve(this.#gate, this.#turn, this.#step.target, bytes), (reserved) => {
       this.reservation = reserved;
+      this.#isSent = !this.#turn.signal.aborted;
     });
   }
 
@@ -232,7 +241,7 @@ class Try implements CallHooks {
    */
   giveBack(caught: unknown): Guess | undefined {
     if (this.reservation === undefined) return undefined;
-    const isLost = isBrokenOff(this.#turn, caught);
+    const isLost = this.#isSent && isBrokenOff(this.#turn, caught);
     const { tokens = 0, nano_usd = 0 } = isLost ? this.reservation.amounts : {};
     this.reservation.settle({ tokens, nano_usd, ...requestSpent(this.#turn) });
     return isLost ? guessOf(this.#turn, this.#step.target, this.#bytes) : undefined;

@@ -14,7 +14,7 @@ import type { Gate } from './gate.ts';
 import { KeepAlive } from './keep-alive.ts';
 import type { OperationContent } from './operation.ts';
 import { type Attempt, type ModelCallFacts, recordModelCall } from './record.ts';
-import type { Guess } from './reserve.ts';
+import { addGuess, type Guess } from './reserve.ts';
 import type { Turn } from './turn.ts';
 
 /** What a provider answered, before anything of it went to the client. */
@@ -70,7 +70,7 @@ export async function call(gate: Gate, turn: Turn, plan: Plan, tools: readonly T
         return { target: next.target, step, startedAtMs, startedAt, attempts, firstTokenMs: 0, ...tried };
       }
       failure = tried.error;
-      lost = tried.lost;
+      lost = addGuess(lost, tried.lost);
       const { cause } = tried;
       if (cause === undefined || turn.signal.aborted) break;
       next = plan.next(gate, cause);

@@ -26,7 +26,7 @@ const CLAUDE = JSON.stringify(message(1, 1));
 function upstreamWith(asked: string[] = []) {
   const request = async ({ name }: { name: string }, { signal, body }: UpstreamCall) => {
     asked.push(name);
-    if (name === 'one') {
+    if (name === 'one' || name === 'mute') {
       await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
     }
     const text = JSON.parse(String(body)).stream === true ? sse(1) : said('From two.').body;
@@ -233,14 +233,17 @@ describe('a call that its client broke off', () => {
         allowance: () => undefined,
       }),
     };
-    const desk = await openDesk({ models: [named('one')], ports: { limits, upstream: upstreamWith() } });
-    const ask = (timeout?: number) =>
-      desk.post('/v1/chat/completions', { ...ASKS['/v1/chat/completions'], model: 'one', timeout });
+    const desk = await openDesk({ models: [named('one'), named('mute')], ports: { limits, upstream: upstreamWith() } });
+    const ask = (timeout?: number, fallbacks?: string[]) =>
+      desk.post('/v1/chat/completions', { ...ASKS['/v1/chat/completions'], model: 'one', timeout, fallbacks });
     expect([(await ask(0.01)).status, (await ask()).status]).toEqual([504, 504]);
+    expect((await ask(0.01, ['mute'])).status).toBe(504);
     // The second was given up by the gateway itself, in the provider's own time.
     expect(spent).toEqual([
       { requests: 1, tokens: 40, nano_usd: 7 },
       { requests: 1, tokens: 0, nano_usd: 0 },
+      { requests: 1, tokens: 40, nano_usd: 7 },
+      { requests: 0, tokens: 40, nano_usd: 7 },
     ]);
     const told = desk.kept.records.map(({ inputTokens = 0, outputTokens, usageEstimated, outcome }) => ({
       known: inputTokens > 0,
@@ -251,6 +254,7 @@ describe('a call that its client broke off', () => {
     expect(told).toEqual([
       { known: true, outputTokens: 256, usageEstimated: true, outcome: 'error' },
       { known: false, outputTokens: 0, usageEstimated: false, outcome: 'error' },
+      { known: true, outputTokens: 512, usageEstimated: true, outcome: 'error' },
     ]);
     await desk.close();
   });

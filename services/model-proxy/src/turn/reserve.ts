@@ -2,7 +2,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { type Soon, soon } from '@sallyport/chassis/soon';
 import type { LimitSubject, Reservation } from '@sallyport/peers/limits';
 import type { Target } from '../catalog.ts';
-import type { Usage } from '../chat/usage.ts';
+import { addUsage, type Usage } from '../chat/usage.ts';
 import { type PricedCall, priceOf } from '../pricing.ts';
 import { mostTokens, type Served, servingModel } from '../routing/serving.ts';
 import type { Gate } from './gate.ts';
@@ -43,6 +43,13 @@ export function reserve(gate: Pick<Gate, 'limits'>, turn: Turn, target: Target, 
 export interface Guess {
   readonly usage: Usage;
   readonly nanoUsd: number | null;
+}
+
+/** What is counted for one call and another; an unknown price makes the sum unknown. */
+export function addGuess(one: Guess | undefined, other: Guess | undefined): Guess | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  const nanoUsd = one.nanoUsd === null || other.nanoUsd === null ? null : one.nanoUsd + other.nanoUsd;
+  return { usage: addUsage(one.usage, other.usage), nanoUsd };
 }
 
 /** The guess for a call of a body of so many bytes. */

@@ -109,7 +109,8 @@ export function createDelegation(options: DelegationOptions): LeaseToken {
       };
       // Durable before it can be used: who acts in whose name must not be known to nobody.
       await tell('ok');
-      cache.put(key, token, epoch);
+      // Unless nobody would hear that it is revoked.
+      if (options.known()) cache.put(key, token, epoch);
       options.onAsked(type, 'ok');
       return token;
     } catch (caught) {

@@ -35,7 +35,7 @@ export function followStanding(options: {
   readonly lingerMs?: number;
 }): Standing {
   const { client, cache, log, lingerMs = LINGER_MS } = options;
-  let following: { readonly watch: RunningWatch; readonly heard: Promise<void> } | undefined;
+  let following: { readonly watch: RunningWatch; readonly begun: Promise<void> } | undefined;
   let timer: NodeJS.Timeout | undefined;
   let wanted = false;
   let stopped = false;
@@ -66,7 +66,9 @@ export function followStanding(options: {
     });
     watch.start();
     timer = setInterval(leaveIfIdle, lingerMs).unref();
-    return { watch, heard: heard.promise };
+    // One wait for all who ask: each of its own would leave its reaction on a word that may never come.
+    const begun = within(heard.promise, FIRST_WORD_MS, 'the first word of identity').catch(() => undefined);
+    return { watch, begun };
   };
   const leave = async () => {
     const ended = following;
@@ -87,7 +89,7 @@ export function followStanding(options: {
       if (stopped) return;
       wanted = true;
       following ??= follow();
-      await within(following.heard, FIRST_WORD_MS, 'the first word of identity').catch(() => undefined);
+      await following.begun;
     },
     async stop() {
       stopped = true;

@@ -33,6 +33,7 @@ export interface ByteSink {
 /** Hands over the bytes written since `begin`. */
 export function finishInto(sink: ByteSink): void {
   sink.put(bytes, at);
+  if (bytes.length > KEPT_BYTES) resize(START_BYTES);
   at = 0;
 }
 
