@@ -34,7 +34,8 @@ export interface ModelAnswer {
   readonly kept?: true;
   readonly content:
     | { readonly kind: 'whole'; readonly text: string; readonly response: ChatResponse; readonly verbatim: boolean }
-    | { readonly kind: 'events'; readonly events: AsyncIterable<StreamEvent> }
+    /** Told anew; a batch is what arrived at once. */
+    | { readonly kind: 'events'; readonly events: AsyncIterable<readonly StreamEvent[]> }
     /** The provider's own frames, in the client's dialect, with what they say; a batch is what arrived at once. */
     | { readonly kind: 'segments'; readonly segments: SegmentBatches }
     | OperationContent;

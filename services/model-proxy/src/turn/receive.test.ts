@@ -41,7 +41,7 @@ async function received(events: AsyncIterable<StreamEvent> | StreamEvent[], init
     attempts: [],
     reservation,
     requestBytes: 400,
-    content: { kind: 'events', events: Array.isArray(events) ? streamed(events) : events },
+    content: { kind: 'events', events: streamed(events) },
   };
   const received = Promise.resolve(receive(kept.gate, turn, answer, createRelease(turn)));
   const said = await received.catch((error: GatewayError) => error);
@@ -55,6 +55,27 @@ describe('receiving a stream', () => {
     expect(heard.text()).toContain('"content":"Hello"');
     expect(kept.reserved[0]).toMatchObject({ times: 1, settled: { tokens: 30, requests: 1, nano_usd: 50_000 } });
     expect(kept.records).toMatchObject([{ outcome: 'ok', inputTokens: 10, usageEstimated: false }]);
+  });
+
+  it('[turn:one-write] tells what arrived at once in one write, and its headers once', async () => {
+    const heard = listener();
+    const writes: string[] = [];
+    const headers: string[] = [];
+    const answer = {
+      ...heard.answer,
+      started: () => writes.length > 0,
+      header: (name: string) => void headers.push(name),
+      frames: async (frames: string | Buffer) => void writes.push(String(frames)),
+    };
+    const release = createRelease(turnOf({ body: { stream: true } }, { ...heard, answer }));
+    release.gather();
+    for (const event of [start, text('Hel'), text('lo.')]) await release.event(event);
+    expect(writes).toEqual([]);
+    await release.flush();
+    expect(writes).toEqual([expect.stringMatching(/Hel[\s\S]*lo\./)]);
+    expect(headers).toEqual([...new Set(headers)]);
+    await release.event(text(' More.'));
+    expect(writes).toHaveLength(2);
   });
 
   it('[turn:estimate] estimates what the provider did not count', async () => {

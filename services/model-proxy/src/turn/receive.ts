@@ -147,30 +147,43 @@ async function receiveEvents(
   gate: Gate,
   turn: Turn,
   answer: ModelAnswer,
-  events: AsyncIterable<StreamEvent>,
+  batches: AsyncIterable<readonly StreamEvent[]>,
   release: Release,
 ): Promise<Said> {
   const accumulator = createAccumulator();
   const watch = watching(gate, turn, answer);
   let held = 0;
   let calls = 0;
+  const hear = (event: StreamEvent): Soon<void> => {
+    watch.see(event);
+    // One answer was asked for; what a provider says of further ones is nothing that the client could read.
+    if ('choice' in event && event.choice !== undefined) return;
+    accumulator.add(event);
+    if (event.type === 'toolCallStart') {
+      if (!turn.request) throw notOffered();
+      held += event.id.length + event.name.length;
+      if (++calls > gate.config.turn.maxCallsPerMessage) throw tooManyCalls();
+    }
+    if (event.type === 'opaque') heardOpaque(turn, event.kind);
+    if (event.type === 'toolCallDelta') held += event.delta.length;
+    if (held > gate.config.turn.maxHeldBytes) {
+      throw saidAmiss('The tool calls of the answer are too large.');
+    }
+    return release.event(guardDuring(event));
+  };
   try {
-    for await (const event of events) {
-      watch.see(event);
-      // One answer was asked for; what a provider says of further ones is nothing that the client could read.
-      if ('choice' in event && event.choice !== undefined) continue;
-      accumulator.add(event);
-      if (event.type === 'toolCallStart') {
-        if (!turn.request) throw notOffered();
-        held += event.id.length + event.name.length;
-        if (++calls > gate.config.turn.maxCallsPerMessage) throw tooManyCalls();
+    for await (const batch of batches) {
+      release.gather();
+      try {
+        for (const event of batch) {
+          const heard = hear(event);
+          if (heard instanceof Promise) await heard;
+        }
+      } finally {
+        // What was said before a fault stands.
+        const told = release.flush();
+        if (told instanceof Promise) await told;
       }
-      if (event.type === 'opaque') heardOpaque(turn, event.kind);
-      if (event.type === 'toolCallDelta') held += event.delta.length;
-      if (held > gate.config.turn.maxHeldBytes) {
-        throw saidAmiss('The tool calls of the answer are too large.');
-      }
-      await release.event(guardDuring(event));
     }
     const response = accumulator.response();
     const content = heldCalls(gate, turn, response.content);

@@ -1,3 +1,4 @@
+import { type Soon, soon } from '@sallyport/chassis/soon';
 import {
   createInertText,
   fillText,
@@ -29,13 +30,16 @@ export interface Release {
   /** Values behind handles that may now stand in texts, and the hosts to which links may lead. */
   know(values: ReadonlyMap<string, ResolvedHandle>, host?: (host: string) => boolean): void;
   /** One event of a model's answer; tool calls do not come this way. */
-  event(event: StreamEvent): Promise<void>;
+  event(event: StreamEvent): Soon<void>;
+  /** From now on what events say is gathered, for one write to the client, until `flush`. */
+  gather(): void;
+  flush(): Soon<void>;
   /** The next model call of the turn begins: its text stands apart from the former's. */
   nextMessage(): void;
   /** Tool calls for the client to run, decided and durable. */
   calls(calls: readonly ToolCallBlock[]): Promise<void>;
   /** Lets go of text that waits for the end of a handle; call before what was said is remembered. */
-  settled(): Promise<void>;
+  settled(): Soon<void>;
   /** A text of the gate's own. */
   say(text: string): Promise<void>;
   /** Tells a client of a stream that the turn waits; on other answers nothing can be said before the end. */
@@ -76,6 +80,8 @@ class ClientRelease implements Release {
   #said = false;
   /** False: the next text of an answer that is not streamed begins a block of its own. */
   #open = false;
+  #gathers = false;
+  #gathered = '';
 
   constructor(turn: Turn) {
     this.#turn = turn;
@@ -86,22 +92,33 @@ class ClientRelease implements Release {
     if (host) this.#knownHost = host;
   }
 
-  async event(event: StreamEvent): Promise<void> {
+  gather(): void {
+    this.#gathers = true;
+  }
+
+  flush(): Soon<void> {
+    this.#gathers = false;
+    const frames = this.#gathered;
+    this.#gathered = '';
+    if (frames !== '') return this.frames(frames);
+  }
+
+  event(event: StreamEvent): Soon<void> {
     switch (event.type) {
       case 'start':
         if (this.#started) return;
         this.#started = true;
-        return await this.#write(event);
+        return this.#write(event);
       case 'text': {
-        if (!this.#inspected()) return await this.#words(event.delta, event.odds);
+        if (!this.#inspected()) return this.#words(event.delta, event.odds);
         if (event.odds !== undefined) this.#odds ??= new OddsAlong();
         this.#odds?.wrote(event.delta, event.odds);
-        if (this.#turn.handles.size === 0) return await this.#text(event.delta);
+        if (this.#turn.handles.size === 0) return this.#text(event.delta);
         this.#waiting += event.delta;
         const open = openHandleAt(this.#waiting);
         const ready = this.#waiting.slice(0, open);
         this.#waiting = this.#waiting.slice(open);
-        return await this.#text(ready);
+        return this.#text(ready);
       }
       case 'usage':
       case 'finish':
@@ -111,8 +128,9 @@ class ClientRelease implements Release {
       case 'toolCallStop':
         return;
       default:
-        await this.settled();
-        await this.#show(this.#inspected() ? inertBlock(event, this.#linkSettings()) : event);
+        return soon(this.settled(), () =>
+          this.#show(this.#inspected() ? inertBlock(event, this.#linkSettings()) : event),
+        );
     }
   }
 
@@ -136,11 +154,12 @@ class ClientRelease implements Release {
     }
   }
 
-  async settled(): Promise<void> {
+  settled(): Soon<void> {
     const rest = this.#waiting;
     this.#waiting = '';
-    if (rest !== '') await this.#text(rest);
-    if (this.#links) await this.#looked(this.#links.end());
+    return soon(rest === '' ? undefined : this.#text(rest), () => {
+      if (this.#links) return this.#looked(this.#links.end());
+    });
   }
 
   async say(own: string): Promise<void> {
@@ -201,16 +220,17 @@ class ClientRelease implements Release {
     return this.#encoder;
   }
 
-  async #write(event: StreamEvent): Promise<void> {
+  #write(event: StreamEvent): Soon<void> {
     if (!this.#turn.facts.stream) return;
-    writeHeaders(this.#turn);
     const frames = this.#rendering().encode(event);
-    if (frames !== '') await this.#turn.answer.frames(frames);
+    if (frames === '') return;
+    if (!this.#gathers) return this.frames(frames);
+    this.#gathered += frames;
   }
 
-  async #show(event: StreamEvent): Promise<void> {
+  #show(event: StreamEvent): Soon<void> {
     this.#turn.spoken.add(event);
-    if (this.#turn.facts.stream) return await this.#write(event);
+    if (this.#turn.facts.stream) return this.#write(event);
     if (event.type === 'blockStop') this.#open = false;
     else {
       keep(this.#kept(), event, this.#open);
@@ -218,15 +238,17 @@ class ClientRelease implements Release {
     }
   }
 
-  async #words(written: string, odds?: readonly ChosenOdds[]): Promise<void> {
+  #words(written: string, odds?: readonly ChosenOdds[]): Soon<void> {
     if (written === '') return;
     const isApart = this.#apart && this.#said;
     this.#apart = false;
     // Responses have parts, which stand apart by themselves.
-    if (isApart && this.#turn.exchange !== undefined) await this.#show({ type: 'blockStop' });
+    const opened = isApart && this.#turn.exchange !== undefined ? this.#show({ type: 'blockStop' }) : undefined;
     const shown = guardOut(isApart && this.#turn.exchange === undefined ? `\n\n${written}` : written);
     this.#said = true;
-    await this.#show(odds === undefined ? { type: 'text', delta: shown } : { type: 'text', delta: shown, odds });
+    const event: StreamEvent =
+      odds === undefined ? { type: 'text', delta: shown } : { type: 'text', delta: shown, odds };
+    return soon(opened, () => this.#show(event));
   }
 
   /** Whether text has to be looked at before it is shown. */
@@ -241,10 +263,10 @@ class ClientRelease implements Release {
     };
   }
 
-  async #text(written: string): Promise<void> {
+  #text(written: string): Soon<void> {
     this.#links ??= createInertText(this.#linkSettings());
     const links = this.#links;
-    if (this.#turn.handles.size === 0) return await this.#looked(links.push(written, false));
+    if (this.#turn.handles.size === 0) return this.#looked(links.push(written, false));
     const { value, filled } = fillText(written, (id) => this.#values.get(id));
     let shown = '';
     let from = 0;
@@ -253,11 +275,11 @@ class ClientRelease implements Release {
       shown += links.push(value.slice(from, start), false) + links.push(value.slice(start, end), true);
       from = end;
     }
-    await this.#looked(shown + links.push(value.slice(from), false));
+    return this.#looked(shown + links.push(value.slice(from), false));
   }
 
   /** Text that was looked at, with the odds of its tokens where it is as it was written. */
-  #looked(shown: string): Promise<void> {
+  #looked(shown: string): Soon<void> {
     return this.#words(shown, this.#odds?.shows(shown));
   }
 }

@@ -221,7 +221,7 @@ export function gateOf(ports: { [part in keyof Gate]?: unknown } = {}, touched: 
   return { gate: gate as unknown as Gate, records, reserved, remembered };
 }
 
-/** The items of a list, one by one, as a stream gives them. */
-export async function* streamed<T>(items: readonly T[]): AsyncGenerator<T> {
-  for (const item of items) yield item;
+/** The items of a list or stream, one at a time, as a stream gives them that come one by one. */
+export async function* streamed<T>(items: readonly T[] | AsyncIterable<T>): AsyncGenerator<readonly T[]> {
+  for await (const item of items) yield [item];
 }

@@ -190,9 +190,9 @@ function filtered(): ProviderError {
   return new ProviderError({ kind: 'content_policy', retryable: false, message: '', status: 200 });
 }
 
-async function* flattened(batches: AsyncIterable<readonly Segment[]>): AsyncGenerator<StreamEvent> {
+async function* flattened(batches: AsyncIterable<readonly Segment[]>): AsyncGenerator<readonly StreamEvent[]> {
   for await (const batch of batches) {
-    for (const segment of batch) if (segment.kind === 'events') yield* segment.events;
+    yield batch.flatMap((segment) => (segment.kind === 'events' ? segment.events : []));
   }
 }
 
