@@ -65,6 +65,12 @@ describe('untrusted values in what the model makes, where there is too much to l
     }
   });
 
+  it('[turn:origin-bounded] says the same where names are so long that telling of each value takes too much', () => {
+    const under = (count: number) => ({ ['n'.repeat(2_500)]: Array.from({ length: count }, () => 0) });
+    expect(originsOf(under(500), createCorpus())).toHaveLength(500);
+    expect(originsOf(under(9_900), createCorpus())).toMatchObject([{ pointer: '', origin: { kind: 'unknown' } }]);
+  });
+
   it('[turn:origin-bounded] says of too many values that none is known, and takes the links of all for foreign', () => {
     const corpus = createCorpus();
     addSpan(corpus, { text: 'bob@x.com', origin: { kind: 'typed' }, label: TRUSTED });

@@ -34,6 +34,8 @@ export type ValueOrigin = {
 
 /** Policy tells no more apart either. */
 const MAX_VALUES = 10_000;
+/** Longest that their pointers may be together: each repeats the names on its way, so that 20 KB could ask for 50 MB. */
+const MAX_POINTERS = 2 * 1024 * 1024;
 const MIN_LOOK = 4;
 const MAX_LOOK = 256;
 const SPACE = /\s/;
@@ -43,26 +45,27 @@ const SPACE = /\s/;
  * (in any of its normal forms, or encoded); else the typed, system or unknown text in which it stands as whole words. What
  * is found nowhere is composed by the model and carries the join of everything in play, and of the untrusted values in it;
  * so is what there was no time to find. With the tool's input schema, the names of members that it does not declare are
- * told of in the same way. Of more than 10,000 values and members nobody looks at each: all are of unknown origin, and
- * nothing is known of their labels.
+ * told of in the same way. Of more than 10,000 values and members, or of such whose pointers would be longer than 2 MiB
+ * together, nobody looks at each: all are of unknown origin, and nothing is known of their labels.
  */
 export function originsOf(args: JsonValue, corpus: Corpus, inputSchema?: JsonValue): ValueOrigin[] {
-  if (roomFor(args, MAX_VALUES) < 0) return [{ pointer: '', origin: { kind: 'unknown' }, label: UNLABELLED }];
+  if (!hasRoom(args, '', { values: MAX_VALUES, pointers: MAX_POINTERS }))
+    return [{ pointer: '', origin: { kind: 'unknown' }, label: UNLABELLED }];
   const found: ValueOrigin[] = [];
   beginSearch(corpus);
   visit(args, '', corpus, inputSchema, found);
   return found;
 }
 
-/** How many more values and members there might be; negative where there are too many. */
-function roomFor(value: JsonValue, room: number): number {
-  if (value === null || typeof value !== 'object') return room - 1;
-  let left = room - 1;
-  for (const child of Object.values(value)) {
-    if (left < 0) break;
-    left = roomFor(child, left);
-  }
-  return left;
+/** Whether each value and member can be looked at; what they take is taken off what is `left`. */
+function hasRoom(value: JsonValue, key: string, left: { values: number; pointers: number }, above = 0): boolean {
+  const length = above + 1 + key.length;
+  left.values -= 1;
+  left.pointers -= length;
+  if (left.values < 0 || left.pointers < 0) return false;
+  if (value === null || typeof value !== 'object') return true;
+  if (Array.isArray(value)) return value.every((child, index) => hasRoom(child, String(index), left, length));
+  return Object.entries(value).every(([name, child]) => hasRoom(child, name, left, length));
 }
 
 /** The label of a call: the join of its arguments' labels. */
