@@ -6,7 +6,7 @@ import type { Client } from '@sallyport/chassis/rpc/client';
 import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { EncodedList } from '@sallyport/chassis/rpc/encoded';
 import type { Spool } from '@sallyport/chassis/spool';
-import { RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { CommitRequestSchema, RecordSchema, type RecordService } from '@sallyport/proto/audit/v1/audit_pb';
 import { gatherMs } from './batch-time.ts';
 import { commitTogether } from './commit-together.ts';
 import { portionLength } from './portion.ts';
@@ -32,8 +32,6 @@ interface Portion {
 }
 
 const codec = codecOf(RecordSchema);
-/** Of CommitRequest. */
-const RECORDS_FIELD = 1;
 /** Audit commits as many at once. */
 const BATCH = 1_000;
 /** How many spooled records are read at once. */
@@ -110,7 +108,10 @@ export function recorder(options: {
       try {
         await way(portion);
         if (way === keep && errors.length > 0) {
-          log.warn('Audit took no records; they are in the spool', { error: errors[0] });
+          log.warn('Audit took no records; they are in the spool', {
+            records: portion.records().length,
+            error: errors[0],
+          });
         }
         return errors.length === 0;
       } catch (error) {
@@ -140,7 +141,7 @@ export function recorder(options: {
   };
 
   const begin = (): EncodedList => {
-    const made = spare ?? new EncodedList(RecordSchema, RECORDS_FIELD);
+    const made = spare ?? new EncodedList(RecordSchema, CommitRequestSchema.field.records.number);
     spare = undefined;
     batches.push(made);
     return made;
@@ -164,9 +165,9 @@ export function recorder(options: {
       timer = waiting > 0 ? setTimeout(onDue, everyMs) : undefined;
       const sent = batch;
       try {
-        const soon = await place({ request: sent.request(), records: () => sent.each() });
+        const atOnce = await place({ request: sent.request(), records: () => sent.each() });
         // A call that failed may hold its request still.
-        if (soon) {
+        if (atOnce) {
           sent.clear();
           spare = sent;
         }

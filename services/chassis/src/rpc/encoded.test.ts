@@ -3,9 +3,8 @@ import { type Record as AuditRecord, CommitRequestSchema, RecordSchema } from '@
 import { codecOf } from './codec/codec.ts';
 import { EncodedList } from './encoded.ts';
 
-const RECORDS_FIELD = 1;
 const list = (...ids: string[]) => {
-  const made = new EncodedList(RecordSchema, RECORDS_FIELD);
+  const made = new EncodedList(RecordSchema, CommitRequestSchema.field.records.number);
   for (const id of ids) made.add({ id });
   return made;
 };

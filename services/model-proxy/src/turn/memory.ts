@@ -8,7 +8,7 @@ import { gatherMs } from '@sallyport/peers/batch-time';
 import type { Recorder } from '@sallyport/peers/records';
 import { BATCH_VALUES, type Releases, valuesIn } from '@sallyport/peers/release-batch';
 import { Record_Kind } from '@sallyport/proto/audit/v1/audit_pb';
-import { ReleasedSchema, type TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
+import { ReleasedSchema, RememberRequestSchema, type TrajectoryService } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 
 type Release = Releases[number];
@@ -23,9 +23,6 @@ interface Batch {
   /** It is, or was, sent: nothing is added any more. */
   isSent: boolean;
 }
-
-/** Of RememberRequest. */
-const RELEASED_FIELD = 1;
 
 /** Tells policy what was released, so that it is known when it comes back. */
 export interface Memory {
@@ -97,7 +94,7 @@ export function trajectoryMemory(options: MemoryOptions): Memory {
     const last = batches.at(-1);
     const hasRoom = last !== undefined && !last.isSent && last.releases.length < BATCH;
     if (hasRoom && (last.values === 0 || last.values + more <= BATCH_VALUES)) return last;
-    const releases = spare ?? new EncodedList(ReleasedSchema, RELEASED_FIELD);
+    const releases = spare ?? new EncodedList(ReleasedSchema, RememberRequestSchema.field.released.number);
     spare = undefined;
     const made = { releases, values: 0, holders: new Set<string>(), tainted: new Set<string>(), isSent: false };
     batches.push(made);
