@@ -2,7 +2,6 @@ import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import type { Reservation } from '@sallyport/peers/limits';
 import type { Target } from '../catalog.ts';
 import type { ChatResponse } from '../chat/response.ts';
-import type { StreamEvent } from '../chat/stream.ts';
 import type { Tool } from '../chat/tools.ts';
 import { noUsage } from '../chat/usage.ts';
 import type { Passage } from '../routing/passage.ts';
@@ -34,8 +33,8 @@ export interface ModelAnswer {
   readonly kept?: true;
   readonly content:
     | { readonly kind: 'whole'; readonly text: string; readonly response: ChatResponse; readonly verbatim: boolean }
-    /** Told anew; a batch is what arrived at once. */
-    | { readonly kind: 'events'; readonly events: AsyncIterable<readonly StreamEvent[]> }
+    /** What the provider's frames say, to be told anew. */
+    | { readonly kind: 'events'; readonly segments: SegmentBatches }
     /** The provider's own frames, in the client's dialect, with what they say; a batch is what arrived at once. */
     | { readonly kind: 'segments'; readonly segments: SegmentBatches }
     | OperationContent;

@@ -162,7 +162,7 @@ describe('an item that nobody asked for', () => {
         attempts: [],
         reservation: { touched: [], settle() {} },
         requestBytes: 1,
-        content: { kind: 'events', events: streamed([{ type: 'opaque', dialect: 'openai-responses', kind, value }]) },
+        content: { kind: 'events', segments: streamed([{ type: 'opaque', dialect: 'openai-responses', kind, value }]) },
       };
       const heardOf = receive(kept.gate, turn, answer as never, createRelease(turn));
       await expect(heardOf).rejects.toMatchObject({ code: 'upstream_invalid' });

@@ -41,7 +41,7 @@ async function received(events: AsyncIterable<StreamEvent> | StreamEvent[], init
     attempts: [],
     reservation,
     requestBytes: 400,
-    content: { kind: 'events', events: streamed(events) },
+    content: { kind: 'events', segments: streamed(events) },
   };
   const received = Promise.resolve(receive(kept.gate, turn, answer, createRelease(turn)));
   const said = await received.catch((error: GatewayError) => error);

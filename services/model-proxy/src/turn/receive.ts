@@ -56,7 +56,7 @@ function receiveContent(gate: Gate, turn: Turn, answer: ModelAnswer, release: Re
   if (content.kind === 'whole') return receiveWhole(gate, turn, answer, content, release);
   if (content.kind === 'segments') return receiveSegments(gate, turn, answer, content.segments, release);
   if (content.kind === 'operation') throw new TypeError('the answer of an operation is sent by itself');
-  return receiveEvents(gate, turn, answer, content.events, release);
+  return receiveEvents(gate, turn, answer, content.segments, release);
 }
 
 function receiveWhole(gate: Gate, turn: Turn, answer: ModelAnswer, whole: Whole, release: Release): Soon<Said> {
@@ -147,7 +147,7 @@ async function receiveEvents(
   gate: Gate,
   turn: Turn,
   answer: ModelAnswer,
-  batches: AsyncIterable<readonly StreamEvent[]>,
+  batches: SegmentBatches,
   release: Release,
 ): Promise<Said> {
   const accumulator = createAccumulator();
@@ -175,9 +175,11 @@ async function receiveEvents(
     for await (const batch of batches) {
       release.gather();
       try {
-        for (const event of batch) {
-          const heard = hear(event);
-          if (heard instanceof Promise) await heard;
+        for (const segment of batch) {
+          for (const event of segment.kind === 'events' ? segment.events : []) {
+            const heard = hear(event);
+            if (heard instanceof Promise) await heard;
+          }
         }
       } finally {
         // What was said before a fault stands.

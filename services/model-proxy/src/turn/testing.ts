@@ -10,11 +10,13 @@ import { createAnswerCache } from '../cache/answer-cache.ts';
 import { memoryAnswerStore } from '../cache/store-memory.ts';
 import type { Model, Provider } from '../catalog.ts';
 import type { FrontDialect, JsonObject } from '../chat/message.ts';
+import type { StreamEvent } from '../chat/stream.ts';
 import { configSchema } from '../config.ts';
 import { frontOf } from '../fronts/index.ts';
 import type { ClientAnswer } from '../http/client-answer.ts';
 import { findProvider } from '../providers/index.ts';
 import { RoutingState } from '../routing/state.ts';
+import type { Segment } from '../wire/scan.ts';
 import { beginTurn } from './admit.ts';
 import type { Gate } from './gate.ts';
 import type { Turn } from './turn.ts';
@@ -221,7 +223,9 @@ export function gateOf(ports: { [part in keyof Gate]?: unknown } = {}, touched: 
   return { gate: gate as unknown as Gate, records, reserved, remembered };
 }
 
-/** The items of a list or stream, one at a time, as a stream gives them that come one by one. */
-export async function* streamed<T>(items: readonly T[] | AsyncIterable<T>): AsyncGenerator<readonly T[]> {
-  for await (const item of items) yield [item];
+/** Events of a list or stream as they are read of an answer in which they come one by one. */
+export async function* streamed(
+  events: readonly StreamEvent[] | AsyncIterable<StreamEvent>,
+): AsyncGenerator<readonly Segment[]> {
+  for await (const event of events) yield [{ kind: 'events', bytes: '', events: [event], usageOnly: false }];
 }

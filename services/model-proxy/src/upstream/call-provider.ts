@@ -5,7 +5,6 @@ import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import type { ProviderFailure } from '../chat/failure.ts';
 import type { FinishReason } from '../chat/finish.ts';
 import { parseBody } from '../chat/json.ts';
-import type { StreamEvent } from '../chat/stream.ts';
 import type { Tool } from '../chat/tools.ts';
 import { callHeaders, callPath } from '../providers/define-provider.ts';
 import { failureInAnswer, failureOfDecode, readFailure } from '../providers/failure.ts';
@@ -158,7 +157,7 @@ async function beginStream(
     await stream.return();
     throw error;
   }
-  return verbatim ? { kind: 'segments', segments: stream } : { kind: 'events', events: flattened(stream) };
+  return { kind: verbatim ? 'segments' : 'events', segments: stream };
 }
 
 /** A provider that says much and nothing is taken as it is: what is held back is bounded, and the client waits. */
@@ -188,12 +187,6 @@ function isWithheld({ routed }: Turn, { unified }: FinishReason): boolean {
 
 function filtered(): ProviderError {
   return new ProviderError({ kind: 'content_policy', retryable: false, message: '', status: 200 });
-}
-
-async function* flattened(batches: AsyncIterable<readonly Segment[]>): AsyncGenerator<readonly StreamEvent[]> {
-  for await (const batch of batches) {
-    yield batch.flatMap((segment) => (segment.kind === 'events' ? segment.events : []));
-  }
 }
 
 function headerOf(headers: Readonly<Record<string, string | string[] | undefined>>, name: string): string | undefined {
