@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '@sallyport/chassis/log';
+import { heapFlags } from './heap-flags.ts';
 import { endProcess } from './processes.ts';
 import { repository } from './repository.ts';
 import type { Instance } from './topology.ts';
@@ -108,28 +109,8 @@ export function serviceProcess(options: ServiceProcessOptions): ServiceProcess {
   };
 }
 
-/**
- * Bounds of the heap, in MB, as in the image: a young generation of V8's own choosing doubles what a busy process keeps.
- * A tools/call makes 140 KB of objects in mcp-broker that live as long as policy and the server take: with 16 MB a
- * sixth was copied on, and collecting took a quarter of its time.
- */
-const HEAP = ['--max-semi-space-size=16', '--max-old-space-size=512'];
-const WIDE_HEAP = ['--max-semi-space-size=32', '--max-old-space-size=512'];
-const WIDE: readonly string[] = ['mcp-broker', 'policy'];
-/**
- * What lives in the first two is some 20 MB, next to buffers that come and go with each batch: left to itself V8 takes those
- * for growth and collects everything about once a second. May the heap be four times what lives before that. In
- * mcp-broker, which holds the catalog, it may be two and a half times. In model-proxy little outlives a request, for which
- * V8 lets the heap grow by a tenth and then marks all 40 MB; with a third it has the memory that it may have. Where objects
- * of requests were often met alive, V8 makes further ones old from the beginning, and what they point to lives on with them:
- * not making them so takes a twentieth off a chat.
- */
-const GROWTH: Readonly<Record<string, readonly string[]>> = {
-  audit: ['--heap-growing-percent=300'],
-  policy: ['--heap-growing-percent=300'],
-  'mcp-broker': ['--heap-growing-percent=150'],
-  'model-proxy': ['--heap-growing-percent=30', '--no-allocation-site-pretenuring'],
-};
+/** In MB; pods have limits of their own. */
+const MOST_HEAP = '--max-old-space-size=512';
 
 function spawnService({ instance, configFile, logFile, compileCache }: ServiceProcessOptions): ChildProcess {
   const { name } = instance.shape;
@@ -137,15 +118,7 @@ function spawnService({ instance, configFile, logFile, compileCache }: ServicePr
   const output = openSync(logFile, 'a', 0o600);
   const child = spawn(
     process.execPath,
-    [
-      ...(WIDE.includes(name) ? WIDE_HEAP : HEAP),
-      ...(GROWTH[name] ?? []),
-      '--import',
-      LEASH,
-      main,
-      '--config',
-      configFile,
-    ],
+    [...heapFlags(name), MOST_HEAP, '--import', LEASH, main, '--config', configFile],
     {
       cwd: repository,
       // A group of its own: Ctrl-C in the terminal goes to the launcher alone, which stops the services in order.
