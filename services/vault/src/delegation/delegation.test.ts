@@ -187,7 +187,11 @@ describe('tokens in the name of people', () => {
       const third = await lease();
       expect(third.value).not.toBe(second.value);
       now.known = false;
-      expect((await lease()).value).not.toBe(third.value);
+      const unheard = await lease();
+      expect(unheard.value).not.toBe(third.value);
+      // Nor kept: nobody would have heard that it was revoked.
+      now.known = true;
+      expect((await lease()).value).not.toBe(unheard.value);
     },
   );
 
