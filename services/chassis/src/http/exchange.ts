@@ -38,7 +38,7 @@ export class Exchange implements Dispatcher.DispatchHandler, OutboundResponse, A
   }
 
   /** Sends the request; resolves with the head of the answer. */
-  begin(agent: Dispatcher, request: Dispatcher.DispatchOptions): Promise<OutboundResponse> {
+  begin(agent: Pick<Dispatcher, 'dispatch'>, request: Dispatcher.DispatchOptions): Promise<OutboundResponse> {
     const signal = this.#signal;
     if (signal?.aborted) return Promise.reject(reasonOf(signal));
     signal?.addEventListener('abort', this);

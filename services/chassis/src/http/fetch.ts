@@ -44,8 +44,11 @@ export interface Outbound extends Component {
   stop(): Promise<void>;
 }
 
-// The package as a whole is four times as much: fetch, WebSocket, a cache and more, 2 MB that nothing here uses.
-const Agent = createRequire(import.meta.url)('undici/lib/dispatcher/agent.js') as typeof UndiciAgent;
+// The package as a whole is four times as much: fetch, WebSocket, a cache and more, 2 MB that nothing here uses. It also adds
+// `request` and the like to the agent, which this one lacks.
+const Agent = createRequire(import.meta.url)('undici/lib/dispatcher/agent.js') as new (
+  options: UndiciAgent.Options,
+) => Pick<UndiciAgent, 'dispatch' | 'close'>;
 
 const MAX_CHECKED = 256;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
