@@ -2,7 +2,8 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import { DecodeError, malformed } from '../chat/failure.ts';
 import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
 import type { Exchange } from '../responses/exchange.ts';
-import { type Framing, payloadReader } from '../wire/framing.ts';
+import type { Framing } from '../wire/framing.ts';
+import { streamReader } from '../wire/read-stream.ts';
 import { createStreamScanner, type Segment } from '../wire/scan.ts';
 import type { CallScope } from './call-scope.ts';
 
@@ -32,12 +33,12 @@ export function verbatimReader(decoder: StreamDecoder, exchange?: Pick<Exchange,
 
 /** Reads the events of a stream that is told anew, in another dialect or with the gate's own rounds in it. */
 export function eventReader(decoder: StreamDecoder, framing: Framing): AnswerReader {
-  const reader = payloadReader(framing, MAX_EVENT_BYTES);
+  const reader = streamReader(decoder, framing, MAX_EVENT_BYTES);
   let broken = false;
-  const read = (payloads: () => readonly string[]): Segment[] => {
+  const read = (events: () => StreamEvent[]): Segment[] => {
     if (broken) return [];
     try {
-      return asSegments(payloads().flatMap((payload) => decoder.push(payload)));
+      return asSegments(events());
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       broken = true;

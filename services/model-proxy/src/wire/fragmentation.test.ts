@@ -8,6 +8,7 @@ import type { StreamEvent } from '../chat/stream.ts';
 import { frontOf } from '../fronts/index.ts';
 import { codecs, frontCodecs } from './codec.ts';
 import { payloadReader } from './framing.ts';
+import { streamReader } from './read-stream.ts';
 import { createStreamScanner } from './scan.ts';
 import { frameWriters, type Said } from './testing-frames.ts';
 
@@ -158,7 +159,22 @@ function retold(dialect: FrontDialect | keyof typeof frameWriters, chunks: reado
   const reader = payloadReader(codec.framing, 1_000_000);
   const decoder = codec.streamDecoder();
   const payloads = [...chunks.flatMap((chunk) => reader.push(chunk)), ...reader.end()];
-  return [...payloads.flatMap((payload) => decoder.push(payload)), ...decoder.end()];
+  const decoded = [...payloads.flatMap((payload) => decoder.push(payload)), ...decoder.end()];
+  expect(withoutIds(read(dialect, chunks))).toEqual(withoutIds(decoded));
+  return decoded;
+}
+
+/** Some dialects have none: they are made up for each reading. */
+function withoutIds(events: readonly StreamEvent[]): object[] {
+  return events.map((event) => ({ ...event, id: '' }));
+}
+
+/** The same without decoding each frame. */
+function read(dialect: FrontDialect | keyof typeof frameWriters, chunks: readonly Buffer[]): StreamEvent[] {
+  const { framing, streamDecoder } = codecs[dialect];
+  const decoder = streamDecoder();
+  const reader = streamReader(decoder, framing, 1_000_000);
+  return [...chunks.flatMap((chunk) => reader.push(chunk)), ...reader.end(), ...decoder.end()];
 }
 
 function answerOf(events: readonly StreamEvent[]): ChatResponse {

@@ -118,6 +118,12 @@ export function payloadsOf(data: string): string[] {
   return lines.every((line) => line.trim() === '[DONE]' || isJson(line)) ? lines : [data];
 }
 
+/** The payloads of a frame, most times one. A mark of the byte order may stand before the first line of all (WHATWG HTML §9.2.6). */
+export function payloadsIn(frame: string, isFirst: boolean): string[] {
+  const data = dataOf(isFirst && frame.charCodeAt(0) === 0xfeff ? frame.slice(1) : frame);
+  return data === undefined ? [] : payloadsOf(data);
+}
+
 /** The frames in a frame, see `payloadsOf`: each with the lines that stand before its data, and a blank line of its own. */
 export function framesOf(frame: string): string[] {
   if (frame.indexOf('\ndata:', frame.indexOf('data:')) < 0) return [frame];

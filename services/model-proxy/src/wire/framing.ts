@@ -1,5 +1,5 @@
 import { createEventStreamReader, eventText } from './event-stream.ts';
-import { createFrameSplitter, dataOf, payloadsOf } from './frames.ts';
+import { createFrameSplitter, payloadsIn } from './frames.ts';
 import { createLineReader } from './json-lines.ts';
 
 /** How a dialect's streams are cut into events: server-sent events, Amazon's binary event stream, or JSON line by line. */
@@ -33,10 +33,9 @@ function eventsReader(maxEventBytes: number): PayloadReader {
   const splitter = createFrameSplitter(maxEventBytes);
   let first = true;
   const read = (frame: string): string[] => {
-    // A mark of the byte order may stand before the first line of all (WHATWG HTML §9.2.6).
-    const data = dataOf(first && frame.charCodeAt(0) === 0xfeff ? frame.slice(1) : frame);
+    const payloads = payloadsIn(frame, first);
     first = false;
-    return data === undefined ? [] : payloadsOf(data);
+    return payloads;
   };
   return {
     push: (chunk) => splitter.push(chunk).flatMap(read),

@@ -1,6 +1,7 @@
 import { DecodeError, malformed } from '../chat/failure.ts';
 import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
 import { createFrameSplitter, dataOf, framesOf } from './frames.ts';
+import { PlainText } from './plain-text.ts';
 
 /**
  * A piece of a stream that may be sent on as it is. `text` pieces are runs of plain text deltas of the first answer,
@@ -18,23 +19,14 @@ export interface StreamScanner {
   done(): boolean;
 }
 
-interface Template {
-  prefix: string;
-  suffix: string;
-}
-
-/**
- * Scans a provider's stream. Frames that differ from an earlier text frame in their text only are not parsed: the bytes
- * before and after the text are compared whole, and a text with a quote, backslash or control character is parsed, so
- * that no provider can hide a tool call behind the shortcut. All other frames go through the dialect's decoder.
- */
+/** Scans a provider's stream. Frames of plain text are recognised; all others go through the dialect's decoder. */
 export function createStreamScanner(decoder: StreamDecoder, maxFrameBytes?: number): StreamScanner {
   const splitter = createFrameSplitter(maxFrameBytes);
-  let template: Template | undefined;
+  const plain = new PlainText();
   let failed = false;
 
   const scan = (frame: string, segments: Segment[]): void => {
-    const text = template === undefined ? undefined : textBetween(frame, template);
+    const text = plain.of(frame);
     if (text !== undefined) {
       addText(segments, frame, text);
       return;
@@ -48,7 +40,7 @@ export function createStreamScanner(decoder: StreamDecoder, maxFrameBytes?: numb
     const events = data === undefined ? [] : decoder.push(data);
     const [only] = events;
     if (events.length === 1 && only?.type === 'text' && only.choice === undefined) {
-      template = learn(frame, only.delta) ?? template;
+      plain.learn(frame, only.delta);
       addText(segments, frame, only.delta);
       return;
     }
@@ -96,28 +88,4 @@ function addText(segments: Segment[], bytes: string, text: string): void {
     last.bytes += bytes;
     last.text += text;
   } else segments.push({ kind: 'text', bytes, text });
-}
-
-/** A quote, backslash or control character: what JSON text between two quotes cannot hold plainly. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids exactly these in strings (RFC 8259 §7).
-const notPlain = /["\\\u0000-\u001f]/;
-
-function textBetween(frame: string, { prefix, suffix }: Template): string | undefined {
-  const end = frame.length - suffix.length;
-  // Comparing slices is quicker than startsWith and endsWith for strings of this length.
-  if (end < prefix.length || frame.slice(0, prefix.length) !== prefix || frame.slice(end) !== suffix) return undefined;
-  const text = frame.slice(prefix.length, end);
-  // The role chunk's empty text is not learnt from; an empty delta is no event.
-  return text === '' || notPlain.test(text) ? undefined : text;
-}
-
-/** The frame around its text, where the text stands in it once, under the key that this dialect's text has. */
-function learn(frame: string, text: string): Template | undefined {
-  if (notPlain.test(text) || (!frame.startsWith('data:') && !frame.startsWith('event:'))) return undefined;
-  const keys = [...frame.matchAll(/"(?:content|text)": ?"/g)];
-  const [key] = keys;
-  if (keys.length !== 1 || !key) return undefined;
-  const start = key.index + key[0].length;
-  if (!frame.startsWith(`${text}"`, start)) return undefined;
-  return { prefix: frame.slice(0, start), suffix: frame.slice(start + text.length) };
 }

@@ -17,6 +17,8 @@ export interface OpenAiStreamOptions extends ResponseNames {
 /** Encodes events as chat completion chunks: role first, a chunk a delta, usage if asked for, then `[DONE]`. */
 export function createStreamEncoder(options: OpenAiStreamOptions): StreamEncoder {
   let head = '';
+  /** What stands around the text of a chunk: most chunks by far are of text. */
+  let around: readonly string[] = ['', ''];
   let usage: Usage | undefined;
   let failed = false;
   const begun = new Set<number>();
@@ -25,6 +27,8 @@ export function createStreamEncoder(options: OpenAiStreamOptions): StreamEncoder
   const open = (id: string, model: string, created: number): void => {
     const fields = { id: options.id ?? id, object: 'chat.completion.chunk', created, model: options.model ?? model };
     head = `data: ${JSON.stringify(fields).slice(0, -1)},"choices":[`;
+    // JSON holds no such character.
+    around = chunk(0, '{"content":\0}', 'null').split('\0');
   };
 
   // Every chunk is put together from the constant head and the JSON text of its delta.
@@ -45,6 +49,11 @@ export function createStreamEncoder(options: OpenAiStreamOptions): StreamEncoder
   const delta = (choice: number, fields: JsonObject): string =>
     begin(choice) + chunk(choice, JSON.stringify(fields), 'null');
 
+  const say = (choice: number, content: string): string => {
+    const text = JSON.stringify(content);
+    return begin(choice) + (choice === 0 ? around[0] + text + around[1] : chunk(choice, `{"content":${text}}`, 'null'));
+  };
+
   const sayWithOdds = (choice: number, content: string, odds: readonly ChosenOdds[]): string => {
     const logprobs = JSON.stringify({ content: encodeOdds(odds), refusal: null });
     return begin(choice) + chunk(choice, JSON.stringify({ content }), 'null', undefined, logprobs);
@@ -59,7 +68,7 @@ export function createStreamEncoder(options: OpenAiStreamOptions): StreamEncoder
           return '';
         case 'text':
           if (event.odds !== undefined) return sayWithOdds(event.choice ?? 0, event.delta, event.odds);
-          return delta(event.choice ?? 0, { content: event.delta });
+          return say(event.choice ?? 0, event.delta);
         case 'refusal':
           return delta(event.choice ?? 0, { refusal: event.delta });
         case 'reasoning':
