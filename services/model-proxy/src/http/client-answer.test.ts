@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { type ClientAnswer, clientAnswer } from './client-answer.ts';
+import { type AnyAnswer, type ClientAnswer, clientAnswer } from './client-answer.ts';
 
 /** What a client gets of an answer. */
-async function answered(write: (answer: ClientAnswer) => unknown): Promise<{ headers: Headers; text: string }> {
+async function answered(write: (answer: AnyAnswer) => unknown): Promise<{ headers: Headers; text: string }> {
   const server = createServer(
     (_req: IncomingMessage, res: ServerResponse) => void write(clientAnswer(res, ['x-request-id', 'r1'])),
   );
@@ -30,6 +31,20 @@ describe('an answer to a client', () => {
       'text/event-stream; charset=utf-8',
       'data: 1\n\ndata: 2\n\n',
     ],
+    [
+      'pieces apart, and one of bytes',
+      async (answer) => {
+        await answer.frames('data: 1\n\n');
+        await answer.comment('waits');
+        await answer.frames('data: 2\n\n');
+        await answer.frames(Buffer.from('data: 3\n\n'));
+        await answer.frames('data: 4\n\n');
+        await pause(5);
+        answer.end();
+      },
+      'text/event-stream; charset=utf-8',
+      'data: 1\n\n: waits\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n',
+    ],
   ])('[model:answer-headers] tells each header once, as it was set last: %s', async (_name, write, type, body) => {
     const { headers, text } = await answered((answer) => {
       answer.header('sallyport-provider', 'first');
@@ -41,5 +56,23 @@ describe('an answer to a client', () => {
       ['content-type', 'x-request-id', 'sallyport-turn', 'sallyport-provider'].map((name) => headers.get(name)),
     ).toEqual([type, 'r1', 't1', 'second']);
     expect(text).toBe(body);
+  });
+
+  it('[turn:one-write] sends frames in one write with what follows them at once, and alone where nothing does', async () => {
+    const { headers, text } = await answered(async (answer) => {
+      await Promise.resolve();
+      await answer.frames('data: 1\n\n');
+      expect([answer.started(), answer.streamsEvents()]).toEqual([true, true]);
+      await Promise.resolve();
+      answer.end('data: 2\n\n');
+    });
+    // Its length could only be told of all at once.
+    expect([headers.get('content-length'), text]).toEqual(['18', 'data: 1\n\ndata: 2\n\n']);
+    const apart = await answered(async (answer) => {
+      await answer.frames('data: 1\n\n');
+      await pause(5);
+      answer.end();
+    });
+    expect([apart.headers.get('content-length'), apart.text]).toEqual([null, 'data: 1\n\n']);
   });
 });

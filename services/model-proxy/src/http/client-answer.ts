@@ -18,7 +18,7 @@ export interface ClientAnswer {
   header(name: string, value: string): void;
   /** Sends a whole body and ends. */
   json(status: number, body: string): void;
-  /** Sends frames of a stream, opening it first; waits where the client reads slowly. */
+  /** Sends frames of a stream, opening it first, in one write with what follows them at once; waits where the client reads slowly. */
   frames(frames: string | Buffer): Promise<void>;
   /** An SSE comment, also for keeping a silent connection alive. */
   comment(text: string): Promise<void>;
@@ -37,6 +37,7 @@ export interface AnyAnswer extends ClientAnswer {
 }
 
 const KEEP_ALIVE_MS = 15_000;
+const RESOLVED = Promise.resolve();
 
 /** Wraps a response; `head` are headers that go out in any case, names and values in turn: it is kept and added to. */
 export function clientAnswer(res: ServerResponse, head: string[] = []): AnyAnswer {
@@ -56,6 +57,8 @@ class Answer implements AnyAnswer {
    */
   readonly #head: string[];
   #stream: SseWriter | undefined;
+  /** Frames that wait for those behind them until what is under way has run, and no longer. */
+  #held = '';
   #gone = false;
   #onGone: (() => void) | undefined;
 
@@ -81,7 +84,7 @@ class Answer implements AnyAnswer {
   }
 
   started(): boolean {
-    return this.#res.headersSent;
+    return this.#res.headersSent || this.#held !== '';
   }
 
   header(name: string, value: string): void {
@@ -117,7 +120,7 @@ class Answer implements AnyAnswer {
   }
 
   streamsEvents(): boolean {
-    return this.#stream !== undefined;
+    return this.#stream !== undefined || this.#held !== '';
   }
 
   #send(status: number, contentType: string, body: string | Buffer): void {
@@ -130,23 +133,39 @@ class Answer implements AnyAnswer {
   }
 
   frames(frames: string | Buffer): Promise<void> {
-    return this.#open().raw(frames);
+    if (typeof frames !== 'string') {
+      this.#tellHeld();
+      return this.#open().raw(frames);
+    }
+    if (this.#held === '') process.nextTick(() => this.#tellHeld());
+    this.#held += frames;
+    return this.#res.writableNeedDrain ? drained(this.#res) : RESOLVED;
   }
 
   comment(text: string): Promise<void> {
+    this.#tellHeld();
     return this.#open().comment(text);
   }
 
   end(last = ''): void {
+    const frames = this.#held + last;
+    this.#held = '';
     if (this.#res.destroyed) return;
     if (this.#stream) {
-      this.#stream.end(last);
+      this.#stream.end(frames);
       return;
     }
     // All of it at once: with its length said, one write takes head and frames together.
-    this.#head.push(...EVENT_STREAM_HEAD, 'content-length', String(Buffer.byteLength(last)));
+    this.#head.push(...EVENT_STREAM_HEAD, 'content-length', String(Buffer.byteLength(frames)));
     this.#res.writeHead(200, this.#head);
-    this.#res.end(last);
+    this.#res.end(frames);
+  }
+
+  #tellHeld(): void {
+    const frames = this.#held;
+    if (frames === '') return;
+    this.#held = '';
+    void this.#open().raw(frames);
   }
 
   #open(): SseWriter {

@@ -248,7 +248,7 @@ class ClientRelease implements Release {
     this.#said = true;
     const event: StreamEvent =
       odds === undefined ? { type: 'text', delta: shown } : { type: 'text', delta: shown, odds };
-    return soon(opened, () => this.#show(event));
+    return opened instanceof Promise ? opened.then(() => this.#show(event)) : this.#show(event);
   }
 
   /** Whether text has to be looked at before it is shown. */
