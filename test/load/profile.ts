@@ -1,6 +1,6 @@
 // Profiles a service under one load and prints where its time goes, or its memory, for tuning. Run:
-// node test/load/profile.ts [--job chat|stream|tool|tool-2025] [--of time|allocations|survivors] [--seconds 5] [--service model-proxy]
-//   [--top 40] [--out FILE]
+// node test/load/profile.ts [--job chat|stream|tool|tool-2025] [--crossing openai-anthropic] [--of time|allocations|survivors]
+//   [--seconds 5] [--service model-proxy] [--top 40] [--out FILE]
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,8 +8,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { heapFlags } from '@sallyport/cli/dev/heap-flags';
 import { type SallyportUnderLoad, startSallyport } from './contestants.ts';
-import { type Job, loadOf, type ToolJob } from './measuring.ts';
+import { type Crossing, crossingLoad, type Job, loadOf, type ToolJob } from './measuring.ts';
 import { end, startDriver, startScript } from './processes.ts';
 import { brokerOf } from './tool.ts';
 
@@ -38,6 +39,8 @@ interface Profile {
 const { values: options } = parseArgs({
   options: {
     job: { type: 'string', default: 'chat' },
+    /** The client's dialect and the provider's, for a chat or stream. */
+    crossing: { type: 'string' },
     /** `allocations`: bytes by who asked for them; `survivors`: those that outlived the young generation. */
     of: { type: 'string', default: 'time' },
     seconds: { type: 'string', default: '5' },
@@ -57,7 +60,10 @@ try {
   const started = await underInspector(sallyport);
   profiled = started.child;
   const of = options.job?.startsWith('tool') ? brokerOf(sallyport) : sallyport;
-  const load = loadOf(of, options.job as Job | ToolJob, { connections: 16, requests: 1_000_000, ms: 3_000 });
+  const bounds = { connections: 16, requests: 1_000_000, ms: 3_000 };
+  const load = options.crossing
+    ? crossingLoad(of, options.job as Job, options.crossing as Crossing, bounds)
+    : loadOf(of, options.job as Job | ToolJob, bounds);
   await driver.drive(load);
   const session = await openSession(started.url);
   await (options.of === 'time' ? startTime(session) : startMemory(session));
@@ -83,7 +89,7 @@ async function underInspector(suite: SallyportUnderLoad): Promise<{ child: Child
   await suite.suite.kill(service);
   const main = join(root, 'services', service, 'src', 'main.ts');
   const config = join(suite.suite.data, 'config', `${service}.yaml`);
-  const child = spawn(process.execPath, ['--inspect=127.0.0.1:0', main, '--config', config], {
+  const child = spawn(process.execPath, [...heapFlags(service), '--inspect=127.0.0.1:0', main, '--config', config], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, POD_NAME: service },
