@@ -56,7 +56,8 @@ export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: 
         ...(isList(headers) ? headers : Object.entries(headers).flat()),
       ] as string[]);
       if (flush) res.flushHeaders();
-      quiet.start();
+      // Of one that is gone already nothing tells that it may stop.
+      if (!res.destroyed) quiet.start();
     },
     data: (data) => write(typeof data === 'string' ? `${dataLines(data)}\n` : framed(data)),
     event: (name, data) => {

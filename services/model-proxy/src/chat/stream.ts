@@ -47,6 +47,11 @@ export interface StreamDecoder {
   end(): StreamEvent[];
   /** True from the dialect's own end mark or an error on. */
   done(): boolean;
+  /**
+   * True where the last payload said a piece of text and left no trace here: one that differs from it in its text alone need not
+   * be taken. Dialects without it are always read whole.
+   */
+  saidTextAlone?(): boolean;
 }
 
 /** Turns events into the SSE text of one answer, frame by frame, in the grammar of its dialect. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -5,13 +6,18 @@ import { describe, expect, it } from '@jest/globals';
 import { type AnyAnswer, type ClientAnswer, clientAnswer } from './client-answer.ts';
 
 /** What a client gets of an answer. */
-async function answered(write: (answer: AnyAnswer) => unknown): Promise<{ headers: Headers; text: string }> {
+async function answered(
+  write: (answer: AnyAnswer, res: ServerResponse) => unknown,
+  signal?: AbortSignal,
+): Promise<{ headers: Headers; text: string }> {
   const server = createServer(
-    (_req: IncomingMessage, res: ServerResponse) => void write(clientAnswer(res, ['x-request-id', 'r1'])),
+    (_req: IncomingMessage, res: ServerResponse) => void write(clientAnswer(res, ['x-request-id', 'r1']), res),
   );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   try {
-    const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, {
+      signal: signal ?? null,
+    });
     return { headers: response.headers, text: await response.text() };
   } finally {
     await new Promise((resolve) => server.close(resolve));
@@ -74,5 +80,39 @@ describe('an answer to a client', () => {
       answer.end();
     });
     expect([apart.headers.get('content-length'), apart.text]).toEqual([null, 'data: 1\n\n']);
+  });
+
+  it('[model:answer-headers] takes a value that no header can hold, streamed or not', async () => {
+    for (const write of [
+      async (answer: AnyAnswer) => {
+        await answer.frames('data: 1\n\n');
+        await pause(5);
+        answer.end();
+      },
+      (answer: AnyAnswer) => answer.json(200, '{}'),
+    ]) {
+      const { headers } = await answered((answer) => {
+        answer.header('sallyport-model', 'qwen-通义\u0000\ud800 7b');
+        return write(answer);
+      });
+      expect(headers.get('sallyport-model')).toBe('qwen-%E9%80%9A%E4%B9%89%00%EF%BF%BD 7b');
+    }
+  });
+
+  it('[turn:one-write] writes nothing to a client that is gone', async () => {
+    const left = new AbortController();
+    const sent = new Promise<boolean>((resolve) => {
+      void answered(async (answer, res) => {
+        left.abort();
+        await once(res, 'close');
+        await answer.frames('data: 1\n\n');
+        await answer.comment('waits');
+        await answer.frames(Buffer.from('data: 2\n\n'));
+        await pause(5);
+        answer.end();
+        resolve(res.headersSent);
+      }, left.signal).catch(() => {});
+    });
+    expect(await sent).toBe(false);
   });
 });

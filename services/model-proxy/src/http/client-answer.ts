@@ -14,7 +14,7 @@ export interface ClientAnswer {
   onGone(listener: () => void): void;
   /** True once the first byte went out: from here on errors belong into the stream. */
   started(): boolean;
-  /** Sets a header, in the place of one of the same name. */
+  /** Sets a header, in the place of one of the same name. What no header can hold goes percent-encoded (RFC 3986 §2.1). */
   header(name: string, value: string): void;
   /** Sends a whole body and ends. */
   json(status: number, body: string): void;
@@ -49,6 +49,13 @@ export function headed(res: ServerResponse): Pick<ClientAnswer, 'header'> {
   return { header: (name, value) => void res.setHeader(name, value) };
 }
 
+/** What is outside of printable ASCII (RFC 9110 §5.5): names that a provider gives its models may be in any script. */
+const NOT_OF_HEADERS = /[^\t\x20-\x7e]/;
+
+function encoded(value: string): string {
+  return value.toWellFormed().replace(/[^\t\x20-\x7e]+/g, encodeURIComponent);
+}
+
 class Answer implements AnyAnswer {
   readonly #res: ServerResponse;
   /**
@@ -59,6 +66,8 @@ class Answer implements AnyAnswer {
   #stream: SseWriter | undefined;
   /** Frames that wait for those behind them until what is under way has run, and no longer. */
   #held = '';
+  /** Resolves when the client has read what was written of them. */
+  #read = RESOLVED;
   #gone = false;
   #onGone: (() => void) | undefined;
 
@@ -87,7 +96,8 @@ class Answer implements AnyAnswer {
     return this.#res.headersSent || this.#held !== '';
   }
 
-  header(name: string, value: string): void {
+  header(name: string, said: string): void {
+    const value = NOT_OF_HEADERS.test(said) ? encoded(said) : said;
     const head = this.#head;
     for (let at = 0; at < head.length; at += 2) {
       if (head[at] !== name) continue;
@@ -133,16 +143,18 @@ class Answer implements AnyAnswer {
   }
 
   frames(frames: string | Buffer): Promise<void> {
+    if (this.#res.destroyed) return RESOLVED;
     if (typeof frames !== 'string') {
       this.#tellHeld();
       return this.#open().raw(frames);
     }
-    if (this.#held === '') process.nextTick(() => this.#tellHeld());
+    if (this.#held === '') process.nextTick(() => this.#tellLate());
     this.#held += frames;
-    return this.#res.writableNeedDrain ? drained(this.#res) : RESOLVED;
+    return this.#read;
   }
 
   comment(text: string): Promise<void> {
+    if (this.#res.destroyed) return RESOLVED;
     this.#tellHeld();
     return this.#open().comment(text);
   }
@@ -163,9 +175,17 @@ class Answer implements AnyAnswer {
 
   #tellHeld(): void {
     const frames = this.#held;
-    if (frames === '') return;
     this.#held = '';
-    void this.#open().raw(frames);
+    if (frames !== '' && !this.#res.destroyed) this.#read = this.#open().raw(frames);
+  }
+
+  #tellLate(): void {
+    try {
+      this.#tellHeld();
+    } catch {
+      // Nobody waits for it who could say so; the client is as good as gone, and its turn ends as one whose client left.
+      this.#res.destroy();
+    }
   }
 
   #open(): SseWriter {

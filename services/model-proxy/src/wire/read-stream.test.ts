@@ -19,6 +19,7 @@ function heard(dialect: 'openai-chat' | 'anthropic-messages', ...frames: readonl
     },
     end: () => decoder.end(),
     done: () => decoder.done(),
+    saidTextAlone: () => decoder.saidTextAlone?.() === true,
   };
   const reader = streamReader(counting, 'sse', 100_000);
   const events: StreamEvent[] = reader.push(Buffer.from(frames.join('')));
@@ -81,5 +82,29 @@ describe('the frames of a stream that is told anew', () => {
     ];
     const { events } = heard('anthropic-messages', ...begin, deltaOf('a'), deltaOf('b'), stop, deltaOf('c'));
     expect(said(events)).toEqual(['start', 'a', 'b', 'blockStop', 'error']);
+  });
+
+  it('[fragments:nothing-lost] are decoded where they hold a part of a call as well, named or not', () => {
+    const part = (content: string, named: object = {}) =>
+      chunk({ content, tool_calls: [{ index: 0, id: 'x', function: { ...named, arguments: '1' } }] });
+    const { events } = heard(
+      'openai-chat',
+      chunk({ role: 'assistant', content: '' }),
+      part('a'),
+      part('b'),
+      part('c', { name: 'f' }),
+    );
+    const written = events.map((event) => (event.type === 'toolCallDelta' ? event.delta : '')).join('');
+    expect([said(events).filter((one) => one.length === 1), written]).toEqual([['a', 'b', 'c'], '111']);
+  });
+
+  it('[fragments:nothing-lost] are decoded where they begin a block or name where it was found', () => {
+    const begin = (text: string) =>
+      line({ type: 'content_block_start', index: 0, content_block: { type: 'text', text } });
+    const start = line({ type: 'message_start', message: { id: 'm', model: 'x' } });
+    expect(said(heard('anthropic-messages', start, begin('a'), begin('b')).events)).toEqual(['start', 'a', 'error']);
+    const noted = (content: string) =>
+      chunk({ content, annotations: [{ type: 'url_citation', url_citation: { url: 'https://a.example' } }] });
+    expect(heard('openai-chat', noted('a'), noted('b'), noted('c')).decoded).toBe(3);
   });
 });

@@ -19,10 +19,7 @@ export function streamReader(decoder: StreamDecoder, framing: Framing, maxEventB
   return { push: (chunk) => payloads.push(chunk).flatMap(said), end: () => payloads.end().flatMap(said) };
 }
 
-/**
- * Server-sent events. In a run of frames that hold text alone only the first is decoded: further ones of its shape leave no
- * trace in the state of a decoder. Whatever else comes between them does.
- */
+/** Server-sent events. In a run of frames that hold text alone only the first is decoded, where its dialect says that it may. */
 class EventsReader implements StreamReader {
   readonly #decoder: StreamDecoder;
   readonly #splitter: ReturnType<typeof createFrameSplitter>;
@@ -57,9 +54,9 @@ class EventsReader implements StreamReader {
     if (payloads.length === 0) return;
     const before = events.length;
     for (const payload of payloads) for (const event of this.#decoder.push(payload)) events.push(event);
+    this.#plain.forget();
     const said = events[before];
-    const isPlain = payloads.length === 1 && events.length === before + 1 && said?.type === 'text';
-    if (isPlain && said.odds === undefined && said.choice === undefined) this.#plain.learn(frame, said.delta);
-    else this.#plain.forget();
+    const isText = payloads.length === 1 && events.length === before + 1 && said?.type === 'text';
+    if (isText && this.#decoder.saidTextAlone?.()) this.#plain.learn(frame, said.delta);
   }
 }

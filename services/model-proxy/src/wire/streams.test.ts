@@ -261,6 +261,19 @@ describe('the scanner', () => {
     expect(events.filter((event) => event.type === 'toolCallStart')).toMatchObject([{ name: 'rm' }, { name: 'dd' }]);
   });
 
+  it('[model:scan-no-bypass] reads the first frame behind a mark of the byte order, and sends no such mark on', () => {
+    const call = { index: 0, id: 'x', function: { name: 'rm', arguments: '{}' } };
+    const frame = `data: ${JSON.stringify({ id: 'c', choices: [{ index: 0, delta: { tool_calls: [call] } }] })}\n\n`;
+    for (const chunks of [
+      [Buffer.from(`\u{feff}${frame}`)],
+      [...Buffer.from(`\u{feff}${frame}`)].map((byte) => Buffer.from([byte])),
+    ]) {
+      const segments = scanAll('openai-chat', chunks);
+      expect(eventsIn(segments).map(({ type }) => type)).toContain('toolCallStart');
+      expect(segments.map(({ bytes }) => bytes).join('')).toBe(frame);
+    }
+  });
+
   it('marks a frame that holds usage alone', () => {
     const segments = scanAll('openai-chat', [Buffer.from(fixtureText('openai-chat', 'text.chunks.txt'))]);
     expect(segments.filter((segment) => segment.kind === 'events' && segment.usageOnly)).toHaveLength(1);

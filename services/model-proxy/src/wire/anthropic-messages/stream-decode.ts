@@ -24,6 +24,7 @@ export function createStreamDecoder(): StreamDecoder {
   let started = false;
   let finished = false;
   let done = false;
+  let textAlone = false;
 
   const addUsage = (value: unknown, events: StreamEvent[]): void => {
     const told = asObject(value);
@@ -66,7 +67,10 @@ export function createStreamDecoder(): StreamDecoder {
             cited.push(delta.citation);
             readCitation(block, delta.citation, events);
           }
-        } else readDelta(block, delta, events);
+        } else {
+          textAlone = delta.type === 'text_delta' && block.kind === 'text' && block.told;
+          readDelta(block, delta, events);
+        }
         return;
       }
       case 'content_block_stop': {
@@ -107,6 +111,7 @@ export function createStreamDecoder(): StreamDecoder {
 
   return {
     push(data) {
+      textAlone = false;
       if (done) return [];
       return readEvent(data, read, () => {
         done = true;
@@ -119,6 +124,7 @@ export function createStreamDecoder(): StreamDecoder {
       return [{ type: 'error', failure: malformed(new DecodeError('truncated', '', 'ended before the answer did')) }];
     },
     done: () => done,
+    saidTextAlone: () => textAlone,
   };
 }
 

@@ -35,6 +35,7 @@ export function createStreamDecoder(): StreamDecoder {
   let started = false;
   let done = false;
   let chunkId = '';
+  let textAlone = false;
 
   const fail = (events: StreamEvent[], error: DecodeError): void => {
     done = true;
@@ -84,11 +85,13 @@ export function createStreamDecoder(): StreamDecoder {
       if (!choice.finished) readChoice(choice, index, entry, chunkId, events);
     }
     if (usage) events.push({ type: 'usage', usage });
+    else textAlone = isTextAlone(chunk, events);
   };
 
   return {
     push(data) {
       const events: StreamEvent[] = [];
+      textAlone = false;
       if (done) return events;
       try {
         if (data.trim() === '[DONE]') {
@@ -112,7 +115,26 @@ export function createStreamDecoder(): StreamDecoder {
       return events;
     },
     done: () => done,
+    saidTextAlone: () => textAlone,
   };
+}
+
+/** Whether a chunk held nothing that is kept here: a piece of text of the first answer, and fields that say nothing. */
+function isTextAlone(
+  { choices, citations, search_results: results }: JsonObject,
+  events: readonly StreamEvent[],
+): boolean {
+  const [only] = events;
+  if (events.length !== 1 || only?.type !== 'text' || only.choice !== undefined || only.odds !== undefined)
+    return false;
+  const [entry, ...others] = asArray(choices);
+  const delta = asObject(asObject(entry)?.delta);
+  if (delta === undefined || others.length > 0 || citations !== undefined || results !== undefined) return false;
+  for (const [key, value] of Object.entries(delta)) {
+    const isEmpty = value === null || value === '' || (Array.isArray(value) && value.length === 0);
+    if (key !== 'content' && key !== 'role' && !isEmpty) return false;
+  }
+  return true;
 }
 
 /** Perplexity and others list sources beside the deltas, OpenAI annotates the text with them. */
