@@ -3,7 +3,8 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `model:`. */
 export const model: readonly Requirement[] = [
   ...of('DESIGN §4, §9; issue 3', {
-    'model:answer-headers': 'Each header of an answer is told once, as it was set last.',
+    'model:answer-headers':
+      'Each header of an answer is told once, as it was set last; what no header can hold goes percent-encoded.',
     'model:openai-chat': 'The OpenAI SDK is answered, and one record is left.',
     'model:openai-stream': 'The OpenAI SDK is streamed to, with usage where it asks for it.',
     'model:anthropic-messages': 'The Anthropic SDK is answered and streamed to.',

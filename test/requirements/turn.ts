@@ -69,7 +69,8 @@ export const turn: readonly Requirement[] = [
     'turn:decide-origin': 'The origin of each argument is told.',
     'turn:hidden-tools': 'Hidden and denied tools leave the model request, observed ones stay.',
     'turn:hide-short': 'Without a decision for each tool none is offered.',
-    'turn:one-write': 'What a provider said at once and is told anew goes to the client in one write.',
+    'turn:one-write':
+      'What a provider said at once and is told anew goes to the client in one write, and frames with what follows them at once.',
     'turn:settle-once': 'A model call is settled once and leaves one record.',
     'turn:estimate': 'What a provider did not count is estimated and marked.',
     'turn:hold': 'No piece of a tool call is heard before it is decided.',
