@@ -40,8 +40,8 @@ export interface FakeAuthorizationServer {
   readonly faults: AuthorizationFaults;
   /** How often something happened that an honest client never does: a code or a spent refresh token brought again. */
   readonly replays: { codes: number; refreshTokens: number };
-  /** Refreshes that were granted. */
-  readonly refreshes: () => number;
+  /** Refreshes that were granted, to all or in the name of one person. */
+  readonly refreshes: (user?: string) => number;
   /** Follows an authorization URL as the browser of somebody who allows it; where the browser is sent back to. */
   signIn(authorizationUrl: string, user: string, decision?: 'allow' | 'deny'): Promise<URL>;
   /** What an access token stands for now. */
@@ -97,7 +97,8 @@ export async function startAuthorizationServer(
   const access = new Map<string, { readonly grant: Grant; readonly facts: TokenFacts }>();
   const refresh = new Map<string, RefreshToken>();
   const replays = { codes: 0, refreshTokens: 0 };
-  let refreshes = 0;
+  /** In whose name tokens were refreshed. */
+  const refreshed: string[] = [];
   const faults: AuthorizationFaults = {
     metadata: {},
     metadataAnswer: 'well',
@@ -178,7 +179,7 @@ export async function startAuthorizationServer(
       held.grant.ended = true;
       return 'invalid_grant';
     }
-    refreshes++;
+    refreshed.push(held.grant.user);
     const { next, body } = tokensFor(held.grant);
     held.used = true;
     held.next = next;
@@ -266,7 +267,7 @@ export async function startAuthorizationServer(
     requests,
     faults,
     replays,
-    refreshes: () => refreshes,
+    refreshes: (user) => refreshed.filter((one) => user === undefined || one === user).length,
     async signIn(authorizationUrl, user, decision = 'allow') {
       const headers = { 'x-user': user, 'x-decision': decision };
       const answer = await fetch(authorizationUrl, { redirect: 'manual', headers });
