@@ -2,7 +2,10 @@ import { DecodeError } from '../chat/failure.ts';
 
 /** Cuts a byte stream into SSE frames. */
 export interface FrameSplitter {
-  /** The complete frames so far, each with its closing blank line, `\n` only. DecodeError for a frame over the bound. */
+  /**
+   * The complete frames so far, each with its closing blank line, `\n` only, and without the mark of the byte order that may stand
+   * before the first. DecodeError for a frame over the bound.
+   */
   push(chunk: Buffer): string[];
   /** What is left without a blank line; '' where nothing is. */
   rest(): string;
@@ -18,6 +21,7 @@ export function createFrameSplitter(maxFrameBytes = 4_194_304): FrameSplitter {
   let held = 0;
   let endsInLine = false;
   let swallow = false;
+  let isFirst = true;
 
   const hold = (bytes: Buffer): void => {
     if (bytes.length === 0) return;
@@ -33,6 +37,15 @@ export function createFrameSplitter(maxFrameBytes = 4_194_304): FrameSplitter {
     held = 0;
     endsInLine = false;
     return bytes;
+  };
+
+  // A mark of the byte order may stand before the first line of all (WHATWG HTML §9.2.6): a client that knows it would read a frame
+  // that nobody here has read, hence nobody gets to see it.
+  const read = (bytes: Buffer): string => {
+    const text = bytes.toString('utf8');
+    const isMarked = isFirst && text.charCodeAt(0) === 0xfeff;
+    isFirst = false;
+    return isMarked ? text.slice(1) : text;
   };
 
   return {
@@ -53,10 +66,10 @@ export function createFrameSplitter(maxFrameBytes = 4_194_304): FrameSplitter {
       const complete = end === chunk.length ? chunk : chunk.subarray(0, end);
       const bytes = parts.length === 0 ? complete : Buffer.concat([takeHeld(), complete]);
       if (end < chunk.length) hold(chunk.subarray(end));
-      return cut(bytes.toString('utf8'));
+      return cut(read(bytes));
     },
     rest() {
-      return held === 0 ? '' : takeHeld().toString('utf8');
+      return held === 0 ? '' : read(takeHeld());
     },
   };
 }
@@ -118,9 +131,9 @@ export function payloadsOf(data: string): string[] {
   return lines.every((line) => line.trim() === '[DONE]' || isJson(line)) ? lines : [data];
 }
 
-/** The payloads of a frame, most times one. A mark of the byte order may stand before the first line of all (WHATWG HTML §9.2.6). */
-export function payloadsIn(frame: string, isFirst: boolean): string[] {
-  const data = dataOf(isFirst && frame.charCodeAt(0) === 0xfeff ? frame.slice(1) : frame);
+/** The payloads of a frame; of a comment none. */
+export function payloadsIn(frame: string): string[] {
+  const data = dataOf(frame);
   return data === undefined ? [] : payloadsOf(data);
 }
 

@@ -31,14 +31,8 @@ export function payloadReader(framing: Framing, maxEventBytes: number): PayloadR
 
 function eventsReader(maxEventBytes: number): PayloadReader {
   const splitter = createFrameSplitter(maxEventBytes);
-  let first = true;
-  const read = (frame: string): string[] => {
-    const payloads = payloadsIn(frame, first);
-    first = false;
-    return payloads;
-  };
   return {
-    push: (chunk) => splitter.push(chunk).flatMap(read),
-    end: () => read(splitter.rest()),
+    push: (chunk) => splitter.push(chunk).flatMap(payloadsIn),
+    end: () => payloadsIn(splitter.rest()),
   };
 }

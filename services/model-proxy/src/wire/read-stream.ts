@@ -24,7 +24,6 @@ class EventsReader implements StreamReader {
   readonly #decoder: StreamDecoder;
   readonly #splitter: ReturnType<typeof createFrameSplitter>;
   readonly #plain = new PlainText();
-  #isFirst = true;
 
   constructor(decoder: StreamDecoder, maxEventBytes: number) {
     this.#decoder = decoder;
@@ -49,8 +48,7 @@ class EventsReader implements StreamReader {
       events.push({ type: 'text', delta: text });
       return;
     }
-    const payloads = payloadsIn(frame, this.#isFirst);
-    this.#isFirst = false;
+    const payloads = payloadsIn(frame);
     if (payloads.length === 0) return;
     const before = events.length;
     for (const payload of payloads) for (const event of this.#decoder.push(payload)) events.push(event);

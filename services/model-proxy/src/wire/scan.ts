@@ -24,7 +24,6 @@ export function createStreamScanner(decoder: StreamDecoder, maxFrameBytes?: numb
   const splitter = createFrameSplitter(maxFrameBytes);
   const plain = new PlainText();
   let failed = false;
-  let isFirst = true;
 
   const scan = (frame: string, segments: Segment[]): void => {
     const text = plain.of(frame);
@@ -49,14 +48,6 @@ export function createStreamScanner(decoder: StreamDecoder, maxFrameBytes?: numb
     segments.push({ kind: 'events', bytes: frame, events, usageOnly });
   };
 
-  // A mark of the byte order may stand before the first line (WHATWG HTML §9.2.6). A client that knows it would read a frame
-  // that was not looked at: it does not go on.
-  const unmarked = (frame: string): string => {
-    const isMarked = isFirst && frame.charCodeAt(0) === 0xfeff;
-    if (frame !== '') isFirst = false;
-    return isMarked ? frame.slice(1) : frame;
-  };
-
   const guarded = (read: (segments: Segment[]) => void): Segment[] => {
     const segments: Segment[] = [];
     if (failed) return segments;
@@ -76,12 +67,12 @@ export function createStreamScanner(decoder: StreamDecoder, maxFrameBytes?: numb
       guarded((segments) => {
         for (const frame of splitter.push(chunk)) {
           if (decoder.done()) return;
-          scan(unmarked(frame), segments);
+          scan(frame, segments);
         }
       }),
     end: () =>
       guarded((segments) => {
-        const rest = unmarked(splitter.rest());
+        const rest = splitter.rest();
         // A last frame without its blank line is what some servers end with.
         if (rest.trim() !== '' && !decoder.done()) scan(`${rest.replace(/\n+$/, '')}\n\n`, segments);
         const events = decoder.end();

@@ -291,6 +291,17 @@ describe('the scanner', () => {
 });
 
 describe('the frame splitter', () => {
+  it('[model:scan-no-bypass] leaves out the mark of the byte order before the first line, and no other', () => {
+    const splitter = createFrameSplitter();
+    expect(splitter.push(Buffer.from('\u{feff}data: a\n\n\u{feff}data: b\n\n'))).toEqual([
+      'data: a\n\n',
+      '\u{feff}data: b\n\n',
+    ]);
+    const unfinished = createFrameSplitter();
+    unfinished.push(Buffer.from('\u{feff}data: c'));
+    expect(unfinished.rest()).toBe('data: c');
+  });
+
   it('keeps comments and frames of several lines whole', () => {
     const splitter = createFrameSplitter();
     expect(splitter.push(Buffer.from(': hi\n\nevent: a\ndata: 1\ndata: 2\n\ndata: 3'))).toEqual([
