@@ -176,7 +176,7 @@ async function receiveEvents(
       release.gather();
       try {
         for (const segment of batch) {
-          for (const event of segment.kind === 'events' ? segment.events : []) {
+          for (const event of eventsIn(segment)) {
             const heard = hear(event);
             if (heard instanceof Promise) await heard;
           }
@@ -194,6 +194,10 @@ async function receiveEvents(
   } catch (error) {
     throw watch.failed(error);
   }
+}
+
+function eventsIn(segment: Segment): readonly StreamEvent[] {
+  return segment.kind === 'events' ? segment.events : [{ type: 'text', delta: segment.text }];
 }
 
 /**
