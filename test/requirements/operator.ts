@@ -14,6 +14,10 @@ export const operator: readonly Requirement[] = [
     'operator:first-bad-denies': 'A ToolPolicy that was never good denies what it selects.',
     'operator:name-taken': 'The oldest Model holds a public name.',
     'operator:folder-half-written': 'A file that is not YAML keeps what it said before.',
+    'operator:folder-heard':
+      'A file of the resource folder that is put in place by a rename is heard of at once, each time, in folders made anew too.',
+    'operator:folder-settles':
+      'A file of the resource folder that is empty or absent while it is written anew takes nothing away: no key is revoked.',
     'operator:snapshot-coalesced': 'A slow watcher gets one delta to the newest state.',
     'operator:key-follows': 'A key follows its spec also while its Secret is gone or refused.',
     'operator:orphans': 'What resources had elsewhere goes also when they went while no operator ran.',

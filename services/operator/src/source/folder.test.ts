@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open as openFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -18,8 +18,8 @@ async function folder() {
   const path = join(root, 'resources');
   const generatedDir = join(root, 'generated');
   await mkdir(path);
-  const open = async () => {
-    const source = folderSource({ path, generatedDir, log, debounceMs: 5, rescanMs: 60_000 });
+  const open = async (debounceMs = 5) => {
+    const source = folderSource({ path, generatedDir, log, debounceMs, rescanMs: 60_000 });
     const changes: Change[] = [];
     source.onChange((change) => changes.push(change));
     await source.start?.();
@@ -27,7 +27,12 @@ async function folder() {
     undo.push(close);
     return { source, changes, close };
   };
-  return { path, generatedDir, open, write: (name: string, text: string) => writeFile(join(path, name), text) };
+  // At once, as `kubectl` or an editor that is careful does; the test of those that are not says so.
+  const write = async (name: string, text: string) => {
+    await writeFile(join(path, `${name}.new`), text);
+    await rename(join(path, `${name}.new`), join(path, name));
+  };
+  return { path, generatedDir, open, write };
 }
 
 const limit = (name: string, requests: number) =>
@@ -75,6 +80,24 @@ describe('a folder of resources', () => {
     expect(changes.length).toBe(2);
   });
 
+  it('[operator:folder-heard] hears of each file that is put in place by a rename, in folders that were made anew too', async () => {
+    const { path, write, open } = await folder();
+    await mkdir(join(path, 'deep'));
+    await write('deep/a.yaml', limit('a', 1));
+    const { source } = await open();
+    for (const requests of [2, 3, 4]) {
+      await write('deep/a.yaml', limit('a', requests));
+      await until(() => source.get('Limit', 'default', 'a')?.generation === requests);
+    }
+    await rm(join(path, 'deep'), { recursive: true });
+    await until(() => source.get('Limit', 'default', 'a') === undefined);
+    await mkdir(join(path, 'deep'));
+    for (const requests of [1, 2]) {
+      await write('deep/a.yaml', limit('a', requests));
+      await until(() => source.get('Limit', 'default', 'a')?.generation === requests);
+    }
+  });
+
   it('[operator:folder-half-written] takes nothing for gone at a start while a file is no YAML', async () => {
     const { write, open } = await folder();
     await write('key.yaml', key);
@@ -98,6 +121,26 @@ describe('a folder of resources', () => {
     await source.rescan();
     expect(source.get('Limit', 'default', 'a')).toMatchObject({ generation: 1 });
   });
+
+  it.each(['empty', 'absent'])(
+    '[operator:folder-settles] takes nothing for gone while its file is %s on the way to be written anew',
+    async (meanwhile) => {
+      const { path, write, open } = await folder();
+      await write('key.yaml', key);
+      const { source } = await open(1_000);
+      const uid = source.get('VirtualKey', 'default', 'demo')?.uid;
+      const file = join(path, 'key.yaml');
+      if (meanwhile === 'absent') await rm(file);
+      else await (await openFile(file, 'w')).close();
+      const scanned = source.rescan();
+      // What `rescan` begins with has seen the file as it is now, long before it is whole again.
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await writeFile(file, `# again\n${key}`);
+      await scanned;
+      expect(source.departed()).toEqual([]);
+      expect(source.get('VirtualKey', 'default', 'demo')).toMatchObject({ uid, generation: 1 });
+    },
+  );
 
   it('keeps UID, age, generation and status over a restart, and gives another UID to one made anew', async () => {
     const { path, write, open } = await folder();

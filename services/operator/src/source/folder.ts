@@ -1,12 +1,13 @@
-import { type FSWatcher, watch } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@sallyport/chassis/log';
 import type { ConfigMap, Kind, Secret, SecretKeyRef } from '@sallyport/custom-resources';
 import { canonicalJson, type Entry, keyOf } from '../entry.ts';
 import { type FileContent, type FileResource, listFiles, readResourceFile } from './folder-files.ts';
 import { readTarget, removeTargetFile, writeTargetFile } from './folder-secrets.ts';
 import { loadState, type Remembered, storeState, uidOf } from './folder-state.ts';
+import { watchFolder } from './folder-watch.ts';
 import type { Change, Source } from './source.ts';
 
 /** Where the files are. */
@@ -16,7 +17,7 @@ export type FolderOptions = {
   readonly generatedDir: string;
   readonly log: Logger;
   readonly now?: () => number;
-  /** Quiet time after a change before files are read. Default 100. */
+  /** Quiet time after a change before files are read, and how long they must then stay as they are. Default 100. */
   readonly debounceMs?: number;
   /** How often files are looked at although nothing was heard, since file events get lost. Default 3000. */
   readonly rescanMs?: number;
@@ -25,6 +26,9 @@ export type FolderOptions = {
 /** How soon a change is stored, and how many times longer than it takes to store all that is waited with many resources. */
 const STORE_MS = 50;
 const STORE_SHARE = 20;
+
+/** How often files are looked at again that are being written; then they are read as they are. */
+const SETTLE_TRIES = 20;
 
 type Loaded = { readonly stamp: string; readonly content: FileContent };
 
@@ -42,13 +46,13 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
   let configMaps = new Map<string, ConfigMap>();
   const memory = new Map<string, Remembered>();
   let synced = false;
-  let watchers: FSWatcher[] = [];
   let debounce: NodeJS.Timeout | undefined;
   let regular: NodeJS.Timeout | undefined;
   let scanning: Promise<void> = Promise.resolve();
   let storing: Promise<void> = Promise.resolve();
   let storeTimer: NodeJS.Timeout | undefined;
   let storeMs = STORE_MS;
+  let stopped = false;
 
   const id = (of: { kind: Kind; tenant: string; name: string }) => `${of.kind}/${keyOf(of)}`;
   const tell = (change: Change) => {
@@ -173,10 +177,46 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
     for (const change of changes) tell(change);
   };
 
+  let unheard = false;
+  const watches = [resourcesDir, secretsDir].map((dir) =>
+    watchFolder(dir, {
+      onChange() {
+        clearTimeout(debounce);
+        if (!stopped) debounce = setTimeout(() => void rescan(), debounceMs);
+      },
+      onFault(dir, error) {
+        if (!unheard) log.warn('file events may be lost; the folder is looked at regularly', { dir, error });
+        unheard = true;
+      },
+    }),
+  );
+
+  const stamps = async () => ({ written: await listFiles(resourcesDir), own: await listFiles(secretsDir) });
+  const known = (found: ReadonlyMap<string, string>) =>
+    [...found].every(([path, stamp]) => files.get(path)?.stamp === stamp);
+
+  // A file that is written anew is empty for a moment, or absent: read then, all that it held would be taken for gone,
+  // keys revoked. Our own files are put in place whole.
+  const settled = async (first: Awaited<ReturnType<typeof stamps>>) => {
+    let found = first;
+    for (let i = 0; i < SETTLE_TRIES && !stopped; i++) {
+      await delay(debounceMs);
+      const again = await stamps();
+      const quiet = same(found.written, again.written);
+      found = again;
+      if (quiet) break;
+    }
+    return found;
+  };
+
   const scan = async () => {
-    const found = new Map([...(await listFiles(resourcesDir)), ...(await listFiles(secretsDir))]);
-    const same = found.size === files.size && [...found].every(([path, stamp]) => files.get(path)?.stamp === stamp);
-    if (same && synced) return;
+    for (const watch of watches) if (!stopped) await watch.refresh();
+    let seen = await stamps();
+    const held = [...files.keys()].filter((path) => !path.startsWith(secretsDir)).length;
+    const unchanged = seen.written.size === held && known(seen.written);
+    if (synced && unchanged && seen.own.size === files.size - held && known(seen.own)) return;
+    if (synced && !unchanged) seen = await settled(seen);
+    const found = new Map([...seen.written, ...seen.own]);
     const next = new Map<string, Loaded>();
     for (const [path, stamp] of found) next.set(path, await load(path, stamp));
     files = next;
@@ -199,28 +239,14 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
       if (damaged) log.warn('the state of the folder is damaged; ages and status start anew', { file: stateFile });
       for (const held of resources) memory.set(id(held), held);
       await rescan();
-      for (const dir of [resourcesDir, secretsDir]) {
-        try {
-          const watcher = watch(dir, { recursive: true }, () => {
-            clearTimeout(debounce);
-            debounce = setTimeout(() => void rescan(), debounceMs);
-          });
-          watcher.on('error', (error) =>
-            log.warn('file events were lost; the folder is looked at regularly', { error }),
-          );
-          watchers.push(watcher);
-        } catch (error) {
-          log.warn('no file events; the folder is looked at regularly', { dir, error });
-        }
-      }
       regular = setInterval(() => void rescan(), rescanMs);
     },
     async stop() {
-      for (const watcher of watchers) watcher.close();
-      watchers = [];
+      stopped = true;
       clearTimeout(debounce);
       clearInterval(regular);
       await scanning;
+      for (const watch of watches) watch.close();
       clearTimeout(storeTimer);
       await store();
     },
@@ -275,6 +301,10 @@ export function folderSource(options: FolderOptions): Source & { rescan(): Promi
     cluster: () => undefined,
     covers: () => !unread(),
   };
+}
+
+function same(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  return one.size === other.size && [...one].every(([path, stamp]) => other.get(path) === stamp);
 }
 
 // The same entry object as before when nothing about it changed, so that nobody hears of a change.
