@@ -44,8 +44,8 @@ for (const name of positionals) {
 }
 const chosen = NAMES.filter((name) => positionals.length === 0 || positionals.includes(name));
 const PLAN = options.quick
-  ? { warmMs: 3_000, pairs: 3, roundMs: 1_000, peers: 1, sequential: 60 }
-  : { warmMs: 25_000, pairs: 7, roundMs: 4_000, peers: 3, sequential: 300 };
+  ? { warmMs: 3_000, pairs: 3, roundMs: 1_000, peers: 1, sequential: 60, tail: 60 }
+  : { warmMs: 25_000, pairs: 7, roundMs: 4_000, peers: 3, sequential: 300, tail: 1_000 };
 const SCALE = { lists: options.quick ? 20 : 200, rounds: PLAN.pairs, roundMs: PLAN.roundMs };
 const MEMORY = options.quick ? { few: 10_000, many: 100_000 } : { few: 100_000, many: 1_000_000 };
 /** Longest that one measure may take on a slow machine: a million requests take half an hour. */

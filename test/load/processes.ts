@@ -43,6 +43,7 @@ export async function end(child: ChildProcess): Promise<void> {
 
 /** The load driver, in a process of its own so that it shares no event loop with what it measures. */
 export interface Driver {
+  readonly pid: number;
   drive(load: Load): Promise<LoadResult>;
   stop(): Promise<void>;
 }
@@ -51,6 +52,7 @@ export interface Driver {
 export function startDriver(): Driver {
   const child = fork(here('driver.ts'));
   return {
+    pid: child.pid as number,
     async drive(load) {
       const answer = once(child, 'message');
       child.send(load);
@@ -79,7 +81,8 @@ export function memoryOf(pid: number): { now: number; peak: number } {
   return { now: (kb('VmRSS') * 1024) / 1e6, peak: (kb('VmHWM') * 1024) / 1e6 };
 }
 
-function withChildren(pids: readonly number[]): Set<number> {
+/** Processes and all their descendants. */
+export function withChildren(pids: readonly number[]): Set<number> {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;

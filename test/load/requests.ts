@@ -1,4 +1,5 @@
 import type { Contestant, SallyportUnderLoad } from './contestants.ts';
+import { partCores, shareCores } from './cores.ts';
 import { type Job, loadOf, median, type Sample, sample } from './measuring.ts';
 import type { Driver } from './processes.ts';
 import type { Report } from './report.ts';
@@ -23,8 +24,8 @@ export interface RequestPlan {
   readonly roundMs: number;
   /** In how many of the pairs the others take part. */
   readonly peers: number;
-  /** Requests one after the other in a round of latency. */
-  readonly sequential: number;
+  /** Requests one after the other in a round of latency: of 300, the slowest hundredth would be three. */
+  readonly tail: number;
 }
 
 /** Who is measured beside whom. */
@@ -90,29 +91,56 @@ export async function measureCost(field: Field, plan: RequestPlan, job: Job, rep
   }
 }
 
-/** What one request at a time waits longer for through a proxy than directly. */
+/**
+ * What one request at a time waits longer for through a proxy than directly: on cores that are parted between its path and
+ * what works beside it (see `partCores`), which is what the bar is for, and where all share them.
+ */
 export async function measureLatency(field: Field, plan: RequestPlan, job: Job, report: Report): Promise<void> {
   const { driver, direct, bare, sallyport } = field;
-  const ours = { p50: [] as number[], first99: [] as number[] };
-  const floor = { p50: [] as number[], first99: [] as number[] };
+  const { 'model-proxy': proxy = [], ...beside } = sallyport.groups();
+  const pids = (of: Contestant) => Object.values(of.groups()).flat();
+  const idle = [field.express, field.portkey, field.litellm].filter((one) => one !== undefined);
+  const cores = {
+    path: [driver.pid, ...pids(direct), ...pids(bare), ...proxy],
+    beside: [...Object.values(beside).flat(), ...idle.flatMap(pids)],
+  };
+  const fault = partCores(cores);
+  if (fault !== undefined) report.say(`latency is that of shared cores: ${fault}`);
+  tellLatency(await latencies(field, plan, job), job, '', report);
+  if (fault !== undefined) return;
+  shareCores(cores);
+  tellLatency(await latencies(field, plan, job), job, '.shared-cores', report);
+}
+
+/** Milliseconds that one adds, a round each. */
+interface Added {
+  readonly p50: number[];
+  readonly first99: number[];
+}
+
+async function latencies({ driver, direct, bare, sallyport }: Field, plan: RequestPlan, job: Job) {
+  const added: { ours: Added; floor: Added } = { ours: { p50: [], first99: [] }, floor: { p50: [], first99: [] } };
   for (let round = 0; round < plan.pairs; round++) {
     const once = (one: Contestant) =>
-      driver.drive(loadOf(one, job, { connections: 1, requests: plan.sequential, ms: plan.roundMs }));
+      driver.drive(loadOf(one, job, { connections: 1, requests: plan.tail, ms: plan.roundMs }));
     const base = await once(direct);
-    for (const [one, kept] of [[bare, floor] as const, [sallyport, ours] as const]) {
+    for (const [one, kept] of [[bare, added.floor] as const, [sallyport, added.ours] as const]) {
       const result = await once(one);
       kept.p50.push(result.p50 - base.p50);
       kept.first99.push(result.first99 - base.first99);
     }
   }
-  const tell = (name: string, key: 'p50' | 'first99', bar?: number) => {
-    const value = median(ours[key]);
-    const reference = median(floor[key]);
-    report.add({ name, value, unit: 'ms', ratio: value / reference, ...(bar === undefined ? {} : { bar }) });
-    report.add({ name: `reference.bare.${name}`, value: reference, unit: 'ms', ratio: 1 });
-  };
-  if (job === 'chat') tell('chat.p50-added', 'p50');
-  else tell('stream.first-token-added-p99', 'first99', BARS.firstToken99);
+  return added;
+}
+
+function tellLatency({ ours, floor }: { ours: Added; floor: Added }, job: Job, where: string, report: Report): void {
+  const key = job === 'chat' ? 'p50' : 'first99';
+  const name = `${job === 'chat' ? 'chat.p50-added' : 'stream.first-token-added-p99'}${where}`;
+  const value = median(ours[key]);
+  const reference = median(floor[key]);
+  const bar = key === 'first99' && where === '' ? { bar: BARS.firstToken99 } : {};
+  report.add({ name, value, unit: 'ms', ratio: value / reference, ...bar });
+  report.add({ name: `reference.bare.${name}`, value: reference, unit: 'ms', ratio: 1 });
 }
 
 function rate(samples: readonly Sample[]): string {
