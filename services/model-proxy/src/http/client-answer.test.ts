@@ -99,6 +99,43 @@ describe('an answer to a client', () => {
     }
   });
 
+  it('[turn:one-write] says nothing more once it has ended', async () => {
+    const { text } = await answered(async (answer) => {
+      answer.end('data: 1\n\n');
+      await answer.frames('data: 2\n\n');
+      await answer.comment('late');
+      answer.end('data: 3\n\n');
+    });
+    expect(text).toBe('data: 1\n\n');
+  });
+
+  it('[turn:one-write] tells the next one who speaks, once, why held frames could not be written', async () => {
+    const told: unknown[] = [];
+    const speak = (say: () => unknown) => {
+      try {
+        say();
+        told.push('nothing');
+      } catch (error) {
+        told.push((error as NodeJS.ErrnoException).code);
+      }
+    };
+    let over: () => void = () => undefined;
+    const spoken = new Promise<void>((resolve) => (over = resolve));
+    const sent = answered(async (answer) => {
+      answer.header('no name', 'x');
+      await answer.frames('data: 1\n\n');
+      await pause(5);
+      await answer.comment('waiting for the model');
+      speak(() => answer.frames('data: 2\n\n'));
+      speak(() => answer.frames('data: error\n\n'));
+      speak(() => answer.end());
+      over();
+    });
+    await expect(sent).rejects.toThrow();
+    await spoken;
+    expect(told).toEqual(['ERR_INVALID_HTTP_TOKEN', 'nothing', 'nothing']);
+  });
+
   it('[turn:one-write] writes nothing to a client that is gone', async () => {
     const left = new AbortController();
     const sent = new Promise<boolean>((resolve) => {

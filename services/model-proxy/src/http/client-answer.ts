@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { drained } from '@sallyport/chassis/http/drained';
 import { EVENT_STREAM_HEAD, type SseWriter, sseWriter } from '@sallyport/chassis/http/sse';
+import type { Soon } from '@sallyport/chassis/soon';
 
 /**
  * The answer to the client: one JSON body, or a stream of frames. Headers can be set until the first byte. What is made for
@@ -18,11 +19,14 @@ export interface ClientAnswer {
   header(name: string, value: string): void;
   /** Sends a whole body and ends. */
   json(status: number, body: string): void;
-  /** Sends frames of a stream, opening it first, in one write with what follows them at once; waits where the client reads slowly. */
-  frames(frames: string | Buffer): Promise<void>;
+  /**
+   * Sends frames of a stream, opening it first, in one write with what follows them at once: a promise only where the client
+   * reads slowly. Throws once where those before them could not be written.
+   */
+  frames(frames: string | Buffer): Soon<void>;
   /** An SSE comment, also for keeping a silent connection alive. */
   comment(text: string): Promise<void>;
-  /** Sends the last frames of a stream, if there are any, and ends it. */
+  /** Sends the last frames of a stream, if there are any, and ends it; nothing where it has ended. Throws as `frames` does. */
   end(last?: string): void;
 }
 
@@ -37,7 +41,6 @@ export interface AnyAnswer extends ClientAnswer {
 }
 
 const KEEP_ALIVE_MS = 15_000;
-const RESOLVED = Promise.resolve();
 
 /** Wraps a response; `head` are headers that go out in any case, names and values in turn: it is kept and added to. */
 export function clientAnswer(res: ServerResponse, head: string[] = []): AnyAnswer {
@@ -66,8 +69,10 @@ class Answer implements AnyAnswer {
   #stream: SseWriter | undefined;
   /** Frames that wait for those behind them until what is under way has run, and no longer. */
   #held = '';
-  /** Resolves when the client has read what was written of them. */
-  #read = RESOLVED;
+  /** What those that were held before them wait for: that a slow client reads on. */
+  #read: Promise<void> | undefined;
+  /** Why held frames could not be written, until somebody is told. */
+  #fault: unknown;
   #gone = false;
   #onGone: (() => void) | undefined;
 
@@ -142,8 +147,8 @@ class Answer implements AnyAnswer {
     this.#res.end(body);
   }
 
-  frames(frames: string | Buffer): Promise<void> {
-    if (this.#res.destroyed) return RESOLVED;
+  frames(frames: string | Buffer): Soon<void> {
+    if (this.#over()) return;
     if (typeof frames !== 'string') {
       this.#tellHeld();
       return this.#open().raw(frames);
@@ -153,16 +158,16 @@ class Answer implements AnyAnswer {
     return this.#read;
   }
 
-  comment(text: string): Promise<void> {
-    if (this.#res.destroyed) return RESOLVED;
+  async comment(text: string): Promise<void> {
+    if (this.#res.destroyed || this.#res.writableEnded) return;
     this.#tellHeld();
-    return this.#open().comment(text);
+    await this.#open().comment(text);
   }
 
   end(last = ''): void {
     const frames = this.#held + last;
     this.#held = '';
-    if (this.#res.destroyed) return;
+    if (this.#over()) return;
     if (this.#stream) {
       this.#stream.end(frames);
       return;
@@ -173,17 +178,28 @@ class Answer implements AnyAnswer {
     this.#res.end(frames);
   }
 
+  /** True where nothing more can be said. Throws what kept held frames from being written, once. */
+  #over(): boolean {
+    const fault = this.#fault;
+    this.#fault = undefined;
+    if (fault !== undefined) throw fault;
+    return this.#res.destroyed || this.#res.writableEnded;
+  }
+
   #tellHeld(): void {
     const frames = this.#held;
     this.#held = '';
-    if (frames !== '' && !this.#res.destroyed) this.#read = this.#open().raw(frames);
+    if (frames === '' || this.#res.destroyed) return;
+    const read = this.#open().raw(frames);
+    this.#read = this.#res.writableNeedDrain ? read : undefined;
   }
 
   #tellLate(): void {
     try {
       this.#tellHeld();
-    } catch {
-      // Nobody waits for it who could say so; the client is as good as gone, and its turn ends as one whose client left.
+    } catch (error) {
+      // Who says or ends something next is told, and can log it; the client has waited for what will not come.
+      this.#fault = error;
       this.#res.destroy();
     }
   }

@@ -173,18 +173,11 @@ async function receiveEvents(
   };
   try {
     for await (const batch of batches) {
-      release.gather();
-      try {
-        for (const segment of batch) {
-          for (const event of eventsIn(segment)) {
-            const heard = hear(event);
-            if (heard instanceof Promise) await heard;
-          }
+      for (const segment of batch) {
+        for (const event of eventsIn(segment)) {
+          const heard = hear(event);
+          if (heard instanceof Promise) await heard;
         }
-      } finally {
-        // What was said before a fault stands.
-        const told = release.flush();
-        if (told instanceof Promise) await told;
       }
     }
     const response = accumulator.response();

@@ -31,9 +31,6 @@ export interface Release {
   know(values: ReadonlyMap<string, ResolvedHandle>, host?: (host: string) => boolean): void;
   /** One event of a model's answer; tool calls do not come this way. */
   event(event: StreamEvent): Soon<void>;
-  /** From now on what events say is gathered, for one write to the client, until `flush`. */
-  gather(): void;
-  flush(): Soon<void>;
   /** The next model call of the turn begins: its text stands apart from the former's. */
   nextMessage(): void;
   /** Tool calls for the client to run, decided and durable. */
@@ -47,7 +44,7 @@ export interface Release {
   /** Ends the answer, with usage and cost of the whole turn, and where what it says was found. */
   finish(finish: FinishReason, cited?: Cited): Promise<void>;
   /** The client's own bytes go through unchanged. */
-  frames(bytes: string): Promise<void>;
+  frames(bytes: string): Soon<void>;
   whole(text: string): void;
   /** Join of the labels of what was filled into texts. */
   filledLabel(): Label;
@@ -80,8 +77,6 @@ class ClientRelease implements Release {
   #said = false;
   /** False: the next text of an answer that is not streamed begins a block of its own. */
   #open = false;
-  #gathers = false;
-  #gathered = '';
 
   constructor(turn: Turn) {
     this.#turn = turn;
@@ -90,17 +85,6 @@ class ClientRelease implements Release {
   know(next: ReadonlyMap<string, ResolvedHandle>, host?: (host: string) => boolean): void {
     this.#values = next;
     if (host) this.#knownHost = host;
-  }
-
-  gather(): void {
-    this.#gathers = true;
-  }
-
-  flush(): Soon<void> {
-    this.#gathers = false;
-    const frames = this.#gathered;
-    this.#gathered = '';
-    if (frames !== '') return this.frames(frames);
   }
 
   event(event: StreamEvent): Soon<void> {
@@ -195,7 +179,7 @@ class ClientRelease implements Release {
     turn.answer.json(200, turn.exchange === undefined ? body : await turn.exchange.end(body, turn));
   }
 
-  frames(bytes: string): Promise<void> {
+  frames(bytes: string): Soon<void> {
     writeHeaders(this.#turn);
     return this.#turn.answer.frames(bytes);
   }
@@ -223,9 +207,7 @@ class ClientRelease implements Release {
   #write(event: StreamEvent): Soon<void> {
     if (!this.#turn.facts.stream) return;
     const frames = this.#rendering().encode(event);
-    if (frames === '') return;
-    if (!this.#gathers) return this.frames(frames);
-    this.#gathered += frames;
+    if (frames !== '') return this.frames(frames);
   }
 
   #show(event: StreamEvent): Soon<void> {

@@ -9,7 +9,6 @@ export function overheard(onFrames: (frames: string) => void): ClientAnswer {
     frames(frames) {
       started = true;
       onFrames(String(frames));
-      return Promise.resolve();
     },
   };
 }
@@ -22,7 +21,7 @@ export function unheard(): ClientAnswer {
     started: () => false,
     header() {},
     json() {},
-    frames: () => Promise.resolve(),
+    frames() {},
     comment: () => Promise.resolve(),
     end() {},
   };
