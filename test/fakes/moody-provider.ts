@@ -17,6 +17,8 @@ export interface Answer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly message?: string;
+  /** Of the error; without it, it has none. */
+  readonly code?: string;
   readonly delayMs?: number;
   /** `never`: nothing comes; `head`: the head and an empty piece come, and then nothing. */
   readonly silent?: 'never' | 'head';
@@ -66,7 +68,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 
 async function answer(
   res: ServerResponse,
-  { text = '', status = 200, headers = {}, message = 'CANARY', delayMs = 0, silent }: Answer,
+  { text = '', status = 200, headers = {}, message = 'CANARY', code, delayMs = 0, silent }: Answer,
   body: Readonly<Record<string, unknown>>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -79,7 +81,7 @@ async function answer(
   };
   if (delayMs > 0) await wait(delayMs, undefined, { signal });
   if (status !== 200) {
-    res.writeHead(status, { ...JSON_TYPE, ...headers }).end(JSON.stringify({ error: { message, type: 'x' } }));
+    res.writeHead(status, { ...JSON_TYPE, ...headers }).end(JSON.stringify({ error: { message, type: 'x', code } }));
     return;
   }
   if (silent === 'never') return;

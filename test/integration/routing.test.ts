@@ -33,6 +33,7 @@ const models: readonly ResourceInit[] = [
   }),
   model('short', [target('east')], { fallbacks: { contextWindow: ['long'] } }),
   model('long', [target('west')]),
+  model('bare', [target('east')]),
   model('by-keys', [target('keyed')]),
   model('worn-out', [target('worn')]),
   model('queued', [target('narrow', { capacity: { maxConcurrent: 1, queue: { size: 6, waitSeconds: 5 } } })]),
@@ -69,6 +70,7 @@ beforeAll(async () => {
       { kind: 'AccessPolicy', name: 'everyone', spec: { subjects: { everyone: true }, models: ['*'] } },
       virtualKey('demo', 'dana'),
       virtualKey('other', 'olga'),
+      virtualKey('narrowed', 'nora', { models: ['bare'] }),
       virtualKey('admin', 'ada', { role: 'Admin' }),
     ],
     { services: MODEL_PLANE },
@@ -182,6 +184,40 @@ describe('where requests go', () => {
     expect(served).toEqual(new Set(['east', 'west']));
   });
 
+  it("[routing:asked-fallbacks] LiteLLM's lists are tried for their cause alone, by those who may use what they name", async () => {
+    calm();
+    const tooLong = { status: 400, code: 'context_length_exceeded' };
+    const refused = { status: 400, code: 'content_filter' };
+    const lists = { context_window_fallbacks: [{ bare: ['long'] }], content_policy_fallbacks: ['nobody', 'long'] };
+    providers.east.mood = () => tooLong;
+    expect(await said('bare', lists)).toBe('west');
+    expect(await claude('bare', lists)).toBe('west');
+    providers.east.mood = () => refused;
+    expect(await said('bare', lists)).toBe('west');
+    await expect(said('bare', { context_window_fallbacks: ['long'] })).rejects.toMatchObject({ status: 400 });
+    providers.east.mood = () => ({ status: 500 });
+    await expect(said('bare', lists)).rejects.toBeInstanceOf(OpenAI.InternalServerError);
+    // A key that may not use the Model is told of the failure, as if there was none of the name.
+    providers.east.mood = () => tooLong;
+    providers.west.asked.length = 0;
+    const narrowed = new OpenAI({
+      baseURL: `${suite.endpoint}/v1`,
+      apiKey: await suite.keyOf('default', 'narrowed'),
+      maxRetries: 0,
+    });
+    for (const name of ['long', 'nobody']) {
+      const asked = { model: 'bare', messages, context_window_fallbacks: [{ bare: [name] }] };
+      const error = await narrowed.chat.completions.create(asked as never).catch((caught: unknown) => caught);
+      expect(error).toMatchObject({ status: 400, code: 'context_length_exceeded' });
+    }
+    await expect(said('bare', { content_policy_fallbacks: 'long' })).rejects.toMatchObject({
+      status: 400,
+      param: 'content_policy_fallbacks',
+    });
+    expect(providers.west.asked).toEqual([]);
+    for (const { body } of providers.east.asked) expect(JSON.stringify(body)).not.toContain('fallbacks');
+  });
+
   it("[routing:openrouter] OpenRouter's fields choose, and no provider sees them", async () => {
     calm();
     expect(await said('ordered', { provider: { order: ['west'] } })).toBe('west');
@@ -273,8 +309,8 @@ describe('a target that is killed', () => {
   });
 });
 
-async function claude(name: string): Promise<string> {
-  const message = await anthropic.messages.create({ model: name, messages, max_tokens: 50 });
+async function claude(name: string, more: object = {}): Promise<string> {
+  const message = await anthropic.messages.create({ model: name, messages, max_tokens: 50, ...more });
   return message.content[0]?.type === 'text' ? message.content[0].text : '';
 }
 

@@ -26,6 +26,8 @@ export const routing: readonly Requirement[] = [
     'routing:asked-amiss':
       'What asks for them and cannot be read is refused in the dialect of the caller, with its field.',
     'routing:asked-blameless': 'No target is held to a time that a request gave it: one key could shut it for all.',
+    'routing:asked-fallbacks':
+      "Models that a request names for prompts that are too long, or for refused content, are tried for that cause alone and only for those who may use them, in LiteLLM's forms; no provider sees them.",
     'routing:asked-drop': 'A request may have left out what a target cannot be told, unless it demands the contrary.',
     'routing:asked-guardrails':
       'Guardrails that a request names are refused where its target could not be told of them.',

@@ -88,6 +88,55 @@ describe('where a request goes', () => {
     expect(path(worldOf(others), { model, body }, ['Error', 'Error'])).toEqual(['a', 'y', 'end']);
   });
 
+  it('[routing:asked-fallbacks] goes to what the client names for a cause before all else, and for no other cause', () => {
+    const others = ['c', 'p', 'e', 'own'].map((name) => routedModel({ [`at-${name}`]: {} }, {}, { name }));
+    const world = worldOf(others);
+    const model = routedModel({ a: {}, b: {} }, { fallbackOn: ['Error'], fallbacks: { contextWindow: ['own'] } });
+    const body = { context_window_fallbacks: [{ m: ['c'] }], content_policy_fallbacks: ['p'] };
+    expect(path(world, { model, body }, ['ContextWindow', 'ContextWindow', 'Error'])).toEqual([
+      'a',
+      'at-c',
+      'at-own',
+      'end',
+    ]);
+    expect(path(world, { model, body }, ['ContentPolicy', 'ContentPolicy'])).toEqual(['a', 'at-p', 'end']);
+    expect(path(world, { model, body }, ['Error', 'Error'])).toEqual(['a', 'b', 'end']);
+    // Its targets are tried for the causes that its Model names, and no others.
+    expect(path(world, { model, body }, ['RateLimit'])).toEqual(['a', 'end']);
+    const both = { ...body, models: ['e'] };
+    expect(path(world, { model, body: both }, ['ContextWindow', 'ContextWindow', 'Error'])).toEqual([
+      'a',
+      'b',
+      'at-c',
+      'at-e',
+    ]);
+  });
+
+  it('[routing:asked-fallbacks] reaches no Model that the caller may not use, that puts texts in, or that does not exist', () => {
+    const kind = { decoration: { prepend: ['Be kind.'] } };
+    const others = [
+      routedModel({ x: { region: 'eu' } }, {}, { name: 'secret' }),
+      routedModel({ y: { region: 'eu' } }, kind, { name: 'kind' }),
+      routedModel({ us: { region: 'us' } }, {}, { name: 'abroad' }),
+      routedModel({ dumb: { region: 'eu', capabilities: { tools: false } } }, {}, { name: 'dumb' }),
+      routedModel({ eu2: { region: 'eu' } }, {}, { name: 'open' }),
+    ];
+    const model = routedModel(
+      { eu: { region: 'eu' } },
+      { routing: { strategy: 'Priority', residency: [{ regions: ['eu'] }] } },
+    );
+    const principal = { models: ['m', 'kind', 'abroad', 'dumb', 'open'] };
+    const named = ['nobody', 'secret', 'kind', 'abroad', 'dumb', 'open'];
+    const tools = [{ type: 'function', function: { name: 'f' } }];
+    for (const [field, cause] of [
+      ['context_window_fallbacks', 'ContextWindow'],
+      ['content_policy_fallbacks', 'ContentPolicy'],
+    ] as const) {
+      const body = { tools, [field]: named };
+      expect(path(worldOf(others), { model, principal, body }, [cause, cause])).toEqual(['eu', 'eu2', 'end']);
+    }
+  });
+
   it('[routing:residency] keeps what must stay in a region there, fallback included', () => {
     const other = routedModel({ us2: { region: 'us' }, eu2: { region: 'eu-north-1' } }, {}, { name: 'other' });
     const spec = {

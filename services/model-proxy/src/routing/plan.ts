@@ -154,7 +154,7 @@ class RoutePlan implements Plan {
   /** Whether a failure lets the next target of the same Model be tried. */
   #staysWithin(failed: Cause): boolean {
     return (
-      failed === 'Capacity' || this.#stage?.routing.fallbackOn.includes(failed) === true || this.#wish !== undefined
+      failed === 'Capacity' || this.#stage?.routing.fallbackOn.includes(failed) === true || this.#wish?.forAll === true
     );
   }
 
@@ -289,7 +289,8 @@ class RoutePlan implements Plan {
    */
   *#others(gate: RouteGate, cause: Cause): Generator<Model> {
     const { tenant } = this.#turn.principal;
-    for (const name of this.#wish?.models ?? []) {
+    const wished = this.#wish === undefined ? [] : [...(this.#wish.byCause[cause] ?? []), ...this.#wish.models];
+    for (const name of wished) {
       const model = gate.catalog.find(tenant, name);
       if (model !== undefined && model.spec.decoration === undefined && this.#mayUse(model)) yield model;
     }

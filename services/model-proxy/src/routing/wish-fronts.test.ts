@@ -33,6 +33,31 @@ describe.each(Object.keys(ASKS))('a wish in the body of %s', (path) => {
     await desk.close();
   });
 
+  it('[routing:asked-fallbacks] has models tried for what failed, and is sent to nobody', async () => {
+    const desk = await openDesk({
+      models: ['one', 'long', 'lax'].map((name) => named(name, 'openai-compatible')),
+      modelGlobs: ['one', 'long'],
+    });
+    const failing = (message: string, code: string) => ({
+      status: 400,
+      body: JSON.stringify({ error: { message, code, type: 'invalid_request_error' } }),
+    });
+    const lists = { context_window_fallbacks: [{ one: ['long'] }], content_policy_fallbacks: ['lax', 'nobody'] };
+    const ask = () => desk.post(path, { ...ASKS[path], model: 'one', ...lists });
+    desk.script(({ provider }) =>
+      provider === 'one' ? failing('Too long.', 'context_length_exceeded') : said(`From ${provider}.`),
+    );
+    expect(await (await ask()).text()).toContain('From long.');
+    // One that the caller may not use is as one that is not there, and the failure is told in the caller's dialect.
+    desk.calls.length = 0;
+    desk.script(() => failing('CANARY', 'content_filter'));
+    const refused = await ask();
+    expect([refused.status, desk.calls.map(({ provider }) => provider)]).toEqual([400, ['one']]);
+    expect(await refused.json()).toMatchObject({ error: { type: 'invalid_request_error' } });
+    for (const { text } of desk.calls) expect(text).not.toContain('fallbacks');
+    await desk.close();
+  });
+
   it('[routing:openrouter] is met or refused: nothing is kept where the client says so, a demand nobody knows is none', async () => {
     const desk = await openDesk({ models: [named('one', 'openrouter')] });
     desk.script(() => said('Hi.'));

@@ -3,7 +3,7 @@ import { parseRequest } from '../fronts/openai/parse.ts';
 import { turnOf } from '../turn/testing.ts';
 import { complexityOf, tierOf } from './complexity.ts';
 import { isWithin, mayServe } from './residency.ts';
-import { bareModel, wishOf, withoutWish } from './wish.ts';
+import { bareModel, wishes, wishOf, withoutWish } from './wish.ts';
 
 describe("OpenRouter's fields", () => {
   it('[routing:openrouter] are read as OpenRouter means them', () => {
@@ -22,6 +22,8 @@ describe("OpenRouter's fields", () => {
     expect(wishOf({ model: 'm', models: ['m', 'b'], provider }, 'm')).toEqual({
       fields: { models: ['m', 'b'], provider },
       models: ['b'],
+      byCause: { ContextWindow: [], ContentPolicy: [] },
+      forAll: true,
       order: ['azure', 'openai'],
       only: ['openai'],
       ignore: ['groq'],
@@ -43,6 +45,44 @@ describe("OpenRouter's fields", () => {
     for (const fallbacks of ['c', [{ model: 'c', messages: [] }], [1]]) {
       expect(() => wishOf({ model: 'm', fallbacks }, 'm')).toThrow(
         expect.objectContaining({ code: 'invalid_request' }),
+      );
+    }
+  });
+
+  it("[routing:asked-fallbacks] lists by cause are read in LiteLLM's forms, and stand apart from what is tried for all", () => {
+    const byCause = (list: unknown, model = 'm') =>
+      wishOf({ model, context_window_fallbacks: list }, 'm')?.byCause.ContextWindow;
+    expect(byCause(['b', { model: 'c' }, 'b', 'm'])).toEqual(['b', 'c']);
+    expect(byCause([{ other: ['x'] }, { m: ['b', 'c'] }, { m: ['y'] }])).toEqual(['b', 'c']);
+    expect(byCause([{ '*': ['x'] }, { m: ['b'] }])).toEqual(['b']);
+    expect(byCause([{ '*': ['x'] }, { other: ['b'] }])).toEqual(['x']);
+    expect(byCause([{ 'm:nitro': ['b'] }], 'm:nitro')).toEqual(['b']);
+    expect(byCause([{ other: ['x'] }])).toEqual([]);
+    // A Model of this very name.
+    expect(wishOf({ model: 'model', fallbacks: [{ model: ['b'] }] }, 'model')?.models).toEqual(['b']);
+    const both = { model: 'm', context_window_fallbacks: ['b'], content_policy_fallbacks: [{ m: ['c'] }] };
+    expect(wishOf(both, 'm')).toMatchObject({
+      fields: {},
+      models: [],
+      byCause: { ContextWindow: ['b'], ContentPolicy: ['c'] },
+      forAll: false,
+    });
+    expect(wishOf({ ...both, models: ['d'] }, 'm')).toMatchObject({ models: ['d'], forAll: true });
+    expect([withoutWish(both), wishes(both), wishes({ model: 'm' })]).toEqual([{ model: 'm' }, true, false]);
+  });
+
+  it.each<[unknown, string]>([
+    ['b', ''],
+    [{ m: ['b'] }, ''],
+    [[1], '[0]'],
+    [[{}], '[0]'],
+    [['b', { model: 'c', messages: [] }], '[1]'],
+    [[{ other: ['b', 7] }], '[0][1]'],
+    [[{ m: 'b' }], '[0]'],
+  ])('[routing:asked-fallbacks] %j is no list of fallbacks', (list, at) => {
+    for (const field of ['fallbacks', 'context_window_fallbacks', 'content_policy_fallbacks']) {
+      expect(() => wishOf({ model: 'm', [field]: list }, 'm')).toThrow(
+        expect.objectContaining({ code: 'invalid_request', details: { param: `${field}${at}` } }),
       );
     }
   });

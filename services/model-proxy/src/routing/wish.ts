@@ -1,16 +1,23 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
+import { without } from '../wire/forward.ts';
+import type { Cause } from './compiled.ts';
 
 /**
  * What a client asks of routing in OpenRouter's fields (openrouter.ai/docs/features/provider-routing), which stand in chat
- * completions, messages and responses alike, and in `fallbacks`, as LiteLLM and OpenRouter's messages have it.
+ * completions, messages and responses alike, and in `fallbacks`, `context_window_fallbacks` and `content_policy_fallbacks`,
+ * as LiteLLM and OpenRouter's messages have it.
  */
 export interface RouteWish {
   /** The fields as the client wrote them, for a target that is OpenRouter itself. */
   readonly fields: JsonObject;
   /** Public names of models that are tried, in order, when the asked one cannot serve, whatever the reason. */
   readonly models: readonly string[];
+  /** Those that are tried before them, for their cause alone. */
+  readonly byCause: Readonly<Partial<Record<Cause, readonly string[]>>>;
+  /** More is asked than lists by cause: then all targets of a Model are tried, whatever the reason. */
+  readonly forAll: boolean;
   /** Providers that are tried first, in order. */
   readonly order: readonly string[];
   /** Empty: all. */
@@ -38,6 +45,8 @@ const SOFT: ReadonlySet<string> = new Set(['preferred_min_throughput', 'preferre
 const NOTHING: RouteWish = {
   fields: {},
   models: [],
+  byCause: {},
+  forAll: true,
   order: [],
   only: [],
   ignore: [],
@@ -64,13 +73,20 @@ export function bareModel(name: string): { readonly name: string; readonly sort:
 export function wishOf(body: JsonObject, publicName: string): RouteWish | undefined {
   const asked = typeof body.model === 'string' && body.model !== publicName ? bareModel(body.model) : undefined;
   const { models: listed, fallbacks, provider } = body;
-  if (listed === undefined && provider === undefined && fallbacks === undefined && asked === undefined)
+  const forAll = listed !== undefined || provider !== undefined || fallbacks !== undefined || asked !== undefined;
+  if (!forAll && body.context_window_fallbacks === undefined && body.content_policy_fallbacks === undefined)
     return undefined;
-  const named = [...names(listed, 'models'), ...names(bareNames(fallbacks), 'fallbacks')];
-  const models = [...new Set(named)].filter((name) => name !== publicName && name !== body.model);
+  const own = [publicName, body.model];
+  const others = (list: string[]) => [...new Set(list)].filter((name) => !own.includes(name));
+  const models = others([...names(listed, 'models'), ...listFor(own, fallbacks, 'fallbacks')]);
+  const byCause = {
+    ContextWindow: others(listFor(own, body.context_window_fallbacks, 'context_window_fallbacks')),
+    ContentPolicy: others(listFor(own, body.content_policy_fallbacks, 'content_policy_fallbacks')),
+  };
   const sort = asked?.sort;
   const fields = fieldsOf(body);
-  if (provider === undefined || provider === null) return { ...NOTHING, fields, models, sort };
+  const named = { fields, models, byCause, forAll, sort };
+  if (provider === undefined || provider === null) return { ...NOTHING, ...named };
   if (!isObject(provider)) throw invalid('provider', 'must be an object');
   for (const [field, value] of Object.entries(provider)) {
     if (KNOWN.has(field) || SOFT.has(field) || value === null || value === undefined) continue;
@@ -80,8 +96,7 @@ export function wishOf(body: JsonObject, publicName: string): RouteWish | undefi
     });
   }
   return {
-    fields,
-    models,
+    ...named,
     order: names(provider.order, 'provider.order'),
     only: names(provider.only, 'provider.only'),
     ignore: names(provider.ignore, 'provider.ignore'),
@@ -112,22 +127,43 @@ export function placeOf(wanted: readonly string[], provider: { readonly name: st
 }
 
 /** A body without the fields of a wish: no target but OpenRouter knows them, and some refuse what they do not know. */
-export function withoutWish({ models: _m, provider: _p, fallbacks: _f, ...body }: JsonObject): JsonObject {
-  return body;
+export function withoutWish(body: JsonObject): JsonObject {
+  return without(body, FIELDS);
 }
+
+const FIELDS = ['models', 'provider', 'fallbacks', 'context_window_fallbacks', 'content_policy_fallbacks'];
 
 /** Endpoints whose bodies may say a wish; in others fields of these names are the provider's own. */
 export const WISHING: ReadonlySet<string> = new Set(['chat.completions', 'messages', 'responses']);
 
 /** Whether a body says a wish at all, for what goes to a provider beside model calls, where none is met. */
-export function wishes({ models, provider, fallbacks }: JsonObject): boolean {
-  return [models, provider, fallbacks].some((one) => one !== undefined && one !== null);
+export function wishes(body: JsonObject): boolean {
+  return FIELDS.some((field) => body[field] !== undefined && body[field] !== null);
+}
+
+/**
+ * A list of fallbacks in LiteLLM's forms: names, and maps of lists by the model that is asked for, where `*` stands for one
+ * that has none.
+ */
+function listFor(own: readonly unknown[], value: unknown, param: string): string[] {
+  const lists = new Map<unknown, string[]>();
+  const named = listed(value, param).flatMap((one, index) => {
+    const at = `${param}[${index}]`;
+    if (!isMap(one)) return [nameIn(bareName(one), at)];
+    for (const [name, list] of Object.entries(one)) if (!lists.has(name)) lists.set(name, names(list, at));
+    return [];
+  });
+  const of = own.find((name) => lists.has(name)) ?? '*';
+  return [...named, ...(lists.get(of) ?? [])];
+}
+
+function isMap(one: unknown): one is JsonObject {
+  return isObject(one) && Object.keys(one).length > 0 && Object.values(one).every(Array.isArray);
 }
 
 /** A fallback may be an object that names its model and nothing else: whatever else it said would not be done. */
-function bareNames(fallbacks: unknown): unknown {
-  if (!Array.isArray(fallbacks)) return fallbacks;
-  return fallbacks.map((one: unknown) => (isObject(one) && Object.keys(one).length === 1 ? one.model : one));
+function bareName(one: unknown): unknown {
+  return isObject(one) && Object.keys(one).length === 1 ? one.model : one;
 }
 
 function fieldsOf({ models, provider }: JsonObject): JsonObject {
@@ -135,13 +171,18 @@ function fieldsOf({ models, provider }: JsonObject): JsonObject {
 }
 
 function names(value: unknown, param: string): string[] {
+  return listed(value, param).map((one, index) => nameIn(one, `${param}[${index}]`));
+}
+
+function listed(value: unknown, param: string): readonly unknown[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value) || value.length > MAX_NAMES) throw invalid(param, `must be a list of at most ${MAX_NAMES}`);
-  return value.map((one, index) => {
-    if (typeof one !== 'string' || one === '' || one.length > 256)
-      throw invalid(`${param}[${index}]`, 'must be a name');
-    return one;
-  });
+  return value;
+}
+
+function nameIn(one: unknown, param: string): string {
+  if (typeof one !== 'string' || one === '' || one.length > 256) throw invalid(param, 'must be a name');
+  return one;
 }
 
 function flag(value: unknown, param: string, otherwise: boolean): boolean {

@@ -35,11 +35,16 @@ interface Asked {
 function house(
   answer: (asked: Asked, times: number, signal: EndSignal) => unknown,
   providers: readonly Provider[] = [],
+  others: readonly Model[] = [],
 ) {
   const asked: Asked[] = [];
   const kept = gateOf({
     routing: new RoutingState({ random: () => 0 }),
-    catalog: { providers: () => providers, list: () => [], find: () => undefined },
+    catalog: {
+      providers: () => providers,
+      list: () => [],
+      find: (_of: string, name: string) => others.find((one) => one.name === name),
+    },
     credentials: {
       lease: async ({ ref, uid }: CredentialUse) => ({ value: `value-${ref?.name}`, reference: `${ref?.name}#1`, uid }),
       drop() {},
@@ -330,11 +335,11 @@ describe('a shadow', () => {
 });
 
 describe("an answer that the provider's filter held back", () => {
-  const withheld = (stream: boolean) => {
+  const withheld = (stream: boolean, content = '') => {
     const choice = { index: 0, finish_reason: 'content_filter' };
-    if (!stream)
-      return answerOf(200, { id: 'x', choices: [{ ...choice, message: { role: 'assistant', content: '' } }] });
-    const chunk = Buffer.from(`data: ${JSON.stringify({ id: 'x', choices: [{ ...choice, delta: {} }] })}\n\n`);
+    if (!stream) return answerOf(200, { id: 'x', choices: [{ ...choice, message: { role: 'assistant', content } }] });
+    const delta = content === '' ? {} : { content };
+    const chunk = Buffer.from(`data: ${JSON.stringify({ id: 'x', choices: [{ ...choice, delta }] })}\n\n`);
     return {
       ...answerOf(200, ''),
       body: (async function* () {
@@ -352,6 +357,20 @@ describe("an answer that the provider's filter held back", () => {
       };
       expect(await path({ fallbackOn: ['ContentPolicy'] })).toEqual(['a', 'b', 'refused']);
       expect(await path({})).toEqual(['a', 'answered']);
+    }
+  });
+
+  it('[routing:asked-fallbacks] goes to the Model that the client names for refused content', async () => {
+    for (const stream of [false, true]) {
+      const others = [routedModel({ b: {} }, {}, { name: 'other' })];
+      const { make, asked } = house(({ provider }) => withheld(stream, provider === 'a' ? '' : 'Hi.'), [], others);
+      const path = async (more: object) => {
+        asked.length = 0;
+        const { answered } = await make(routedModel({ a: {} }), { body: { stream, ...more } });
+        return [...asked.map(({ provider }) => provider), answered instanceof Error ? 'refused' : 'answered'];
+      };
+      expect(await path({ content_policy_fallbacks: ['other'] })).toEqual(['a', 'b', 'answered']);
+      expect(await path({ context_window_fallbacks: ['other'] })).toEqual(['a', 'answered']);
     }
   });
 });

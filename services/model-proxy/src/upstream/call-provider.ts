@@ -181,8 +181,9 @@ function hasContent(segment: Segment, turn: Turn): boolean {
  * Whether an answer in which nothing is said was held back by the provider's filter, where another target may be tried for
  * it; elsewhere the client is told so as its dialect has it.
  */
-function isWithheld({ routed }: Turn, { unified }: FinishReason): boolean {
-  return unified === 'content_filter' && routed?.routing.triesOther === true;
+function isWithheld({ routed, wish }: Turn, { unified }: FinishReason): boolean {
+  if (unified !== 'content_filter') return false;
+  return routed?.routing.triesOther === true || (wish?.byCause.ContentPolicy?.length ?? 0) > 0;
 }
 
 function filtered(): ProviderError {
