@@ -45,7 +45,8 @@ describe('uuidv7', () => {
     const ids = Array.from({ length: 20_000 }, uuidv7);
     expect(new Set(ids).size).toBe(ids.length);
     expect([...ids].sort()).toEqual(ids);
-    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    const form = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+    expect(ids.filter((id) => !form.test(id))).toEqual([]);
     expect(timeOfUuidv7(ids[0] as string)).toBeGreaterThanOrEqual(before);
     expect(timeOfUuidv7(ids[0] as string)).toBeLessThanOrEqual(Date.now() + 1);
     expect(timeOfUuidv7('not a uuid')).toBeNaN();

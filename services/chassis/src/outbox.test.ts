@@ -1,10 +1,12 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createLogger } from './log.ts';
 import { type Outbox, outbox } from './outbox.ts';
 
 const opened: Outbox[] = [];
+beforeEach(() => void jest.useFakeTimers());
 afterEach(async () => {
-  for (const one of opened.splice(0)) await one.stop();
+  for (const one of opened.splice(0)) await Promise.all([one.stop(), pause(10)]);
+  jest.useRealTimers();
 });
 
 function boxOf(options: { retryMs?: number } = {}) {
@@ -30,7 +32,7 @@ function boxOf(options: { retryMs?: number } = {}) {
   return { box, state, lines };
 }
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const pause = (ms: number) => jest.advanceTimersByTimeAsync(ms);
 
 describe('an outbox', () => {
   it('asks for nothing until it is told that something lies there, then sends all of it, once for all who tell', async () => {
@@ -67,7 +69,7 @@ describe('an outbox', () => {
     const { box, state } = boxOf();
     state.lying = 5;
     box.soon();
-    await box.stop();
+    await Promise.all([box.stop(), pause(10)]);
     box.soon();
     expect(state).toMatchObject({ lying: 3, asked: 1 });
   });

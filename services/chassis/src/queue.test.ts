@@ -53,17 +53,22 @@ describe('batcher', () => {
 
   it('gathers the next batch while one is under way', async () => {
     const batches: number[][] = [];
+    const begun = Promise.withResolvers<void>();
+    const written = Promise.withResolvers<void>();
     const adding = batcher<number>({
       maxItems: 100,
       maxDelayMs: 0,
       flush: async (items) => {
         batches.push(items);
-        await sleep(20);
+        begun.resolve();
+        await written.promise;
       },
     });
     const first = adding.add(1);
-    await sleep(5);
-    await Promise.all([first, adding.add(2), adding.add(3)]);
+    await begun.promise;
+    const rest = [adding.add(2), adding.add(3)];
+    written.resolve();
+    await Promise.all([first, ...rest]);
     expect(batches).toEqual([[1], [2, 3]]);
   });
 

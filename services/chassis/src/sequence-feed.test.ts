@@ -1,4 +1,4 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createLogger } from './log.ts';
 import { type Sequenced, sequenceFeed } from './sequence-feed.ts';
 
@@ -22,6 +22,11 @@ function feedOf(options: { maxWaiting?: number; everyMs?: number } = {}) {
   const add = () => notices.push({ sequence: ++state.head });
   return { feed, state, add };
 }
+
+// No machine is too slow for these times.
+const pause = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
 
 describe('a sequence feed', () => {
   it('tells notices from now on, in order, to every watcher, and the head in heartbeats', async () => {
@@ -58,12 +63,12 @@ describe('a sequence feed', () => {
     const counting = (async () => {
       for await (const _beat of watcher) beats += 1;
     })();
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await pause(200);
     const before = beats;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await pause(200);
     expect(beats).toBe(before);
     state.failing = false;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await pause(200);
     expect(beats).toBeGreaterThan(before);
     stop.abort();
     await counting;
@@ -78,7 +83,7 @@ describe('a sequence feed', () => {
     const counting = beats.map(async (_none, which) => {
       for await (const _beat of feed.watch(stop.signal)) beats[which] = (beats[which] ?? 0) + 1;
     });
-    await new Promise((resolve) => setTimeout(resolve, 525));
+    await pause(525);
     stop.abort();
     await Promise.all(counting);
     await feed.stop?.(0);
@@ -100,18 +105,18 @@ describe('a sequence feed', () => {
         else seen.push(sequence);
       }
     })();
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await pause(10);
     const hung = Promise.withResolvers<void>();
     state.held = hung.promise;
     const before = beats;
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await pause(600);
     expect(beats - before).toBeGreaterThanOrEqual(1);
     expect(beats - before).toBeLessThanOrEqual(2);
     const { looks } = state;
     feed.poke();
     hung.resolve();
     add();
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await pause(10);
     expect(seen).toEqual([1]);
     expect(state.looks).toBeGreaterThan(looks);
     stop.abort();
@@ -131,9 +136,9 @@ describe('a sequence feed', () => {
     const counting = (async () => {
       for await (const _beat of watcher) beats += 1;
     })();
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await pause(200);
     const before = beats;
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await pause(150);
     now.mockRestore();
     expect(beats).toBe(before);
     stop.abort();
@@ -149,12 +154,12 @@ describe('a sequence feed', () => {
     await slow.next();
     add();
     add();
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await pause(80);
     await expect(slow.next()).rejects.toMatchObject({ code: 'unavailable' });
     const other = feed.watch(stop.signal);
     expect((await other.next()).value).toEqual({ notice: undefined, sequence: 2 });
     state.head = 0;
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await pause(80);
     await expect(other.next()).rejects.toMatchObject({ code: 'unavailable' });
     await feed.stop?.(0);
   });

@@ -182,17 +182,19 @@ describe('failures', () => {
         return new Promise(() => undefined);
       },
     });
-    await expect(client.say({}, { timeoutMs: 150 })).rejects.toMatchObject({ code: 'deadline_exceeded' });
+    await expect(client.say({}, { timeoutMs: 1_000 })).rejects.toMatchObject({ code: 'deadline_exceeded' });
     await aborted;
-    expect(left).toBeLessThanOrEqual(140);
-    expect(left).toBeGreaterThan(50);
+    expect(left).toBeLessThanOrEqual(990);
+    expect(left).toBeGreaterThan(500);
   });
 
   it('cancels the handler when the caller aborts, unary and streaming', async () => {
     const seen: string[] = [];
+    const abort = new AbortController();
     const { client } = await serve({
       say: (_request, { signal }) =>
         new Promise((_, reject) => {
+          abort.abort();
           signal.addEventListener('abort', () => {
             seen.push('say');
             reject(signal.reason);
@@ -204,12 +206,10 @@ describe('failures', () => {
         seen.push('count');
       },
     });
-    const abort = new AbortController();
     const call = client.say({}, { ...TIME, signal: abort.signal });
-    setTimeout(() => abort.abort(), 50);
     await expect(call).rejects.toMatchObject({ code: 'cancelled' });
     for await (const _ of client.count({}, { timeoutMs: Number.POSITIVE_INFINITY })) break;
-    for (let i = 0; i < 40 && seen.length < 2; i++) await sleep(25);
+    for (let i = 0; i < 160 && seen.length < 2; i++) await sleep(25);
     expect(seen.sort()).toEqual(['count', 'say']);
   });
 
