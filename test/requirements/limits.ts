@@ -30,7 +30,7 @@ export const limits: readonly Requirement[] = [
     'limits:broken-off':
       'A model call that its client broke off, or gave too little time, has spent the tokens and the money that were set aside for it.',
     'limits:broken-off-recorded':
-      'The record of a model call that its client broke off before it was answered has the tokens and the cost that its limits counted, marked as estimated.',
+      'The record of a model call that its client broke off, or gave too little time before another target answered, has the tokens and the cost that its limits counted, marked as estimated.',
     'limits:told':
       "What is left of the tightest Limits that applied stands in the headers of the dialect's own provider, on answers and refusals; where none applied there are none.",
     'limits:told-exact':

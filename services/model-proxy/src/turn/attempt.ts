@@ -18,7 +18,7 @@ import type { Turn } from './turn.ts';
 
 /** What a target answered, or why it did not and what that is a cause of; no cause: no other target could help. */
 export type Tried =
-  | Pick<ModelAnswer, 'content' | 'reservation' | 'requestBytes' | 'passage'>
+  | Pick<ModelAnswer, 'content' | 'reservation' | 'requestBytes' | 'passage' | 'lost'>
   | { readonly error: GatewayError; readonly cause: Cause | undefined; readonly lost?: Guess | undefined };
 
 interface Failed {
@@ -62,7 +62,7 @@ export async function tryStep(
       };
     }
     const tried = await tryKeys(gate, turn, step, entered, tools, attempts, why);
-    if ('content' in tried) return tried;
+    if ('content' in tried) return lost === undefined ? tried : { ...tried, lost };
     const { error, meaning, retryAfterMs } = tried;
     lost = addGuess(lost, tried.lost);
     const given = { error, cause: meaning.cause, lost };

@@ -27,6 +27,8 @@ export interface ModelAnswer {
   readonly attempts: readonly Attempt[];
   readonly reservation: Reservation;
   readonly requestBytes: number;
+  /** What is counted for calls before it that were broken off; absent where there were none. */
+  readonly lost?: Guess | undefined;
   /** The place in the target, given up when the answer is over; absent where none was called. */
   readonly passage?: Passage;
   /** Present where the answer comes out of the cache: no provider was called for it. */
@@ -67,7 +69,8 @@ export async function call(gate: Gate, turn: Turn, plan: Plan, tools: readonly T
       const tried = await tryStep(gate, turn, plan, next, tools, attempts);
       if ('content' in tried) {
         if (next.model.spec.shadow !== undefined) shadow(gate, turn, next);
-        return { target: next.target, step, startedAtMs, startedAt, attempts, firstTokenMs: 0, ...tried };
+        const answer = { target: next.target, step, startedAtMs, startedAt, attempts, firstTokenMs: 0, ...tried };
+        return lost === undefined ? answer : { ...answer, lost: addGuess(lost, tried.lost) };
       }
       failure = tried.error;
       lost = addGuess(lost, tried.lost);

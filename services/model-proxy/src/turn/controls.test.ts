@@ -258,6 +258,23 @@ describe('a call that its client broke off', () => {
     ]);
     await desk.close();
   });
+
+  it('[limits:broken-off-recorded] stands in the record of the answer that another target gave in its place', async () => {
+    const desk = await openDesk({ models: [named('one'), named('two')], ports: { upstream: upstreamWith() } });
+    const ask = async (more: object) => {
+      const asked = { ...ASKS['/v1/chat/completions'], max_tokens: 64, ...more };
+      return ((await (await desk.post('/v1/chat/completions', asked)).json()) as { usage: unknown }).usage;
+    };
+    const usage = await ask({ model: 'two' });
+    expect(await ask({ model: 'one', timeout: 0.02, fallbacks: ['two'] })).toEqual(usage);
+    const [alone, after] = desk.kept.records;
+    if (alone === undefined || after === undefined) throw new TypeError('no records');
+    expect(after).toMatchObject({ usageEstimated: true, outcome: 'ok', outputTokens: (alone.outputTokens ?? 0) + 64 });
+    expect(after.inputTokens).toBeGreaterThan(alone.inputTokens ?? 0);
+    expect(after.costNanoUsd).toBeGreaterThan(alone.costNanoUsd ?? 0);
+    expect(alone).toMatchObject({ usageEstimated: false });
+    await desk.close();
+  });
 });
 
 describe('what a target cannot be told', () => {

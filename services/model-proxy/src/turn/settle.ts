@@ -5,7 +5,7 @@ import { priceOf } from '../pricing.ts';
 import type { ModelAnswer } from './call.ts';
 import type { Gate } from './gate.ts';
 import { recordModelCall, type Saved } from './record.ts';
-import { pricedCall, requestSpent } from './reserve.ts';
+import { addGuess, type Guess, pricedCall, requestSpent } from './reserve.ts';
 import { isSaidAmiss } from './said-amiss.ts';
 import type { Turn } from './turn.ts';
 
@@ -29,7 +29,8 @@ export interface CallEnd {
  */
 export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd): void {
   if (answer.kept) return void settleKept(gate, turn, answer, end);
-  const estimated = end.usage === undefined || end.estimated === true;
+  const { lost } = answer;
+  const estimated = end.usage === undefined || end.estimated === true || lost !== undefined;
   const usage = end.usage ?? estimate(answer.requestBytes, end.outputBytes);
   const { provider, model } = answer.target;
   const price = priceOf(pricedCall(turn, answer.target), usage);
@@ -40,8 +41,10 @@ export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd
     nano_usd: price.nanoUsd ?? 0,
   });
   turn.usage = addUsage(turn.usage, usage);
-  if (price.nanoUsd === null) turn.priced = false;
-  else turn.costNanoUsd += price.nanoUsd;
+  // What was broken off before it cost something, too, as limits have counted; the client's own answer took none of its tokens.
+  const all = addGuess({ usage, nanoUsd: price.nanoUsd }, lost) as Guess;
+  if (all.nanoUsd === null) turn.priced = false;
+  else turn.costNanoUsd += all.nanoUsd;
   turn.provider = provider.name;
   turn.upstreamModel = model;
 
@@ -65,9 +68,9 @@ export function settle(gate: Gate, turn: Turn, answer: ModelAnswer, end: CallEnd
     provider: provider.name,
     upstreamModel: model,
     stream: turn.facts.stream,
-    usage,
+    usage: all.usage,
     usageEstimated: estimated,
-    costNanoUsd: price.nanoUsd ?? undefined,
+    costNanoUsd: all.nanoUsd ?? undefined,
     finish: end.finish,
     attempts: answer.attempts,
     limits: answer.reservation.touched,
