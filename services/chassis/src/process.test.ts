@@ -45,7 +45,7 @@ describe('run', () => {
     child.kill('SIGTERM');
     const { code, words } = await ended;
     expect([code, words]).toEqual([0, ['start a', 'start b', 'stop signal', 'stop b', 'stop a']]);
-  }, 15_000);
+  });
 
   it('is ready once started, and not while it drains', async () => {
     const { child, until, ended } = start(`
@@ -75,7 +75,7 @@ describe('run', () => {
     expect(answers.at(-2)).toContain('draining');
     expect(answers.at(-1)).toContain('/livez 200');
     expect(code).toBe(0);
-  }, 15_000);
+  });
 
   it.each([
     [
@@ -99,13 +99,9 @@ describe('run', () => {
       `setTimeout(() => { throw new Error('loose'); }, 20); setInterval(() => {}, 1000);`,
       null,
     ],
-  ])(
-    'exits 1 when %s',
-    async (_what, body, words) => {
-      expect(await start(body).ended).toMatchObject({ code: 1, words });
-    },
-    15_000,
-  );
+  ])('exits 1 when %s', async (_what, body, words) => {
+    expect(await start(body).ended).toMatchObject({ code: 1, words });
+  });
 
   it('exits 1 on a second signal without waiting', async () => {
     const { child, until, ended } = start(
@@ -116,7 +112,7 @@ describe('run', () => {
     await until('stopping');
     child.kill('SIGTERM');
     expect((await ended).code).toBe(1);
-  }, 15_000);
+  });
 
   it('exits 1 when a component does not stop in time, after stopping the others', async () => {
     const { child, until, ended } = start(`await life.use(part('a')); await life.use(part('b', () => sleep(60000)));`);
@@ -124,5 +120,5 @@ describe('run', () => {
     child.kill('SIGTERM');
     const { code, words } = await ended;
     expect([code, words]).toEqual([1, ['start a', 'start b', 'stop a']]);
-  }, 15_000);
+  });
 });

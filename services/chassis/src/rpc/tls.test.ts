@@ -90,7 +90,7 @@ describe('mutual TLS', () => {
     await servedAs('vault');
     await authority.issue('policy');
     await servedAs('policy');
-  }, 30_000);
+  });
 });
 
 describe('dnsNames', () => {
