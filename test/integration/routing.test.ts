@@ -15,13 +15,15 @@ let openai: OpenAI;
 let anthropic: Anthropic;
 
 const target = (provider: Name, more: object = {}) => ({ provider, model: `at-${provider}`, ...more });
+// What one test makes of a provider must not keep the next one from it, however close they follow each other.
+const NEVER = { failurePercent: 100, minimumCalls: 10_000, windowSeconds: 1, openSeconds: 1, probes: 1 };
 const model = (name: string, targets: readonly object[], spec: object = {}): ResourceInit => ({
   kind: 'Model',
   name,
-  spec: { targets, price: PRICE, retry: { attempts: 0 }, ...spec },
+  spec: { targets, price: PRICE, retry: { attempts: 0 }, breaker: NEVER, ...spec },
 });
 const inOrder = (...names: Name[]) => names.map((name, priority) => target(name, { priority }));
-const QUICK = { failurePercent: 50, minimumCalls: 2, windowSeconds: 10, openSeconds: 1, probes: 1 };
+const QUICK = { failurePercent: 50, minimumCalls: 2, windowSeconds: 10, openSeconds: 3, probes: 1 };
 
 const models: readonly ResourceInit[] = [
   model('ordered', inOrder('east', 'west')),
@@ -59,7 +61,12 @@ beforeAll(async () => {
           type: 'openai-compatible',
           baseURL: providers[name].url,
           allowPrivateNetwork: true,
-          timeouts: { connectSeconds: 1, firstByteSeconds: 1, idleSeconds: 1, totalSeconds: 10 },
+          timeouts: {
+            connectSeconds: 1,
+            firstByteSeconds: name === 'narrow' ? 4 : 1,
+            idleSeconds: 1,
+            totalSeconds: 10,
+          },
           credentials: {
             secretRef: ref('first'),
             ...(SEVERAL_KEYS.has(name) ? { furtherSecretRefs: [ref('second')] } : {}),
@@ -146,7 +153,7 @@ describe('targets that fail', () => {
 
   it('[routing:rest] a storm of 429 is answered by others, for as long as the provider asked', async () => {
     calm();
-    providers.east.mood = () => ({ status: 429, headers: { 'retry-after': '1' } });
+    providers.east.mood = () => ({ status: 429, headers: { 'retry-after': '3' } });
     await said('ordered');
     const answers = await Promise.all(Array.from({ length: 8 }, () => said('ordered')));
     expect(new Set(answers)).toEqual(new Set(['west']));
@@ -261,7 +268,7 @@ describe('a queue for a target', () => {
     calm();
     // The first keeps the place until the others have come, however slow the machine is.
     const before = providers.narrow.asked.length;
-    providers.narrow.mood = ({ index }) => ({ text: 'narrow', delayMs: index === before ? 800 : 60 });
+    providers.narrow.mood = ({ index }) => ({ text: 'narrow', delayMs: index === before ? 2_500 : 60 });
     providers.narrow.mostAtOnce = 0;
     const done: string[] = [];
     const other = new OpenAI({
@@ -284,6 +291,8 @@ describe('a queue for a target', () => {
     expect(providers.narrow.mostAtOnce).toBe(1);
     const error = await turned;
     if (error !== undefined) expect(error).toBeInstanceOf(OpenAI.RateLimitError);
+    // Longer than it takes the others to come.
+    providers.narrow.mood = () => ({ text: 'narrow', delayMs: 300 });
     const crowd = await Promise.allSettled(Array.from({ length: 12 }, () => by('crowd', openai)));
     const refused = crowd.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
     expect(refused.length).toBeGreaterThan(0);
