@@ -42,7 +42,7 @@ test: setup ## lint, types, and every test that needs no cluster
 	@test/run-all.sh lint typecheck unit architecture integration security-sample resources chart
 
 unit: setup ## tests beside the source
-	@$(JEST) --selectProjects unit
+	@$(JEST) --selectProjects unit $(if $(FILES),--runInBand) $(FILES)
 
 architecture: setup ## import directions, file sizes, names, requirements
 	@$(JEST) --selectProjects architecture

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the named make targets one after the other, all of them even when one fails, and ends with one line `N passed, N failed[, N skipped]`.
 # Jest projects count each test; a target without tests (lint, typecheck) counts as one.
-# Test files of real processes that failed run a second time, once, by themselves: the second result counts, and what passed
-# only then is named as flaky at the end, since it is a fault to find, not one to overlook.
+# Test files that failed and that wait for processes, sockets, files or timers run a second time, once, by themselves: the
+# second result counts, and what passed only then is named as flaky at the end, since it is a fault to find, not one to overlook.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 tally=$(mktemp -d)
@@ -19,7 +19,7 @@ for target in "$@"; do
     read -r p f s <"$tally/$target"
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     if [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then failed=$((failed + 1)); fi
-    if [ "$f" -gt 0 ] && [ -s "$tally/$target.failed" ] && [[ " integration security-sample resources cluster-test " == *" $target "* ]]; then
+    if [ "$f" -gt 0 ] && [ -s "$tally/$target.failed" ] && [[ " unit integration security-sample resources cluster-test " == *" $target "* ]]; then
       files=()
       while read -r p f s file; do
         files+=("$file")
