@@ -25,13 +25,16 @@ afterEach(async () => {
 });
 
 /** An identity that knows the secret `good` of key k1, until told otherwise. */
-async function identity(options: { cacheTtlMs?: number; expiresAtMs?: number; networks?: string[] } = {}) {
+async function identity(
+  options: { cacheTtlMs?: number; expiresAtMs?: number; networks?: string[]; timeoutMs?: number } = {},
+) {
   const state = {
     asked: 0,
     sequence: 5,
     known: new Set(['good']),
     answer: 'normal' as 'normal' | 'away' | 'hangs',
-    slowMs: 0,
+    /** Answers wait for it, as they were when they were asked for. */
+    held: undefined as Promise<void> | undefined,
   };
   const revocations = feed<Notice>(
     () => [{ sequence: state.sequence }],
@@ -43,7 +46,7 @@ async function identity(options: { cacheTtlMs?: number; expiresAtMs?: number; ne
       if (state.answer === 'away') throw new GatewayError('unavailable', 'Postgres is away.', { retryAfterMs: 1 });
       if (state.answer === 'hangs') await new Promise((resolve) => signal.addEventListener('abort', resolve));
       const isKnown = state.known.has(secret);
-      if (state.slowMs > 0) await new Promise((resolve) => setTimeout(resolve, state.slowMs));
+      await state.held;
       const inside = options.networks === undefined || networksOf(options.networks)(address);
       if (!isKnown || !inside) throw new GatewayError('unauthenticated', 'The credential is not valid.');
       return {
@@ -54,7 +57,11 @@ async function identity(options: { cacheTtlMs?: number; expiresAtMs?: number; ne
     },
     watchRevocations: (_request, { signal }) => revocations.stream(signal),
   });
-  const principals = principalCache({ client: served.client, log: quiet, timeoutMs: 300 });
+  const principals = principalCache({ client: served.client, log: quiet, timeoutMs: options.timeoutMs ?? 10_000 });
+  let heard = false;
+  principals.onRevoked(() => {
+    heard = true;
+  });
   principals.start();
   closing.push(async () => {
     revocations.cut();
@@ -67,18 +74,27 @@ async function identity(options: { cacheTtlMs?: number; expiresAtMs?: number; ne
     revocations.push({ tenant: 'default', keyId: 'k1', principalId: 'key:k1', sequence: state.sequence });
   };
   const ask = async (from = '') => await principals.authenticate(shown('good', from), 'messages');
+  /** Until the stream was heard for the first time. */
+  const listening = () => until('the stream is heard', () => heard);
   /** Until the stream is up and the answer is cached. */
   const warm = async (from = '') => {
     await until('the stream is open', () => revocations.opened > 0);
     await until('an answer is cached', async () => {
       const before = state.asked;
-      await ask(from);
-      return state.asked === before;
+      // On a busy machine the first answer may take longer than anybody waits.
+      const got = await ask(from).catch(() => undefined);
+      return got !== undefined && state.asked === before;
     });
     state.asked = 0;
   };
-  return { state, revocations, principals, revoke, ask, warm };
+  return { state, revocations, principals, revoke, ask, warm, listening };
 }
+
+const refused = (ask: () => Promise<unknown>) => () =>
+  ask().then(
+    () => false,
+    (error: GatewayError) => error.code === 'unauthenticated',
+  );
 
 describe('principalCache', () => {
   it('[peers:no-hop-when-warm] asks identity once, also for requests at the same time', async () => {
@@ -105,12 +121,7 @@ describe('principalCache', () => {
     principals.onRevoked(({ keyId }) => told.push(keyId));
     const at = performance.now();
     revoke();
-    await until('the key is refused', () =>
-      ask().then(
-        () => false,
-        (error: GatewayError) => error.code === 'unauthenticated',
-      ),
-    );
+    await until('the key is refused', refused(ask));
     expect(performance.now() - at).toBeLessThan(1_000);
     expect(told).toEqual(['k1']);
   });
@@ -131,10 +142,10 @@ describe('principalCache', () => {
   });
 
   it('[peers:revocation-race] gives nobody who asks after a revocation an answer from before it', async () => {
-    const { state, revoke, ask, revocations, principals } = await identity({ cacheTtlMs: 0 });
-    await until('the stream is open', () => revocations.opened > 0);
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    state.slowMs = 150;
+    const { state, revoke, ask, listening, principals } = await identity({ cacheTtlMs: 0 });
+    await listening();
+    const answers = Promise.withResolvers<void>();
+    state.held = answers.promise;
     const told = new Promise((resolve) => principals.onRevoked(resolve));
     const before = ask().catch(() => undefined);
     await until('identity is asked', () => state.asked > 0);
@@ -143,16 +154,17 @@ describe('principalCache', () => {
     const asked = state.asked;
     const after = ask();
     expect(state.asked).toBe(asked);
+    answers.resolve();
     await expect(after).rejects.toMatchObject({ code: 'unauthenticated' });
-    expect(state.asked).toBeGreaterThan(asked + 1);
     await before;
+    expect(state.asked).toBeGreaterThan(asked + 1);
   });
 
   it('[peers:revocation-race] does not trust an answer from before a revocation that arrives meanwhile', async () => {
-    const { state, revoke, ask, revocations, principals } = await identity({ cacheTtlMs: 0 });
-    await until('the stream is open', () => revocations.opened > 0);
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    state.slowMs = 150;
+    const { state, revoke, ask, listening, principals } = await identity({ cacheTtlMs: 0 });
+    await listening();
+    const answers = Promise.withResolvers<void>();
+    state.held = answers.promise;
     let told = false;
     principals.onRevoked(() => {
       told = true;
@@ -160,8 +172,9 @@ describe('principalCache', () => {
     const asking = ask();
     await until('identity is asked', () => state.asked > 0);
     revoke();
+    await until('listeners were told', () => told);
+    answers.resolve();
     await expect(asking).rejects.toMatchObject({ code: 'unauthenticated' });
-    expect(told).toBe(true);
   });
 
   it('[peers:revocation-gap] drops everything when a revocation was missed', async () => {
@@ -181,9 +194,8 @@ describe('principalCache', () => {
     const { state, revocations, ask, warm } = await identity();
     await warm();
     revocations.speaking = false;
-    await new Promise((resolve) => setTimeout(resolve, 1_150));
     state.known.clear();
-    await expect(ask()).rejects.toMatchObject({ code: 'unauthenticated' });
+    await until('the key is refused', refused(ask), 3_000);
   });
 
   it('[peers:revocation-while-cut] asks again for what was answered while no stream was open', async () => {
@@ -197,8 +209,7 @@ describe('principalCache', () => {
     state.sequence++;
     revocations.speaking = true;
     await until('the stream is open again', () => revocations.opened > before);
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    await expect(ask()).rejects.toMatchObject({ code: 'unauthenticated' });
+    await until('the key is refused', refused(ask), 3_000);
   });
 
   it('[peers:revocation-while-cut] holds nothing over the moment in which identity is heard again', async () => {
@@ -274,7 +285,7 @@ describe('principalCache', () => {
   it.each(['away', 'hangs'] as const)(
     '[peers:identity-away] serves a known key while identity is %s, and never says 401 for it',
     async (answer) => {
-      const { state, ask, warm, revocations, principals } = await identity();
+      const { state, ask, warm, revocations, principals } = await identity({ timeoutMs: 300 });
       await warm();
       state.answer = answer;
       revocations.cut();
@@ -294,9 +305,10 @@ describe('principalCache', () => {
     const silentSince = performance.now();
     let served = 0;
     for (;;) {
+      const askedAt = performance.now();
       try {
         await ask();
-        served = performance.now();
+        served = askedAt;
       } catch (error) {
         expect(error).toMatchObject({ code: 'unavailable', retryAfterMs: 1_000 });
         break;
@@ -305,7 +317,7 @@ describe('principalCache', () => {
     }
     expect(served - silentSince).toBeGreaterThan(8_000);
     expect(served - silentSince).toBeLessThan(11_500);
-  }, 20_000);
+  });
 
   it('[tokens:edge] never takes a secret for what an edge says, whatever it is', async () => {
     const { state, principals } = await identity();
@@ -335,18 +347,26 @@ describe('principalCache', () => {
     });
 
     it('[peers:networks] is not lost to those inside by who asks for it at the same time from outside', async () => {
-      const { state, ask, warm } = await identity({ networks, cacheTtlMs: 0 });
-      await warm(inside).catch(() => undefined);
-      state.slowMs = 50;
-      const settled = await Promise.allSettled([ask(outside), ask(inside), ask(outside), ask(alsoInside)]);
+      const { state, ask, listening } = await identity({ networks, cacheTtlMs: 0 });
+      await listening();
+      const answers = Promise.withResolvers<void>();
+      state.held = answers.promise;
+      const asking = [ask(outside), ask(inside), ask(outside), ask(alsoInside)];
+      await until('identity is asked', () => state.asked > 0);
+      answers.resolve();
+      const settled = await Promise.allSettled(asking);
       expect(settled.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled']);
     });
 
     it('[peers:networks] is not given to those outside who wait with one inside', async () => {
       const { state, ask, revocations } = await identity({ networks });
       await until('the stream is open', () => revocations.opened > 0);
-      state.slowMs = 50;
-      const settled = await Promise.allSettled([ask(inside), ask(outside)]);
+      const answers = Promise.withResolvers<void>();
+      state.held = answers.promise;
+      const asking = [ask(inside), ask(outside)];
+      await until('identity is asked', () => state.asked > 0);
+      answers.resolve();
+      const settled = await Promise.allSettled(asking);
       expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
     });
 
@@ -364,9 +384,9 @@ describe('principalCache', () => {
   });
 
   it('refuses a key that has expired since it was cached', async () => {
-    const { ask, warm } = await identity({ expiresAtMs: Date.now() + 1_000 });
+    const { ask, warm } = await identity({ expiresAtMs: Date.now() + 3_000 });
     await warm();
-    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    await new Promise((resolve) => setTimeout(resolve, 3_050));
     await expect(ask()).rejects.toMatchObject({ code: 'unauthenticated' });
   });
 });
