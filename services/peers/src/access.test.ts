@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { GatewayError } from '@sallyport/chassis/errors';
 import { inProcess } from '@sallyport/chassis/rpc/testing';
 import {
@@ -113,8 +113,13 @@ describe('readAccess', () => {
 describe('accessCache', () => {
   const closing: (() => Promise<void>)[] = [];
   afterEach(async () => {
+    jest.restoreAllMocks();
     for (const close of closing.splice(0)) await close();
   });
+  const later = (ms: number) => {
+    const now = performance.now.bind(performance);
+    jest.spyOn(performance, 'now').mockImplementation(() => now() + ms);
+  };
 
   async function cacheOver(cacheTtlMs: number) {
     const state = { asked: 0, models: ['a'], failing: false };
@@ -183,16 +188,16 @@ describe('accessCache', () => {
     changed('AccessPolicy');
     expect((await cache.accessOf(principal())).allowsModel('a')).toBe(true);
     state.models = [];
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    later(300);
     expect((await cache.accessOf(principal())).allowsModel('a')).toBe(false);
   });
 
   it('[peers:access-away] goes on for the life of the answer while policy is away, then says unavailable', async () => {
-    const { state, cache } = await cacheOver(150);
+    const { state, cache } = await cacheOver(60_000);
     await cache.accessOf(principal());
     state.failing = true;
     expect((await cache.accessOf(principal())).allowsModel('a')).toBe(true);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    later(60_001);
     await expect(cache.accessOf(principal())).rejects.toMatchObject({ code: 'unavailable' });
   });
 });

@@ -36,7 +36,7 @@ async function vault(leaseTtlMs = 10_000) {
     },
     watchInvalidations: (_request, { signal }) => invalidations.stream(signal),
   });
-  const credentials = credentialLeases({ client: served.client, log: quiet, timeoutMs: 300 });
+  const credentials = credentialLeases({ client: served.client, log: quiet, timeoutMs: 10_000 });
   credentials.start();
   closing.push(async () => {
     invalidations.cut();
@@ -155,9 +155,8 @@ describe('credentialLeases', () => {
     const { state, invalidations, lease, warm } = await vault();
     await warm();
     invalidations.speaking = false;
-    await new Promise((resolve) => setTimeout(resolve, 1_150));
     state.value = 'two';
-    expect(await lease()).toBe('two');
+    await until('the new value is used', async () => (await lease()) === 'two', 3_000);
   });
 
   it('[peers:vault-away] serves a known lease while vault is away, and says unavailable for others', async () => {

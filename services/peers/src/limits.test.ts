@@ -115,7 +115,7 @@ async function policy(rules: Rule[], options: { leaseMs?: number } = {}) {
     client: served.client,
     log: quiet,
     replica: 'r',
-    timeoutMs: 500,
+    timeoutMs: 10_000,
     snapshot: {
       onChange: (listener) => {
         listeners.add(listener);
@@ -294,12 +294,12 @@ describe('limitShares', () => {
   });
 
   it('[peers:limit-renewed] renews the lease of a long call, so that concurrency is not given to others', async () => {
-    const { state, limits } = await policy([{ name: 'one', dimension: 'concurrency', bound: 1 }], { leaseMs: 600 });
+    const { state, limits } = await policy([{ name: 'one', dimension: 'concurrency', bound: 1 }], { leaseMs: 3_000 });
     const open = await limits.reserve(subject(), { concurrency: 1 });
     await until(
       'the lease is renewed',
       () => state.settled.some(({ spent }) => spent.some(({ final }) => !final)),
-      600,
+      3_000,
     );
     await expect(limits.reserve(subject(), { concurrency: 1 })).rejects.toMatchObject({ code: 'rate_limited' });
     open.settle({});

@@ -1,9 +1,11 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createLogger } from '@sallyport/chassis/log';
 import { reporting, reportLoop } from './reporting.ts';
 
 const log = createLogger({ service: 'test', level: 'error', write: () => undefined });
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const pause = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
 
 describe('what a service tells the operator', () => {
   it('[peers:reporting] is told at intervals and soon after changes, which do not put it off', async () => {
