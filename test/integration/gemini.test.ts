@@ -86,6 +86,20 @@ describe.each(['echo', 'echo-a', 'echo-g'])('the Gemini SDK and %s', (model) => 
   });
 });
 
+it.each(['echo', 'echo-a', 'echo-g'])(
+  '[model:gemini-uncommented] %s streams data and blank lines alone',
+  async (model) => {
+    const answer = await fetch(`${suite.endpoint}/gemini/v1beta/models/${model}:streamGenerateContent?alt=sse`, {
+      method: 'POST',
+      headers: { 'x-goog-api-key': suite.key, 'content-type': 'application/json' },
+      body: JSON.stringify(hello),
+    });
+    const lines = (await answer.text()).split(/\r?\n/).filter((line) => line !== '');
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.filter((line) => !line.startsWith('data: '))).toEqual([]);
+  },
+);
+
 describe.each([TOOLS, `${TOOLS}-a`, `${TOOLS}-g`])('a function of the client and %s', (model) => {
   const config = { tools: [weather], toolConfig: { functionCallingConfig: { mode: FunctionCallingConfigMode.AUTO } } };
 

@@ -28,6 +28,8 @@ export const model: readonly Requirement[] = [
   ...of('issue 6 (Gemini); ai.google.dev/api/generate-content', {
     'model:gemini-front': 'The Gemini SDK is answered by models of every dialect, and one record is left.',
     'model:gemini-stream': 'The Gemini SDK is streamed to, with the reason to stop and usage at the end.',
+    'model:gemini-uncommented':
+      "Nothing stands in a Gemini client's stream but data and blank lines: Google's SDK for Python takes a comment for an answer, so what comments tell others is left out.",
     'model:gemini-tools':
       'Functions of a Gemini client are called whole and answered in one run, whatever the dialect of the model.',
     'model:gemini-provider': 'A Gemini model answers the OpenAI and the Anthropic SDK, streaming and not.',

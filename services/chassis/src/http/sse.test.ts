@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { sleep } from '../deadline.ts';
@@ -98,6 +99,21 @@ describe('sseWriter', () => {
       { event: 'named data: forged', data: 'x' },
       { data: 'raw' },
     ]);
+  });
+
+  it('[model:gemini-uncommented] writes blank lines in place of comments for readers that know none', async () => {
+    const { res } = await served(async (raw) => {
+      const writer = sseWriter(raw, { keepAliveMs: 1, uncommented: true });
+      writer.open();
+      await writer.data('a');
+      await writer.comment('waits');
+      await sleep(2100);
+      writer.end('data: b\n\n');
+    });
+    const lines = (await text(res)).split('\n');
+    expect(lines.filter((line) => line !== '')).toEqual(['data: a', 'data: b']);
+    // One for the comment and one for the silence, at least.
+    expect(lines.length).toBeGreaterThan(8);
   });
 
   it('waits for a reader who is slow', async () => {

@@ -32,13 +32,20 @@ export const EVENT_STREAM_HEAD: readonly string[] = [
 const RESOLVED = Promise.resolve();
 const LINE_END = /\r\n|\r|\n/;
 
-/** Makes the writer of a response; `keepAliveMs` of silence are filled with a comment (checked each second). */
-export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: number }): SseWriter {
+interface Options {
+  /** So much silence is filled with a comment (checked each second). */
+  readonly keepAliveMs: number;
+  /** The reader takes comments for events: blank lines, which are nothing to all readers, are sent in their place. */
+  readonly uncommented?: boolean;
+}
+
+/** Makes the writer of a response. */
+export function sseWriter(res: ServerResponse, { keepAliveMs, uncommented = false }: Options): SseWriter {
   let lastWriteMs = Date.now();
   const quiet = keepAlive({
-    everyMs: options.keepAliveMs,
+    everyMs: keepAliveMs,
     lastWriteMs: () => lastWriteMs,
-    write: () => void write(':\n\n'),
+    write: () => void write(uncommented ? '\n\n' : ':\n\n'),
   });
   res.once('close', () => {
     quiet.stop();
@@ -65,7 +72,7 @@ export function sseWriter(res: ServerResponse, options: { readonly keepAliveMs: 
       return write(`event: ${oneLine(name)}\n${dataLines(text)}\n`);
     },
     raw: write,
-    comment: (text) => write(`: ${oneLine(text)}\n\n`),
+    comment: (text) => write(uncommented ? '\n\n' : `: ${oneLine(text)}\n\n`),
     end(last = '') {
       quiet.stop();
       if (!res.writableEnded) res.end(res.destroyed ? '' : last);

@@ -69,3 +69,8 @@ const fronts: Readonly<Record<FrontDialect, Front>> = {
 export function frontOf(dialect: FrontDialect): Front {
   return fronts[dialect];
 }
+
+/** Tells whether the clients of a dialect skip comments of a stream: Google's own for Python reads each line as an answer. */
+export function takesComments(dialect: FrontDialect): boolean {
+  return dialect !== 'gemini';
+}

@@ -13,7 +13,7 @@ import { mountBatches } from '../batches/serve.ts';
 import type { FrontDialect } from '../chat/message.ts';
 import { mountFiles } from '../files/serve.ts';
 import { withCall } from '../fronts/gemini/parse.ts';
-import { frontOf } from '../fronts/index.ts';
+import { frontOf, takesComments } from '../fronts/index.ts';
 import { tellRateLimits, tellRefusingLimit } from '../fronts/rate-limits.ts';
 import { mountOperations } from '../operations/index.ts';
 import { uploadRoom } from '../operations/uploads.ts';
@@ -29,6 +29,7 @@ import { type ClientAnswer, clientAnswer, headed } from './client-answer.ts';
 import { mountConversations } from './conversations.ts';
 import { countGemini, countInput, countTokens } from './count-tokens.ts';
 import { callOf, GEMINI_MODELS } from './gemini-path.ts';
+import { retrieveGeneration } from './generation.ts';
 import { listModels, retrieveModel } from './models.ts';
 import { mountResponses, type Prepare, prepareResponses, RESPONSES } from './responses.ts';
 
@@ -63,6 +64,7 @@ export function createModelApp(gate: Gate, metrics: Metrics): Express {
         await generate(req, res, res.locals.requestId);
       else await embed(req, res, res.locals.requestId);
     });
+  app.get('/v1/generation', retrieveGeneration(gate));
   for (const path of ['/v1/models', '/anthropic/v1/models', ...GEMINI_MODELS]) {
     app.get(path, listModels(gate));
     app.get(`${path}/*name`, retrieveModel(gate));
@@ -86,7 +88,7 @@ function turnHandler(
   const succeeded = tally(gate.metrics.turns, { endpoint, outcome: 'ok' });
   return async (req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> => {
     const startedAtMs = Date.now();
-    const answer = clientAnswer(res, [REQUEST_ID_HEADER, requestId]);
+    const answer = clientAnswer(res, [REQUEST_ID_HEADER, requestId], !takesComments(dialect));
     // The key first: who has none learns nothing of how bodies are read.
     const credential = gate.ingress.credentialOf(req);
     const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes });

@@ -24,7 +24,7 @@ export interface ClientAnswer {
    * reads slowly. Throws once where those before them could not be written.
    */
   frames(frames: string | Buffer): Soon<void>;
-  /** An SSE comment, also for keeping a silent connection alive. */
+  /** An SSE comment, also for keeping a silent connection alive; blank lines for clients that take comments for events. */
   comment(text: string): Promise<void>;
   /** Sends the last frames of a stream, if there are any, and ends it; nothing where it has ended. Throws as `frames` does. */
   end(last?: string): void;
@@ -42,9 +42,12 @@ export interface AnyAnswer extends ClientAnswer {
 
 const KEEP_ALIVE_MS = 15_000;
 
-/** Wraps a response; `head` are headers that go out in any case, names and values in turn: it is kept and added to. */
-export function clientAnswer(res: ServerResponse, head: string[] = []): AnyAnswer {
-  return new Answer(res, head);
+/**
+ * Wraps a response; `head` are headers that go out in any case, names and values in turn: it is kept and added to. With
+ * `uncommented` its stream has no comments.
+ */
+export function clientAnswer(res: ServerResponse, head: string[] = [], uncommented = false): AnyAnswer {
+  return new Answer(res, head, uncommented);
 }
 
 /** A response as what takes headers, for those who render its failure. */
@@ -66,6 +69,7 @@ class Answer implements AnyAnswer {
    * under names that come one by one is made anew with every third.
    */
   readonly #head: string[];
+  readonly #uncommented: boolean;
   #stream: SseWriter | undefined;
   /** Frames that wait for those behind them until what is under way has run, and no longer. */
   #held = '';
@@ -76,9 +80,10 @@ class Answer implements AnyAnswer {
   #gone = false;
   #onGone: (() => void) | undefined;
 
-  constructor(res: ServerResponse, head: string[]) {
+  constructor(res: ServerResponse, head: string[], uncommented: boolean) {
     this.#res = res;
     this.#head = head;
+    this.#uncommented = uncommented;
     res.on('close', () => this.#closed());
   }
 
@@ -206,7 +211,7 @@ class Answer implements AnyAnswer {
 
   #open(): SseWriter {
     if (!this.#stream) {
-      this.#stream = sseWriter(this.#res, { keepAliveMs: KEEP_ALIVE_MS });
+      this.#stream = sseWriter(this.#res, { keepAliveMs: KEEP_ALIVE_MS, uncommented: this.#uncommented });
       // The first frame is at hand: one packet for both.
       this.#stream.open(this.#head, { flush: false });
     }

@@ -183,6 +183,21 @@ describe('releasing', () => {
     },
   );
 
+  it('[model:gemini-uncommented] ends a Gemini stream without a comment', async () => {
+    const heard = listener();
+    const turn = turnOf({ dialect: 'gemini', body: { stream: true, contents: [{ parts: [{ text: 'Hi' }] }] } }, heard);
+    const release = createRelease(turn);
+    for (const event of [start, text('One.'), finish]) await release.event(event);
+    await release.finish({ unified: 'stop', raw: 'STOP' });
+    expect(heard.text()).toContain('One.');
+    expect(
+      heard
+        .text()
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('data: ')),
+    ).toEqual([]);
+  });
+
   it('[turn:headers] says where the answer came from, before the first byte', async () => {
     const heard = listener();
     const turn = turnOf({}, heard);

@@ -15,7 +15,7 @@ import type { FinishReason } from '../chat/finish.ts';
 import type { AssistantContent, ToolCallBlock } from '../chat/message.ts';
 import type { ChosenOdds } from '../chat/odds.ts';
 import type { StreamEncoder, StreamEvent } from '../chat/stream.ts';
-import { frontOf } from '../fronts/index.ts';
+import { frontOf, takesComments } from '../fronts/index.ts';
 import { tellRateLimits } from '../fronts/rate-limits.ts';
 import { formatUsd } from '../pricing.ts';
 import { cacheWord } from './cache-lookup.ts';
@@ -282,6 +282,10 @@ function frontOptions(turn: Turn) {
 /** The last words of a stream, behind its last frames: a comment, since headers are long gone. */
 export function closeStream(turn: Turn, last = ''): void {
   writeHeaders(turn);
+  if (!takesComments(turn.dialect)) {
+    turn.answer.end(last);
+    return;
+  }
   const approvals = turn.approvals.length > 0 ? ` approval=${turn.approvals.join(',')}` : '';
   const cost = turn.priced ? formatUsd(turn.costNanoUsd) : 'unknown';
   const age = turn.cache?.overall === 'hit' ? ` age=${turn.cache.ageSeconds}` : '';
