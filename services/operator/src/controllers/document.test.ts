@@ -11,14 +11,14 @@ const map = (text: string, key = 'openapi.json') =>
 async function running(files: Record<string, string>) {
   const held = await suite(files);
   const published = async () => {
-    for await (const { kind, upserts } of held.operator.publisher.watch(['ToolServer'], AbortSignal.timeout(2_000))) {
+    for await (const { kind, upserts } of held.operator.publisher.watch(['ToolServer'], AbortSignal.timeout(15_000))) {
       if (kind === 'ToolServer') return upserts.map(({ specJson }) => JSON.parse(specJson).openApi);
     }
     throw new Error('nothing is published');
   };
   const until = async (text: string | undefined) => {
     let last: unknown;
-    for (let tries = 0; tries < 200; tries++) {
+    for (let tries = 0; tries < 1_500; tries++) {
       [last] = (await published()).map(({ document }) => document);
       if (last === text) return;
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -10,6 +10,7 @@ import { createOperator } from '../operator.ts';
 import { createCompiler } from '../snapshot/compile.ts';
 import { folderSource } from '../source/folder.ts';
 import { fakePeers } from '../testing/fake-peers.ts';
+import { writeWhole } from '../testing/folder-suite.ts';
 
 const log = createLogger({ service: 'test', level: 'error' });
 const undo: (() => unknown)[] = [];
@@ -28,7 +29,7 @@ async function suite(files: Record<string, string>) {
   undo.push(() => rm(root, { recursive: true }));
   const path = join(root, 'resources');
   await mkdir(path);
-  const write = (name: string, text: string) => writeFile(join(path, name), text);
+  const write = (name: string, text: string) => writeWhole(join(path, name), text);
   for (const [name, text] of Object.entries(files)) await write(name, text);
   const peers = await fakePeers();
   undo.push(() => peers.close());
@@ -47,7 +48,7 @@ async function suite(files: Record<string, string>) {
       const found = findCondition(source.get(kind, 'default', name)?.status.conditions, type);
       return found === undefined ? 'none' : `${found.status} ${found.reason}`;
     };
-    for (const until = Date.now() + 5000; reason() !== wanted && Date.now() < until; ) {
+    for (const until = Date.now() + 15_000; reason() !== wanted && Date.now() < until; ) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     expect(reason()).toBe(wanted);
@@ -75,7 +76,7 @@ describe('identity providers', () => {
     const id = signInGrantUid(uid('IdentityProvider', 'okta'));
     expect(peers.grants.has(id)).toBe(false);
     const held = async (wanted: string | undefined) => {
-      for (const until = Date.now() + 5000; peers.grants.get(id) !== wanted && Date.now() < until; ) {
+      for (const until = Date.now() + 15_000; peers.grants.get(id) !== wanted && Date.now() < until; ) {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
       expect(peers.grants.get(id)).toBe(wanted);

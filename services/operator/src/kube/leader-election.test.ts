@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type KubeApi, KubeError } from '@sallyport/chassis/kube/api';
 import { createLogger } from '@sallyport/chassis/log';
 import { leaderElection } from './leader-election.ts';
@@ -56,14 +56,17 @@ function hanging(api: Pick<KubeApi, 'request'>) {
   const state = { hangs: false };
   const request: KubeApi['request'] = async (wanted) => {
     if (!state.hangs) return api.request(wanted);
-    await pause(wanted.timeoutMs ?? 10_000);
+    await new Promise((resolve) => setTimeout(resolve, wanted.timeoutMs ?? 10_000));
     if (wanted.method === 'PUT') throw new Error('timeout');
     return api.request(wanted);
   };
   return { state, api: { request } };
 }
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+// No machine is too slow for these times.
+const pause = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
 
 describe('leaderElection', () => {
   it('[operator:leader-gives-up] gives up in time at a server that hangs, however many requests it takes', async () => {
@@ -76,7 +79,7 @@ describe('leaderElection', () => {
     // 120 ms without a renewal, and a little for the clock; each request alone might take as long.
     await pause(200);
     expect(told).toEqual(['leads', 'lost']);
-    await election.stop?.(0);
+    await Promise.all([election.stop?.(0), pause(200)]);
   });
 
   it('lets exactly one of several lead', async () => {
@@ -85,7 +88,7 @@ describe('leaderElection', () => {
     for (const { election } of all) await election.start?.();
     await pause(200);
     expect(all.flatMap(({ told }) => told)).toEqual(['leads']);
-    for (const { election } of all) await election.stop?.(0);
+    for (const { election } of all) await Promise.all([election.stop?.(0), pause(200)]);
   });
 
   it('takes over from a silent leader only after it saw the Lease unchanged for its duration', async () => {
@@ -98,7 +101,7 @@ describe('leaderElection', () => {
     expect(told).toEqual([]);
     await pause(800);
     expect(told).toEqual(['leads']);
-    await election.stop?.(0);
+    await Promise.all([election.stop?.(0), pause(200)]);
   });
 
   it('gives up when it cannot renew, and does not lead twice', async () => {
@@ -109,7 +112,7 @@ describe('leaderElection', () => {
     state.away = true;
     await pause(300);
     expect(told).toEqual(['leads', 'lost']);
-    await election.stop?.(0);
+    await Promise.all([election.stop?.(0), pause(200)]);
   });
 
   it('[operator:leader-hand-over] ends its work, then gives the Lease back, when it stops', async () => {
@@ -117,7 +120,7 @@ describe('leaderElection', () => {
     const { told, election } = candidate(api, 'a');
     await election.start?.();
     await pause(50);
-    await election.stop?.(0);
+    await Promise.all([election.stop?.(0), pause(200)]);
     expect(told).toEqual(['leads', 'ended']);
     expect(state.lease).toMatchObject({ holderIdentity: '', leaseDurationSeconds: 1 });
   });

@@ -7,22 +7,19 @@ afterEach(endSuites);
 
 describe('what is in force', () => {
   it('[operator:last-good] leaves the last good revision in force, and a first bad one absent', async () => {
-    const { operator, write, reason, source } = await suite({
+    const { inForce, write, reason, source } = await suite({
       'model.yaml': model('smart'),
       'bad.yaml': `${head('Model', 'bad')}spec: {}\n`,
     });
-    const items = async () => {
-      for await (const message of operator.publisher.watch(['Model'], AbortSignal.timeout(500))) return message;
-      return undefined;
-    };
+    const items = () => inForce('Model', (found) => found.length > 0);
     await eventually(() => reason('Model', 'bad', 'Accepted'), 'False Invalid');
-    expect((await items())?.upserts.map(({ name }) => name)).toEqual(['smart']);
+    expect((await items()).map(({ name }) => name)).toEqual(['smart']);
     await write('model.yaml', `${head('Model', 'smart')}spec: {targets: [{provider: openai, model: gpt, prio: 3}]}\n`);
     await eventually(() => reason('Model', 'smart', 'Accepted'), 'False Invalid');
     expect(findCondition(source.get('Model', 'default', 'smart')?.status.conditions, 'Ready')?.message).toBe(
       'spec.targets[0].prio: unknown field; did you mean "priority"?',
     );
-    expect((await items())?.upserts[0]).toMatchObject({ name: 'smart', generation: 1 });
+    expect((await items())[0]).toMatchObject({ name: 'smart', generation: 1 });
   });
 
   it('[operator:last-good] has the last good ToolPolicy in force after a restart and in another replica', async () => {
@@ -30,10 +27,10 @@ describe('what is in force', () => {
       `${head('ToolPolicy', 'p')}spec: {tools: [{server: mail, tool: send}], calls: [{name: a, when: "${when}", action: Allow, reason: r}]}\n`;
     const first = await suite({ 'p.yaml': policy("args.to == 'a'") });
     await eventually(() => first.reason('ToolPolicy', 'p', 'Accepted'), 'True Accepted');
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await first.inForce('ToolPolicy', ([p]) => p?.specJson.includes('"Allow"') === true);
     await first.write('p.yaml', policy('args.to =='));
     await eventually(() => first.reason('ToolPolicy', 'p', 'Accepted').startsWith('False'), true);
-    expect(first.source.get('ToolPolicy', 'default', 'p')?.status.inForce).toMatchObject({ generation: 1 });
+    await eventually(() => first.source.get('ToolPolicy', 'default', 'p')?.status.inForce?.generation, 1);
     const other = createCompiler().compile('ToolPolicy', first.source);
     expect(other).toMatchObject([{ name: 'p', generation: 1 }]);
     expect(JSON.parse(other[0]?.specJson ?? '')).toMatchObject({ calls: [{ name: 'a', action: 'Allow' }] });
@@ -45,31 +42,31 @@ describe('what is in force', () => {
     const policy = (name: string, tools: string, when: string) =>
       `${head('ToolPolicy', name)}spec: {tools: ${tools}, calls: [{name: a, when: "${when}", action: Allow, reason: r}]}\n`;
     const mail = '[{server: mail, tool: send}]';
-    const { operator, write, reason } = await suite({
+    const { inForce, write, reason } = await suite({
       'p.yaml': policy('p', mail, 'args.to =='),
       'q.yaml': policy('q', '[{servr: mail}]', 'true'),
     });
-    const specs = async () => {
-      for await (const { upserts } of operator.publisher.watch(['ToolPolicy'], AbortSignal.timeout(500))) {
-        return Object.fromEntries(upserts.map((item) => [item.name, JSON.parse(item.specJson)]));
-      }
-      return undefined;
+    const specs = async (action = '') => {
+      const items = await inForce(
+        'ToolPolicy',
+        (found) => found.length === 2 && found.some(({ name, specJson }) => name === 'p' && specJson.includes(action)),
+      );
+      return Object.fromEntries(items.map((item) => [item.name, JSON.parse(item.specJson)]));
     };
     await eventually(() => reason('ToolPolicy', 'p', 'Accepted').startsWith('False'), true);
-    expect((await specs())?.p).toMatchObject({
+    expect((await specs()).p).toMatchObject({
       tools: [{ server: 'mail', tool: 'send' }],
       calls: [{ action: 'Deny' }],
       results: [{ action: 'Deny' }],
     });
-    expect(kinds.ToolPolicy.spec.safeParse((await specs())?.p).success).toBe(true);
-    expect((await specs())?.q).toBeNull();
+    expect(kinds.ToolPolicy.spec.safeParse((await specs()).p).success).toBe(true);
+    expect((await specs()).q).toBeNull();
     await write('p.yaml', policy('p', mail, "args.to == 'a'"));
     await eventually(() => reason('ToolPolicy', 'p', 'Accepted'), 'True Accepted');
-    await new Promise((resolve) => setTimeout(resolve, 60));
-    expect((await specs())?.p).toMatchObject({ calls: [{ name: 'a', action: 'Allow' }] });
+    expect((await specs('"Allow"')).p).toMatchObject({ calls: [{ name: 'a', action: 'Allow' }] });
     await write('p.yaml', policy('p', mail, 'args.to =='));
     await eventually(() => reason('ToolPolicy', 'p', 'Accepted').startsWith('False'), true);
-    expect((await specs())?.p).toMatchObject({ calls: [{ name: 'a', action: 'Allow' }] });
+    expect((await specs()).p).toMatchObject({ calls: [{ name: 'a', action: 'Allow' }] });
   });
 
   it('[operator:first-bad-denies] tells of a Limit and of a Deny on client tools that were never good what they select', async () => {
@@ -88,7 +85,7 @@ describe('what is in force', () => {
       `${head('Limit', 'l')}spec: {per: Key, requests: ${requests}, window: 1m, match: {keys: [k]}}\n`;
     await write('l.yaml', good('10'));
     await eventually(() => reason('Limit', 'l', 'Accepted'), 'True Accepted');
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await first.inForce('Limit', ([l]) => l?.specJson.includes('"requests"') === true);
     await write('l.yaml', good('eleven'));
     await eventually(() => reason('Limit', 'l', 'Accepted'), 'False Invalid');
     await eventually(() => source.get('Limit', 'default', 'l')?.status.inForce !== undefined, true);
@@ -96,7 +93,7 @@ describe('what is in force', () => {
   });
 
   it('[operator:name-taken] has no last good Model in force under a name that another holds by now', async () => {
-    const { operator, write, reason } = await suite({ 'a.yaml': model('a', 'x') });
+    const { inForce, write, reason } = await suite({ 'a.yaml': model('a', 'x') });
     await new Promise((resolve) => setTimeout(resolve, 5));
     await write('b.yaml', model('b', 'y'));
     await eventually(() => reason('Model', 'b', 'Accepted'), 'True Accepted');
@@ -104,11 +101,9 @@ describe('what is in force', () => {
     await eventually(() => reason('Model', 'b', 'Accepted'), 'False NameTaken');
     await write('c.yaml', model('c', 'y'));
     await eventually(() => reason('Model', 'c', 'Accepted'), 'True Accepted');
-    await new Promise((resolve) => setTimeout(resolve, 60));
-    for await (const { upserts } of operator.publisher.watch(['Model'], AbortSignal.timeout(500))) {
-      expect(upserts.map(({ name }) => name).sort()).toEqual(['a', 'c']);
-      break;
-    }
+    const names = (items: readonly { readonly name: string }[]) => items.map(({ name }) => name).sort();
+    const found = await inForce('Model', (items) => names(items).includes('c') && !names(items).includes('b'));
+    expect(names(found)).toEqual(['a', 'c']);
   });
 
   it('[operator:name-taken] lets the oldest hold a public name', async () => {

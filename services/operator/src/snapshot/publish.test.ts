@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { SnapshotItem } from './compile.ts';
 import { createPublisher, type SnapshotMessage } from './publish.ts';
 
@@ -20,6 +20,8 @@ const take = async (stream: AsyncGenerator<SnapshotMessage>, count: number) => {
   }
   return messages;
 };
+
+afterEach(() => void jest.useRealTimers());
 
 describe('createPublisher', () => {
   it('sends nothing of a kind that is not known yet but heartbeats', async () => {
@@ -56,14 +58,20 @@ describe('createPublisher', () => {
 
   it('sends all watchers their heartbeat at one time, whenever they came', async () => {
     const publisher = createPublisher({ heartbeatMs: 100 });
-    const gone = new AbortController();
-    const first = publisher.watch(['Model'], gone.signal).next();
-    await new Promise((go) => setTimeout(go, 50));
-    const second = publisher.watch(['Model'], gone.signal).next();
-    expect((await first).value).toMatchObject({ kind: '' });
-    const soon = new Promise((go) => setTimeout(go, 25, 'late'));
-    expect(await Promise.race([second, soon])).toMatchObject({ value: { kind: '' } });
-    gone.abort();
+    jest.useFakeTimers();
+    const streams = [0, 1].map(() => publisher.watch(['Model'], new AbortController().signal));
+    const heard: unknown[] = [];
+    const next = (stream: (typeof streams)[number] | undefined) =>
+      stream?.next().then(({ value }) => heard.push(value));
+    void next(streams[0]);
+    await jest.advanceTimersByTimeAsync(50);
+    void next(streams[1]);
+    await jest.advanceTimersByTimeAsync(49);
+    expect(heard).toEqual([]);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(heard).toMatchObject([{ kind: '' }, { kind: '' }]);
+    for (const stream of streams) await stream.return(undefined);
+    expect(publisher.watchers()).toBe(0);
   });
 
   it('ends when its watcher is gone', async () => {

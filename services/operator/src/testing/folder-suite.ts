@@ -1,5 +1,5 @@
 import { strictEqual } from 'node:assert';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '@sallyport/chassis/log';
@@ -11,6 +11,7 @@ import { SnapshotService } from '@sallyport/proto/snapshot/v1/snapshot_pb';
 import { operatorMetrics } from '../metrics.ts';
 import { createOperator } from '../operator.ts';
 import { resourceService, snapshotService } from '../server.ts';
+import type { SnapshotItem } from '../snapshot/compile.ts';
 import { folderSource } from '../source/folder.ts';
 import { fakePeers } from './fake-peers.ts';
 
@@ -40,7 +41,7 @@ export async function suite(files: Record<string, string>) {
   undo.push(() => rm(root, { recursive: true }));
   const path = join(root, 'resources');
   await mkdir(path);
-  const write = (name: string, text: string) => writeFile(join(path, name), text);
+  const write = (name: string, text: string) => writeWhole(join(path, name), text);
   for (const [name, text] of Object.entries(files)) await write(name, text);
   const peers = await fakePeers();
   undo.push(() => peers.close());
@@ -71,8 +72,24 @@ export async function suite(files: Record<string, string>) {
     const found = condition(kind, name, type);
     return found === undefined ? 'none' : `${found.status} ${found.reason}`;
   };
+  const whole = async (kind: Kind) => {
+    for await (const message of operator.publisher.watch([kind], AbortSignal.timeout(15_000))) {
+      if (message.kind === kind) return message.upserts;
+    }
+    throw new Error(`nothing of ${kind} is published`);
+  };
+  /** What is in force of a kind, once it is as wanted or some seconds have gone. */
+  const inForce = async (kind: Kind, wanted: (items: readonly SnapshotItem[]) => boolean) => {
+    let items = await whole(kind);
+    for (let i = 0; i < 1_500 && !wanted(items); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      items = await whole(kind);
+    }
+    return items;
+  };
   return {
     path,
+    inForce,
     write,
     remove: (name: string) => rm(join(path, name)),
     peers,
@@ -86,8 +103,14 @@ export async function suite(files: Record<string, string>) {
   };
 }
 
+/** Writes a file at once, as `kubectl` or an editor that is careful does: nobody ever reads half of it. */
+export async function writeWhole(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text);
+  await rename(`${file}.new`, file);
+}
+
 /** Waits for at most some seconds until something is as wanted. Rejects where it never is. */
 export async function eventually(what: () => unknown, wanted: unknown): Promise<void> {
-  for (let i = 0; i < 300 && what() !== wanted; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 1_500 && what() !== wanted; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   strictEqual(what(), wanted);
 }
