@@ -9,7 +9,13 @@ import { codecOf } from '@sallyport/chassis/rpc/codec/codec';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { certificateFiles } from '@sallyport/cli/dev/certificates';
 import { startSuite } from '@sallyport/cli/dev/suite';
-import { QueryService, Record_Kind, RecordSchema, RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import {
+  QueryService,
+  Record_Kind,
+  RecordSchema,
+  RecordService,
+  TurnService,
+} from '@sallyport/proto/audit/v1/audit_pb';
 import { keyFile, type Replica, type ServiceReplicas, serviceReplicas } from '../support/service-replicas.ts';
 
 const timeoutMs = 5_000;
@@ -213,6 +219,34 @@ describe('audit on Postgres', () => {
     expect((await usage({ filters }))[0]).toMatchObject({ requests: 3 });
   });
 
+  it('[audit:model-calls] finds the calls of a turn by its id, of one principal and tenant, and of no other turn', async () => {
+    const calls = one.client(TurnService, 'model-proxy');
+    const of = async (turn: string, more: object = {}) => {
+      const asked = { tenant: 'acme', principalId: 'key:k1', turn, ...more };
+      return (await calls.listModelCalls(asked, { timeoutMs })).records.map(({ step }) => step);
+    };
+    const [turn, trajectory] = [uuidv7(), uuidv7()];
+    const at = (afterMs: number) => ({ turn, trajectory, startedAtMs: Date.now() + afterMs });
+    const tool = { kind: Record_Kind.TOOL_OUTCOME, step: 2 };
+    await commit(
+      // Of the same run, before and after.
+      record({ trajectory, startedAtMs: Date.now() - 60_000 }),
+      record({ ...at(20), turn: uuidv7() }),
+      record({ ...at(5), ...tool }),
+      // The last call of a long turn begins after the time in which the first is looked for.
+      record({ ...at(200_000), step: 4 }),
+      record({ ...at(10), step: 3, decisionInputsJson: '{"a":1}' }),
+    );
+    expect(await of(turn)).toEqual([3, 4]);
+    const nothing = [uuidv7(), 'chatcmpl-1', '', '%', 'ffffffff-ffff-7fff-bfff-ffffffffffff'];
+    for (const id of nothing) expect(await of(id)).toEqual([]);
+    expect(await of(turn, { principalId: 'key:k2' })).toEqual([]);
+    expect(await of(turn, { tenant: 'other' })).toEqual([]);
+    for (const amiss of [{ principalId: '' }, { tenant: '' }, { tenant: '*' }]) {
+      await expect(of(turn, amiss)).rejects.toMatchObject({ code: 'invalid_request' });
+    }
+  });
+
   it('[audit:entered] counts a run as untrusted by what models were asked with, and results in quarantine apart', async () => {
     const trajectory = uuidv7();
     const read = { kind: Record_Kind.TOOL_OUTCOME, trajectory, labelTrusted: false, enforced: 'quarantine' };
@@ -300,6 +334,9 @@ describe('audit on Postgres', () => {
     await expect(stranger).rejects.toMatchObject({ code: 'permission_denied' });
     const curious = one.client(QueryService, 'model-proxy').usage({ tenant: 'acme' }, { timeoutMs });
     await expect(curious).rejects.toMatchObject({ code: 'permission_denied' });
+    const asked = { tenant: 'acme', turn: uuidv7(), principalId: 'key:k1' };
+    const broker = one.client(TurnService, 'mcp-broker').listModelCalls(asked, { timeoutMs });
+    await expect(broker).rejects.toMatchObject({ code: 'permission_denied' });
   });
 });
 

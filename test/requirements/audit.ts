@@ -15,6 +15,7 @@ export const audit: readonly Requirement[] = [
     'audit:tenants': 'One tenant sees nothing of another.',
     'audit:unknown-outcome': 'An intent without an outcome shows unknown after a bound.',
     'audit:principals': 'Who sees some principals only sees no other runs, and no other use.',
+    'audit:model-calls': 'The model calls of a turn are found by its id, for the principal that asked for them alone.',
     'audit:entered': 'A run is untrusted by what entered the context of a model; quarantined results count apart.',
     'audit:one-view': 'The totals of a run are those of the records shown with it.',
     'audit:usage-exact': 'Usage adds up to the nano-dollar by any group.',

@@ -7,12 +7,12 @@ import { postgres } from '@sallyport/chassis/postgres';
 import { run } from '@sallyport/chassis/process';
 import { rpcServer } from '@sallyport/chassis/rpc/server';
 import { startTracing, traceFields } from '@sallyport/chassis/tracing';
-import { QueryService, RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { QueryService, RecordService, TurnService } from '@sallyport/proto/audit/v1/audit_pb';
 import { configSchema } from './config.ts';
 import { createInputsSeal } from './inputs-seal.ts';
 import { createIntake } from './intake.ts';
 import { auditMetrics } from './metrics.ts';
-import { CALLERS, queryService, recordService } from './server.ts';
+import { CALLERS, queryService, recordService, turnService } from './server.ts';
 import { createRecordStore, SCHEMA_VERSION } from './store.ts';
 import { usageOf } from './usage.ts';
 
@@ -52,7 +52,8 @@ run({
     await life.use(
       rpcServer({ listen: config.grpc, tls: tlsOf(config), log, metrics, callers: CALLERS })
         .add(RecordService, recordService(intake))
-        .add(QueryService, queries),
+        .add(QueryService, queries)
+        .add(TurnService, turnService(store)),
     );
   },
 });

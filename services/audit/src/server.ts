@@ -1,10 +1,12 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { ServiceImpl } from '@sallyport/chassis/rpc/server';
+import { timeOfUuidv7 } from '@sallyport/chassis/uuid';
 import {
   type Record as AuditRecord,
   type QueryService,
   Record_Kind,
   type RecordService,
+  type TurnService,
 } from '@sallyport/proto/audit/v1/audit_pb';
 import type { InputsSeal } from './inputs-seal.ts';
 import type { Intake } from './intake.ts';
@@ -24,6 +26,7 @@ export const CALLERS: Record<string, string[]> = {
     'egress-proxy',
   ],
   'sallyport.audit.v1.QueryService': ['console'],
+  'sallyport.audit.v1.TurnService': ['model-proxy'],
 };
 
 const MAX_PAGE = 200;
@@ -89,6 +92,20 @@ export function queryService(options: QueryOptions): ServiceImpl<typeof QuerySer
     async usage({ tenant, fromMs, toMs, groupBy, filters, principalIds }) {
       demandTenant(tenant);
       return { rows: await usage({ tenant, fromMs, toMs: toMs > 0 ? toMs : now(), groupBy, filters, principalIds }) };
+    },
+  };
+}
+
+/** TurnService over the store. A turn of another tenant or principal is as if absent. */
+export function turnService(store: Pick<RecordStore, 'modelCalls'>): ServiceImpl<typeof TurnService> {
+  return {
+    async listModelCalls({ tenant, turn, principalId }) {
+      demandTenant(tenant);
+      if (principalId === '') throw new GatewayError('invalid_request', 'A principal must be named.');
+      const beganMs = timeOfUuidv7(turn);
+      if (Number.isNaN(beganMs)) return { records: [] };
+      const stored = await store.modelCalls({ tenant, turn, beganMs, principalId });
+      return { records: stored.map(({ body }) => readRecord(body)) };
     },
   };
 }

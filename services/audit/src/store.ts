@@ -53,6 +53,15 @@ export interface RunSelection {
   readonly limit: number;
 }
 
+/** Which turn is meant; it is found only if it is the principal's. */
+export interface TurnSelection {
+  readonly tenant: string;
+  readonly turn: string;
+  /** When it began, as its id says. */
+  readonly beganMs: number;
+  readonly principalId: string;
+}
+
 /** Reads and adds records. Rejects with `unavailable` when the database is. */
 export interface RecordStore {
   insert(rows: readonly Row[]): Promise<void>;
@@ -60,6 +69,8 @@ export interface RecordStore {
   runs(selection: RunSelection): Promise<RunTotals[]>;
   /** A run and its records in order, at most `limit`: of one moment, so that the totals are those of the records. */
   run(tenant: string, id: string, limit: number): Promise<Run | undefined>;
+  /** The model calls of a turn, oldest first. */
+  modelCalls(selection: TurnSelection): Promise<StoredRecord[]>;
 }
 
 // Kinds by number in proto: 1 model call, 2 intent, 3 outcome, 4 refusal, 5 quarantine, 7 refused before any step.
@@ -130,8 +141,33 @@ export function createRecordStore(postgres: Postgres): RecordStore {
         },
         { snapshot: true },
       ),
+    modelCalls: ({ tenant, turn, beganMs, principalId }) =>
+      postgres.withTenant(tenant, async (client) => {
+        const { rows } = await client.query(MODEL_CALLS, [tenant, turn, beganMs, principalId]);
+        return rows.map(storedOf);
+      }),
   };
 }
+
+/** The clock of a replica that was set back is behind its ids. */
+const SET_BACK_MS = 250;
+const BEGINS_WITHIN_MS = 60_000;
+/** Most records that are looked at for one turn. */
+const LOOKED_AT = 20_000;
+const MOST_CALLS = 1_000;
+
+// No index has the turn, which each record would pay for. Its first record begins when its id was made, or soon after, and
+// names the run, in which the others stand: the inner limit keeps an id that is none from being searched for long.
+const MODEL_CALLS = `with near as (
+    select turn, principal_id, trajectory from records
+     where tenant = $1 and started_at >= to_timestamp(($3::float8 - ${SET_BACK_MS}) / 1000)
+       and started_at < to_timestamp(($3::float8 + ${BEGINS_WITHIN_MS}) / 1000)
+     order by started_at limit ${LOOKED_AT}),
+  run as (select trajectory from near where turn = $2 and principal_id = $4 limit 1)
+  select r.tenant, r.id, r.body, null as sealed_inputs from run join records r on r.tenant = $1
+     and r.trajectory = run.trajectory and r.started_at >= to_timestamp(($3::float8 - ${SET_BACK_MS}) / 1000)
+   where r.turn = $2 and r.kind = 1
+   order by r.started_at, r.id limit ${MOST_CALLS}`;
 
 async function recordsOf(client: TenantClient, tenant: string, trajectory: string, limit: number) {
   // Steps of one run may come from two services, whose clocks differ a little: within a turn the step decides.
@@ -142,12 +178,16 @@ async function recordsOf(client: TenantClient, tenant: string, trajectory: strin
       order by turn_at, turn, step, kind = 3, started_at, id limit $3`,
     [tenant, trajectory, limit],
   );
-  return rows.map((row) => ({
+  return rows.map(storedOf);
+}
+
+function storedOf(row: Record<string, unknown>): StoredRecord {
+  return {
     tenant: row.tenant as string,
     id: row.id as string,
     body: row.body as Uint8Array,
     sealedInputs: (row.sealed_inputs as Uint8Array | null) ?? undefined,
-  }));
+  };
 }
 
 function totalsOf(row: Record<string, unknown>): RunTotals {
