@@ -117,6 +117,30 @@ describe.each(['echo', 'echo-a'])('a model call to %s', (model) => {
   });
 });
 
+it('[model:anthropic-request-id] names each request to the Anthropic SDK, answered, streamed, counted or refused', async () => {
+  const asked = { ...hello('echo'), max_tokens: 100 };
+  const ids = [
+    (await anthropic.messages.create(asked).withResponse()).request_id,
+    (await anthropic.messages.create({ ...asked, stream: true }).withResponse()).request_id,
+    (await anthropic.messages.countTokens(hello('echo')).withResponse()).request_id,
+    (await anthropic.models.list().withResponse()).request_id,
+  ];
+  for (const refused of [
+    anthropic.messages.create({ ...asked, model: 'none' }),
+    anthropic.messages.create({ ...asked, messages: [] }),
+    anthropic.beta.messages.create({ ...asked, thread: { type: 'create' } } as never),
+  ]) {
+    const error = await refused.then(
+      () => undefined,
+      (caught: unknown) => caught as Anthropic.APIError,
+    );
+    expect(error?.status).toBeGreaterThanOrEqual(400);
+    ids.push(error?.requestID);
+  }
+  expect(ids).toEqual(ids.map(() => expect.stringMatching(/^[0-9a-f-]{36}$/)));
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
 describe('models that no Model declares', () => {
   it('[providers:discovery][providers:attribution] are called by provider and name or by bare name, as one model, and told who asks', async () => {
     const credentials = { secretRef: { name: 'provider', key: 'key' } };

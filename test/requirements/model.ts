@@ -7,6 +7,10 @@ export const model: readonly Requirement[] = [
       'Each header of an answer is told once, as it was set last; what no header can hold goes percent-encoded.',
     'model:openai-chat': 'The OpenAI SDK is answered, and one record is left.',
     'model:openai-stream': 'The OpenAI SDK is streamed to, with usage where it asks for it.',
+    'model:anthropic-thread':
+      'No conversation is kept at Anthropic: `thread` is refused with the code upon which its SDKs send the whole conversation, so that no history reaches a model without its labels or by an id of the account.',
+    'model:anthropic-request-id':
+      "Each answer to an Anthropic client, good or bad, names its request in the header that Anthropic's SDKs read.",
     'model:anthropic-messages': 'The Anthropic SDK is answered and streamed to.',
     'model:list': 'Models are listed by access, and tokens are counted.',
     'model:no-passthrough': "The client's key never goes upstream, and unknown fields are kept.",

@@ -107,6 +107,28 @@ describe('the Anthropic front', () => {
     expect(faultOf(anthropicParse.parseRequest, body)).toEqual([400, 'invalid_request', param]);
   });
 
+  it.each([
+    ['a message', anthropicParse.parseRequest, { type: 'create' }],
+    ['a message that goes on', anthropicParse.parseRequest, { type: 'continue', previous_message_id: 'msg_1' }],
+    ['a count', anthropicParse.parseCountRequest, { type: 'create' }],
+  ])(
+    '[model:anthropic-thread] keeps no history of %s at the provider, and says so as Anthropic does',
+    (_name, parse, thread) => {
+      const body = { model: 'm', max_tokens: 1, messages: [user] };
+      expect(faultOf(parse, { ...body, thread })).toEqual([400, 'unsupported', 'thread']);
+      let refused: unknown;
+      try {
+        parse({ ...body, thread });
+      } catch (error) {
+        refused = error;
+      }
+      expect(anthropicErrors.errorBody(refused as GatewayError)).toMatchObject({
+        error: { type: 'invalid_request_error', details: { error_code: 'thread_unsupported_request' } },
+      });
+      expect(parse({ ...body, thread: null }).facts.messageCount).toBe(1);
+    },
+  );
+
   it('answers errors in its dialect with a stable code and the trajectory', () => {
     const error = new GatewayError('rate_limited', 'Too many.');
     expect(anthropicErrors.errorBody(error, 'tr_1')).toEqual({

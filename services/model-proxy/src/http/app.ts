@@ -37,6 +37,10 @@ import { mountResponses, type Prepare, prepareResponses, RESPONSES } from './res
 export function createModelApp(gate: Gate, metrics: Metrics): Express {
   const app = createApp({ log: gate.log, metrics, renderError });
   const open = openWork({ principals: gate.principals, timeoutMs: gate.config.request.timeout });
+  app.use((req, res, next) => {
+    if (dialectOf(req.path) === 'anthropic-messages') res.setHeader(ANTHROPIC_REQUEST_ID, res.locals.requestId);
+    next();
+  });
   const chat = turnHandler(gate, open, 'openai-chat', 'chat.completions');
   const messages = turnHandler(gate, open, 'anthropic-messages', 'messages');
   postPlainly(app, '/v1/chat/completions', chat);
@@ -88,7 +92,7 @@ function turnHandler(
   const succeeded = tally(gate.metrics.turns, { endpoint, outcome: 'ok' });
   return async (req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> => {
     const startedAtMs = Date.now();
-    const answer = clientAnswer(res, [REQUEST_ID_HEADER, requestId], !takesComments(dialect));
+    const answer = clientAnswer(res, requestIdHead(dialect, requestId), !takesComments(dialect));
     // The key first: who has none learns nothing of how bodies are read.
     const credential = gate.ingress.credentialOf(req);
     const bytes = await readBody(req, { limitBytes: gate.config.request.maxBytes });
@@ -175,10 +179,17 @@ async function tellFailure(gate: Gate, failed: FailedTurn, caught: unknown): Pro
   answer.end();
 }
 
+/** The id of a request, in the header that the SDKs of its dialect read as well. */
+function requestIdHead(dialect: FrontDialect, id: string): string[] {
+  return dialect === 'anthropic-messages' ? [REQUEST_ID_HEADER, id, ANTHROPIC_REQUEST_ID, id] : [REQUEST_ID_HEADER, id];
+}
+
+const ANTHROPIC_REQUEST_ID = 'request-id';
 const TRAJECTORY_HEADER = 'sallyport-trajectory';
 
 function renderError(error: GatewayError, req: Request, res: Response): void {
   const dialect = dialectOf(req.path);
+  if (dialect === 'anthropic-messages') res.setHeader(ANTHROPIC_REQUEST_ID, res.locals.requestId);
   if (error.code === 'unauthenticated') res.setHeader('www-authenticate', challengeOf(req));
   if (error.retryAfterMs !== undefined)
     res.setHeader('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));

@@ -30,7 +30,7 @@ const types: Readonly<Record<ErrorCode, string>> = {
 
 /** `{type: "error", error: {type, message}, request_id}` with the gateway's stable code and the trajectory's id. */
 export function errorBody(error: GatewayError, trajectory?: string): JsonObject {
-  const param = error.details?.param;
+  const { param, errorCode } = error.details ?? {};
   return {
     type: 'error',
     error: {
@@ -38,6 +38,7 @@ export function errorBody(error: GatewayError, trajectory?: string): JsonObject 
       message: error.message,
       code: error.code,
       ...(typeof param === 'string' ? { param } : {}),
+      ...(typeof errorCode === 'string' ? { details: { error_code: errorCode } } : {}),
     },
     request_id: trajectory ?? null,
   };
