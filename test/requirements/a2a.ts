@@ -12,6 +12,8 @@ export const a2a: readonly Requirement[] = [
     'a2a:resubscribe': 'The stream of a task is taken up again.',
     'a2a:push': 'Push notifications are refused with the error that A2A has for it.',
     'a2a:errors': 'What cannot be answered is refused with the codes of A2A.',
+    'a2a:exact-numbers':
+      'A number that no double holds is refused, in a message as in a reply: it would come out as another one.',
     'a2a:decided': 'A message out is an egress call with its parts as arguments; the reply is labelled and remembered.',
     'a2a:denied': 'A message that policy denies is not sent.',
     'a2a:audit': 'No message goes out without a durable intent.',

@@ -52,7 +52,8 @@ export const mcp: readonly Requirement[] = [
     'mcp:seen-runs': 'A run is known for those whose it is, with at least the taint that was seen of it.',
     'mcp:session-holder': 'A session id names a run for its tenant, principal and user only.',
     'mcp:decided-server': 'A decided call is made at the very server that was decided about.',
-    'mcp:exact-numbers': 'No integer is changed by being parsed: such a call is refused.',
+    'mcp:exact-numbers':
+      'No number is changed by being parsed: it goes to a tool, and comes back from it, as it was written.',
     'mcp:starting-label':
       'A new run is trusted where a user is verified or a human is declared to type, else untrusted.',
     'mcp:run-of-day': 'Calls that name no run share one a principal and day: its taint, handles, bits and approvals.',

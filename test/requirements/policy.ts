@@ -17,6 +17,8 @@ export const policy: readonly Requirement[] = [
     'policy:stored-snapshot': 'A stored snapshot allows no side effects.',
     'policy:deny-overrides': 'No order of rules lets a denied call pass.',
     'policy:default-rule': "A rule without a condition is its policy's default, wherever it stands.",
+    'policy:exact-numbers':
+      'Rules compare whole numbers up to 64 bits exactly; one that looks at a number which CEL cannot hold fails.',
     'policy:cel-errors-deny': 'A condition that fails or does not compile denies.',
     'policy:cel-cost': "A condition's work is bounded before use.",
     'policy:index': 'Policies on other tools cost a decision nothing.',

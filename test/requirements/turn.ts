@@ -14,6 +14,10 @@ export const turn: readonly Requirement[] = [
     'turn:latch': 'Nothing raises a label but a valid endorsement.',
     'turn:label-unknown': 'An unreadable label is untrusted and for nobody.',
     'turn:canonical-json': 'The RFC 8785 form round trips, whatever the order of keys.',
+    'turn:exact-numbers':
+      'A number that no double holds is kept as it was written, through filling of handles and all else.',
+    'turn:exact-digest': 'Two numbers never have one digest, however near they are; two spellings of one have.',
+    'turn:exact-origin': 'A long number has the origin of the very same number only.',
     'turn:strict-json': 'Duplicate keys, lone surrogates, non-finite numbers and depth are refused.',
     'turn:value-at': 'A JSON pointer names what stands there and nothing else.',
     'turn:digest-rewrap': 'Results that frameworks wrap anew keep their digest.',

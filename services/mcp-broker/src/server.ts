@@ -6,7 +6,7 @@ import type { Limits } from '@sallyport/peers/limits';
 import { ToolRef_Kind } from '@sallyport/proto/policy/v1/policy_pb';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
 import type { ToolService } from '@sallyport/proto/tools/v1/tools_pb';
-import { parseStrict, readSearch, SEARCH_TOOLS } from '@sallyport/turn';
+import { isJsonObject, parseStrict, readSearch, SEARCH_TOOLS } from '@sallyport/turn';
 import { inRun, runOf } from './a2a/loop/call-run.ts';
 import type { BrokerTool, Catalog } from './catalog/catalog.ts';
 import type { JsonObject } from './catalog/definition.ts';
@@ -171,7 +171,7 @@ function principalOf(request: { readonly principal?: Principal | undefined }): P
 function readArguments(json: string): JsonObject {
   try {
     const value = parseStrict(json === '' ? '{}' : json, { maxDepth: MAX_DEPTH, exactNumbers: true });
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+    if (isJsonObject(value)) return value;
   } catch {
     // Said below, together with JSON that is no object.
   }

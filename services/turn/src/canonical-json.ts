@@ -1,16 +1,12 @@
+import { canonicalNumber, type ExactNumber, hasBeyondDouble, isExactNumber, parseExact } from './exact-number.ts';
 import { childPointer } from './json-pointer.ts';
+import { stringEnd } from './json-strings.ts';
 
-/** A value that JSON can say. */
+/** A value that JSON can say. An object may be an `ExactNumber`, where numbers are read as such. */
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
 /** Why a text or value is refused. */
-export type JsonFaultCode =
-  | 'invalid_json'
-  | 'duplicate_key'
-  | 'too_deep'
-  | 'lone_surrogate'
-  | 'not_finite'
-  | 'inexact_number';
+export type JsonFaultCode = 'invalid_json' | 'duplicate_key' | 'too_deep' | 'lone_surrogate' | 'not_finite';
 
 /** Thrown by `parseStrict` and `canonicalJson`; the message names no content, only the code and the place. */
 export class JsonFault extends Error {
@@ -30,12 +26,11 @@ export class JsonFault extends Error {
 export type ParseOptions = {
   /** Deepest nesting of objects and arrays that is accepted; 64 by default. */
   readonly maxDepth?: number;
-  /** Refuses integers that a double cannot hold; set for tool arguments, where a changed id is another object. */
+  /** Keeps numbers that a double cannot hold as `ExactNumber`; set for tool arguments, where a changed id is another object. */
   readonly exactNumbers?: boolean;
 };
 
 const DEFAULT_DEPTH = 64;
-const LONG_DIGITS = /\d{16}/;
 
 /**
  * Parses JSON and refuses what two parsers may read differently: a key twice, lone surrogates, numbers beyond a
@@ -51,13 +46,11 @@ export function parseStrict(text: string, options: ParseOptions = {}): JsonValue
   const kept = checkValue(value, '', options.maxDepth ?? DEFAULT_DEPTH);
   // JSON.parse keeps the last of equal keys, so fewer keys kept than written means that one stood there twice.
   if (kept !== writtenKeys(text)) throw new JsonFault('duplicate_key', duplicatePointer(text));
-  if (options.exactNumbers === true && hasInexactNumber(text)) throw new JsonFault('inexact_number');
-  return value;
+  return options.exactNumbers === true && hasBeyondDouble(text) ? (parseExact(text, refuseVague) as JsonValue) : value;
 }
 
-/** Tells whether valid JSON text holds an integer that parsing would change, since a double cannot hold it. */
-export function hasInexactNumber(text: string): boolean {
-  return LONG_DIGITS.test(text) && writesInexact(text);
+function refuseVague(): never {
+  throw new JsonFault('not_finite');
 }
 
 function checkValue(value: JsonValue, pointer: string, depthLeft: number): number {
@@ -89,17 +82,6 @@ function checkChild(child: JsonValue, parent: string, key: string | number, dept
   if (typeof child === 'string' && child.isWellFormed()) return 0;
   if (typeof child === 'number' && Number.isFinite(child)) return 0;
   return checkValue(child, childPointer(parent, key), depthLeft - 1);
-}
-
-/** Index of the closing quote of the string that opens at `open`, in text known to be valid JSON. */
-function stringEnd(text: string, open: number): number {
-  let close = text.indexOf('"', open + 1);
-  for (;;) {
-    let back = close - 1;
-    while (text.charCodeAt(back) === 0x5c) back--;
-    if ((close - 1 - back) % 2 === 0) return close;
-    close = text.indexOf('"', close + 1);
-  }
 }
 
 function isKeyEnd(text: string, close: number): boolean {
@@ -141,24 +123,10 @@ function duplicatePointer(text: string): string {
   return '';
 }
 
-// Walks the text between the strings: digits inside a string are text.
-function writesInexact(text: string): boolean {
-  for (let from = 0; from <= text.length; ) {
-    const open = text.indexOf('"', from);
-    const between = text.slice(from, open === -1 ? text.length : open);
-    for (const [digits] of between.matchAll(/(?<![\d.eE+])-?\d{16,}(?![\d.eE])/g)) {
-      const number = Number(digits);
-      if (!Number.isFinite(number) || BigInt(digits) !== BigInt(number)) return true;
-    }
-    if (open === -1) return false;
-    from = stringEnd(text, open) + 1;
-  }
-  return false;
-}
-
 /**
  * Writes a value as RFC 8785 canonical JSON: keys in UTF-16 order, ECMAScript numbers, no white space.
- * Equal values give equal text whatever the order of their keys. Throws JsonFault for what JSON cannot say.
+ * Equal values give equal text whatever the order of their keys. A number that no double holds has all its digits: two such
+ * numbers never give one text. Throws JsonFault for what JSON cannot say.
  */
 export function canonicalJson(value: JsonValue, maxDepth: number = DEFAULT_DEPTH): string {
   if (typeof value === 'string') return writeString(value);
@@ -177,11 +145,18 @@ export function canonicalJson(value: JsonValue, maxDepth: number = DEFAULT_DEPTH
     }
     return `[${text}]`;
   }
+  if (isExactNumber(value)) return numberText(value);
   for (const key of sortedKeys(value)) {
     const member = canonicalJson(value[key] as JsonValue, maxDepth - 1);
     text += `${text === '' ? '' : ','}${writeString(key)}:${member}`;
   }
   return `{${text}}`;
+}
+
+function numberText(value: ExactNumber): string {
+  const text = canonicalNumber(value);
+  if (text === undefined) throw new JsonFault('not_finite');
+  return text;
 }
 
 // Most objects are written in this order already, and `sort` copies what it sorts.

@@ -1,4 +1,5 @@
 import type { JsonValue } from './canonical-json.ts';
+import { exactText, isExactNumber } from './exact-number.ts';
 import { handleIdOf } from './handle.ts';
 import { childPointer } from './json-pointer.ts';
 import { join, type Label, TRUSTED } from './label.ts';
@@ -291,7 +292,8 @@ function wordsCount(kind: OriginKind): boolean {
 function eachLeaf(value: JsonValue, path: string, take: (text: string, path: string) => void): void {
   if (value !== null && typeof value === 'object') {
     if (handleIdOf(value) !== undefined) return;
-    if (Array.isArray(value)) {
+    if (isExactNumber(value)) take(exactText(value), path);
+    else if (Array.isArray(value)) {
       for (let at = 0; at < value.length; at++) eachLeaf(value[at] as JsonValue, `${path}/${at}`, take);
     } else {
       for (const key of Object.keys(value)) eachLeaf(value[key] as JsonValue, childPointer(path, key), take);

@@ -1,4 +1,5 @@
 import type { JsonValue } from './canonical-json.ts';
+import { isExactNumber } from './exact-number.ts';
 import type { FilledHandle } from './handle-fill.ts';
 import { childPointer } from './json-pointer.ts';
 import { type FoundLink, findLinks, withoutReferences } from './links.ts';
@@ -28,7 +29,7 @@ export function defangArguments(args: JsonValue, settings: DefangSettings): Defa
       count += done.count;
       return done.value;
     }
-    if (value === null || typeof value !== 'object') return value;
+    if (value === null || typeof value !== 'object' || isExactNumber(value)) return value;
     if (Array.isArray(value)) return value.map((child, index) => visit(child, childPointer(pointer, index)));
     return Object.fromEntries(
       Object.entries(value).map(([key, child]) => [key, visit(child, childPointer(pointer, key))]),

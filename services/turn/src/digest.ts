@@ -146,7 +146,8 @@ function parsedContainer(text: string): JsonValue | undefined {
   const first = text.trimStart()[0];
   if (first !== '{' && first !== '[' && first !== '"') return undefined;
   try {
-    return parseStrict(text);
+    // Two numbers that one double stands for are two contents.
+    return parseStrict(text, { exactNumbers: true });
   } catch {
     return undefined;
   }

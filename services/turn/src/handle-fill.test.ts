@@ -90,7 +90,7 @@ describe('fillArguments', () => {
     ['/i', '7.5', undefined],
     ['/n', 'seven', undefined],
     ['/n', '1e9', undefined],
-    ['/n', '12345678901234567', undefined],
+    ['/n', '1234567890123456789012345678901234567890123', undefined],
     ['/b', 'true', true],
     ['/b', 'yes', undefined],
     ['/m', '7', '7'],

@@ -1,6 +1,7 @@
 import { isOfAnswer } from './answers.ts';
 import type { JsonValue } from './canonical-json.ts';
 import { parseStrict } from './canonical-json.ts';
+import { isExactNumber } from './exact-number.ts';
 import { handleIdOf, placedHandles, unescapeHandles } from './handle.ts';
 import { type PositionKind, positionKind, type TextPosition, textPosition, typedValue } from './handle-position.ts';
 import { childPointer } from './json-pointer.ts';
@@ -99,7 +100,7 @@ function fillValue(value: JsonValue, pointer: string, filling: Filling): JsonVal
   const id = handleIdOf(value);
   if (id !== undefined) return fillOne(id, pointer, filling) ?? value;
   if (typeof value === 'string') return fillString(value, pointer, filling);
-  if (value === null || typeof value !== 'object') return value;
+  if (value === null || typeof value !== 'object' || isExactNumber(value)) return value;
   if (Array.isArray(value)) return value.map((child, index) => fillValue(child, childPointer(pointer, index), filling));
   const entries = Object.entries(value).map(([key, child]): [string, JsonValue] => {
     for (const { id: named } of placedHandles(key))
@@ -140,7 +141,7 @@ function fillString(text: string, pointer: string, filling: Filling): JsonValue 
 function embeddedJson(text: string): JsonValue | undefined {
   if (!/^\s*[{[]/.test(text)) return undefined;
   try {
-    return parseStrict(text);
+    return parseStrict(text, { exactNumbers: true });
   } catch {
     return undefined;
   }

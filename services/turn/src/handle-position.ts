@@ -1,4 +1,5 @@
 import type { JsonValue } from './canonical-json.ts';
+import { exactNumber } from './exact-number.ts';
 import { pointerTokens } from './json-pointer.ts';
 import { schemasAt } from './schema-position.ts';
 
@@ -71,7 +72,8 @@ export function positionKind(pointer: string, inputSchema?: JsonValue): Position
   return kind;
 }
 
-const NUMBER = /^-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?$/;
+const NUMBER = /^-?(?:0|[1-9]\d{0,39})(?:\.\d{1,40})?$/;
+const FRACTION = /\.\d*[1-9]/;
 
 /**
  * The value of a handle that stands as a whole where the schema wants a number, integer or boolean: as that type, or
@@ -89,7 +91,7 @@ export function typedValue(text: string, pointer: string, inputSchema?: JsonValu
   const written = text.trim();
   if (wantsBoolean && (written === 'true' || written === 'false')) return written === 'true';
   if (!wantsNumber || !NUMBER.test(written)) return undefined;
-  return types.has('number') || Number.isInteger(Number(written)) ? Number(written) : undefined;
+  return types.has('number') || !FRACTION.test(written) ? exactNumber(written) : undefined;
 }
 
 /** Where in a text a handle stands, as far as URLs go. */

@@ -1,4 +1,5 @@
 import type { JsonValue } from './canonical-json.ts';
+import { isExactNumber } from './exact-number.ts';
 import { childPointer } from './json-pointer.ts';
 
 /** What the model sees in place of a string it may use but not read (DESIGN §5). */
@@ -99,7 +100,7 @@ export function unescapeHandles(text: string): string {
 /** Escapes handle syntax in all strings and keys of a value. */
 export function escapeHandlesIn(value: JsonValue): JsonValue {
   if (typeof value === 'string') return escapeHandles(value);
-  if (value === null || typeof value !== 'object') return value;
+  if (value === null || typeof value !== 'object' || isExactNumber(value)) return value;
   if (Array.isArray(value)) return value.map(escapeHandlesIn);
   return Object.fromEntries(Object.entries(value).map(([key, child]) => [escapeHandles(key), escapeHandlesIn(child)]));
 }

@@ -1,7 +1,6 @@
 export { ANSWERS, hasAnswers, isOfAnswer, splitAnswers, withAnswers } from './answers.ts';
 export {
   canonicalJson,
-  hasInexactNumber,
   JsonFault,
   type JsonFaultCode,
   type JsonValue,
@@ -56,6 +55,16 @@ export {
   type Sha256,
 } from './digest.ts';
 export { decodings } from './encodings.ts';
+export {
+  type ExactNumber,
+  exactNumber,
+  exactText,
+  hasBeyondDouble,
+  int64Of,
+  isExactNumber,
+  isJsonObject,
+  parseExact,
+} from './exact-number.ts';
 export {
   escapeHandles,
   escapeHandlesIn,

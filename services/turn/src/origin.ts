@@ -12,6 +12,7 @@ import {
 } from './corpus.ts';
 import { labelOfParts } from './derived.ts';
 import { decodings } from './encodings.ts';
+import { type ExactNumber, exactText, isExactNumber } from './exact-number.ts';
 import { handleIdOf, handleIdsIn } from './handle.ts';
 import { childPointer, pointerTokens } from './json-pointer.ts';
 import { join, joinAll, type Label, UNLABELLED } from './label.ts';
@@ -63,7 +64,7 @@ function hasRoom(value: JsonValue, key: string, left: { values: number; pointers
   left.values -= 1;
   left.pointers -= length;
   if (left.values < 0 || left.pointers < 0) return false;
-  if (value === null || typeof value !== 'object') return true;
+  if (value === null || typeof value !== 'object' || isExactNumber(value)) return true;
   if (Array.isArray(value)) return value.every((child, index) => hasRoom(child, String(index), left, length));
   return Object.entries(value).every(([name, child]) => hasRoom(child, name, left, length));
 }
@@ -90,7 +91,7 @@ function visit(
     });
     return;
   }
-  if (value !== null && typeof value === 'object') {
+  if (value !== null && typeof value === 'object' && !isExactNumber(value)) {
     const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
     const tokens = inputSchema === undefined ? undefined : pointerTokens(pointer);
     for (const [key, child] of entries) {
@@ -107,11 +108,11 @@ function visit(
 
 type LeafOrigin = Omit<ValueOrigin, 'pointer'>;
 
-function leafOrigin(value: string | number | boolean | null, corpus: Corpus): LeafOrigin {
+function leafOrigin(value: string | number | boolean | null | ExactNumber, corpus: Corpus): LeafOrigin {
   const composed: Origin = { kind: 'composed' };
   // Of true, null and '' nothing can be matched: that one of them was chosen is the model's doing.
   if (value === '' || value === null || typeof value === 'boolean') return { origin: composed, label: corpus.inPlay };
-  const text = String(value);
+  const text = typeof value === 'object' ? exactText(value) : String(value);
   const inside = typeof value === 'string' ? handleIdsIn(value) : [];
   if (inside.length > 0) {
     const labels = inside.map((id) => corpus.handles.get(id)?.label ?? UNLABELLED);

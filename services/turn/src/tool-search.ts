@@ -1,4 +1,5 @@
 import type { JsonValue } from './canonical-json.ts';
+import { isJsonObject } from './exact-number.ts';
 
 /** Names of the gateway's own tools, where tools are searched. A tool of a server has another: `<server>__<tool>`. */
 export const SEARCH_TOOLS = 'search_tools';
@@ -64,7 +65,7 @@ export function readWrapped({
   arguments: args = {},
   ...others
 }: Members): { readonly name: string; readonly args: Members } | { readonly fault: string } {
-  const isArguments = typeof args === 'object' && args !== null && !Array.isArray(args);
-  if (typeof name === 'string' && name !== '' && isArguments && Object.keys(others).length === 0) return { name, args };
+  if (typeof name === 'string' && name !== '' && isJsonObject(args) && Object.keys(others).length === 0)
+    return { name, args };
   return { fault: `${CALL_TOOL} takes name, a text, and arguments, an object, and nothing else.` };
 }

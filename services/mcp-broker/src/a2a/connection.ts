@@ -2,6 +2,7 @@ import { asGatewayError, GatewayError } from '@sallyport/chassis/errors';
 import { uuidv7 } from '@sallyport/chassis/uuid';
 import { serverUrl } from '@sallyport/custom-resources/tool-server-transport';
 import type { Principal } from '@sallyport/proto/principal/v1/principal_pb';
+import { hasBeyondDouble } from '@sallyport/turn';
 import type { Server } from '../catalog/catalog.ts';
 import type { Definition, JsonObject } from '../catalog/definition.ts';
 import { callScope } from '../upstream/call-scope.ts';
@@ -75,6 +76,10 @@ async function connectionTo(
     async call(definition, args, ending) {
       const pinned = cardDigestOf(definition);
       if (card.digest !== pinned) card = await look(ending);
+      // What forms a message knows doubles alone: written anew, such a number would be another one.
+      if (hasBeyondDouble(JSON.stringify(args))) {
+        return refused(agentExchange.getStore(), INVALID_PARAMS, 'A number is too long to be kept as it is written.');
+      }
       // Nothing goes where only a card says that nobody has reviewed.
       if (card.digest !== pinned)
         throw new GatewayError('conflict', 'The agent has another card than the one in force.');

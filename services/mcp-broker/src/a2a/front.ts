@@ -5,7 +5,7 @@ import { parseJson } from '@sallyport/chassis/http/json';
 import { sseWriter } from '@sallyport/chassis/http/sse';
 import { challengeOf } from '@sallyport/peers/ingress';
 import { type OpenWork, openWork } from '@sallyport/peers/open-work';
-import { hasInexactNumber } from '@sallyport/turn';
+import { hasBeyondDouble } from '@sallyport/turn';
 import type { Express, Request, Response } from 'express';
 import { TRAJECTORY_HEADER } from '../downstream/exchange.ts';
 import { errorBody, idIn, RpcFault, readMessage, resultBody } from '../downstream/message.ts';
@@ -95,7 +95,7 @@ async function post({ gate, req, res, work, agent }: Served): Promise<void> {
   const { maxBytes, maxDepth } = gate.config.request;
   const bytes = await readBody(req, { limitBytes: maxBytes, signal });
   const body = parseJson(bytes, { maxDepth });
-  if (hasInexactNumber(bytes.toString())) {
+  if (hasBeyondDouble(bytes.toString())) {
     throw new GatewayError('invalid_request', 'A number in the JSON is too long to be kept as it is written.');
   }
   const id = idIn(body);

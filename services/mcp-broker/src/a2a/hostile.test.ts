@@ -177,6 +177,37 @@ describe('a hostile agent', () => {
     await taskFor(client, 'task next');
   });
 
+  it('[a2a:exact-numbers] that replies with a number which no double holds is an error, not another number', async () => {
+    await serve();
+    const client = await agentClient(broker.url, 'helper', KEYS.alice);
+    agent.setAnswer((request, res) => {
+      if (request.method !== 'POST') return false;
+      const data = JSON.stringify(reply(request, { message: { role: 'ROLE_AGENT', parts: [{ data: { id: 'N' } }] } }));
+      res.writeHead(200, { 'content-type': 'application/json' }).end(data.replace('"N"', '9007199254740993'));
+      return true;
+    });
+    await expect(client.sendMessage(says('echo x'))).rejects.toThrow();
+  });
+
+  it('[a2a:exact-numbers] is not sent a number which no double holds, at either front', async () => {
+    await serve();
+    const heard = agent.heard.length;
+    const parts = '"parts":[{"data":{"id":9007199254740993}}]';
+    const post = async (path: string, body: string, headers: object = {}) => {
+      const answer = await fetch(`${broker.url}${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${KEYS.alice}`, 'content-type': 'application/json', ...headers },
+        body: `{"jsonrpc":"2.0","id":1,${body}}`,
+      });
+      return await answer.text();
+    };
+    const message = `"method":"SendMessage","params":{"message":{"messageId":"m","role":"ROLE_USER",${parts}}}`;
+    expect(await post('/a2a/helper', message, { 'a2a-version': '1.0' })).toContain('too long to be kept');
+    const call = `"method":"tools/call","params":{"name":"helper__send_message","arguments":{${parts}}}`;
+    expect(await post('/mcp', call)).toContain('too long to be kept');
+    expect(agent.heard.length).toBe(heard);
+  });
+
   it('[a2a:lying-agent] that answers about the task of somebody else moves nobody there', async () => {
     await serve();
     const client = await agentClient(broker.url, 'helper', KEYS.alice);

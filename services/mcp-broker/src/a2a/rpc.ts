@@ -1,7 +1,7 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
 import { readSse } from '@sallyport/chassis/http/sse';
-import { parseStrict } from '@sallyport/turn';
+import { hasBeyondDouble, parseStrict } from '@sallyport/turn';
 import { isObject } from '../downstream/message.ts';
 import { atMost } from '../upstream/guarded-fetch.ts';
 import type { ServerSend } from '../upstream/server-send.ts';
@@ -92,6 +92,13 @@ function resultOf(text: string, id: number, status: number): unknown {
     throw status >= 400 ? new GatewayError('upstream_error', `The agent answered with status ${status}.`) : notA2a();
   }
   if (!isObject(message) || message.jsonrpc !== '2.0') throw notA2a();
+  // Told on, it would be another one.
+  if (hasBeyondDouble(text)) {
+    throw new GatewayError(
+      'upstream_invalid',
+      "A number in the agent's answer is too long to be kept as it is written.",
+    );
+  }
   const { error, result } = message;
   // An error about a request that it could not read has no id.
   if (message.id !== id && !(message.id === null && isObject(error))) {

@@ -6,7 +6,7 @@ import { createApp, postPlainly, REQUEST_ID_HEADER } from '@sallyport/chassis/ht
 import type { Metrics } from '@sallyport/chassis/metrics';
 import { challengeOf } from '@sallyport/peers/ingress';
 import { type OpenWork, type OpenWorks, openWork } from '@sallyport/peers/open-work';
-import { hasInexactNumber } from '@sallyport/turn';
+import { hasBeyondDouble, parseExact } from '@sallyport/turn';
 import type { Express, Request, Response } from 'express';
 import type { JsonObject } from '../catalog/definition.ts';
 import type { Toolset } from '../catalog/toolset.ts';
@@ -135,11 +135,10 @@ async function post(front: Front, { req, res, requestId, toolset: named }: Poste
     const { maxBytes, maxDepth } = gate.config.request;
     const bytes = await readBody(req, { limitBytes: maxBytes, signal });
     signal.throwIfAborted();
-    const body = parseJson(bytes, { maxDepth });
-    // Parsed, such a number is another one, and an id another object.
-    if (hasInexactNumber(bytes.toString())) {
-      throw new GatewayError('invalid_request', 'A number in the JSON is too long to be kept as it is written.');
-    }
+    const parsed = parseJson(bytes, { maxDepth });
+    const text = bytes.toString();
+    // As a double such a number is another one, and an id another object.
+    const body = hasBeyondDouble(text) ? parseExact(text) : parsed;
     // Kept here until the head is written: each `setHeader` costs what writing it costs once more.
     const head: Record<string, string> = { [REQUEST_ID_HEADER]: requestId };
     const late = lateStream(req, res, body, head);

@@ -1,3 +1,4 @@
+import { isJsonObject } from '@sallyport/turn';
 import { CODES } from '../protocol.ts';
 
 /** A JSON-RPC request id. */
@@ -92,7 +93,7 @@ export function errorBody(id: Id | null, code: number, message: string, data?: u
 
 /** Tells whether a value is a JSON object. */
 export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isJsonObject(value);
 }
 
 function notJsonRpc(): RpcFault {

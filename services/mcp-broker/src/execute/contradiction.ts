@@ -1,3 +1,4 @@
+import { parseExact } from '@sallyport/turn';
 import type { ToolAnswer } from '../upstream/connection.ts';
 
 /** Values that are looked at for one result beyond the places where parts usually stand: both sides come from a server. */
@@ -17,7 +18,7 @@ export function contradictsItself({ content, structuredContent }: ToolAnswer): b
     if (type !== 'text' || typeof text !== 'string' || !/^\s*[{[]/.test(text)) return false;
     let said: unknown;
     try {
-      said = JSON.parse(text);
+      said = parseExact(text);
     } catch {
       return false;
     }

@@ -1,7 +1,7 @@
 import { sleep } from '@sallyport/chassis/deadline';
 import { asGatewayError } from '@sallyport/chassis/errors';
 import type { Logger } from '@sallyport/chassis/log';
-import { refusal } from '@sallyport/turn';
+import { parseExact, refusal } from '@sallyport/turn';
 import type { BrokerTool } from '../catalog/catalog.ts';
 import type { OnceCall, OnceCalls } from './once-calls.ts';
 import { notCalled, type RanTool } from './run-tool.ts';
@@ -34,7 +34,7 @@ export async function runOnce(
   for (;;) {
     const begun = await calls.begin(call, tool.timeoutMs + LEEWAY_MS);
     if (begun.state === 'first') break;
-    if (begun.state === 'done') return JSON.parse(begun.outcome) as RanTool;
+    if (begun.state === 'done') return parseExact(begun.outcome) as RanTool;
     if (begun.state !== 'running') return notCalled('key_used', refusal('key_used').text);
     await sleep(LOOK_MS, signal);
   }

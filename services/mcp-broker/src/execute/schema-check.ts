@@ -1,5 +1,6 @@
 import { format, type Schema, Validator } from '@cfworker/json-schema';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { isExactNumber } from '@sallyport/turn';
 import type { JsonObject } from '../catalog/definition.ts';
 import { hasPattern, MAX_PATTERN_STEPS, OutOfPatternSteps, type PatternBudget } from './patterns.ts';
 import { countIn } from './unchecked-patterns.ts';
@@ -102,7 +103,7 @@ export function compileSchema(schema: JsonObject): SchemaCheck {
     return () => undefined;
   }
   const { validate } = validator;
-  return (value) => {
+  const check = (value: unknown): Misfit | undefined => {
     steps = 0;
     until = performance.now() + MAX_MS;
     budget.steps = MAX_PATTERN_STEPS;
@@ -122,6 +123,23 @@ export function compileSchema(schema: JsonObject): SchemaCheck {
       return undefined;
     }
   };
+  return (value) => {
+    const misfit = check(value);
+    if (misfit === undefined) return undefined;
+    // The validator knows doubles alone; that a long number is in a list of such ones is for the server to see.
+    const rounded = withDoubles(value);
+    return rounded === value ? misfit : check(rounded);
+  };
+}
+
+/** The value with a double for each number that is kept as its text; itself where there is none. */
+function withDoubles(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (isExactNumber(value)) return Number(value.rawJSON);
+  const entries = Object.entries(value).map(([key, child]) => [key, child, withDoubles(child)] as const);
+  if (entries.every(([, child, rounded]) => child === rounded)) return value;
+  if (Array.isArray(value)) return entries.map(([, , rounded]) => rounded);
+  return Object.fromEntries(entries.map(([key, , rounded]) => [key, rounded]));
 }
 
 function prepared(value: unknown, counter: PropertyDescriptor): unknown {

@@ -50,15 +50,6 @@ describe('a call', () => {
     expect(await call('{"name":"a__say"}')).toMatchObject({ text: 'said' });
   });
 
-  it('[mcp:exact-numbers] with an integer that parsing would change is not made', async () => {
-    const before = server.calls.length + another.calls.length;
-    const refused = await call('{"name":"a__say","arguments":{"invoice":9007199254740993}}');
-    expect(refused).toMatchObject({ status: 400, text: expect.stringContaining('too long') });
-    expect(server.calls.length + another.calls.length).toBe(before);
-    await call('{"name":"a__say","arguments":{"invoice":9007199254740992}}');
-    expect(server.calls.length + another.calls.length).toBe(before + 1);
-  });
-
   it('[mcp:own-words] that does not fit is refused without a word of what was given', async () => {
     server.setTool(strict);
     await broker.servers({ a: { remote: { url: server.url } } });

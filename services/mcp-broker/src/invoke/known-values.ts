@@ -1,5 +1,13 @@
 import { fingerprintScope, type Holder } from '@sallyport/peers/value-fingerprints';
-import { childPointer, type Digest, fingerprintsOf, handleIdOf, type JsonValue } from '@sallyport/turn';
+import {
+  childPointer,
+  type Digest,
+  exactText,
+  fingerprintsOf,
+  handleIdOf,
+  isExactNumber,
+  type JsonValue,
+} from '@sallyport/turn';
 import type { JsonObject } from '../catalog/definition.ts';
 import type { Gate } from './gate.ts';
 import type { Turn } from './turn.ts';
@@ -83,6 +91,7 @@ export function leavesOf(value: JsonValue): { readonly path: string; readonly va
   const visit = (one: JsonValue, path: string): void => {
     if (leaves.length >= MAX_VALUES) return;
     if (typeof one === 'string' || typeof one === 'number') leaves.push({ path, value: one });
+    else if (isExactNumber(one)) leaves.push({ path, value: exactText(one) });
     else if (one !== null && typeof one === 'object' && handleIdOf(one) === undefined) {
       const entries = Array.isArray(one) ? one.entries() : Object.entries(one);
       for (const [key, child] of entries) visit(child, childPointer(path, key));

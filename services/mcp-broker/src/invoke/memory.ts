@@ -12,6 +12,7 @@ import {
   type JsonValue,
   join,
   type Label,
+  parseExact,
   type StepResult,
   sameLabel,
   TRUSTED,
@@ -77,7 +78,7 @@ export function resultMemory(
       const label = join(turn.label, call.label ?? TRUSTED);
       const trusted = label.integrity === 'trusted' && last === 'trusted';
       const structured = shown.structuredJson !== '';
-      const places = structured && trusted ? leavesOf(JSON.parse(shown.structuredJson) as JsonValue) : [];
+      const places = structured && trusted ? leavesOf(parseExact(shown.structuredJson) as JsonValue) : [];
       return {
         context: wireLabel(label),
         tool: call.tool.exposedName,
@@ -246,7 +247,7 @@ function refused(error: unknown): boolean {
 function trustedIn({ status, label }: ShownResult, shown: Shown): readonly PlacedValue[] {
   if (status === 'quarantined') return shown.trusted ?? [];
   const trusted = status === 'done' && label.integrity === 'trusted' && shown.structuredJson !== '';
-  return trusted ? leavesOf(JSON.parse(shown.structuredJson) as JsonValue) : [];
+  return trusted ? leavesOf(parseExact(shown.structuredJson) as JsonValue) : [];
 }
 
 /** Fingerprints of what outsiders brought, shown or behind handles: in another run it is still theirs. */

@@ -6,7 +6,7 @@ import {
   createCorpus,
   findHandles,
   hostIsAmong,
-  type JsonValue,
+  parseExact,
   type ResolvedHandle,
   TRUSTED,
   trustedHosts,
@@ -101,7 +101,7 @@ async function resolve(
   );
   return new Map(
     answer.values.map((one) => {
-      const value = JSON.parse(one.valueJson) as JsonValue;
+      const value = parseExact(one.valueJson);
       const text = typeof value === 'string' ? value : JSON.stringify(value);
       const tool = originName(gate, turn, one.from);
       return [one.handle, { value: text, label: untrusted(`tool:${tool}`), tool, path: one.path }];

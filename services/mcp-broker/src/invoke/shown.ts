@@ -1,5 +1,5 @@
 import type { ExtractResponse } from '@sallyport/proto/quarantine/v1/quarantine_pb';
-import { escapeHandles, escapeHandlesIn, type JsonValue } from '@sallyport/turn';
+import { escapeHandles, escapeHandlesIn, isJsonObject, type JsonValue, parseExact } from '@sallyport/turn';
 import type { JsonObject } from '../catalog/definition.ts';
 import type { ToolAnswer } from '../upstream/connection.ts';
 
@@ -61,8 +61,8 @@ function textOf(block: JsonObject): string {
  * result may also be what the gate shows (`clientOutputSchema`).
  */
 export function shownReading({ answerJson, trusted }: Pick<ExtractResponse, 'answerJson' | 'trusted'>): Shown {
-  const shown = JSON.parse(answerJson) as JsonValue;
-  const isObject = typeof shown === 'object' && shown !== null && !Array.isArray(shown);
+  const shown = parseExact(answerJson) as JsonValue;
+  const isObject = isJsonObject(shown);
   return {
     result: {
       content: [{ type: 'text', text: answerJson }],
@@ -71,7 +71,7 @@ export function shownReading({ answerJson, trusted }: Pick<ExtractResponse, 'ans
     },
     text: answerJson,
     structuredJson: '',
-    trusted: trusted.map(({ path, valueJson }) => ({ path, value: JSON.parse(valueJson) as JsonValue })),
+    trusted: trusted.map(({ path, valueJson }) => ({ path, value: parseExact(valueJson) as JsonValue })),
   };
 }
 

@@ -18,6 +18,7 @@ import { BROKEN_STREAM } from './ended-stream.ts';
 import { guardedFetch } from './guarded-fetch.ts';
 import { usableByMarks } from './header-marks.ts';
 import { listBound } from './list-bound.ts';
+import { unmarked } from './long-numbers.ts';
 import { olderCalls } from './older-calls.ts';
 import type { Askable } from './open-calls.ts';
 import { plainAsk, plainCalls } from './plain-call.ts';
@@ -107,6 +108,8 @@ export async function connectTo(
     await transport.close().catch(() => undefined);
     throw upstreamError(error, signal);
   }
+  const { onmessage } = transport;
+  transport.onmessage = (message, ...more) => onmessage?.call(transport, unmarked(message), ...more);
   const version = client.getNegotiatedProtocolVersion() ?? '';
   const isModern = revisionOf(version)?.era === 'modern';
   const stateless = isModern && transport.sessionId === undefined;

@@ -3,6 +3,7 @@ import { GatewayError } from '@sallyport/chassis/errors';
 import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
 import { callScope } from './call-scope.ts';
 import { endedStream } from './ended-stream.ts';
+import { markedNumbers } from './long-numbers.ts';
 import { paced } from './pace.ts';
 import type { ServerSend } from './server-send.ts';
 
@@ -24,7 +25,7 @@ export function guardedFetch(send: ServerSend, maxResultBytes: number): FetchLik
     // resumes an answer carries the id of its last event.
     if (init?.method === 'GET' && !headers.has('last-event-id')) return new Response(null, { status: 405 });
     const body = typeof init?.body === 'string' ? init.body : undefined;
-    const id = body === undefined ? undefined : requestId(body);
+    const { id, method: asked } = body === undefined ? {} : requestIn(body);
     // What tells the server that a call was cancelled must go out although the call's own signal has fired, but no
     // server may keep it waiting for long. A GET goes on with the answer to a call.
     const isOfCall = id !== undefined || init?.method === 'GET';
@@ -33,13 +34,15 @@ export function guardedFetch(send: ServerSend, maxResultBytes: number): FetchLik
     const method = init?.method ?? 'GET';
     const answer = await send(url, { method, headers: Object.fromEntries(headers), body, signals });
     const pace = headers.get('mcp-method') === 'subscriptions/listen' ? signals : undefined;
-    return responseOf(answer, id, maxResultBytes, pace);
+    // A stream that goes on with an answer may go on with that to a call.
+    const ofTool = asked === 'tools/call' || init?.method === 'GET';
+    return responseOf(answer, { id, ofTool }, maxResultBytes, pace);
   };
 }
 
 function responseOf(
   answer: OutboundResponse,
-  id: string | number | undefined,
+  { id, ofTool }: { readonly id: string | number | undefined; readonly ofTool: boolean },
   maxBytes: number,
   pace: readonly AbortSignal[] | undefined,
 ): Response {
@@ -59,7 +62,8 @@ function responseOf(
   const read = pace === undefined ? answer.body : paced(answer.body, NOTICES_A_SECOND, AbortSignal.any([...pace]));
   const bounded = atMost(read, maxBytes);
   const streams = headers.get('content-type')?.startsWith('text/event-stream') === true;
-  const body = streams && id !== undefined ? endedStream(bounded, id) : bounded;
+  const exact = ofTool ? markedNumbers(bounded, streams) : bounded;
+  const body = streams && id !== undefined ? endedStream(exact, id) : exact;
   return new Response(ReadableStream.from(body) as unknown as ReadableStream<Uint8Array>, {
     status: answer.status,
     headers,
@@ -78,7 +82,6 @@ export async function* atMost(body: AsyncIterable<Buffer>, maxBytes: number): As
   }
 }
 
-function requestId(body: string): string | number | undefined {
-  const message = JSON.parse(body) as { id?: string | number };
-  return message.id;
+function requestIn(body: string): { readonly id?: string | number; readonly method?: string } {
+  return JSON.parse(body) as { id?: string | number; method?: string };
 }

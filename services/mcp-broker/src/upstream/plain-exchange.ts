@@ -1,5 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import { readSse } from '@sallyport/chassis/http/sse';
+import { isJsonObject, parseExact } from '@sallyport/turn';
 import { META } from '../protocol.ts';
 import { type Caller, callerOfCall, readLog, readProgress } from './caller.ts';
 import { atMost } from './guarded-fetch.ts';
@@ -118,7 +119,7 @@ function answeredBy(message: unknown, id: number, status: number): Answered {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseExact(text);
   } catch {
     throw invalid();
   }
@@ -126,7 +127,7 @@ function parsed(text: string): unknown {
 
 /** Tells whether a value is a JSON object. */
 export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isJsonObject(value);
 }
 
 // MCP 2026-07-28: what is no plain ASCII is sent as base64 in this form.

@@ -55,7 +55,9 @@ export async function decideApproval(
 
 function endorsementsOf(digests: Digests, approval: StoredApproval, spoken: Spoken): EndorsementToKeep[] {
   const { content, trajectory, tenant, id } = approval;
-  const args = parseStrict(content.argumentsJson === '' ? '{}' : content.argumentsJson);
+  const args = parseStrict(content.argumentsJson === '' ? '{}' : content.argumentsJson, {
+    exactNumbers: true,
+  });
   const { pointers, untilMs } = endorsedForGood(spoken.words);
   const asked = content.values.filter((value) => value.asked).map((value) => value.pointer);
   const kept: EndorsementToKeep[] = [];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { JsonValue } from '@sallyport/turn/canonical-json';
 import { CALL_VARIABLES, ConditionFault, compileCondition, ruleValue } from './expression.ts';
+import { readJson } from './values.ts';
 
 const evaluate = (text: string, args: JsonValue) =>
   compileCondition(text, CALL_VARIABLES).evaluate({ args: ruleValue(args) });
@@ -20,6 +21,31 @@ describe('conditions', () => {
     ['args.s.matches("(a+)+$")', { s: `${'a'.repeat(60)}!` }, false],
   ])('%s on %j is %s', (text, args, expected) => {
     expect(evaluate(text, args)).toBe(expected);
+  });
+
+  it.each<[string, string, boolean | undefined]>([
+    ['args.id == 1234567890123456789', '{"id":1234567890123456789}', true],
+    ['args.id == 1234567890123456788', '{"id":1234567890123456789}', false],
+    ['args.id == 1234567890123456800', '{"id":1234567890123456789}', false],
+    ['args.id == 1234567890123456800', '{"id":1234567890123456800}', true],
+    ['args.id == 1234567890123456768', '{"id":1234567890123456800}', false],
+    ['args.id in [1234567890123456788, 5]', '{"id":1234567890123456789}', false],
+    ['args.id > 9007199254740992', '{"id":9007199254740993}', true],
+    ['args.id == 1234567890123456789', '{"id":1234567890123456789.0}', true],
+    ['args.l.exists(x, x == 9007199254740992)', '{"l":[1,9007199254740993]}', false],
+    // Nothing is true of what CEL cannot hold: rules that look at it fail.
+    ['args.id == 18446744073709551615', '{"id":18446744073709551615}', undefined],
+    ['args.id != 5', '{"id":18446744073709551615}', undefined],
+    ['has(args.id)', '{"id":18446744073709551615}', undefined],
+    ['args.n == 100', '{"n":100.00000000000000000001}', undefined],
+    ['args.n > 99.0', '{"n":100.00000000000000000001}', undefined],
+    ['5 in args.l', '{"l":[1e-400]}', undefined],
+    ['args.to == "x"', '{"to":"x","n":100.00000000000000000001}', true],
+    ['args.n == 0.1', '{"n":0.10000000000000001}', true],
+    ['args.n < 1e40', '{"n":1e30}', true],
+  ])('[policy:exact-numbers] %s on %s is %s', (text, json, expected) => {
+    const args = readJson(json) as JsonValue;
+    expect(compileCondition(text, CALL_VARIABLES).evaluate({ args: ruleValue(args) })).toBe(expected);
   });
 
   it('[policy:cel-errors-deny] a list longer than the bound makes a condition that walks it fail', () => {

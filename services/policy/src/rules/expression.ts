@@ -4,6 +4,7 @@ import { costOf, maxRuleCost, maxRuleList } from '@sallyport/custom-resources/ru
 import { expressionFault } from '@sallyport/custom-resources/rule-expression';
 import { type ProvenanceUse, takeProvenance } from '@sallyport/custom-resources/rule-provenance';
 import type { JsonValue } from '@sallyport/turn/canonical-json';
+import { type ExactNumber, int64Of, isExactNumber } from '@sallyport/turn/exact-number';
 import type { Provenance } from './provenance.ts';
 import { shapeOf } from './shape.ts';
 
@@ -143,11 +144,22 @@ function usesOf(expression: Parameters<typeof takeProvenance>[0]): readonly Prov
 
 const TYPE_NAMES = new Set(['bool', 'bytes', 'double', 'int', 'list', 'map', 'null_type', 'string', 'type', 'uint']);
 
+/** CEL takes no such value: a condition that comes to it fails. */
+const UNREADABLE = Symbol('a number that CEL cannot hold') as unknown as CelInput;
+
+// Whole numbers from 2^53 on are integers: as doubles they would equal their neighbours.
+function ruleNumber(value: number | ExactNumber): CelInput {
+  if (typeof value !== 'number') return int64Of(value) ?? UNREADABLE;
+  return Number.isSafeInteger(value) || !Number.isInteger(value) ? value : (int64Of(value) ?? value);
+}
+
 /** Prepares a JSON value for CEL. Objects become maps, so that no inherited property can be seen. */
 export function ruleValue(json: JsonValue): RuleValue {
   let longest = 0;
   const convert = (value: JsonValue): CelInput => {
+    if (typeof value === 'number') return ruleNumber(value);
     if (value === null || typeof value !== 'object') return value;
+    if (isExactNumber(value)) return ruleNumber(value);
     if (Array.isArray(value)) {
       longest = Math.max(longest, value.length);
       return value.map(convert) as CelInput;

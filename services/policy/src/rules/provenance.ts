@@ -2,6 +2,7 @@ import type { CelInput } from '@bufbuild/cel';
 import type { ProvenanceUse } from '@sallyport/custom-resources/rule-provenance';
 import type { Origin } from '@sallyport/proto/policy/v1/policy_pb';
 import type { JsonValue } from '@sallyport/turn/canonical-json';
+import { isExactNumber } from '@sallyport/turn/exact-number';
 import { childPointer, pointerTokens } from '@sallyport/turn/json-pointer';
 import { join, type Label, untrusted } from '@sallyport/turn/label';
 import { type LabelFields, readLabel } from '../labels.ts';
@@ -110,7 +111,7 @@ export function provenanceOf(
     const leaves: Leaf[] = [];
     const walk = (at: string, one: JsonValue, inherited: OriginFields | undefined): boolean => {
       const entry = entries().get(at) ?? inherited;
-      if (one !== null && typeof one === 'object') {
+      if (one !== null && typeof one === 'object' && !isExactNumber(one)) {
         const children = Array.isArray(one) ? one.entries() : Object.entries(one);
         for (const [key, child] of children) if (!walk(childPointer(at, key), child, entry)) return false;
         return true;

@@ -36,7 +36,7 @@ export function originsValue(origins: readonly Pick<Origin, 'pointer' | 'origin'
   return new LaterValue(() => Object.fromEntries(origins.map(({ pointer, origin }) => [pointer, origin])));
 }
 
-/** Reads JSON for rules; undefined when it is none, ambiguous (a key twice, inexact numbers) or too long. */
+/** Reads JSON for rules, every number as it is written; undefined when it is none, ambiguous (a key twice) or too long. */
 export function readJson(text: string): JsonValue | undefined {
   if (text.length > MAX_JSON_LENGTH) return undefined;
   try {

@@ -1,4 +1,5 @@
 import type { JsonValue } from '@sallyport/turn/canonical-json';
+import { exactText, isExactNumber } from '@sallyport/turn/exact-number';
 import { pointerTokens } from '@sallyport/turn/json-pointer';
 import type { KnownTool } from '../rules/tool.ts';
 
@@ -43,8 +44,9 @@ function* idsAt(value: JsonValue | undefined, tokens: readonly string[]): Genera
   const [token, ...rest] = tokens;
   if (token === undefined) {
     if (typeof value === 'string' ? value !== '' : typeof value === 'number') yield String(value);
+    else if (isExactNumber(value)) yield exactText(value);
     // A list of ids may stand where one does.
-    else if (Array.isArray(value)) for (const one of value) if (typeof one !== 'object') yield* idsAt(one, []);
+    else if (Array.isArray(value)) for (const one of value) if (!Array.isArray(one)) yield* idsAt(one, []);
     return;
   }
   if (value === null || typeof value !== 'object') return;

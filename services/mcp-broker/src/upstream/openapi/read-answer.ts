@@ -1,6 +1,6 @@
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { OutboundResponse } from '@sallyport/chassis/http/fetch';
-import type { JsonValue } from '@sallyport/turn';
+import { isExactNumber, type JsonValue, parseExact } from '@sallyport/turn';
 import type { JsonObject } from '../../catalog/definition.ts';
 import type { ToolAnswer } from '../connection.ts';
 import { bare, isJson } from './read-body.ts';
@@ -58,14 +58,14 @@ function structured(bytes: Buffer, type: string, wraps: boolean): ToolAnswer {
   const text = textOf(bytes, type);
   let value: JsonValue;
   try {
-    value = JSON.parse(text) as JsonValue;
+    value = parseExact(text) as JsonValue;
   } catch {
     throw new GatewayError('upstream_invalid', 'The API answered with what is not JSON, though it says so.');
   }
   // One text for both: content never says another thing than the structured content.
   return {
     content: [{ type: 'text', text }],
-    structuredContent: wraps || !isNode(value) ? { result: value } : value,
+    structuredContent: wraps || !isNode(value) || isExactNumber(value) ? { result: value } : value,
     isError: false,
   };
 }
@@ -88,7 +88,7 @@ async function refusalOf(answer: OutboundResponse, type: string, { typed }: Read
 function bodyOf(text: string, type: string): JsonObject {
   if (text === '') return {};
   try {
-    return { body: isJson(type) ? (JSON.parse(text) as JsonValue) : text };
+    return { body: isJson(type) ? (parseExact(text) as JsonValue) : text };
   } catch {
     return { body: text };
   }

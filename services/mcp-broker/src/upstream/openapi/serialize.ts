@@ -1,4 +1,4 @@
-import type { JsonValue } from '@sallyport/turn';
+import { isExactNumber, type JsonValue } from '@sallyport/turn';
 import type { ParameterPlan } from './plan.ts';
 
 /** Thrown for an argument that cannot be sent; the message names the argument and no value. */
@@ -12,7 +12,7 @@ const MAX_NESTING = 8;
 /** A value as `name=value` pairs of a query or form, encoded (OpenAPI 3.1 §4.8.12.3; deepObject nests, as Stripe's does). */
 export function pairsOf({ name, style, explode, json }: Styled, value: JsonValue): string[] {
   const key = encoded(name);
-  if (json || value === null || typeof value !== 'object') return [`${key}=${encoded(plain(value, json))}`];
+  if (json || isLeaf(value)) return [`${key}=${encoded(plain(value, json))}`];
   if (style === 'deepObject') return nested(key, value, 0);
   if (Array.isArray(value)) {
     if (explode && style === 'form') return value.map((one) => `${key}=${encoded(plain(one))}`);
@@ -31,7 +31,7 @@ export function pairsOf({ name, style, explode, json }: Styled, value: JsonValue
 export function inPath(plan: Styled, value: JsonValue): string {
   const { name, style, explode, json } = plan;
   const one = (part: JsonValue) => safePart(name, plain(part, json));
-  const listed = json || value === null || typeof value !== 'object' ? one(value) : undefined;
+  const listed = json || isLeaf(value) ? one(value) : undefined;
   const prefix = style === 'label' ? '.' : style === 'matrix' ? `;${encoded(name)}=` : '';
   if (listed !== undefined) return prefix + listed;
   const object = value as Exclude<JsonValue, null | string | number | boolean>;
@@ -51,7 +51,7 @@ export function inPath(plan: Styled, value: JsonValue): string {
 /** A value of a header or cookie, not encoded. Throws UnsendableArgument for what no header may hold. */
 export function inHeader({ name, explode, json }: Styled, value: JsonValue): string {
   const text =
-    json || value === null || typeof value !== 'object'
+    json || isLeaf(value)
       ? plain(value, json)
       : Array.isArray(value)
         ? value.map((one) => plain(one)).join(',')
@@ -69,10 +69,14 @@ export function encoded(text: string): string {
 }
 
 function nested(key: string, value: JsonValue, depth: number): string[] {
-  if (value === null || typeof value !== 'object') return [`${key}=${encoded(plain(value))}`];
+  if (isLeaf(value)) return [`${key}=${encoded(plain(value))}`];
   if (depth >= MAX_NESTING) throw new UnsendableArgument(`A parameter nests deeper than ${MAX_NESTING}.`);
   const entries: [string, JsonValue][] = Array.isArray(value) ? value.map((one) => ['', one]) : Object.entries(value);
   return entries.flatMap(([member, one]) => nested(`${key}%5B${encoded(member)}%5D`, one, depth + 1));
+}
+
+function isLeaf(value: JsonValue): value is null | boolean | number | string {
+  return value === null || typeof value !== 'object' || isExactNumber(value);
 }
 
 function plain(value: JsonValue, json = false): string {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { JsonValue } from '@sallyport/turn';
+import { isExactNumber, isJsonObject, type JsonValue } from '@sallyport/turn';
 import type { JsonObject } from '../../catalog/definition.ts';
 import { BODY, type BodyPlan, type OperationPlan } from './plan.ts';
 import { inHeader, inPath, pairsOf, UnsendableArgument } from './serialize.ts';
@@ -86,7 +86,8 @@ function multipart(members: readonly [string, JsonValue][], plan: BodyPlan): { t
       const isFile = files.has(name);
       // Quotes and line breaks in a name would end the header that it stands in (as HTML's forms write them).
       const quoted = name.replaceAll('"', '%22').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
-      const type = isFile ? 'application/octet-stream' : typeof one === 'object' ? 'application/json' : 'text/plain';
+      const isJson = typeof one === 'object' && !isExactNumber(one);
+      const type = isFile ? 'application/octet-stream' : isJson ? 'application/json' : 'text/plain';
       const file = isFile ? `; filename="${quoted}"` : '';
       const head = `--${boundary}\r\ncontent-disposition: form-data; name="${quoted}"${file}\r\ncontent-type: ${type}\r\n\r\n`;
       const text = typeof one === 'object' ? JSON.stringify(one) : String(one);
@@ -98,7 +99,7 @@ function multipart(members: readonly [string, JsonValue][], plan: BodyPlan): { t
 }
 
 function membersOf(value: JsonValue): JsonObject {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  if (isJsonObject(value)) return value;
   throw new UnsendableArgument('The body of a form must be an object.');
 }
 

@@ -1,0 +1,10 @@
+/** Index of the closing quote of the string that opens at `open`, in text known to be valid JSON. */
+export function stringEnd(text: string, open: number): number {
+  let close = text.indexOf('"', open + 1);
+  for (;;) {
+    let back = close - 1;
+    while (text.charCodeAt(back) === 0x5c) back--;
+    if ((close - 1 - back) % 2 === 0) return close;
+    close = text.indexOf('"', close + 1);
+  }
+}
