@@ -16,6 +16,8 @@ export const audit: readonly Requirement[] = [
     'audit:unknown-outcome': 'An intent without an outcome shows unknown after a bound.',
     'audit:principals': 'Who sees some principals only sees no other runs, and no other use.',
     'audit:model-calls': 'The model calls of a turn are found by its id, for the principal that asked for them alone.',
+    'audit:generation':
+      'What an answer took and cost is told afterwards as OpenRouter does, by the id of its turn, to whoever asked for it; a foreign id is as one that is none, and what no record says is null.',
     'audit:entered': 'A run is untrusted by what entered the context of a model; quarantined results count apart.',
     'audit:one-view': 'The totals of a run are those of the records shown with it.',
     'audit:usage-exact': 'Usage adds up to the nano-dollar by any group.',

@@ -1,6 +1,6 @@
 import type { Component } from '@sallyport/chassis/process';
 import { type Client, type RpcChannel, rpcChannel, rpcClient } from '@sallyport/chassis/rpc/client';
-import { RecordService } from '@sallyport/proto/audit/v1/audit_pb';
+import { RecordService, TurnService } from '@sallyport/proto/audit/v1/audit_pb';
 import { AuthenticationService } from '@sallyport/proto/identity/v1/identity_pb';
 import { AccessService } from '@sallyport/proto/policy/v1/access_pb';
 import { ApprovalService } from '@sallyport/proto/policy/v1/approval_pb';
@@ -25,6 +25,7 @@ export interface Clients {
   readonly quarantine: Client<typeof QuarantineService>;
   readonly tools: Client<typeof ToolService>;
   readonly records: Client<typeof RecordService>;
+  readonly turns: Client<typeof TurnService>;
 }
 
 /** Opens one channel a peer (lazily: nothing waits for a peer here) and the clients on them. */
@@ -55,6 +56,7 @@ export function connect(
       quarantine: rpcClient(QuarantineService, quarantine),
       tools: rpcClient(ToolService, broker),
       records: rpcClient(RecordService, audit),
+      turns: rpcClient(TurnService, audit),
     },
     component: {
       name: 'rpc channels',

@@ -41,7 +41,7 @@ export interface Gate {
   /** Undefined where this process has no database: then no response is kept. */
   readonly responses: ResponseStore | undefined;
   readonly cache: AnswerCache;
-  readonly clients: Pick<Clients, 'decisions' | 'approvals' | 'trajectories' | 'quarantine' | 'tools'>;
+  readonly clients: Pick<Clients, 'decisions' | 'approvals' | 'trajectories' | 'quarantine' | 'tools' | 'turns'>;
   /** Keyed digest of content, and plain SHA-256. */
   readonly digest: Digest;
   readonly sha256: Sha256;
