@@ -27,7 +27,7 @@ describe('a provider that lies', () => {
   it.each([
     ['arguments with a key twice', call('desk__lookup', '{"city":"Oslo","city":"Eve"}'), 'invalid_arguments'],
     ['arguments cut off', call('desk__lookup', '{"city":"Os'), 'invalid_arguments'],
-    ['a number that no double holds', call('desk__lookup', '{"n":12345678901234567890}'), 'invalid_arguments'],
+    ['a number beyond all', call('desk__lookup', '{"n":1e400}'), 'invalid_arguments'],
     ['a tool that nobody offered', call('desk__nothing'), 'no_such_tool'],
     ['a made-up handle', call('desk__lookup', { city: 'h_aaaaaaaaaaaaaaaaaaaaaaaa' }), 'handle_refused'],
   ])('[turn-loop:lying] %s runs nothing and is answered with a reason', async (_name, made, code) => {

@@ -5,6 +5,8 @@ export const model: readonly Requirement[] = [
   ...of('DESIGN §4, §9; issue 3', {
     'model:answer-headers':
       'Each header of an answer is told once, as it was set last; what no header can hold goes percent-encoded.',
+    'model:exact-numbers':
+      'No number in the arguments or the result of a tool is changed, whatever dialects it passes: an id stays the id.',
     'model:openai-chat': 'The OpenAI SDK is answered, and one record is left.',
     'model:openai-stream': 'The OpenAI SDK is streamed to, with usage where it asks for it.',
     'model:anthropic-thread':

@@ -1,3 +1,4 @@
+import { isExactNumber, parseExact } from '@sallyport/turn';
 import { DecodeError } from './failure.ts';
 import type { JsonObject } from './message.ts';
 
@@ -13,7 +14,9 @@ export function asString(value: unknown): string | undefined {
 
 /** The value if it is a finite number. */
 export function asNumber(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
+  // What counts or measures is a double, however many digits of it are written.
+  return isExactNumber(value) ? asNumber(Number(value.rawJSON)) : undefined;
 }
 
 /** The value if it is an array, else an empty one. */
@@ -26,6 +29,16 @@ export function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }
 
+/** Parses the JSON text of a call's arguments, which must be an object; every number stays as it is written. */
+export function parseArguments(text: string): JsonObject | undefined {
+  try {
+    const value = parseExact(text);
+    return isObject(value) && !isExactNumber(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Parses JSON text that must be an object, or undefined. */
 export function parseObject(text: string): JsonObject | undefined {
   try {
@@ -36,11 +49,17 @@ export function parseObject(text: string): JsonObject | undefined {
   }
 }
 
-/** Parses a provider's body or SSE payload; DecodeError where it is not a JSON object. */
-export function parseBody(text: string): JsonObject {
+/** Most providers write the arguments of calls as a text. Those that write them as a value are told by this. */
+const HAS_ARGUMENTS = /"arguments"\s*:\s*\{/;
+
+/**
+ * Parses a provider's body or SSE payload; DecodeError where it is not a JSON object. With `exact`, every number stays as it is
+ * written: for bodies in which the arguments of calls are values.
+ */
+export function parseBody(text: string, exact: boolean = HAS_ARGUMENTS.test(text)): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = exact ? parseExact(text) : JSON.parse(text);
   } catch (cause) {
     throw new DecodeError('not_json', '', 'is not JSON', { cause });
   }

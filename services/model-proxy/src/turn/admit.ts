@@ -15,6 +15,7 @@ import type { ClientAnswer } from '../http/client-answer.ts';
 import type { Exchange } from '../responses/exchange.ts';
 import { bareModel, WISHING, wishOf, withoutWish } from '../routing/wish.ts';
 import { CONTROLLED, controlsOf, hasControls, tagsIn, UNSAID, withoutControls } from './controls.ts';
+import { withExactArguments } from './exact-body.ts';
 import type { Gate } from './gate.ts';
 import type { Operation } from './operation.ts';
 import { createSpoken } from './spoken.ts';
@@ -59,7 +60,8 @@ export function admit(gate: Gate, arrival: Arrival): Soon<Turn> {
   );
 }
 
-function admitted(gate: Gate, arrival: Arrival, principal: Principal, access: Access): Soon<Turn> {
+function admitted(gate: Gate, given: Arrival, principal: Principal, access: Access): Soon<Turn> {
+  const arrival = withExactArguments(given);
   const { facts } = arrival;
   if (facts.messageCount > gate.config.request.maxMessages) {
     throw new GatewayError('invalid_request', `There are more than ${gate.config.request.maxMessages} messages.`);
@@ -81,7 +83,7 @@ function admitted(gate: Gate, arrival: Arrival, principal: Principal, access: Ac
     return resolveFiles(gate, principal, arrival).then((resolved) => {
       rejectProviderIds(resolved?.arrival.facts ?? facts, resolved?.ids);
       if (resolved === undefined) return beginTurn(arrival, principal, access, model);
-      return beginTurn(resolved.arrival, principal, access, resolved.at(model));
+      return beginTurn(withExactArguments(resolved.arrival), principal, access, resolved.at(model));
     });
   }
   rejectProviderIds(facts);

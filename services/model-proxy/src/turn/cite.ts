@@ -1,4 +1,4 @@
-import { createInertText, type InertSettings } from '@sallyport/turn';
+import { createInertText, type InertSettings, isExactNumber } from '@sallyport/turn';
 import type { Target } from '../catalog.ts';
 import { CITATION, type Cited } from '../chat/cited.ts';
 import type { Extra, JsonObject } from '../chat/message.ts';
@@ -53,7 +53,7 @@ function inertValue(value: unknown, settings: InertSettings, depth = 0): unknown
     const links = createInertText(settings);
     return links.push(value, false) + links.end();
   }
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || isExactNumber(value)) return value;
   if (depth > MAX_DEPTH) return null;
   if (Array.isArray(value)) return value.map((one) => inertValue(one, settings, depth + 1));
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, inertValue(one, settings, depth + 1)]));

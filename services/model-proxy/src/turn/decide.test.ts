@@ -62,7 +62,9 @@ describe('deciding a batch', () => {
     ['a key twice', block('f', '{"a":1,"a":2}'), 'invalid_arguments'],
     ['no JSON', block('f', '{"a":'), 'invalid_arguments'],
     ['no object', block('f', '[1]'), 'invalid_arguments'],
-    ['a number that no double holds', block('f', '{"id":12345678901234567890}'), 'invalid_arguments'],
+    ['a number beyond all', block('f', '{"id":1e400}'), 'invalid_arguments'],
+    ['no object but a long number', block('f', '12345678901234567890'), 'invalid_arguments'],
+    ['a number too far from 1 to be told from others', block('f', '{"id":1e-9999999}'), 'invalid_arguments'],
     ['half a surrogate pair', block('f', '{"a":"\\ud800"}'), 'invalid_arguments'],
     ['an unknown handle', block('f', `{"a":"h_${'b'.repeat(24)}"}`), 'handle_refused'],
     ['a handle for a host', block('f', `{"url":"${HANDLE}"}`), 'handle_refused'],
@@ -70,6 +72,15 @@ describe('deciding a batch', () => {
     const { asked, result } = await decided(turnWith(['f']), [call]);
     expect(asked).toEqual([]);
     expect(refusalOf(result[0]?.decision as never).code).toBe(code);
+  });
+
+  it('[model:exact-numbers] a number that no double holds is decided, recorded and released as it was written', async () => {
+    const written = `{"id":9007199254740993,"to":"${HANDLE}","wei":0.12345678901234567890}`;
+    const { asked, result } = await decided(turnWith(['f']), [block('f', written)]);
+    expect(asked[0]?.calls[0]?.argumentsJson).toContain('{"id":9007199254740993,');
+    expect(asked[0]?.calls[0]?.argumentsJson).toContain('"wei":0.1234567890123456789}');
+    expect(result[0]?.released).toBe(asked[0]?.calls[0]?.argumentsJson);
+    expect(result[0]?.inputsJson).toContain('"arguments":{"id":9007199254740993,');
   });
 
   it('[turn:decide-alone] two calls to which the provider gave one id are two: what is granted for one is used up by it', async () => {

@@ -12,12 +12,14 @@ import {
   deny,
   fillArguments,
   findHandles,
+  isJsonObject,
   type JsonValue,
   join,
   joinAll,
   type Label,
   labelOfOrigins,
   originsOf,
+  parseExact,
   parseStrict,
   pointerMatches,
   type ResolvedHandle,
@@ -155,7 +157,7 @@ export async function decide(
       filledLabel: one.filledLabel,
       toolClass: wire && wire.verdict !== Action.UNSPECIFIED ? wire.toolClass : (one.call.tool?.toolClass ?? ''),
       inputsJson: JSON.stringify({
-        arguments: one.argumentsJson === '' ? one.call.written : JSON.parse(one.argumentsJson),
+        arguments: one.argumentsJson === '' ? one.call.written : parseExact(one.argumentsJson),
         origins: Object.fromEntries(one.origins.map(({ pointer, origin }) => [pointer, origin.kind])),
         context: { trusted: turn.label.integrity === 'trusted', sources: turn.label.sources },
         ...(one.defanged > 0 ? { defanged: one.defanged } : {}),
@@ -217,7 +219,7 @@ function prepare(
       'The arguments are not valid JSON, or JSON that can be read in two ways.',
     );
   }
-  if (typeof written !== 'object' || written === null || Array.isArray(written)) {
+  if (!isJsonObject(written)) {
     return denial('builtin/invalid-arguments', 'The arguments are not a JSON object.');
   }
   if (tool.toolset !== undefined) written = completed(turn, written, tool.toolset);
@@ -309,7 +311,7 @@ export async function handleValues(
   );
   return new Map(
     answer.values.map((one) => {
-      const value: unknown = JSON.parse(one.valueJson);
+      const value = parseExact(one.valueJson);
       const text = typeof value === 'string' ? value : JSON.stringify(value);
       const tool = turn.tools.get(one.from) ?? one.from;
       const label = untrusted(sourceOf(tool));

@@ -18,6 +18,7 @@ import {
   mayRun,
   notConnected,
   notRun,
+  parseExact,
   type Refusal,
   refusal,
   replyLabel,
@@ -174,7 +175,7 @@ export function addToCorpus(gate: Gate, turn: Turn, call: TurnCall, shown: Shown
   if (!turn.corpus) return;
   const tool = originName(call.tool ?? call.name);
   addSpan(turn.corpus, { text, origin: { kind: 'result', tool }, label });
-  if (structuredJson !== '') addResult(turn.corpus, tool, JSON.parse(structuredJson) as JsonValue, label);
+  if (structuredJson !== '') addResult(turn.corpus, tool, parseExact(structuredJson) as JsonValue, label);
 }
 
 /** Records a call that nothing decided on: it stood in a message with calls that the gateway runs. */
@@ -327,7 +328,7 @@ function ruleOf(error: unknown, publicUrl: string | undefined): Refusal | undefi
 
 /** An MCP CallToolResult as text for a model; what looks like a handle in it is broken up. */
 function shownOf(resultJson: string): Shown {
-  const result = JSON.parse(resultJson) as { content?: unknown; structuredContent?: unknown };
+  const result = parseExact(resultJson) as { content?: unknown; structuredContent?: unknown };
   const structuredJson = result.structuredContent === undefined ? '' : JSON.stringify(result.structuredContent);
   const blocks = Array.isArray(result.content) ? result.content : [];
   // Rules look at the structured content: a model must not be shown other words than those that were decided on.

@@ -13,6 +13,7 @@ import {
   join,
   joinAll,
   type Label,
+  parseExact,
   TRUSTED,
   UNMATCHED_HISTORY,
   untrusted,
@@ -234,7 +235,7 @@ export function messageDigest(
 function parsed(value: JsonValue): JsonValue {
   if (typeof value !== 'string') return value;
   try {
-    return JSON.parse(value) as JsonValue;
+    return parseExact(value) as JsonValue;
   } catch {
     return value;
   }

@@ -8,6 +8,7 @@ import {
   type JsonValue,
   join,
   type Label,
+  parseExact,
   placedHandles,
   refusal,
   TRUSTED,
@@ -146,7 +147,7 @@ function show(
 ): void {
   if (turn.corpus) {
     addSpan(turn.corpus, { text, origin: { kind: 'result', tool }, label });
-    if (structured) addResult(turn.corpus, tool, JSON.parse(structured) as JsonValue, label);
+    if (structured) addResult(turn.corpus, tool, parseExact(structured) as JsonValue, label);
   }
   // Nobody but the gate names handles: what looks like one in a tool's text is broken up.
   const escaped = escapeHandles(text);
@@ -169,7 +170,7 @@ function noteAttested(turn: Turn, block: ToolResultBlock, label: Label, name: st
   for (const { id, path } of handles) addHandle(turn.corpus, id, originName(tool), path, ofHandles);
   // Its values are found as they were in the turn of the call: what people approved of them would be void otherwise.
   const structured = handles.length > 0 ? undefined : structuredOf(text);
-  if (structured) addResult(turn.corpus, originName(tool), JSON.parse(structured) as JsonValue, label);
+  if (structured) addResult(turn.corpus, originName(tool), parseExact(structured) as JsonValue, label);
   addSpan(turn.corpus, { text, origin: { kind: 'result', tool: originName(tool) }, label });
 }
 

@@ -6,10 +6,13 @@ import {
   addHandle,
   addValue,
   childPointer,
+  exactText,
   handleIdOf,
+  isExactNumber,
   type JsonValue,
   join,
   type Label,
+  parseExact,
   TRUSTED,
   untrusted,
 } from '@sallyport/turn';
@@ -100,7 +103,7 @@ function know(turn: Turn, tool: TurnTool, answer: ExtractResponse, unread: Unrea
   const vouched = { ...TRUSTED, audience: unread.label.audience };
   const trusted = new Set<string>();
   for (const { path, valueJson } of answer.trusted ?? []) {
-    const value = JSON.parse(valueJson) as JsonValue;
+    const value = parseExact(valueJson) as JsonValue;
     trusted.add(path);
     addValue(corpus, from, path, value, vouched);
   }
@@ -111,27 +114,28 @@ function know(turn: Turn, tool: TurnTool, answer: ExtractResponse, unread: Unrea
     if (id !== undefined && value !== null && typeof value === 'object') {
       const { path: field } = value as { path?: JsonValue };
       addHandle(corpus, id, from, typeof field === 'string' ? field : '', label);
-    } else if (value !== null && typeof value === 'object') {
+    } else if (value !== null && typeof value === 'object' && !isExactNumber(value)) {
       const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
       for (const [key, child] of entries) visit(child, childPointer(path, key));
     } else if (!trusted.has(path) && !said(value)) {
       addValue(corpus, from, path, value, label);
     }
   };
-  visit(JSON.parse(answer.answerJson) as JsonValue, '');
+  visit(parseExact(answer.answerJson) as JsonValue, '');
 }
 
 /** Tells of a value whether the model had said it itself in the arguments: then the result only repeats it. */
 function spoken(argumentsJson: string): (value: JsonValue) => boolean {
   const words = new Set<JsonValue>();
   const visit = (value: JsonValue): void => {
-    if (value !== null && typeof value === 'object') for (const child of Object.values(value)) visit(child);
+    if (isExactNumber(value)) words.add(exactText(value));
+    else if (value !== null && typeof value === 'object') for (const child of Object.values(value)) visit(child);
     else words.add(value);
   };
   try {
-    visit(JSON.parse(argumentsJson || 'null') as JsonValue);
+    visit(parseExact(argumentsJson || 'null') as JsonValue);
   } catch {
     // Free text, or nothing that could be read: it repeats nothing.
   }
-  return (value) => words.has(value);
+  return (value) => words.has(isExactNumber(value) ? exactText(value) : value);
 }

@@ -2,6 +2,7 @@ import {
   CALL_TOOL,
   callInput,
   exposedName,
+  isJsonObject,
   JsonFault,
   type JsonValue,
   parseStrict,
@@ -92,7 +93,7 @@ export function searchable({ tools, hidden }: Turn, label: string): string[] {
 function membersOf(written: string): { [name: string]: JsonValue } | undefined {
   try {
     const value = parseStrict(written.trim() === '' ? '{}' : written, { exactNumbers: true });
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+    return isJsonObject(value) ? value : undefined;
   } catch (error) {
     if (error instanceof JsonFault) return undefined;
     throw error;

@@ -119,7 +119,7 @@ function readWhole(turn: Turn, target: Target, text: string): ModelAnswer['conte
   const { declaration } = target.provider;
   const { wire } = declaration;
   try {
-    const body = parseBody(text);
+    const body = wire === 'openai-chat' || wire === 'openai-responses' ? parseBody(text) : parseBody(text, true);
     const failure = failureInAnswer(declaration, body);
     if (failure) throw new ProviderError(failure);
     const response = codecs[wire].decodeResponse(body);

@@ -4,7 +4,7 @@ import type { JsonObject } from '../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
 
 /**
- * What one event of a stream says. One that cannot be read says what was read of it before the fault, and the fault, of which
+ * What one event of a stream says whose dialect writes arguments as values. One that cannot be read says what was read of it before the fault, and the fault, of which
  * `onFault` is told.
  */
 export function readEvent(
@@ -14,7 +14,7 @@ export function readEvent(
 ): StreamEvent[] {
   const events: StreamEvent[] = [];
   try {
-    read(parseBody(data), events);
+    read(parseBody(data, true), events);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     onFault();

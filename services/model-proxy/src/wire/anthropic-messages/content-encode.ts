@@ -1,4 +1,4 @@
-import { parseObject } from '../../chat/json.ts';
+import { parseArguments } from '../../chat/json.ts';
 import type { ContentBlock, FileSource, ImageSource, JsonObject, ToolCallBlock } from '../../chat/message.ts';
 import type { Unsupported } from '../../chat/request.ts';
 import { isPlainText } from './content.ts';
@@ -76,7 +76,7 @@ function encodeSource(source: ImageSource | FileSource): JsonObject {
 
 /** Writes one whole call. Arguments that are no JSON object cannot be said: the API takes a parsed object only. */
 export function encodeToolUse(call: ToolCallBlock, field: string, notes: Notes): JsonObject {
-  const input = call.arguments.trim() === '' ? {} : parseObject(call.arguments);
+  const input = call.arguments.trim() === '' ? {} : parseArguments(call.arguments);
   if (call.kind === 'custom' || !input) {
     notes.unsupported.push({ field: `${field}.arguments`, reason: 'Anthropic takes a JSON object as arguments' });
   }

@@ -1,6 +1,6 @@
 import { CITATION } from '../../chat/cited.ts';
 import { DecodeError, malformed } from '../../chat/failure.ts';
-import { asNumber, asObject, asString, isObject, parseObject } from '../../chat/json.ts';
+import { asNumber, asObject, asString, isObject, parseArguments } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
 import { readEvent } from '../read-event.ts';
@@ -230,7 +230,7 @@ function closeBlock(block: OpenBlock, events: StreamEvent[]): void {
       events.push({ type: 'blockStop' });
       return;
     case 'opaque': {
-      const input = block.parts.length > 0 ? parseObject(block.parts.join('')) : undefined;
+      const input = block.parts.length > 0 ? parseArguments(block.parts.join('')) : undefined;
       const value = input ? { ...block.value, input } : block.value;
       events.push({ type: 'opaque', dialect: 'anthropic-messages', kind: block.type, value });
     }

@@ -1,4 +1,4 @@
-import { parseObject } from '../../chat/json.ts';
+import { parseArguments } from '../../chat/json.ts';
 import type {
   CacheMark,
   ContentBlock,
@@ -124,7 +124,7 @@ function documentName(name: string | undefined, number: number): string {
 }
 
 function encodeCall(call: ToolCallBlock, field: string, { unsupported, callIds }: Notes): JsonObject {
-  const input = call.arguments.trim() === '' ? {} : parseObject(call.arguments);
+  const input = call.arguments.trim() === '' ? {} : parseArguments(call.arguments);
   if (call.kind === 'custom' || !input) {
     unsupported.push({ field: `${field}.arguments`, reason: 'Bedrock takes a JSON object as arguments' });
   }

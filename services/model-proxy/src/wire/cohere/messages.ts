@@ -1,4 +1,4 @@
-import { parseObject } from '../../chat/json.ts';
+import { parseArguments } from '../../chat/json.ts';
 import type {
   AssistantMessage,
   JsonObject,
@@ -106,7 +106,7 @@ function encodeAssistant({ content }: AssistantMessage, field: string, notes: No
 
 function encodeCall(call: ToolCallBlock, field: string, { unsupported }: Notes): JsonObject {
   const args = call.arguments.trim() === '' ? '{}' : call.arguments;
-  const isObject = parseObject(args) !== undefined;
+  const isObject = parseArguments(args) !== undefined;
   if (call.kind === 'custom' || !isObject) {
     unsupported.push({ field: `${field}.arguments`, reason: 'Cohere takes a JSON object as arguments' });
   }

@@ -1,5 +1,5 @@
 import { DecodeError } from '../../chat/failure.ts';
-import { isObject } from '../../chat/json.ts';
+import { asNumber, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 
 const snakes = new Map<string, string>();
@@ -46,7 +46,7 @@ export function stringField(object: JsonObject | undefined, name: string): strin
 export function numberField(object: JsonObject | undefined, name: string): number | undefined {
   const value = field(object, name);
   const number = typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
-  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+  return asNumber(number);
 }
 
 /** The field if it is an array, else an empty one. */

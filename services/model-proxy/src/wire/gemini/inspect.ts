@@ -1,6 +1,6 @@
 import type { AssistantFact, AttachmentFact, RequestFacts } from '../../chat/facts.ts';
 import { DecodeError } from '../../chat/failure.ts';
-import { asArray, asString, isObject } from '../../chat/json.ts';
+import { asArray, asString, isObject, parseArguments } from '../../chat/json.ts';
 import type { AssistantContent, FileBlock, ImageBlock, JsonObject } from '../../chat/message.ts';
 import { decodeSystem, roleOf } from './contents.ts';
 import { countField, field, listField, objectField, stringField } from './field.ts';
@@ -128,7 +128,7 @@ function assistantFact(said: { message: number; parts: unknown[]; ids: string[] 
     texts: [texts('text')].filter((text) => text !== ''),
     toolCalls: content.flatMap((block, at) =>
       block.type === 'toolCall'
-        ? [{ message, block: at, id: block.id, name: block.name, arguments: JSON.parse(block.arguments) as JsonObject }]
+        ? [{ message, block: at, id: block.id, name: block.name, arguments: parseArguments(block.arguments) ?? {} }]
         : [],
     ),
     reasoning: [

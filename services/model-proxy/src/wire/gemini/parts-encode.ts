@@ -1,4 +1,4 @@
-import { parseObject } from '../../chat/json.ts';
+import { parseArguments } from '../../chat/json.ts';
 import type {
   AssistantMessage,
   ContentBlock,
@@ -164,7 +164,7 @@ function encodeModelParts(
 }
 
 function encodeCall(call: ToolCallBlock, field: string, notes: Notes): JsonObject {
-  const args = call.arguments.trim() === '' ? {} : parseObject(call.arguments);
+  const args = call.arguments.trim() === '' ? {} : parseArguments(call.arguments);
   if (call.kind === 'custom' || !args) {
     notes.unsupported.push({ field: `${field}.arguments`, reason: 'Gemini takes a JSON object as arguments' });
   }

@@ -1,5 +1,5 @@
 import { DecodeError } from '../../chat/failure.ts';
-import { asArray, asNumber, asObject, isObject, otherFields, parseObject } from '../../chat/json.ts';
+import { asArray, asNumber, asObject, isObject, otherFields, parseArguments } from '../../chat/json.ts';
 import type { AssistantContent, JsonObject, ReasoningBlock } from '../../chat/message.ts';
 import type { Alternative, ChatResponse } from '../../chat/response.ts';
 import type { ResponseNames } from '../openai-chat/response.ts';
@@ -133,7 +133,7 @@ function foreignProof({ signature, redacted }: ReasoningBlock): JsonObject | und
 
 /** A whole call. DecodeError where its arguments are no JSON object. */
 export function callOf(id: string, name: string, text: string): JsonObject {
-  const args = text.trim() === '' ? {} : parseObject(text);
+  const args = text.trim() === '' ? {} : parseArguments(text);
   if (!args) throw new DecodeError('wrong_shape', 'functionCall.args', 'must be a JSON object');
   return { id, name, args };
 }

@@ -1,4 +1,4 @@
-import { parseObject } from '../../chat/json.ts';
+import { parseArguments } from '../../chat/json.ts';
 import type {
   AssistantContent,
   AssistantMessage,
@@ -97,7 +97,7 @@ function encodeAssistant({ content }: AssistantMessage, field: string, notes: No
 }
 
 function encodeCall(call: ToolCallBlock, index: number, field: string, { unsupported }: Notes): JsonObject {
-  const args = call.arguments.trim() === '' ? {} : parseObject(call.arguments);
+  const args = call.arguments.trim() === '' ? {} : parseArguments(call.arguments);
   if (call.kind === 'custom' || !args) {
     unsupported.push({ field: `${field}.arguments`, reason: 'Ollama takes a JSON object as arguments' });
   }
