@@ -4,7 +4,7 @@ import OpenAI, { type APIError } from 'openai';
 import { type MoodyProvider, startMoodyProvider } from '../fakes/moody-provider.ts';
 import { LONG, limited } from '../support/limited-keys.ts';
 import { MODEL_PLANE } from '../support/planes.ts';
-import { PRICE, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
+import { eventually, PRICE, type ResourceInit, suiteWith, type TestSuite } from '../support/suite.ts';
 
 const NAMES = ['quick', 'slow'] as const;
 const providers = {} as Record<(typeof NAMES)[number], MoodyProvider>;
@@ -154,6 +154,68 @@ describe('what an answer cost', () => {
       messages,
     });
     expect((answer.usage as unknown as { cost: number }).cost).toBeGreaterThan(0);
+  });
+});
+
+describe('what an answer took and cost, asked for afterwards', () => {
+  const generation = (client: OpenAI, id: string | null) =>
+    client.get('/generation', { query: { id } }) as Promise<{ data: Record<string, unknown> }>;
+  const recorded = (client: OpenAI, id: string | null) =>
+    eventually(
+      () => generation(client, id).catch((error: unknown) => error),
+      (found) => !(found instanceof OpenAI.NotFoundError),
+    );
+
+  it('[audit:generation] is told to the OpenAI SDK by the id of the turn, whole and streamed', async () => {
+    calm();
+    const client = await openAi();
+    const { data, response } = await client.chat.completions.create({ model: 'quick', messages }).withResponse();
+    const turn = response.headers.get('sallyport-turn');
+    const cost = Number(response.headers.get('sallyport-cost-usd'));
+    const { usage } = data;
+    expect(await recorded(client, turn)).toEqual({
+      data: expect.objectContaining({
+        id: turn,
+        created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+        model: 'quick',
+        provider_name: 'quick',
+        streamed: false,
+        cancelled: false,
+        finish_reason: data.choices[0]?.finish_reason,
+        tokens_prompt: usage?.prompt_tokens,
+        tokens_completion: usage?.completion_tokens,
+        native_tokens_prompt: usage?.prompt_tokens,
+        native_tokens_completion: usage?.completion_tokens,
+        total_cost: cost,
+        usage: cost,
+        latency: expect.any(Number),
+        generation_time: expect.any(Number),
+        upstream_id: null,
+      }),
+    });
+    expect(cost).toBeGreaterThan(0);
+    providers.slow.mood = () => ({ status: 500 });
+    const stream = await client.chat.completions
+      .create({ ...{ fallbacks: ['quick'] }, model: 'slow', messages, stream: true })
+      .withResponse();
+    for await (const chunk of stream.data) expect(chunk.object).toBe('chat.completion.chunk');
+    expect(await recorded(client, stream.response.headers.get('sallyport-turn'))).toMatchObject({
+      data: { model: 'quick', provider_name: 'quick', streamed: true, total_cost: expect.any(Number) },
+    });
+  });
+
+  it("[audit:generation] is told of by nobody else's key, as if it never was", async () => {
+    calm();
+    const client = await openAi();
+    const { response } = await client.chat.completions.create({ model: 'quick', messages }).withResponse();
+    const turn = response.headers.get('sallyport-turn');
+    expect(await recorded(client, turn)).toMatchObject({ data: { id: turn } });
+    const others = await openAi('metered');
+    const [foreign, unknown] = await Promise.all(
+      [turn, 'gen-1'].map((id) => generation(others, id).catch((error: unknown) => error as APIError)),
+    );
+    expect(foreign).toBeInstanceOf(OpenAI.NotFoundError);
+    expect(unknown).toMatchObject({ status: 404, error: (foreign as APIError).error });
   });
 });
 
