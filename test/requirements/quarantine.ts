@@ -4,6 +4,8 @@ import { of, type Requirement } from './requirement.ts';
 export const quarantine: readonly Requirement[] = [
   ...of('DESIGN §2, §4–§9; issue 3', {
     'quarantine:strict-answer': 'An answer fits its question exactly or is refused.',
+    'quarantine:exact-numbers':
+      'A number that no double holds stands behind a handle, which is filled with all its digits.',
     'quarantine:strings-are-handles': 'Every string is a handle.',
     'quarantine:handle-binding': 'Handles are for one tenant, run and principal.',
     'quarantine:durable': 'The same content in one run keeps answer and handles.',

@@ -110,6 +110,15 @@ describe('answers', () => {
   });
 });
 
+it.each([
+  ['String', '9007199254740993'],
+  ['Number', undefined],
+  ['Integer', undefined],
+])('[quarantine:exact-numbers] of an answer with a long number as %s it is %s', (type, expected) => {
+  const read = readAnswer('{"count":9007199254740993}', questionOf([asked('count', type as 'String')]), 100);
+  expect('items' in read ? read.items[0]?.count : undefined).toBe(expected);
+});
+
 describe('questions', () => {
   it('asks for exactly the fields, each of which may be null', () => {
     expect(answerSchema(QUESTION, 100)).toMatchObject({

@@ -1,4 +1,5 @@
 import { type JsonValue, parseStrict } from '@sallyport/turn/canonical-json';
+import { exactText, isExactNumber } from '@sallyport/turn/exact-number';
 import { isDay, momentBits } from './date-text.ts';
 import type { AskedField, Question } from './question.ts';
 
@@ -35,7 +36,7 @@ export function readAnswer(
   if (text.length > values * (stringLength + 100) * OVERHEAD) return { fault: 'too_long' };
   let value: JsonValue;
   try {
-    value = parseStrict(text, { maxDepth: 4 });
+    value = parseStrict(text, { maxDepth: 4, exactNumbers: true });
   } catch {
     return { fault: 'not_json' };
   }
@@ -88,6 +89,7 @@ function fitted(value: JsonValue, { type, values }: AskedField): AnswerScalar | 
     // Simple models give numbers among strings. Behind a handle its digits are as good as any text.
     return type === 'String' ? String(value) : undefined;
   }
+  if (isExactNumber(value)) return type === 'String' ? exactText(value) : undefined;
   if (typeof value !== 'string') return undefined;
   return fitsText(value, type, values) ? value : undefined;
 }

@@ -147,7 +147,7 @@ function structuredOf({ structuredJson, content, showing }: Reading, most: numbe
   if (showing.structured && size > most) return denied('The result is too large to be shown.', { limit: most });
   if (structuredJson === '') return undefined;
   try {
-    return parseStrict(structuredJson);
+    return parseStrict(structuredJson, { exactNumbers: true });
   } catch (error) {
     if (!showing.structured) return undefined;
     return denied('The structured result is no sound JSON.', { fault: (error as { code?: unknown }).code });

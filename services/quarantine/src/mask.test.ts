@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { JsonValue } from '@sallyport/turn/canonical-json';
+import { type JsonValue, parseStrict } from '@sallyport/turn/canonical-json';
 import { createEcho } from './echo.ts';
 import type { HandleRecord } from './handle-record.ts';
 import { type Mask, mask } from './mask.ts';
@@ -65,6 +65,34 @@ function masked(
   return made;
 }
 const handleAt = (path: string, type = 'string') => ({ $handle: expect.any(String), type, from: 'bank__list', path });
+
+const LONG = parseStrict('{"result":[{"id":9007199254740993,"amount":0.12345678901234567891}]}', {
+  exactNumbers: true,
+});
+
+describe('numbers that no double holds', () => {
+  it.each([
+    ['untrusted', []],
+    [
+      'trusted',
+      [
+        ['/result/*/id', 'Integer'],
+        ['/result/*/amount', 'Number'],
+      ],
+    ],
+  ] as [string, Parameters<typeof resultField>[]][])(
+    '[quarantine:exact-numbers] stand behind handles: %s',
+    (_, fields) => {
+      const { shown, handles, trusted } = masked(LONG, { fields });
+      expect(handles.map(({ value, path }) => [value, path])).toEqual([
+        ['9007199254740993', '/result/0/id'],
+        ['0.12345678901234567891', '/result/0/amount'],
+      ]);
+      expect(JSON.stringify(shown)).not.toMatch(/900719925474099|0\.1234/);
+      expect(trusted).toEqual([]);
+    },
+  );
+});
 
 describe('a masked result', () => {
   it('[quarantine:unseen] vouches for no field that says again what stood behind a handle of the arguments', () => {

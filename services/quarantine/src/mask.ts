@@ -1,4 +1,5 @@
 import type { JsonValue } from '@sallyport/turn/canonical-json';
+import { exactText, isExactNumber } from '@sallyport/turn/exact-number';
 import { handleIdOf } from '@sallyport/turn/handle';
 import { childPointer } from '@sallyport/turn/json-pointer';
 import { lengthBits } from './bits.ts';
@@ -46,7 +47,8 @@ interface Position {
 
 /**
  * Masks a structured result: what is declared as trusted, what the model itself wrote, numbers, booleans, null, dates and
- * declared words stand in plain, every other string behind a handle, names that nobody declared too. The same result
+ * declared words stand in plain, every other string behind a handle, and so do numbers that no double holds and names that
+ * nobody declared. The same result
  * gives the same mask, handle ids aside. Undefined where it has more than 5,000 values.
  */
 export function mask(result: JsonValue, place: Place, options: MaskOptions): Mask | undefined {
@@ -80,6 +82,11 @@ class Masking {
       }
       this.bits += kindBits(kindOf(value), at.place);
       return typeof value === 'string' ? this.#text(value, at) : this.#scalar(value, at);
+    }
+    if (isExactNumber(value)) {
+      this.bits += kindBits('number', at.place);
+      // In plain it would be another number to whoever reads it as a double, and nothing bounds its digits.
+      return this.#handle(exactText(value), at);
     }
     this.bits += kindBits(kindOf(value), at.place);
     return Array.isArray(value) ? this.#list(value, at) : this.#map(value, at);

@@ -1,4 +1,5 @@
 import type { JsonValue } from '@sallyport/turn/canonical-json';
+import { isExactNumber } from '@sallyport/turn/exact-number';
 import { childPointer } from '@sallyport/turn/json-pointer';
 import type { Place } from './place.ts';
 import { isPlainKey } from './plain-text.ts';
@@ -44,7 +45,7 @@ export function indexPointers(result: JsonValue | undefined, place: Place, names
       for (const [index, child] of value.entries()) {
         visit(child, at.child(index), childPointer(pointer, index), key, showable);
       }
-    } else if (value !== null && typeof value === 'object') {
+    } else if (value !== null && typeof value === 'object' && !isExactNumber(value)) {
       for (const [name, child] of Object.entries(value)) {
         const known = isPlainKey(name) && (at.declares(name) || names.has(name));
         visit(child, at.child(name), childPointer(pointer, name), name, showable && known);

@@ -1,14 +1,16 @@
 import { type JsonValue, parseStrict } from '@sallyport/turn/canonical-json';
+import { hasBeyondDouble } from '@sallyport/turn/exact-number';
 import { stringify } from 'yaml';
 
 /**
  * The text that a reading model gets of a result: the structured result laid out as YAML, so that texts in it stand with
  * their line breaks and not as escapes, which models copy badly; what is no structured result as it is. A structured
- * result beyond `most` bytes stays as it is too: nobody will read it, and a megabyte takes a second to lay out.
+ * result with numbers that no double holds stays as it is too, and so does one beyond `most` bytes: nobody will read it, and a megabyte takes a second to lay out.
  */
 export function readableText(content: string, structuredJson: string, most: number): string {
   if (structuredJson === '') return content;
-  if (Buffer.byteLength(structuredJson) > most) return structuredJson;
+  // YAML is laid out from doubles.
+  if (Buffer.byteLength(structuredJson) > most || hasBeyondDouble(structuredJson)) return structuredJson;
   let value: JsonValue;
   try {
     value = parseStrict(structuredJson);
