@@ -119,7 +119,7 @@ describe('an agent behind the gateway', () => {
     const rest = (async () => {
       for await (const { payload } of client.resubscribeTask({ tenant: '', id })) seen.push(payload?.$case ?? '');
     })();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await untilTrue(() => seen.length > 0);
     await client.cancelTask({ tenant: '', id, metadata: undefined });
     await rest;
     expect(seen[0]).toBe('task');

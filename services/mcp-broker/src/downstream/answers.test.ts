@@ -214,12 +214,19 @@ describe('answers to a tool server', () => {
 
   it('[mcp:answers-decided] of a key that is revoked meanwhile go nowhere', async () => {
     const before = await older(KEYS.erin, { elicitation: {} });
+    const over = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<void>();
     before.setRequestHandler(ElicitRequestSchema, async () => {
       at.broker.revoke('erin');
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await over.promise;
+      answered.resolve();
       return { action: 'accept', content: { name: 'Ada' } };
     });
-    await callBy(before, 'work__ask', { timeout: 5_000 }).catch(() => undefined);
+    await callBy(before, 'work__ask', { timeout: 20_000 }).catch(() => undefined);
+    // The answer of who was cut off comes after that.
+    over.resolve();
+    await answered.promise;
+    await new Promise((resolve) => setTimeout(resolve, 400));
     expect(came.map(({ inputResponses }) => inputResponses)).toEqual([undefined]);
   });
 });

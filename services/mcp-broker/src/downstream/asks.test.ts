@@ -13,7 +13,7 @@ let broker: TestBroker;
 beforeAll(async () => {
   server = await startFakeToolServer({ tools: [send] });
   broker = await startBroker({
-    approvals: { wait: '300ms', elicitAfter: '50ms', maxWaiting: 3, maxWaitingOfOne: 2 },
+    approvals: { wait: '1s', elicitAfter: '50ms', maxWaiting: 3, maxWaitingOfOne: 2 },
     publicUrl: 'https://gw.example',
   });
   await broker.servers({ mail: { remote: { url: server.url }, defaultClass: 'Egress' } });
@@ -161,7 +161,7 @@ describe('a call that a rule asks about', () => {
     expect(Date.now() - began).toBeLessThan(3_000);
     const waits = broker.records.filter(({ kind }) => kind === Record_Kind.APPROVAL);
     expect(waits).toHaveLength(5);
-    expect(waits.filter(({ durationMs = 0 }) => durationMs >= 250)).toHaveLength(2);
+    expect(waits.filter(({ durationMs = 0 }) => durationMs >= 900)).toHaveLength(2);
   });
 
   it('[mcp:ask-gone] stops waiting when the client leaves, and keeps the approval', async () => {

@@ -31,8 +31,8 @@ const telling: FakeTool = {
     await progress(0, 2, 'x');
     await log('info', 'on its stream');
     await logBeside('beside');
-    // What comes after the result is nobody's.
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // What comes after the result is nobody's, and until then the gate keeps it to itself.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
     await progress(1, 2, 'x');
     return { content: [{ type: 'text', text: 'done' }] };
   },

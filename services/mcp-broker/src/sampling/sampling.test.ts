@@ -192,17 +192,16 @@ describe('sampling of a tool server', () => {
     expect((await call(client)).content?.[0]?.text).toMatch(/^\[budget_exceeded\].*not answered/);
     expect(came).toHaveLength(1);
     let ended = false;
+    const gone = new AbortController();
     at.broker.state.complete = (_request, { signal }) =>
       new Promise((_resolve, reject) => {
         signal.addEventListener('abort', () => {
           ended = true;
           reject(new GatewayError('cancelled', 'gone'));
         });
+        gone.abort();
       });
-    const gone = new AbortController();
     const calling = client.callTool({ name: 'work__ask', arguments: {} }, { signal: gone.signal });
-    calling.catch(() => undefined);
-    setTimeout(() => gone.abort(), 150);
     await expect(calling).rejects.toBeDefined();
     for (let tries = 0; !ended && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(ended).toBe(true);

@@ -284,11 +284,11 @@ export async function startBroker(
   };
 }
 
-/** Waits until something holds, at most five seconds. */
+/** Waits until something holds, at most fifteen seconds. */
 export async function untilTrue(holds: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
+  const end = Date.now() + 15_000;
   while (!holds()) {
-    if (Date.now() > end) throw new Error(`not within five seconds: ${holds}`);
+    if (Date.now() > end) throw new Error(`not within fifteen seconds: ${holds}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

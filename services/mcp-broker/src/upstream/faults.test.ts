@@ -118,10 +118,13 @@ describe('what a server may not do', () => {
     const dead = await startFakeToolServer({ tools: [echo] });
     await broker.servers({ s: { remote: { url: server.url } }, dead: { remote: { url: dead.url } } });
     dead.setFault('hang');
-    const relisted = broker.relist();
-    const since = performance.now();
+    let over = false;
+    const relisted = broker.relist().then(() => {
+      over = true;
+    });
     const { tools } = await broker.tools.listTools({ principal: broker.principal(), servers: [] }, { timeoutMs });
-    expect(performance.now() - since).toBeLessThan(200);
+    // Who asks has an answer while the dead one is still waited for.
+    expect(over).toBe(false);
     // What was listed before stays, also of the dead one.
     expect(tools.map((tool) => tool.exposedName)).toEqual(['dead__echo', 's__echo']);
     await relisted;
