@@ -3,6 +3,7 @@ import { of, type Requirement } from './requirement.ts';
 /** What is promised under `console:`. */
 export const console: readonly Requirement[] = [
   ...of('DESIGN §2, §3, §7, §8; issue 3', {
+    'console:exact-numbers': 'Who approves sees numbers with all their digits, on the page and over the API.',
     'console:unauthenticated-401': 'A missing or unknown key is a 401 problem.',
     'console:identity-down-503': 'When keys cannot be checked the answer is 503, never 401.',
     'console:roles': 'Each route answers its roles only.',

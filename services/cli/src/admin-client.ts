@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseExact } from '@sallyport/turn/exact-number';
 import { CommandError } from './arguments.ts';
 import type { InstancePorts } from './dev/topology.ts';
 
@@ -45,7 +46,8 @@ export function adminApi(options: { endpoint?: string | undefined; key?: string 
     });
     const text = await response.text();
     if (response.status !== 200) throw new CommandError(`${response.status} ${reasonIn(text)}`, 1);
-    return JSON.parse(text);
+    // A person approves exactly the number that is shown.
+    return url.pathname.includes('/admin/v1/approvals') ? parseExact(text) : JSON.parse(text);
   };
   const urlOf = (path: string) => new URL(`${endpoint.replace(/\/+$/, '')}/admin/v1/${path}`);
   return {

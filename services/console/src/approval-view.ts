@@ -1,4 +1,5 @@
 import { GatewayError } from '@sallyport/chassis/errors';
+import { parseExact } from '@sallyport/peers/exact-json';
 import {
   type Approval,
   ApprovalState,
@@ -208,7 +209,7 @@ function valueView(value: ApprovalValue) {
 
 function jsonOf(text: string): z.output<typeof json> {
   try {
-    return JSON.parse(text) as z.output<typeof json>;
+    return parseExact(text) as z.output<typeof json>;
   } catch (error) {
     throw new GatewayError('internal', 'policy answered with arguments that are no JSON.', { cause: error });
   }

@@ -1,3 +1,4 @@
+import { parseExact } from '@sallyport/peers/exact-json';
 import { type Record as AuditRecord, Record_Kind, type Trajectory } from '@sallyport/proto/audit/v1/audit_pb';
 import { z } from 'zod';
 import { fields, timeOf } from './fields.ts';
@@ -221,7 +222,7 @@ function spends(kind: Record_Kind): boolean {
 function parsed(json: string): unknown {
   if (json === '') return undefined;
   try {
-    return JSON.parse(json);
+    return parseExact(json);
   } catch {
     // One unreadable field must not hide the rest of a run; what stands there is still shown.
     return json;

@@ -1,3 +1,4 @@
+import { type ExactNumber, isExactNumber, parseExact } from '@sallyport/peers/exact-json';
 import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
 import type { ValueSource } from './words.ts';
 
@@ -13,7 +14,7 @@ export interface Leaf extends ValueSource {
   readonly pointer: string;
   /** Names and indexes on the way to it, outermost first. */
   readonly steps: readonly string[];
-  readonly value: string | number | boolean | null | readonly [] | Readonly<Record<string, never>>;
+  readonly value: string | number | ExactNumber | boolean | null | readonly [] | Readonly<Record<string, never>>;
   readonly looksLike: string;
 }
 
@@ -27,7 +28,8 @@ export function leavesOf({ argumentsJson, values }: Pick<Approval, 'argumentsJso
   for (const value of values) if (value.asked || !known.has(value.pointer)) known.set(value.pointer, value);
   const leaves: Leaf[] = [];
   const visit = (value: unknown, pointer: string, steps: readonly string[]): void => {
-    const inner = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+    const isContainer = typeof value === 'object' && value !== null && !isExactNumber(value);
+    const inner = isContainer ? Object.entries(value) : [];
     for (const [name, child] of inner) visit(child, `${pointer}/${escaped(name)}`, [...steps, name]);
     const said = known.get(pointer);
     // A container has a line of its own where it is empty, or where a rule asks about it as a whole.
@@ -36,7 +38,7 @@ export function leavesOf({ argumentsJson, values }: Pick<Approval, 'argumentsJso
     const { origin = 'unknown', from = '', path = '', looksLike = '' } = said ?? {};
     leaves.push({ pointer, steps, value: value as Leaf['value'], origin, from, path, looksLike, asked });
   };
-  visit(JSON.parse(argumentsJson || '{}'), '', []);
+  visit(parseExact(argumentsJson || '{}'), '', []);
   return leaves;
 }
 

@@ -79,6 +79,12 @@ describe('what the page tells', () => {
     expect(page.text).toContain('Where it comes from: not known; nobody vouches for it');
   });
 
+  it('[console:exact-numbers] shows a number that no double holds with all its digits', async () => {
+    const page = await shown({ argumentsJson: '{"id":9007199254740993,"wei":[0.12345678901234567891]}', values: [] });
+    expect(contents(page)).toEqual(['9007199254740993', '0.12345678901234567891']);
+    expect(page.text).toContain('Number. Where it comes from');
+  });
+
   it('[console:approve-in-full] shows long content in full, in a region that the keyboard reaches, line breaks kept', async () => {
     const body = `\nfirst line\n${'long '.repeat(20_000)}\nlast line`;
     const page = await shown({ argumentsJson: JSON.stringify({ body }), values: [] });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Html, html } from '@sallyport/chassis/pages/html';
 import { visible, warningsOf } from '@sallyport/chassis/pages/visible';
+import { isExactNumber } from '@sallyport/peers/exact-json';
 import type { Approval } from '@sallyport/proto/policy/v1/approval_pb';
 import type { Caller } from '../caller.ts';
 import type { Leaf } from './leaves.ts';
@@ -36,6 +37,7 @@ function kindOf({ value }: Leaf, text: string): string {
     return length === 0 ? 'Empty text' : `Text, ${length} character${length === 1 ? '' : 's'}`;
   }
   if (value === null) return 'Nothing (null)';
+  if (isExactNumber(value)) return 'Number';
   if (typeof value === 'object') return Array.isArray(value) ? 'An empty list' : 'Empty';
   return typeof value === 'number' ? 'Number' : 'Yes or no';
 }

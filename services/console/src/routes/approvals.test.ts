@@ -58,6 +58,15 @@ describe('the list of approvals', () => {
     expect((await suite.ask('admin', 'GET', '/approvals/a1')).body.tool).toBe('pay');
   });
 
+  it('[console:exact-numbers] tells a number that no double holds with all its digits', async () => {
+    const values = [{ pointer: '/id', valueJson: '9007199254740993', origin: 'composed', asked: true }];
+    suite.approvals.put({ id: 'a1', argumentsJson: '{"id":9007199254740993}', values });
+    const headers = { authorization: 'Bearer admin' };
+    const text = await (await fetch(`${suite.url}/admin/v1/approvals/a1`, { headers })).text();
+    expect(text).toContain('"arguments":{"id":9007199254740993}');
+    expect(text).toContain('"value":9007199254740993');
+  });
+
   it('is filtered by state, and leads to its next page by a link', async () => {
     for (let n = 0; n < 3; n++) suite.approvals.put({ id: `p${n}` });
     suite.approvals.put({ id: 'done', state: ApprovalState.USED });
