@@ -4,6 +4,7 @@ import { of, type Requirement } from './requirement.ts';
 export const hosted: readonly Requirement[] = [
   ...of('issue 7, hosted servers', {
     'hosted:bridge': 'A server over standard input and output is served as Streamable HTTP to several callers at once.',
+    'hosted:exact-numbers': 'No number is changed between the gateway and a process.',
     'hosted:asks':
       'A process over standard input and output may ask the person of the one call that is under way; of several, or while one goes on whose caller has gone, it asks nobody.',
     'hosted:bounds': 'A process that floods, writes too long a line or never answers is ended, and its calls with it.',

@@ -58,6 +58,15 @@ describe('a server over standard input and output', () => {
     expect(pids.size).toBe(1);
   });
 
+  it('[hosted:exact-numbers] hands numbers that no double holds on as they are written, both ways', async () => {
+    suite = await startHostSuite({ same: hostile('verbatim') });
+    const given = '{"id":9007199254740993,"wei":[0.12345678901234567891]}';
+    const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"do","arguments":${given}}}`;
+    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+    const answer = await fetch(suite.url('same'), { method: 'POST', headers, body });
+    expect(await answer.text()).toContain(`"structuredContent":${given}`);
+  });
+
   it('[hosted:bridge] takes a greeting on standard output, and a server without a handshake', async () => {
     suite = await startHostSuite({ banner: hostile('banner'), modern: hostile('modern') });
     expect(textOf(await call('banner', 1, 'a'))).toMatch(/^a /);

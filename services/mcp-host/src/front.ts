@@ -7,6 +7,7 @@ import { clientGone, createApp } from '@sallyport/chassis/http/server';
 import { sseWriter } from '@sallyport/chassis/http/sse';
 import type { Logger } from '@sallyport/chassis/log';
 import type { Metrics } from '@sallyport/chassis/metrics';
+import { hasBeyondDouble, parseExact } from '@sallyport/peers/exact-json';
 import {
   ASKABLE_HEADER,
   type HostedPrincipal,
@@ -134,7 +135,10 @@ function methodOf(body: Buffer): string {
 }
 
 async function answer({ req, res, gone }: Asked, body: Buffer, host: Host): Promise<void> {
-  const message = readMessage(parseJson(body));
+  const parsed = parseJson(body);
+  const text = body.toString();
+  // It is written anew for the process, and as doubles such numbers would be other ones.
+  const message = readMessage(hasBeyondDouble(text) ? parseExact(text) : parsed);
   if (message === undefined) throw new GatewayError('invalid_request', 'This is no message of JSON-RPC.');
   if (isAnswer(message)) host.answer(message);
   // A cancelled call is one whose connection has ended.

@@ -63,7 +63,7 @@ describe('who listens to a hosted server', () => {
     await call();
     await ended;
     leaving.abort();
-  }, 10_000);
+  });
 
   it('[hosted:listening] hears no more in the name of a principal that is revoked', async () => {
     suite = await startHostSuite({ own: telling({ isolation: 'PerPrincipal' }) });

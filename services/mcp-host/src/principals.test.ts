@@ -65,7 +65,7 @@ describe('a hosted server with a process for each principal', () => {
       for (const one of [...said.told, ...said.kept]) expect(one).toContain(`canary-${user.slice(1)}-`);
     }
     expect(new Set(answers.map(({ said }) => said.pid)).size).toBe(4);
-  }, 20_000);
+  });
 
   it('[hosted:per-principal] takes another credential, and who acts for somebody, for another principal', async () => {
     const mine = await told('next', 'a', headersOf('p0'));

@@ -1,5 +1,6 @@
 import { sleep, within } from '@sallyport/chassis/deadline';
 import { GatewayError } from '@sallyport/chassis/errors';
+import { parseExact } from '@sallyport/peers/exact-json';
 import { ASKING, type AskableCall, createAsks } from './asks.ts';
 import { lineReader } from './lines.ts';
 import {
@@ -273,7 +274,7 @@ export async function openBridge(
 
 function parsed(line: Buffer): Message | undefined {
   try {
-    return readMessage(JSON.parse(line.toString('utf8')));
+    return readMessage(parseExact(line.toString('utf8')));
   } catch {
     return undefined;
   }

@@ -53,6 +53,11 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     // A call that is cancelled meanwhile goes on all the same.
     return text === 'slow' ? void setTimeout(ask, 300) : ask();
   }
+  if (manner === 'verbatim') {
+    const [, given] = /"arguments":(\{.*?\})/.exec(line);
+    process.stdout.write(`{"jsonrpc":"2.0","id":${id},"result":{"content":[],"structuredContent":${given}}}\n`);
+    return;
+  }
   if (manner === 'leaves') process.exit(0);
   if (manner === 'hangs') return;
   say({ id, result: { content: [{ type: 'text', text: `${text} ${process.pid}` }] } });
