@@ -68,7 +68,7 @@ describe('what the operator is told of tool servers', () => {
     await untilTrue(() => told().length > 0);
     expect(told()).toEqual(['server-9']);
     await reporter.stop();
-  }, 20_000);
+  });
 
   it('[catalog:report-slices] what is looked for beside all tools of a tenant leaves room for others', async () => {
     const { catalog, items } = manyServers(SERVERS);

@@ -183,7 +183,7 @@ describe('ToolService', () => {
     expect(await unavailable({ tools: ['dead/one'] })).toEqual(['dead']);
     broker.state.grants = ['s/*'];
     expect(await unavailable({ revision: '2' })).toEqual([]);
-  }, 20_000);
+  });
 
   it('lists classes and schemas of the servers asked for', async () => {
     const typed = { ...echo, inputSchema: { type: 'object' as const, required: ['a'] }, description: 'Says it.' };

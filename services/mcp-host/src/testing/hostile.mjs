@@ -51,7 +51,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     const ask = () =>
       say({ id: asked, method: 'elicitation/create', params: { message: `Why ${text}?`, requestedSchema } });
     // A call that is cancelled meanwhile goes on all the same.
-    return text === 'slow' ? void setTimeout(ask, 300) : ask();
+    return text === 'slow' ? void setTimeout(ask, 2_000) : ask();
   }
   if (manner === 'verbatim') {
     const [, given] = /"arguments":(\{.*?\})/.exec(line);
