@@ -6,6 +6,7 @@ export const openapi: readonly Requirement[] = [
     'openapi:names': 'Tools have names that follow from the document alone, never two the same.',
     'openapi:picked': 'Operations are picked by id, tag and method.',
     'openapi:called': 'An operation is listed and called as a tool.',
+    'openapi:exact-numbers': 'A number stands in a request as it was written, in its path, query and body.',
     'openapi:styles': 'Parameters are written in the styles of OpenAPI.',
     'openapi:bodies': 'Bodies are JSON, forms, parts, texts or bytes; nothing breaks out of a part.',
     'openapi:headers': 'Arguments never write lines of headers, nor headers of the connection.',

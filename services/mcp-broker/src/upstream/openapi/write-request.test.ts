@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { parseExact } from '@sallyport/turn';
 import type { JsonObject } from '../../catalog/definition.ts';
-import type { BodyPlan, OperationPlan, ParameterPlan } from './plan.ts';
+import { BODY, type BodyPlan, type OperationPlan, type ParameterPlan } from './plan.ts';
 import { writeRequest } from './write-request.ts';
 
 const BASE = 'https://api.example/v1';
@@ -24,6 +25,29 @@ const list = ['a b', 'c/d', 'e,f'];
 const object = { R: 100, G: '2&0' };
 
 describe('a request of an API', () => {
+  it('[openapi:exact-numbers] has numbers that no double holds as they are written, wherever they stand', () => {
+    const { n, of } = parseExact(
+      '{"n":9007199254740993,"of":{"n":9007199254740993,"l":[1.234567890123456789]}}',
+    ) as JsonObject;
+    const url = (place: ParameterPlan, value: unknown) =>
+      writeRequest(BASE, plan({ path: '/x/{p}', parameters: [at('path', 'simple'), { ...place, argument: 'q' }] }), {
+        p: n,
+        q: value,
+      } as JsonObject).url.href;
+    expect(url(at('query', 'form', true), n)).toBe(`${BASE}/x/9007199254740993?p=9007199254740993`);
+    expect(url(at('query', 'form', false), [n])).toContain('?p=9007199254740993');
+    expect(url(at('query', 'deepObject', true), of)).toContain(
+      '%5Bn%5D=9007199254740993&p%5Bl%5D%5B%5D=1.234567890123456789',
+    );
+    const bodyOf = (kind: BodyPlan['kind']) => {
+      const body = { mediaType: 'x/y', kind, styles: {}, files: [] } as unknown as BodyPlan;
+      return String(writeRequest(BASE, plan({ method: 'POST', body }), { [BODY]: of } as JsonObject).body);
+    };
+    expect(bodyOf('json')).toBe('{"n":9007199254740993,"l":[1.234567890123456789]}');
+    expect(bodyOf('form' as never)).toBe('n=9007199254740993&l=1.234567890123456789');
+    expect(bodyOf('multipart')).toContain('content-type: text/plain\r\n\r\n9007199254740993\r\n');
+  });
+
   // OpenAPI 3.1 §4.8.12.4, with values that need encoding.
   it.each<[string, boolean, unknown, string]>([
     ['form', true, list, '?p=a%20b&p=c%2Fd&p=e%2Cf'],
