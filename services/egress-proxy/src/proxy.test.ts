@@ -267,11 +267,11 @@ describe('the way out of hosted servers', () => {
     expect(records.length).toBe(60);
     expect(records[0]).toMatchObject({ tenant: 'acme', reason: 'NotDeclared' });
     expect(records[0]?.detailJson).toContain('evil.example');
-    for (let left = 50; reports.length === 0 && left > 0; left--) await new Promise((go) => setTimeout(go, 50));
+    for (let left = 300; reports.length === 0 && left > 0; left--) await new Promise((go) => setTimeout(go, 50));
     // Of one that is gone nothing is told any more.
     changed();
     account.add({ server, reason: 'NotDeclared', host: 'again.example', port: 443, from: '10.0.0.9' });
-    for (let left = 50; reports.length === 1 && left > 0; left--) await new Promise((go) => setTimeout(go, 50));
+    for (let left = 300; reports.length === 1 && left > 0; left--) await new Promise((go) => setTimeout(go, 50));
     expect(reports).toHaveLength(2);
     there = [];
     changed();

@@ -41,7 +41,7 @@ afterEach(async () => {
 });
 
 async function until(what: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 200 && !what(); turn++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let turn = 0; turn < 1_500 && !what(); turn++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(what()).toBe(true);
 }
 

@@ -83,7 +83,7 @@ describe('the operator over a folder', () => {
           { ...of('ModelProvider', 'openai'), conditions: [seen('Reachable', 'False', 'Evil')] },
         ],
       },
-      { timeoutMs: 1000 },
+      { timeoutMs: 10_000 },
     );
     await eventually(() => reason('ToolServer', 'mail', 'Ready'), 'True Ready');
     expect(source.get('ToolServer', 'default', 'mail')?.status).toMatchObject({
@@ -102,7 +102,7 @@ describe('the operator over a folder', () => {
     const conditions = [{ type: 'ResolvedRefs', status: 'False', reason: 'PickOffersNothing', message: 'send' }];
     const seen = { kind: 'Toolset', tenant: 'default', name: 'desk', uid, generation: 1, conditions };
     const statusJson = JSON.stringify({ toolCount: 3, definitionTokens: 120 });
-    await snapshots.client.report({ reporter: 'b', observations: [{ ...seen, statusJson }] }, { timeoutMs: 1000 });
+    await snapshots.client.report({ reporter: 'b', observations: [{ ...seen, statusJson }] }, { timeoutMs: 10_000 });
     await eventually(() => source.get('Toolset', 'default', 'desk')?.status.toolCount, 3);
     expect(source.get('Toolset', 'default', 'desk')?.status.definitionTokens).toBe(120);
     expect(reason('Toolset', 'desk', 'Ready')).toMatch(/^False/);
@@ -128,24 +128,24 @@ describe('the operator over a folder', () => {
       ],
     });
     const shown = () => JSON.stringify(source.get('ToolPolicy', 'default', 'mail')?.status.observed);
-    await snapshots.client.report(counted(9), { timeoutMs: 1000 });
-    await policy.client.report(counted(7, { grantedOrigin: 'x' }), { timeoutMs: 1000 });
+    await snapshots.client.report(counted(9), { timeoutMs: 10_000 });
+    await policy.client.report(counted(7, { grantedOrigin: 'x' }), { timeoutMs: 10_000 });
     await eventually(shown, '[{"rule":"r","count":7,"principals":2}]');
     expect(reason('ToolPolicy', 'mail', 'Ready')).not.toBe('True Evil');
-    await policy.client.report(counted(8), { timeoutMs: 1000 });
+    await policy.client.report(counted(8), { timeoutMs: 10_000 });
     await eventually(shown, '[{"rule":"r","count":8,"principals":2}]');
   });
 
   it('lists resources with their status for the admin API', async () => {
     const { resources, reason } = await suite({ 'all.yaml': [secret, provider(), model('smart')].join('---\n') });
     await eventually(() => reason('Model', 'smart', 'Ready'), 'True Ready');
-    const all = await resources.client.list({ tenant: 'default' }, { timeoutMs: 1000 });
+    const all = await resources.client.list({ tenant: 'default' }, { timeoutMs: 10_000 });
     expect(all.resources.map(({ kind, name }) => `${kind}/${name}`)).toEqual(['ModelProvider/openai', 'Model/smart']);
     expect(JSON.parse(all.resources[1]?.statusJson ?? '')).toMatchObject({ liveTargets: 1 });
-    expect((await resources.client.list({ tenant: 'other' }, { timeoutMs: 1000 })).resources).toEqual([]);
-    await expect(resources.client.list({}, { timeoutMs: 1000 })).rejects.toMatchObject({ code: 'invalid_request' });
+    expect((await resources.client.list({ tenant: 'other' }, { timeoutMs: 10_000 })).resources).toEqual([]);
+    await expect(resources.client.list({}, { timeoutMs: 10_000 })).rejects.toMatchObject({ code: 'invalid_request' });
     await expect(
-      resources.client.list({ tenant: 'default', kind: 'Modle' }, { timeoutMs: 1000 }),
+      resources.client.list({ tenant: 'default', kind: 'Modle' }, { timeoutMs: 10_000 }),
     ).rejects.toMatchObject({
       code: 'invalid_request',
     });

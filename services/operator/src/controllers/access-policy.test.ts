@@ -60,7 +60,7 @@ describe('coverage of an access policy', () => {
     const { uid = '' } = source.get('ToolServer', 'default', 'mail') ?? {};
     const tools = ['send', 'wipe'].map((name) => ({ name, class: 'Sensitive', digest }));
     const seen = { kind: 'ToolServer', tenant: 'default', name: 'mail', uid, statusJson: JSON.stringify({ tools }) };
-    await snapshots.client.report({ reporter: 'broker-1', observations: [seen] }, { timeoutMs: 1000 });
+    await snapshots.client.report({ reporter: 'broker-1', observations: [seen] }, { timeoutMs: 10_000 });
     await eventually(
       message,
       '2 gaps: tool mail/wipe is Sensitive by default; tool mail/wipe is Sensitive and no rule speaks of its calls',

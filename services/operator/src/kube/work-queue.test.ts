@@ -80,16 +80,18 @@ describe('workQueue', () => {
   });
 
   it('waits at stop for what is being worked on, and tells it to end', async () => {
+    let begun = false;
     let ended = false;
     const queue = workQueue({
       onError: ignore,
       async work(_, signal) {
+        begun = true;
         await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
         ended = true;
       },
     });
     queue.add('a');
-    await pause(5);
+    await until(() => begun);
     await queue.stop();
     expect(ended).toBe(true);
   });

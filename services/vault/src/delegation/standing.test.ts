@@ -62,7 +62,7 @@ describe('standing of people', () => {
     return { standing, cache, keep, held, opened: () => opened, write: (message: object | 'end') => write(message) };
   }
   const until = async (holds: () => boolean) => {
-    for (const end = Date.now() + 3_000; !holds() && Date.now() < end; ) await new Promise((go) => setTimeout(go, 5));
+    for (const end = Date.now() + 15_000; !holds() && Date.now() < end; ) await new Promise((go) => setTimeout(go, 5));
     expect(holds()).toBe(true);
   };
 
