@@ -18,7 +18,8 @@ let suite: TestSuite;
 
 beforeAll(async () => {
   provider = await startFakeProvider();
-  provider.script('slow', { text: 'at last', delayMs: 500 });
+  // Longer than it takes six calls to come.
+  provider.script('slow', { text: 'at last', delayMs: 2_000 });
   provider.script('costly', { text: 'gold', usage: { input: 100_000, output: 100 } });
   provider.script('wordy', { text: 'words', usage: { input: 900, output: 300 } });
   // A model that wants its tool again, whatever it is told.
@@ -34,7 +35,7 @@ beforeAll(async () => {
   tools = await startFakeToolServer({ tools: [{ name: 'list_things', run: returns({ things: ['a', 'b'] }) }] });
   suite = await suiteWith(
     [
-      ...openHouse(provider, MODELS),
+      ...openHouse(provider, MODELS, { firstByteSeconds: 5 }),
       // Without it a function of a client counts as egress and is refused as soon as its first result came back.
       {
         kind: 'ToolPolicy',

@@ -85,12 +85,12 @@ withRedis('limits in Redis (skipped where there is no redis-server)', () => {
   });
 
   it('[policy:lease-expiry] what an expired lease did not spend is granted to others', async () => {
-    const [first] = await store.grant('acme', 'e1', [ask({ counter: 'e', needed: 1000, leaseMs: 100 })]);
+    const [first] = await store.grant('acme', 'e1', [ask({ counter: 'e', needed: 1000, leaseMs: 2_000 })]);
     expect(first?.granted).toBe(1000);
     const lease = { tenant: 'acme', counter: 'e', leaseId: first?.leaseId ?? '', leaseMs: 1 };
     await store.settle([{ ...lease, amount: 400, final: false }]);
     expect((await store.grant('acme', 'e2', [ask({ counter: 'e' })]))[0]?.exhausted).toBe(true);
-    await pause(150);
+    await pause(2_050);
     expect((await store.grant('acme', 'e3', [ask({ counter: 'e', fraction: 1 })]))[0]?.granted).toBe(600);
   });
 

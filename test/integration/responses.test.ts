@@ -225,7 +225,7 @@ describe('a response that is made in the background', () => {
   });
 
   it('[responses:background] is cancelled by who began it, and told where it failed', async () => {
-    rounds({ text: 'Too late.', delayMs: 900 });
+    rounds({ text: 'Too late.', delayMs: 2_500 });
     const { id } = await openai.responses.create(ask);
     await expect(stranger.responses.cancel(id)).rejects.toThrow(NotFoundError);
     expect(await openai.responses.cancel(id)).toMatchObject({ id, status: 'cancelled', output: [] });
