@@ -87,7 +87,7 @@ describe('filters', () => {
   });
 
   it('[scim:filter-bounds] are bounded in length, terms and depth, so that none takes long', () => {
-    const began = performance.now();
+    const began = process.cpuUsage();
     const nested = (depth: number) => `${'('.repeat(depth)}userName pr${')'.repeat(depth)}`;
     const inner = (depth: number): string => (depth === 0 ? 'value pr' : `emails[${inner(depth - 1)}]`);
     for (const text of [
@@ -101,7 +101,7 @@ describe('filters', () => {
       expect(codeOf(() => parseFilter(text))).toBe('invalidFilter');
     }
     expect(holds(parseFilter(nested(7)), ANN)).toBe(true);
-    expect(performance.now() - began).toBeLessThan(500);
+    expect(process.cpuUsage(began).user / 1_000).toBeLessThan(500);
   });
 
   it('[scim:filter-bounds] whatever is written is refused as such, or told of any resource', () => {
@@ -131,14 +131,14 @@ describe('filters', () => {
     );
     fc.assert(
       fc.property(text, fc.object({ maxDepth: 4, maxKeys: 8 }), (written, resource) => {
-        const began = performance.now();
+        const began = process.cpuUsage();
         const told = codeOf(() => {
           const filter = parseFilter(written);
           for (const one of [ANN, resource]) expect(typeof holds(filter, one)).toBe('boolean');
         });
         expect(['none', 'invalidFilter']).toContain(told);
         expect(['none', 'invalidPath']).toContain(codeOf(() => parsePath(written)));
-        expect(performance.now() - began).toBeLessThan(1_000);
+        expect(process.cpuUsage(began).user / 1_000).toBeLessThan(1_000);
       }),
       { numRuns: 2_000 },
     );

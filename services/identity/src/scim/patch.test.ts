@@ -122,13 +122,13 @@ describe('changes of users', () => {
     );
     fc.assert(
       fc.property(fc.array(operation, { minLength: 1, maxLength: 30 }), (Operations) => {
-        const began = performance.now();
+        const began = process.cpuUsage();
         const before = JSON.stringify(ANN);
         refused(() => expect(JSON.stringify(patched(...Operations)).length).toBeLessThan(100_000));
         refused(() => inGroup(...Operations));
         expect(JSON.stringify(ANN)).toBe(before);
         expect(Object.keys(Object.prototype)).toEqual([]);
-        expect(performance.now() - began).toBeLessThan(1_000);
+        expect(process.cpuUsage(began).user / 1_000).toBeLessThan(1_000);
       }),
       { numRuns: 1_000 },
     );
@@ -141,9 +141,9 @@ describe('changes of users', () => {
       path: 'emails',
       value: values(index),
     }));
-    const began = performance.now();
+    const began = process.cpuUsage();
     refused(() => patched(...Operations));
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(process.cpuUsage(began).user / 1_000).toBeLessThan(1_000);
     expect(refused(() => patched(...Operations, { op: 'add', path: 'title', value: 'x' }))).toBe('invalidSyntax');
   });
 });
