@@ -37,6 +37,8 @@ export const peers: readonly Requirement[] = [
     'peers:commit-bounded': 'Records wait a bounded time to be committed, in commits of bounded size.',
     'peers:no-hop-when-warm': 'Asks policy once for a principal, also for requests at the same time.',
     'peers:records-poison': 'Loses one record that audit refuses, and none behind it.',
+    'peers:records-long':
+      'Gives a long record longer to come over, so that a slow way to audit keeps nothing behind it in the spool.',
     'peers:records-survive': 'Hands on after a restart what was spooled before it.',
     'peers:revocation-gap': 'Drops everything when a revocation was missed.',
     'peers:revocation-one-second': 'Refuses a revoked key within a second and tells those with open streams.',

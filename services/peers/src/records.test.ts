@@ -73,9 +73,28 @@ describe('recorder', () => {
     for (const id of short) records.append({ id, detailJson: 'x'.repeat(100_000) });
     records.append({ id: 'long', detailJson: 'x'.repeat(30 * 1024 * 1024) });
     records.append({ id: 'last' });
-    await until('all are kept', () => state.kept.length === 41);
+    await until('all are kept', () => state.kept.length === 41, 20_000);
     expect(state.kept).toEqual([...short, 'long', 'last']);
     expect(state.calls).toBe(3);
+  });
+
+  it('[peers:records-long] gives a long record longer to come over, so that none keeps all behind it in the spool', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'sallyport-records-'));
+    const spool = await openSpool({ dir, maxBytes: 1_000_000, fsync: true });
+    const metrics = createMetrics('test', { defaults: false });
+    const given: number[] = [];
+    const client = {
+      async commit(_request: unknown, { timeoutMs }: { timeoutMs: number }) {
+        given.push(timeoutMs);
+        return {} as never;
+      },
+    };
+    const records = recorder({ client, spool, log: quiet, metrics });
+    await records.commit([{ id: 'short' }]);
+    await records.commit([{ id: 'long', detailJson: 'x'.repeat(20_000_000) }]);
+    records.append({ id: 'longer', detailJson: 'x'.repeat(30_000_000) });
+    await records.stop(Date.now() + 5_000);
+    expect(given).toEqual([1_500, 3_500, 4_500]);
   });
 
   it('sends what waits when it stops', async () => {

@@ -29,6 +29,7 @@ export interface Recorder {
 interface Portion {
   readonly request: { records: Uint8Array[] };
   readonly records: () => readonly Uint8Array[];
+  readonly bytes: number;
 }
 
 const codec = codecOf(RecordSchema);
@@ -40,6 +41,8 @@ const PAGE = 256;
 const BATCH_BYTES = 4 * 1024 * 1024;
 const MAX_WAITING = 20_000;
 const COMMIT_MS = 1_500;
+/** A long message has longer: one that never came over in time would keep all behind it in the spool for good. */
+const BYTES_A_MS = 10_000;
 const DRAIN_EVERY_MS = 500;
 /** How long audit is taken for gone at least. */
 const AWAY_MS = 1_000;
@@ -80,9 +83,9 @@ export function recorder(options: {
   let away = false;
   let awaySince = 0;
 
-  const give = async ({ request }: Portion) => {
+  const give = async ({ request, bytes }: Portion) => {
     try {
-      await client.commit(request, { timeoutMs: COMMIT_MS });
+      await client.commit(request, { timeoutMs: COMMIT_MS + Math.floor(bytes / BYTES_A_MS) });
     } catch (error) {
       if (!refuses(error)) {
         away = true;
@@ -165,7 +168,7 @@ export function recorder(options: {
       timer = waiting > 0 ? setTimeout(onDue, everyMs) : undefined;
       const sent = batch;
       try {
-        const atOnce = await place({ request: sent.request(), records: () => sent.each() });
+        const atOnce = await place({ request: sent.request(), records: () => sent.each(), bytes: sent.byteLength });
         // A call that failed may hold its request still.
         if (atOnce) {
           sent.clear();
@@ -287,7 +290,8 @@ function isFull(batch: EncodedList): boolean {
 }
 
 function portionOf(records: readonly Uint8Array[]): Portion {
-  return { request: { records: records as Uint8Array[] }, records: () => records };
+  const bytes = records.reduce((sum, { length }) => sum + length, 0);
+  return { request: { records: records as Uint8Array[] }, records: () => records, bytes };
 }
 
 /** How many of the first records make a batch; at least one. */
