@@ -361,7 +361,7 @@ describe('a provider of the Responses API behind the other fronts', () => {
 
 describe('faults', () => {
   it.each<[object, number, string, string | null]>([
-    [{ model: 'nobody', input: 'Hi' }, 404, 'not_found', 'model'],
+    [{ model: 'nobody', input: 'Hi' }, 404, 'model_not_found', 'model'],
     [{ model: 'actor' }, 400, 'invalid_request', 'input'],
     [{ model: 'actor', input: [{ role: 'root', content: 'Hi' }] }, 400, 'invalid_request', 'input[0].role'],
     [{ model: 'actor', input: 'Hi', background: true, store: false }, 400, 'unsupported', 'background'],

@@ -38,9 +38,12 @@ describe.each(directions)('what %s can see and use of %s', (ownName, otherName) 
     const foreign = await own().agent.get(`/v1/models/${otherName}-only`);
     const absent = await own().agent.get('/v1/models/none-such');
     expect([foreign.status, foreign.text]).toEqual([404, absent.text]);
-    for (const ask of [own().agent.chat, own().agent.messages]) {
+    for (const [ask, code] of [
+      [own().agent.chat, 'model_not_found'],
+      [own().agent.messages, 'not_found'],
+    ] as const) {
       const refused = await ask(`${otherName}-only`);
-      expect([refused.status, refused.code]).toEqual([404, 'not_found']);
+      expect([refused.status, refused.code]).toEqual([404, code]);
     }
     const counted = await own().agent.send('POST', '/v1/messages/count_tokens', {
       model: `${otherName}-only`,
@@ -63,7 +66,7 @@ describe.each(directions)('what %s can see and use of %s', (ownName, otherName) 
       const ask = (model: string) =>
         own().agent.send('POST', path, { model, input: 'x', query: 'x', documents: ['x'] });
       const [foreign, absent] = [await ask(`${otherName}-only`), await ask('none-such')];
-      expect([foreign.status, foreign.code, absent.status]).toEqual([404, 'not_found', 404]);
+      expect([foreign.status, foreign.code, absent.status]).toEqual([404, 'model_not_found', 404]);
     }
     const through = await own().agent.get('/passthrough/main/models');
     expect(through.status).toBe(200);

@@ -34,6 +34,13 @@ export const model: readonly Requirement[] = [
   ...of('issue 6 (Gemini); ai.google.dev/api/generate-content', {
     'model:gemini-front': 'The Gemini SDK is answered by models of every dialect, and one record is left.',
     'model:gemini-stream': 'The Gemini SDK is streamed to, with the reason to stop and usage at the end.',
+    'model:gemini-idle':
+      'Fields of Gemini that ask for nothing (no safety settings, text alone, a choice among all functions) are nothing that another provider lacks; a kind of answer that it lacks is refused.',
+    'model:known-errors':
+      'A prompt that is too long and a model that is not there are told in the codes and words by which SDKs and frameworks know them.',
+    'model:fields-of-the-client':
+      "What a target cannot take is named, in refusals and in sallyport-dropped, as the client's own request has it.",
+    'model:whole-answers': "Answers that are told anew have the fields that OpenRouter's SDKs demand of each answer.",
     'model:gemini-uncommented':
       "Nothing stands in a Gemini client's stream but data and blank lines: Google's SDK for Python takes a comment for an answer, so what comments tell others is left out.",
     'model:gemini-tools':

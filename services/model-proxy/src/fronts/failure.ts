@@ -13,7 +13,12 @@ interface Shown {
 const shown: Readonly<Record<FailureKind, Shown>> = {
   rate_limited: { code: 'rate_limited', message: 'The model provider is limiting the rate of requests.', tell: false },
   overloaded: { code: 'unavailable', message: 'The model provider is overloaded.', tell: false },
-  context_length: { code: 'invalid_request', message: 'The request is longer than the model can take.', tell: true },
+  // No dialect but OpenAI's has a code for it: SDKs and frameworks know it by these very words of Anthropic and of Google.
+  context_length: {
+    code: 'invalid_request',
+    message: 'The prompt is too long: it exceeds the maximum number of tokens allowed by the model.',
+    tell: true,
+  },
   content_policy: {
     code: 'invalid_request',
     message: "The model provider's content policy refused the request.",

@@ -6,6 +6,7 @@ import * as anthropicErrors from './anthropic/errors.ts';
 import * as anthropicParse from './anthropic/parse.ts';
 import { renderResponse as renderAnthropic, renderStream as streamAnthropic } from './anthropic/render.ts';
 import { asGatewayFailure, asUnsupported } from './failure.ts';
+import { frontOf } from './index.ts';
 import * as openaiErrors from './openai/errors.ts';
 import * as openaiParse from './openai/parse.ts';
 import { renderResponse as renderOpenAi, renderStream as streamOpenAi } from './openai/render.ts';
@@ -177,9 +178,31 @@ describe('both fronts', () => {
     expect(error.message.includes('org-secret')).toBe(tells);
   });
 
-  it('give OpenAI clients the code that they test for when the prompt is too long', () => {
+  it('[model:known-errors] give clients the code and the words that they test for when the prompt is too long', () => {
     const error = asGatewayFailure({ kind: 'context_length', retryable: false, message: '' });
     expect(openaiErrors.errorBody(error)).toMatchObject({ error: { code: 'context_length_exceeded' } });
+    // By which LangChain knows it at Anthropic, and LangChain and LiteLLM at Google.
+    for (const words of ['prompt is too long', 'exceeds the maximum number of tokens allowed'])
+      expect(error.message).toContain(words);
+  });
+
+  it('[model:known-errors] give OpenAI clients the code of a model that is not there, and of no other thing', () => {
+    const missing = (param: string) => new GatewayError('not_found', 'None.', { details: { param } });
+    expect(openaiErrors.errorBody(missing('model'))).toMatchObject({ error: { code: 'model_not_found' } });
+    expect(openaiErrors.errorBody(missing('file_id'))).toMatchObject({ error: { code: 'not_found' } });
+  });
+
+  it('[model:whole-answers] leave out no field of an answer that OpenRouter clients demand', () => {
+    const response = { id: 'msg_1', model: 'real', content: [], finish: { unified: 'stop' as const, raw: '' } };
+    expect(renderOpenAi(response, { model: 'public' })).toHaveProperty('system_fingerprint', null);
+    const whole = frontOf('openai-responses').renderResponse(response, {
+      model: 'public',
+      trajectory: '',
+      created: 1,
+      includeUsage: false,
+    });
+    expect(whole).toMatchObject({ status: 'completed', frequency_penalty: 0, presence_penalty: 0 });
+    expect(whole.completed_at).toBeGreaterThan(1_700_000_000);
   });
 
   it('refuse what the target cannot say, naming each field', () => {

@@ -3,6 +3,7 @@ import { asArray, asObject, isObject } from '../chat/json.ts';
 import type { JsonObject } from '../chat/message.ts';
 import type { Usage } from '../chat/usage.ts';
 import { asUnsupported } from '../fronts/failure.ts';
+import { inWordsOf } from '../fronts/field-names.ts';
 import { callPath } from '../providers/define-provider.ts';
 import { encodeRequestFor } from '../wire/codec.ts';
 import { without } from '../wire/forward.ts';
@@ -70,7 +71,7 @@ function read(request: OperationRequest): Asked {
       const most = Math.min(maxTokens ?? Number.POSITIVE_INFINITY, terms.mostTokens ?? Number.POSITIVE_INFINITY);
       const limit = { maxTokens: Number.isFinite(most) ? most : undefined, stream };
       const encoded = encodeRequestFor(declaration, chatOf(body, target.model, prompt, limit));
-      if (encoded.unsupported.length > 0) throw asUnsupported(encoded.unsupported);
+      if (encoded.unsupported.length > 0) throw asUnsupported(inWordsOf('openai-chat', encoded.unsupported));
       return {
         path: callPath(declaration, target.model, stream),
         contentType: JSON_TYPE,

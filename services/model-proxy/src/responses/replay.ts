@@ -13,7 +13,15 @@ export function replayed(response: JsonObject, startingAfter = -1): string {
     if (number <= startingAfter) return;
     frames.push(`event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: number, ...fields })}\n\n`);
   };
-  const begun = { ...response, status: 'in_progress', output: [], usage: null, incomplete_details: null, error: null };
+  const begun = {
+    ...response,
+    status: 'in_progress',
+    completed_at: null,
+    output: [],
+    usage: null,
+    incomplete_details: null,
+    error: null,
+  };
   tell('response.created', { response: begun });
   tell('response.in_progress', { response: begun });
   for (const [output_index, item] of asArray(response.output).filter(isObject).entries()) {

@@ -243,16 +243,16 @@ describe('trying a target', () => {
     expect(asked[1]?.body).not.toHaveProperty('models');
   });
 
-  it('[routing:drop] leaves out what a target cannot be told where its Model says so, and names it', async () => {
+  it('[routing:drop][model:fields-of-the-client] leaves out what a target cannot be told where its Model says so, and names it', async () => {
     const at = { a: providerOf('anthropic-compatible', 'a') };
     const said = answerOf(200, message(1, 1));
     const { make, asked } = house(() => said);
     const body = { seed: 7, logit_bias: { '1': 2 } };
     const refused = await make(routedModel({ a: {} }, {}, { providers: at }), { body });
-    expect(refused.answered).toMatchObject({ code: 'unsupported', status: 400 });
+    expect(refused.answered).toMatchObject({ code: 'unsupported', status: 400, details: { param: 'seed' } });
     expect(asked).toHaveLength(0);
     const { heard } = await make(routedModel({ a: {} }, { unsupported: 'Drop' }, { providers: at }), { body });
-    expect(heard.headers['sallyport-dropped']).toMatch(/seed/);
+    expect(heard.headers['sallyport-dropped']).toBe('seed, logit_bias');
     expect(asked[0]?.body).not.toHaveProperty('seed');
     const demanding = { ...body, provider: { require_parameters: true } };
     const strict = await make(routedModel({ a: {} }, { unsupported: 'Drop' }, { providers: at }), { body: demanding });

@@ -1,5 +1,6 @@
 import type { Unsupported } from '../chat/request.ts';
 import { asUnsupported } from '../fronts/failure.ts';
+import { inWordsOf } from '../fronts/field-names.ts';
 import { servingModel } from '../routing/serving.ts';
 import type { Turn } from '../turn/turn.ts';
 
@@ -16,11 +17,10 @@ export function leaveOut(turn: Turn, unsupported: readonly Unsupported[]): void 
     return;
   }
   const drops = turn.controls.drops || servingModel(turn).spec.unsupported === 'Drop';
-  if (!drops || turn.wish?.requireParameters === true) {
-    throw asUnsupported(unsupported);
-  }
+  const fields = inWordsOf(turn.dialect, unsupported);
+  if (!drops || turn.wish?.requireParameters === true) throw asUnsupported(fields);
   // Names of fields are the client's: they become a header.
-  const names = unsupported.map(({ field }) => field.slice(0, 64).replace(/[^\w.[\]/-]/g, '_'));
+  const names = fields.map(({ field }) => field.slice(0, 64).replace(/[^\w.[\]/-]/g, '_'));
   turn.dropped = [...new Set(names)].slice(0, MOST_NAMED);
 }
 

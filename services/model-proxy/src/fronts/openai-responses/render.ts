@@ -21,7 +21,7 @@ export interface RenderOptions extends ResponseNames {
 export function renderResponse(response: ChatResponse, options: RenderOptions = {}): JsonObject {
   const { exchange } = options;
   const id = exchange?.id ?? options.id ?? ownId(response.id);
-  const rendered = encodeResponse(response, { ...options, id, ...(exchange ? { fields: exchange.fields } : {}) });
+  const rendered = encodeResponse(response, { ...options, id, now, ...(exchange ? { fields: exchange.fields } : {}) });
   exchange?.tell(rendered);
   return rendered;
 }
@@ -43,6 +43,7 @@ export function renderStream(options: RenderOptions = {}): StreamEncoder {
   const { trajectory, exchange, ...names } = options;
   const encoder = createStreamEncoder({
     ...names,
+    now,
     ...(exchange ? { id: exchange.id, fields: exchange.fields } : {}),
     errorFrame: (failure, sequence) => errorFrame(asGatewayFailure(failure), trajectory, sequence),
     onEnd: (response) => exchange?.tell(response),
@@ -52,4 +53,8 @@ export function renderStream(options: RenderOptions = {}): StreamEncoder {
 
 function ownId(id: string): string {
   return id.startsWith('resp_') ? id : `resp_${id.replace(/^(msg_|chatcmpl-)/, '')}`;
+}
+
+function now(): number {
+  return Math.floor(Date.now() / 1000);
 }

@@ -38,8 +38,10 @@ const upstreamCodes: Readonly<Record<string, string>> = {
 export function errorBody(error: GatewayError, trajectory?: string): JsonObject {
   const param = error.details?.param;
   const upstream = error.details?.upstream;
-  const own =
+  let own =
     typeof upstream === 'string' && Object.hasOwn(upstreamCodes, upstream) ? upstreamCodes[upstream] : undefined;
+  // LiteLLM's clients tell by it that a model is not there from a bad request.
+  if (error.code === 'not_found' && param === 'model') own = 'model_not_found';
   return {
     error: {
       message: error.message,

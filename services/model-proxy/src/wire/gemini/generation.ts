@@ -16,12 +16,11 @@ const numbers = {
   topLogprobs: 'logprobs',
 } as const satisfies Partial<Record<keyof Sampling, string>>;
 const numberEntries = Object.entries(numbers) as [keyof typeof numbers, string][];
+const FORMAT_FIELDS = ['responseMimeType', 'responseSchema', 'responseJsonSchema'] as const;
 const known = spellings(
   ...Object.values(numbers),
+  ...FORMAT_FIELDS,
   'stopSequences',
-  'responseMimeType',
-  'responseSchema',
-  'responseJsonSchema',
   'thinkingConfig',
   'responseLogprobs',
 );
@@ -61,7 +60,19 @@ export function decodeGeneration(config: JsonObject, request: ChatRequest): Json
   const thinking = objectField(config, 'thinkingConfig');
   const wish = thinking && decodeThinking(thinking);
   if (wish) request.reasoning = wish;
-  return otherFields(config, known);
+  const other = otherFields(config, known) ?? {};
+  if (isTextAlone(field(config, 'responseModalities'))) {
+    for (const name of spellings('responseModalities')) delete other[name];
+  }
+  if (format === undefined && stringField(config, 'responseMimeType') !== undefined) {
+    for (const name of FORMAT_FIELDS) if (field(config, name) !== undefined) other[name] = field(config, name);
+  }
+  return Object.keys(other).length > 0 ? other : undefined;
+}
+
+/** Pydantic AI asks for text by name, which is what a model answers in anyway. */
+function isTextAlone(modalities: unknown): boolean {
+  return Array.isArray(modalities) && modalities.length === 1 && /^text$/i.test(String(modalities[0]));
 }
 
 function decodeFormat(config: JsonObject): ResponseFormat | undefined {

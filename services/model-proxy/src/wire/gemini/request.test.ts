@@ -41,7 +41,7 @@ const sayable: [string, Partial<ChatRequest>][] = [
   [
     'a choice among tools',
     {
-      tools: [weather, { ...weather, name: 'b' }],
+      tools: [weather, { ...weather, name: 'b' }, { ...weather, name: 'c' }],
       toolChoice: { type: 'allowed', mode: 'required', names: ['weather', 'b'] },
     },
   ],
@@ -108,6 +108,27 @@ describe('requests of generateContent', () => {
         'generationConfig',
       ]);
     }
+  });
+
+  it('[model:gemini-idle] refuse elsewhere what is asked for, and nothing that asks for nothing', () => {
+    const lost = (generationConfig: object, more: object = {}) => {
+      const body = { contents: [{ role: 'user', parts: [{ text: 'hi' }] }], generationConfig, ...more };
+      return frontCodecs['anthropic-messages']
+        .encodeRequest(decodeRequest(sent(body as JsonObject)))
+        .unsupported.map(({ field }) => field);
+    };
+    expect(lost({ responseModalities: ['TEXT'] }, { safetySettings: [] })).toEqual([]);
+    expect(lost({ response_modalities: ['text'] })).toEqual([]);
+    expect(lost({ responseModalities: ['TEXT', 'IMAGE'] })).toEqual(['generationConfig']);
+    expect(lost({ responseMimeType: 'text/x.enum', responseSchema: { type: 'STRING', enum: ['a'] } })).toEqual([
+      'generationConfig',
+    ]);
+    const anyOf = (allowedFunctionNames: string[], offered: string[]) => ({
+      tools: [{ functionDeclarations: offered.map((name) => ({ name })) }],
+      toolConfig: { functionCallingConfig: { mode: 'ANY', allowedFunctionNames } },
+    });
+    expect(lost({}, anyOf(['a', 'b'], ['b', 'a']))).toEqual([]);
+    expect(lost({}, anyOf(['a', 'b'], ['a', 'b', 'c']))).toEqual(['toolChoice']);
   });
 
   it.each<[string, Partial<ChatRequest>, string]>([

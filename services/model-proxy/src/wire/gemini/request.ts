@@ -2,6 +2,7 @@ import { DecodeError } from '../../chat/failure.ts';
 import { asString, isObject, otherFields } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { ChatRequest, Encoded } from '../../chat/request.ts';
+import type { Tool, ToolChoice } from '../../chat/tools.ts';
 import { ignorableFields } from '../openai-chat/request.ts';
 import { decodeContents, decodeSystem } from './contents.ts';
 import { field, objectField, spellings } from './field.ts';
@@ -37,14 +38,24 @@ export function decodeRequest(body: JsonObject): ChatRequest {
     stream: body.stream === true,
   };
   const other = otherFields(body, known) ?? {};
+  // LangChain always sends an empty list of them.
+  for (const [name, value] of Object.entries(other)) if (Array.isArray(value) && value.length === 0) delete other[name];
   const toolConfig = field(body, 'toolConfig');
   const choice = decodeToolChoice(toolConfig);
-  if (choice) request.toolChoice = choice;
+  if (choice) request.toolChoice = unnarrowed(choice, request.tools);
   else if (isObject(toolConfig)) other.toolConfig = toolConfig;
   const config = decodeGeneration(objectField(body, 'generationConfig') ?? {}, request);
   if (config) other.generationConfig = config;
   if (Object.keys(other).length > 0) request.extra = { gemini: other };
   return request;
+}
+
+/** A choice that names every function that is offered narrows nothing. */
+function unnarrowed(choice: ToolChoice, tools: readonly Tool[]): ToolChoice {
+  if (choice.type !== 'allowed') return choice;
+  if (choice.names.length !== tools.length) return choice;
+  const isNamed = (tool: Tool): boolean => tool.type === 'function' && choice.names.includes(tool.name);
+  return tools.every(isNamed) ? { type: 'required' } : choice;
 }
 
 /** True for the models from Gemini 3 on, which think by level and check signatures. */

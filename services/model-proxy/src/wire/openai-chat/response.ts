@@ -94,6 +94,8 @@ export function encodeResponse(response: ChatResponse, names: ResponseNames = {}
     created: response.created ?? names.created ?? 0,
     model: names.model ?? response.model,
     choices,
+    // OpenRouter's own SDKs take no answer without it.
+    system_fingerprint: null,
     ...(response.usage ? { usage: encodeUsage(response.usage) } : {}),
     ...response.extra?.['openai-chat'],
   };

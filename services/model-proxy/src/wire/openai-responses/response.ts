@@ -35,16 +35,20 @@ export function decodeResponse(body: unknown): ChatResponse {
 /** What a response is written with; `fields` are those that repeat its request and say where it is kept. */
 export interface ResponseOptions extends ResponseNames {
   fields?: JsonObject;
+  /** The time in Unix seconds, asked for once a response is complete. */
+  now?: () => number;
 }
 
 /** Fields that a response repeats of its request, with what they are where the request says nothing. */
 const repeated: JsonObject = {
   background: false,
+  frequency_penalty: 0,
   instructions: null,
   max_output_tokens: null,
   max_tool_calls: null,
   metadata: {},
   parallel_tool_calls: true,
+  presence_penalty: 0,
   previous_response_id: null,
   prompt_cache_key: null,
   reasoning: { effort: null, summary: null },
@@ -74,14 +78,20 @@ export function repeatedFields(request: JsonObject): JsonObject {
 /** Puts a response together around its output. */
 export function responseObject(
   parts: { id: string; model: string; created: number; status: string; output: readonly JsonObject[] },
-  rest: { fields?: JsonObject | undefined; usage?: JsonObject | null; incomplete_details?: JsonObject | null } = {},
+  rest: {
+    fields?: JsonObject | undefined;
+    usage?: JsonObject | null;
+    incomplete_details?: JsonObject | null;
+    now?: (() => number) | undefined;
+  } = {},
 ): JsonObject {
   const { id, model, created, status, output } = parts;
-  const { fields = repeated, usage = null, incomplete_details = null } = rest;
+  const { fields = repeated, usage = null, incomplete_details = null, now } = rest;
   return {
     id,
     object: 'response',
     created_at: created,
+    completed_at: status === 'completed' && now !== undefined ? now() : null,
     status,
     error: null,
     incomplete_details,
@@ -107,6 +117,7 @@ export function encodeResponse(response: ChatResponse, options: ResponseOptions 
     },
     {
       fields: options.fields,
+      now: options.now,
       incomplete_details,
       usage: response.usage ? encodeUsage(response.usage) : null,
     },

@@ -124,7 +124,10 @@ class ResponseFrames implements StreamEncoder {
     rest: { incomplete_details?: JsonObject | null; usage?: JsonObject | null } = {},
   ): JsonObject {
     const output = this.#output.filter((item) => item !== undefined);
-    return responseObject({ ...this.#names, status, output }, { fields: this.#options.fields, ...rest });
+    return responseObject(
+      { ...this.#names, status, output },
+      { fields: this.#options.fields, now: this.#options.now, ...rest },
+    );
   }
 
   #start(id: string, model: string, created?: number): string {

@@ -1,0 +1,27 @@
+import { describe, expect, it } from '@jest/globals';
+import { inWordsOf } from './field-names.ts';
+
+describe('fields that a target cannot take', () => {
+  it.each([
+    ['openai-chat', ['temperature', 'response_format', 'tool_choice', 'reasoning_effort', 'bogus']],
+    ['openai-responses', ['temperature', 'text.format', 'tool_choice', 'reasoning.effort', 'bogus']],
+    ['anthropic-messages', ['temperature', 'output_config.format', 'tool_choice', 'output_config.effort', 'bogus']],
+    [
+      'gemini',
+      [
+        'generationConfig.temperature',
+        'generationConfig.responseMimeType',
+        'toolConfig.functionCallingConfig',
+        'generationConfig.thinkingConfig.thinkingLevel',
+        'bogus',
+      ],
+    ],
+  ] as const)('[model:fields-of-the-client] are named to a client of %s as its request has them', (dialect, names) => {
+    const fields = ['sampling.temperature', 'responseFormat', 'toolChoice', 'reasoning.effort', 'bogus'];
+    const said = inWordsOf(
+      dialect,
+      fields.map((field) => ({ field, reason: 'no' })),
+    );
+    expect(said.map(({ field }) => field)).toEqual(names);
+  });
+});
