@@ -49,14 +49,18 @@ export function parseObject(text: string): JsonObject | undefined {
   }
 }
 
-/** Most providers write the arguments of calls as a text. Those that write them as a value are told by this. */
-const HAS_ARGUMENTS = /"arguments"\s*:\s*\{/;
+const ARGUMENTS = /"arguments"\s*:\s*\{/;
+
+/** Tells whether a body in a dialect whose arguments are texts has them as values all the same, as some servers write them. */
+export function hasArguments(text: string): boolean {
+  return ARGUMENTS.test(text);
+}
 
 /**
  * Parses a provider's body or SSE payload; DecodeError where it is not a JSON object. With `exact`, every number stays as it is
  * written: for bodies in which the arguments of calls are values.
  */
-export function parseBody(text: string, exact: boolean = HAS_ARGUMENTS.test(text)): JsonObject {
+export function parseBody(text: string, exact = false): JsonObject {
   let value: unknown;
   try {
     value = exact ? parseExact(text) : JSON.parse(text);

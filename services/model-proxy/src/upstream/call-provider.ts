@@ -4,7 +4,7 @@ import type { Target } from '../catalog.ts';
 import { capabilitiesOf } from '../catalogue/capabilities.ts';
 import type { ProviderFailure } from '../chat/failure.ts';
 import type { FinishReason } from '../chat/finish.ts';
-import { parseBody } from '../chat/json.ts';
+import { hasArguments, parseBody } from '../chat/json.ts';
 import type { Tool } from '../chat/tools.ts';
 import { callHeaders, callPath } from '../providers/define-provider.ts';
 import { failureInAnswer, failureOfDecode, readFailure } from '../providers/failure.ts';
@@ -119,7 +119,9 @@ function readWhole(turn: Turn, target: Target, text: string): ModelAnswer['conte
   const { declaration } = target.provider;
   const { wire } = declaration;
   try {
-    const body = wire === 'openai-chat' || wire === 'openai-responses' ? parseBody(text) : parseBody(text, true);
+    const isText = wire === 'openai-chat' || wire === 'openai-responses';
+    // Without tools there are no calls.
+    const body = parseBody(text, turn.request !== undefined && (!isText || hasArguments(text)));
     const failure = failureInAnswer(declaration, body);
     if (failure) throw new ProviderError(failure);
     const response = codecs[wire].decodeResponse(body);

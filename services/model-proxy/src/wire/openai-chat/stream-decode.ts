@@ -1,5 +1,5 @@
 import { DecodeError, malformed } from '../../chat/failure.ts';
-import { asArray, asNumber, asObject, asString, isObject, parseBody } from '../../chat/json.ts';
+import { asArray, asNumber, asObject, asString, hasArguments, isObject, parseBody } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
 import { decodeOdds } from '../odds.ts';
@@ -98,7 +98,7 @@ export function createStreamDecoder(): StreamDecoder {
           done = true;
           if (choices.size === 0) throw new DecodeError('truncated', '', 'ended without an answer');
           finishOpen(events);
-        } else read(parseBody(data), events);
+        } else read(parseBody(data, hasArguments(data)), events);
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
         fail(events, error);

@@ -1,5 +1,5 @@
 import { DecodeError, malformed } from '../../chat/failure.ts';
-import { asArray, asNumber, asObject, asString, isObject, parseBody } from '../../chat/json.ts';
+import { asArray, asNumber, asObject, asString, hasArguments, isObject, parseBody } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../../chat/stream.ts';
 import { decodeOdds } from '../odds.ts';
@@ -47,7 +47,7 @@ class ResponseEvents implements StreamDecoder {
     try {
       // Some servers end as chat completions do.
       if (data.trim() === '[DONE]') throw new DecodeError('truncated', '', 'ended without an answer');
-      this.#read(parseBody(data), events);
+      this.#read(parseBody(data, hasArguments(data)), events);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       this.#fail(events, error);
