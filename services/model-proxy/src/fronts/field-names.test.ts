@@ -24,4 +24,9 @@ describe('fields that a target cannot take', () => {
     );
     expect(said.map(({ field }) => field)).toEqual(names);
   });
+
+  it('[model:fields-of-the-client] keep the names that are the client’s already', () => {
+    const own = [{ field: 'reasoning', reason: 'exists in openai-chat only' }];
+    expect(inWordsOf('openai-chat', own)).toEqual(own);
+  });
 });

@@ -23,7 +23,7 @@ const names: Readonly<Record<FrontDialect, Readonly<Record<string, string>>>> = 
     ...snake,
     'sampling.maxTokens': 'max_completion_tokens',
     responseFormat: 'response_format',
-    reasoning: 'reasoning_effort',
+    // Without `reasoning`, which is OpenRouter's own field and known to no other provider.
     'reasoning.effort': 'reasoning_effort',
     'reasoning.budgetTokens': 'reasoning_effort',
   },
