@@ -1,4 +1,4 @@
-import { isExactNumber, parseExact } from '@sallyport/turn';
+import { isExactNumber, parseExact } from '@sallyport/turn/exact-number';
 import { DecodeError } from './failure.ts';
 import type { JsonObject } from './message.ts';
 
