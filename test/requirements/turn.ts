@@ -14,6 +14,7 @@ export const turn: readonly Requirement[] = [
     'turn:latch': 'Nothing raises a label but a valid endorsement.',
     'turn:label-unknown': 'An unreadable label is untrusted and for nobody.',
     'turn:canonical-json': 'The RFC 8785 form round trips, whatever the order of keys.',
+    'turn:exact-bounded': 'A text that is no JSON, or is cut off, is never looked through for ever.',
     'turn:exact-numbers':
       'A number that no double holds is kept as it was written, through filling of handles and all else.',
     'turn:exact-digest': 'Two numbers never have one digest, however near they are; two spellings of one have.',

@@ -30,6 +30,10 @@ export const CALLERS: Record<string, string[]> = {
 };
 
 const MAX_PAGE = 200;
+/** Turns that are looked up at once: one that is not there reads the records of its time, and others write on the same connections. */
+const MOST_LOOKED_UP = 4;
+/** How far the clock of who makes ids may be ahead. */
+const CLOCKS_APART_MS = 60_000;
 const DEFAULT_PAGE = 50;
 // A message is at most 32 MiB; a run longer than this shows its first records and its true totals.
 const MAX_RECORDS = 5_000;
@@ -97,15 +101,27 @@ export function queryService(options: QueryOptions): ServiceImpl<typeof QuerySer
 }
 
 /** TurnService over the store. A turn of another tenant or principal is as if absent. */
-export function turnService(store: Pick<RecordStore, 'modelCalls'>): ServiceImpl<typeof TurnService> {
+export function turnService(
+  store: Pick<RecordStore, 'modelCalls'>,
+  now: () => number = Date.now,
+): ServiceImpl<typeof TurnService> {
+  let looking = 0;
   return {
     async listModelCalls({ tenant, turn, principalId }) {
       demandTenant(tenant);
       if (principalId === '') throw new GatewayError('invalid_request', 'A principal must be named.');
       const beganMs = timeOfUuidv7(turn);
-      if (Number.isNaN(beganMs)) return { records: [] };
-      const stored = await store.modelCalls({ tenant, turn, beganMs, principalId });
-      return { records: stored.map(({ body }) => readRecord(body)) };
+      if (Number.isNaN(beganMs) || beganMs > now() + CLOCKS_APART_MS) return { records: [] };
+      if (looking >= MOST_LOOKED_UP) {
+        throw new GatewayError('unavailable', 'Too many turns are looked up.', { retryAfterMs: 1_000 });
+      }
+      looking++;
+      try {
+        const stored = await store.modelCalls({ tenant, turn, beganMs, principalId });
+        return { records: stored.map(({ body }) => readRecord(body)) };
+      } finally {
+        looking--;
+      }
     },
   };
 }

@@ -46,8 +46,8 @@ export function adminApi(options: { endpoint?: string | undefined; key?: string 
     });
     const text = await response.text();
     if (response.status !== 200) throw new CommandError(`${response.status} ${reasonIn(text)}`, 1);
-    // A person approves exactly the number that is shown.
-    return url.pathname.includes('/admin/v1/approvals') ? parseExact(text) : JSON.parse(text);
+    // A person approves exactly the number that is shown, and decisions are tried again on what was decided.
+    return parseExact(text);
   };
   const urlOf = (path: string) => new URL(`${endpoint.replace(/\/+$/, '')}/admin/v1/${path}`);
   return {

@@ -43,6 +43,28 @@ describe('numbers beyond a double', () => {
     expect(parseExact(text)).toEqual(JSON.parse(text));
   });
 
+  it('[turn:exact-bounded] are looked for in no text for ever: each that is cut off is refused as it ever was', () => {
+    const text =
+      '{"id":1234567890123456789,"text":"chapter 1 ................ \\"7\\\\","list":[{"a":1e-400},"1234567890123456"]}';
+    expect(JSON.stringify(parseExact(text))).toBe(text);
+    for (let end = 0; end < text.length; end++) {
+      const cut = text.slice(0, end);
+      expect(() => parseExact(cut)).toThrow(SyntaxError);
+      expect([true, false]).toContain(hasBeyondDouble(cut));
+    }
+  });
+
+  it('[turn:exact-numbers] are found among many others', () => {
+    const nodes = parseExact(`[${'1,'.repeat(200_000)}12345678901234567890]`) as unknown[];
+    expect([nodes.length, nodes[0], isExactNumber(nodes.at(-1))]).toEqual([200_001, 1, true]);
+  });
+
+  it('[turn:exact-numbers] keep the last of two members of one name, and members that an object has by itself', () => {
+    const value = parseExact('{"a":1234567890123456789,"__proto__":{"b":1234567890123456788},"a":7,"toString":1e400}');
+    expect(JSON.stringify(value)).toBe('{"a":7,"__proto__":{"b":1234567890123456788},"toString":1e400}');
+    expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
+  });
+
   it('[turn:exact-digest] have one canonical text a value, and another for each other value', () => {
     for (const [one, other] of [
       ['1234567890123456789', '1234567890123456788'],

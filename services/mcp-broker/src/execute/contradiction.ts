@@ -1,4 +1,4 @@
-import { parseExact } from '@sallyport/turn';
+import { exactText, isExactNumber, parseExact } from '@sallyport/turn';
 import type { ToolAnswer } from '../upstream/connection.ts';
 
 /** Values that are looked at for one result beyond the places where parts usually stand: both sides come from a server. */
@@ -34,6 +34,7 @@ function partsOf(whole: unknown): (part: unknown) => boolean {
   const same = (one: unknown, other: unknown): boolean => {
     if (--left < 0) return false;
     if (one === other) return true;
+    if (isExactNumber(one) && isExactNumber(other)) return exactText(one) === exactText(other);
     if (!isObject(one) || !isObject(other) || Array.isArray(one) !== Array.isArray(other)) return false;
     const keys = Object.keys(one);
     left -= keys.length;
@@ -70,5 +71,5 @@ function writtenBelow(whole: unknown): ReadonlySet<string> {
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
+  return typeof value === 'object' && value !== null && !isExactNumber(value);
 }

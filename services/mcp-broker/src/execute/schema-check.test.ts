@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { parseExact } from '@sallyport/turn';
 import type { JsonObject } from '../catalog/definition.ts';
 import { compileSchema } from './schema-check.ts';
 import { boundArguments } from './value-bounds.ts';
@@ -6,6 +7,7 @@ import { boundArguments } from './value-bounds.ts';
 const check = (schema: JsonObject, value: unknown) => compileSchema(schema)(value);
 /** Takes an engine that backtracks twice as long for each letter more. */
 const EVIL = { type: 'string', pattern: '^(a+)+$' };
+const LONG = parseExact('{"a":12345678901234567890}');
 const object = (properties: JsonObject, more: JsonObject = {}): JsonObject => ({ type: 'object', properties, ...more });
 
 describe('values against schemas of strangers', () => {
@@ -25,6 +27,14 @@ describe('values against schemas of strangers', () => {
       { a: 'x' },
       { pointer: '/a', keyword: 'type' },
     ],
+    // Kept as its text, it looks like an object, to which no bound of numbers applies.
+    ['a long number', object({ a: { maximum: 1000 } }), LONG, { pointer: '/a', keyword: 'maximum' }],
+    [
+      'a long number that may be an object, too',
+      object({ a: { anyOf: [{ type: 'object' }, { type: 'number', maximum: 1000 }] } }),
+      LONG,
+      expect.objectContaining({ pointer: '/a' }),
+    ],
     ['a reference into nowhere', object({ a: { $ref: '#/$defs/none' } }), { a: 1 }, undefined],
     [
       'a property called $ref-like names',
@@ -32,7 +42,7 @@ describe('values against schemas of strangers', () => {
       { pattern: 1 },
       { pointer: '/pattern', keyword: 'type' },
     ],
-  ])('tells of %s', (_name, schema, value, misfit) => {
+  ])('[mcp:exact-numbers] tells of %s', (_name, schema, value, misfit) => {
     expect(check(schema, value)).toEqual(misfit);
   });
 

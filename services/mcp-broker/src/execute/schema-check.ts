@@ -123,13 +123,8 @@ export function compileSchema(schema: JsonObject): SchemaCheck {
       return undefined;
     }
   };
-  return (value) => {
-    const misfit = check(value);
-    if (misfit === undefined) return undefined;
-    // The validator knows doubles alone; that a long number is in a list of such ones is for the server to see.
-    const rounded = withDoubles(value);
-    return rounded === value ? misfit : check(rounded);
-  };
+  // The validator knows doubles alone, and takes a number that is kept as its text for an object, to which no bound applies.
+  return (value) => check(withDoubles(value));
 }
 
 /** The value with a double for each number that is kept as its text; itself where there is none. */

@@ -6,6 +6,9 @@ import { exactNumber, isExactNumber } from '@sallyport/turn';
 const MARK = `number:${randomUUID()}:`;
 const DATA = Buffer.from('data:');
 
+/** RFC 8259 §6. */
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
 /** Longest number that is looked at; a longer one is none that anybody means. */
 const MAX_NUMBER = 4_096;
 
@@ -25,13 +28,15 @@ export async function* markedNumbers(body: AsyncIterable<Buffer>, isStream: bool
   const written = (): Buffer => {
     const source = number;
     number = '';
-    if (!isExactNumber(exactNumber(source))) return Buffer.from(source, 'latin1');
+    // A line of a stream may hold something else than JSON: a date, a dash.
+    if (!JSON_NUMBER.test(source) || !isExactNumber(exactNumber(source))) return Buffer.from(source, 'latin1');
     return Buffer.from(JSON.stringify(`${MARK}${source}`), 'latin1');
   };
 
   for await (const chunk of body) {
     const parts: Buffer[] = [];
-    let from = 0;
+    // A number may take up a whole chunk.
+    let from = number === '' ? 0 : chunk.length;
     for (let at = 0; at < chunk.length; at++) {
       const byte = chunk[at] as number;
       if (number !== '') {

@@ -29,4 +29,10 @@ describe('fields that a target cannot take', () => {
     const own = [{ field: 'reasoning', reason: 'exists in openai-chat only' }];
     expect(inWordsOf('openai-chat', own)).toEqual(own);
   });
+
+  it('[model:fields-of-the-client] takes the name of a field that every object has for what it is', () => {
+    for (const field of ['constructor', 'toString', '__proto__']) {
+      expect(inWordsOf('openai-chat', [{ field, reason: 'unknown' }])).toEqual([{ field, reason: 'unknown' }]);
+    }
+  });
 });

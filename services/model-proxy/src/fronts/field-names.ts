@@ -60,5 +60,7 @@ const names: Readonly<Record<FrontDialect, Readonly<Record<string, string>>>> = 
 
 /** What a target cannot be told, under the names that the client's own request has for it. */
 export function inWordsOf(dialect: FrontDialect, unsupported: readonly Unsupported[]): Unsupported[] {
-  return unsupported.map(({ field, reason }) => ({ field: names[dialect][field] ?? field, reason }));
+  const own = names[dialect];
+  const nameOf = (field: string) => (Object.hasOwn(own, field) ? own[field] : undefined) ?? field;
+  return unsupported.map(({ field, reason }) => ({ field: nameOf(field), reason }));
 }

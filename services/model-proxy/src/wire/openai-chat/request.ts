@@ -209,7 +209,8 @@ export function encodeRequest(request: ChatRequest, quirks: OpenAiChatQuirks = {
   }
   if (quirks.differs === undefined) return { body, unsupported, adjusted };
   const adapted = adaptBody(body, quirks.differs);
-  const lacking = adapted.unsupported.map(({ field, reason }) => ({ field: neutralNames[field] ?? field, reason }));
+  const neutral = (field: string) => (Object.hasOwn(neutralNames, field) ? neutralNames[field] : undefined) ?? field;
+  const lacking = adapted.unsupported.map(({ field, reason }) => ({ field: neutral(field), reason }));
   return { body: adapted.body, unsupported: [...unsupported, ...lacking], adjusted };
 }
 
