@@ -5,7 +5,7 @@ import { inProcess } from '@sallyport/chassis/rpc/testing';
 import { type LeaseRequest, LimitService, type SettleRequest, ShareSchema } from '@sallyport/proto/policy/v1/limit_pb';
 import { PrincipalSchema } from '@sallyport/proto/principal/v1/principal_pb';
 import { type Amounts, type LimitSubject, limitShares } from './limits.ts';
-import { holdShare, replaceShare, setAside } from './share.ts';
+import { endBehind, holdShare, replaceShare, setAside } from './share.ts';
 import { quiet, until } from './testing.ts';
 
 const closing: (() => Promise<void>)[] = [];
@@ -199,8 +199,16 @@ describe('limitShares', () => {
       return setAside([next], {}).allowance('tokens', Date.now())?.remaining;
     };
     expect(after({ spent: 30 })).toBe(130);
-    expect(after({ closing: true })).toBe(60);
-    expect(after({ expiresAtMs: 0 })).toBe(60);
+    // A lease that is over here and was renewed there, by what was reported of it, is not counted as left.
+    expect(after({ spent: 30, expiresAtMs: 0 })).toBe(130);
+    expect(after({ heldUntilMs: Date.now() })).toBe(60);
+    expect(after({ spent: 30, reported: 25, heldUntilMs: Date.now() })).toBe(55);
+    expect(after({ spent: 30, heldUntilMs: 0 })).toBe(60);
+    expect(after({ spent: 30, resetsAtMs: Date.now() + 1_000 })).toBe(60);
+    const [before, next] = [share(100, 0), share(10, 50)];
+    replaceShare(before, next, Date.now());
+    endBehind(next, before, true);
+    expect(setAside([next], {}).allowance('tokens', Date.now())?.remaining).toBe(60);
   });
 
   it('[limits:told-exact] tells nothing of a limit that is not counted, or whose window is over', async () => {

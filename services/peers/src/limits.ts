@@ -132,12 +132,14 @@ export function limitShares(options: LimitSharesOptions): Limits {
     // Policy takes a lease for spent to its grant: what was spent beyond has to be told before more is asked for.
     if (short.some((share) => share.spent > share.granted)) await open.report();
     let answer: LeaseResponse;
+    let askedAtMs = Date.now();
     try {
       answer = await ask(subject, asked);
       const ids = answer.shares.filter((share) => share.exhausted).map((share) => shareId(share, tenant));
       // Policy counts as used what lies idle here: given back, it may be enough.
       if (ids.length > 0 && open.giveBack(ids)) {
         await open.report();
+        askedAtMs = Date.now();
         answer = await ask(subject, asked);
       }
     } catch (error) {
@@ -156,7 +158,7 @@ export function limitShares(options: LimitSharesOptions): Limits {
     const exhausted = answer.shares.find((share) => share.exhausted);
     if (exhausted) throw refusalOf(exhausted, Date.now());
     const leased = answer.unlimited ? [] : answer.shares.map((share) => holdShare(share, tenant, now));
-    for (const share of leased) open.hold(share);
+    for (const share of leased) open.hold(share, askedAtMs);
     const kept = (held ?? []).filter((share) => !short.includes(share));
     const perTrajectory = [...kept, ...leased].some(({ id }) => id.includes('\ntrajectory:'));
     // A run's own entry must not be hidden by one from before there was a limit per run.

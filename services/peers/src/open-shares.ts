@@ -1,14 +1,14 @@
 import type { Logger } from '@sallyport/chassis/log';
 import type { Client } from '@sallyport/chassis/rpc/client';
 import type { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
-import { type HeldShare, replaceShare } from './share.ts';
+import { endBehind, type HeldShare, renewShare, replaceShare } from './share.ts';
 
 /** The shares leased by this process, until each is finally settled. */
 export interface OpenShares {
   /** The share that is spent from for a counter. */
   current(id: string): HeldShare | undefined;
-  /** Spends from this share from now on; the one before ends with its last reservation. */
-  hold(share: HeldShare): void;
+  /** Spends from now on from this share, asked for at that time; the one before ends with its last reservation. */
+  hold(share: HeldShare, askedAtMs: number): void;
   /** Closes idle shares of these counters. True: some of them wait to be reported. */
   giveBack(ids: readonly string[]): boolean;
   /** Closes all. */
@@ -36,9 +36,10 @@ export function openShares(options: {
   const open = new Set<HeldShare>();
   let reporting: Promise<void> = Promise.resolve();
 
-  const forget = (share: HeldShare) => {
+  const forget = (share: HeldShare, isLost: boolean) => {
     open.delete(share);
     if (current.get(share.id) === share) current.delete(share.id);
+    else endBehind(current.get(share.id), share, isLost);
   };
 
   const send = async (ending: boolean): Promise<void> => {
@@ -56,23 +57,31 @@ export function openShares(options: {
     if (batch.length === 0) return;
     const spent = batch.map(({ share, final }) => {
       share.dirty = false;
+      if (final) {
+        share.heldUntilMs = Math.min(share.heldUntilMs, now);
+        share.reported = share.spent;
+      }
       return { leaseId: share.leaseId, tenant: share.tenant, amount: share.spent, final };
     });
     try {
       const request = { replica: options.replica, spent };
       const { unknownLeaseIds } = await options.client.settle(request, { timeoutMs: options.timeoutMs });
       const unknown = new Set(unknownLeaseIds);
-      for (const { share, final } of batch) {
-        if (final) forget(share);
-        else share.renewAtMs = now + share.ttlMs / 2;
+      for (const [index, { share, final }] of batch.entries()) {
+        const isLost = unknown.has(share.leaseId);
+        if (final) forget(share, isLost);
+        else renewShare(share, spent[index]?.amount ?? 0, Date.now());
+        if (final || !isLost) continue;
         // Counters that were lost know nothing of what is left in it: it would be spent beside what they grant anew.
-        if (!final && unknown.has(share.leaseId)) share.closing = true;
+        share.closing = true;
+        share.heldUntilMs = 0;
+        endBehind(current.get(share.id), share, true);
       }
     } catch (error) {
       for (const { share } of batch) share.dirty = true;
       options.log.debug('Spending could not be reported; it will be again', { error });
       for (const share of open) {
-        if (share.expiresAtMs + LATE_MS < now || (open.size > MAX_OPEN && share.reserved === 0)) forget(share);
+        if (share.expiresAtMs + LATE_MS < now || (open.size > MAX_OPEN && share.reserved === 0)) forget(share, true);
       }
       return;
     }
@@ -86,9 +95,9 @@ export function openShares(options: {
 
   return {
     current: (id) => current.get(id),
-    hold(share) {
+    hold(share, askedAtMs) {
       const before = current.get(share.id);
-      if (before) replaceShare(before, share, Date.now());
+      if (before) replaceShare(before, share, askedAtMs);
       current.set(share.id, share);
       open.add(share);
     },

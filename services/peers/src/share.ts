@@ -26,6 +26,12 @@ export interface HeldShare {
   readonly resetsAtMs: number;
   /** Left beside this share for all replicas, as of the lease; below zero: not known. */
   elsewhere: number;
+  /** Earlier shares of the same counter that are not settled, and what policy took for used of each as of the lease. */
+  readonly behind: Map<HeldShare, number>;
+  /** Epoch milliseconds until which policy keeps what is left of it for this process; reports renew that. 0: it knows nothing of it. */
+  heldUntilMs: number;
+  /** What policy was told last to be spent of it. */
+  reported: number;
   /** The share of the same counter that is spent from in the place of this one. */
   next: HeldShare | undefined;
   spent: number;
@@ -80,6 +86,10 @@ export function holdShare(share: Share, tenant: string, nowMs: number): HeldShar
     limitValue: share.limitValue,
     resetsAtMs: share.resetsAtMs,
     elsewhere: share.remaining,
+    behind: new Map(),
+    // What is granted while nothing can be counted is kept nowhere.
+    heldUntilMs: share.remaining < 0 ? 0 : share.expiresAtMs,
+    reported: 0,
     next: undefined,
     spent: 0,
     reserved: 0,
@@ -101,15 +111,35 @@ export function isShort(share: HeldShare, needed: Amounts, nowMs: number): boole
 }
 
 /**
- * Spends from another share of the same counter from now on. What is left in the one before goes back there, and policy did
- * not count it as left when it gave the new one; of one that was closing already it did, or knows nothing.
+ * Spends from another share of the same counter from now on, which policy was asked for at this time. Those before go back
+ * there: it took them for used whole while it kept them, and then for what was reported.
  */
-export function replaceShare(before: HeldShare, share: HeldShare, nowMs: number): void {
-  const isCounted = before.closing || nowMs >= before.expiresAtMs;
+export function replaceShare(before: HeldShare, share: HeldShare, askedAtMs: number): void {
+  for (const one of [...before.behind.keys(), before]) {
+    // Another window is another counter.
+    if (one.heldUntilMs === 0 || one.resetsAtMs !== share.resetsAtMs) continue;
+    share.behind.set(one, askedAtMs < one.heldUntilMs ? Math.max(one.granted, one.reported) : one.reported);
+  }
+  before.behind.clear();
   before.closing = true;
   before.next = share;
-  if (share.elsewhere < 0 || isCounted) return;
-  share.elsewhere += Math.max(0, before.granted - before.spent - before.reserved);
+}
+
+/** Policy took a report that is not final: it keeps a lease that lives for as long again. */
+export function renewShare(share: HeldShare, reported: number, nowMs: number): void {
+  share.reported = reported;
+  share.renewAtMs = nowMs + share.ttlMs / 2;
+  if (nowMs >= share.heldUntilMs) return;
+  const windowEndsMs = share.resetsAtMs > 0 ? share.resetsAtMs : Number.POSITIVE_INFINITY;
+  share.heldUntilMs = Math.max(share.heldUntilMs, Math.min(nowMs + share.ttlMs, windowEndsMs));
+}
+
+/** Policy keeps an earlier share no more: what is left in it went back, or is lost with the counter. */
+export function endBehind(share: HeldShare | undefined, earlier: HeldShare, isLost: boolean): void {
+  const counted = share?.behind.get(earlier);
+  if (share === undefined || counted === undefined) return;
+  share.behind.delete(earlier);
+  if (!isLost && share.elsewhere >= 0) share.elsewhere += counted - earlier.spent;
 }
 
 /** Sets amounts aside in all shares, whatever is left in them. */
@@ -154,7 +184,9 @@ class SetAside implements Reservation {
       while (share.next !== undefined) share = share.next;
       const { elsewhere, granted, spent, reserved, limitValue, resetsAtMs } = share;
       if (elsewhere < 0 || (resetsAtMs > 0 && resetsAtMs <= nowMs)) continue;
-      const remaining = Math.max(0, Math.floor(elsewhere + granted - spent - reserved));
+      let left = elsewhere + granted - spent - reserved;
+      for (const [earlier, counted] of share.behind) left += counted - earlier.spent - earlier.reserved;
+      const remaining = Math.max(0, Math.floor(left));
       if (tightest === undefined || remaining < tightest.remaining)
         tightest = { limit: limitValue, remaining, resetsAtMs };
     }
