@@ -40,6 +40,8 @@ export const model: readonly Requirement[] = [
       'A prompt that is too long and a model that is not there are told in the codes and words by which SDKs and frameworks know them.',
     'model:fields-of-the-client':
       "What a target cannot take is named, in refusals and in sallyport-dropped, as the client's own request has it.",
+    'model:openrouter-reasoning':
+      "OpenRouter's reasoning of a chat completion is said to each target in its own words; what contradicts reasoning_effort is refused.",
     'model:whole-answers': "Answers that are told anew have the fields that OpenRouter's SDKs demand of each answer.",
     'model:gemini-uncommented':
       "Nothing stands in a Gemini client's stream but data and blank lines: Google's SDK for Python takes a comment for an answer, so what comments tell others is left out.",

@@ -12,7 +12,7 @@ export const sallyport = openAiAlike({
   takes: 'all',
   cacheMarks: true,
   // Customer, user and project are asserted in it.
-  differs: { attributing: ['metadata'] },
+  differs: { attributing: ['metadata'], readsReasoning: true },
   developerRole: true,
   reasoningDetails: true,
 });

@@ -9,5 +9,5 @@ export const together = openAiAlike({
   capabilities: { logprobs: true, seed: true, severalAnswers: true, streaming: true },
   oldTokenLimit: true,
   topK: true,
-  differs: { lacks: ['parallel_tool_calls'] },
+  differs: { lacks: ['parallel_tool_calls'], readsReasoning: true },
 });

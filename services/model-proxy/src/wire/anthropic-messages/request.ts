@@ -124,7 +124,8 @@ export function encodeRequest(request: ChatRequest, quirks: AnthropicMessagesQui
   const { sampling } = request;
   let maxTokens = sampling.maxTokens;
   if (maxTokens === undefined) {
-    maxTokens = quirks.defaultMaxTokens ?? 4096;
+    // What is reasoned counts, and a budget must stay below the limit.
+    maxTokens = (quirks.defaultMaxTokens ?? 4096) + (request.reasoning?.budgetTokens ?? 0);
     notes.adjusted.push({ field: 'sampling.maxTokens', reason: `Anthropic demands a limit: ${maxTokens}` });
   }
   body.max_tokens = maxTokens;

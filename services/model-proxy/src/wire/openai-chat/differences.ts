@@ -1,7 +1,7 @@
 import { asArray, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { Unsupported } from '../../chat/request.ts';
-import { type ReasoningParameter, reasoningFields } from './reasoning.ts';
+import { type ReasoningParameter, readReasoning, reasoningFields } from './reasoning.ts';
 
 /** How the request of a provider differs from OpenAI's, said as data. What is absent is as OpenAI has it. */
 export interface Differences {
@@ -31,6 +31,8 @@ export interface Differences {
   lacksNullContent?: boolean;
   /** How it is told how much to reason. */
   reasoning?: ReasoningParameter;
+  /** It reads OpenRouter's `reasoning` beside that. */
+  readsReasoning?: boolean;
 }
 
 /** A request as a provider takes it; `body` is the one that was given where nothing differs. */
@@ -78,7 +80,13 @@ export function adaptBody(body: JsonObject, differences: Differences): Adapted {
     const own = changed();
     delete own.reasoning_effort;
     // What a client wrote for the provider stands.
-    for (const [field, value] of Object.entries(reasoningFields(differences.reasoning, wish))) own[field] ??= value;
+    for (const [field, value] of Object.entries(reasoningFields(differences.reasoning, wish))) {
+      const written = own[field];
+      const isLeft = field === 'reasoning' && isObject(written) && isObject(value);
+      if (!isLeft) own[field] ??= value;
+      else if (Object.keys(readReasoning({ reasoning: written }).wish).length === 0)
+        own[field] = { ...value, ...written };
+    }
   }
   const messages = adaptMessages(body.messages, differences);
   if (messages !== undefined) changed().messages = messages;

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../chat/message.ts';
 import type { Unsupported } from '../../chat/request.ts';
 import { layFields, type RequestChanges } from '../forward.ts';
 import { encodeMessages } from './messages.ts';
+import { withoutWish } from './reasoning.ts';
 import type { OpenAiChatQuirks } from './request.ts';
 import { decodeTool, decodeToolChoice, decodeTools, encodeFunctionTool, TOOL_FIELDS } from './tools.ts';
 
@@ -18,6 +19,12 @@ export function forwardRequest(body: JsonObject, changes: RequestChanges, quirks
     forwarded.stream_options = { ...asObject(body.stream_options), include_usage: changes.streamUsage };
   }
   layFields(forwarded, changes.fields);
+  if (changes.fields?.reasoning_effort !== undefined && isObject(forwarded.reasoning)) {
+    // The client's other word for what is laid over.
+    const rest = withoutWish(forwarded.reasoning);
+    if (rest === undefined) delete forwarded.reasoning;
+    else forwarded.reasoning = rest;
+  }
   if (changes.maxTokens !== undefined) setMaxTokens(forwarded, changes, quirks);
   if (changes.keepTool || changes.addTools?.length) changeTools(forwarded, changes);
   const { prependSystem, appendSystem, toolResults, appendMessages } = changes;

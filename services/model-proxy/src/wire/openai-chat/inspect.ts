@@ -2,6 +2,7 @@ import type { AssistantFact, AttachmentFact, RequestFacts } from '../../chat/fac
 import { DecodeError } from '../../chat/failure.ts';
 import { asArray, asNumber, asObject, asString, isObject } from '../../chat/json.ts';
 import type { JsonObject } from '../../chat/message.ts';
+import { readReasoning } from './reasoning.ts';
 import { decodeToolChoice, decodeTools, TOOL_FIELDS } from './tools.ts';
 
 /**
@@ -18,6 +19,7 @@ export function inspectRequest(body: JsonObject): RequestFacts {
     throw new DecodeError('wrong_shape', 'stream', 'must be a boolean');
   }
   rejectFunctions(body);
+  readReasoning(body);
   const facts: RequestFacts = {
     dialect: 'openai-chat',
     model,

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../chat/message.ts';
 import type { ChatRequest, Encoded, ResponseFormat, Sampling, Unsupported } from '../../chat/request.ts';
 import { adaptBody, type Differences } from './differences.ts';
 import { decodeMessages, encodeMessages, type MessageQuirks } from './messages.ts';
-import { reasoningFields, unsaidReasoning } from './reasoning.ts';
+import { effortOf, readReasoning, reasoningFields, unsaidReasoning } from './reasoning.ts';
 import { decodeToolChoice, decodeTools, encodeToolChoice, encodeTools, TOOL_FIELDS } from './tools.ts';
 
 /** How a provider of this dialect differs from OpenAI; absent flags are OpenAI's own behaviour. */
@@ -91,8 +91,8 @@ export function decodeRequest(body: JsonObject): ChatRequest {
   else if (Array.isArray(stop)) request.stop = stop.filter((entry) => typeof entry === 'string');
   const format = decodeFormat(body.response_format);
   if (format) request.responseFormat = format;
-  const effort = asString(body.reasoning_effort);
-  if (effort !== undefined) request.reasoning = effort === 'none' ? { mode: 'disabled' } : { effort };
+  const { wish, unsaid } = readReasoning(body);
+  if (Object.keys(wish).length > 0) request.reasoning = wish;
   const options = asObject(body.stream_options);
   if (typeof options?.include_usage === 'boolean') request.streamUsage = options.include_usage;
   const user = asString(body.user);
@@ -102,6 +102,9 @@ export function decodeRequest(body: JsonObject): ChatRequest {
   const other = otherFields(body, known) ?? {};
   const otherOptions = options && otherFields(options, new Set(['include_usage']));
   if (otherOptions) other.stream_options = otherOptions;
+  if (body.reasoning === null || isObject(body.reasoning)) delete other.reasoning;
+  // By its path, so that what is refused or dropped is the member alone.
+  for (const path of unsaid) other[path] = true;
   if (Object.keys(other).length > 0) request.extra = { 'openai-chat': other };
   return request;
 }
@@ -214,15 +217,13 @@ export function encodeRequest(request: ChatRequest, quirks: OpenAiChatQuirks = {
   return { body: adapted.body, unsupported: [...unsupported, ...lacking], adjusted };
 }
 
-/** Says a wish for reasoning as an effort. Anthropic counts tokens: the thresholds are its budgets the other way round. */
-export function encodeEffort(request: ChatRequest, adjusted: Unsupported[]): string | undefined {
-  const wish = request.reasoning;
+/** Says a request's wish for reasoning as an effort. */
+export function encodeEffort({ reasoning: wish }: ChatRequest, adjusted: Unsupported[]): string | undefined {
   if (!wish) return undefined;
-  if (wish.mode === 'disabled') return 'none';
-  if (wish.effort !== undefined) return wish.effort === 'max' ? 'xhigh' : wish.effort;
-  if (wish.budgetTokens === undefined) return undefined;
-  adjusted.push({ field: 'reasoning.budgetTokens', reason: 'said as an effort' });
-  return wish.budgetTokens <= 2048 ? 'low' : wish.budgetTokens <= 12_288 ? 'medium' : 'high';
+  if (wish.mode !== 'disabled' && wish.effort === undefined && wish.budgetTokens !== undefined) {
+    adjusted.push({ field: 'reasoning.budgetTokens', reason: 'said as an effort' });
+  }
+  return effortOf(wish);
 }
 
 /** Fields of other dialects that do not change the answer's content. */
