@@ -42,6 +42,8 @@ export const model: readonly Requirement[] = [
       "What a target cannot take is named, in refusals and in sallyport-dropped, as the client's own request has it.",
     'model:openrouter-reasoning':
       "OpenRouter's reasoning of a chat completion is said to each target in its own words; what contradicts reasoning_effort is refused.",
+    'model:late-proof':
+      "A proof of thoughts that Gemini does not tell stands behind the text for Anthropic's clients, who read the first block, and comes back to Gemini.",
     'model:whole-answers': "Answers that are told anew have the fields that OpenRouter's SDKs demand of each answer.",
     'model:gemini-uncommented':
       "Nothing stands in a Gemini client's stream but data and blank lines: Google's SDK for Python takes a comment for an answer, so what comments tell others is left out.",

@@ -1,8 +1,9 @@
 import { DecodeError } from '../../chat/failure.ts';
 import { asString, isObject, otherFields } from '../../chat/json.ts';
-import type { JsonObject } from '../../chat/message.ts';
+import type { AssistantContent, JsonObject } from '../../chat/message.ts';
 import type { ChatResponse } from '../../chat/response.ts';
 import { noUsage } from '../../chat/usage.ts';
+import { isGeminiSignature } from '../gemini/signature.ts';
 import type { ResponseNames } from '../openai-chat/response.ts';
 import { decodeAssistantContent } from './content.ts';
 import { encodeBlocks, type Notes } from './content-encode.ts';
@@ -34,7 +35,7 @@ export function decodeResponse(body: unknown): ChatResponse {
  */
 export function encodeResponse(response: ChatResponse, names: ResponseNames = {}): JsonObject {
   const notes: Notes = { unsupported: [], adjusted: [] };
-  const unsigned = response.content.map((block) =>
+  const unsigned = withLateProof(response.content).map((block) =>
     // A client shows reasoning without a signature all the same; it must not send it back, and Anthropic would refuse it.
     block.type === 'reasoning' && block.redacted === undefined ? { ...block, signature: block.signature ?? '' } : block,
   );
@@ -51,4 +52,15 @@ export function encodeResponse(response: ChatResponse, names: ResponseNames = {}
     usage: encodeUsage(response.usage ?? noUsage),
     ...response.extra?.['anthropic-messages'],
   };
+}
+
+/**
+ * Gemini proves its thoughts without telling them: an empty block before the text would be taken for the answer's first. Behind
+ * all else it goes back to Gemini as the part without text that Gemini itself ends its streams with.
+ */
+function withLateProof(content: readonly AssistantContent[]): readonly AssistantContent[] {
+  const [first, next] = content;
+  const isBare = first?.type === 'reasoning' && first.text === '' && isGeminiSignature(first.signature ?? '');
+  const isBeforeText = (next?.type === 'text' || next?.type === 'refusal') && next.text !== '';
+  return isBare && isBeforeText ? [...content.slice(1), first] : content;
 }

@@ -4,6 +4,7 @@ import type { FinishReason } from '../../chat/finish.ts';
 import type { JsonObject } from '../../chat/message.ts';
 import type { StreamEncoder, StreamEvent } from '../../chat/stream.ts';
 import { noUsage, type Usage } from '../../chat/usage.ts';
+import { isGeminiSignature } from '../gemini/signature.ts';
 import type { ResponseNames } from '../openai-chat/response.ts';
 import { encodeFinish, encodeUsage } from './usage.ts';
 
@@ -30,6 +31,8 @@ export function createStreamEncoder(options: AnthropicStreamOptions): StreamEnco
   let openCall = -1;
   let waiting: StreamEvent[] = [];
   let textHead = '';
+  /** A proof without its thought that came before all else: an empty block would be taken for the answer's first. */
+  let late: string | undefined;
   /** The open text is over; sources that are named at the end still go into it. */
   let over = false;
 
@@ -79,6 +82,17 @@ export function createStreamEncoder(options: AnthropicStreamOptions): StreamEnco
   const thinking = (): string =>
     open === 'thinking' ? '' : begin('thinking', { type: 'thinking', thinking: '', signature: '' });
 
+  const signed = (signature: string): string => {
+    const opened = thinking();
+    return opened + delta({ type: 'signature_delta', signature }) + close();
+  };
+
+  const proof = (): string => {
+    const signature = late;
+    late = undefined;
+    return signature === undefined ? '' : signed(signature);
+  };
+
   const whole = (block: JsonObject): string => {
     const opened = begin('thinking', block);
     return opened + close();
@@ -93,6 +107,10 @@ export function createStreamEncoder(options: AnthropicStreamOptions): StreamEnco
       if (event.type !== 'blockStop') waiting.push(event);
       return '';
     }
+    if (late !== undefined && index === -1 && event.type !== 'text' && event.type !== 'refusal') {
+      const opened = proof();
+      return opened + write(event);
+    }
     switch (event.type) {
       case 'text':
       case 'refusal': {
@@ -103,10 +121,10 @@ export function createStreamEncoder(options: AnthropicStreamOptions): StreamEnco
         const opened = thinking();
         return opened + delta({ type: 'thinking_delta', thinking: event.delta });
       }
-      case 'signature': {
-        const opened = thinking();
-        return opened + delta({ type: 'signature_delta', signature: event.signature }) + close();
-      }
+      case 'signature':
+        if (index !== -1 || !isGeminiSignature(event.signature)) return signed(event.signature);
+        late = event.signature;
+        return '';
       case 'redacted':
         return whole({ type: 'redacted_thinking', data: event.data });
       case 'toolCallStart': {
@@ -151,7 +169,7 @@ export function createStreamEncoder(options: AnthropicStreamOptions): StreamEnco
       if (failed) return '';
       let text = start('', '');
       while (open === 'tool') text += close() + drain();
-      text += close();
+      text += close() + proof();
       const stop = encodeFinish(finish ?? { unified: 'unknown', raw: '' });
       text += frame('message_delta', { delta: stop, usage: encodeUsage(usage ?? noUsage) });
       return text + frame('message_stop', {});
