@@ -1,69 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import type { EndSignal } from '@sallyport/chassis/ending';
 import { GatewayError } from '@sallyport/chassis/errors';
 import type { CredentialUse } from '@sallyport/peers/credentials';
 import type { Model, Provider } from '../catalog.ts';
-import { RoutingState } from '../routing/state.ts';
 import { routedModel } from '../routing/testing.ts';
-import { call } from './call.ts';
-import { route } from './route.ts';
 import { settle } from './settle.ts';
-import { gateOf, listener, providerOf, type TurnInit, turnOf } from './testing.ts';
+import { providerOf } from './testing.ts';
+import { answerOf, failing, good, house } from './testing-attempts.ts';
 import { message } from './testing-provider.ts';
-
-const answerOf = (status: number, body: unknown, headers: Record<string, string> = {}) => ({
-  status,
-  headers,
-  body: (async function* () {})(),
-  text: async () => JSON.stringify(body),
-});
-const good = answerOf(200, {
-  id: 'x',
-  choices: [{ message: { role: 'assistant', content: 'Hi.' }, finish_reason: 'stop' }],
-});
-const failing = (status: number, headers = {}, message = 'CANARY') =>
-  answerOf(status, { error: { message, type: 'x' } }, headers);
-
-interface Asked {
-  readonly provider: string;
-  readonly key: string | undefined;
-  readonly body: Record<string, unknown>;
-}
-
-/** A gate whose providers answer as a function says, and one of several turns on it. */
-function house(
-  answer: (asked: Asked, times: number, signal: EndSignal) => unknown,
-  providers: readonly Provider[] = [],
-  others: readonly Model[] = [],
-) {
-  const asked: Asked[] = [];
-  const kept = gateOf({
-    routing: new RoutingState({ random: () => 0 }),
-    catalog: {
-      providers: () => providers,
-      list: () => [],
-      find: (_of: string, name: string) => others.find((one) => one.name === name),
-    },
-    credentials: {
-      lease: async ({ ref, uid }: CredentialUse) => ({ value: `value-${ref?.name}`, reference: `${ref?.name}#1`, uid }),
-      drop() {},
-    },
-    upstream: {
-      request: async (provider: Provider, request: { key?: string; body: Buffer; signal: EndSignal }) => {
-        const one = { provider: provider.name, key: request.key, body: JSON.parse(request.body.toString()) };
-        asked.push(one);
-        return await answer(one, asked.length, request.signal);
-      },
-    },
-  });
-  const make = async (model: Model, init: TurnInit = {}, heard = listener()) => {
-    const turn = turnOf({ model, ...init }, heard);
-    const answered = await call(kept.gate, turn, route(turn), []).catch((error: Error) => error);
-    return { turn, answered, heard };
-  };
-  return { ...kept, asked, make };
-}
 
 const severalKeys = {
   a: {
@@ -280,57 +224,6 @@ describe('trying a target', () => {
     });
     expect(asked).toHaveLength(1);
     expect(asked[0]?.body).toMatchObject({ max_tokens: 16 });
-  });
-});
-
-describe('a shadow', () => {
-  const shadowed = (more: object = {}) =>
-    routedModel(
-      { a: {} },
-      { shadow: [{ provider: 'b', model: 'new', percent: 100, usdPerHour: '1', maxConcurrent: 1, ...more }] },
-    );
-  const copies = async (model: Model, init: TurnInit = {}) => {
-    const there = providerOf('openai-compatible', 'b');
-    const made = house(() => good, [there]);
-    const { answered, heard } = await made.make(model, init);
-    await pause(5);
-    return { ...made, answered, heard, copied: made.asked.filter(({ provider }) => provider === 'b') };
-  };
-
-  it('[routing:shadow] gets a copy without tools, whose answer is recorded and reaches nobody', async () => {
-    const body = { stream: false, user: 'u' };
-    const { copied, heard, records, reserved, answered } = await copies(shadowed(), { body });
-    expect(answered).toMatchObject({ target: { provider: { name: 'a' } } });
-    expect(copied).toMatchObject([{ body: { model: 'new', user: 'u' } }]);
-    expect(heard.text()).toBe('');
-    expect(records).toMatchObject([{ endpoint: 'shadow', provider: 'b', outcome: 'ok', feature: 'shadow' }]);
-    // No limit of the caller counts it.
-    expect(reserved).toHaveLength(1);
-  });
-
-  it("[routing:shadow] has its provider's own time, whatever a request gives the call that is answered", async () => {
-    const slowly = (signal: EndSignal) =>
-      new Promise((resolve, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-        setTimeout(resolve, 200, good);
-      });
-    const made = house(
-      ({ provider }, _times, signal) => (provider === 'b' ? slowly(signal) : good),
-      [providerOf('openai-compatible', 'b')],
-    );
-    await made.make(shadowed(), { body: { timeout: 0.01 } });
-    await pause(250);
-    expect(made.records).toMatchObject([{ endpoint: 'shadow', outcome: 'ok' }]);
-  });
-
-  it('[routing:shadow] gets none beyond its budget or region, of requests with tools, or of those that ask for providers', async () => {
-    expect((await copies(shadowed({ usdPerHour: '0.000000001' }))).copied).toEqual([]);
-    const residency = { routing: { strategy: 'Priority', residency: [{ regions: ['eu'] }] } };
-    const model = routedModel({ a: { region: 'eu' } }, { ...shadowed().spec, ...residency });
-    expect((await copies(model)).copied).toEqual([]);
-    const tools = [{ type: 'function', function: { name: 'f' } }];
-    expect((await copies(shadowed(), { body: { tools } })).copied).toEqual([]);
-    expect((await copies(shadowed(), { body: { provider: { zdr: false } } })).copied).toEqual([]);
   });
 });
 

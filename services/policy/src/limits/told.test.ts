@@ -1,17 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { createLogger } from '@sallyport/chassis/log';
-import { createMetrics } from '@sallyport/chassis/metrics';
-import { inProcess } from '@sallyport/chassis/rpc/testing';
-import { type LimitSubject, limitShares } from '@sallyport/peers/limits';
-import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
-import { policyMetrics } from '../metrics.ts';
-import { principalOfTest, snapshotOf } from '../testing.ts';
-import { limitService } from './service.ts';
-import { memoryLimitStore } from './store-memory.ts';
+import type { LimitSubject } from '@sallyport/peers/limits';
+import { principalOfTest } from '../testing.ts';
+import { replicas } from './testing-leases.ts';
 
 const BOUND = 100_000;
 const LEASE_MS = 1_000;
-const log = createLogger({ service: 'test', level: 'error' });
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
@@ -20,32 +13,8 @@ afterEach(async () => {
 /** One replica that spends of a Limit on tokens, in leases that live shorter than what is done with them. */
 async function replica() {
   const spec = { per: 'Key', tokens: BOUND, window: '24h' };
-  const snapshot = await snapshotOf([{ kind: 'Limit', name: 'l', spec }]);
-  const service = limitService({
-    snapshot: () => snapshot,
-    store: memoryLimitStore(),
-    stepsTaken: async () => 0,
-    leaseTtlMs: LEASE_MS,
-    concurrencyTtlMs: 60_000,
-    trajectoryTtlMs: 3_600_000,
-    metrics: policyMetrics(createMetrics('policy', { defaults: false })),
-    log,
-  });
-  let leases = 0;
-  const served = await inProcess(LimitService, {
-    ...service,
-    lease(request, context) {
-      leases++;
-      return service.lease(request, context);
-    },
-  });
-  const follows = { onChange: () => () => true, revision: () => snapshot.limitRevision };
-  const limits = limitShares({ client: served.client, snapshot: follows, log, replica: 'r' });
-  closing.push(async () => {
-    await limits.stop();
-    await served.close();
-  });
-  limits.start();
+  const { all, leases, stop } = await replicas({ l: spec }, { leaseTtlMs: LEASE_MS });
+  closing.push(stop);
   const subject: LimitSubject = {
     principal: principalOfTest(),
     model: 'gpt',
@@ -53,7 +22,10 @@ async function replica() {
     customer: '',
     newTrajectory: false,
   };
-  return { reserve: async (tokens: number) => await limits.reserve(subject, { tokens }), leases: () => leases };
+  return {
+    reserve: async (tokens: number) => await (all[0] as (typeof all)[number]).reserve(subject, { tokens }),
+    leases,
+  };
 }
 
 describe('what a client is told to have left', () => {

@@ -1,17 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { createLogger } from '@sallyport/chassis/log';
-import { createMetrics } from '@sallyport/chassis/metrics';
-import { inProcess } from '@sallyport/chassis/rpc/testing';
-import { type Amounts, type LimitSubject, limitShares, type Reservation } from '@sallyport/peers/limits';
-import { LimitService } from '@sallyport/proto/policy/v1/limit_pb';
-import { policyMetrics } from '../metrics.ts';
-import { principalOfTest, snapshotOf } from '../testing.ts';
-import { limitService } from './service.ts';
-import { memoryLimitStore } from './store-memory.ts';
+import type { Amounts, LimitSubject, Reservation } from '@sallyport/peers/limits';
+import { principalOfTest } from '../testing.ts';
+import { replicas } from './testing-leases.ts';
 
 const CALL: Amounts = { requests: 1, steps: 1, concurrency: 1 };
 const CREATE = 'github/create_issue';
-const log = createLogger({ service: 'test', level: 'error' });
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
@@ -19,42 +12,16 @@ afterEach(async () => {
 
 /** Brokers that spend of Limits of one policy. */
 async function brokers(specs: Readonly<Record<string, object>>, count = 1) {
-  const snapshot = await snapshotOf(Object.entries(specs).map(([name, spec]) => ({ kind: 'Limit', name, spec })));
-  let leases = 0;
-  const service = limitService({
-    snapshot: () => snapshot,
-    store: memoryLimitStore(),
-    // All of the run, whatever they were.
-    stepsTaken: async () => 30,
-    leaseTtlMs: 30_000,
-    concurrencyTtlMs: 60_000,
-    trajectoryTtlMs: 3_600_000,
-    metrics: policyMetrics(createMetrics('policy', { defaults: false })),
-    log,
-  });
-  const served = await inProcess(LimitService, {
-    ...service,
-    lease(request, context) {
-      leases++;
-      return service.lease(request, context);
-    },
-  });
-  const follows = { onChange: () => () => true, revision: () => snapshot.limitRevision };
-  const all = Array.from({ length: count }, (_, index) =>
-    limitShares({ client: served.client, snapshot: follows, log, replica: `r${index}` }),
-  );
-  closing.push(async () => {
-    for (const one of all) await one.stop();
-    await served.close();
-  });
-  for (const one of all) one.start();
+  // All steps of the run count, whatever they were.
+  const { all, leases, stop } = await replicas(specs, { count, stepsTaken: 30 });
+  closing.push(stop);
   const make = async (subject: Partial<LimitSubject> = {}, at = 0): Promise<Reservation> =>
     await (all[at] as (typeof all)[number]).reserve(
       { principal: principalOfTest(), model: '', trajectory: 't1', customer: '', newTrajectory: false, ...subject },
       CALL,
     );
   const call = async (subject: Partial<LimitSubject> = {}, at = 0) => (await make(subject, at)).settle(CALL);
-  return { make, call, leases: () => leases };
+  return { make, call, leases };
 }
 
 const refused = { code: 'rate_limited', details: { limit: 'create/requests' } };
