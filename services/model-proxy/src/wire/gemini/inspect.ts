@@ -1,7 +1,7 @@
 import type { AssistantFact, AttachmentFact, RequestFacts } from '../../chat/facts.ts';
 import { DecodeError } from '../../chat/failure.ts';
 import { asArray, asString, isObject, parseArguments } from '../../chat/json.ts';
-import type { AssistantContent, FileBlock, ImageBlock, JsonObject } from '../../chat/message.ts';
+import type { AssistantContent, FileBlock, ImageBlock, JsonObject, ToolCallBlock } from '../../chat/message.ts';
 import { decodeSystem, roleOf } from './contents.ts';
 import { countField, field, listField, objectField, stringField } from './field.ts';
 import { pairCalls } from './pairing.ts';
@@ -118,6 +118,13 @@ function attachmentFact(block: ImageBlock | FileBlock, place: { message: number;
   };
 }
 
+// What cannot be read is no empty object: that might be what a call was released with.
+function argumentsOf({ name, arguments: text }: ToolCallBlock): JsonObject {
+  const args = parseArguments(text);
+  if (args === undefined) throw new DecodeError('wrong_shape', `functionCall.${name}.args`, 'must be a JSON object');
+  return args;
+}
+
 function assistantFact(said: { message: number; parts: unknown[]; ids: string[] }): AssistantFact {
   const { message, parts, ids } = said;
   const content = decodeModelParts(parts, (part) => ids[part] ?? '', `contents[${message}].parts`);
@@ -128,7 +135,7 @@ function assistantFact(said: { message: number; parts: unknown[]; ids: string[] 
     texts: [texts('text')].filter((text) => text !== ''),
     toolCalls: content.flatMap((block, at) =>
       block.type === 'toolCall'
-        ? [{ message, block: at, id: block.id, name: block.name, arguments: parseArguments(block.arguments) ?? {} }]
+        ? [{ message, block: at, id: block.id, name: block.name, arguments: argumentsOf(block) }]
         : [],
     ),
     reasoning: [
