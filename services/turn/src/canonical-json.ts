@@ -1,6 +1,6 @@
 import { canonicalNumber, type ExactNumber, hasBeyondDouble, isExactNumber, parseExact } from './exact-number.ts';
 import { childPointer } from './json-pointer.ts';
-import { stringEnd } from './json-strings.ts';
+import { stringEnd } from './json-tokens.ts';
 
 /** A value that JSON can say. An object may be an `ExactNumber`, where numbers are read as such. */
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };

@@ -1,5 +1,5 @@
 import type { JsonValue } from './canonical-json.ts';
-import { stringEnd } from './json-strings.ts';
+import { isDigit, isOfNumber, stringEnd } from './json-tokens.ts';
 
 /**
  * A number that a double cannot hold, as its source text: `JSON.stringify` prints it as it was written. It is a leaf, although
@@ -65,7 +65,9 @@ export function parseExact(text: string, onVague?: () => never): unknown {
     from = at + source.length;
     exact.push(rawJSON(source));
   }
-  return exact.length === 0 ? value : restored(JSON.parse(marked + text.slice(from)), exact);
+  return exact.length === 0
+    ? value
+    : unmarkedIn(JSON.parse(marked + text.slice(from)), MARK, (index) => exact[Number(index)]);
 }
 
 /** Tells whether valid JSON text holds a number that `JSON.parse` would change; of other texts it says either. */
@@ -101,28 +103,41 @@ function* numbersBeyond(text: string): Generator<{ readonly source: string; read
   }
 }
 
-function isDigit(code: number): boolean {
-  return code >= 0x30 && code <= 0x39;
-}
-
-// Digits, the point, the exponent and its sign.
-function isOfNumber(code: number): boolean {
-  return isDigit(code) || code === 0x2e || code === 0x65 || code === 0x45 || code === 0x2b || code === 0x2d;
-}
-
-/** The value with its numbers in the places of their marks. It is our own, hence changed; without recursion, since it may be deep. */
-function restored(value: unknown, exact: readonly ExactNumber[]): unknown {
+/**
+ * A value that was just parsed, with what `read` makes of each string that begins with a mark: in place, since it is its
+ * caller's own, and without recursion, since it may be deep.
+ */
+export function unmarkedIn(value: unknown, mark: string, read: (rest: string) => unknown): unknown {
   const whole = { value };
   const open: Record<string, unknown>[] = [whole];
   for (let parent = open.pop(); parent !== undefined; parent = open.pop()) {
     for (const key of Object.keys(parent)) {
       const child = parent[key];
       if (typeof child === 'object' && child !== null) open.push(child as Record<string, unknown>);
-      else if (typeof child === 'string' && child.startsWith(MARK))
-        parent[key] = exact[Number(child.slice(MARK.length))];
+      else if (typeof child === 'string' && child.startsWith(mark)) parent[key] = read(child.slice(mark.length));
     }
   }
   return whole.value;
+}
+
+/** A value with the double for each number that is kept as its text; itself where there is none. */
+export function withDoubles(value: unknown): unknown {
+  return holdsExact(value) ? rounded(value) : value;
+}
+
+function holdsExact(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (isRawJSON(value)) return true;
+  if (Array.isArray(value)) return value.some(holdsExact);
+  for (const key of Object.keys(value)) if (holdsExact((value as Record<string, unknown>)[key])) return true;
+  return false;
+}
+
+function rounded(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (isExactNumber(value)) return Number(value.rawJSON);
+  if (Array.isArray(value)) return value.map(rounded);
+  return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, rounded(child)]));
 }
 
 /**

@@ -64,6 +64,8 @@ export {
   isExactNumber,
   isJsonObject,
   parseExact,
+  unmarkedIn,
+  withDoubles,
 } from './exact-number.ts';
 export {
   escapeHandles,

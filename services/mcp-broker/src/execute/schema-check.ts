@@ -1,6 +1,6 @@
 import { format, type Schema, Validator } from '@cfworker/json-schema';
 import { GatewayError } from '@sallyport/chassis/errors';
-import { isExactNumber } from '@sallyport/turn';
+import { withDoubles } from '@sallyport/turn';
 import type { JsonObject } from '../catalog/definition.ts';
 import { hasPattern, MAX_PATTERN_STEPS, OutOfPatternSteps, type PatternBudget } from './patterns.ts';
 import { countIn } from './unchecked-patterns.ts';
@@ -103,12 +103,13 @@ export function compileSchema(schema: JsonObject): SchemaCheck {
     return () => undefined;
   }
   const { validate } = validator;
-  const check = (value: unknown): Misfit | undefined => {
+  return (value) => {
     steps = 0;
     until = performance.now() + MAX_MS;
     budget.steps = MAX_PATTERN_STEPS;
     try {
-      const { valid, errors } = validate.call(validator, value);
+      // It knows doubles alone, and takes a number that is kept as its text for an object, to which no bound applies.
+      const { valid, errors } = validate.call(validator, withDoubles(value));
       if (valid) return undefined;
       // The last error is the innermost: it names the place, the others the way there.
       const innermost = errors.at(-1);
@@ -123,18 +124,6 @@ export function compileSchema(schema: JsonObject): SchemaCheck {
       return undefined;
     }
   };
-  // The validator knows doubles alone, and takes a number that is kept as its text for an object, to which no bound applies.
-  return (value) => check(withDoubles(value));
-}
-
-/** The value with a double for each number that is kept as its text; itself where there is none. */
-function withDoubles(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (isExactNumber(value)) return Number(value.rawJSON);
-  const entries = Object.entries(value).map(([key, child]) => [key, child, withDoubles(child)] as const);
-  if (entries.every(([, child, rounded]) => child === rounded)) return value;
-  if (Array.isArray(value)) return entries.map(([, , rounded]) => rounded);
-  return Object.fromEntries(entries.map(([key, , rounded]) => [key, rounded]));
 }
 
 function prepared(value: unknown, counter: PropertyDescriptor): unknown {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '@sallyport/chassis/errors';
-import { exactNumber, isExactNumber } from '@sallyport/turn';
+import { exactNumber, isExactNumber, unmarkedIn } from '@sallyport/turn';
+import { isDigit, isOfNumber } from '@sallyport/turn/json-tokens';
 
 /** Nobody outside of this process knows it, so no server writes a text that is taken for a number. */
 const MARK = `number:${randomUUID()}:`;
@@ -80,26 +81,7 @@ export async function* markedNumbers(body: AsyncIterable<Buffer>, isStream: bool
  * which is read for what it means, as doubles.
  */
 export function unmarked<T extends object>(message: T): T {
-  return restored(message, 'result' in message ? exactNumber : Number) as T;
-}
-
-/** Itself where nothing is marked, as nearly always. */
-function restored(value: unknown, numberOf: (source: string) => unknown): unknown {
-  if (typeof value === 'string') return value.startsWith(MARK) ? numberOf(value.slice(MARK.length)) : value;
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([key, child]) => [key, child, restored(child, numberOf)] as const);
-  if (entries.every(([, before, after]) => before === after)) return value;
-  if (Array.isArray(value)) return entries.map(([, , after]) => after);
-  return Object.fromEntries(entries.map(([key, , after]) => [key, after]));
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
-}
-
-// Digits, the point, the exponent and its sign.
-function isOfNumber(byte: number): boolean {
-  return isDigit(byte) || byte === 0x2e || byte === 0x65 || byte === 0x45 || byte === 0x2b || byte === 0x2d;
+  return unmarkedIn(message, MARK, 'result' in message ? exactNumber : Number) as T;
 }
 
 function tooLong(): GatewayError {

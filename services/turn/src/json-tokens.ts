@@ -9,3 +9,13 @@ export function stringEnd(text: string, open: number): number {
     close = text.indexOf('"', close + 1);
   }
 }
+
+/** Whether a character code is a digit. */
+export function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+/** Whether a character code may stand in a number: digits, the point, the exponent and its sign. */
+export function isOfNumber(code: number): boolean {
+  return isDigit(code) || code === 0x2e || code === 0x65 || code === 0x45 || code === 0x2b || code === 0x2d;
+}
