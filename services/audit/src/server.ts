@@ -30,13 +30,13 @@ export const CALLERS: Record<string, string[]> = {
 };
 
 const MAX_PAGE = 200;
+const DEFAULT_PAGE = 50;
+// A message is at most 32 MiB; a run longer than this shows its first records and its true totals.
+const MAX_RECORDS = 5_000;
 /** Turns that are looked up at once: one that is not there reads the records of its time, and others write on the same connections. */
 const MOST_LOOKED_UP = 4;
 /** How far the clock of who makes ids may be ahead. */
 const CLOCKS_APART_MS = 60_000;
-const DEFAULT_PAGE = 50;
-// A message is at most 32 MiB; a run longer than this shows its first records and its true totals.
-const MAX_RECORDS = 5_000;
 
 /** RecordService over the intake. */
 export function recordService(intake: Intake): ServiceImpl<typeof RecordService> {

@@ -48,8 +48,7 @@ interface Position {
 /**
  * Masks a structured result: what is declared as trusted, what the model itself wrote, numbers, booleans, null, dates and
  * declared words stand in plain, every other string behind a handle, and so do numbers that no double holds and names that
- * nobody declared. The same result
- * gives the same mask, handle ids aside. Undefined where it has more than 5,000 values.
+ * nobody declared. The same result gives the same mask, handle ids aside. Undefined where it has more than 5,000 values.
  */
 export function mask(result: JsonValue, place: Place, options: MaskOptions): Mask | undefined {
   const masking = new Masking(options);

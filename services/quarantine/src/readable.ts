@@ -5,7 +5,8 @@ import { stringify } from 'yaml';
 /**
  * The text that a reading model gets of a result: the structured result laid out as YAML, so that texts in it stand with
  * their line breaks and not as escapes, which models copy badly; what is no structured result as it is. A structured
- * result with numbers that no double holds stays as it is too, and so does one beyond `most` bytes: nobody will read it, and a megabyte takes a second to lay out.
+ * result with numbers that no double holds stays as it is too, and so does one beyond `most` bytes: nobody will read it, and
+ * a megabyte takes a second to lay out.
  */
 export function readableText(content: string, structuredJson: string, most: number): string {
   if (structuredJson === '') return content;

@@ -4,8 +4,8 @@ import type { JsonObject } from '../chat/message.ts';
 import type { StreamDecoder, StreamEvent } from '../chat/stream.ts';
 
 /**
- * What one event of a stream says whose dialect writes arguments as values. One that cannot be read says what was read of it before the fault, and the fault, of which
- * `onFault` is told.
+ * What one event of a stream says whose dialect writes arguments as values. One that cannot be read says what was read of it
+ * before the fault, and the fault, of which `onFault` is told.
  */
 export function readEvent(
   data: string,
